@@ -182,6 +182,7 @@ type UpdateConnector struct {
 type ConnectorResult struct {
 	Connector ServiceConnector `json:"connector"`
 	Resources []Resource       `json:"resources,omitempty"`
+	Warnings  []string         `json:"warnings,omitempty"`     // attributes that were ignored, for example
 	Ended     int              `json:"ended_logins,omitempty"` // delete: logins that ended with it
 }
 
@@ -246,8 +247,9 @@ type Login struct {
 	ServerURL     string     `json:"server_url"`
 	ConnectorID   string     `json:"connector_id,omitempty"` // "" for a stored credential (docker login)
 	ConnectorName string     `json:"connector_name,omitempty"`
-	Username      string     `json:"username,omitempty"` // of a stored credential
-	Source        string     `json:"source"`             // "connector" or "docker login"
+	ResourceID    string     `json:"resource_id,omitempty"` // of the connector, as the login chose it
+	Username      string     `json:"username,omitempty"`    // of a stored credential
+	Source        string     `json:"source"`                // "connector" or "docker login"
 	Dir           string     `json:"dir,omitempty"`
 	Profile       string     `json:"profile,omitempty"`
 	Created       time.Time  `json:"created"`

@@ -5,16 +5,17 @@ import "errors"
 // redacted is what every accidental print of a Secret shows.
 const redacted = "REDACTED"
 
-// Secret holds bytes that must not be printed, logged or marshalled. The bytes hang behind a pointer so that even a
-// wrong fmt verb prints an address. The zero Secret is empty. Copies of a Secret share the same bytes: Wipe clears all.
-type Secret struct{ p *[]byte }
+// Secret holds bytes that must not be printed, logged or marshalled. The bytes hang behind two pointers: fmt follows one
+// when it is given a wrong verb. The zero Secret is empty. Copies of a Secret share the same bytes: Wipe clears all.
+type Secret struct{ p **[]byte }
 
 // NewSecret takes ownership of b: the caller must not use b afterwards.
 func NewSecret(b []byte) Secret {
 	if len(b) == 0 {
 		return Secret{}
 	}
-	return Secret{p: &b}
+	p := &b
+	return Secret{p: &p}
 }
 
 // SecretString copies s, which itself cannot be wiped: use it for text that came as a string anyway.
@@ -25,7 +26,7 @@ func (s Secret) Reveal() []byte {
 	if s.p == nil {
 		return nil
 	}
-	return *s.p
+	return **s.p
 }
 
 // Clone returns a Secret with bytes of its own.
@@ -55,8 +56,9 @@ func (s Secret) Wipe() {
 	if s.p == nil {
 		return
 	}
-	clear((*s.p)[:cap(*s.p)])
-	*s.p = nil
+	b := *s.p
+	clear((*b)[:cap(*b)])
+	*b = nil
 }
 
 // String returns a placeholder.

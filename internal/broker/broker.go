@@ -1,0 +1,277 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/catalog"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/keystore"
+)
+
+// Caller is who asks. Parts that cost something to find out are functions and are called only when needed.
+type Caller struct {
+	PID     int
+	UID     int
+	Exe     func() string   // path of the executable, "" when unknown
+	Parents func() []string // executables of the ancestors, nearest first
+	Dir     string          // working directory the client sent, "" when unknown
+	Profile string          // profile the client sent
+}
+
+// Action is what a caller wants to do, as the audit log and the policy name it.
+type Action string
+
+// The actions that are audited.
+const (
+	ActionGet      Action = "get"
+	ActionStore    Action = "store"
+	ActionErase    Action = "erase"
+	ActionList     Action = "list"
+	ActionLogin    Action = "login"
+	ActionLogout   Action = "logout"
+	ActionRegister Action = "register"
+	ActionUpdate   Action = "update"
+	ActionDelete   Action = "delete"
+	ActionReveal   Action = "reveal"
+	ActionLock     Action = "lock"
+	ActionUnlock   Action = "unlock"
+	ActionVault    Action = "vault"
+)
+
+// Subject is what an action is about.
+type Subject struct {
+	Action    Action
+	Address   address.Address
+	Connector string // name
+}
+
+// Policy decides whether a caller may act; an error is the refusal, made for a person.
+type Policy interface {
+	Allow(ctx context.Context, caller Caller, subject Subject) error
+}
+
+// Auditor records what was done. It must not block for long and cannot fail.
+type Auditor interface {
+	Record(caller Caller, subject Subject, result error, detail string)
+}
+
+// HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
+// hosts from known ones while zend is down.
+type HostIndex interface {
+	Write(addresses []address.Address) error
+}
+
+// Settings are the parts of the configuration that the broker obeys; they may change while it runs.
+type Settings struct {
+	ListPolicy string        // which logins list names: "all", "static" (docker login's and static connectors') or "none"
+	LoginTTL   time.Duration // default time limit of a login; 0 is none
+}
+
+// Config is everything a Broker needs. Policy, Auditor, Index, Log and Now may be nil.
+type Config struct {
+	Vault    *keystore.Vault
+	Kinds    []connector.Kind
+	Engine   *engine.Engine
+	Policy   Policy
+	Auditor  Auditor
+	Index    HostIndex
+	Log      *slog.Logger
+	Now      func() time.Time
+	Owner    string // user name shown as owner of entities
+	Settings Settings
+}
+
+// Broker answers zend's requests. It is safe for concurrent use.
+type Broker struct {
+	vault   *keystore.Vault
+	kinds   map[string]connector.Kind
+	types   []api.ConnectorType
+	engine  *engine.Engine
+	policy  Policy
+	auditor Auditor
+	index   HostIndex
+	log     *slog.Logger
+	now     func() time.Time
+	owner   string
+
+	changing sync.Mutex // one change at a time; held over the vault's write, never by a reader
+
+	mu       sync.RWMutex // guards what follows; never held over I/O
+	catalog  *catalog.Catalog
+	settings Settings
+	used     map[string]time.Time // login id -> last get
+	names    map[string]string    // login id -> user name last served, while unlocked
+	served   servedSet
+}
+
+// New returns a Broker over an opened (not necessarily unlocked) vault.
+func New(cfg Config) (*Broker, error) {
+	b := &Broker{
+		vault: cfg.Vault, engine: cfg.Engine, policy: cfg.Policy, auditor: cfg.Auditor, index: cfg.Index,
+		log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings,
+		kinds: make(map[string]connector.Kind, len(cfg.Kinds)),
+		used:  make(map[string]time.Time), names: make(map[string]string), served: newServedSet(),
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	for _, k := range cfg.Kinds {
+		t := k.Describe()
+		b.kinds[t.Type] = k
+		b.types = append(b.types, t)
+	}
+	if err := b.reload(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// reload reads the catalog from the vault's public records.
+func (b *Broker) reload() error {
+	records := b.vault.Records()
+	list := make([]catalog.Record, 0, len(records))
+	for _, r := range records {
+		list = append(list, catalog.Record{ID: r.ID, Kind: catalog.Kind(r.Kind), Public: r.Public})
+	}
+	c, err := catalog.Load(list)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.catalog = c
+	b.mu.Unlock()
+	b.writeIndex()
+	return nil
+}
+
+// SetSettings replaces the settings, after the configuration was edited.
+func (b *Broker) SetSettings(s Settings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settings = s
+}
+
+func (b *Broker) currentSettings() Settings {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.settings
+}
+
+// read runs f on the catalog under the read lock; f must not keep the catalog.
+func (b *Broker) read(f func(c *catalog.Catalog)) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	f(b.catalog)
+}
+
+// edit is one change of the catalog and of the secrets that go with its records.
+type edit struct {
+	catalog.Change
+	secrets map[string]credential.Secret // record id -> new sealed blob; absent: keep the present one
+}
+
+// change computes an edit on the catalog, commits it to the vault in one atomic write, then applies it: readers see the old
+// state or the new one, and memory never runs ahead of the disk.
+func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (edit, error)) error {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	if err := b.openForChange(ctx); err != nil {
+		return err
+	}
+	var e edit
+	var err error
+	b.read(func(c *catalog.Catalog) { e, err = compute(c) })
+	defer e.wipe()
+	if err != nil || (len(e.Put) == 0 && len(e.Delete) == 0) {
+		return err
+	}
+	if err := b.vault.Commit(ctx, e.apply); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	err = b.catalog.Apply(e.Change)
+	b.mu.Unlock()
+	b.writeIndex()
+	return err
+}
+
+// openForChange makes sure the vault can be written. A session vault whose key died with the last boot holds nothing that
+// anybody can still open, so a change starts anew; the old file is kept aside.
+func (b *Broker) openForChange(ctx context.Context) error {
+	err := b.vault.EnsureOpen(ctx)
+	if err == nil || !credential.KeyLost.Is(err) || !b.vault.EndedWithSession() {
+		return err
+	}
+	if err := b.vault.StartAnew(ctx); err != nil {
+		return err
+	}
+	b.log.Warn("Started a new vault: the key of the old one ended with the session")
+	b.engine.Wipe()
+	return b.reload()
+}
+
+func (e edit) apply(tx *keystore.Tx) error {
+	for _, id := range e.Delete {
+		tx.Delete(id)
+	}
+	for _, r := range e.Put {
+		rec := keystore.Record{ID: r.ID, Kind: string(r.Kind), Public: r.Public}
+		secret, ok := e.secrets[r.ID]
+		var p *credential.Secret
+		if ok {
+			p = &secret
+		}
+		if err := tx.Put(rec, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e edit) wipe() {
+	for _, s := range e.secrets {
+		s.Wipe()
+	}
+}
+
+// writeIndex tells the host index which addresses have a login. Its failure is logged only: the index serves the helper
+// while zend is down, and zend writes it again at the next change and start.
+func (b *Broker) writeIndex() {
+	if b.index == nil {
+		return
+	}
+	var addrs []address.Address
+	b.read(func(c *catalog.Catalog) {
+		for _, l := range c.Logins() {
+			if a, err := address.Parse(l.Address); err == nil {
+				addrs = append(addrs, a)
+			}
+		}
+	})
+	if err := b.index.Write(addrs); err != nil {
+		b.log.Warn("Cannot write the host index", "error", err)
+	}
+}
+
+func (b *Broker) audit(caller Caller, s Subject, err error, detail string) {
+	if b.auditor != nil {
+		b.auditor.Record(caller, s, err, detail)
+	}
+}
+
+func (b *Broker) allow(ctx context.Context, caller Caller, s Subject) error {
+	if b.policy == nil {
+		return nil
+	}
+	return b.policy.Allow(ctx, caller, s)
+}

@@ -1,0 +1,508 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/catalog"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// defaultSkew is how long before expires_at a connector counts as expired when it does not say otherwise
+// (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
+const defaultSkew = 300 * time.Second
+
+func (b *Broker) kind(name string) (connector.Kind, error) {
+	if k, ok := b.kinds[name]; ok {
+		return k, nil
+	}
+	known := slices.Sorted(maps.Keys(b.kinds))
+	return nil, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+		"known types: "+strings.Join(known, ", "))
+}
+
+// publicSpec is a connector's specification without its secrets: enough to match, not to mint.
+func publicSpec(c api.ServiceConnector) connector.Spec {
+	spec := connector.Spec{
+		ID: c.ID, Revision: c.Revision, Type: c.Type, AuthMethod: c.AuthMethod, ResourceID: c.ResourceID,
+		Config: maps.Clone(c.Configuration),
+	}
+	if len(c.ResourceTypes) == 1 {
+		spec.ResourceType = c.ResourceTypes[0]
+	}
+	if c.ExpirationSeconds != nil {
+		spec.ExpirationSeconds = *c.ExpirationSeconds
+	}
+	return spec
+}
+
+func (b *Broker) notExpired(c api.ServiceConnector) error {
+	if c.ExpiresAt == nil {
+		return nil
+	}
+	skew := defaultSkew
+	if c.ExpiresSkewTolerance != nil {
+		skew = time.Duration(*c.ExpiresSkewTolerance) * time.Second
+	}
+	if b.now().Before(c.ExpiresAt.Add(-skew)) {
+		return nil
+	}
+	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
+		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name))
+}
+
+// ConnectorTypes answers the kinds' descriptions that fit the query.
+func (b *Broker) ConnectorTypes(q api.ConnectorTypesQuery) api.ConnectorTypes {
+	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
+	for _, t := range b.types {
+		if (q.Type == "" || q.Type == t.Type) && hasResourceType(t, q.ResourceType) && hasAuthMethod(t, q.AuthMethod) {
+			list.Items = append(list.Items, t)
+		}
+	}
+	return list
+}
+
+func hasResourceType(t api.ConnectorType, want string) bool {
+	return want == "" || slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
+}
+
+func hasAuthMethod(t api.ConnectorType, want string) bool {
+	return want == "" || slices.ContainsFunc(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
+}
+
+// QueryConnectors answers connector.list.
+func (b *Broker) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
+	b.read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.now()) })
+	return list, err
+}
+
+func (b *Broker) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
+	b.read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
+	return conn, err
+}
+
+// Connector answers connector.get: the connector as list shows it, and what it gives access to.
+func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
+	conn, err := b.resolveConnector(use.Ref)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	list, err := b.QueryConnectors(api.Query{Filters: map[string][]string{"id": {conn.ID}}})
+	if err == nil && len(list.Items) == 1 {
+		conn = list.Items[0]
+	}
+	return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn)}, nil
+}
+
+func (b *Broker) plainResources(conn api.ServiceConnector) []api.Resource {
+	if len(conn.ResourceTypes) == 0 {
+		return nil
+	}
+	r := resource(conn)
+	if conn.ResourceID != "" {
+		r.ResourceIDs = []string{conn.ResourceID}
+	}
+	return []api.Resource{r}
+}
+
+func resource(conn api.ServiceConnector) api.Resource {
+	r := api.Resource{ConnectorID: conn.ID, ConnectorName: conn.Name, ConnectorType: conn.Type, Verification: conn.Verification}
+	if len(conn.ResourceTypes) > 0 {
+		r.ResourceType = conn.ResourceTypes[0]
+	}
+	return r
+}
+
+// RegisterConnector validates, verifies (unless told not to) and keeps a connector. The configuration's secrets are the
+// caller's to wipe. A registry that cannot be reached does not stop a registration, one that refuses the credential does.
+func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+	now := b.now().UTC()
+	conn := api.ServiceConnector{
+		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
+		ResourceID: req.ResourceID, ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance,
+		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: b.owner, Created: now, Updated: now, Revision: 1,
+	}
+	if req.ResourceType != "" {
+		conn.ResourceTypes = []string{req.ResourceType}
+	}
+	if err := b.nameFree(conn); err != nil {
+		return api.ConnectorResult{}, err
+	}
+	result, err := b.keepConnector(ctx, conn, config, req.NoVerify, req.DryRun)
+	if !req.DryRun {
+		b.audit(caller, Subject{Action: ActionRegister, Connector: conn.Name}, err, conn.Type)
+	}
+	return result, err
+}
+
+// nameFree fails early on a bad or taken name, before anything asks the network.
+func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
+	b.read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
+	return err
+}
+
+// keepConnector is the common end of register and update: config is the whole configuration, secret or not.
+func (b *Broker) keepConnector(ctx context.Context, conn api.ServiceConnector, config map[string]credential.Secret, noVerify, dryRun bool) (api.ConnectorResult, error) {
+	kind, err := b.kind(conn.Type)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	spec, warnings, err := b.validSpec(kind, conn, config)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	conn = fill(conn, spec)
+	if err := b.notExpired(conn); err != nil {
+		return api.ConnectorResult{}, err
+	}
+	resources, err := b.check(ctx, kind, spec, conn, noVerify, "")
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	if len(resources) > 0 {
+		conn.Verification = resources[0].Verification
+	}
+	if !dryRun {
+		err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+			change, err := c.PutConnector(conn)
+			return edit{Change: change, secrets: map[string]credential.Secret{conn.ID: packBlob(spec.Secrets)}}, err
+		})
+		b.engine.Drop(conn.ID)
+	}
+	return api.ConnectorResult{Connector: conn, Resources: resources, Warnings: warnings}, err
+}
+
+func (b *Broker) validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
+	method, err := authMethod(kind.Describe(), conn)
+	if err != nil {
+		return connector.Spec{}, nil, err
+	}
+	conn.AuthMethod = method.Method
+	spec := publicSpec(conn)
+	spec.Config, spec.Secrets = make(map[string]string), make(map[string]credential.Secret)
+	warnings := connector.Split(method, config, &spec)
+	spec, err = kind.Validate(spec)
+	return spec, warnings, err
+}
+
+// authMethod returns the connector's auth method, or the only one there is (ZenML's rule).
+func authMethod(t api.ConnectorType, conn api.ServiceConnector) (api.AuthMethod, error) {
+	var names []string
+	for _, m := range t.AuthMethods {
+		if m.Method == conn.AuthMethod || (conn.AuthMethod == "" && len(t.AuthMethods) == 1) {
+			return m, nil
+		}
+		names = append(names, m.Method)
+	}
+	if conn.AuthMethod == "" {
+		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+			"Multiple authentication methods are available for the %s service connector type. Please specify one of the following: [%s].",
+			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
+	}
+	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, conn.AuthMethod),
+		"supported: "+strings.Join(names, ", "))
+}
+
+// fill takes over what validation made of the specification.
+func fill(conn api.ServiceConnector, spec connector.Spec) api.ServiceConnector {
+	conn.AuthMethod, conn.ResourceID = spec.AuthMethod, spec.ResourceID
+	conn.ResourceTypes = nil
+	if spec.ResourceType != "" {
+		conn.ResourceTypes = []string{spec.ResourceType}
+	}
+	conn.Configuration = spec.Config
+	conn.SecretAttributes = slices.Sorted(maps.Keys(spec.Secrets))
+	return conn
+}
+
+// check lists what a specification gives access to and asks the registry about it. Rejected is an error; what could not be
+// asked is told in the resource.
+func (b *Broker) check(ctx context.Context, kind connector.Kind, spec connector.Spec, conn api.ServiceConnector, skip bool, push string) ([]api.Resource, error) {
+	ids, err := kind.Resources(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	r := resource(conn)
+	r.ResourceType, r.ResourceIDs, r.Verification = spec.ResourceType, ids, api.VerificationSkipped
+	v, ok := kind.(connector.Verifier)
+	if skip || !ok || len(ids) == 0 {
+		return []api.Resource{r}, nil
+	}
+	report, err := b.verify(ctx, kind, v, spec, ids[0], push)
+	if err != nil {
+		return nil, err
+	}
+	r.Verification = report.Verification
+	switch report.Verification {
+	case api.VerificationRejected:
+		return nil, &credential.Error{Reason: credential.Rejected, Message: report.Detail, Hint: report.Hint}
+	case api.VerificationUnreachable, api.VerificationAnonymous:
+		r.Error = report.Detail
+	}
+	return []api.Resource{r}, nil
+}
+
+func (b *Broker) verify(ctx context.Context, kind connector.Kind, v connector.Verifier, spec connector.Spec, id, push string) (connector.Report, error) {
+	a, err := address.Parse(id)
+	if err != nil {
+		return connector.Report{}, err
+	}
+	reg, ok := kind.Match(spec, a)
+	if !ok {
+		return connector.Report{}, credential.NewError(credential.InvalidInput, "the connector does not give access to "+id, "")
+	}
+	return v.Verify(ctx, spec, reg, connector.VerifyOptions{Push: push})
+}
+
+// UpdateConnector changes a connector and verifies the result before anything is kept; changed attributes come in config.
+func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+	conn, err := b.resolveConnector(req.Ref)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	whole, err := b.mergedConfig(ctx, conn, req, config)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	defer wipeAll(whole)
+	next := b.updated(conn, req)
+	if req.ResourceID == nil && !b.hasInstances(conn) {
+		next.ResourceID = "" // follows from the configuration, which may have changed
+	}
+	result, err := b.keepConnector(ctx, next, whole, req.NoVerify, req.DryRun)
+	if !req.DryRun {
+		b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "")
+	}
+	return result, err
+}
+
+// hasInstances reports whether the connector's type gives access to more than one resource of its kind.
+func (b *Broker) hasInstances(conn api.ServiceConnector) bool {
+	for _, t := range b.types {
+		if t.Type == conn.Type {
+			return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.SupportsInstances })
+		}
+	}
+	return false
+}
+
+// updated applies the public part of an update.
+func (b *Broker) updated(c api.ServiceConnector, req api.UpdateConnector) api.ServiceConnector {
+	set(&c.Name, req.Name)
+	set(&c.Description, req.Description)
+	set(&c.AuthMethod, req.AuthMethod)
+	set(&c.ResourceID, req.ResourceID)
+	if req.ResourceType != nil {
+		c.ResourceTypes = []string{*req.ResourceType}
+	}
+	setPtr(&c.ExpiresAt, req.ExpiresAt)
+	setPtr(&c.ExpiresSkewTolerance, req.ExpiresSkewTolerance)
+	setPtr(&c.ExpirationSeconds, req.ExpirationSeconds)
+	for _, name := range req.Remove {
+		switch strings.ReplaceAll(name, "-", "_") {
+		case "resource_id":
+			c.ResourceID = ""
+		case "resource_type":
+			c.ResourceTypes = nil
+		case "expires_at":
+			c.ExpiresAt = nil
+		case "expiration_seconds":
+			c.ExpirationSeconds = nil
+		}
+	}
+	c.Labels = mergeLabels(c.Labels, req.Labels)
+	c.Updated = b.now().UTC()
+	c.Revision++
+	return c
+}
+
+func set(dst *string, v *string) {
+	if v != nil {
+		*dst = *v
+	}
+}
+
+func setPtr[T any](dst **T, v *T) {
+	if v != nil {
+		*dst = v
+	}
+}
+
+func mergeLabels(have map[string]string, change map[string]*string) map[string]string {
+	out := maps.Clone(have)
+	for k, v := range change {
+		if v == nil {
+			delete(out, k)
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string)
+		}
+		out[k] = *v
+	}
+	return out
+}
+
+// mergedConfig is the whole configuration after an update, secret and public attributes alike.
+func (b *Broker) mergedConfig(ctx context.Context, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret) (map[string]credential.Secret, error) {
+	whole, err := b.secrets(ctx, conn.ID)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range conn.Configuration {
+		whole[k] = credential.SecretString(v)
+	}
+	for k, v := range config {
+		whole[k].Wipe()
+		whole[k] = v.Clone()
+	}
+	for _, k := range req.Remove {
+		whole[k].Wipe()
+		delete(whole, k)
+	}
+	return whole, nil
+}
+
+// DeleteConnector removes a connector and ends its logins; it is refused while a container registry uses it.
+func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, ref string) (api.ConnectorResult, error) {
+	var conn api.ServiceConnector
+	var logins []api.Login
+	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+		gone, change, err := c.DeleteConnector(ref)
+		conn = gone
+		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
+		return edit{Change: change}, err
+	})
+	b.audit(caller, Subject{Action: ActionDelete, Connector: conn.Name}, err, "")
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	b.engine.Drop(conn.ID)
+	b.forget(logins)
+	return api.ConnectorResult{Connector: conn, Ended: len(logins)}, nil
+}
+
+// RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
+// wipes them.
+func (b *Broker) RevealConnector(ctx context.Context, caller Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
+	conn, err := b.resolveConnector(use.Ref)
+	if err != nil {
+		return conn, nil, err
+	}
+	subject := Subject{Action: ActionReveal, Connector: conn.Name}
+	if err := b.allow(ctx, caller, subject); err != nil {
+		b.audit(caller, subject, err, "")
+		return conn, nil, err
+	}
+	attrs, err := b.secrets(ctx, conn.ID)
+	b.audit(caller, subject, err, "")
+	return conn, attrs, err
+}
+
+// VerifyConnector asks the registry whether the connector's credential works.
+func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.UseConnector) (api.ConnectorResult, error) {
+	conn, err := b.resolveConnector(use.Ref)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	resources, err := b.verifyConnector(ctx, conn, use)
+	return api.ConnectorResult{Connector: conn, Resources: resources}, err
+}
+
+func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector, use api.UseConnector) ([]api.Resource, error) {
+	kind, err := b.kind(conn.Type)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.notExpired(conn); err != nil {
+		return nil, err
+	}
+	spec := publicSpec(conn)
+	if spec, err = request(spec, use.ResourceType, use.ResourceID); err != nil {
+		return nil, err
+	}
+	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
+		return nil, err
+	}
+	defer wipeAll(spec.Secrets)
+	return b.check(ctx, kind, spec, conn, false, use.Push)
+}
+
+// request narrows a specification to the resource that was asked for, with ZenML's messages when it does not fit.
+func request(spec connector.Spec, resourceType, resourceID string) (connector.Spec, error) {
+	if resourceType != "" && spec.ResourceType != "" && resourceType != spec.ResourceType {
+		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+			"the connector is configured to provide access to a '%s' resource type, but a different resource type was requested: '%s'.",
+			spec.ResourceType, resourceType), "")
+	}
+	if resourceID == "" {
+		return spec, nil
+	}
+	want, err := address.Parse(resourceID)
+	if err != nil {
+		return spec, err
+	}
+	if spec.ResourceID != "" && want.Host() != mustParse(spec.ResourceID).Host() {
+		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+			"The connector does not allow access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
+			resourceID, spec.ResourceID), "")
+	}
+	if spec.ResourceID == "" {
+		spec.ResourceID = want.String()
+	}
+	return spec, nil
+}
+
+// Resources answers connector.resources: every connector of the type that gives access to the resource, bounded in time by
+// ctx when the registries are to be asked too.
+func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
+	list := api.ResourceList{Items: []api.Resource{}}
+	var conns []api.ServiceConnector
+	b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+	for _, conn := range conns {
+		if q.ConnectorType != "" && q.ConnectorType != conn.Type {
+			continue
+		}
+		list.Items = append(list.Items, b.connectorResources(ctx, conn, q)...)
+	}
+	return list, nil
+}
+
+func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
+	var out []api.Resource
+	for _, r := range b.plainResources(conn) {
+		if q.ResourceType != "" && q.ResourceType != r.ResourceType || !offers(r, q.ResourceID) {
+			continue
+		}
+		if err := b.notExpired(conn); err != nil {
+			r.Error = err.Error()
+		} else if q.Verify {
+			checked, err := b.verifyConnector(ctx, conn, api.UseConnector{})
+			if err != nil {
+				r.Error = err.Error()
+			} else if len(checked) == 1 {
+				r = checked[0]
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func offers(r api.Resource, want string) bool {
+	if want == "" {
+		return true
+	}
+	a, err := address.Parse(want)
+	return err == nil && slices.ContainsFunc(r.ResourceIDs, func(id string) bool { return mustParse(id).Host() == a.Host() })
+}

@@ -1,0 +1,189 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/catalog"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// until is when a login that starts now ends: after ttl seconds, else after the configured default, else never.
+func (b *Broker) until(ttlSeconds int) *time.Time {
+	ttl := time.Duration(ttlSeconds) * time.Second
+	if ttl == 0 {
+		ttl = b.currentSettings().LoginTTL
+	}
+	if ttl <= 0 {
+		return nil
+	}
+	t := b.now().UTC().Add(ttl)
+	return &t
+}
+
+// Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
+// registry accepts what was minted.
+func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest) (api.LoginResult, error) {
+	conn, wanted, err := b.loginConnector(req)
+	if err != nil {
+		return api.LoginResult{}, err
+	}
+	result, a, err := b.login(ctx, caller, conn, wanted, req)
+	b.audit(caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
+	return result, err
+}
+
+// loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own).
+func (b *Broker) loginConnector(req api.LoginRequest) (conn api.ServiceConnector, resource string, err error) {
+	if req.Name != "" {
+		conn, err = b.resolveConnector(req.Name)
+		return conn, req.ResourceID, err
+	}
+	var reg api.ContainerRegistry
+	b.read(func(c *catalog.Catalog) { reg, err = c.ResolveRegistry(req.Registry) })
+	if err != nil {
+		return conn, "", err
+	}
+	if reg.ConnectorID == "" {
+		return conn, "", credential.NewError(credential.InvalidInput,
+			fmt.Sprintf("container registry '%s' is not connected to a service connector", reg.Name),
+			fmt.Sprintf("zen container-registry connect %s --connector NAME", reg.Name))
+	}
+	conn, err = b.resolveConnector(reg.ConnectorID)
+	return conn, reg.ConnectorResourceID, err
+}
+
+func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {
+	var none address.Address
+	kind, err := b.kind(conn.Type)
+	if err != nil {
+		return api.LoginResult{}, none, err
+	}
+	spec, err := request(publicSpec(conn), req.ResourceType, resource)
+	if err != nil {
+		return api.LoginResult{}, none, err
+	}
+	if spec.ResourceID == "" {
+		return api.LoginResult{}, none, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+			"the connector is configured to provide access to multiple %s resources. A resource name must be specified when requesting access to a resource.",
+			spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
+	}
+	a, err := loginAddress(spec.ResourceID, req.Path)
+	if err != nil {
+		return api.LoginResult{}, none, err
+	}
+	if err := b.allow(ctx, caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}); err != nil {
+		return api.LoginResult{}, a, err
+	}
+	proof, err := b.prove(ctx, kind, spec, conn, a, req)
+	if err != nil {
+		return api.LoginResult{}, a, err
+	}
+	result, err := b.recordLogin(ctx, conn, kind, spec, a, req)
+	result.Resource = proof
+	return result, a, err
+}
+
+// loginAddress is the address a login answers for: the registry, or a repository path on it.
+func loginAddress(resource, path string) (address.Address, error) {
+	if path != "" {
+		a, err := address.Parse(resource)
+		if err != nil {
+			return a, err
+		}
+		return address.Parse(a.Host() + "/" + strings.Trim(path, "/"))
+	}
+	return address.Parse(resource)
+}
+
+// prove mints once and asks the registry. Anything but acceptance is an error: after a login, a pull works.
+func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.Spec, conn api.ServiceConnector, a address.Address, req api.LoginRequest) (api.Resource, error) {
+	b.engine.Drop(conn.ID)
+	cred, err := b.mint(ctx, conn, spec.ResourceID, a)
+	if err != nil {
+		return api.Resource{}, err
+	}
+	cred.Secret.Wipe()
+	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
+		return api.Resource{}, err
+	}
+	defer wipeAll(spec.Secrets)
+	resources, err := b.check(ctx, kind, spec, conn, req.NoVerify, "")
+	if err != nil || len(resources) == 0 {
+		return api.Resource{}, err
+	}
+	if r := resources[0]; r.Verification == api.VerificationUnreachable {
+		return r, credential.NewError(credential.Unreachable, r.Error,
+			fmt.Sprintf("check the address and your network, or: zen login %s --no-verify", conn.Name))
+	}
+	return resources[0], nil
+}
+
+func (b *Broker) recordLogin(ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest) (api.LoginResult, error) {
+	login := api.Login{
+		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
+		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
+		Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
+	}
+	result := api.LoginResult{Login: login, Connector: conn, TypeName: kind.Describe().Name}
+	var replaced *api.Login
+	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+		change, old, err := c.PutLogin(login)
+		replaced = old
+		return edit{Change: change}, err
+	})
+	if err != nil {
+		return result, err
+	}
+	if replaced != nil {
+		b.forget([]api.Login{*replaced})
+		if replaced.ConnectorID != conn.ID {
+			result.Replaced = source(*replaced)
+		}
+	}
+	return result, nil
+}
+
+// Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
+func (b *Broker) Logout(ctx context.Context, caller Caller, req api.LogoutRequest) (api.LogoutResult, error) {
+	match, err := b.logoutMatch(req)
+	if err != nil {
+		return api.LogoutResult{}, err
+	}
+	ended, err := b.end(ctx, match)
+	if err == nil && len(ended) == 0 && !req.All {
+		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged in", req.Name), "see who is: zen status")
+	}
+	for _, l := range ended {
+		b.audit(caller, Subject{Action: ActionLogout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
+		if l.ConnectorID != "" {
+			b.engine.Drop(l.ConnectorID)
+		}
+	}
+	return api.LogoutResult{Ended: ended}, err
+}
+
+func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error) {
+	scope := func(l api.Login) bool {
+		return (req.Dir == "" || l.Dir == req.Dir) && (req.Profile == "" || l.Profile == req.Profile)
+	}
+	if req.All {
+		return scope, nil
+	}
+	conn, err := b.resolveConnector(req.Name)
+	if err == nil {
+		return func(l api.Login) bool { return l.ConnectorID == conn.ID && scope(l) }, nil
+	}
+	a, parseErr := address.Parse(req.Name)
+	if parseErr != nil || credential.Ambiguous.Is(err) {
+		return nil, err
+	}
+	return func(l api.Login) bool { return l.Address == a.String() && scope(l) }, nil
+}

@@ -1,0 +1,80 @@
+package broker
+
+import (
+	"context"
+	"errors"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+func asError(err error) (*credential.Error, bool) { return errors.AsType[*credential.Error](err) }
+
+// VaultStatus answers vault.status.
+func (b *Broker) VaultStatus() api.VaultStatus { return b.vault.State() }
+
+// openQuietly opens the vault if that needs no human and reports whether it is open.
+func (b *Broker) openQuietly(ctx context.Context) bool {
+	return b.vault.State().State == stateUnlocked || b.vault.EnsureOpen(ctx) == nil
+}
+
+// Lock forgets the vault's key and every minted token until Unlock.
+func (b *Broker) Lock(caller Caller) error {
+	err := b.vault.Lock()
+	b.engine.Wipe()
+	b.mu.Lock()
+	clear(b.names)
+	clear(b.served.by)
+	b.mu.Unlock()
+	b.audit(caller, Subject{Action: ActionLock}, err, "")
+	return err
+}
+
+// Unlock opens the vault: through its own key slots, or with a passphrase when one is given.
+func (b *Broker) Unlock(ctx context.Context, caller Caller, passphrase *credential.Secret) error {
+	err := b.vault.Unlock(ctx, passphrase)
+	b.audit(caller, Subject{Action: ActionUnlock}, err, "")
+	if err != nil {
+		return err
+	}
+	return b.reload()
+}
+
+// SetPassphrase adds a passphrase slot or changes its passphrase.
+func (b *Broker) SetPassphrase(ctx context.Context, caller Caller, passphrase credential.Secret) error {
+	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.vault.SetPassphrase(ctx, passphrase) })
+}
+
+// RemovePassphrase removes the passphrase slot; it is refused when no other slot is left.
+func (b *Broker) RemovePassphrase(ctx context.Context, caller Caller) error {
+	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.vault.RemovePassphrase(ctx) })
+}
+
+// Rotate seals everything with a new key.
+func (b *Broker) Rotate(ctx context.Context, caller Caller) error {
+	return b.vaultChange(ctx, caller, "rotated", func() error { return b.vault.Rotate(ctx) })
+}
+
+func (b *Broker) vaultChange(ctx context.Context, caller Caller, what string, f func() error) error {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	err := b.vault.EnsureOpen(ctx)
+	if err == nil {
+		err = f()
+	}
+	b.audit(caller, Subject{Action: ActionVault}, err, what)
+	return err
+}
+
+// Restore puts the vault's previous generation back in place of a damaged one.
+func (b *Broker) Restore(ctx context.Context, caller Caller) error {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	err := b.vault.Restore(ctx)
+	b.audit(caller, Subject{Action: ActionVault}, err, "restored")
+	if err != nil {
+		return err
+	}
+	b.engine.Wipe()
+	return b.reload()
+}

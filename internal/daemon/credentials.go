@@ -1,0 +1,120 @@
+package daemon
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/ipc/server"
+)
+
+// The four methods of docker-credential-zen are read and written by hand: their secrets must not pass through
+// encoding/json, which leaves copies on the heap.
+func credentialMethods(m map[string]server.Handler, b *broker.Broker) {
+	m[api.MethodGet] = func(ctx context.Context, call *server.Call) error { return get(ctx, b, call) }
+	m[api.MethodStore] = func(ctx context.Context, call *server.Call) error { return store(ctx, b, call) }
+	m[api.MethodErase] = func(ctx context.Context, call *server.Call) error { return erase(ctx, b, call) }
+	m[api.MethodList] = func(ctx context.Context, call *server.Call) error { return list(ctx, b, call) }
+}
+
+// credentialParams are the params of the four methods; all members are optional strings.
+type credentialParams struct {
+	serverURL, username, dir, profile string
+	secret                            credential.Secret
+}
+
+func parseCredentialParams(params []byte) (p credentialParams, err error) {
+	err = ipc.Strings(params, func(key string, value []byte) {
+		switch key {
+		case "ServerURL":
+			p.serverURL = string(value)
+		case "Username":
+			p.username = string(value)
+		case "Secret":
+			p.secret = credential.NewSecret(slices.Clone(value))
+		case "dir":
+			p.dir = string(value)
+		case "profile":
+			p.profile = string(value)
+		}
+	})
+	return p, err
+}
+
+func (p credentialParams) caller(peer server.Peer) broker.Caller {
+	c := caller(peer)
+	c.Dir, c.Profile = p.dir, p.profile
+	return c
+}
+
+func get(ctx context.Context, b *broker.Broker, call *server.Call) error {
+	p, err := parseCredentialParams(call.Params)
+	if err != nil {
+		return err
+	}
+	cred, err := b.Get(ctx, p.caller(call.Peer), p.serverURL)
+	if err != nil {
+		return err
+	}
+	defer cred.Secret.Wipe()
+	call.Result.Append(func(dst []byte) []byte {
+		dst = append(dst, `{"ServerURL":`...)
+		dst = ipc.AppendString(dst, p.serverURL)
+		dst = append(dst, `,"Username":`...)
+		dst = ipc.AppendString(dst, cred.Username)
+		dst = append(dst, `,"Secret":`...)
+		dst = ipc.AppendString(dst, cred.Secret.Reveal())
+		return append(dst, '}')
+	})
+	return nil
+}
+
+func store(ctx context.Context, b *broker.Broker, call *server.Call) error {
+	p, err := parseCredentialParams(call.Params)
+	if err != nil {
+		return err
+	}
+	defer p.secret.Wipe()
+	return b.Store(ctx, p.caller(call.Peer), p.serverURL, credential.Credential{Username: p.username, Secret: p.secret})
+}
+
+func erase(ctx context.Context, b *broker.Broker, call *server.Call) error {
+	p, err := parseCredentialParams(call.Params)
+	if err != nil {
+		return err
+	}
+	return b.Erase(ctx, p.caller(call.Peer), p.serverURL)
+}
+
+func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
+	p, err := parseCredentialParams(call.Params)
+	if err != nil {
+		return err
+	}
+	items, err := b.List(ctx, p.caller(call.Peer))
+	if err != nil {
+		return err
+	}
+	call.Result.Append(func(dst []byte) []byte {
+		dst = append(dst, `{"items":{`...)
+		for i, url := range slices.Sorted(maps.Keys(items)) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = ipc.AppendString(dst, url)
+			dst = append(dst, ':')
+			dst = ipc.AppendString(dst, items[url])
+		}
+		return append(dst, "}}"...)
+	})
+	return nil
+}
+
+// caller is the peer as the broker knows it.
+func caller(p server.Peer) broker.Caller {
+	return broker.Caller{PID: p.PID, UID: p.UID, Exe: p.Executable, Parents: p.Parents}
+}

@@ -1,0 +1,205 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/paths"
+)
+
+// Options are what the command line decides.
+type Options struct {
+	OnDemand   bool      // started by a client: log to the file, tell readiness through the pipe
+	Stderr     io.Writer // where a foreground zend logs
+	Executable string    // absolute path of zend itself, for the guarded keyring child and for restart
+}
+
+// errRestart asks Run's caller to execute zend again in place; the listening socket stays open for the new one.
+var errRestart = errors.New("restart requested")
+
+// daemon is one running zend.
+type daemon struct {
+	opt     Options
+	dirs    paths.Dirs
+	started time.Time
+	log     *slog.Logger
+	level   *slog.LevelVar
+	ln      *server.Listener
+	srv     *server.Server
+	broker  *broker.Broker
+	parts   *parts
+	stop    context.CancelCauseFunc
+
+	mu     sync.Mutex
+	cfg    config.Config
+	cfgErr error
+}
+
+// Run serves until ctx ends, a client asks for it, zend is idle for as long as configured, or its socket was replaced. A nil
+// error is a clean end.
+func Run(ctx context.Context, opt Options) (err error) {
+	harden()
+	ready := server.InheritedReady()
+	defer func() { ready.Failed(err) }()
+	dirs, err := paths.Find()
+	if err != nil {
+		return err
+	}
+	if err := secureDirs(dirs); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	d := &daemon{opt: opt, dirs: dirs, started: time.Now(), stop: stop, level: new(slog.LevelVar)}
+	closeLog, err := d.openLog()
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	if d.ln, err = listen(dirs); err != nil {
+		return err
+	}
+	defer d.ln.Close()
+	if err := d.build(); err != nil {
+		return err
+	}
+	defer d.parts.close()
+	return d.serve(ctx, ready)
+}
+
+// listen takes the socket systemd passed, or binds zen's own.
+func listen(dirs paths.Dirs) (*server.Listener, error) {
+	socket, err := dirs.Socket()
+	if err != nil {
+		return nil, err
+	}
+	ln, err := server.Activated(socket, dirs.Lock())
+	if ln != nil || err != nil {
+		return ln, err
+	}
+	return server.Listen(socket, dirs.Lock())
+}
+
+func secureDirs(dirs paths.Dirs) error {
+	for _, dir := range []string{dirs.Data, dirs.State, dirs.Runtime} {
+		if err := paths.SecureDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve runs the server and the watchers until one of them ends the daemon.
+func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer cancel()
+	watchers.Go(func() { d.watchConfig(ctx) })
+	watchers.Go(func() { d.watchSocket(ctx) })
+	watchers.Go(func() { d.watchIdle(ctx) })
+	d.parts.run(ctx, &watchers)
+	d.log.Info("Serving", "version", api.Version, "pid", os.Getpid(), "socket", d.ln.Path(), "activation", d.activation())
+	ready.Done()
+	err := d.srv.Serve(ctx, d.ln)
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serving %s: %w", d.ln.Path(), err)
+	}
+	cause := context.Cause(ctx)
+	d.log.Info("Stopped", "why", reasonText(cause))
+	if errors.Is(cause, errRestart) {
+		return d.reexec()
+	}
+	return nil
+}
+
+// Why a zend ends without being told to by a signal.
+var (
+	errIdle     = errors.New("idle")
+	errReplaced = errors.New("socket replaced")
+	errAsked    = errors.New("asked to by a client")
+)
+
+func reasonText(cause error) string {
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return "signal"
+	}
+	return cause.Error()
+}
+
+func (d *daemon) activation() string {
+	switch {
+	case d.ln.IsActivated():
+		return "socket activation"
+	case d.opt.OnDemand:
+		return "on demand"
+	}
+	return "foreground"
+}
+
+func (d *daemon) config() config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg
+}
+
+func (d *daemon) status(ctx context.Context, _ server.Peer, _ api.Empty) (api.Status, error) {
+	cfg := d.config()
+	s := api.Status{
+		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.dirs.Log(),
+		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second),
+		Vault: d.broker.VaultStatus(), Logins: d.broker.Logins(ctx), Counts: d.broker.Counts(),
+		Notices: d.notices(),
+	}
+	if s.Logins == nil {
+		s.Logins = []api.Login{}
+	}
+	return s, nil
+}
+
+// notices are the things a person should know: a broken config.toml, and what the parts report.
+func (d *daemon) notices() []api.Notice {
+	d.mu.Lock()
+	err := d.cfgErr
+	d.mu.Unlock()
+	list := d.parts.notices()
+	if err != nil {
+		list = append(list, api.Notice{Time: time.Now().UTC(), Text: err.Error(), Hint: "edit " + d.dirs.ConfigFile()})
+	}
+	return list
+}
+
+func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
+	return api.LoginList{Items: d.broker.Logins(ctx)}, nil
+}
+
+func (d *daemon) vaultStatus(context.Context, server.Peer, api.Empty) (api.VaultStatus, error) {
+	return d.broker.VaultStatus(), nil
+}
+
+// stopRequest answers first and ends zend then: the server finishes requests in flight.
+func (d *daemon) stopRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
+	d.stop(errAsked)
+	return api.Empty{}, nil
+}
+
+func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
+	if _, err := os.Stat(d.opt.Executable); err != nil {
+		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was started from: "+d.opt.Executable, "install zen again")
+	}
+	d.stop(errRestart)
+	return api.Empty{}, nil
+}

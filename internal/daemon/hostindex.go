@@ -1,0 +1,36 @@
+package daemon
+
+import (
+	"bytes"
+	"os"
+	"slices"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/zen-agent/zen/internal/address"
+)
+
+// hostIndexHeader is the first line of the host index, which docker-credential-zen reads while zend is down.
+const hostIndexHeader = "zen-hosts 1\n"
+
+// hostIndex writes the addresses that have a login to a file of one address a line. It holds no secret, and nothing trusts
+// it: it only decides whether the helper answers "not found" or "zend cannot be reached".
+type hostIndex struct{ path string }
+
+// Write replaces the index if it says anything else. It is not synced: zend writes it again when it starts.
+func (h hostIndex) Write(addresses []address.Address) error {
+	lines := make([]string, 0, len(addresses))
+	for _, a := range addresses {
+		lines = append(lines, a.String())
+	}
+	slices.Sort(lines)
+	var buf bytes.Buffer
+	buf.WriteString(hostIndexHeader)
+	for _, l := range slices.Compact(lines) {
+		buf.WriteString(l + "\n")
+	}
+	if old, err := os.ReadFile(h.path); err == nil && bytes.Equal(old, buf.Bytes()) {
+		return nil
+	}
+	return renameio.WriteFile(h.path, buf.Bytes(), 0o600)
+}
