@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 )
@@ -109,5 +110,17 @@ func TestErrorReason(t *testing.T) {
 func TestIdentityToken(t *testing.T) {
 	if !(Credential{Username: TokenUsername}).IsIdentityToken() || (Credential{Username: "token"}).IsIdentityToken() {
 		t.Error("IsIdentityToken")
+	}
+}
+
+func TestReasonsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Reasons() {
+		if row := fmt.Sprintf("| `%s` | %d | %d |\n", r.Reason, r.Code, r.Exit); !strings.Contains(string(doc), row) {
+			t.Errorf("docs/protocol.md lacks the row %s", row)
+		}
 	}
 }

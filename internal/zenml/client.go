@@ -1,0 +1,259 @@
+package zenml
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+const (
+	// maxAnswer bounds an answer's body in bytes; a page of hydrated connectors is some 100 KiB.
+	maxAnswer = 8 << 20
+	// shortTimeout and longTimeout bound one exchange; those that make the server ask a cloud take long
+	// (ZenML constants, SERVICE_CONNECTOR_VERIFY_REQUEST_TIMEOUT).
+	shortTimeout = 30 * time.Second
+	longTimeout  = 120 * time.Second
+)
+
+// Auth methods of a server.
+const (
+	AuthAPIKey   = "api-key"
+	AuthPassword = "password"
+	AuthDevice   = "device"
+	AuthNone     = "none" // the server has authentication switched off
+)
+
+// Config says which server and who we are.
+type Config struct {
+	URL      string // "https://zenml.example.com", without /api
+	Auth     string
+	Username string            // of AuthPassword
+	Secret   credential.Secret // API key, password, or the access token of a device
+	CACert   []byte            // PEM; empty: the system's roots
+	Insecure bool              // allow http to another host than loopback
+	Version  string            // zen's version, for the User-Agent
+	Now      func() time.Time
+}
+
+// Client talks to one server. It is safe for concurrent use.
+type Client struct {
+	cfg  Config
+	base *url.URL
+	http *http.Client
+
+	mu    sync.Mutex
+	token accessToken
+}
+
+// New checks the address and prepares a client; it sends nothing.
+func New(cfg Config) (*Client, error) {
+	base, err := parseURL(cfg.URL, cfg.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	transport.ResponseHeaderTimeout = longTimeout
+	if len(cfg.CACert) > 0 {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(cfg.CACert) {
+			return nil, credential.NewError(credential.InvalidInput, "the CA certificate is not PEM", "give a PEM file: --ssl-ca-cert=@FILE")
+		}
+		transport.TLSClientConfig.RootCAs = pool
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Client{cfg: cfg, base: base}
+	c.http = &http.Client{Transport: transport, CheckRedirect: c.sameHost}
+	return c, nil
+}
+
+// Close drops idle connections and forgets the access token.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.dropToken()
+}
+
+// URL is the server's canonical address.
+func (c *Client) URL() string { return c.base.String() }
+
+func parseURL(raw string, insecure bool) (*url.URL, error) {
+	bad := func(why string) error {
+		return credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is not a server address: %s", raw, why),
+			"zen server connect https://zenml.example.com")
+	}
+	u, err := url.Parse(strings.TrimRight(raw, "/"))
+	switch {
+	case err != nil:
+		return nil, bad("it cannot be parsed")
+	case u.User != nil:
+		return nil, bad("it holds a user name")
+	case u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, bad("it needs a scheme and a host, and no query")
+	case u.Scheme == "https":
+	case u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "http":
+		return nil, credential.NewError(credential.InvalidInput, u.Host+" would be asked without TLS: keys and credentials could be read on the way",
+			"use https://, or add --insecure")
+	default:
+		return nil, bad("the scheme must be https")
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+var errElsewhere = errors.New("redirected elsewhere")
+
+// sameHost follows a redirect only on the same scheme and host: headers hold the access token.
+func (c *Client) sameHost(req *http.Request, via []*http.Request) error {
+	if req.URL.Scheme != c.base.Scheme || req.URL.Host != c.base.Host || len(via) > 5 {
+		return errElsewhere
+	}
+	return nil
+}
+
+// call is one exchange.
+type call struct {
+	method  string
+	path    string // below /api/v1
+	query   url.Values
+	form    url.Values // POST form, else
+	body    any        // JSON
+	rawBody []byte     // JSON that holds a secret; wiped by the caller
+	out     any
+	rawOut  *[]byte // the answer's bytes, when it holds a secret; the caller wipes them
+	long    bool
+	anon    bool // send no token
+}
+
+// do sends a call with a token and, when the server says that the token is not valid, once more with a new one.
+func (c *Client) do(ctx context.Context, k call) error {
+	if k.anon || c.cfg.Auth == AuthNone {
+		return c.send(ctx, k, "")
+	}
+	token, err := c.accessToken(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.send(ctx, k, token)
+	if !errors.Is(err, errToken) || c.cfg.Auth == AuthDevice {
+		return err
+	}
+	c.dropToken()
+	if token, err = c.accessToken(ctx); err != nil {
+		return err
+	}
+	return c.send(ctx, k, token)
+}
+
+func (c *Client) send(ctx context.Context, k call, token string) error {
+	timeout := shortTimeout
+	if k.long {
+		timeout = longTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := c.request(ctx, k, token)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.explainTransport(err)
+	}
+	defer resp.Body.Close()
+	return c.receive(resp, k)
+}
+
+func (c *Client) request(ctx context.Context, k call, token string) (*http.Request, error) {
+	u := *c.base
+	u.Path += "/api/v1" + k.path
+	u.RawQuery = k.query.Encode()
+	var body io.Reader
+	contentType := ""
+	switch {
+	case k.form != nil:
+		body, contentType = strings.NewReader(k.form.Encode()), "application/x-www-form-urlencoded"
+	case k.rawBody != nil:
+		body, contentType = bytes.NewReader(k.rawBody), "application/json"
+	case k.body != nil:
+		b, err := json.Marshal(k.body)
+		if err != nil {
+			return nil, err
+		}
+		body, contentType = bytes.NewReader(b), "application/json"
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "zen/"+c.cfg.Version)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return req, nil
+}
+
+func (c *Client) receive(resp *http.Response, k call) error {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	keep := false
+	defer func() {
+		if !keep {
+			clear(raw)
+		}
+	}()
+	switch {
+	case err != nil:
+		return c.explainTransport(err)
+	case len(raw) > maxAnswer:
+		return c.strange("its answer is larger than 8 MiB")
+	case resp.StatusCode >= 400:
+		return c.explainStatus(resp.StatusCode, raw)
+	case resp.StatusCode != http.StatusOK:
+		return c.strange(fmt.Sprintf("it answered %s", resp.Status))
+	case !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
+		return c.strange("its answer is not JSON but " + mediaType(resp))
+	}
+	if k.rawOut != nil {
+		keep = true
+		*k.rawOut = raw
+		return nil
+	}
+	if k.out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, k.out); err != nil {
+		return c.strange("its answer has another form than a ZenML server's")
+	}
+	return nil
+}
+
+func mediaType(resp *http.Response) string {
+	t, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	if t == "" {
+		return "nothing known"
+	}
+	return clean(t)
+}
