@@ -252,6 +252,7 @@ type Login struct {
 	Source        string     `json:"source"`                // "connector" or "docker login"
 	Dir           string     `json:"dir,omitempty"`
 	Profile       string     `json:"profile,omitempty"`
+	PlainHTTP     bool       `json:"plain_http,omitempty"` // may answer a client that says http://
 	Created       time.Time  `json:"created"`
 	Until         *time.Time `json:"until,omitempty"`         // the login ends
 	TokenExpires  *time.Time `json:"token_expires,omitempty"` // the minted token in memory ends

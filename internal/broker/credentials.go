@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ func notLoggedIn(a address.Address) error {
 // Get answers for a server URL as a client spelled it. NotLoggedIn means that no login covers it, which needs neither the
 // vault's key nor the disk. The caller wipes the credential's secret.
 func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (credential.Credential, error) {
-	a, err := address.Parse(serverURL)
+	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return credential.Credential{}, err
 	}
@@ -43,10 +44,24 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	if err != nil {
 		return credential.Credential{}, err
 	}
+	if scheme == address.HTTP && !login.PlainHTTP && !isLoopback(a.Host()) {
+		return credential.Credential{}, credential.NewError(credential.Denied,
+			"the credential for "+login.Address+" is not sent over http", "ask for https://"+a.Host()+", or log in to http://"+a.Host())
+	}
 	subject := Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName}
 	cred, err := b.getFor(ctx, caller, subject, login)
 	b.audit(caller, subject, err, "")
 	return cred, err
+}
+
+// isLoopback reports whether a registry is on this machine, where docker itself speaks http.
+func isLoopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(strings.Trim(name, "[]"))
+	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, err error) {
@@ -182,7 +197,7 @@ func (b *Broker) wasServed(id string, cred credential.Credential) bool {
 // Store keeps what docker login was given: a credential of its own and a login for its address. Storing what was just
 // served changes nothing. A login through a connector for that address ends.
 func (b *Broker) Store(ctx context.Context, caller Caller, serverURL string, cred credential.Credential) error {
-	a, err := address.Parse(serverURL)
+	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return err
 	}
@@ -193,7 +208,7 @@ func (b *Broker) Store(ctx context.Context, caller Caller, serverURL string, cre
 	}
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), Source: sourceStored,
-		Profile: caller.Profile, Created: b.now().UTC(), Until: b.until(0),
+		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.now().UTC(), Until: b.until(0),
 	}
 	if old, err := b.loginFor(caller, a); err == nil && old.Address == login.Address {
 		if b.isStored(ctx, old, cred) {

@@ -130,7 +130,8 @@ func (b *Broker) recordLogin(ctx context.Context, conn api.ServiceConnector, kin
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
 		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
-		Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
+		PlainHTTP: strings.HasPrefix(spec.Config["registry"], "http://"),
+		Created:   b.now().UTC(), Until: b.until(req.TTLSeconds),
 	}
 	result := api.LoginResult{Login: login, Connector: conn, TypeName: kind.Describe().Name}
 	var replaced *api.Login

@@ -1,0 +1,540 @@
+package broker
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/connector/docker"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registrytest"
+)
+
+// rig is a broker on real parts: a vault in a file, the docker kind, the engine, and a registry that demands a password.
+type rig struct {
+	*Broker
+	t     *testing.T
+	path  string
+	slot  keystore.KeySlot
+	index *memoryIndex
+	audit *memoryAudit
+	clock *clock
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+type memoryIndex struct{ addresses []string }
+
+func (m *memoryIndex) Write(list []address.Address) error {
+	m.addresses = nil
+	for _, a := range list {
+		m.addresses = append(m.addresses, a.String())
+	}
+	return nil
+}
+
+type memoryAudit struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (m *memoryAudit) Record(_ Caller, s Subject, err error, detail string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	result := "ok"
+	if err != nil {
+		result = string(credential.ReasonOf(err))
+	}
+	m.lines = append(m.lines, strings.TrimSpace(strings.Join([]string{string(s.Action), s.Address.String(), s.Connector, result, detail}, " ")))
+}
+
+func (m *memoryAudit) last() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.lines) == 0 {
+		return ""
+	}
+	return m.lines[len(m.lines)-1]
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, path: filepath.Join(t.TempDir(), "vault.json"), slot: keystore.NewMemorySlot()}
+	r.clock = &clock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	r.open()
+	return r
+}
+
+// open opens the vault as a new zend does.
+func (r *rig) open() {
+	r.t.Helper()
+	vault, err := keystore.Open(keystore.Options{Path: r.path, Slots: []keystore.KeySlot{r.slot}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { vault.Close() })
+	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
+	r.Broker, err = New(Config{Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
+		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// restart is what happens after kill -9: nothing of the old process is left but the file and the key slot.
+func (r *rig) restart() {
+	r.t.Helper()
+	r.vault.Close()
+	r.open()
+}
+
+func secretsOf(kv ...string) map[string]credential.Secret {
+	m := make(map[string]credential.Secret)
+	for i := 0; i < len(kv); i += 2 {
+		m[kv[i]] = credential.SecretString(kv[i+1])
+	}
+	return m
+}
+
+func (r *rig) register(name, registry, password string) api.ConnectorResult {
+	r.t.Helper()
+	res, err := r.RegisterConnector(r.t.Context(), Caller{}, api.RegisterConnector{Name: name, Type: "docker"},
+		secretsOf("username", "alice", "password", password, "registry", registry))
+	if err != nil {
+		r.t.Fatalf("registering %s: %v", name, err)
+	}
+	return res
+}
+
+func (r *rig) login(name string) api.LoginResult {
+	r.t.Helper()
+	res, err := r.Login(r.t.Context(), Caller{}, api.LoginRequest{Name: name})
+	if err != nil {
+		r.t.Fatalf("login %s: %v", name, err)
+	}
+	return res
+}
+
+// get returns "user:secret", or the reason of the failure.
+func (r *rig) get(url string) string {
+	r.t.Helper()
+	return r.getAs(Caller{}, url)
+}
+
+func (r *rig) getAs(c Caller, url string) string {
+	r.t.Helper()
+	cred, err := r.Get(r.t.Context(), c, url)
+	if err != nil {
+		return string(credential.ReasonOf(err))
+	}
+	defer cred.Secret.Wipe()
+	return cred.Username + ":" + string(cred.Secret.Reveal())
+}
+
+func (r *rig) store(url, user, secret string) {
+	r.t.Helper()
+	if err := r.Store(r.t.Context(), Caller{}, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)}); err != nil {
+		r.t.Fatalf("store %s: %v", url, err)
+	}
+}
+
+func (r *rig) wantGet(url, want string) {
+	r.t.Helper()
+	if got := r.get(url); got != want {
+		r.t.Errorf("get %s: %s, want %s", url, got, want)
+	}
+}
+
+func registry(t *testing.T) *registrytest.Registry {
+	t.Helper()
+	reg := registrytest.StartBasic("alice", "pw")
+	t.Cleanup(reg.Close)
+	return reg
+}
+
+func TestLoginAndLogout(t *testing.T) {
+	for name, start := range map[string]func(string, string) *registrytest.Registry{
+		"basic": registrytest.StartBasic, "bearer": registrytest.StartBearer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := start("alice", "pw")
+			defer reg.Close()
+			r := newRig(t)
+			res := r.register("reg", reg.Host, "pw")
+			if res.Connector.Verification != api.VerificationValid {
+				t.Errorf("verification is %q", res.Connector.Verification)
+			}
+			r.wantGet(reg.Host, "not_logged_in")
+			r.login("reg")
+			r.wantGet(reg.Host, "alice:pw")
+			r.wantGet(reg.Host+"/team/app", "alice:pw")
+			r.restart()
+			r.wantGet("http://"+reg.Host, "alice:pw")
+			if _, err := r.Logout(t.Context(), Caller{}, api.LogoutRequest{Name: "reg"}); err != nil {
+				t.Fatal(err)
+			}
+			r.wantGet(reg.Host, "not_logged_in")
+			if len(r.index.addresses) != 0 {
+				t.Errorf("host index still has %v", r.index.addresses)
+			}
+		})
+	}
+}
+
+func TestWrongPasswordIsRefused(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	config := secretsOf("username", "alice", "password", "wrong", "registry", reg.Host)
+	_, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "bad", Type: "docker"}, config)
+	if !credential.Rejected.Is(err) || !strings.Contains(err.Error(), "authentication required") || strings.Contains(err.Error(), "wrong") {
+		t.Fatalf("register: %v", err)
+	}
+	if n := r.Counts().Connectors; n != 0 {
+		t.Errorf("%d connectors kept", n)
+	}
+	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "bad", Type: "docker", NoVerify: true}, config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "bad"}); !credential.Rejected.Is(err) {
+		t.Errorf("login: %v", err)
+	}
+	r.wantGet(reg.Host, "not_logged_in")
+}
+
+func TestUnreachableRegistry(t *testing.T) {
+	r := newRig(t)
+	res := r.register("down", "127.0.0.1:1", "pw")
+	if res.Resources[0].Verification != api.VerificationUnreachable || res.Resources[0].Error == "" {
+		t.Errorf("resource is %+v", res.Resources[0])
+	}
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "down"}); !credential.Unreachable.Is(err) {
+		t.Errorf("login: %v", err)
+	}
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "down", NoVerify: true}); err != nil {
+		t.Errorf("login --no-verify: %v", err)
+	}
+	r.wantGet("127.0.0.1:1", "alice:pw")
+}
+
+func TestDockerLogin(t *testing.T) {
+	r := newRig(t)
+	r.store("ghcr.io", "bob", "one")
+	r.wantGet("https://ghcr.io/v2/", "bob:one")
+	r.wantGet("ghcr.io/team/app", "bob:one")
+	r.wantGet("ghcr.io.evil.com", "not_logged_in")
+	r.wantGet("http://ghcr.io", "denied")
+	r.store("ghcr.io", "bob", "one")
+	if last := r.audit.last(); !strings.Contains(last, "unchanged") {
+		t.Errorf("storing the same again: audit says %q", last)
+	}
+	r.store("ghcr.io", "bob", "two")
+	if last := r.audit.last(); !strings.Contains(last, "replaced") {
+		t.Errorf("storing another: audit says %q", last)
+	}
+	r.wantGet("ghcr.io", "bob:two")
+	r.restart()
+	r.wantGet("ghcr.io", "bob:two")
+	for range 2 {
+		if err := r.Erase(t.Context(), Caller{}, "https://ghcr.io"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wantGet("ghcr.io", "not_logged_in")
+}
+
+// docker login stores what get returned, even when the login failed: a connector must not become a static password.
+func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.wantGet(reg.Host, "alice:pw")
+	r.store(reg.Host, "alice", "pw")
+	if l := r.Logins(t.Context()); len(l) != 1 || l[0].ConnectorName != "reg" {
+		t.Errorf("logins are %+v", l)
+	}
+	r.store(reg.Host, "alice", "other")
+	if l := r.Logins(t.Context()); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
+		t.Errorf("logins are %+v", l)
+	}
+	if last := r.audit.last(); !strings.Contains(last, "replaced the login by service connector 'reg'") {
+		t.Errorf("audit says %q", last)
+	}
+}
+
+func TestHubSpellingsAndSubKeys(t *testing.T) {
+	r := newRig(t)
+	r.store("https://index.docker.io/v1/", "hub", "pat")
+	r.store("https://index.docker.io/v1/refresh-token", "hub", "token..client")
+	for _, url := range []string{"docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/", "index.docker.io/library/alpine"} {
+		r.wantGet(url, "hub:pat")
+	}
+	r.wantGet("https://index.docker.io/v1/refresh-token", "hub:token..client")
+	r.wantGet("https://index.docker.io/v1/access-token", "not_logged_in")
+	list, err := r.List(t.Context(), Caller{})
+	if err != nil || list["https://index.docker.io/v1/"] != "hub" || len(list) != 2 {
+		t.Errorf("list is %v, %v", list, err)
+	}
+}
+
+func TestLongestPathWins(t *testing.T) {
+	r := newRig(t)
+	r.store("ghcr.io", "all", "1")
+	r.store("ghcr.io/team", "team", "2")
+	r.wantGet("ghcr.io/team/app", "team:2")
+	r.wantGet("ghcr.io/teams/app", "all:1")
+	r.wantGet("ghcr.io", "all:1")
+}
+
+func TestDirectoriesAndProfiles(t *testing.T) {
+	reg := registry(t)
+	reg.SetPassword("bob", "pb")
+	r := newRig(t)
+	r.register("home", reg.Host, "pw")
+	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "work", Type: "docker"},
+		secretsOf("username", "bob", "password", "pb", "registry", reg.Host)); err != nil {
+		t.Fatal(err)
+	}
+	r.login("home")
+	for _, req := range []api.LoginRequest{{Name: "work", Dir: "/home/me/work"}, {Name: "work", Profile: "ci"}} {
+		if _, err := r.Login(t.Context(), Caller{}, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		caller Caller
+		want   string
+	}{
+		{Caller{Dir: "/home/me"}, "alice:pw"},
+		{Caller{Dir: "/home/me/work/x"}, "bob:pb"},
+		{Caller{Dir: "/home/me/workshop"}, "alice:pw"},
+		{Caller{Profile: "ci"}, "bob:pb"},
+	} {
+		if got := r.getAs(tt.caller, reg.Host); got != tt.want {
+			t.Errorf("get from %q as %q: %s, want %s", tt.caller.Dir, tt.caller.Profile, got, tt.want)
+		}
+	}
+}
+
+func TestLockStopsEverythingButNotFound(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.store("ghcr.io", "bob", "one")
+	r.wantGet(reg.Host, "alice:pw")
+	if err := r.Lock(Caller{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r.wantGet(reg.Host, "locked")
+		r.wantGet("ghcr.io", "locked")
+		r.wantGet("quay.io", "not_logged_in")
+		if list, err := r.List(t.Context(), Caller{}); err != nil || len(list) != 0 {
+			t.Errorf("list while locked: %v, %v", list, err)
+		}
+		r.restart() // a new zend is locked too
+	}
+	if err := r.Unlock(t.Context(), Caller{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.wantGet(reg.Host, "alice:pw")
+}
+
+func TestTimeLimit(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: 7200}); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.add(2*time.Hour - time.Second)
+	r.wantGet(reg.Host, "alice:pw")
+	r.restart()
+	r.wantGet(reg.Host, "alice:pw")
+	r.clock.add(time.Second)
+	r.wantGet(reg.Host, "not_logged_in")
+	if l := r.Logins(t.Context()); len(l) != 0 {
+		t.Errorf("logins are %+v", l)
+	}
+}
+
+func TestExpiredConnector(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	end := r.clock.Now().Add(time.Hour)
+	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "reg", Type: "docker", ExpiresAt: &end},
+		secretsOf("username", "alice", "password", "pw", "registry", reg.Host)); err != nil {
+		t.Fatal(err)
+	}
+	r.login("reg")
+	r.clock.add(time.Hour - 301*time.Second)
+	r.wantGet(reg.Host, "alice:pw")
+	r.clock.add(2 * time.Second) // within the skew tolerance of 300 s
+	r.wantGet(reg.Host, "expired")
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Expired.Is(err) {
+		t.Errorf("login: %v", err)
+	}
+}
+
+func TestUpdateTakesEffectAtOnce(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.wantGet(reg.Host, "alice:pw")
+	reg.SetPassword("alice", "new")
+	_, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "stale"))
+	if !credential.Rejected.Is(err) {
+		t.Fatalf("update with a wrong password: %v", err)
+	}
+	r.wantGet(reg.Host, "alice:pw")
+	if _, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "new")); err != nil {
+		t.Fatal(err)
+	}
+	r.wantGet(reg.Host, "alice:new")
+	r.restart()
+	r.wantGet(reg.Host, "alice:new")
+}
+
+func TestDeleteEndsLogins(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.wantGet(reg.Host, "alice:pw")
+	res, err := r.DeleteConnector(t.Context(), Caller{}, "reg")
+	if err != nil || res.Ended != 1 {
+		t.Fatalf("delete: %+v, %v", res, err)
+	}
+	r.wantGet(reg.Host, "not_logged_in")
+}
+
+func TestLoginReplacesAndSaysSo(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.store(reg.Host, "old", "secret")
+	r.register("reg", reg.Host, "pw")
+	if res := r.login("reg"); res.Replaced != "docker login" {
+		t.Errorf("replaced is %q", res.Replaced)
+	}
+	r.wantGet(reg.Host, "alice:pw")
+	if res := r.login("reg"); res.Replaced != "" {
+		t.Errorf("logging in again replaced %q", res.Replaced)
+	}
+}
+
+func TestResourceThatTheConnectorDoesNotHave(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	_, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", ResourceID: "other.io"})
+	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "It only allows access to the following resource: '"+reg.Host+"'") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestListPolicy(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.store("ghcr.io", "bob", "one")
+	for policy, want := range map[string]int{"all": 2, "static": 2, "none": 0} {
+		r.SetSettings(Settings{ListPolicy: policy})
+		if list, err := r.List(t.Context(), Caller{}); err != nil || len(list) != want {
+			t.Errorf("policy %s: %v, %v", policy, list, err)
+		}
+	}
+}
+
+type denying struct{}
+
+func (denying) Allow(_ context.Context, _ Caller, s Subject) error {
+	if s.Action == ActionGet {
+		return credential.NewError(credential.Denied, "policy says no", "")
+	}
+	return nil
+}
+
+func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
+	r := newRig(t)
+	r.policy = denying{}
+	r.store("ghcr.io", "bob", "one")
+	r.wantGet("ghcr.io", "denied")
+	if last := r.audit.last(); last != "get ghcr.io  denied" {
+		t.Errorf("audit says %q", last)
+	}
+	r.wantGet("quay.io", "not_logged_in")
+}
+
+func TestWhy(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	why, err := r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
+	if err != nil || why.Reason != "not_logged_in" || !strings.Contains(strings.Join(why.Steps, "\n"), "zen login reg") {
+		t.Errorf("before login: %+v, %v", why, err)
+	}
+	r.login("reg")
+	why, err = r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
+	if err != nil || why.Reason != "" || why.Login == nil || why.Login.ConnectorName != "reg" {
+		t.Errorf("after login: %+v, %v", why, err)
+	}
+}
+
+func TestBlobRoundTrip(t *testing.T) {
+	for _, attrs := range []map[string]credential.Secret{
+		{}, secretsOf("a", ""), secretsOf("username", "u", "password", strings.Repeat("x", 1<<20), "z", "\x00\n\"ü"),
+	} {
+		blob := packBlob(attrs)
+		got, err := unpackBlob(blob)
+		if err != nil || len(got) != len(attrs) {
+			t.Fatalf("%d attributes back, %v", len(got), err)
+		}
+		for k, v := range attrs {
+			if !got[k].Equal(v) {
+				t.Errorf("attribute %q differs", k)
+			}
+		}
+	}
+}
+
+func FuzzUnpackBlob(f *testing.F) {
+	blob := packBlob(secretsOf("username", "u", "password", "p"))
+	f.Add(blob.Reveal())
+	f.Add([]byte{blobVersion, 0, 1, 'a', 0, 0, 0, 9})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		attrs, err := unpackBlob(credential.NewSecret(append([]byte(nil), b...)))
+		if err != nil {
+			return
+		}
+		again, err := unpackBlob(packBlob(attrs))
+		if err != nil || len(again) != len(attrs) {
+			t.Fatalf("what was accepted does not survive a round trip: %v", err)
+		}
+	})
+}

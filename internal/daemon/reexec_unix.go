@@ -1,0 +1,24 @@
+//go:build unix
+
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// reexec executes the installed zend in place of this one, after requests in flight were answered. The listening socket
+// stays open and is handed over as a service manager would, so that clients which connect meanwhile wait instead of failing.
+func (d *daemon) reexec() error {
+	if err := d.ln.KeepForExec(); err != nil {
+		return fmt.Errorf("keeping the socket open: %w", err)
+	}
+	args := []string{d.opt.Executable}
+	if d.opt.OnDemand {
+		args = append(args, "--on-demand")
+	}
+	d.log.Info("Executing the installed zend", "path", d.opt.Executable)
+	err := syscall.Exec(d.opt.Executable, args, os.Environ())
+	return fmt.Errorf("executing %s: %w", d.opt.Executable, err)
+}
