@@ -1,0 +1,87 @@
+package keystore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+var errHeld = errors.New("another process holds the writer lock")
+
+// What a person types to get on.
+const (
+	hintRestore = "go back to the previous generation: zen vault restore"
+	hintUnlock  = "unlock the vault: zen unlock"
+	hintStatus  = "see what is wrong: zen vault status"
+)
+
+func fail(reason credential.Reason, hint, format string, args ...any) *credential.Error {
+	return credential.NewError(reason, fmt.Sprintf(format, args...), hint)
+}
+
+// cannotWrite explains a failed change of the vault file.
+func cannotWrite(path string, cause error) error {
+	e := fail(credential.CannotWrite, writeHint(path, cause), "cannot write %s: %s; the vault is as it was before", path, plain(cause))
+	e.Cause = cause
+	return e
+}
+
+func writeHint(path string, cause error) string {
+	dir := filepath.Dir(path)
+	switch {
+	case errors.Is(cause, syscall.ENOSPC), errors.Is(cause, syscall.EDQUOT):
+		return "make room on the disk that holds " + dir + " and try again"
+	case errors.Is(cause, os.ErrPermission), errors.Is(cause, syscall.EROFS):
+		return "make " + dir + " writable for you and try again"
+	case errors.Is(cause, os.ErrNotExist):
+		return "create the directory and try again: mkdir -p -m 700 " + dir
+	}
+	return "check the disk that holds " + dir + " and try again"
+}
+
+// plain is an error's innermost text: the paths of temporary files help nobody.
+func plain(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var texts []string
+		for _, e := range joined.Unwrap() {
+			texts = append(texts, plain(e))
+		}
+		return strings.Join(texts, ", ")
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return plain(inner)
+	}
+	return err.Error()
+}
+
+// unreadable explains why the file's content is of no use. prev says whether there is a previous generation to go back to.
+func unreadable(path string, cause error, prev bool) *credential.Error {
+	if errors.Is(cause, errNewer) {
+		e := fail(credential.VaultTooNew, "install the newer zen again", "%s was written by a newer zen: %s, this zen knows format %d and leaves it alone",
+			path, strings.TrimPrefix(cause.Error(), "the "), Format)
+		e.Cause = cause
+		return e
+	}
+	hint := hintRestore
+	switch {
+	case errors.Is(cause, os.ErrPermission):
+		hint = "make the file readable for you: chmod 600 " + path
+	case !prev:
+		hint = "restore " + path + " from a backup, or start over: mv " + path + " " + path + ".bad"
+	}
+	e := fail(credential.VaultDamaged, hint, "the vault %s cannot be used: %s", path, plainDamage(cause))
+	e.Cause = cause
+	return e
+}
+
+func plainDamage(cause error) string {
+	if errors.Is(cause, errDamaged) {
+		return strings.TrimPrefix(cause.Error(), errDamaged.Error()+": ")
+	}
+	return plain(cause)
+}

@@ -1,0 +1,320 @@
+package keystore
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Format is the version of the file that this package writes and the newest it can read.
+const Format = 1
+
+// maxFile bounds what is read as a vault, in bytes.
+const maxFile = 512 << 20
+
+// The file is JSON laid out in lines, so that exact bytes can be checked and each record stands alone:
+//
+//	{"format":1,
+//	"vault":"<uuid>",
+//	"generation":7,
+//	"slots":[
+//	{"id":…,"kind":…,"created":…,"wrapped":…},
+//	…
+//	],
+//	"records":[
+//	{"id":…,"kind":…,"sealed"|"tag":…,"public":…},
+//	…
+//	],
+//	"seal":{"mac":"<hex>","sha256":"<hex>"}}
+//
+// mac is HMAC-SHA256 over the SHA-256 of everything before the "seal" line; sha256 covers everything before its own digits.
+// The last line, from "sha256" on, and the first member are the same in every future format: that is how damage is told
+// from a newer format. There is one spelling of every file: what parse accepts, encode gives back byte for byte.
+const (
+	textFormat  = `{"format":`
+	textVault   = ",\n" + `"vault":"`
+	textGen     = `",` + "\n" + `"generation":`
+	textSlots   = ",\n" + `"slots":[` + "\n"
+	textRecords = `],` + "\n" + `"records":[` + "\n"
+	textEnd     = `],` + "\n"
+	textSeal    = `"seal":{"mac":"`
+	textSum     = `","sha256":"`
+	textLast    = `"}}` + "\n"
+)
+
+// file is one generation of a vault, still sealed.
+type file struct {
+	vault      string
+	generation uint64
+	slots      []slotEntry
+	records    []record // by id, each once
+
+	digest [sha256.Size]byte // of everything before the seal
+	mac    [sha256.Size]byte
+}
+
+// slotEntry is one wrapped copy of the vault key.
+type slotEntry struct {
+	ID      string            `json:"id"`
+	Kind    string            `json:"kind"`
+	Created time.Time         `json:"created"`
+	Note    string            `json:"note,omitempty"` // why nothing better was chosen
+	Params  *passphraseParams `json:"params,omitempty"`
+	Wrapped []byte            `json:"wrapped,omitempty"` // seal of the vault key under the slot's key
+}
+
+// record is one record as the file holds it.
+type record struct {
+	id, kind string
+	public   []byte // one JSON value on one line
+	secret   bool
+	blob     []byte // sealed secret, or the tag of a record without one
+}
+
+// errDamaged is what parse wraps; errNewer says that a newer zen wrote an intact file.
+var (
+	errDamaged = errors.New("the file is damaged")
+	errNewer   = errors.New("the file has a newer format")
+)
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
+}
+
+// encode writes the file's only spelling, sealed by mac, and notes digest and mac in f.
+func (f *file) encode(mac func(digest [sha256.Size]byte) ([sha256.Size]byte, error)) ([]byte, error) {
+	out, err := f.body()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	sum.Write(out)
+	sum.Sum(f.digest[:0])
+	if f.mac, err = mac(f.digest); err != nil {
+		return nil, err
+	}
+	start := len(out)
+	out = append(out, textSeal...)
+	out = hex.AppendEncode(out, f.mac[:])
+	out = append(out, textSum...)
+	sum.Write(out[start:])
+	out = hex.AppendEncode(out, sum.Sum(nil))
+	return append(out, textLast...), nil
+}
+
+// body is everything before the seal.
+func (f *file) body() ([]byte, error) {
+	out := make([]byte, 0, f.sizeHint())
+	out = append(out, textFormat...)
+	out = strconv.AppendInt(out, Format, 10)
+	out = append(append(append(out, textVault...), f.vault...), textGen...)
+	out = strconv.AppendUint(out, f.generation, 10)
+	out = append(out, textSlots...)
+	for i := range f.slots {
+		line, err := json.Marshal(&f.slots[i])
+		if err != nil {
+			return nil, fmt.Errorf("writing key slot %s: %w", f.slots[i].ID, err)
+		}
+		out = endLine(append(out, line...), i, len(f.slots))
+	}
+	out = append(out, textRecords...)
+	for i := range f.records {
+		out = endLine(f.records[i].append(out), i, len(f.records))
+	}
+	return append(out, textEnd...), nil
+}
+
+func endLine(out []byte, i, n int) []byte {
+	if i < n-1 {
+		out = append(out, ',')
+	}
+	return append(out, '\n')
+}
+
+func (f *file) sizeHint() int {
+	n := 1024 + 512*len(f.slots)
+	for i := range f.records {
+		r := &f.records[i]
+		n += 64 + len(r.id) + len(r.kind) + len(r.public) + base64.StdEncoding.EncodedLen(len(r.blob))
+	}
+	return n
+}
+
+// Texts of a record's line.
+const (
+	textRecord = `{"id":"`
+	textKind   = `","kind":"`
+	textSecret = `","sealed":"`
+	textTag    = `","tag":"`
+	textPublic = `","public":`
+)
+
+func (r *record) append(out []byte) []byte {
+	out = append(append(out, textRecord...), r.id...)
+	out = append(append(out, textKind...), r.kind...)
+	if r.secret {
+		out = append(out, textSecret...)
+	} else {
+		out = append(out, textTag...)
+	}
+	out = base64.StdEncoding.AppendEncode(out, r.blob)
+	out = append(append(out, textPublic...), r.public...)
+	return append(out, '}')
+}
+
+// parse reads a file. The result shares b's memory. An error wraps errDamaged or errNewer.
+func parse(b []byte) (*file, error) {
+	c := &cursor{rest: b}
+	c.expect(textFormat)
+	format := c.number()
+	if c.failed {
+		return nil, damaged("it does not begin like a vault")
+	}
+	body, f, err := splitSeal(b)
+	if err != nil {
+		return nil, err
+	}
+	if format > Format {
+		return nil, fmt.Errorf("%w: %d", errNewer, format)
+	}
+	if format != Format {
+		return nil, damaged("format %d never existed", format)
+	}
+	c.rest = c.rest[:len(c.rest)-(len(b)-len(body))]
+	if err := f.parseBody(c); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// splitSeal checks the checksum and returns what the seal covers.
+func splitSeal(b []byte) (body []byte, f *file, err error) {
+	const hexSize = 2 * sha256.Size
+	const sealSize = len(textSeal) + hexSize + len(textSum) + hexSize + len(textLast)
+	if len(b) < sealSize {
+		return nil, nil, damaged("it is cut short")
+	}
+	body = b[:len(b)-sealSize]
+	f = &file{}
+	c := &cursor{rest: b[len(body):]}
+	c.expect(textSeal)
+	c.hex(f.mac[:])
+	c.expect(textSum)
+	var want, have [sha256.Size]byte
+	c.hex(want[:])
+	c.expect(textLast)
+	if c.failed {
+		return nil, nil, damaged("its last line is not a seal: it was cut short or overwritten")
+	}
+	sum := sha256.New()
+	sum.Write(body)
+	sum.Sum(f.digest[:0])
+	sum.Write(b[len(body) : len(b)-len(textLast)-hexSize])
+	if sum.Sum(have[:0]); have != want {
+		return nil, nil, damaged("its checksum does not match")
+	}
+	return body, f, nil
+}
+
+// parseBody reads from after the format number to the seal.
+func (f *file) parseBody(c *cursor) error {
+	c.expect(textVault)
+	f.vault = c.name()
+	c.expect(textGen)
+	f.generation = c.number()
+	c.expect(textSlots)
+	if c.failed {
+		return damaged("its header is not one zen writes")
+	}
+	if err := f.parseSlots(c); err != nil {
+		return err
+	}
+	if c.expect(textRecords); c.failed {
+		return damaged("its list of key slots is not one zen writes")
+	}
+	if err := f.parseRecords(c); err != nil {
+		return err
+	}
+	if c.expect(textEnd); c.failed || len(c.rest) > 0 {
+		return damaged("its list of records is not one zen writes")
+	}
+	return nil
+}
+
+func (f *file) parseSlots(c *cursor) error {
+	for more := c.peek('{'); more; {
+		var line []byte
+		line, more = c.line()
+		s, err := parseSlot(line)
+		if err != nil {
+			return err
+		}
+		f.slots = append(f.slots, s)
+	}
+	return nil
+}
+
+// parseSlot reads a slot's line and checks that it is spelled as encode would spell it.
+func parseSlot(line []byte) (slotEntry, error) {
+	var s slotEntry
+	if err := json.Unmarshal(line, &s); err != nil {
+		return s, damaged("a key slot is not one zen writes")
+	}
+	again, err := json.Marshal(&s)
+	if err != nil || !bytes.Equal(again, line) || !validName(s.ID) || !validName(s.Kind) {
+		return s, damaged("a key slot is not one zen writes")
+	}
+	if (s.Kind == KindPassphrase) != (s.Params != nil) {
+		return s, damaged("key slot %s is not one zen writes", s.ID)
+	}
+	if s.Params != nil && !s.Params.sane() {
+		return s, damaged("the parameters of key slot %s are out of bounds", s.ID)
+	}
+	return s, nil
+}
+
+func (f *file) parseRecords(c *cursor) error {
+	if c.peek('{') {
+		f.records = make([]record, 0, bytes.Count(c.rest, []byte{'\n'}))
+	}
+	for more := c.peek('{'); more; {
+		var line []byte
+		line, more = c.line()
+		r, ok := parseRecord(line)
+		if !ok {
+			return damaged("record %d is not one zen writes", len(f.records)+1)
+		}
+		if n := len(f.records); n > 0 && f.records[n-1].id >= r.id {
+			return damaged("record %d is out of order", n+1)
+		}
+		f.records = append(f.records, r)
+	}
+	return nil
+}
+
+func parseRecord(line []byte) (r record, ok bool) {
+	c := &cursor{rest: line}
+	c.expect(textRecord)
+	r.id = c.name()
+	c.expect(textKind)
+	r.kind = c.name()
+	if r.secret = c.has(textSecret); !r.secret {
+		c.expect(textTag)
+	}
+	blob := c.until('"')
+	c.expect(textPublic)
+	if c.failed || !bytes.HasSuffix(c.rest, []byte{'}'}) {
+		return r, false
+	}
+	end := len(c.rest) - 1
+	r.public = c.rest[:end:end]
+	var err error
+	r.blob, err = base64.StdEncoding.Strict().AppendDecode(nil, blob)
+	return r, err == nil && len(r.blob) >= overhead && (r.secret || len(r.blob) == overhead) && validJSON(r.public)
+}

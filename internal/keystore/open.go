@@ -1,0 +1,307 @@
+package keystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// How long a failure to open is remembered, so that a burst of requests does not ask the keyring (or a person) each time.
+const (
+	retryAfter        = 3 * time.Second
+	retryAfterRefusal = 30 * time.Second
+)
+
+// failure is why the vault did not open by itself.
+type failure struct {
+	err   *credential.Error
+	until time.Time // not tried again before
+	lost  bool      // every key slot works and none has the key
+}
+
+// flight is one attempt to open, shared by everybody who asks meanwhile.
+type flight struct {
+	done chan struct{}
+	err  error // valid after done
+}
+
+// EnsureOpen opens the vault through its key slots unless it is open, absent, or locked by the user. A keyring may show its
+// own prompt, at most one at a time; after a failure it is not tried again for a few seconds, after a refusal for 30.
+// The attempt goes on when ctx ends; EnsureOpen then returns a Timeout error.
+func (v *Vault) EnsureOpen(ctx context.Context) error {
+	v.mu.RLock()
+	err := v.blocked()
+	again := v.unusable == nil && !v.closed && !v.userLocked && (v.failure == nil || !v.opt.Now().Before(v.failure.until))
+	v.mu.RUnlock()
+	if err == nil || !again {
+		return err
+	}
+	return v.openBySlots(ctx)
+}
+
+// openBySlots joins the attempt that is under way or starts one.
+func (v *Vault) openBySlots(ctx context.Context) error {
+	v.mu.Lock()
+	if v.closed || v.f == nil || v.keys != nil {
+		err := v.blocked()
+		v.mu.Unlock()
+		return err
+	}
+	fl := v.flight
+	if fl == nil {
+		fl = &flight{done: make(chan struct{})}
+		v.flight = fl
+		f, epoch := v.f, v.epoch
+		v.working.Go(func() { v.attempt(fl, f, epoch) })
+	}
+	v.mu.Unlock()
+	select {
+	case <-fl.done:
+		return fl.err
+	case <-ctx.Done():
+		e := fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again", "the keyring has not answered yet")
+		e.Cause = context.Cause(ctx)
+		return e
+	}
+}
+
+// attempt tries the key slots in order and installs the keys, unless the vault was locked or changed meanwhile.
+func (v *Vault) attempt(fl *flight, f *file, epoch int) {
+	k, fault := v.tryslots(v.ctx, f)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	defer close(fl.done)
+	v.flight = nil
+	switch {
+	case v.epoch != epoch:
+		if k != nil {
+			k.destroy()
+		}
+		fl.err = v.blocked()
+	case k != nil:
+		fl.err = v.adopt(f, k)
+	default:
+		v.failure = fault
+		fl.err = fault.err
+	}
+}
+
+// adopt checks the whole file with its keys and opens the vault. The caller holds mu.
+func (v *Vault) adopt(f *file, k *keys) error {
+	if err := k.verify(f); err != nil {
+		v.unusable = v.tampered(f, k)
+		v.f = nil
+		v.epoch++
+		k.destroy()
+		return v.unusable
+	}
+	v.keys, v.failure = k, nil
+	return nil
+}
+
+// tampered says as exactly as the keys allow what was changed in a file whose MAC is wrong.
+func (v *Vault) tampered(f *file, k *keys) *credential.Error {
+	var changed []string
+	for i := range f.records {
+		r := &f.records[i]
+		b, err := k.openRecord(f.vault, r)
+		clear(b)
+		if err != nil {
+			changed = append(changed, r.kind+" "+r.id)
+		}
+	}
+	what := "its header was changed, or records were removed or mixed with another generation"
+	if n := len(changed); n > 3 {
+		what = fmt.Sprintf("%d records were changed, such as %s", n, changed[0])
+	} else if n > 0 {
+		what = "changed: " + strings.Join(changed, ", ")
+	}
+	e := fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", v.opt.Path, what)
+	e.Cause = errMAC
+	return e
+}
+
+// tryslots opens the vault key through the first key slot that works.
+func (v *Vault) tryslots(ctx context.Context, f *file) (*keys, *failure) {
+	var first error
+	passphrase, lost := false, true
+	for i := range f.slots {
+		s := &f.slots[i]
+		if s.Kind == KindPassphrase {
+			passphrase = true
+			continue
+		}
+		k, err := v.openWith(ctx, f, s)
+		if err == nil {
+			return k, nil
+		}
+		if credential.KeyLost.Is(err) {
+			err = lostKey(v.opt.Path, s.Kind, err)
+		} else {
+			lost = false
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, v.newFailure(first, passphrase, lost)
+}
+
+func (v *Vault) newFailure(err error, passphrase, lost bool) *failure {
+	wait := retryAfter
+	if credential.KeyringRefused.Is(err) {
+		wait = retryAfterRefusal
+	}
+	out := &failure{until: v.opt.Now().Add(wait), lost: lost && !passphrase}
+	e, ok := errors.AsType[*credential.Error](err)
+	switch {
+	case passphrase && err == nil:
+		out.err = fail(credential.Locked, hintUnlock, "the vault needs its passphrase")
+	case passphrase:
+		out.err = fail(credential.Locked, hintUnlock, "the vault needs its passphrase: %s", err)
+		out.err.Cause = err
+	case ok:
+		out.err = e
+	default:
+		out.err = fail(credential.KeyringUnavailable, hintStatus, "the vault's key cannot be had: %v", err)
+		out.err.Cause = err
+	}
+	return out
+}
+
+// lostKey says what it means that a slot no longer has the key.
+func lostKey(path, kind string, cause error) error {
+	var e *credential.Error
+	switch kind {
+	case KindSession:
+		e = fail(credential.KeyLost, "log in again, a new vault will be made: zen login NAME",
+			"the vault's key was kept until the next boot only, and is gone")
+	case KindMemory:
+		e = fail(credential.KeyLost, "log in again, a new vault will be made: zen login NAME",
+			"the vault's key was kept in zend's memory only, and ended with that zend")
+	default:
+		e = fail(credential.KeyLost, "bring the keyring's item back, or set the vault aside: zen daemon stop; mv "+path+" "+path+".lost; rm "+path+".prev",
+			"the vault's key is gone from the OS keyring (%s): somebody deleted it, or this is another keyring; without it nobody can open the vault", cause)
+	}
+	e.Cause = cause
+	return e
+}
+
+// Unlock opens the vault and ends what Lock began: with the passphrase, or through its key slots when passphrase is nil. With
+// the passphrase it also renews a key that was kept for the session and is gone, so that restarts of zend need no passphrase
+// until the next boot.
+func (v *Vault) Unlock(ctx context.Context, passphrase *credential.Secret) error {
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	defer v.end()
+	v.mu.RLock()
+	f, open, err := v.f, v.keys != nil, v.blocked()
+	v.mu.RUnlock()
+	switch {
+	case f == nil:
+		return err
+	case open:
+	case passphrase == nil:
+		err = v.openBySlots(ctx)
+	default:
+		err = v.openByPassphrase(f, *passphrase)
+	}
+	if err != nil {
+		return err
+	}
+	v.rearm(ctx)
+	return v.endLock()
+}
+
+func (v *Vault) openByPassphrase(f *file, passphrase credential.Secret) error {
+	any := false
+	for i := range f.slots {
+		s := &f.slots[i]
+		if s.Kind != KindPassphrase {
+			continue
+		}
+		any = true
+		kek, err := s.Params.unwrapKey(passphrase.Reveal())
+		if err != nil {
+			continue // a public half that X25519 refuses: as good as a wrong passphrase
+		}
+		k, err := s.unwrap(f.vault, kek)
+		clear(kek)
+		if err == nil {
+			return v.adoptNow(f, k)
+		}
+	}
+	if !any {
+		return fail(credential.InvalidInput, "unlock it without one: zen unlock", "the vault has no passphrase")
+	}
+	return fail(credential.WrongPassphrase, "", "the passphrase does not open the vault")
+}
+
+// adoptNow is adopt for the holder of changing.
+func (v *Vault) adoptNow(f *file, k *keys) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed || v.f != f || v.keys != nil {
+		k.destroy()
+		return v.blocked()
+	}
+	v.epoch++ // an attempt under way comes too late
+	return v.adopt(f, k)
+}
+
+// Lock wipes the key at once and keeps the vault closed until Unlock, also for later zends. Locking an absent vault does
+// nothing: there is no secret in it.
+func (v *Vault) Lock() error {
+	v.mu.Lock()
+	if v.f == nil {
+		v.mu.Unlock()
+		return nil
+	}
+	v.wipe()
+	v.userLocked = true
+	v.mu.Unlock()
+	v.marking.Lock()
+	defer v.marking.Unlock()
+	f, err := v.store.fs.OpenFile(v.store.marker(), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		e := fail(credential.CannotWrite, writeHint(v.opt.Path, err), "the vault is locked, but the next zend will open it: cannot write %s: %s", v.store.marker(), plain(err))
+		e.Cause = err
+		return e
+	}
+	return nil
+}
+
+// endLock takes back what Lock noted, unless the vault was locked again since it was opened.
+func (v *Vault) endLock() error {
+	v.marking.Lock()
+	defer v.marking.Unlock()
+	v.mu.RLock()
+	err, was := v.blocked(), v.userLocked
+	v.mu.RUnlock()
+	if err != nil || !was {
+		return err
+	}
+	removed := v.store.fs.Remove(v.store.marker())
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.blocked(); err != nil {
+		return err
+	}
+	v.userLocked = false
+	if removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		e := fail(credential.CannotWrite, "remove it by hand: rm "+v.store.marker(),
+			"the vault is open, but the next zend will find it locked: cannot remove %s: %s", v.store.marker(), plain(removed))
+		e.Cause = removed
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package keystore
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// keptLost is how many files of vaults whose key is lost are kept aside.
+const keptLost = 3
+
+// Restore puts vault.json.prev back in place of a damaged or missing vault.json, after checking it, and keeps the damaged
+// file as vault.json.damaged-<time>. The vault is locked afterwards: see EnsureOpen. It is refused while the vault is not
+// damaged, as it would undo the last change.
+func (v *Vault) Restore(ctx context.Context) error {
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	defer v.end()
+	if v.State().State != StateDamaged {
+		return fail(credential.InvalidInput, hintStatus, "the vault is not damaged: there is nothing to restore")
+	}
+	if err := v.takeWriter(); err != nil {
+		return err
+	}
+	if err := v.checkPrev(); err != nil {
+		return err
+	}
+	if err := v.swapBack(); err != nil {
+		return cannotWrite(v.opt.Path, err)
+	}
+	v.load()
+	return nil
+}
+
+// checkPrev makes sure that the previous generation is one.
+func (v *Vault) checkPrev() error {
+	_, err := v.read(v.store.prev())
+	if err == nil {
+		return nil
+	}
+	text := "it " + plainDamage(err)
+	if os.IsNotExist(err) {
+		text = "there is none"
+	}
+	e := fail(credential.VaultDamaged, "restore "+v.opt.Path+" from a backup, or start over: mv "+v.opt.Path+" "+v.opt.Path+".bad; rm -f "+v.store.prev(),
+		"cannot go back to the previous generation %s: %s", v.store.prev(), text)
+	e.Cause = err
+	return e
+}
+
+// swapBack keeps the damaged file under another name and renames the previous generation over it; at no time is there
+// nothing at all.
+func (v *Vault) swapBack() error {
+	s := v.store
+	if _, err := os.Lstat(s.path); err == nil {
+		if err := s.put(s.path, s.aside("damaged", v.opt.Now())); err != nil {
+			return err
+		}
+	}
+	if err := s.put(s.prev(), s.path); err != nil {
+		return err
+	}
+	return syncDir(s.fs, filepath.Dir(s.path))
+}
+
+// StartAnew sets aside a vault whose key is lost, as vault.json.lost-<time>, so that the next Commit makes a new one. What was
+// in it cannot be opened by anybody, unless its key comes back. It is refused in any other state. The broker calls it at the
+// next change by itself only when EndedWithSession.
+func (v *Vault) StartAnew(ctx context.Context) error {
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	defer v.end()
+	if v.State().State != StateKeyLost {
+		return fail(credential.InvalidInput, hintStatus, "the vault's key is not lost: the vault stays as it is")
+	}
+	if err := v.takeWriter(); err != nil {
+		return err
+	}
+	if err := v.setAside(); err != nil {
+		return cannotWrite(v.opt.Path, err)
+	}
+	v.load()
+	return nil
+}
+
+// setAside removes the previous generation first, so that a stop in between does not look like a missing vault.
+func (v *Vault) setAside() error {
+	s := v.store
+	if err := s.fs.Remove(s.prev()); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := s.fs.Rename(s.path, s.aside("lost", v.opt.Now())); err != nil {
+		return err
+	}
+	_ = s.fs.Remove(s.marker()) // an absent vault is not locked, whatever the marker says
+	v.prune()
+	return syncDir(s.fs, filepath.Dir(s.path))
+}
+
+// prune keeps the newest few of the files set aside by StartAnew: their names sort by time.
+func (v *Vault) prune() {
+	names, err := filepath.Glob(v.opt.Path + ".lost-*")
+	if err != nil {
+		return
+	}
+	slices.Sort(names)
+	for _, name := range names[:max(0, len(names)-keptLost)] {
+		_ = v.store.fs.Remove(name)
+	}
+}

@@ -1,0 +1,258 @@
+package keystore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Options say where a vault is and what it may use. Only Path is required.
+type Options struct {
+	Path   string           // of vault.json; its directory should be the user's alone
+	Slots  []KeySlot        // in order of preference for a new vault; also those that open an existing one
+	Now    func() time.Time // nil: time.Now
+	Rand   io.Reader        // nil: crypto/rand
+	FS     FS               // nil: the operating system's
+	Argon2 Argon2Params     // zero: DefaultArgon2
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.FS == nil {
+		o.FS = osFS{}
+	}
+	if o.Argon2 == (Argon2Params{}) {
+		o.Argon2 = DefaultArgon2()
+	}
+	return o
+}
+
+// Record is one record's part that can be read while the vault is locked. It is authenticated once the vault is open.
+type Record struct {
+	ID, Kind  string          // letters, digits and -_.:/@, at most 128
+	Public    json.RawMessage // one JSON value; not to be changed in place
+	HasSecret bool            // ignored by Tx.Put, which looks at the secret
+}
+
+// Vault is a sealed file and, while it is open, its key. It is safe for concurrent use.
+type Vault struct {
+	opt   Options
+	store *store
+
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	working  sync.WaitGroup
+	changing chan struct{} // holds one token: the right to change the file
+
+	// Guarded by changing.
+	writer  *os.File // writer lock; nil if it could not be taken yet
+	seen    stamp    // the file as it was last read or written
+	retired *retired // key slots that only vault.json.prev names; nil: not looked up yet
+
+	marking sync.Mutex // held while the marker of Lock is written or removed
+
+	mu         sync.RWMutex // guards what follows; never held over I/O
+	closed     bool
+	f          *file             // nil: absent or unusable
+	unusable   *credential.Error // why the file cannot be used
+	keys       *keys             // nil: locked
+	userLocked bool              // until Unlock
+	epoch      int               // counts Lock, Close and changes of f other than by a commit
+	failure    *failure          // of the last attempt to open without a person
+	notice     string            // something went wrong while the vault stayed open
+	flight     *flight           // attempt to open that is under way
+}
+
+// stamp tells whether somebody else changed the file.
+type stamp struct {
+	size  int64
+	mtime time.Time
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{size: -1}
+	}
+	return stamp{info.Size(), info.ModTime()}
+}
+
+// Open reads the vault file, if there is one. It asks nobody for a key. A damaged file or one of a newer format gives a Vault
+// that says so in State. The error is VaultBusy when another process has the vault; Open fails for nothing else.
+//
+// On a read-only or full disk a vault can still be opened and read; changes report CannotWrite.
+func Open(opt Options) (*Vault, error) {
+	v := &Vault{opt: opt.withDefaults(), changing: make(chan struct{}, 1)}
+	v.store = &store{fs: v.opt.FS, path: v.opt.Path, random: v.opt.Rand}
+	_ = os.MkdirAll(filepath.Dir(opt.Path), 0o700) // a failure shows when the lock is taken
+	if err := v.takeWriter(); credential.VaultBusy.Is(err) {
+		return nil, err
+	}
+	if v.writer != nil {
+		v.store.clean()
+	}
+	v.ctx, v.cancel = context.WithCancel(context.Background())
+	_, err := os.Lstat(v.store.marker())
+	v.userLocked = err == nil
+	v.load()
+	return v, nil
+}
+
+// takeWriter takes the writer lock unless it is held already.
+func (v *Vault) takeWriter() error {
+	if v.writer != nil {
+		return nil
+	}
+	f, err := takeWriterLock(v.store.lockFile())
+	if errors.Is(err, errHeld) {
+		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", v.opt.Path)
+	}
+	if err != nil {
+		return cannotWrite(v.opt.Path, err)
+	}
+	v.writer = f
+	return nil
+}
+
+// load reads the file from the disk. The caller has the vault to itself, or holds changing.
+func (v *Vault) load() {
+	v.seen = stampOf(v.opt.Path)
+	f, err := v.read(v.opt.Path)
+	_, prevErr := os.Lstat(v.store.prev())
+	hasPrev := prevErr == nil
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.f, v.unusable, v.failure, v.retired = f, nil, nil, nil
+	v.epoch++
+	switch {
+	case errors.Is(err, os.ErrNotExist) && hasPrev:
+		v.unusable = fail(credential.VaultDamaged, hintRestore, "%s is missing, but its previous generation is there", v.opt.Path)
+	case errors.Is(err, os.ErrNotExist):
+		v.userLocked = false
+	case err != nil:
+		v.unusable = unreadable(v.opt.Path, err, hasPrev)
+	}
+}
+
+// read returns a file's content, nil after any error.
+func (v *Vault) read(path string) (*file, error) {
+	b, err := readFile(v.store.fs, path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return parse(b)
+}
+
+// Close wipes the key, waits for attempts to open, and gives the vault to the next process.
+func (v *Vault) Close() error {
+	v.cancel()
+	v.changing <- struct{}{}
+	defer func() { <-v.changing }()
+	v.mu.Lock()
+	v.closed = true
+	v.wipe()
+	v.mu.Unlock()
+	v.working.Wait()
+	if v.writer == nil {
+		return nil
+	}
+	err := v.writer.Close()
+	v.writer = nil
+	return err
+}
+
+// wipe forgets the key. The caller holds mu.
+func (v *Vault) wipe() {
+	v.epoch++
+	if v.keys != nil {
+		v.keys.destroy()
+		v.keys = nil
+	}
+}
+
+// Records returns all records in order of their ids; none when the vault is absent or cannot be used. While the vault is
+// locked they are as the file has them: checked for damage, not for tampering.
+func (v *Vault) Records() []Record {
+	v.mu.RLock()
+	f := v.f
+	v.mu.RUnlock()
+	if f == nil {
+		return nil
+	}
+	out := make([]Record, len(f.records))
+	for i := range f.records {
+		r := &f.records[i]
+		out[i] = Record{ID: r.id, Kind: r.kind, Public: r.public, HasSecret: r.secret}
+	}
+	return out
+}
+
+// Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see EnsureOpen. A record without a
+// secret gives an empty one.
+func (v *Vault) Secret(id string) (credential.Secret, error) {
+	v.mu.RLock()
+	f, k, err := v.f, v.keys, v.blocked()
+	v.mu.RUnlock()
+	if err != nil {
+		return credential.Secret{}, err
+	}
+	if f == nil {
+		return credential.Secret{}, noRecord(id)
+	}
+	r := f.find(id)
+	if r == nil {
+		return credential.Secret{}, noRecord(id)
+	}
+	b, err := k.openRecord(f.vault, r)
+	if err != nil {
+		return credential.Secret{}, v.explain(err, "record "+id)
+	}
+	return credential.NewSecret(b), nil
+}
+
+func noRecord(id string) error {
+	return fail(credential.NoSuchEntity, "", "the vault has no record %s", id)
+}
+
+// explain turns an error of the cryptography into one for a person.
+func (v *Vault) explain(err error, what string) error {
+	switch {
+	case errors.Is(err, errGone):
+		return fail(credential.Locked, hintUnlock, "the vault was locked meanwhile")
+	case errors.Is(err, errSealed):
+		return fail(credential.VaultDamaged, hintRestore, "%s in %s was changed by something other than zen", what, v.opt.Path)
+	}
+	return err
+}
+
+// blocked says why the content of the vault cannot be used now; nil when it is open or absent. The caller holds mu.
+func (v *Vault) blocked() error {
+	if _, err := v.condition(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// find returns the record of an id, nil if there is none.
+func (f *file) find(id string) *record {
+	i, ok := slices.BinarySearchFunc(f.records, id, func(r record, id string) int { return strings.Compare(r.id, id) })
+	if !ok {
+		return nil
+	}
+	return &f.records[i]
+}
