@@ -1,0 +1,138 @@
+package paths
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// finder is what Find looks at, so that tests can look at something else.
+type finder struct {
+	getenv  func(string) string
+	uid     int
+	runUser string // where the system keeps its users' runtime directories: /run/user
+	passwd  string // /etc/passwd
+	dirs    Dirs
+}
+
+// Find returns the directories: $XDG_DATA_HOME/zen, $XDG_CONFIG_HOME/zen, $XDG_STATE_HOME/zen and $XDG_RUNTIME_DIR/zen, or
+// the system's defaults for them. Variables that are relative, and runtime directories that are not the user's alone, are
+// not used (XDG Base Directory Specification 0.8); Dirs.Fallbacks tells of them. With ZEN_SOCKET the directory of that
+// socket is the runtime directory, so that two sockets have two sets of locks.
+func Find() (Dirs, error) {
+	f := finder{getenv: os.Getenv, uid: os.Geteuid(), runUser: "/run/user", passwd: "/etc/passwd"}
+	return f.find()
+}
+
+func (f *finder) find() (Dirs, error) {
+	for _, dir := range []struct {
+		to       *string
+		variable string
+		fallback string
+	}{
+		{&f.dirs.Data, "XDG_DATA_HOME", dataDir},
+		{&f.dirs.Config, "XDG_CONFIG_HOME", configDir},
+		{&f.dirs.State, "XDG_STATE_HOME", stateDir},
+	} {
+		path, err := f.base(dir.variable, dir.fallback)
+		if err != nil {
+			return Dirs{}, err
+		}
+		*dir.to = path
+	}
+	if err := f.runtime(); err != nil {
+		return Dirs{}, err
+	}
+	return f.dirs, nil
+}
+
+// base returns zen's directory below the one that variable names, or fallback below the home directory.
+func (f *finder) base(variable, fallback string) (string, error) {
+	value := f.getenv(variable)
+	if filepath.IsAbs(value) {
+		return filepath.Join(value, "zen"), nil
+	}
+	home, err := f.home()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(home, fallback)
+	if value != "" {
+		f.note(variable, value, path, "is not an absolute path")
+	}
+	return path, nil
+}
+
+func (f *finder) note(variable, wanted, used, why string) {
+	f.dirs.Fallbacks = append(f.dirs.Fallbacks, Fallback{Variable: variable, Wanted: wanted, Used: used, Why: why})
+}
+
+// runtime finds the directory of the socket. Without XDG_RUNTIME_DIR (cron, sudo, some ssh sessions) the directory that
+// the system made for the user is looked for: else such a session would start a second zend.
+func (f *finder) runtime() error {
+	if socket := f.getenv("ZEN_SOCKET"); socket != "" {
+		if !filepath.IsAbs(socket) {
+			return credential.NewError(credential.InvalidInput, "ZEN_SOCKET is not an absolute path: "+strconv.Quote(socket), "")
+		}
+		f.dirs.socket = filepath.Clean(socket)
+		f.dirs.Runtime = filepath.Dir(f.dirs.socket)
+		return nil
+	}
+	wanted := f.getenv("XDG_RUNTIME_DIR")
+	why := "is not set"
+	if wanted != "" {
+		why = unfit(wanted, f.uid)
+	}
+	if why == "" {
+		f.dirs.Runtime = filepath.Join(wanted, "zen")
+		return nil
+	}
+	used, err := f.runtimeFallback()
+	if err != nil {
+		return err
+	}
+	f.dirs.Runtime = used
+	if runtimeIsXDG || wanted != "" {
+		f.note("XDG_RUNTIME_DIR", wanted, used, why)
+	}
+	return nil
+}
+
+func (f *finder) runtimeFallback() (string, error) {
+	if runtimeIsXDG {
+		if dir := filepath.Join(f.runUser, strconv.Itoa(f.uid)); unfit(dir, f.uid) == "" {
+			return filepath.Join(dir, "zen"), nil
+		}
+	}
+	path, err := f.base("XDG_CACHE_HOME", cacheDir)
+	return filepath.Join(path, "run"), err
+}
+
+// home returns $HOME, or what /etc/passwd says.
+func (f *finder) home() (string, error) {
+	if home := f.getenv("HOME"); filepath.IsAbs(home) {
+		return home, nil
+	}
+	if home := f.passwdHome(); filepath.IsAbs(home) {
+		return home, nil
+	}
+	return "", credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME to your home directory")
+}
+
+// passwdHome returns the home directory that /etc/passwd has for the user, or "".
+func (f *finder) passwdHome() string {
+	content, err := os.ReadFile(f.passwd)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":")
+		if len(fields) == 7 && fields[2] == strconv.Itoa(f.uid) {
+			return fields[5]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,66 @@
+package paths
+
+import (
+	"path/filepath"
+	"strconv"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Dirs are zen's directories, absolute. They need not exist.
+type Dirs struct {
+	Data    string // the vault and the host index
+	Config  string // config.toml
+	State   string // logs
+	Runtime string // socket and locks
+
+	// Fallbacks tells which of the wanted places could not be used, and why.
+	Fallbacks []Fallback
+
+	socket string
+}
+
+// Fallback is a place that was asked for and is not used.
+type Fallback struct {
+	Variable string // the environment variable that named it
+	Wanted   string // what it said; "" when it was not set
+	Used     string // the directory that is used instead
+	Why      string // "is not set", "belongs to user 1000", ...
+}
+
+// Socket returns the path of zend's socket: $ZEN_SOCKET or zend.sock in the runtime directory. A path that does not fit
+// into a socket address is an InvalidInput error, since the kernel would only say "invalid argument".
+func (d Dirs) Socket() (string, error) {
+	path := d.socket
+	if path == "" {
+		path = filepath.Join(d.Runtime, "zend.sock")
+	}
+	if len(path) > MaxSocketPath {
+		return "", credential.NewError(credential.InvalidInput,
+			"the socket's path is too long ("+strconv.Itoa(len(path))+" bytes, at most "+strconv.Itoa(MaxSocketPath)+"): "+path,
+			"set ZEN_SOCKET to a shorter path")
+	}
+	return path, nil
+}
+
+// Vault is the sealed file of all credentials.
+func (d Dirs) Vault() string { return filepath.Join(d.Data, "vault.json") }
+
+// Hosts is the host index: the addresses that have a login, without secrets. docker-credential-zen reads it when zend
+// cannot be reached.
+func (d Dirs) Hosts() string { return filepath.Join(d.Data, "hosts") }
+
+// Log is where zend logs when a client started it.
+func (d Dirs) Log() string { return filepath.Join(d.State, "zend.log") }
+
+// Audit is the log of who asked for what.
+func (d Dirs) Audit() string { return filepath.Join(d.State, "audit.jsonl") }
+
+// ConfigFile holds the user's settings.
+func (d Dirs) ConfigFile() string { return filepath.Join(d.Config, "config.toml") }
+
+// Lock is held by zend for as long as it lives.
+func (d Dirs) Lock() string { return filepath.Join(d.Runtime, "zend.lock") }
+
+// SpawnLock is held by the client that is starting zend.
+func (d Dirs) SpawnLock() string { return filepath.Join(d.Runtime, "spawn.lock") }

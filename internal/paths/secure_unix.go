@@ -1,0 +1,79 @@
+//go:build unix
+
+package paths
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// SecureDir makes path a directory that only the user can enter, or checks that it is one: a real directory (no symbolic
+// link), the user's own, mode 0700 at most. Missing parents are made with mode 0700 too. Anything else is an error that
+// says what to type; nothing that exists is changed.
+func SecureDir(path string) error {
+	info, err := os.Lstat(path)
+	if os.IsNotExist(err) {
+		if err = os.MkdirAll(path, 0o700); err == nil {
+			info, err = os.Lstat(path)
+		}
+	}
+	if err != nil {
+		return &credential.Error{Reason: credential.CannotWrite, Message: "cannot make a directory: " + err.Error(), Cause: err}
+	}
+	switch uid, ok := owner(info); {
+	case info.Mode()&os.ModeSymlink != 0:
+		return insecure(path, "is a symbolic link", "replace it by a directory: rm "+path)
+	case !info.IsDir():
+		return insecure(path, "is not a directory", "rm "+path)
+	case !ok || uid != os.Geteuid():
+		return insecure(path, "belongs to "+userText(uid), "move it out of the way")
+	case info.Mode().Perm()&0o077 != 0:
+		return insecure(path, "can be read by other users", "chmod 700 "+path)
+	}
+	return nil
+}
+
+func insecure(path, why, hint string) error {
+	return credential.NewError(credential.CannotWrite, path+" "+why, hint)
+}
+
+// unfit says why dir is no runtime directory of the user uid, or "": it must be a real directory, the user's, and
+// writable by nobody else.
+func unfit(dir string, uid int) string {
+	if dir[0] != '/' {
+		return "is not an absolute path"
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "cannot be used: " + err.Error()
+	}
+	switch have, ok := owner(info); {
+	case info.Mode()&os.ModeSymlink != 0:
+		return "is a symbolic link"
+	case !info.IsDir():
+		return "is not a directory"
+	case !ok || have != uid:
+		return "belongs to " + userText(have)
+	case info.Mode().Perm()&0o022 != 0:
+		return "can be written by other users"
+	}
+	return ""
+}
+
+func owner(info os.FileInfo) (uid int, ok bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}
+
+func userText(uid int) string {
+	if uid == 0 {
+		return "root"
+	}
+	return "user " + strconv.Itoa(uid)
+}
