@@ -82,7 +82,7 @@ func (m *memoryAudit) last() string {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(t.TempDir(), "vault.json"), slot: keystore.NewMemorySlot()}
+	r := &rig{t: t, path: filepath.Join(t.TempDir(), "vault.json"), slot: &keystore.MemorySlot{}}
 	r.clock = &clock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
 	r.open()
 	return r

@@ -9,12 +9,13 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/keystore"
 )
 
 // Logins lists who answers for which address, with what is known without asking anybody.
 func (b *Broker) Logins(ctx context.Context) []api.Login {
 	list := b.logins()
-	open := b.vault.State().State == stateUnlocked
+	open := b.vault.State().State == keystore.StateUnlocked
 	for i := range list {
 		l := &list[i]
 		l.Problem = b.problem(*l)
@@ -33,16 +34,9 @@ func (b *Broker) Logins(ctx context.Context) []api.Login {
 	return list
 }
 
-// States of the vault, as keystore reports them.
-const (
-	stateAbsent   = "absent"
-	stateUnlocked = "unlocked"
-	stateLocked   = "locked"
-)
-
 // problem says why a get for the login would fail, as far as that is known.
 func (b *Broker) problem(l api.Login) string {
-	if v := b.vault.State(); v.State != stateUnlocked && v.Problem != "" {
+	if v := b.vault.State(); v.State != keystore.StateUnlocked && v.Problem != "" {
 		return v.Problem
 	}
 	if l.ConnectorID == "" {
@@ -109,7 +103,7 @@ func (b *Broker) Why(ctx context.Context, caller Caller, req api.WhyRequest) (ap
 }
 
 func (b *Broker) problemReason() credential.Reason {
-	if b.vault.State().State == stateLocked {
+	if b.vault.State().State == keystore.StateLocked {
 		return credential.Locked
 	}
 	return credential.NeedsLogin

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/keystore"
 )
 
 func asError(err error) (*credential.Error, bool) { return errors.AsType[*credential.Error](err) }
@@ -15,7 +16,7 @@ func (b *Broker) VaultStatus() api.VaultStatus { return b.vault.State() }
 
 // openQuietly opens the vault if that needs no human and reports whether it is open.
 func (b *Broker) openQuietly(ctx context.Context) bool {
-	return b.vault.State().State == stateUnlocked || b.vault.EnsureOpen(ctx) == nil
+	return b.vault.State().State == keystore.StateUnlocked || b.vault.EnsureOpen(ctx) == nil
 }
 
 // Lock forgets the vault's key and every minted token until Unlock.
