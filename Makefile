@@ -1,0 +1,126 @@
+# zen's Makefile. `make help` lists the targets; their descriptions are the lines with two hashes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+GO       ?= go
+PREFIX   ?= $(HOME)/.local
+DESTDIR  ?=
+BINDIR    = $(DESTDIR)$(PREFIX)/bin
+PROGRAMS := zend zen docker-credential-zen
+MODULE   := github.com/zen-agent/zen
+
+# A release overrides VERSION; git adds what was built. Neither git nor a repository is needed.
+BASE    := 0.1.0
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+VERSION ?= $(BASE)$(if $(COMMIT),-dev+$(COMMIT),)
+
+LDFLAGS := -s -w -X $(MODULE)/internal/api.Version=$(VERSION)
+BUILD    = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
+
+# Bounded runs of the fuzzers and of the benchmarks.
+FUZZTIME ?= 20s
+COUNT    ?= 5
+
+# The race detector needs a C compiler; a machine without one runs the same tests without it, and is told so.
+RACE := $(if $(shell command -v $$($(GO) env CC 2>/dev/null) 2>/dev/null),-race,)
+
+LINT     = $(GO) tool -modfile=tools/lint.mod
+GOLANGCI = $(GO) tool -modfile=tools/golangci.mod golangci-lint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Building and installing
+
+.PHONY: build
+build: ## compile the three programs into bin/
+	@mkdir -p bin
+	@for p in $(PROGRAMS); do echo "building bin/$$p"; $(BUILD) -o bin/$$p ./cmd/$$p || exit 1; done
+
+# Each file is replaced in one step: a running zend keeps the old one, and nobody ever executes half a program.
+.PHONY: install
+install: build ## install into PREFIX (default ~/.local), below DESTDIR when set
+	@mkdir -p '$(BINDIR)'
+	@for p in $(PROGRAMS); do \
+	  cp bin/$$p '$(BINDIR)'/.$$p.new && chmod 755 '$(BINDIR)'/.$$p.new && \
+	  mv -f '$(BINDIR)'/.$$p.new '$(BINDIR)'/$$p && echo "installed $(BINDIR)/$$p" || exit 1; done
+
+.PHONY: uninstall
+uninstall: ## stop zend and remove the programs; the vault stays
+	@if [ -z '$(DESTDIR)' ] && [ -x '$(BINDIR)/zen' ]; then '$(BINDIR)/zen' daemon stop || true; fi
+	@for p in $(PROGRAMS); do rm -f '$(BINDIR)'/$$p; done
+	@echo "removed $(PROGRAMS) from $(BINDIR)"
+
+.PHONY: quickstart
+quickstart: install ## build, install for this user, start zend and prove that it works
+	@BINDIR='$(BINDIR)' sh tools/quickstart.sh
+
+.PHONY: man
+man: build ## write the man pages into dist/man
+	@mkdir -p dist/man && bin/zen man --dir dist/man
+
+.PHONY: completions
+completions: build ## write the shells' completions into dist/completions
+	@mkdir -p dist/completions
+	@for s in bash zsh fish powershell; do bin/zen completion $$s > dist/completions/zen.$$s || exit 1; done
+
+.PHONY: dist
+dist: ## archives with checksums for Linux and macOS in dist/
+	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' sh tools/dist.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist .build
+
+## Testing
+
+.PHONY: test
+test: ## every hermetic test, with the race detector (a few minutes; needs Go and nothing else)
+	@[ -n '$(RACE)' ] || echo "no C compiler: running without the race detector"
+	$(if $(RACE),CGO_ENABLED=1,CGO_ENABLED=0) $(GO) test $(RACE) -timeout 5m ./...
+
+.PHONY: e2e
+e2e: ## real registries, docker, gnome-keyring: installs Debian packages, run as root
+	@bash e2e/install-packages.sh
+	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
+
+.PHONY: bench
+bench: ## the benchmarks, and the time of one docker-credential-zen get
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (default 20s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh
+
+.PHONY: chaos
+chaos: ## zend killed again and again under load: nothing may fail or get lost
+	$(GO) test -tags e2e -count 1 -timeout 10m -v -run 'TestChaos' ./e2e/...
+
+## Checking
+
+.PHONY: check
+check: fmt-check vet staticcheck lint test ## everything a change must pass
+
+.PHONY: fmt
+fmt: ## format the code
+	$(LINT) gofumpt -w .
+
+.PHONY: fmt-check
+fmt-check:
+	@out=$$($(LINT) gofumpt -l .); if [ -n "$$out" ]; then echo "make fmt would change:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, for Linux and macOS
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./e2e/...
+	GOOS=darwin $(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## staticcheck at the version of tools/lint.mod
+	$(LINT) staticcheck ./...
+
+.PHONY: lint
+lint: ## golangci-lint at the version of tools/golangci.mod (the first build takes minutes)
+	$(GOLANGCI) run
