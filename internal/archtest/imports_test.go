@@ -1,0 +1,198 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule forbids packages to others, directly or through what they import. A name that ends in /... means the package and all
+// below it; names of this module are written without it.
+type rule struct {
+	who       []string
+	forbidden []string
+	except    []string // packages among "who" that the rule spares, each for the reason in the comment beside it
+	why       string
+}
+
+func rules() []rule {
+	leaves := []string{"internal/credential", "internal/api", "internal/address", "internal/paths"}
+	cloud := []string{"github.com/aws/...", "cloud.google.com/...", "github.com/Azure/...", "google.golang.org/..."}
+	return []rule{
+		{
+			who: []string{"cmd/docker-credential-zen"},
+			forbidden: append([]string{
+				"net", "net/http/...", "net/url", "fmt", "encoding/json", "os/exec", "log/...", "reflect", "regexp", "text/...", "html/...", "crypto/...",
+				"github.com/spf13/...", "github.com/godbus/...", "github.com/google/...", "github.com/zalando/...",
+			}, cloud...),
+			why: "docker runs it for every registry it talks to: its start-up time is its whole job",
+		}, {
+			who: []string{"cmd/docker-credential-zen"},
+			forbidden: []string{
+				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...", "internal/connector/...",
+				"internal/engine/...", "internal/daemon/...", "internal/cli/...", "internal/clientconfig/...", "internal/selftest",
+				"internal/zenml/...", "internal/audit/...", "internal/policy/...", "internal/guard/...", "internal/config/...",
+			},
+			why: "it is a client of the socket and nothing else",
+		}, {
+			who: []string{"cmd/zen", "internal/cli/...", "internal/clientconfig/...", "internal/selftest"},
+			forbidden: []string{
+				"internal/keystore/...", "internal/broker/...", "internal/engine/...", "internal/connector/...", "internal/daemon/...",
+				"internal/ipc/server", "internal/catalog/...", "github.com/godbus/...", "github.com/zalando/...",
+			},
+			why: "the command line asks zend and never opens the vault or mints by itself",
+		}, {
+			who:       []string{"internal/keystore/..."},
+			forbidden: []string{"internal/connector/...", "internal/engine/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
+			why:       "the vault knows no registries, and talks to no network",
+		}, {
+			who:       []string{"internal/connector/..."},
+			forbidden: []string{"internal/keystore/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/..."},
+			why:       "a kind of connector matches and mints; only broker decides and stores",
+		}, {
+			who:       []string{"internal/engine/..."},
+			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/..."},
+			why:       "the engine keeps time for minters of any kind and does no I/O",
+		}, {
+			who:       []string{"internal/catalog/..."},
+			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/broker/...", "internal/engine/...", "internal/ipc/...", "net/http", "os/exec"},
+			why:       "ZenML's rules about entities are pure",
+		}, {
+			who:       []string{"internal/broker/..."},
+			forbidden: []string{"internal/ipc/...", "internal/daemon/...", "internal/cli/...", "net/http"},
+			why:       "decisions do not depend on how they are asked for",
+		}, {
+			who:       []string{"internal/ipc/..."},
+			forbidden: []string{"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/engine/...", "internal/catalog/...", "internal/daemon/...", "net/http"},
+			why:       "the wire serves handlers that it is given",
+		}, {
+			who:       leaves,
+			forbidden: []string{"internal/..."},
+			why:       "a leaf imports nothing of ours but the vocabulary",
+		}, {
+			who:       []string{"internal/address"},
+			forbidden: []string{"os", "net", "net/url", "regexp", "encoding/json", "fmt"},
+			why:       "an address is parsed without I/O, and linked by docker-credential-zen",
+		}, {
+			who:       []string{"cmd/...", "internal/..."},
+			forbidden: []string{"testing", "internal/registrytest/...", "internal/keystore/keystoretest", "internal/connector/connectortest", "internal/zenml/zenmltest/..."},
+			except:    []string{"internal/registrytest", "internal/keystore/keystoretest", "internal/connector/connectortest", "internal/zenml/zenmltest"},
+			why:       "what is for tests is linked by tests only",
+		}, {
+			who:       []string{"cmd/..."},
+			forbidden: []string{"plugin", "expvar", "net/http/pprof", "net/rpc"},
+			why:       "nothing that opens a second door into a process with secrets",
+		},
+	}
+}
+
+// vocabulary is what a leaf may import of ours.
+const vocabulary = "internal/credential"
+
+func TestImports(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin"} {
+		t.Run(goos, func(t *testing.T) {
+			g := load(t, goos)
+			for _, r := range rules() {
+				for _, who := range subjects(g, r) {
+					breaks(t, g, who, r)
+				}
+			}
+		})
+	}
+}
+
+// subjects are the packages that a rule is about.
+func subjects(g graph, r rule) []string {
+	var list []string
+	for path, p := range g {
+		if p.ours() && matchesAny(r.who, short(path)) && !slices.Contains(r.except, short(path)) {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// breaks reports every forbidden package that who reaches, with the chain of imports that gets there. Only the first forbidden
+// package of a chain is worth telling.
+func breaks(t *testing.T, g graph, who string, r rule) {
+	t.Helper()
+	for _, target := range targets(g, who, r) {
+		path := g.path(who, target)
+		if path == nil || slices.ContainsFunc(path[1:len(path)-1], func(p string) bool { return matchesAny(r.forbidden, short(p)) }) {
+			continue
+		}
+		for i := range path {
+			path[i] = short(path[i])
+		}
+		t.Errorf("%s must not link %s: %s\n\t%s", short(who), short(target), r.why, strings.Join(path, "\n\t-> "))
+	}
+}
+
+func targets(g graph, who string, r rule) []string {
+	var list []string
+	for path := range g {
+		name := short(path)
+		allowed := path == who || strings.HasPrefix(path, who+"/") || slices.Equal(r.forbidden, []string{"internal/..."}) && name == vocabulary
+		// "internal/..." in a rule is ours; the standard library has an internal/ of its own.
+		ours := strings.HasPrefix(path, module+"/") == strings.HasPrefix(name, "internal/")
+		if !allowed && ours && matchesAny(r.forbidden, name) {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		prefix, tree := strings.CutSuffix(pattern, "/...")
+		return name == prefix || tree && strings.HasPrefix(name, prefix+"/")
+	})
+}
+
+// A rule about a package that does not exist, or that was renamed, guards nothing.
+func TestRulesAreAboutSomething(t *testing.T) {
+	g := load(t, "linux")
+	for i, r := range rules() {
+		if len(subjects(g, r)) == 0 {
+			t.Errorf("rule %d (%s) is about no package: %q", i, r.why, r.who)
+		}
+		for _, pattern := range append(r.who, r.forbidden...) {
+			if strings.HasPrefix(pattern, "internal/") && !known(g, pattern) {
+				t.Errorf("rule %d (%s): there is no %s", i, r.why, pattern)
+			}
+		}
+	}
+}
+
+func known(g graph, pattern string) bool {
+	for path, p := range g {
+		if p.ours() && matchesAny([]string{pattern}, short(path)) {
+			return true
+		}
+	}
+	return false
+}
+
+// The search itself must be able to fail.
+func TestPathFindsAChain(t *testing.T) {
+	g := graph{
+		module + "/cmd/a":      {ImportPath: module + "/cmd/a", Imports: []string{module + "/internal/b", "os"}},
+		module + "/internal/b": {ImportPath: module + "/internal/b", Imports: []string{"net/http"}},
+		"os":                   {ImportPath: "os"},
+		"net/http":             {ImportPath: "net/http"},
+	}
+	got := strings.Join(g.path(module+"/cmd/a", "net/http"), " ")
+	if want := module + "/cmd/a " + module + "/internal/b net/http"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if p := g.path(module+"/internal/b", "os"); p != nil {
+		t.Errorf("found a chain that is not there: %q", p)
+	}
+	r := rule{who: []string{"cmd/..."}, forbidden: []string{"net", "net/http/..."}}
+	if list := targets(g, module+"/cmd/a", r); !slices.Equal(list, []string{"net/http"}) {
+		t.Errorf("forbidden: %q", list)
+	}
+}
