@@ -55,7 +55,7 @@ func TestDocumentsNameExistingTargets(t *testing.T) {
 	}
 	for name, text := range documents(t) {
 		for _, line := range commands(text, "make") {
-			for _, target := range strings.Fields(line) {
+			for target := range strings.FieldsSeq(line) {
 				if !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(target) {
 					break // a variable, a placeholder, or prose
 				}

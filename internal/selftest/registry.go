@@ -1,6 +1,7 @@
 package selftest
 
 import (
+	"context"
 	"crypto/subtle"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ type registry struct {
 }
 
 // startRegistry serves until close. It listens on 127.0.0.1 only, and forgets all images with the process.
-func startRegistry(c Connector) (*registry, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func startRegistry(ctx context.Context, c Connector) (*registry, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the self-test's registry: %w", err)
 	}

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
 // cleanupTimeout bounds what is done after a failure or an interrupt, when ctx has ended already.
@@ -68,8 +70,8 @@ type run struct {
 	conn    Connector
 	reg     *registry
 	dir     string // temporary DOCKER_CONFIG
-	watch   *watcher
-	needles []needle
+	watch   *leak.Watcher
+	needles leak.Needles
 	digest  string // of the pushed image
 	made    bool   // the connector may exist
 }
@@ -82,7 +84,7 @@ func Run(ctx context.Context, opt Options) (report Report, err error) {
 		err = errors.Join(err, r.cleanup(ctx))
 		report = r.report
 	}()
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return r.report, err
 	}
 	for _, s := range r.steps() {
@@ -93,22 +95,22 @@ func Run(ctx context.Context, opt Options) (report Report, err error) {
 	return r.report, nil
 }
 
-func (r *run) prepare() (err error) {
+func (r *run) prepare(ctx context.Context) (err error) {
 	id := randomWord()
 	r.conn = Connector{
 		Name: "zen-selftest-" + id[:8], Username: "selftest-" + id[8:16],
 		Password: credential.SecretString(randomWord()),
 	}
-	r.needles = needles(r.conn.Password)
+	r.needles = leak.NeedlesOf(r.conn.Password)
 	if r.dir, err = dockerConfig(); err != nil {
 		return err
 	}
-	if r.reg, err = startRegistry(r.conn); err != nil {
+	if r.reg, err = startRegistry(ctx, r.conn); err != nil {
 		return err
 	}
 	r.conn.Registry = r.reg.host
 	r.report.Registry = r.reg.host
-	r.watch = watchProcesses(r.needles)
+	r.watch = leak.Watch(r.needles)
 	return nil
 }
 
@@ -126,8 +128,7 @@ func dockerConfig() (string, error) {
 		return "", fmt.Errorf("making a temporary directory: %w", err)
 	}
 	if err := os.WriteFile(dir+"/config.json", []byte(`{"credsStore":"zen"}`), 0o600); err != nil {
-		os.RemoveAll(dir)
-		return "", fmt.Errorf("writing the temporary client configuration: %w", err)
+		return "", errors.Join(fmt.Errorf("writing the temporary client configuration: %w", err), os.RemoveAll(dir))
 	}
 	return dir, nil
 }
@@ -199,19 +200,19 @@ func (r *run) delete(ctx context.Context) (string, error) {
 
 // search looks through the files, and at what the watcher saw of the processes so far.
 func (r *run) search(ctx context.Context) (string, error) {
-	found, err := searchFiles(ctx, append(r.opt.Roots, r.dir), r.needles)
+	found, err := leak.Files(ctx, append(slices.Clone(r.opt.Roots), r.dir), r.needles)
 	if err != nil {
 		return "", err
 	}
-	r.report.Files += found.files
-	r.report.Bytes += found.bytes
-	seen := r.watch.look()
-	r.report.Processes = seen.processes
-	if leaks := append(found.leaks, seen.leaks...); len(leaks) > 0 {
+	r.report.Files += found.Files
+	r.report.Bytes += found.Bytes
+	seen := r.watch.Look()
+	r.report.Processes = seen.Processes
+	if leaks := append(found.Leaks, seen.Leaks...); len(leaks) > 0 {
 		return "", credential.NewError(credential.Internal, "the password is readable in "+strings.Join(leaks, ", "),
 			"this is a fault of zen: please report it, see SECURITY.md")
 	}
-	return fmt.Sprintf("%d files, %d processes", found.files, seen.processes), nil
+	return fmt.Sprintf("%d files, %d processes", found.Files, seen.Processes), nil
 }
 
 // cleanup takes everything away again.
@@ -226,7 +227,7 @@ func (r *run) cleanup(ctx context.Context) error {
 		}
 	}
 	if r.watch != nil {
-		r.watch.stop()
+		r.watch.Stop()
 	}
 	if r.reg != nil {
 		r.reg.close()

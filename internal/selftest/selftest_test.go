@@ -241,8 +241,10 @@ func (undeletable) Delete(context.Context, string) error {
 }
 
 func TestClientEnvHasOneSourceOfCredentials(t *testing.T) {
-	env := clientEnv([]string{"HOME=/h", "PATH=/usr/bin", "DOCKER_AUTH_CONFIG={}", "DOCKER_CONFIG=/h/.docker",
-		"REGISTRY_AUTH_FILE=/x", "ZEN_PROFILE=work"}, "/opt/zen", "/tmp/cfg")
+	env := clientEnv([]string{
+		"HOME=/h", "PATH=/usr/bin", "DOCKER_AUTH_CONFIG={}", "DOCKER_CONFIG=/h/.docker",
+		"REGISTRY_AUTH_FILE=/x", "ZEN_PROFILE=work",
+	}, "/opt/zen", "/tmp/cfg")
 	want := "DOCKER_CONFIG=/tmp/cfg HOME=/h PATH=/opt/zen:/usr/bin"
 	if got := strings.Join(env, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

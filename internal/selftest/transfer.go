@@ -59,7 +59,7 @@ func (r *run) transfer(ctx context.Context, verb string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	if leaks := inBytes(append(stdout.Bytes(), stderr.Bytes()...), r.needles); len(leaks) > 0 {
+	if leaks := r.needles.In(append(stdout.Bytes(), stderr.Bytes()...)); len(leaks) > 0 {
 		return "", credential.NewError(credential.Internal, "the client's output holds the password in "+strings.Join(leaks, ", "), "")
 	}
 	if err == nil {

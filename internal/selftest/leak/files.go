@@ -1,4 +1,4 @@
-package selftest
+package leak
 
 import (
 	"bytes"
@@ -15,30 +15,33 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// needle is one spelling of the password.
+// Needles are the spellings of a password that are looked for.
+type Needles []needle
+
 type needle struct {
 	spelling string // for a person: "clear text"
 	bytes    []byte
 }
 
-// needles are the spellings that files and processes are searched for: the bytes themselves, and the part of their base64 that
-// does not depend on the neighbours, for each of the three ways to fall on base64's groups of 3 bytes. The latter finds the
-// password inside longer base64 too, such as the user:password of a client's configuration.
-func needles(password credential.Secret) []needle {
-	list := []needle{{"clear text", slices.Clone(password.Reveal())}}
+// NeedlesOf returns the spellings of a password: the bytes themselves, and the part of their base64 that does not depend on
+// the neighbours, for each of the three ways to fall on base64's groups of 3 bytes. The latter finds the password inside
+// longer base64 too, such as the user:password of a client's configuration. Passwords of letters and digits look the same in
+// all of base64's alphabets.
+func NeedlesOf(password credential.Secret) Needles {
+	list := Needles{{"clear text", slices.Clone(password.Reveal())}}
 	for shift := range 3 {
 		padded := append(make([]byte, shift), password.Reveal()...)
 		text := base64.StdEncoding.EncodeToString(padded[:len(padded)/3*3])
 		if shift > 0 {
-			text = text[shift+1:] // characters that hold bits of what stands before
+			text = text[shift+1:] // the characters before hold bits of what stands before the password
 		}
 		list = append(list, needle{"base64", []byte(text)})
 	}
 	return list
 }
 
-// inBytes returns the spellings that b holds, each once.
-func inBytes(b []byte, list []needle) []string {
+// In returns the spellings that b holds, each once.
+func (list Needles) In(b []byte) []string {
 	var found []string
 	for _, n := range list {
 		if bytes.Contains(b, n.bytes) && !slices.Contains(found, n.spelling) {
@@ -48,18 +51,18 @@ func inBytes(b []byte, list []needle) []string {
 	return found
 }
 
-// finding is what a search came to.
-type finding struct {
-	files     int
-	bytes     int64
-	processes int
-	leaks     []string // place and spelling; never the password
+// Finding is what a search came to.
+type Finding struct {
+	Files     int
+	Bytes     int64
+	Processes int
+	Leaks     []string // place and spelling
 }
 
-// searchFiles reads every regular file below the roots. A root that does not exist has nothing to find; a file that vanishes
+// Files reads every regular file below the roots. A root that does not exist has nothing to find; a file that vanishes
 // meanwhile neither; one that cannot be read is an error, since it could hold anything. It fails when it read nothing at all.
-func searchFiles(ctx context.Context, roots []string, list []needle) (finding, error) {
-	var f finding
+func Files(ctx context.Context, roots []string, list Needles) (Finding, error) {
+	var f Finding
 	for _, root := range roots {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -77,13 +80,13 @@ func searchFiles(ctx context.Context, roots []string, list []needle) (finding, e
 			return f, fmt.Errorf("searching %s: %w", root, err)
 		}
 	}
-	if f.files == 0 {
+	if f.Files == 0 {
 		return f, errors.New("found no file to search: zen's directories are not where they should be")
 	}
 	return f, nil
 }
 
-func (f *finding) addFile(ctx context.Context, path string, list []needle) error {
+func (f *Finding) addFile(ctx context.Context, path string, list Needles) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -93,16 +96,16 @@ func (f *finding) addFile(ctx context.Context, path string, list []needle) error
 	}
 	defer file.Close()
 	found, n, err := inReader(ctx, file, list)
-	f.files++
-	f.bytes += n
+	f.Files++
+	f.Bytes += n
 	for _, spelling := range found {
-		f.leaks = append(f.leaks, path+" ("+spelling+")")
+		f.Leaks = append(f.Leaks, path+" ("+spelling+")")
 	}
 	return err
 }
 
 // inReader searches in pieces that overlap by the longest needle.
-func inReader(ctx context.Context, r io.Reader, list []needle) (found []string, total int64, err error) {
+func inReader(ctx context.Context, r io.Reader, list Needles) (found []string, total int64, err error) {
 	overlap := 0
 	for _, n := range list {
 		overlap = max(overlap, len(n.bytes)-1)
@@ -112,7 +115,7 @@ func inReader(ctx context.Context, r io.Reader, list []needle) (found []string, 
 	for ctx.Err() == nil {
 		n, err := io.ReadFull(r, buf[kept:])
 		total += int64(n)
-		for _, s := range inBytes(buf[:kept+n], list) {
+		for _, s := range list.In(buf[:kept+n]) {
 			if !slices.Contains(found, s) {
 				found = append(found, s)
 			}

@@ -1,4 +1,4 @@
-package selftest
+package leak
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 const planted = "k7vq2zr5mwd3xyt6"
 
 func TestNeedlesFindEverySpelling(t *testing.T) {
-	list := needles(credential.SecretString(planted))
+	list := NeedlesOf(credential.SecretString(planted))
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	tests := []struct{ name, text, want string }{
 		{"clear", `{"Secret":"` + planted + `"}`, "clear text"},
@@ -28,7 +28,7 @@ func TestNeedlesFindEverySpelling(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := strings.Join(inBytes([]byte(tt.text), list), ","); got != tt.want {
+			if got := strings.Join(list.In([]byte(tt.text)), ","); got != tt.want {
 				t.Errorf("found %q, want %q", got, tt.want)
 			}
 		})
@@ -37,7 +37,7 @@ func TestNeedlesFindEverySpelling(t *testing.T) {
 
 // A secret must be found wherever the pieces of a long file are cut.
 func TestSearchFindsAcrossPieces(t *testing.T) {
-	list := needles(credential.SecretString(planted))
+	list := NeedlesOf(credential.SecretString(planted))
 	for _, at := range []int{0, 65535 - 8, 65536, 65536 + 7, 131072 - 3, 200000} {
 		content := bytes.Repeat([]byte{'.'}, 200000+len(planted))
 		copy(content[at:], planted)
@@ -52,7 +52,7 @@ func TestSearchFindsAcrossPieces(t *testing.T) {
 }
 
 func TestSearchFiles(t *testing.T) {
-	list := needles(credential.SecretString(planted))
+	list := NeedlesOf(credential.SecretString(planted))
 	root := t.TempDir()
 	write := func(name, content string) {
 		path := filepath.Join(root, name)
@@ -63,17 +63,17 @@ func TestSearchFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := searchFiles(t.Context(), []string{root}, list); err == nil {
+	if _, err := Files(t.Context(), []string{root}, list); err == nil {
 		t.Error("a search of nothing succeeded")
 	}
 	write("clean", "nothing here")
-	got, err := searchFiles(t.Context(), []string{root, filepath.Join(root, "absent")}, list)
-	if err != nil || got.files != 1 || len(got.leaks) != 0 {
+	got, err := Files(t.Context(), []string{root, filepath.Join(root, "absent")}, list)
+	if err != nil || got.Files != 1 || len(got.Leaks) != 0 {
 		t.Errorf("clean directory: %+v, %v", got, err)
 	}
 	write("deep/er/config.json", planted)
-	got, err = searchFiles(t.Context(), []string{root}, list)
-	if err != nil || len(got.leaks) != 1 || !strings.Contains(got.leaks[0], "config.json (clear text)") {
+	got, err = Files(t.Context(), []string{root}, list)
+	if err != nil || len(got.Leaks) != 1 || !strings.Contains(got.Leaks[0], "config.json (clear text)") {
 		t.Errorf("planted secret: %+v, %v", got, err)
 	}
 }

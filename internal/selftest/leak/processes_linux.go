@@ -1,4 +1,4 @@
-package selftest
+package leak
 
 import (
 	"os"
@@ -14,10 +14,10 @@ import (
 // several calls of it.
 const pollEvery = 4 * time.Millisecond
 
-// watcher looks at the command line and environment of every process of this user, again and again, as a nosy neighbour
+// Watcher looks at the command line and environment of every process of this user, again and again, as a nosy neighbour
 // would with ps.
-type watcher struct {
-	needles []needle
+type Watcher struct {
+	needles Needles
 	proc    string
 	uid     uint32
 	stopped chan struct{}
@@ -28,13 +28,14 @@ type watcher struct {
 	leaks []string
 }
 
-func watchProcesses(list []needle) *watcher {
-	w := &watcher{needles: list, proc: "/proc", uid: uint32(os.Getuid()), stopped: make(chan struct{}), seen: map[string]bool{}}
+// Watch begins to look, until Stop.
+func Watch(list Needles) *Watcher {
+	w := &Watcher{needles: list, proc: "/proc", uid: uint32(os.Getuid()), stopped: make(chan struct{}), seen: map[string]bool{}}
 	w.done.Go(w.poll)
 	return w
 }
 
-func (w *watcher) poll() {
+func (w *Watcher) poll() {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -47,20 +48,21 @@ func (w *watcher) poll() {
 	}
 }
 
-// look scans once more and returns everything that was seen so far.
-func (w *watcher) look() finding {
+// Look scans once more and returns everything that was seen so far.
+func (w *Watcher) Look() Finding {
 	w.scan()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return finding{processes: len(w.seen), leaks: slices.Clone(w.leaks)}
+	return Finding{Processes: len(w.seen), Leaks: slices.Clone(w.leaks)}
 }
 
-func (w *watcher) stop() {
+// Stop ends the looking.
+func (w *Watcher) Stop() {
 	close(w.stopped)
 	w.done.Wait()
 }
 
-func (w *watcher) scan() {
+func (w *Watcher) scan() {
 	dir, err := os.Open(w.proc)
 	if err != nil {
 		return
@@ -76,7 +78,7 @@ func (w *watcher) scan() {
 
 // process searches one process. What belongs to others, has ended, or is not for us to read (a program that is not dumpable)
 // is nothing that this user can see.
-func (w *watcher) process(pid string) {
+func (w *Watcher) process(pid string) {
 	dir := filepath.Join(w.proc, pid)
 	var st syscall.Stat_t
 	if syscall.Lstat(dir, &st) != nil || (st.Uid != w.uid && w.uid != 0) {
@@ -87,11 +89,11 @@ func (w *watcher) process(pid string) {
 		if err != nil || len(content) == 0 {
 			continue
 		}
-		w.note(pid, file, inBytes(content, w.needles))
+		w.note(pid, file, w.needles.In(content))
 	}
 }
 
-func (w *watcher) note(pid, file string, found []string) {
+func (w *Watcher) note(pid, file string, found []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[pid] = true

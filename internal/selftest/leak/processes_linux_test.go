@@ -1,4 +1,4 @@
-package selftest
+package leak
 
 import (
 	"os"
@@ -26,13 +26,13 @@ func TestWatcherSeesArgumentsAndEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &watcher{needles: needles(credential.SecretString(planted)), proc: proc, uid: uint32(os.Getuid()), seen: map[string]bool{}}
-	got := w.look()
-	if got.processes != 3 {
-		t.Errorf("looked at %d processes, want 3", got.processes)
+	w := &Watcher{needles: NeedlesOf(credential.SecretString(planted)), proc: proc, uid: uint32(os.Getuid()), seen: map[string]bool{}}
+	got := w.Look()
+	if got.Processes != 3 {
+		t.Errorf("looked at %d processes, want 3", got.Processes)
 	}
-	leaks := strings.Join(got.leaks, " ")
-	if len(got.leaks) != 2 || !strings.Contains(leaks, "10/cmdline") || !strings.Contains(leaks, "11/environ") {
+	leaks := strings.Join(got.Leaks, " ")
+	if len(got.Leaks) != 2 || !strings.Contains(leaks, "10/cmdline") || !strings.Contains(leaks, "11/environ") {
 		t.Errorf("leaks: %s", leaks)
 	}
 }
