@@ -20,10 +20,14 @@ func TestClientKeys(t *testing.T) {
 		{"crane and others", "localhost:5000", []string{"localhost:5000/x", "localhost:5000"}},
 		{"podman, skopeo, buildah", "docker.io", []string{"docker.io"}},
 		{"podman, skopeo, buildah", "ghcr.io", []string{"ghcr.io"}},
-		{"nerdctl", "docker.io", []string{"registry-1.docker.io:443", hubURL, "https://registry-1.docker.io:443",
-			"http://registry-1.docker.io:443", "registry-1.docker.io", "https://registry-1.docker.io", "http://registry-1.docker.io"}},
-		{"nerdctl", "ghcr.io", []string{"ghcr.io:443", "https://ghcr.io:443", "http://ghcr.io:443", "ghcr.io", "https://ghcr.io",
-			"http://ghcr.io"}},
+		{"nerdctl", "docker.io", []string{
+			"registry-1.docker.io:443", hubURL, "https://registry-1.docker.io:443",
+			"http://registry-1.docker.io:443", "registry-1.docker.io", "https://registry-1.docker.io", "http://registry-1.docker.io",
+		}},
+		{"nerdctl", "ghcr.io", []string{
+			"ghcr.io:443", "https://ghcr.io:443", "http://ghcr.io:443", "ghcr.io", "https://ghcr.io",
+			"http://ghcr.io",
+		}},
 		{"nerdctl", "localhost:5000", []string{"localhost:5000", "https://localhost:5000", "http://localhost:5000"}},
 		{"testcontainers-go", "docker.io", []string{hubURL, "docker.io", "registry.hub.docker.com", "registry-1.docker.io"}},
 		{"oras-py", "docker.io", []string{"docker.io"}},

@@ -97,8 +97,10 @@ func (r *rig) open() {
 	}
 	r.t.Cleanup(func() { vault.Close() })
 	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
-	r.Broker, err = New(Config{Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
-		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"}})
+	r.Broker, err = New(Config{
+		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
+		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"},
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -3,13 +3,13 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
-	"path/filepath"
 )
 
 // watchConfig obeys an edited config.toml; a broken one is reported and the old settings stay.

@@ -50,8 +50,10 @@ func transfer(verb, reference string) error {
 	return err
 }
 
-var clientEnv = []string{"HOME", "PATH", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME",
-	"XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "ZEN_PROFILE"}
+var clientEnv = []string{
+	"HOME", "PATH", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME",
+	"XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "ZEN_PROFILE",
+}
 
 // withEnv runs f with the script's environment; one script at a time.
 func withEnv(ts *testscript.TestScript, f func() error) error {

@@ -32,8 +32,10 @@ func start(t *testing.T) *zenmltest.Server {
 	t.Helper()
 	s := zenmltest.Start()
 	t.Cleanup(s.Close)
-	s.Connectors = []*zenmltest.Connector{{ID: "f2b0f01b-c4b1-4d47-a939-98479421c2f8", Name: "reg", Type: "aws",
-		ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com", Life: time.Hour}}
+	s.Connectors = []*zenmltest.Connector{{
+		ID: "f2b0f01b-c4b1-4d47-a939-98479421c2f8", Name: "reg", Type: "aws",
+		ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com", Life: time.Hour,
+	}}
 	return s
 }
 

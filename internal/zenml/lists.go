@@ -100,8 +100,10 @@ func (c *Client) Stacks(ctx context.Context) ([]api.Stack, error) {
 }
 
 func (s stack) public() api.Stack {
-	out := api.Stack{ID: s.ID, Name: clean(s.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
-		Components: make(map[string]api.Component)}
+	out := api.Stack{
+		ID: s.ID, Name: clean(s.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
+		Components: make(map[string]api.Component),
+	}
 	for kind, list := range s.Metadata.Components {
 		if len(list) > 0 {
 			out.Components[clean(kind)] = api.Component{ID: list[0].ID, Name: clean(list[0].Name), Flavor: clean(list[0].Body.Flavor)}

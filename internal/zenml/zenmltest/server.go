@@ -80,8 +80,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		w.WriteHeader(http.StatusNotFound)
 	case path == "/info":
-		answer(w, map[string]any{"id": "d5abb2d2-e398-428b-a6e4-b19c08204186", "name": "default", "version": s.Version,
-			"active": true, "auth_scheme": "OAUTH2_PASSWORD_BEARER"})
+		answer(w, map[string]any{
+			"id": "d5abb2d2-e398-428b-a6e4-b19c08204186", "name": "default", "version": s.Version,
+			"active": true, "auth_scheme": "OAUTH2_PASSWORD_BEARER",
+		})
 	case path == "/login":
 		s.login(w, r)
 	default:
@@ -146,8 +148,10 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, items []map[string
 	fmt.Sscan(r.URL.Query().Get("size"), &size)
 	from := min((page-1)*size, len(items))
 	to := min(from+size, len(items))
-	answer(w, map[string]any{"index": page, "max_size": size, "total": len(items),
-		"total_pages": max(1, (len(items)+size-1)/size), "items": items[from:to]})
+	answer(w, map[string]any{
+		"index": page, "max_size": size, "total": len(items),
+		"total_pages": max(1, (len(items)+size-1)/size), "items": items[from:to],
+	})
 }
 
 func (s *Server) connectors() []map[string]any {

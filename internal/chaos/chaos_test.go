@@ -1,0 +1,255 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/paths"
+)
+
+// world is a home directory with a zend of its own.
+type world struct {
+	t    *testing.T
+	dirs paths.Dirs
+	zend string
+}
+
+// newWorld builds zend and gives it an empty home. The process's environment is the world's from here on.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	home, err := os.MkdirTemp("/tmp", "zen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, zend: filepath.Join(home, "bin", "zend")}
+	build := exec.Command("go", "build", "-o", w.zend, "../../cmd/zend")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building zend: %v\n%s", err, out)
+	}
+	for k, v := range map[string]string{
+		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "XDG_DATA_HOME": "",
+		"XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": "", "DBUS_SESSION_BUS_ADDRESS": "", "ZEN_SOCKET": "",
+	} {
+		t.Setenv(k, v)
+	}
+	if err := os.Mkdir(filepath.Join(home, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if w.dirs, err = paths.Find(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.kill()
+		os.RemoveAll(home)
+	})
+	return w
+}
+
+func (w *world) client() *ipc.Client {
+	c, err := ipc.NewClient(w.dirs, "chaos")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.Start.Path = w.zend
+	return c
+}
+
+// configure writes config.toml.
+func (w *world) configure(text string) {
+	w.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(w.dirs.ConfigFile()), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(w.dirs.ConfigFile(), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// daemons returns the ids of the running processes that execute this world's zend.
+func (w *world) daemons() (pids []int) {
+	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range entries {
+		cmdline, err := os.ReadFile(path)
+		if err == nil && strings.HasPrefix(string(cmdline), w.zend+"\x00") && !strings.Contains(string(cmdline), "__") {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill ends this world's zend with SIGKILL and waits until the socket refuses.
+func (w *world) kill() {
+	for _, pid := range w.daemons() {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+	for len(w.daemons()) > 0 {
+		time.Sleep(time.Millisecond) // a killed process ends when the kernel says so; there is nothing to wait on
+	}
+}
+
+func (w *world) store(host, user, secret string) error {
+	params := ipc.AppendString([]byte(`{"ServerURL":`), host)
+	params = ipc.AppendString(append(params, `,"Username":`...), user)
+	params = ipc.AppendString(append(params, `,"Secret":`...), secret)
+	_, err := w.client().Call(api.MethodStore, append(params, '}'), time.Now().Add(20*time.Second))
+	return err
+}
+
+// get returns the secret for a host.
+func (w *world) get(host string) (secret string, err error) {
+	params := append(ipc.AppendString([]byte(`{"ServerURL":`), host), '}')
+	reply, err := w.client().Call(api.MethodGet, params, time.Now().Add(20*time.Second))
+	if err != nil {
+		return "", err
+	}
+	defer reply.Wipe()
+	err = ipc.Strings(reply.Result, func(key string, text []byte) {
+		if key == "Secret" {
+			secret = string(text)
+		}
+	})
+	return secret, err
+}
+
+// together runs f n times at once, released at the same moment, and returns the errors.
+func together(n int, f func(i int) error) error {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	errs := make([]error, n)
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func TestManyFirstClientsStartOneDaemon(t *testing.T) {
+	w := newWorld(t)
+	for round := range rounds {
+		var pids sync.Map
+		err := together(50, func(int) error {
+			reply, err := w.client().Call(api.MethodStatus, nil, time.Now().Add(20*time.Second))
+			if err != nil {
+				return err
+			}
+			pids.Store(pidIn(reply.Result), true)
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		n := 0
+		pids.Range(func(any, any) bool { n++; return true })
+		if n != 1 || len(w.daemons()) != 1 {
+			t.Fatalf("round %d: %d daemons answered, %d run", round, n, len(w.daemons()))
+		}
+		w.kill()
+	}
+}
+
+func pidIn(status []byte) string {
+	_, rest, _ := strings.Cut(string(status), `"pid":`)
+	pid, _, _ := strings.Cut(rest, ",")
+	return pid
+}
+
+// zend is killed again and again under load: no request fails, and everything that was acknowledged is there.
+func TestKilledUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	if err := w.store("hub.example", "alice", "secret"); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var killer sync.WaitGroup
+	kills := 0
+	killer.Go(func() {
+		tick := time.NewTicker(37 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				for _, pid := range w.daemons() {
+					syscall.Kill(pid, syscall.SIGKILL)
+					kills++
+				}
+			}
+		}
+	})
+	const workers = 8
+	var done atomic.Int64
+	err := together(workers, func(i int) error {
+		for n := 0; done.Add(1) <= requests; n++ {
+			if n%200 == 0 {
+				if err := w.store(fmt.Sprintf("w%d.example", i), "alice", fmt.Sprint(n)); err != nil {
+					return fmt.Errorf("store: %w", err)
+				}
+			}
+			host, want := "hub.example", "secret"
+			if n%3 == 0 {
+				host, want = fmt.Sprintf("w%d.example", i), fmt.Sprint(n-n%200)
+			}
+			got, err := w.get(host)
+			if err != nil || got != want {
+				return fmt.Errorf("get %s: %q, want %q: %w", host, got, want, err)
+			}
+		}
+		return nil
+	})
+	close(stop)
+	killer.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d requests, %d kills", requests, kills)
+}
+
+// zend leaves whenever it has nothing to do for 2 ms: no request fails for it.
+func TestIdleExitUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	w.configure("idle_exit = \"2ms\"\n")
+	if err := w.store("hub.example", "alice", "secret"); err != nil {
+		t.Fatal(err)
+	}
+	err := together(4, func(i int) error {
+		for n := range requests / 100 {
+			if got, err := w.get("hub.example"); err != nil || got != "secret" {
+				return fmt.Errorf("get: %q: %w", got, err)
+			}
+			time.Sleep(time.Duration(n%5) * time.Millisecond) // the load itself: pauses around the idle time
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnknownHostIsNotFoundAtOnce(t *testing.T) {
+	w := newWorld(t)
+	start := time.Now()
+	_, err := w.get("nobody.example")
+	if !credential.NotLoggedIn.Is(err) || time.Since(start) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}

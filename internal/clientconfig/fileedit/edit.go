@@ -1,0 +1,212 @@
+package fileedit
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Content is what a file holds.
+type Content struct {
+	Data   []byte
+	Exists bool
+}
+
+// Change makes the new content from the old, whose Data it must not change. A result that does not exist removes the
+// file. It is called again when another program changed the file meanwhile.
+type Change func(before Content) (Content, error)
+
+// Result says what Edit did.
+type Result struct {
+	Target  string // the file itself, with symbolic links followed
+	Changed bool
+}
+
+// attempts bounds how often Edit starts anew because of other writers.
+const attempts = 50
+
+// Edit changes the file at path under a lock that keeps out other calls of Edit for files of the same directory. A
+// missing directory is created with mode 0700, a missing file with 0600. Errors are *credential.Error unless they come
+// from change.
+func Edit(ctx context.Context, path string, change Change) (Result, error) {
+	if err := makeDir(path); err != nil {
+		return Result{}, err
+	}
+	target, err := Resolve(path)
+	if err != nil {
+		return Result{}, err
+	}
+	unlock, locked, err := lock(ctx, filepath.Dir(target))
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	if locked {
+		removeStale(target)
+	}
+	for range attempts {
+		changed, again, err := try(target, change)
+		if err != nil || !again {
+			return Result{Target: target, Changed: changed}, err
+		}
+	}
+	return Result{Target: target}, credential.NewError(credential.CannotWrite,
+		quote(target)+" is being changed by another program all the time", "try again when nothing else uses it")
+}
+
+// Read returns what is in the file at path, following symbolic links. A file that does not exist is no error.
+func Read(path string) (Content, error) {
+	target, err := Resolve(path)
+	if err != nil {
+		return Content{}, err
+	}
+	content, _, err := read(target)
+	return content, err
+}
+
+// try makes the change once. again means that another program was faster.
+func try(target string, change Change) (changed, again bool, err error) {
+	before, info, err := read(target)
+	if err != nil {
+		return false, false, err
+	}
+	after, err := change(before)
+	if err != nil || same(before, after) {
+		return false, false, err
+	}
+	if err := writable(target, info); err != nil {
+		return false, false, err
+	}
+	if !after.Exists {
+		again, err = remove(target, before)
+	} else {
+		again, err = replace(target, info, before, after)
+	}
+	if err == nil && !again {
+		syncDir(filepath.Dir(target))
+	}
+	return !again && err == nil, again, err
+}
+
+func same(a, b Content) bool { return a.Exists == b.Exists && bytes.Equal(a.Data, b.Data) }
+
+// replace publishes after in before's place. info is nil when there was no file.
+func replace(target string, info fs.FileInfo, before, after Content) (again bool, err error) {
+	temp, err := writeTemp(target, info, after.Data)
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(temp)
+	if before.Exists {
+		again, err = exchange(temp, target, before, after)
+	} else {
+		again, err = create(temp, target)
+	}
+	return again, cannotWrite(target, err)
+}
+
+// writeTemp writes data beside target, with the mode and owner info tells, and makes it durable.
+func writeTemp(target string, info fs.FileInfo, data []byte) (name string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(target), tempPrefix(target)+"*") // mode 0600
+	if err != nil {
+		return "", cannotWrite(target, err)
+	}
+	defer func() {
+		f.Close()
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if info != nil {
+		if err := keepOwner(f, info); err != nil {
+			return "", err
+		}
+		if err := f.Chmod(info.Mode().Perm()); err != nil {
+			return "", cannotWrite(target, err)
+		}
+	}
+	if _, err := f.Write(data); err != nil {
+		return "", cannotWrite(target, err)
+	}
+	return f.Name(), cannotWrite(target, f.Sync())
+}
+
+// create puts temp in target's place unless a file came there meanwhile.
+func create(temp, target string) (again bool, err error) {
+	err = os.Link(temp, target)
+	if os.IsExist(err) {
+		return true, nil
+	}
+	if err == nil {
+		return false, nil
+	}
+	return false, os.Rename(temp, target) // a file system without hard links
+}
+
+// exchange puts temp, which holds after, in target's place if that holds before.
+func exchange(temp, target string, before, after Content) (again bool, err error) {
+	err = swap(temp, target)
+	if unsupported(err) {
+		return rename(temp, target, before)
+	}
+	if os.IsNotExist(err) {
+		return true, nil // target was removed
+	}
+	if err != nil {
+		return false, err
+	}
+	out, _, err := read(temp)
+	if err == nil && same(out, before) {
+		return false, nil
+	}
+	return true, putBack(temp, target, after)
+}
+
+// putBack undoes a swap that took out what another program had just written: what is in temp goes back into target's
+// place, as long as what comes out is what was put there last.
+func putBack(temp, target string, placed Content) error {
+	for range attempts {
+		next, _, err := read(temp)
+		if err != nil {
+			return err
+		}
+		if err := swap(temp, target); err != nil {
+			return err
+		}
+		if out, _, err := read(temp); err != nil || same(out, placed) {
+			return err
+		}
+		placed = next
+	}
+	return nil
+}
+
+// rename is for systems that cannot exchange files: a program that writes between the look and the rename loses.
+func rename(temp, target string, before Content) (again bool, err error) {
+	now, _, err := read(target)
+	if err != nil || !same(now, before) {
+		return true, err
+	}
+	return false, os.Rename(temp, target)
+}
+
+// remove takes target away if it holds before: first out of the way, then, when that is what it held, for good.
+func remove(target string, before Content) (again bool, err error) {
+	temp, err := writeTemp(target, nil, nil)
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(temp)
+	if err := os.Rename(target, temp); err != nil {
+		return os.IsNotExist(err), cannotWrite(target, err)
+	}
+	if out, _, err := read(temp); err == nil && same(out, before) {
+		return false, nil
+	}
+	_, err = create(temp, target)
+	return true, cannotWrite(target, err)
+}

@@ -1,0 +1,164 @@
+package fileedit
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// MaxSize is the largest file that is read, in bytes.
+const MaxSize = 16 << 20
+
+// maxLinks is how many symbolic links are followed, as in the Linux kernel.
+const maxLinks = 40
+
+// Resolve follows the symbolic links of path to the file itself, which need not exist: a link that dangles is followed
+// to the place where it points.
+func Resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", cannotWrite(path, err)
+	}
+	for range maxLinks {
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(dir, filepath.Base(path))
+		}
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link, or nothing at all
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	return "", credential.NewError(credential.CannotWrite, quote(path)+" is a circle of symbolic links", "remove the link")
+}
+
+// makeDir creates the directory in which path is or its link is, but not one that a link points to: that is missing for
+// some other reason, such as a volume which is not mounted.
+func makeDir(path string) error {
+	return cannotWrite(path, os.MkdirAll(filepath.Dir(path), 0o700))
+}
+
+// read returns the content of a regular file, and nil for info if there is none.
+func read(target string) (Content, fs.FileInfo, error) {
+	f, err := os.OpenFile(target, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
+	if os.IsNotExist(err) {
+		return Content{}, nil, nil
+	}
+	if err != nil {
+		return Content{}, nil, cannotRead(target, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Content{}, nil, cannotRead(target, err)
+	}
+	if !info.Mode().IsRegular() {
+		return Content{}, nil, credential.NewError(credential.CannotWrite, quote(target)+" is not a file", "move it away")
+	}
+	var data bytes.Buffer
+	if _, err := io.Copy(&data, io.LimitReader(f, MaxSize+1)); err != nil {
+		return Content{}, nil, cannotRead(target, err)
+	}
+	if data.Len() > MaxSize {
+		return Content{}, nil, credential.NewError(credential.TooLarge, quote(target)+" is larger than 16 MiB", "make it smaller")
+	}
+	return Content{Data: data.Bytes(), Exists: true}, info, nil
+}
+
+// writable refuses a file that its owner made read-only. A rename would replace it all the same.
+func writable(target string, info fs.FileInfo) error {
+	if info == nil || info.Mode().Perm()&0o200 != 0 {
+		return nil
+	}
+	return credential.NewError(credential.CannotWrite, quote(target)+" is read-only", "chmod u+w "+shellWord(target))
+}
+
+// tempPrefix begins the names of temporary files for target.
+func tempPrefix(target string) string { return "." + filepath.Base(target) + ".zen-" }
+
+// removeStale removes temporary files that a crash left behind: under the lock, none can be in use.
+func removeStale(target string) {
+	entries, err := os.ReadDir(filepath.Dir(target))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempPrefix(target)) && e.Type().IsRegular() {
+			os.Remove(filepath.Join(filepath.Dir(target), e.Name()))
+		}
+	}
+}
+
+// syncDir makes a rename durable, where the file system can.
+func syncDir(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		f.Sync()
+		f.Close()
+	}
+}
+
+func cannotRead(path string, err error) error {
+	return &credential.Error{
+		Reason: credential.CannotWrite, Message: quote(path) + " cannot be read: " + cause(err),
+		Hint: "ls -l " + shellWord(path), Cause: err,
+	}
+}
+
+// cannotWrite returns nil for a nil error, and leaves errors made for a person as they are.
+func cannotWrite(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*credential.Error); ok {
+		return err
+	}
+	return &credential.Error{
+		Reason: credential.CannotWrite, Message: quote(path) + " cannot be written: " + cause(err),
+		Hint: "ls -ld " + shellWord(filepath.Dir(path)), Cause: err,
+	}
+}
+
+// cause is the system's words without the path, which the message has already.
+func cause(err error) string {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return e.Err.Error()
+	case *os.LinkError:
+		return e.Err.Error()
+	case *os.SyscallError:
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// quote makes a path safe to print.
+func quote(path string) string {
+	if q := strconv.QuoteToGraphic(path); q != `"`+path+`"` {
+		return q
+	}
+	return path
+}
+
+// shellWord makes a path safe to paste.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return r == '/' || r == '.' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	if quote(path) != path {
+		return "DIRECTORY"
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

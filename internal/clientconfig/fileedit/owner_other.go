@@ -1,0 +1,11 @@
+//go:build !unix
+
+package fileedit
+
+import (
+	"io/fs"
+	"os"
+)
+
+// keepOwner leaves it to the directory's inherited permissions.
+func keepOwner(*os.File, fs.FileInfo) error { return nil }

@@ -1,0 +1,211 @@
+//go:build unix
+
+package ipc
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Conn is a connection to zend whose other end was checked to be the same user. It is not safe for concurrent use.
+type Conn struct {
+	fd   int
+	name string
+}
+
+// lostError says that zend went away before any byte of an answer came.
+type lostError struct {
+	sent  bool // the whole request was sent, so it may have been carried out
+	cause error
+}
+
+func (e *lostError) Error() string { return "zend went away before it answered" }
+func (e *lostError) Unwrap() error { return e.public() }
+
+func (e *lostError) public() error {
+	return &credential.Error{Reason: credential.Unavailable, Message: e.Error(), Cause: e.cause}
+}
+
+// dialSocket connects to the socket at path and checks that both the file and the process behind it are the user's own.
+// Nothing is sent.
+func dialSocket(path string, deadline time.Time) (*Conn, error) {
+	if err := checkSocket(path); err != nil {
+		return nil, err
+	}
+	fd, err := newSocket()
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{fd: fd}
+	if err := c.connect(path, deadline); err != nil {
+		c.Close()
+		return nil, err
+	}
+	uid, err := peerUID(fd)
+	if err == nil && uid != os.Geteuid() {
+		err = foreign("the process behind " + path)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkSocket refuses what is no socket, or another user's.
+func checkSocket(path string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return credential.NewError(credential.Unavailable, path+" is not a socket", "rm "+path)
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return foreign("the socket " + path)
+	}
+	return nil
+}
+
+func foreign(what string) error {
+	return credential.NewError(credential.ForeignPeer, what+" belongs to another user; nothing was sent", "zen doctor")
+}
+
+// absent reports whether err means that nobody listens.
+func absent(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOTDIR)
+}
+
+// connect waits while the listener's queue is full, which a Unix socket reports as EAGAIN instead of letting one poll.
+func (c *Conn) connect(path string, deadline time.Time) error {
+	addr := &unix.SockaddrUnix{Name: path}
+	for {
+		err := unix.Connect(c.fd, addr)
+		switch err {
+		case nil, unix.EISCONN:
+			return nil
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN, unix.EINPROGRESS:
+		default:
+			return err
+		}
+		if time.Until(deadline) <= 0 {
+			return timeout()
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func timeout() error {
+	return credential.NewError(credential.Timeout, "zend did not answer in time", "")
+}
+
+// Close ends the connection.
+func (c *Conn) Close() { _ = unix.Close(c.fd) }
+
+// Call sends one request and waits for its answer. See Client.Call for the errors; the connection is of no use after one
+// that did not come from zend.
+func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, error) {
+	request := appendRequest(nil, c.name, method, params, time.Until(deadline))
+	defer clear(request)
+	if len(request) > MaxMessage {
+		return Reply{}, credential.NewError(credential.TooLarge, "the request is too large", "")
+	}
+	if err := c.send(request, deadline); err != nil {
+		return Reply{}, err
+	}
+	line, err := c.readLine(deadline)
+	if err != nil {
+		return Reply{}, err
+	}
+	result, err := parseReply(line)
+	reply := Reply{Result: result, buf: line}
+	if err != nil {
+		reply.Wipe()
+		return Reply{}, err
+	}
+	return reply, nil
+}
+
+func (c *Conn) send(b []byte, deadline time.Time) error {
+	for len(b) > 0 {
+		n, err := sendNoSignal(c.fd, b)
+		switch err {
+		case nil:
+			b = b[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if err := c.wait(unix.POLLOUT, deadline); err != nil {
+				return err
+			}
+		default:
+			return c.sendFailed(err, deadline)
+		}
+	}
+	return nil
+}
+
+// sendFailed looks for the answer of a zend that refused the connection without reading the request (too many
+// connections, for example); otherwise the request is lost.
+func (c *Conn) sendFailed(cause error, deadline time.Time) error {
+	if line, err := c.readLine(deadline); err == nil {
+		if _, err := parseReply(line); err != nil {
+			return err
+		}
+	}
+	return &lostError{sent: false, cause: cause}
+}
+
+// readLine reads up to a newline. The line lies in an array of its own; arrays it outgrew are cleared.
+func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
+	buf := make([]byte, 0, 4096)
+	for {
+		if err := c.wait(unix.POLLIN, deadline); err != nil {
+			clear(buf)
+			return nil, err
+		}
+		buf = grow(buf, 1024)
+		n, err := unix.Read(c.fd, buf[len(buf):cap(buf)])
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		if n <= 0 || err != nil {
+			clear(buf)
+			return nil, &lostError{sent: true, cause: err}
+		}
+		end := bytes.IndexByte(buf[len(buf):len(buf)+n], '\n')
+		buf = buf[:len(buf)+n]
+		if end >= 0 {
+			return buf[:len(buf)-n+end], nil
+		}
+		if len(buf) > MaxMessage {
+			clear(buf)
+			return nil, credential.NewError(credential.TooLarge, "zend's answer is too large", "")
+		}
+	}
+}
+
+// wait sleeps until the socket is ready.
+func (c *Conn) wait(events int16, deadline time.Time) error {
+	for {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return timeout()
+		}
+		fds := []unix.PollFd{{Fd: int32(c.fd), Events: events}}
+		n, err := unix.Poll(fds, int(left.Milliseconds())+1)
+		if n > 0 {
+			return nil
+		}
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,21 @@
+// Package ipc is the wire between zend and its clients: JSON-RPC 2.0, one object a line, over a Unix socket. It holds the
+// codec, the client, and the starting of zend on demand; the other end is package server.
+//
+// docker-credential-zen links it and its start-up time is what users wait for: no net, fmt, encoding/json, context or
+// os/exec here. The codec is written by hand for a second reason: encoding/json leaves copies of secrets on the heap.
+//
+// A request is {"jsonrpc":"2.0","id":1,"method":"get","client":"zen/0.1.0","timeout_ms":10000,"params":{...}}, a response
+// {"jsonrpc":"2.0","id":1,"result":{...}} or {...,"error":{"code":-32001,"message":"...","data":{"reason":"...","hint":"..."}}}.
+// timeout_ms is optional and bounds how long zend works on the request.
+package ipc
+
+// Limits of the wire.
+const (
+	// MaxSecret is the length in bytes of the longest secret that is certain to pass.
+	MaxSecret = 1 << 20
+	// MaxMessage is the length in bytes of the longest line, newline included: a secret of MaxSecret bytes of text, of
+	// which each may need an escape of two bytes, and an envelope.
+	MaxMessage = 2*MaxSecret + 64<<10
+	// maxDepth is how deep arrays and objects may nest.
+	maxDepth = 64
+)

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Call is one request while it is served.
+type Call struct {
+	Peer   Peer
+	Method string
+	Client string // what the client calls itself, "zen/0.1.0"
+	Params []byte // a JSON object; may hold secrets; valid, and not to be changed, until the handler returns
+	Result *Buffer
+}
+
+// Handler serves a method. It appends a JSON value to call.Result (nothing means {}) or returns an error, of which
+// clients see reason, message and hint if it is a *credential.Error and only that zend failed otherwise.
+type Handler func(ctx context.Context, call *Call) error
+
+// Limits bound what a client can cost. Zero fields mean the default.
+type Limits struct {
+	Connections int           // at the same time; 4096
+	FirstLine   time.Duration // from the connection, or from the first byte of a further request, to its last byte; 2 s
+	Idle        time.Duration // between two requests; 60 s
+	Call        time.Duration // for a handler; 3 min, enough for a person who is asked by the keyring
+	Write       time.Duration // for the client to take a response; 10 s
+	Drain       time.Duration // for requests in flight when Serve is told to stop; 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Connections = orDefault(l.Connections, 4096)
+	l.FirstLine = orDefault(l.FirstLine, 2*time.Second)
+	l.Idle = orDefault(l.Idle, time.Minute)
+	l.Call = orDefault(l.Call, 3*time.Minute)
+	l.Write = orDefault(l.Write, 10*time.Second)
+	l.Drain = orDefault(l.Drain, 10*time.Second)
+	return l
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Server serves methods on a listener. Its fields must not change once Serve was called.
+type Server struct {
+	Methods map[string]Handler
+	Log     *slog.Logger // nil: nothing is logged
+	Limits  Limits
+
+	active atomic.Int64 // requests being served
+	last   atomic.Int64 // when one was last begun or done, Unix nanoseconds
+}
+
+// LastActivity is when a request was last begun or done: now while one is being served, zero when there was none yet.
+// Connections without a request do not count.
+func (s *Server) LastActivity() time.Time {
+	if s.active.Load() > 0 {
+		return time.Now()
+	}
+	if last := s.last.Load(); last != 0 {
+		return time.Unix(0, last)
+	}
+	return time.Time{}
+}
+
+// withdrawer is a listener that can refuse new connections and still hand out those that wait.
+type withdrawer interface{ Withdraw() }
+
+// running is one Serve.
+type running struct {
+	*Server
+	limits   Limits
+	log      *slog.Logger
+	base     context.Context // of all handlers; ends when draining takes too long
+	draining chan struct{}   // closed when idle connections shall end
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	wg    sync.WaitGroup
+}
+
+// Serve accepts connections until ctx ends or the listener fails. Then it takes no new ones, answers what was already
+// connected or is in flight, for at most Limits.Drain, closes all connections, and returns nil if it was for ctx.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r := &running{
+		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base,
+		draining: make(chan struct{}), conns: map[*conn]struct{}{},
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	stop := context.AfterFunc(ctx, func() { withdraw(ln) })
+	defer stop()
+	err := r.accept(ctx, ln)
+	r.drain(cancel)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func withdraw(ln net.Listener) {
+	if w, ok := ln.(withdrawer); ok {
+		w.Withdraw()
+		return
+	}
+	_ = ln.Close()
+}
+
+// accept hands out connections until the listener is closed or withdrawn. Running out of file descriptors passes.
+func (r *running) accept(ctx context.Context, ln net.Listener) error {
+	for {
+		c, err := ln.Accept()
+		switch {
+		case err == nil:
+			r.start(c)
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return err
+		case isExhausted(err):
+			r.log.Warn("Cannot accept a connection", "error", err)
+			time.Sleep(10 * time.Millisecond)
+		default:
+			return err
+		}
+	}
+}
+
+func (r *running) start(nc net.Conn) {
+	peer, err := peerOf(nc)
+	if err == nil {
+		err = peer.check()
+	}
+	if err == nil {
+		err = r.room()
+	}
+	if err != nil {
+		r.log.Warn("Refused a connection", "error", err, "uid", peer.UID, "pid", peer.PID)
+		r.refuse(nc, err)
+		return
+	}
+	c := &conn{running: r, Conn: nc, peer: peer}
+	r.mu.Lock()
+	r.conns[c] = struct{}{}
+	r.mu.Unlock()
+	r.wg.Go(func() {
+		defer r.forget(c)
+		c.serve()
+	})
+}
+
+// room reports whether one more connection is within the limit.
+func (r *running) room() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.conns) < r.limits.Connections {
+		return nil
+	}
+	return credential.NewError(credential.RateLimited, "zend has too many connections", "")
+}
+
+// refuse tells why and closes the connection; it waits for nobody.
+func (r *running) refuse(nc net.Conn, err error) {
+	var b Buffer
+	b.begin([]byte("null"))
+	b.fail(err)
+	b.end()
+	_ = nc.SetDeadline(time.Now().Add(100 * time.Millisecond))
+	_, _ = nc.Write(b.b)
+	_ = nc.Close()
+}
+
+func (r *running) forget(c *conn) {
+	_ = c.Close()
+	r.mu.Lock()
+	delete(r.conns, c)
+	r.mu.Unlock()
+}
+
+// drain ends idle connections at once and the others when their request is answered or the time is over.
+func (r *running) drain(cancel context.CancelFunc) {
+	close(r.draining)
+	r.each(func(c *conn) { c.endIfIdle() })
+	late := time.AfterFunc(r.limits.Drain, func() {
+		cancel()
+		r.each(func(c *conn) { _ = c.Close() })
+	})
+	defer late.Stop()
+	r.wg.Wait()
+}
+
+func (r *running) each(f func(*conn)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		f(c)
+	}
+}
+
+// answer serves one request line and builds the response; wanted is false when nobody waits for it.
+func (r *running) answer(peer Peer, line []byte, reply *Buffer) (wanted bool) {
+	r.active.Add(1)
+	r.touch()
+	defer func() {
+		r.touch()
+		r.active.Add(-1)
+	}()
+	req, err := parseRequest(line)
+	wanted = err != nil || !req.notification
+	reply.begin(req.id)
+	if err == nil {
+		err = r.handle(peer, req, reply)
+	}
+	if err != nil {
+		reply.fail(err)
+	}
+	reply.end()
+	return wanted
+}
+
+func (r *running) touch() { r.last.Store(time.Now().UnixNano()) }
+
+func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
+	handler, ok := r.Methods[req.method]
+	if !ok {
+		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+quoteShort(req.method), "")
+	}
+	ctx, cancel := context.WithTimeout(r.base, req.limit(r.limits.Call))
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			r.log.Error("Handler panicked", "method", req.method, "panic", panicText(v), "stack", string(debug.Stack()))
+			err = credential.NewError(credential.Internal, "zend failed; its log says why", "")
+		}
+	}()
+	err = handler(ctx, &Call{Peer: peer, Method: req.method, Client: req.client, Params: req.params, Result: reply})
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*credential.Error](err); ok {
+		return err
+	}
+	if ctx.Err() != nil {
+		return &credential.Error{Reason: credential.Timeout, Message: "zend gave up: it took too long", Cause: err}
+	}
+	r.log.Error("Handler failed", "method", req.method, "error", err)
+	return err
+}
+
+// panicText is what a panic said, unless it is an arbitrary value that could hold a secret.
+func panicText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case interface{ RuntimeError() }:
+		return v.(error).Error()
+	}
+	return "(a value that is not logged)"
+}

@@ -1,0 +1,101 @@
+package oskeyring
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zalando/go-keyring"
+)
+
+// Exit statuses of the child; the parent goes by its answer only.
+const (
+	exitAnswered = 0
+	exitUsage    = 2
+	exitOrphaned = 3
+)
+
+// ChildMain is the guarded child: it does the one operation that stdin asks for, answers on stdout and returns the exit
+// status. args are the arguments after ChildArgument; there are none. It ends the process by itself when stdin ends, so that
+// a child whose parent was killed does not wait in a prompt for ever.
+func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
+	harden()
+	r := bufio.NewReaderSize(stdin, maxLine)
+	q, err := readRequest(r)
+	if err != nil || len(args) > 0 {
+		return exitUsage
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, r)
+		os.Exit(exitOrphaned)
+	}()
+	serve(q, answer{stdout})
+	return exitAnswered
+}
+
+// serve answers one request; a panic of the libraries is an answer too.
+func serve(q request, a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.fault(faultCrashed, fmt.Sprintf("panic: %v", p))
+		}
+	}()
+	if f, text := inspect(context.Background(), q, a); f != "" {
+		a.fault(f, text)
+		return
+	}
+	value, err := operate(q)
+	if err != nil {
+		f, text := classify(err)
+		a.fault(f, text)
+		return
+	}
+	if strings.ContainsAny(value, "\r\n") || len(value) > maxLine/2 {
+		a.fault(faultWrongData, "")
+		return
+	}
+	a.ok(value)
+}
+
+// errDismissed and errNoPrompt refine go-keyring's one text for a keyring that stayed locked.
+var (
+	errDismissed = errors.New("prompt dismissed")
+	errNoPrompt  = errors.New("prompt cannot be shown")
+)
+
+// operate calls go-keyring.
+func operate(q request) (value string, err error) {
+	began := time.Now()
+	switch q.op {
+	case opProbe:
+	case opGet:
+		value, err = keyring.Get(Service, userPrefix+q.id)
+	case opSet:
+		err = keyring.Set(Service, userPrefix+q.id, q.value)
+	case opDelete:
+		err = keyring.Delete(Service, userPrefix+q.id)
+	default:
+		err = fmt.Errorf("no operation %q", q.op)
+	}
+	if err != nil && strings.Contains(err.Error(), "failed to unlock") {
+		err = stayedLocked(time.Since(began))
+	}
+	return value, err
+}
+
+// humanTime is what no person is quicker than: a prompt that ends sooner was never seen.
+const humanTime = 300 * time.Millisecond
+
+// stayedLocked tells a refusal from a prompt that could not be shown, as over SSH: the service reports both alike.
+func stayedLocked(after time.Duration) error {
+	env := environment(os.Environ())
+	if after < humanTime && env.get("DISPLAY") == "" && env.get("WAYLAND_DISPLAY") == "" {
+		return errNoPrompt
+	}
+	return errDismissed
+}

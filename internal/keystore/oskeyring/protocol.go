@@ -1,0 +1,100 @@
+package oskeyring
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// ChildArgument is the hidden first argument that makes zend the guarded child.
+const ChildArgument = "__keyring"
+
+// The child reads four lines from its standard input: protocol, operation, id, value (empty unless it sets). The parent then
+// keeps the pipe open; its end ends the child. The child writes any number of "wait" lines, then one "ok" or "fault" line.
+const protocol = "zen-keyring 1"
+
+// Operations.
+const (
+	opProbe  = "probe"
+	opGet    = "get"
+	opSet    = "set"
+	opDelete = "delete"
+)
+
+// First words of the child's lines.
+const (
+	wordWait  = "wait"  // and what for
+	wordOK    = "ok"    // and the value, if one was asked for
+	wordFault = "fault" // and a fault, and a text
+)
+
+// What the child may have to wait for.
+const (
+	waitStart  = "start"
+	waitPrompt = "prompt"
+)
+
+// maxLine bounds each line of both directions, in bytes.
+const maxLine = 1024
+
+// request is what the parent asks for.
+type request struct {
+	op, id string
+	value  string
+}
+
+func readRequest(r *bufio.Reader) (q request, err error) {
+	lines := make([]string, 4)
+	for i := range lines {
+		if lines[i], err = readLine(r); err != nil {
+			return q, err
+		}
+	}
+	if lines[0] != protocol {
+		return q, fmt.Errorf("the parent speaks %q, not %q", lines[0], protocol)
+	}
+	return request{op: lines[1], id: lines[2], value: lines[3]}, nil
+}
+
+func readLine(r *bufio.Reader) (string, error) {
+	b, err := r.ReadSlice('\n')
+	if err != nil {
+		return "", err
+	}
+	return string(b[:len(b)-1]), nil
+}
+
+// append writes the request; the value's bytes are copied to dst only.
+func (q request) append(dst, value []byte) []byte {
+	dst = append(dst, protocol+"\n"+q.op+"\n"+q.id+"\n"...)
+	return append(append(dst, value...), '\n')
+}
+
+// answer is how the child talks.
+type answer struct{ w io.Writer }
+
+func (a answer) wait(what string) { io.WriteString(a.w, wordWait+" "+what+"\n") }
+
+func (a answer) ok(value string) { io.WriteString(a.w, wordOK+" "+value+"\n") }
+
+func (a answer) fault(f fault, text string) {
+	io.WriteString(a.w, wordFault+" "+string(f)+" "+printable(text)+"\n")
+}
+
+// maxText bounds what of a foreign error text is passed on.
+const maxText = 300
+
+// printable makes a foreign text safe for one line of a log or terminal.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + " ..."
+	}
+	return s
+}
