@@ -13,6 +13,8 @@ func TestRig(t *testing.T) {
 			t.Run(docker+" "+r.kind, func(t *testing.T) {
 				h := newHome(t)
 				h.env["DOCKER_HOST"] = e.host
+				// Without a login docker takes a helper that it finds (pass is installed); this keeps it to its file.
+				h.write(".docker/config.json", `{"auths":{"unused.example":{}}}`)
 				image := r.image("team/app:1")
 				h.ok("", docker, "tag", baseImage, image)
 				t.Cleanup(func() { h.run("", docker, "rmi", image) })
