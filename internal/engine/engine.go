@@ -1,0 +1,377 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Minter makes one new credential. It need not cache, retry, or be quick; it must return when ctx ends. An error's
+// credential.Reason decides for how long it is remembered; see also RetryAfter.
+type Minter interface {
+	Mint(ctx context.Context) (credential.Credential, error)
+}
+
+// Key names a credential. Input is whatever else of the request the credential depends on. A greater Revision makes all
+// credentials of the connector's older ones worthless.
+type Key struct {
+	ConnectorID string
+	Revision    int
+	Input       string
+}
+
+// Config holds what can be set; zero fields mean the default.
+type Config struct {
+	Wall         func() time.Time // the wall clock; time.Now
+	Timeout      time.Duration    // for one minting, waiting for its turn included; 60 s
+	Concurrency  int              // mintings at the same time; 8
+	PerConnector int              // mintings of one connector at the same time; 2
+}
+
+// Engine keeps minted credentials. It is safe for concurrent use.
+type Engine struct {
+	clock        clock
+	timeout      time.Duration
+	perConnector int
+	turns        chan struct{}
+
+	mu         sync.Mutex // never held over a minting
+	connectors map[string]*connector
+}
+
+// connector is what belongs to one connector.
+type connector struct {
+	revision int
+	entries  map[string]*entry // by Key.Input
+	turns    chan struct{}
+}
+
+// New returns an empty engine.
+func New(cfg Config) *Engine {
+	if cfg.Wall == nil {
+		cfg.Wall = time.Now
+	}
+	return &Engine{
+		clock: newClock(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
+		turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
+	}
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v > 0 {
+		return v
+	}
+	return def
+}
+
+// Get returns the key's credential, which the caller wipes. It mints only when there is none that may still be used, or when
+// so little of its life is left that waiting is better; ctx limits the waiting, not the minting, whose result serves the next
+// caller. A failure is returned again, at once, for as long as trying makes no sense; a valid credential beats it.
+func (e *Engine) Get(ctx context.Context, key Key, m Minter) (credential.Credential, error) {
+	e.mu.Lock()
+	now := e.clock.now()
+	ent := e.entry(key)
+	ent.minter, ent.used = m, now
+	valid, failed := ent.valid(now), ent.failure.counts(now)
+	if ent.wantsRenewal(now) && !failed && ent.flight == nil {
+		e.launch(ent)
+	}
+	switch {
+	case valid && (ent.flight == nil || !ent.nearlyOver(now)):
+		defer e.mu.Unlock()
+		return ent.clone(), nil
+	case failed && ent.flight == nil:
+		defer e.mu.Unlock()
+		return credential.Credential{}, ent.failure.err
+	}
+	f, ch := ent.flight, make(chan result, 1)
+	f.waiting[ch] = struct{}{}
+	e.mu.Unlock()
+	select {
+	case r := <-ch:
+		return r.cred, r.err
+	case <-ctx.Done():
+		return e.leave(ctx, ent, f, ch)
+	}
+}
+
+// leave takes a caller off a flight whose result it cannot wait for, with what there is.
+func (e *Engine) leave(ctx context.Context, ent *entry, f *flight, ch chan result) (credential.Credential, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(f.waiting, ch)
+	select {
+	case r := <-ch:
+		return r.cred, r.err
+	default:
+	}
+	if ent.valid(e.clock.now()) {
+		return ent.clone(), nil
+	}
+	return credential.Credential{}, gaveUp(ctx)
+}
+
+func gaveUp(ctx context.Context) error {
+	return &credential.Error{
+		Reason: credential.Timeout, Message: "the credential was not there in time; zend goes on getting it",
+		Hint: "try again in a moment", Cause: context.Cause(ctx),
+	}
+}
+
+// entry finds or makes the key's entry. Credentials of older revisions are dropped; a caller that still comes with an older
+// revision gets an entry of its own, which nobody else sees.
+func (e *Engine) entry(key Key) *entry {
+	c := e.connectors[key.ConnectorID]
+	if c == nil || key.Revision > c.revision {
+		e.drop(key.ConnectorID)
+		c = &connector{revision: key.Revision, entries: make(map[string]*entry), turns: make(chan struct{}, e.perConnector)}
+		e.connectors[key.ConnectorID] = c
+	}
+	if key.Revision < c.revision {
+		return &entry{key: key, dropped: true}
+	}
+	ent := c.entries[key.Input]
+	if ent == nil {
+		ent = &entry{key: key}
+		c.entries[key.Input] = ent
+	}
+	return ent
+}
+
+// Drop forgets everything about a connector: its credentials are wiped, its failures do not count any more. Those who wait
+// for a minting already begun still get it; nobody else does.
+func (e *Engine) Drop(connectorID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.drop(connectorID)
+}
+
+// Wipe drops every connector.
+func (e *Engine) Wipe() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id := range e.connectors {
+		e.drop(id)
+	}
+}
+
+func (e *Engine) drop(id string) {
+	c := e.connectors[id]
+	if c == nil {
+		return
+	}
+	for _, ent := range c.entries {
+		ent.dropped = true
+		ent.wipe()
+		if ent.timer != nil {
+			ent.timer.Stop()
+		}
+	}
+	delete(e.connectors, id)
+}
+
+// Expires is when the first of the connector's credentials ends; nil when it has none or they do not expire.
+func (e *Engine) Expires(connectorID string) (first *time.Time) {
+	now := e.clock.now()
+	e.each(connectorID, func(ent *entry) {
+		if ent.valid(now) && ent.expires && (first == nil || ent.cred.Expires.Before(*first)) {
+			t := ent.cred.Expires
+			first = &t
+		}
+	})
+	return first
+}
+
+// Failure is why the connector's last minting failed, unless a valid credential makes that unimportant; nil if it did not.
+func (e *Engine) Failure(connectorID string) (err error) {
+	now := e.clock.now()
+	e.each(connectorID, func(ent *entry) {
+		if ent.failure != nil && ent.failure.class != vault && !ent.valid(now) {
+			err = ent.failure.err
+		}
+	})
+	return err
+}
+
+func (e *Engine) each(connectorID string, f func(*entry)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c := e.connectors[connectorID]; c != nil {
+		for _, ent := range c.entries {
+			f(ent)
+		}
+	}
+}
+
+// schedule sets the entry's timer to the next moment something is due, or forgets the entry. Timers are not bounded to
+// notice a sleeping laptop: a late one costs nothing, because Get looks at the clocks itself.
+func (e *Engine) schedule(ent *entry, now instant) {
+	if ent.dropped {
+		return
+	}
+	wait, ok := ent.nextLook(now)
+	if !ok {
+		e.forget(ent)
+		return
+	}
+	if ent.timer == nil {
+		ent.timer = time.AfterFunc(wait, func() { e.look(ent) })
+		return
+	}
+	ent.timer.Reset(wait)
+}
+
+// look does what is due for an entry: renew it, wipe what ran out, or forget it.
+func (e *Engine) look(ent *entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ent.dropped || ent.flight != nil {
+		return // landing schedules again
+	}
+	now := e.clock.now()
+	if !ent.valid(now) {
+		ent.wipe()
+	}
+	if ent.wantsRenewal(now) && ent.isRenewed(now) && ent.pause(now) == 0 {
+		e.launch(ent)
+		return
+	}
+	e.schedule(ent, now)
+}
+
+func (e *Engine) forget(ent *entry) {
+	ent.dropped = true
+	ent.wipe()
+	if ent.timer != nil {
+		ent.timer.Stop()
+	}
+	c := e.connectors[ent.key.ConnectorID]
+	delete(c.entries, ent.key.Input)
+	if len(c.entries) == 0 {
+		delete(e.connectors, ent.key.ConnectorID)
+	}
+}
+
+// flight is one minting for all who ask meanwhile.
+type flight struct {
+	waiting map[chan result]struct{} // guarded by Engine.mu
+}
+
+type result struct {
+	cred   credential.Credential
+	err    error
+	issued instant
+}
+
+// launch begins a minting. It runs on its own time: callers may come and go.
+func (e *Engine) launch(ent *entry) {
+	f := &flight{waiting: make(map[chan result]struct{})}
+	ent.flight = f
+	go func(m Minter, own chan struct{}) {
+		ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
+		defer cancel()
+		e.land(ent, f, e.fly(ctx, m, own, e.turns))
+	}(ent.minter, e.connectors[ent.key.ConnectorID].turns)
+}
+
+// fly waits for its turn and mints. A minter that does not obey the deadline is left behind: it keeps its turn until it
+// returns, and what it brings then is wiped.
+func (e *Engine) fly(ctx context.Context, m Minter, turns ...chan struct{}) result {
+	for i, t := range turns {
+		select {
+		case t <- struct{}{}:
+		case <-ctx.Done():
+			giveBack(turns[:i])
+			return result{err: late(ctx)}
+		}
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer giveBack(turns)
+		done <- e.mint(ctx, m)
+	}()
+	select {
+	case r := <-done:
+		return r
+	case <-ctx.Done():
+		go func() { (<-done).cred.Secret.Wipe() }()
+		return result{err: late(ctx)}
+	}
+}
+
+func giveBack(turns []chan struct{}) {
+	for _, t := range turns {
+		<-t
+	}
+}
+
+func late(ctx context.Context) error {
+	return &credential.Error{Reason: credential.Timeout, Message: "getting the credential took too long", Cause: ctx.Err()}
+}
+
+// mint calls the minter; its panic must not take zend down.
+func (e *Engine) mint(ctx context.Context, m Minter) (r result) {
+	r.issued = e.clock.now()
+	defer func() {
+		if v := recover(); v != nil {
+			r.err = &credential.Error{Reason: credential.Internal, Message: "zend failed to get the credential", Cause: panicked(v)}
+		}
+	}()
+	r.cred, r.err = m.Mint(ctx)
+	return r
+}
+
+// panicked is what a panic said, unless it is an arbitrary value that could hold a secret.
+func panicked(v any) error {
+	if err, ok := v.(interface {
+		error
+		RuntimeError()
+	}); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return errors.New("panic")
+}
+
+// land takes over what a flight brought and serves those who wait.
+func (e *Engine) land(ent *entry, f *flight, r result) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.now()
+	ent.flight = nil
+	if r.err == nil && !r.cred.Expires.IsZero() && now.reached(instant{r.cred.Expires.Round(0), r.issued.mono + lifeOf(r.cred, r.issued)}) {
+		r.cred.Secret.Wipe()
+		r = result{err: &credential.Error{
+			Reason: credential.Expired, Message: "the credential had already run out when it came",
+			Hint: "check the clock of this machine", Cause: errStale,
+		}}
+	}
+	switch {
+	case r.err == nil:
+		ent.keep(r.cred, r.issued)
+	default:
+		r.cred.Secret.Wipe()
+		ent.failure = ent.failure.next(r.err, now)
+	}
+	e.deliver(ent, f, r.err, now)
+	if ent.dropped {
+		ent.wipe()
+		return
+	}
+	e.schedule(ent, now)
+}
+
+// deliver gives each waiting caller a copy of its own. A credential that is still valid beats the failure to renew it.
+func (e *Engine) deliver(ent *entry, f *flight, err error, now instant) {
+	for ch := range f.waiting {
+		if ent.valid(now) {
+			ch <- result{cred: ent.clone()}
+		} else {
+			ch <- result{err: err}
+		}
+	}
+	f.waiting = nil
+}

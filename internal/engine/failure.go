@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// How long failures count.
+const (
+	firstBackoff = time.Second      // after the first passing fault; doubles with each further one
+	maxBackoff   = time.Minute      // and not beyond this
+	personWait   = 15 * time.Minute // for what a person has to mend, which drops the key anyway
+	maxRetry     = 15 * time.Minute // the longest Retry-After that is obeyed
+	keepFailure  = 15 * time.Minute // a failure is remembered for a person to read, also after it stopped counting
+)
+
+// class says what to do about a failure.
+type class int
+
+const (
+	passing class = iota // try again soon, with growing pauses
+	person               // only a person can mend it
+	vault                // the vault knows by itself how to fail quickly, and when it is over: callers are not kept from it
+)
+
+// errStale marks a credential that had run out by the time it arrived.
+var errStale = errors.New("credential is older than it lives")
+
+func classOf(err error) class {
+	if errors.Is(err, errStale) {
+		return passing
+	}
+	switch credential.ReasonOf(err) {
+	case credential.NeedsLogin, credential.Rejected, credential.Expired, credential.Denied, credential.InvalidInput,
+		credential.NoSuchEntity, credential.Ambiguous, credential.NotLoggedIn, credential.TooLarge:
+		return person
+	case credential.Locked, credential.WrongPassphrase, credential.KeyringUnavailable, credential.KeyringRefused,
+		credential.KeyLost, credential.VaultDamaged, credential.VaultTooNew, credential.VaultBusy:
+		return vault
+	}
+	return passing
+}
+
+// failure is the last fault of a key.
+type failure struct {
+	err    error
+	class  class
+	streak int     // passing faults in a row
+	over   instant // until then nothing is tried; of a vault's failure, nothing that nobody asked for
+	forget instant // until then it is shown
+}
+
+// next is the failure that follows f (nil: the key was fine) when minting fails with err.
+func (f *failure) next(err error, now instant) *failure {
+	n := &failure{err: err, class: classOf(err), forget: now.add(keepFailure)}
+	wait := personWait
+	switch n.class {
+	case vault:
+		wait = maxBackoff
+	case passing:
+		if f != nil && f.class == passing {
+			n.streak = f.streak + 1
+		}
+		wait = max(backoff(n.streak), min(retryAfter(err), maxRetry))
+	}
+	n.over = now.add(wait)
+	return n
+}
+
+// counts reports whether callers get the failure instead of another try.
+func (f *failure) counts(now instant) bool {
+	return f != nil && f.class != vault && !now.reached(f.over)
+}
+
+func backoff(streak int) time.Duration {
+	if streak > 6 {
+		return maxBackoff
+	}
+	return min(firstBackoff<<streak, maxBackoff)
+}
+
+// RetryAfter is implemented by errors that know when another try makes sense, such as one made from a Retry-After header
+// (RFC 9110, section 10.2.3).
+type RetryAfter interface {
+	error
+	RetryAfter() time.Duration
+}
+
+func retryAfter(err error) time.Duration {
+	if r, ok := errors.AsType[RetryAfter](err); ok {
+		return r.RetryAfter()
+	}
+	return 0
+}
