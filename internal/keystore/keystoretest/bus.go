@@ -144,5 +144,18 @@ func (b *Bus) StartGnomeKeyring(t testing.TB) {
 	cmd.Stdin = strings.NewReader("test password") // exactly the password: a line break would be part of it
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	b.awaitOwner(t, "org.freedesktop.secrets")
+	b.awaitOwner(t, ssName)
+	b.awaitLoginKeyring(t)
+}
+
+// awaitLoginKeyring waits until the service has made and unlocked its keyring, which it does after it took its name.
+func (b *Bus) awaitLoginKeyring(t testing.TB) {
+	t.Helper()
+	login := b.Connect(t).Object(ssName, ssCollection)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if v, err := login.GetProperty(ifCollection + ".Locked"); err == nil && v.Value() == false {
+			return
+		}
+	}
+	t.Fatal("the login keyring does not open")
 }

@@ -47,7 +47,8 @@ type FakeSecrets struct {
 
 	mu      sync.Mutex
 	faults  Faults
-	release chan struct{} // closed to end the methods that hang
+	release chan struct{}     // closed to end the methods that hang
+	wanted  []dbus.ObjectPath // what the last prompt would unlock
 	items   map[dbus.ObjectPath]fakeItem
 	count   int
 }
@@ -84,6 +85,8 @@ func StartFakeSecrets(t testing.TB, bus *Bus, faults Faults) *FakeSecrets {
 	} {
 		must(t, f.conn.Export(e.value, e.path, e.iface))
 	}
+	// One export serves all items: godbus cannot export while it serves calls.
+	must(t, f.conn.ExportSubtree(fakeItems{f}, ssCollection, ifItem))
 	reply, err := f.conn.RequestName(ssName, dbus.NameFlagReplaceExisting|dbus.NameFlagAllowReplacement)
 	must(t, err)
 	if reply != dbus.RequestNameReplyPrimaryOwner {
@@ -145,7 +148,10 @@ func (f fakeService) SearchItems(attributes map[string]string) (unlocked, locked
 
 func (f fakeService) Unlock(objects []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
 	if f.enter("Unlock").Locked {
-		return nil, ssPrompt, nil
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.wanted = objects
+		return []dbus.ObjectPath{}, ssPrompt, nil
 	}
 	return objects, ssNoPrompt, nil
 }
@@ -189,20 +195,15 @@ func (f fakeCollection) CreateItem(properties map[string]dbus.Variant, secret fa
 	if faults.StoreNothing {
 		return ssCollection + "/0", ssNoPrompt, nil
 	}
-	path := f.place(attributes, replace)
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	path := f.place(attributes, replace)
 	f.items[path] = fakeItem{attributes: attributes, value: bytes.Clone(secret.Value)}
-	f.mu.Unlock()
-	if err := f.conn.Export(fakeItemObject{f.FakeSecrets, path}, path, ifItem); err != nil {
-		return "", "", dbus.MakeFailedError(err)
-	}
 	return path, ssNoPrompt, nil
 }
 
-// place is the path of the item to replace, or a new one.
+// place is the path of the item to replace, or a new one. The caller holds mu.
 func (f fakeCollection) place(attributes map[string]string, replace bool) dbus.ObjectPath {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for path, item := range f.items {
 		if replace && maps.Equal(item.attributes, attributes) {
 			return path
@@ -212,26 +213,33 @@ func (f fakeCollection) place(attributes map[string]string, replace bool) dbus.O
 	return dbus.ObjectPath(fmt.Sprintf("%s/%d", ssCollection, f.count))
 }
 
-type fakeItemObject struct {
-	*FakeSecrets
-	path dbus.ObjectPath
+// fakeItems is every item: the message says which one is meant.
+type fakeItems struct{ *FakeSecrets }
+
+func pathOf(msg dbus.Message) dbus.ObjectPath {
+	path, _ := msg.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
+	return path
 }
 
-func (f fakeItemObject) GetSecret(session dbus.ObjectPath) (fakeSecret, *dbus.Error) {
+func (f fakeItems) GetSecret(msg dbus.Message, session dbus.ObjectPath) (fakeSecret, *dbus.Error) {
 	faults := f.enter("GetSecret")
 	f.mu.Lock()
-	value := bytes.Clone(f.items[f.path].value)
+	item, ok := f.items[pathOf(msg)]
+	value := bytes.Clone(item.value)
 	f.mu.Unlock()
+	if !ok {
+		return fakeSecret{}, dbus.NewError("org.freedesktop.Secret.Error.NoSuchObject", nil)
+	}
 	if faults.WrongData != "" {
 		value = []byte(faults.WrongData)
 	}
 	return fakeSecret{Session: session, Parameters: []byte{}, Value: value, ContentType: "text/plain"}, nil
 }
 
-func (f fakeItemObject) Delete() (dbus.ObjectPath, *dbus.Error) {
+func (f fakeItems) Delete(msg dbus.Message) (dbus.ObjectPath, *dbus.Error) {
 	f.enter("Delete")
 	f.mu.Lock()
-	delete(f.items, f.path)
+	delete(f.items, pathOf(msg))
 	f.mu.Unlock()
 	return ssNoPrompt, nil
 }
@@ -256,7 +264,9 @@ func (f fakePrompt) Prompt(string) *dbus.Error {
 	dismissed := faults.Prompt == "dismiss" || faults.DismissStore
 	result := []dbus.ObjectPath{}
 	if !dismissed {
-		result = append(result, ssCollection)
+		f.mu.Lock()
+		result, f.faults.Locked = f.wanted, false // what one prompt unlocks stays so
+		f.mu.Unlock()
 	}
 	go f.conn.Emit(ssPrompt, ifPrompt+".Completed", dismissed, dbus.MakeVariant(result))
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/zalando/go-keyring"
@@ -19,8 +20,11 @@ func classify(err error) (fault, string) {
 	if e, ok := errors.AsType[*dbus.Error](err); ok {
 		return classifyName(e.Name), e.Error()
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
+	switch op, ok := errors.AsType[*net.OpError](err); {
+	case ok && op.Op == "dial":
 		return faultNoBus, err.Error()
+	case ok:
+		return faultCrashed, "the message bus ended: " + err.Error()
 	}
 	switch {
 	case errors.Is(err, keyring.ErrNotFound):
@@ -37,6 +41,9 @@ func classify(err error) (fault, string) {
 
 // classifyName maps the names of D-Bus errors (D-Bus and Secret Service specifications).
 func classifyName(name string) fault {
+	if strings.HasPrefix(name, "org.freedesktop.DBus.Error.Spawn.") {
+		return faultNoStart
+	}
 	switch name {
 	case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner":
 		return faultNoService

@@ -13,6 +13,7 @@ type fault string
 const (
 	faultNoBus        fault = "no-bus"
 	faultNoService    fault = "no-service"
+	faultNoStart      fault = "no-start"
 	faultNoCollection fault = "no-collection"
 	faultLocked       fault = "locked"    // and nothing here can show the prompt
 	faultDismissed    fault = "dismissed" // a person said no
@@ -39,6 +40,7 @@ func explanations() map[fault]explanation {
 	return map[fault]explanation{
 		faultNoBus:        {off, "the OS keyring cannot be reached: %s", "log in to a desktop session, or see: zen vault status"},
 		faultNoService:    {off, "no program here offers an OS keyring (nothing owns org.freedesktop.secrets)", "install gnome-keyring, KWallet or KeePassXC, or see: zen vault status"},
+		faultNoStart:      {off, "the OS keyring's program does not start: %s", "start it by hand, then: zen unlock"},
 		faultNoCollection: {off, "the OS keyring has no keyring in it yet", "create a keyring named Login (Passwords and Keys), or see: zen vault status"},
 		faultLocked:       {off, "the OS keyring is locked and nothing here can show its prompt", again},
 		faultDismissed:    {refused, "the OS keyring's prompt was dismissed", "answer the prompt: zen unlock"},

@@ -97,7 +97,7 @@ func encode(key []byte) []byte {
 
 func decode(value []byte) ([]byte, bool) {
 	text, ok := bytes.CutPrefix(value, []byte(valuePrefix))
-	if !ok {
+	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(keystore.KeySize) { // the decoder would skip line breaks
 		return nil, false
 	}
 	key, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)

@@ -3,6 +3,7 @@ package oskeyring
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -199,7 +200,7 @@ func TestFaultsLeakNothing(t *testing.T) {
 	for range rounds(t) {
 		for _, f := range kinds {
 			fake.SetFaults(f)
-			if err := slot.Save(t.Context(), "a/b", make([]byte, keystore.KeySize)); err == nil {
+			if err := slot.Save(t.Context(), "a/"+rand.Text(), make([]byte, keystore.KeySize)); err == nil {
 				t.Fatalf("Save worked in spite of %+v", f)
 			}
 		}
@@ -269,7 +270,7 @@ func TestWithoutBusOrService(t *testing.T) {
 func TestProbeStartsNothing(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	mark := filepath.Join(bus.Dir, "started")
-	bus.Activatable(t, "org.freedesktop.secrets", "/usr/bin/touch "+mark)
+	bus.Activatable(t, "org.freedesktop.secrets", `/bin/sh -c "touch `+mark+`; exit 1"`)
 	slot := newSlot(t, bus.Environ())
 	if err := slot.Probe(t.Context()); err != nil {
 		t.Fatal("a service that can be started is one:", err)
@@ -278,7 +279,7 @@ func TestProbeStartsNothing(t *testing.T) {
 		t.Fatal("the probe started the service")
 	}
 	_, err := slot.Load(t.Context(), "a/b")
-	checkFault(t, err, credential.KeyringUnavailable, "")
+	checkFault(t, err, credential.KeyringUnavailable, "does not start")
 	if _, err := os.Stat(mark); err != nil {
 		t.Fatal("Load did not have the service started")
 	}
