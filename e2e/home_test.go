@@ -69,12 +69,25 @@ func (h *home) leave() {
 			syscall.Kill(n, syscall.SIGKILL)
 		}
 	}
+	h.forgetKeys()
 	if h.t.Failed() {
 		if log, err := os.ReadFile(h.path(".local/state/zen/zend.log")); err == nil {
 			h.t.Logf("zend.log:\n%s", log)
 		}
 	}
 	h.check(os.RemoveAll(h.dir))
+}
+
+// forgetKeys takes the keys of the home's vaults out of the kernel's keyring, which would keep them until the next boot.
+func (h *home) forgetKeys() {
+	files, _ := filepath.Glob(h.path(".local/share/zen/vault.json*"))
+	for _, file := range files {
+		content, _ := os.ReadFile(file)
+		if _, rest, ok := strings.Cut(string(content), `"vault":"`); ok {
+			id, _, _ := strings.Cut(rest, `"`)
+			execute(h.t, impostorCommand(h.t, h.uid, "forget", id), "")
+		}
+	}
 }
 
 func (h *home) path(below string) string { return filepath.Join(h.dir, below) }

@@ -54,13 +54,24 @@ func tokenRegistry(t *testing.T, identity bool) *registry {
 	return r
 }
 
+// openRegistry serves everybody.
+func openRegistry(t *testing.T) *registry {
+	t.Helper()
+	r := &registry{kind: "open"}
+	r.start(t, t.TempDir(), "")
+	return r
+}
+
 func (r *registry) start(t *testing.T, dir, auth string) {
 	t.Helper()
 	port := freePort(t)
 	r.host = "localhost:" + port
 	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%s\n  secret: e2e\nauth:\n%s",
-		filepath.Join(dir, "data"), port, auth)
+	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%s\n  secret: e2e\n",
+		filepath.Join(dir, "data"), port)
+	if auth != "" {
+		text += "auth:\n" + auth
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
