@@ -145,16 +145,20 @@ func (v *Vault) Commit(ctx context.Context, change func(*Tx) error) error {
 	return v.writeChosen(ctx, next, k)
 }
 
-// begin waits for the right to change the file.
+// begin waits for the right to change the file; nobody has it after Close.
 func (v *Vault) begin(ctx context.Context) error {
 	select {
 	case v.changing <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		e := fail(credential.Timeout, "", "another change of the vault takes too long")
 		e.Cause = context.Cause(ctx)
 		return e
 	}
+	if v.ctx.Err() != nil {
+		v.end()
+		return errStopping
+	}
+	return nil
 }
 
 func (v *Vault) end() { <-v.changing }
@@ -167,11 +171,7 @@ func (v *Vault) base(ctx context.Context) (*file, *keys, error) {
 	}
 	v.mu.RLock()
 	f, k, err := v.f, v.keys, v.blocked()
-	closed := v.closed
 	v.mu.RUnlock()
-	if closed {
-		return nil, nil, fail(credential.Unavailable, "", "zend is stopping")
-	}
 	if err != nil || f != nil {
 		return f, k, err
 	}
@@ -251,7 +251,9 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 	present := v.current()
 	v.lookUpRetired(present)
 	if err := v.store.replace(present != nil, data); err != nil {
-		v.settle(next, k, data)
+		if v.settle(next, k, data) {
+			return mayNotLast(v.opt.Path, err)
+		}
 		return cannotWrite(v.opt.Path, err)
 	}
 	v.install(next, k)
@@ -259,14 +261,16 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 	return nil
 }
 
-// settle makes memory agree with the disk after a failed write: the disk decides.
-func (v *Vault) settle(next *file, k *keys, data []byte) {
+// settle makes memory agree with the disk after a failed write: the disk decides. It reports whether next is there.
+func (v *Vault) settle(next *file, k *keys, data []byte) bool {
 	have, err := readFile(v.store.fs, v.opt.Path, maxFile)
-	if err == nil && bytes.Equal(have, data) {
+	written := err == nil && bytes.Equal(have, data)
+	if written {
 		v.install(next, k)
 	}
 	v.seen = stampOf(v.opt.Path)
 	v.retired = nil
+	return written
 }
 
 // install makes a written generation the one in memory; keys come with it unless the vault was locked meanwhile.

@@ -13,11 +13,15 @@ import (
 
 var errHeld = errors.New("another process holds the writer lock")
 
+// errStopping is what everything says after Close.
+var errStopping = credential.NewError(credential.Unavailable, "zend is stopping", "")
+
 // What a person types to get on.
 const (
 	hintRestore = "go back to the previous generation: zen vault restore"
 	hintUnlock  = "unlock the vault: zen unlock"
 	hintStatus  = "see what is wrong: zen vault status"
+	hintAnew    = "enter your credentials again, which makes a new vault: zen service-connector register --help"
 )
 
 func fail(reason credential.Reason, hint, format string, args ...any) *credential.Error {
@@ -27,6 +31,13 @@ func fail(reason credential.Reason, hint, format string, args ...any) *credentia
 // cannotWrite explains a failed change of the vault file.
 func cannotWrite(path string, cause error) error {
 	e := fail(credential.CannotWrite, writeHint(path, cause), "cannot write %s: %s; the vault is as it was before", path, plain(cause))
+	e.Cause = cause
+	return e
+}
+
+// mayNotLast explains a change that took place while the disk would not promise to keep it.
+func mayNotLast(path string, cause error) error {
+	e := fail(credential.CannotWrite, writeHint(path, cause), "%s was written, but may not survive a crash of the machine: %s", path, plain(cause))
 	e.Cause = cause
 	return e
 }

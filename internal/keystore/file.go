@@ -257,6 +257,9 @@ func (f *file) parseSlots(c *cursor) error {
 		}
 		f.slots = append(f.slots, s)
 	}
+	if len(f.slots) == 0 {
+		return damaged("it has no key slot")
+	}
 	return nil
 }
 
@@ -316,5 +319,8 @@ func parseRecord(line []byte) (r record, ok bool) {
 	r.public = c.rest[:end:end]
 	var err error
 	r.blob, err = base64.StdEncoding.Strict().AppendDecode(nil, blob)
-	return r, err == nil && len(r.blob) >= overhead && (r.secret || len(r.blob) == overhead) && validJSON(r.public)
+	if err != nil || len(blob) != base64.StdEncoding.EncodedLen(len(r.blob)) { // the decoder would skip a carriage return
+		return r, false
+	}
+	return r, len(r.blob) >= overhead && (r.secret || len(r.blob) == overhead) && validJSON(r.public)
 }

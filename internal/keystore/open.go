@@ -26,8 +26,9 @@ type failure struct {
 
 // flight is one attempt to open, shared by everybody who asks meanwhile.
 type flight struct {
-	done chan struct{}
-	err  error // valid after done
+	epoch int // of the vault when it began
+	done  chan struct{}
+	err   error // valid after done
 }
 
 // EnsureOpen opens the vault through its key slots unless it is open, absent, or locked by the user. A keyring may show its
@@ -41,64 +42,76 @@ func (v *Vault) EnsureOpen(ctx context.Context) error {
 	if err == nil || !again {
 		return err
 	}
-	return v.openBySlots(ctx)
+	return v.openBySlots(ctx, false)
 }
 
-// openBySlots joins the attempt that is under way or starts one.
-func (v *Vault) openBySlots(ctx context.Context) error {
-	v.mu.Lock()
-	if v.closed || v.f == nil || v.keys != nil {
-		err := v.blocked()
+// openBySlots joins the attempt that is under way or starts one. Only the user opens what the user locked.
+func (v *Vault) openBySlots(ctx context.Context, user bool) error {
+	for {
+		v.mu.Lock()
+		if v.closed || v.f == nil || v.keys != nil || v.userLocked && !user {
+			err := v.blocked()
+			v.mu.Unlock()
+			return err
+		}
+		fl := v.flight
+		if fl == nil {
+			fl = &flight{epoch: v.epoch, done: make(chan struct{})}
+			v.flight = fl
+			f := v.f
+			v.working.Go(func() { v.attempt(fl, f) })
+		}
+		late := fl.epoch != v.epoch // began before a Lock: it opens nothing
 		v.mu.Unlock()
-		return err
-	}
-	fl := v.flight
-	if fl == nil {
-		fl = &flight{done: make(chan struct{})}
-		v.flight = fl
-		f, epoch := v.f, v.epoch
-		v.working.Go(func() { v.attempt(fl, f, epoch) })
-	}
-	v.mu.Unlock()
-	select {
-	case <-fl.done:
-		return fl.err
-	case <-ctx.Done():
-		e := fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again", "the keyring has not answered yet")
-		e.Cause = context.Cause(ctx)
-		return e
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			e := fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again", "the keyring has not answered yet")
+			e.Cause = context.Cause(ctx)
+			return e
+		}
+		if !late {
+			return fl.err
+		}
 	}
 }
 
 // attempt tries the key slots in order and installs the keys, unless the vault was locked or changed meanwhile.
-func (v *Vault) attempt(fl *flight, f *file, epoch int) {
+func (v *Vault) attempt(fl *flight, f *file) {
 	k, fault := v.tryslots(v.ctx, f)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	defer close(fl.done)
 	v.flight = nil
 	switch {
-	case v.epoch != epoch:
+	case v.epoch != fl.epoch:
 		if k != nil {
 			k.destroy()
 		}
 		fl.err = v.blocked()
 	case k != nil:
 		fl.err = v.adopt(f, k)
+	case credential.VaultDamaged.Is(fault.err):
+		fl.err = v.condemn(fault.err)
 	default:
 		v.failure = fault
 		fl.err = fault.err
 	}
 }
 
+// condemn closes a file that cannot be trusted. The caller holds mu.
+func (v *Vault) condemn(why *credential.Error) error {
+	v.f, v.unusable = nil, why
+	v.epoch++
+	return why
+}
+
 // adopt checks the whole file with its keys and opens the vault. The caller holds mu.
 func (v *Vault) adopt(f *file, k *keys) error {
 	if err := k.verify(f); err != nil {
-		v.unusable = v.tampered(f, k)
-		v.f = nil
-		v.epoch++
+		why := v.tampered(f, k)
 		k.destroy()
-		return v.unusable
+		return v.condemn(why)
 	}
 	v.keys, v.failure = k, nil
 	return nil
@@ -179,11 +192,9 @@ func lostKey(path, kind string, cause error) error {
 	var e *credential.Error
 	switch kind {
 	case KindSession:
-		e = fail(credential.KeyLost, "log in again, a new vault will be made: zen login NAME",
-			"the vault's key was kept until the next boot only, and is gone")
+		e = fail(credential.KeyLost, hintAnew, "the vault's key was kept until the next boot only, and is gone")
 	case KindMemory:
-		e = fail(credential.KeyLost, "log in again, a new vault will be made: zen login NAME",
-			"the vault's key was kept in zend's memory only, and ended with that zend")
+		e = fail(credential.KeyLost, hintAnew, "the vault's key was kept in zend's memory only, and ended with that zend")
 	default:
 		e = fail(credential.KeyLost, "bring the keyring's item back, or set the vault aside: zen daemon stop; mv "+path+" "+path+".lost; rm "+path+".prev",
 			"the vault's key is gone from the OS keyring (%s): somebody deleted it, or this is another keyring; without it nobody can open the vault", cause)
@@ -208,7 +219,7 @@ func (v *Vault) Unlock(ctx context.Context, passphrase *credential.Secret) error
 		return err
 	case open:
 	case passphrase == nil:
-		err = v.openBySlots(ctx)
+		err = v.openBySlots(ctx, true)
 	default:
 		err = v.openByPassphrase(f, *passphrase)
 	}
@@ -220,13 +231,13 @@ func (v *Vault) Unlock(ctx context.Context, passphrase *credential.Secret) error
 }
 
 func (v *Vault) openByPassphrase(f *file, passphrase credential.Secret) error {
-	any := false
+	has := false
 	for i := range f.slots {
 		s := &f.slots[i]
 		if s.Kind != KindPassphrase {
 			continue
 		}
-		any = true
+		has = true
 		kek, err := s.Params.unwrapKey(passphrase.Reveal())
 		if err != nil {
 			continue // a public half that X25519 refuses: as good as a wrong passphrase
@@ -237,7 +248,7 @@ func (v *Vault) openByPassphrase(f *file, passphrase credential.Secret) error {
 			return v.adoptNow(f, k)
 		}
 	}
-	if !any {
+	if !has {
 		return fail(credential.InvalidInput, "unlock it without one: zen unlock", "the vault has no passphrase")
 	}
 	return fail(credential.WrongPassphrase, "", "the passphrase does not open the vault")

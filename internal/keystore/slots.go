@@ -146,7 +146,8 @@ func (v *Vault) openWith(ctx context.Context, f *file, s *slotEntry) (*keys, err
 	}
 	k, err := s.unwrap(f.vault, kek)
 	if errors.Is(err, errSealed) {
-		return nil, fail(credential.KeyLost, hintStatus, "the key kept by %s is not the one that sealed this vault", s.Kind)
+		return nil, fail(credential.VaultDamaged, hintRestore,
+			"%s and its key do not belong together: somebody edited key slot %s of the file, or the key that %s keeps for it", v.opt.Path, s.ID, s.Kind)
 	}
 	return k, err
 }

@@ -50,7 +50,7 @@ func (v *Vault) condition() (string, *credential.Error) {
 	case v.keys != nil:
 		return StateUnlocked, nil
 	case v.closed:
-		return StateLocked, fail(credential.Unavailable, "", "zend is stopping")
+		return StateLocked, errStopping
 	case v.failure != nil && v.failure.lost:
 		return StateKeyLost, v.failure.err
 	case v.userLocked:

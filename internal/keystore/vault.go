@@ -99,7 +99,6 @@ func stampOf(path string) stamp {
 func Open(opt Options) (*Vault, error) {
 	v := &Vault{opt: opt.withDefaults(), changing: make(chan struct{}, 1)}
 	v.store = &store{fs: v.opt.FS, path: v.opt.Path, random: v.opt.Rand}
-	_ = os.MkdirAll(filepath.Dir(opt.Path), 0o700) // a failure shows when the lock is taken
 	if err := v.takeWriter(); credential.VaultBusy.Is(err) {
 		return nil, err
 	}
@@ -118,6 +117,7 @@ func (v *Vault) takeWriter() error {
 	if v.writer != nil {
 		return nil
 	}
+	_ = os.MkdirAll(filepath.Dir(v.opt.Path), 0o700) // a failure shows when the lock is taken
 	f, err := takeWriterLock(v.store.lockFile())
 	if errors.Is(err, errHeld) {
 		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", v.opt.Path)
@@ -138,7 +138,7 @@ func (v *Vault) load() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.f, v.unusable, v.failure, v.retired = f, nil, nil, nil
-	v.epoch++
+	v.wipe()
 	switch {
 	case errors.Is(err, os.ErrNotExist) && hasPrev:
 		v.unusable = fail(credential.VaultDamaged, hintRestore, "%s is missing, but its previous generation is there", v.opt.Path)
@@ -205,24 +205,29 @@ func (v *Vault) Records() []Record {
 // Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see EnsureOpen. A record without a
 // secret gives an empty one.
 func (v *Vault) Secret(id string) (credential.Secret, error) {
-	v.mu.RLock()
-	f, k, err := v.f, v.keys, v.blocked()
-	v.mu.RUnlock()
-	if err != nil {
-		return credential.Secret{}, err
+	for {
+		v.mu.RLock()
+		f, k, err := v.f, v.keys, v.blocked()
+		v.mu.RUnlock()
+		if err != nil {
+			return credential.Secret{}, err
+		}
+		var r *record
+		if f != nil {
+			r = f.find(id)
+		}
+		if r == nil {
+			return credential.Secret{}, noRecord(id)
+		}
+		b, err := k.openRecord(f.vault, r)
+		if errors.Is(err, errGone) {
+			continue // locked meanwhile, which is said above, or sealed anew with other keys
+		}
+		if err != nil {
+			return credential.Secret{}, v.explain(err, "record "+id)
+		}
+		return credential.NewSecret(b), nil
 	}
-	if f == nil {
-		return credential.Secret{}, noRecord(id)
-	}
-	r := f.find(id)
-	if r == nil {
-		return credential.Secret{}, noRecord(id)
-	}
-	b, err := k.openRecord(f.vault, r)
-	if err != nil {
-		return credential.Secret{}, v.explain(err, "record "+id)
-	}
-	return credential.NewSecret(b), nil
 }
 
 func noRecord(id string) error {

@@ -62,7 +62,7 @@ func serve(q request, a answer) {
 	a.ok(value)
 }
 
-// errDismissed and errNoPrompt refine go-keyring's one text for a keyring that stayed locked.
+// What became of a prompt. go-keyring has one text for a keyring that stayed locked, and none for an item not stored.
 var (
 	errDismissed = errors.New("prompt dismissed")
 	errNoPrompt  = errors.New("prompt cannot be shown")
@@ -70,6 +70,7 @@ var (
 
 // operate calls go-keyring.
 func operate(q request) (value string, err error) {
+	dismissed := watchPrompts()
 	began := time.Now()
 	switch q.op {
 	case opProbe:
@@ -82,8 +83,11 @@ func operate(q request) (value string, err error) {
 	default:
 		err = fmt.Errorf("no operation %q", q.op)
 	}
-	if err != nil && strings.Contains(err.Error(), "failed to unlock") {
-		err = stayedLocked(time.Since(began))
+	switch {
+	case dismissed():
+		return "", refused(time.Since(began))
+	case err != nil && strings.Contains(err.Error(), "failed to unlock"):
+		return "", errNoPrompt
 	}
 	return value, err
 }
@@ -91,8 +95,8 @@ func operate(q request) (value string, err error) {
 // humanTime is what no person is quicker than: a prompt that ends sooner was never seen.
 const humanTime = 300 * time.Millisecond
 
-// stayedLocked tells a refusal from a prompt that could not be shown, as over SSH: the service reports both alike.
-func stayedLocked(after time.Duration) error {
+// refused tells a refusal from a prompt that could not be shown, as over SSH: the service reports both alike.
+func refused(after time.Duration) error {
 	env := environment(os.Environ())
 	if after < humanTime && env.get("DISPLAY") == "" && env.get("WAYLAND_DISPLAY") == "" {
 		return errNoPrompt
