@@ -258,13 +258,27 @@ func TestRead(t *testing.T) {
 }
 
 func TestRewrite(t *testing.T) {
-	d := parse(t, `{"a": {"b": "x", "c": [1]}, "d": {}, "e": null}`)
-	got := d.Rewrite(func(path []string, text []byte) []byte {
+	mark := func(path []string, text []byte) []byte {
 		return []byte(strings.Join(path, ".") + "=" + string(text))
-	})
-	want := `{"a": {"b": a.b="x", "c": a.c=[1]}, "d": {}, "e": e=null}`
-	if string(got) != want {
-		t.Errorf("got %s, want %s", got, want)
+	}
+	d := parse(t, `{"a": {"b": "x", "c": [1]}, "d": {}, "e": null}`)
+	tests := []struct {
+		name       string
+		key, value jsonedit.Rewriter
+		want       string
+	}{
+		{"values", nil, mark, `{"a": {"b": a.b="x", "c": a.c=[1]}, "d": {}, "e": e=null}`},
+		{"keys", mark, nil, `{a="a": {a.b="b": "x", a.c="c": [1]}, d="d": {}, e="e": null}`},
+		{"both", mark, mark, `{a="a": {a.b="b": a.b="x", a.c="c": a.c=[1]}, d="d": {}, e="e": e=null}`},
+		{"nothing", nil, nil, string(d.Bytes())},
+	}
+	for _, tt := range tests {
+		if got := d.Rewrite(tt.key, tt.value); string(got) != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	if got := parse(t, " \n").Rewrite(mark, mark); string(got) != " \n" {
+		t.Errorf("white space becomes %q", got)
 	}
 }
 

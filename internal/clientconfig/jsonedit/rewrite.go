@@ -2,28 +2,44 @@ package jsonedit
 
 import "slices"
 
-// Rewrite returns the text with every value that is not an object replaced by what f returns for it; f gets its path and
-// its JSON text. It is for showing a text, with its secrets masked: f may return anything.
-func (d *Document) Rewrite(f func(path []string, text []byte) []byte) []byte {
+// Rewriter returns what is shown in place of text, the JSON text of the member at path's key or value.
+type Rewriter func(path []string, text []byte) []byte
+
+// Rewrite returns the text with every key replaced by what key returns for it, and every value that is not an object by what
+// value returns. It is for showing a text with its secrets masked: what is returned need not be JSON. A nil Rewriter leaves
+// its part alone.
+func (d *Document) Rewrite(key, value Rewriter) []byte {
 	if d.root == nil {
 		return slices.Clone(d.src)
 	}
-	var out []byte
-	at := 0
-	d.walk(d.root, nil, func(path []string, n *node) {
-		out = append(out, d.src[at:n.start]...)
-		out = append(out, f(path, d.src[n.start:n.end])...)
-		at = n.end
-	})
-	return append(out, d.src[at:]...)
+	w := rewriting{d: d}
+	w.object(d.root, nil, key, value)
+	return append(w.out, d.src[w.at:]...)
 }
 
-func (d *Document) walk(n *node, path []string, leaf func([]string, *node)) {
-	if !n.object {
-		leaf(path, n)
+type rewriting struct {
+	d   *Document
+	out []byte
+	at  int // how much of the text is in out
+}
+
+func (w *rewriting) object(n *node, path []string, key, value Rewriter) {
+	for _, m := range n.members {
+		inner := append(path[:len(path):len(path)], m.key)
+		w.part(m.keyAt, m.keyEnd, inner, key)
+		if m.object {
+			w.object(m, inner, key, value)
+		} else {
+			w.part(m.start, m.end, inner, value)
+		}
+	}
+}
+
+func (w *rewriting) part(start, end int, path []string, f Rewriter) {
+	if f == nil {
 		return
 	}
-	for _, m := range n.members {
-		d.walk(m, append(path[:len(path):len(path)], m.key), leaf)
-	}
+	w.out = append(w.out, w.d.src[w.at:start]...)
+	w.out = append(w.out, f(path, w.d.src[start:end])...)
+	w.at = end
 }

@@ -1,0 +1,160 @@
+package clientconfig
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// The members of docker's config.json that matter here (docker/cli, cli/config/configfile.ConfigFile).
+const (
+	auths       = "auths"
+	credsStore  = "credsStore"
+	credHelpers = "credHelpers"
+)
+
+// parseDocker reads a file in docker's format. It refuses what cannot be edited without a guess; file is for the error.
+func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
+	d, err := jsonedit.Parse(data)
+	if err == nil {
+		err = checkDocker(d)
+	}
+	if err == nil {
+		return d, nil
+	}
+	place, message := printable(file), err.Error()
+	if syntax, ok := err.(*jsonedit.SyntaxError); ok {
+		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
+		message = syntax.Message
+	}
+	return nil, &credential.Error{
+		Reason: credential.InvalidInput, Message: place + ": " + message,
+		Hint: "correct the file; zen changed nothing in it", Cause: err,
+	}
+}
+
+// checkDocker refuses a file whose members that matter are not of docker's types, or whose names docker reads without
+// regard to case (encoding/json) where other clients and zen do not.
+func checkDocker(d *jsonedit.Document) error {
+	for _, key := range d.Keys() {
+		for _, want := range []string{auths, credsStore, credHelpers} {
+			if key != want && strings.EqualFold(key, want) {
+				return at(d, "docker reads "+strconv.QuoteToASCII(key)+" as "+want+", others do not: write "+strconv.Quote(want), key)
+			}
+		}
+	}
+	if !isTextOrNull(d, credsStore) {
+		return at(d, "credsStore is not a string", credsStore)
+	}
+	for _, key := range []string{auths, credHelpers} {
+		if raw, ok := d.Raw(key); ok && !d.IsObject(key) && string(raw) != "null" {
+			return at(d, key+" is not an object", key)
+		}
+	}
+	for _, host := range d.Keys(credHelpers) {
+		if !isTextOrNull(d, credHelpers, host) {
+			return at(d, "the helper for "+printable(host)+" is not a string", credHelpers, host)
+		}
+	}
+	return nil
+}
+
+func isTextOrNull(d *jsonedit.Document, path ...string) bool {
+	raw, ok := d.Raw(path...)
+	return !ok || raw[0] == '"' || string(raw) == "null"
+}
+
+func at(d *jsonedit.Document, message string, path ...string) error {
+	line, column := d.Position(path...)
+	return &jsonedit.SyntaxError{Line: line, Column: column, Message: message}
+}
+
+// setDocker names zen as the helper for the keys, or for everything when there are none. Members that name zen already, or
+// one of its profiles, stay as they are.
+func setDocker(d *jsonedit.Document, keys []string) (*jsonedit.Document, []*jsonedit.Change, error) {
+	paths := [][]string{{credsStore}}
+	if len(keys) > 0 {
+		paths = nil
+		for _, key := range keys {
+			paths = append(paths, []string{credHelpers, key})
+		}
+	}
+	return setPaths(d, paths)
+}
+
+func setPaths(d *jsonedit.Document, paths [][]string) (*jsonedit.Document, []*jsonedit.Change, error) {
+	var changes []*jsonedit.Change
+	for _, path := range paths {
+		if now, ok := d.Text(path...); ok && IsZen(now) {
+			continue
+		}
+		next, change, err := d.Set(strconv.Quote(helperName), path...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if change != nil {
+			d, changes = next, append(changes, change)
+		}
+	}
+	return d, changes, nil
+}
+
+// helperFor is the helper that docker executes for a registry: "" for none, which means the passwords in the file. An entry
+// in credHelpers counts even when it is empty (configfile.getConfiguredCredentialStore).
+func helperFor(d *jsonedit.Document, key string) string {
+	if _, ok := d.Raw(credHelpers, key); ok {
+		helper, _ := d.Text(credHelpers, key)
+		return helper
+	}
+	helper, _ := d.Text(credsStore)
+	return helper
+}
+
+// login is an entry of auths that holds a secret.
+type login struct {
+	name string // the registry as zen prints it
+	key  string // of the registry in credHelpers
+}
+
+// plaintext lists the entries of auths that hold a secret, in order.
+func plaintext(d *jsonedit.Document) []login {
+	var list []login
+	for _, key := range d.Keys(auths) {
+		if !slices.ContainsFunc(d.Keys(auths, key), func(field string) bool { return isSecret(d, auths, key, field) }) {
+			continue
+		}
+		list = append(list, loginOf(key))
+	}
+	return list
+}
+
+// isSecret reports whether the field at path holds a password or a token (docker/cli, types.AuthConfig).
+func isSecret(d *jsonedit.Document, path ...string) bool {
+	switch strings.ToLower(path[len(path)-1]) {
+	case "auth", "password", "identitytoken", "registrytoken":
+		raw, _ := d.Raw(path...)
+		return raw[0] == '"' && len(raw) > len(`""`)
+	}
+	return false
+}
+
+// loginOf names the registry of a key of auths, which may be an old spelling such as https://ghcr.io/v1/. A key that is no
+// address is shown without what stands before an @, which could be a password.
+func loginOf(key string) login {
+	a, err := address.Parse(key)
+	if err != nil {
+		return login{name: printable(key[strings.LastIndexByte(key, '@')+1:]), key: key}
+	}
+	if a.Path() == "" {
+		return login{name: a.String(), key: a.ServerURL()}
+	}
+	host, err := address.Parse(a.Host()) // docker looks at the host of such a key (credentials.ConvertToHostname)
+	if err != nil {
+		return login{name: a.String(), key: key}
+	}
+	return login{name: a.String(), key: host.ServerURL()}
+}

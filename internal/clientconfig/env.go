@@ -1,0 +1,86 @@
+package clientconfig
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Env is what clients take from their surroundings, and where zen remembers what it did.
+type Env struct {
+	Getenv  func(string) string
+	State   string // zen's state directory, absolute
+	Program string // path of the zen that runs: docker-credential-zen is expected beside it; may be empty
+}
+
+// OSEnv is the environment of this process.
+func OSEnv(state string) Env {
+	program, err := os.Executable()
+	if err != nil {
+		program = ""
+	}
+	return Env{Getenv: os.Getenv, State: state, Program: program}
+}
+
+// home is the user's home directory as docker finds it: HOME, else what the system knows.
+func (e Env) home() (string, error) {
+	if home := e.Getenv("HOME"); home != "" {
+		return home, nil
+	}
+	if home := systemHome(); home != "" {
+		return home, nil
+	}
+	return "", credential.NewError(credential.InvalidInput, "HOME is not set", "set HOME to your home directory")
+}
+
+// dockerDir is where docker keeps its files: $DOCKER_CONFIG, which is taken as it is, else ~/.docker (docker/cli,
+// cli/config.Dir).
+func (e Env) dockerDir() (string, error) {
+	if dir := e.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir, nil
+	}
+	home, err := e.home()
+	return filepath.Join(home, ".docker"), err
+}
+
+func (e Env) dockerFile() (string, error) {
+	dir, err := e.dockerDir()
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return "", &credential.Error{Reason: credential.InvalidInput, Message: "DOCKER_CONFIG is a relative path, and the " +
+			"working directory is gone", Hint: "set DOCKER_CONFIG to an absolute path", Cause: err}
+	}
+	return path, nil
+}
+
+// path is the list of directories where programs are looked for. Relative ones are left out: Go programs, as most clients
+// are, refuse what they find there (os/exec.ErrDot).
+func (e Env) path() []string {
+	var dirs []string
+	for _, dir := range filepath.SplitList(e.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// find returns the first executable called name on PATH, or "".
+func (e Env) find(name string) string {
+	for _, dir := range e.path() {
+		if file := filepath.Join(dir, name+exeSuffix); executable(file) {
+			return file
+		}
+	}
+	return ""
+}
+
+// IsZen reports whether the helper that a configuration names is zen's: "zen", or "zen-NAME" for a profile.
+func IsZen(helper string) bool {
+	return helper == helperName || strings.HasPrefix(helper, helperName+"-")
+}

@@ -1,0 +1,57 @@
+//go:build unix
+
+package clientconfig
+
+import (
+	"os"
+	"os/user"
+	"syscall"
+)
+
+const exeSuffix = ""
+
+func systemHome() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.HomeDir
+}
+
+// executable reports whether file is a program.
+func executable(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+// planter says who besides the user and root can put a file into dir, or "".
+func planter(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	switch {
+	case info.Mode().Perm()&0o002 != 0:
+		return "everybody"
+	case st.Uid != 0 && st.Uid != uid:
+		return "another user"
+	case info.Mode().Perm()&0o020 != 0 && st.Uid != 0 && st.Gid != gid:
+		return "a group of users"
+	}
+	return ""
+}
+
+// foreign reports whether path exists and is another user's.
+func foreign(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid != uint32(os.Geteuid())
+}

@@ -1,0 +1,123 @@
+package clientconfig
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+)
+
+// inspect tells what an edit of a file means for the logins that exist.
+func (r *Report) inspect(env Env, before, after *jsonedit.Document) {
+	for _, l := range plaintext(before) {
+		r.Plaintext = append(r.Plaintext, l.name)
+		if helperFor(before, l.key) == "" && helperFor(after, l.key) != "" {
+			r.Hidden = append(r.Hidden, l.name)
+		}
+	}
+	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
+		r.warn(printable(r.Target)+" begins with a byte order mark: docker cannot read it", "sed -i '1s/^\\xEF\\xBB\\xBF//' "+shellWord(r.Target))
+	}
+	r.inspectOthers(env, before, after)
+}
+
+// inspectOthers tells of helpers that docker used until now, or goes on using.
+func (r *Report) inspectOthers(env Env, before, after *jsonedit.Document) {
+	store, _ := before.Text(credsStore)
+	if store == "" && !containsAuth(before) {
+		store = env.detected()
+	}
+	now, _ := after.Text(credsStore)
+	switch {
+	case store == "" || IsZen(store) || now == store:
+	case IsZen(now):
+		r.warn("docker-credential-"+printable(store)+" served all registries until now; docker does not see the logins it keeps any more",
+			"log in again through zen, or go back: zen setup docker --undo")
+	case now == "":
+		r.warn("docker used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
+			"from now on it writes logins to all other registries into the file in clear", "zen setup docker")
+	}
+	for _, key := range after.Keys(credHelpers) {
+		helper, _ := after.Text(credHelpers, key)
+		if IsZen(helper) || !IsZen(now) {
+			continue
+		}
+		name := loginOf(key).name
+		by := "by docker-credential-" + printable(helper)
+		if helper == "" {
+			by = "from the file in clear"
+		}
+		r.warn(name+" is still served "+by+" (credHelpers)", "zen setup docker --host "+shellWord(name))
+	}
+}
+
+func (r *Report) warn(message, hint string) {
+	r.Warnings = append(r.Warnings, Warning{Message: message, Hint: hint})
+}
+
+// containsAuth reports whether docker looks for no helper by itself (configfile.ContainsAuth).
+func containsAuth(d *jsonedit.Document) bool {
+	store, _ := d.Text(credsStore)
+	return store != "" || len(d.Keys(credHelpers)) > 0 || len(d.Keys(auths)) > 0
+}
+
+// detected is the helper docker picks when its configuration names none (docker/cli, credentials.DetectDefaultStore).
+func (e Env) detected() string {
+	store := ""
+	switch runtime.GOOS {
+	case "linux":
+		store = "secretservice"
+		if e.find("pass") != "" {
+			store = "pass"
+		}
+	case "darwin":
+		store = "osxkeychain"
+	case "windows":
+		store = "wincred"
+	}
+	if store == "" || e.find("docker-credential-"+store) == "" {
+		return ""
+	}
+	return store
+}
+
+// surroundings tells what outside the file keeps docker from asking zen.
+func (e Env) surroundings(r *Report) []Warning {
+	list := e.helperWarnings()
+	if e.Getenv("DOCKER_AUTH_CONFIG") != "" {
+		list = append(list, e.authConfigWarning())
+	}
+	if foreign(filepath.Dir(r.Target)) {
+		list = append(list, Warning{printable(filepath.Dir(r.Target)) + " belongs to another user", "run zen as that user, without sudo"})
+	}
+	return list
+}
+
+// authConfigWarning tells of DOCKER_AUTH_CONFIG, which docker asks before any helper (since 28.3).
+func (e Env) authConfigWarning() Warning {
+	message := "DOCKER_AUTH_CONFIG is set, and docker takes logins from there first"
+	if hosts := e.shadowed(); len(hosts) > 0 {
+		message = "DOCKER_AUTH_CONFIG is set: docker takes the login for " + strings.Join(hosts, ", ") + " from there, not from zen"
+	}
+	return Warning{Message: message, Hint: "unset DOCKER_AUTH_CONFIG"}
+}
+
+// shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read it either.
+func (e Env) shadowed() []string {
+	var env struct {
+		Auths map[string]json.RawMessage `json:"auths"`
+	}
+	if json.Unmarshal([]byte(e.Getenv("DOCKER_AUTH_CONFIG")), &env) != nil {
+		return nil
+	}
+	var hosts []string
+	for key := range env.Auths {
+		hosts = append(hosts, loginOf(key).name)
+	}
+	slices.Sort(hosts)
+	return hosts
+}

@@ -1,0 +1,115 @@
+package clientconfig
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// recordVersion is the format of the undo record. A newer one is not touched.
+const recordVersion = 1
+
+// record is what zen did to one file. It holds no text of the file but that of the members it replaced, which are names of
+// helpers.
+type record struct {
+	Client  string             `json:"client"`
+	File    string             `json:"file"`              // with symbolic links followed
+	Created bool               `json:"created,omitempty"` // there was no file
+	Dirs    []string           `json:"dirs,omitempty"`    // directories that were made for it, the innermost first
+	Changes []*jsonedit.Change `json:"changes,omitempty"` // in the order they were made
+	After   string             `json:"after"`             // digest of what was written
+	Size    int                `json:"size"`              // and its length in bytes
+}
+
+// records is the content of the undo record's file.
+type records struct {
+	Version int      `json:"version"`
+	Files   []record `json:"files"`
+}
+
+// recordFile is in a directory of its own: the lock for its edits must not be the one of a client's file.
+func (e Env) recordFile() string { return filepath.Join(e.State, "setup", "undo.json") }
+
+// recorded returns what is remembered.
+func (e Env) recorded() ([]record, error) {
+	content, err := fileedit.Read(e.recordFile())
+	if err != nil {
+		return nil, err
+	}
+	return decodeRecords(e.recordFile(), content)
+}
+
+func decodeRecords(file string, content fileedit.Content) ([]record, error) {
+	if !content.Exists {
+		return nil, nil
+	}
+	var r records
+	if err := json.Unmarshal(content.Data, &r); err != nil || r.Version < 1 {
+		return nil, &credential.Error{
+			Reason:  credential.CannotWrite,
+			Message: printable(file) + ", where zen remembers what it changed, is damaged", Cause: err,
+			Hint: "move it away, then try again: mv " + shellWord(file) + " " + shellWord(file+".damaged"),
+		}
+	}
+	if r.Version > recordVersion {
+		return nil, credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen", "install the newer zen again")
+	}
+	return r.Files, nil
+}
+
+// recollect puts r in the place of what is remembered about its file; a record of nothing makes it be forgotten.
+func (e Env) recollect(ctx context.Context, r record) error {
+	if list, err := e.recorded(); err == nil && r.After == "" && recordOf(list, r.Client, r.File).After == "" {
+		return nil // no need to make a directory for it
+	}
+	return e.editRecords(ctx, func(list []record) []record {
+		list = without(list, r.Client, r.File)
+		if r.After != "" {
+			list = append(list, r)
+		}
+		return list
+	})
+}
+
+func without(list []record, client, file string) []record {
+	return slices.DeleteFunc(list, func(r record) bool { return r.Client == client && r.File == file })
+}
+
+func (e Env) editRecords(ctx context.Context, edit func([]record) []record) error {
+	_, err := fileedit.Edit(ctx, e.recordFile(), func(before fileedit.Content) (fileedit.Content, error) {
+		list, err := decodeRecords(e.recordFile(), before)
+		if err != nil {
+			return before, err
+		}
+		list = edit(list)
+		if len(list) == 0 {
+			return fileedit.Content{}, nil
+		}
+		data, err := json.MarshalIndent(records{Version: recordVersion, Files: list}, "", "  ")
+		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
+	})
+	return err
+}
+
+// recordOf finds what is remembered about a file; the zero record if nothing is.
+func recordOf(list []record, client, file string) record {
+	i := slices.IndexFunc(list, func(r record) bool { return r.Client == client && r.File == file })
+	if i < 0 {
+		return record{Client: client, File: file}
+	}
+	return list[i]
+}
+
+// add appends changes; one that is there already for the same member is not in effect any more and goes.
+func (r *record) add(changes []*jsonedit.Change) {
+	r.Changes = slices.Clone(r.Changes)
+	for _, c := range changes {
+		r.Changes = slices.DeleteFunc(r.Changes, func(old *jsonedit.Change) bool { return slices.Equal(old.Path, c.Path) })
+		r.Changes = append(r.Changes, c)
+	}
+}

@@ -1,0 +1,185 @@
+package clientconfig
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+)
+
+// Recorded is a file that zen changed and can change back.
+type Recorded struct {
+	Client string
+	File   string
+}
+
+// Recorded lists the files that zen changed.
+func (e Env) Recorded() ([]Recorded, error) {
+	list, err := e.recorded()
+	if err != nil {
+		return nil, err
+	}
+	var out []Recorded
+	for _, r := range list {
+		out = append(out, Recorded{Client: r.Client, File: r.File})
+	}
+	return out, nil
+}
+
+// Undo takes back what Apply did to a client's file: byte for byte when nobody changed the file since, else the members that
+// Apply set, as far as they still name zen. A file that Apply made is removed when nothing else came into it. Without a
+// memory of Apply, members that name zen are removed.
+func (e Env) Undo(ctx context.Context, name string, o Options) (*Report, error) {
+	s, err := e.newSetup(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if s.keys, err = s.client.keys(o.Hosts); err != nil {
+		return nil, err
+	}
+	if err := s.undoFile(ctx); err != nil {
+		return nil, err
+	}
+	list, err := e.Recorded()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		if r.Client == name && r.File != s.target {
+			s.report.Elsewhere = append(s.report.Elsewhere, r.File)
+		}
+	}
+	return s.report, nil
+}
+
+func (s *setup) undoFile(ctx context.Context) error {
+	s.report = &Report{}
+	if err := s.recall(); err != nil {
+		return err
+	}
+	content, err := fileedit.Read(s.file)
+	if err != nil {
+		return err
+	}
+	if content.Exists { // else nothing is to be made for it
+		if err := s.edit(ctx, s.undo); err != nil {
+			return err
+		}
+	}
+	s.report.Client, s.report.File, s.report.Target = s.client.name, s.file, s.target
+	if s.dry || content.Exists && !s.settled() {
+		return nil
+	}
+	if !content.Exists || s.report.Created {
+		removeDirs(s.old.Dirs)
+	}
+	return s.env.recollect(ctx, record{Client: s.client.name, File: s.target})
+}
+
+// settled reports that nothing is left to undo.
+func (s *setup) settled() bool { return len(s.keep) == 0 }
+
+// undo makes the old content from the new: it takes back everything that is remembered, then does again what was not asked
+// to be undone, so that the memory of that is exact.
+func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Content, error) {
+	d, err := parseDocker(s.target, now.Data)
+	if err != nil {
+		return now, err
+	}
+	if err := s.recall(); err != nil {
+		return now, err
+	}
+	s.report = &Report{Unrecorded: s.old.After == ""}
+	changes := s.old.Changes
+	if s.report.Unrecorded {
+		changes = namingZen(d)
+	}
+	back, err := s.revert(d, changes)
+	if err != nil {
+		return now, err
+	}
+	for _, l := range plaintext(back) {
+		s.report.Plaintext = append(s.report.Plaintext, l.name)
+	}
+	after := fileedit.Content{Data: back.Bytes(), Exists: true}
+	if s.old.Created && len(s.keep) == 0 && isBare(back) {
+		after, s.report.Created = fileedit.Content{}, true
+	}
+	s.report.Changed = !bytes.Equal(now.Data, back.Bytes()) || s.report.Created
+	s.report.Exact = len(s.keep) == 0 && s.report.Changed && s.old.After == digest(maskDocker(d)) && s.old.Size == len(now.Data)
+	s.report.Diff = unified(s.version(d, now), s.version(back, after))
+	switch {
+	case s.dry || !s.report.Changed:
+		return now, nil
+	case len(s.keep) > 0:
+		r := s.old
+		r.Changes, r.After, r.Size = s.keep, digest(maskDocker(back)), len(after.Data)
+		return after, s.remember(ctx, r)
+	}
+	return after, nil
+}
+
+// revert takes changes back and makes those anew that were not asked for.
+func (s *setup) revert(d *jsonedit.Document, changes []*jsonedit.Change) (*jsonedit.Document, error) {
+	back := d
+	var again [][]string
+	for _, c := range slices.Backward(changes) {
+		was, _ := d.Text(c.Path...)
+		next, outcome, err := back.Revert(c)
+		if err != nil {
+			return nil, err
+		}
+		back = next
+		switch selected := s.selects(c.Path); {
+		case outcome == jsonedit.Reverted && !selected:
+			again = append(again, c.Path)
+		case outcome == jsonedit.Reverted:
+			old, _ := back.Text(c.Path...)
+			s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: old})
+		case outcome == jsonedit.Changed && selected:
+			s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: was, Kept: true})
+		}
+	}
+	slices.Reverse(again)
+	slices.Reverse(s.report.Steps)
+	if len(s.keys) > 0 && !slices.ContainsFunc(s.report.Steps, func(step Step) bool { return !step.Kept }) {
+		s.keep = changes
+		return d, nil
+	}
+	back, keep, err := setPaths(back, again)
+	s.keep = keep
+	return back, err
+}
+
+// selects reports whether the member at path is to be undone.
+func (s *setup) selects(path []string) bool {
+	return len(s.keys) == 0 || path[0] == credHelpers && slices.Contains(s.keys, path[1])
+}
+
+// namingZen are changes that would have led to the members which name zen.
+func namingZen(d *jsonedit.Document) []*jsonedit.Change {
+	paths := [][]string{{credsStore}}
+	for _, key := range d.Keys(credHelpers) {
+		paths = append(paths, []string{credHelpers, key})
+	}
+	var list []*jsonedit.Change
+	for _, path := range paths {
+		if helper, ok := d.Text(path...); ok && IsZen(helper) {
+			raw, _ := d.Raw(path...)
+			list = append(list, &jsonedit.Change{Path: path, New: string(raw), Depth: len(path)})
+		}
+	}
+	return list
+}
+
+// isBare reports whether a text says nothing: docker leaves an empty auths when it rewrites its file.
+func isBare(d *jsonedit.Document) bool {
+	for _, key := range d.Keys() {
+		if key != auths || len(d.Keys(auths)) > 0 {
+			return false
+		}
+	}
+	return true
+}
