@@ -31,7 +31,7 @@ func rules() []rule {
 			forbidden: []string{
 				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...", "internal/connector/...",
 				"internal/engine/...", "internal/daemon/...", "internal/cli/...", "internal/clientconfig/...", "internal/selftest",
-				"internal/zenml/...", "internal/audit/...", "internal/policy/...", "internal/guard/...", "internal/config/...",
+				"internal/zenml/...", "internal/audit/...", "internal/config/...",
 			},
 			why: "it is a client of the socket and nothing else",
 		}, {
