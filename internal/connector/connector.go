@@ -1,0 +1,78 @@
+package connector
+
+import (
+	"context"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Kind is one type of service connector. It is safe for concurrent use. Errors are *credential.Error and never repeat a secret.
+type Kind interface {
+	// Describe returns ZenML's type model of the kind; the result is the caller's to change.
+	Describe() api.ConnectorType
+
+	// Validate checks a whole specification and returns it completed: auth method, resource type and resource id are set where
+	// they follow from the rest, public attributes have their canonical form. It does no I/O that can block and does not
+	// change the maps of its argument. Validating the result again changes nothing. Secrets may share bytes with the argument's.
+	Validate(spec Spec) (Spec, error)
+
+	// Match reports whether a connector of the validated specification answers for an address, and how. It is pure, and
+	// needs no secrets. Hosts are compared as a whole.
+	Match(spec Spec, a address.Address) (Registry, bool)
+
+	// Mint makes a credential for a registry that Match returned. The secret has bytes of its own, which the caller wipes.
+	Mint(ctx context.Context, spec Spec, reg Registry) (credential.Credential, error)
+
+	// Resources lists what the connector gives access to, as registry addresses in ZenML's spelling. Nil means that it
+	// depends on what is asked for.
+	Resources(ctx context.Context, spec Spec) ([]string, error)
+}
+
+// Verifier is implemented by kinds that can ask the registry about a credential.
+type Verifier interface {
+	// Verify reports what the registry says. An error means that it was not asked at all, or that the caller gave up.
+	Verify(ctx context.Context, spec Spec, reg Registry, opt VerifyOptions) (Report, error)
+}
+
+// Static is implemented by kinds whose credentials may be the stored ones.
+type Static interface {
+	// IsStatic reports whether Mint returns what is stored: at once, without asking anybody, and without expiry.
+	IsStatic(spec Spec) bool
+}
+
+// Spec is a service connector as its kind sees it.
+type Spec struct {
+	ID                string
+	Revision          int // counts the connector's changes
+	Type              string
+	AuthMethod        string
+	ResourceType      string
+	ResourceID        string                       // "" when the connector gives access to several
+	Config            map[string]string            // public attributes
+	Secrets           map[string]credential.Secret // nil where they are not needed
+	ExpirationSeconds int                          // how long minted credentials shall live; 0: the auth method's default
+}
+
+// Registry is a registry that a connector answers for.
+type Registry struct {
+	// Address is the registry as a whole, or the part of it that a credential is good for.
+	Address address.Address
+	// Key names what a credential depends on, beyond connector and revision: addresses with the same key share one.
+	Key string
+}
+
+// VerifyOptions say how far a verification goes.
+type VerifyOptions struct {
+	// Push is a repository, with or without the registry's host before it, on which push permission is checked too. It starts
+	// an upload and cancels it. "" checks none.
+	Push string
+}
+
+// Report is what a registry said about a credential.
+type Report struct {
+	Verification string // api.VerificationValid and so on
+	Detail       string // a sentence for a person, with the registry's own words; "" when valid
+	Hint         string // what to type or to look at; may be empty
+}
