@@ -302,8 +302,8 @@ func TestClientsDoNotTalkToAnotherUsersZend(t *testing.T) {
 func TestImpostorIsNotTalkedTo(t *testing.T) {
 	const secret = "never-to-be-sent"
 	tests := []struct {
-		name    string
-		disown  bool // the socket file is given to the victim: only the process behind it is another's
+		name   string
+		disown bool // the socket file is given to the victim: only the process behind it is another's
 	}{
 		{name: "socket of another user"},
 		{name: "own socket, process of another user", disown: true},
