@@ -481,6 +481,7 @@ type Component struct {
 	Name          string         `json:"name"`
 	Flavor        string         `json:"flavor,omitempty"`
 	Configuration map[string]any `json:"configuration,omitempty"`
+	Further       []Component    `json:"further,omitempty"` // more of the same type, where a stack may have several; this one is the default
 }
 
 // Stack is a named set of components by type ("container_registry", "orchestrator", ...).
@@ -499,20 +500,22 @@ type Stack struct {
 
 // RegisterStack is the params of stack.register.
 type RegisterStack struct {
-	Name        string            `json:"name"`
-	Description string            `json:"description,omitempty"`
-	Components  map[string]string `json:"components"` // type -> name
-	Labels      map[string]string `json:"labels,omitempty"`
-	Set         bool              `json:"set,omitempty"`
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Components  map[string]string   `json:"components"`        // type -> name
+	Further     map[string][]string `json:"further,omitempty"` // type -> names after the first, which is in Components
+	Labels      map[string]string   `json:"labels,omitempty"`
+	Set         bool                `json:"set,omitempty"`
 }
 
 // UpdateStack is the params of stack.update; an empty Ref means the active stack.
 type UpdateStack struct {
-	Ref         string             `json:"ref,omitempty"`
-	Name        *string            `json:"name,omitempty"`
-	Description *string            `json:"description,omitempty"`
-	Components  map[string]*string `json:"components,omitempty"` // nil value: remove the component
-	Labels      map[string]*string `json:"labels,omitempty"`
+	Ref         string              `json:"ref,omitempty"`
+	Name        *string             `json:"name,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	Components  map[string]*string  `json:"components,omitempty"` // nil value: remove the component
+	Further     map[string][]string `json:"further,omitempty"`    // type -> names after the first, which is in Components
+	Labels      map[string]*string  `json:"labels,omitempty"`
 }
 
 // DeleteStack is the params of stack.delete.
@@ -534,9 +537,22 @@ type StackList struct {
 
 // StackFile is ZenML's export format of a stack.
 type StackFile struct {
-	ZenMLVersion string                   `json:"zenml_version" yaml:"zenml_version"`
-	StackName    string                   `json:"stack_name" yaml:"stack_name"`
-	Components   map[string]FileComponent `json:"components" yaml:"components"`
+	ZenMLVersion string                    `json:"zenml_version" yaml:"zenml_version"`
+	StackName    string                    `json:"stack_name" yaml:"stack_name"`
+	Components   map[string]FileComponents `json:"components" yaml:"components"`
+}
+
+// FileComponents are the components of one type in a StackFile, the default first.
+type FileComponents []FileComponent
+
+// UnmarshalYAML reads a list, and also the single component that older ZenML wrote.
+func (c *FileComponents) UnmarshalYAML(unmarshal func(any) error) error {
+	var one FileComponent
+	if unmarshal(&one) == nil {
+		*c = FileComponents{one}
+		return nil
+	}
+	return unmarshal((*[]FileComponent)(c))
 }
 
 // FileComponent is one component of a StackFile.

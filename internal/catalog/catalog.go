@@ -1,0 +1,101 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+)
+
+// Catalog is a consistent set of entities. Its reading functions are safe for concurrent use with each other, not with Apply.
+type Catalog struct {
+	connectors map[string]*api.ServiceConnector
+	registries map[string]*api.ContainerRegistry
+	stacks     map[string]*api.Stack // as stored: a container registry by its id only
+	logins     map[string]*login
+	byAddress  map[address.Address][]*login
+	active     string // id of the active stack, "" until one was chosen
+}
+
+// Change is what an operation does to the records. Delete is carried out before Put.
+type Change struct {
+	Put    []Record
+	Delete []string // ids
+}
+
+// Load builds a catalog from all records. A record of an unknown kind, which a newer zen may have written, is ignored and
+// stays where it is; one that cannot be read is a VaultDamaged error that names its id.
+func Load(records []Record) (*Catalog, error) {
+	c := &Catalog{
+		connectors: make(map[string]*api.ServiceConnector),
+		registries: make(map[string]*api.ContainerRegistry),
+		stacks:     make(map[string]*api.Stack),
+		logins:     make(map[string]*login),
+		byAddress:  make(map[address.Address][]*login),
+	}
+	if err := c.Apply(Change{Put: records}); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Apply takes over a change that was committed. With an error nothing is changed.
+func (c *Catalog) Apply(change Change) error {
+	steps := make([]func(), 0, len(change.Put))
+	for _, r := range change.Put {
+		step, err := c.decode(r)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, step)
+	}
+	for _, id := range change.Delete {
+		c.drop(id)
+	}
+	for _, step := range steps {
+		step()
+	}
+	return nil
+}
+
+// drop forgets the record of an id, of whatever kind.
+func (c *Catalog) drop(id string) {
+	delete(c.connectors, id)
+	delete(c.registries, id)
+	delete(c.stacks, id)
+	c.dropLogin(id)
+	if id == activeID {
+		c.active = ""
+	}
+}
+
+// newID returns an id for a new entity. It is derived rather than random, so that the same operation on the same catalog
+// gives the same result.
+func (c *Catalog) newID(kind Kind, name string, now time.Time) string {
+	for n := byte(0); ; n++ {
+		seed := append([]byte(kind+"\x00"), name...)
+		seed = now.AppendFormat(append(seed, 0, n), time.RFC3339Nano)
+		id := uuid.NewSHA1(uuid.NameSpaceOID, seed).String()
+		if !c.has(id) {
+			return id
+		}
+	}
+}
+
+func (c *Catalog) has(id string) bool {
+	return c.connectors[id] != nil || c.registries[id] != nil || c.stacks[id] != nil || c.logins[id] != nil
+}
+
+// sorted returns the values of m, oldest first; name and id decide between those of one age.
+func sorted[T any](m map[string]*T, key func(*T) (created time.Time, name, id string)) []*T {
+	return slices.SortedFunc(maps.Values(m), func(a, b *T) int {
+		at, an, ai := key(a)
+		bt, bn, bi := key(b)
+		return cmp.Or(at.Compare(bt), cmp.Compare(an, bn), cmp.Compare(ai, bi))
+	})
+}

@@ -1,0 +1,174 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// defaultSkew is how long before expires_at a connector counts as expired when it does not say otherwise
+// (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
+const defaultSkew = 300 * time.Second
+
+// expired reports whether a connector's credentials have run out, its tolerance taken off.
+func expired(s api.ServiceConnector, now time.Time) bool {
+	if s.ExpiresAt == nil {
+		return false
+	}
+	skew := defaultSkew
+	if s.ExpiresSkewTolerance != nil {
+		skew = time.Duration(*s.ExpiresSkewTolerance) * time.Second
+	}
+	return !now.Before(s.ExpiresAt.Add(-skew))
+}
+
+func connectorKey(s *api.ServiceConnector) (time.Time, string, string) {
+	return s.Created, s.Name, s.ID
+}
+
+// Connectors returns all service connectors, oldest first.
+func (c *Catalog) Connectors() []api.ServiceConnector {
+	active := c.activeConnector()
+	out := make([]api.ServiceConnector, 0, len(c.connectors))
+	for _, s := range sorted(c.connectors, connectorKey) {
+		out = append(out, *s)
+		out[len(out)-1].Active = s.ID == active
+	}
+	return out
+}
+
+// activeConnector is the id of the connector that the active stack's container registry uses, "" if there is none.
+func (c *Catalog) activeConnector() string {
+	if r := c.registries[c.activeRegistry()]; r != nil {
+		return r.ConnectorID
+	}
+	return ""
+}
+
+// ConnectorByID returns the service connector of that very id.
+func (c *Catalog) ConnectorByID(id string) (api.ServiceConnector, bool) {
+	s := c.connectors[id]
+	if s == nil {
+		return api.ServiceConnector{}, false
+	}
+	out := *s
+	out.Active = id == c.activeConnector()
+	return out, true
+}
+
+// ResolveConnector finds a service connector by name, id, or a prefix of either.
+func (c *Catalog) ResolveConnector(ref string) (api.ServiceConnector, error) {
+	all := make([]entity, 0, len(c.connectors))
+	for id, s := range c.connectors {
+		all = append(all, entity{id, s.Name})
+	}
+	id, err := resolve("service_connectors", seeConnectors, ref, all)
+	if err != nil {
+		return api.ServiceConnector{}, err
+	}
+	s, _ := c.ConnectorByID(id)
+	return s, nil
+}
+
+// QueryConnectors answers service-connector list.
+func (c *Catalog) QueryConnectors(q api.Query, now time.Time) (api.ConnectorList, error) {
+	all := c.Connectors()
+	for i := range all {
+		all[i].Expired = expired(all[i], now)
+	}
+	items, page, err := run(q, connectorSchema(), all)
+	return api.ConnectorList{Items: items, Page: page}, err
+}
+
+func connectorSchema() schema[api.ServiceConnector] {
+	type s = api.ServiceConnector
+	return schema[s]{
+		fields: []field[s]{
+			textField("id", func(s *s) string { return s.ID }),
+			textField("name", func(s *s) string { return s.Name }),
+			textField("description", func(s *s) string { return s.Description }),
+			textField("connector_type", func(s *s) string { return s.Type }, "type"),
+			textField("auth_method", func(s *s) string { return s.AuthMethod }),
+			listField("resource_type", func(s *s) []string { return s.ResourceTypes }, "resource_types"),
+			textField("resource_id", func(s *s) string { return s.ResourceID }, "resource_name"),
+			textField("user", func(s *s) string { return s.Owner }, "owner", "user_id"),
+			timeField("created", func(s *s) *time.Time { return &s.Created }),
+			timeField("updated", func(s *s) *time.Time { return &s.Updated }),
+			timeField("expires_at", func(s *s) *time.Time { return s.ExpiresAt }, "expires_in"),
+			numberField("expires_skew_tolerance", func(s *s) *int { return s.ExpiresSkewTolerance }),
+			numberField("expiration_seconds", func(s *s) *int { return s.ExpirationSeconds }),
+			numberField("revision", func(s *s) *int { return &s.Revision }),
+			boolField("active", func(s *s) bool { return s.Active }),
+			boolField("expired", func(s *s) bool { return s.Expired }),
+			textField("verification", func(s *s) string { return s.Verification }),
+			textField("server", func(s *s) string { return s.Server }),
+		},
+		labels: func(s *s) map[string]string { return s.Labels },
+		active: func(s *s) bool { return s.Active },
+	}
+}
+
+// PutConnector registers a service connector, or updates the one of the same id; an update must have the revision after the
+// one that it was made from, so that of two at the same time none undoes the other.
+func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
+	if s.ID == "" {
+		return Change{}, credential.NewError(credential.Internal, "a service connector has no id", "")
+	}
+	if err := checkName("service connector", s.Name); err != nil {
+		return Change{}, err
+	}
+	if err := checkLabels(s.Labels); err != nil {
+		return Change{}, err
+	}
+	old, verb := c.connectors[s.ID], "create"
+	if old != nil {
+		verb = "update"
+	}
+	for _, o := range c.connectors {
+		if o.Name == s.Name && o.ID != s.ID {
+			return Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
+				"Unable to %s the requested service connector with name '%s': Found another existing service connector with the same name.",
+				verb, s.Name), "choose another name, or: zen service-connector describe "+s.Name)
+		}
+	}
+	switch {
+	case old == nil && s.Revision > 1:
+		return Change{}, credential.NewError(credential.NoSuchEntity,
+			fmt.Sprintf("Service connector '%s' was deleted meanwhile.", s.Name), seeConnectors)
+	case old != nil && s.Revision <= old.Revision:
+		return Change{}, credential.NewError(credential.InvalidInput,
+			fmt.Sprintf("Service connector '%s' was changed by somebody else meanwhile.", s.Name), "look at it and try again")
+	}
+	return put(connectorRecord(s))
+}
+
+// DeleteConnector removes a service connector and its logins. It is refused while a container registry uses it.
+func (c *Catalog) DeleteConnector(ref string) (api.ServiceConnector, Change, error) {
+	s, err := c.ResolveConnector(ref)
+	if err != nil {
+		return s, Change{}, err
+	}
+	var users []string
+	for _, r := range sorted(c.registries, registryKey) {
+		if r.ConnectorID == s.ID {
+			users = append(users, r.Name)
+		}
+	}
+	if len(users) > 0 {
+		return s, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
+			"Service connector '%s' with ID %s cannot be deleted as it is still referenced by %d stack components: %s. "+
+				"Before deleting this service connector, make sure to remove it from all stack components.",
+			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+users[0])
+	}
+	change := Change{Delete: []string{s.ID}}
+	for _, l := range c.logins {
+		if l.ConnectorID == s.ID {
+			change.Delete = append(change.Delete, l.ID)
+		}
+	}
+	slices.Sort(change.Delete)
+	return s, change, nil
+}

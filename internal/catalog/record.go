@@ -1,0 +1,185 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Kind says what a record holds.
+type Kind string
+
+// The kinds of records. These words are in every vault file: they may be added to, not changed.
+const (
+	KindConnector Kind = "connector"
+	KindRegistry  Kind = "registry"
+	KindStack     Kind = "stack"
+	KindLogin     Kind = "login"
+	KindActive    Kind = "active_stack"
+)
+
+// activeID is the id of the one record that names the active stack.
+const activeID = "active-stack"
+
+// Record is an entity as it is stored: Public is JSON of its api type, without what is computed from others.
+type Record struct {
+	ID     string
+	Kind   Kind
+	Public json.RawMessage
+}
+
+// The stored forms hide the members that are computed (the outer member wins over the embedded one of the same name).
+type (
+	storedConnector struct {
+		*api.ServiceConnector
+		Active  *bool `json:"active,omitempty"`
+		Expired *bool `json:"expired,omitempty"`
+	}
+	storedRegistry struct {
+		*api.ContainerRegistry
+		Active        *bool   `json:"active,omitempty"`
+		ConnectorName *string `json:"connector_name,omitempty"`
+		ConnectorType *string `json:"connector_type,omitempty"`
+	}
+	storedStack struct {
+		*api.Stack
+		Active *bool `json:"active,omitempty"`
+	}
+	storedLogin struct {
+		*api.Login
+		ServerURL     *string `json:"server_url,omitempty"`
+		ConnectorName *string `json:"connector_name,omitempty"`
+		Username      *string `json:"username,omitempty"`
+		TokenExpires  *string `json:"token_expires,omitempty"`
+		LastUsed      *string `json:"last_used,omitempty"`
+		Problem       *string `json:"problem,omitempty"`
+	}
+	storedActive struct {
+		StackID string `json:"stack_id"`
+	}
+)
+
+func record(id string, kind Kind, v any) (Record, error) {
+	public, err := json.Marshal(v)
+	if err != nil {
+		return Record{}, credential.NewError(credential.InvalidInput, "this cannot be stored: "+err.Error(), "")
+	}
+	return Record{ID: id, Kind: kind, Public: public}, nil
+}
+
+func connectorRecord(s api.ServiceConnector) (Record, error) {
+	return record(s.ID, KindConnector, storedConnector{ServiceConnector: &s})
+}
+
+func registryRecord(r api.ContainerRegistry) (Record, error) {
+	return record(r.ID, KindRegistry, storedRegistry{ContainerRegistry: &r})
+}
+
+func stackRecord(s api.Stack) (Record, error) {
+	return record(s.ID, KindStack, storedStack{Stack: &s})
+}
+
+func loginRecord(l api.Login) (Record, error) {
+	return record(l.ID, KindLogin, storedLogin{Login: &l})
+}
+
+func activeRecord(stackID string) (Record, error) {
+	return record(activeID, KindActive, storedActive{StackID: stackID})
+}
+
+// put is the change of one record.
+func put(r Record, err error) (Change, error) {
+	if err != nil {
+		return Change{}, err
+	}
+	return Change{Put: []Record{r}}, nil
+}
+
+// decode reads a record and returns what takes it over.
+func (c *Catalog) decode(r Record) (func(), error) {
+	switch r.Kind {
+	case KindConnector:
+		s, err := read[api.ServiceConnector](r)
+		if err != nil || s.ID != r.ID || s.Name == "" {
+			return nil, damaged(r, err)
+		}
+		s.Active, s.Expired = false, false
+		return func() { c.connectors[r.ID] = &s }, nil
+	case KindRegistry:
+		g, err := read[api.ContainerRegistry](r)
+		if err != nil || g.ID != r.ID || g.Name == "" {
+			return nil, damaged(r, err)
+		}
+		g.Active, g.ConnectorName, g.ConnectorType = false, "", ""
+		return func() { c.registries[r.ID] = &g }, nil
+	case KindStack:
+		s, err := read[api.Stack](r)
+		if err != nil || s.ID != r.ID || s.Name == "" {
+			return nil, damaged(r, err)
+		}
+		s.Active = false
+		return func() { c.stacks[r.ID] = exactNumbers(&s) }, nil
+	case KindLogin:
+		l, err := readLogin(r)
+		if err != nil {
+			return nil, damaged(r, err)
+		}
+		return func() { c.keepLogin(l) }, nil
+	case KindActive:
+		a, err := read[storedActive](r)
+		if err != nil || r.ID != activeID {
+			return nil, damaged(r, err)
+		}
+		return func() { c.active = a.StackID }, nil
+	}
+	return func() {}, nil
+}
+
+// read decodes the whole of a record. Numbers stay as they were written: a component's configuration is not zen's to round.
+func read[T any](r Record) (v T, err error) {
+	d := json.NewDecoder(bytes.NewReader(r.Public))
+	d.UseNumber()
+	if err = d.Decode(&v); err != nil {
+		return v, err
+	}
+	if _, err = d.Token(); !errors.Is(err, io.EOF) {
+		return v, errors.New("there is something after its end")
+	}
+	return v, nil
+}
+
+func readLogin(r Record) (*login, error) {
+	l, err := read[api.Login](r)
+	if err != nil {
+		return nil, err
+	}
+	if l.ID != r.ID {
+		return nil, errors.New("it says that its id is " + strconv.Quote(l.ID))
+	}
+	a, err := address.Parse(l.Address)
+	if err != nil {
+		return nil, err
+	}
+	l.ConnectorName, l.Username, l.TokenExpires, l.LastUsed, l.Problem = "", "", nil, nil, ""
+	l.Address, l.ServerURL = a.String(), a.ServerURL()
+	return &login{Login: l, address: a}, nil
+}
+
+func damaged(r Record, cause error) error {
+	detail := "its id or its name is not what it should be"
+	if cause != nil {
+		detail = cause.Error()
+	}
+	return &credential.Error{
+		Reason:  credential.VaultDamaged,
+		Message: fmt.Sprintf("the vault's record %q (%s) cannot be read: %s", r.ID, r.Kind, detail),
+		Cause:   cause,
+	}
+}

@@ -1,0 +1,317 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+func registryKey(r *api.ContainerRegistry) (time.Time, string, string) {
+	return r.Created, r.Name, r.ID
+}
+
+// Registries returns all container registries, oldest first.
+func (c *Catalog) Registries() []api.ContainerRegistry {
+	active := c.activeRegistry()
+	out := make([]api.ContainerRegistry, 0, len(c.registries))
+	for _, r := range sorted(c.registries, registryKey) {
+		out = append(out, c.viewRegistry(*r, active))
+	}
+	return out
+}
+
+// viewRegistry fills in what is computed.
+func (c *Catalog) viewRegistry(r api.ContainerRegistry, active string) api.ContainerRegistry {
+	r.Active = r.ID == active
+	r.ConnectorName, r.ConnectorType = "", ""
+	if s := c.connectors[r.ConnectorID]; s != nil {
+		r.ConnectorName, r.ConnectorType = s.Name, s.Type
+	}
+	return r
+}
+
+// ResolveRegistry finds a container registry by name, id, or a prefix of either; an empty ref is the active stack's.
+func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
+	active := c.activeRegistry()
+	if ref == "" {
+		if r := c.registries[active]; r != nil {
+			return c.viewRegistry(*r, active), nil
+		}
+		return api.ContainerRegistry{}, credential.NewError(credential.NoSuchEntity,
+			fmt.Sprintf("No container registry is set for the active stack '%s'.", c.activeStack().Name),
+			"zen stack update -c NAME")
+	}
+	all := make([]entity, 0, len(c.registries))
+	for id, r := range c.registries {
+		all = append(all, entity{id, r.Name})
+	}
+	id, err := resolve("stack_components", seeRegistries, ref, all)
+	if err != nil {
+		return api.ContainerRegistry{}, err
+	}
+	return c.viewRegistry(*c.registries[id], active), nil
+}
+
+// QueryRegistries answers container-registry list.
+func (c *Catalog) QueryRegistries(q api.Query) (api.RegistryList, error) {
+	items, page, err := run(q, c.registrySchema(), c.Registries())
+	return api.RegistryList{Items: items, Page: page}, err
+}
+
+func (c *Catalog) registrySchema() schema[api.ContainerRegistry] {
+	type r = api.ContainerRegistry
+	stacks := c.stacksByRegistry()
+	s := schema[r]{
+		fields: []field[r]{
+			textField("id", func(r *r) string { return r.ID }),
+			textField("name", func(r *r) string { return r.Name }),
+			textField("flavor", func(r *r) string { return r.Flavor }, "flavor_name"),
+			textField("type", func(*r) string { return componentRegistry }),
+			textField("user", func(r *r) string { return r.Owner }, "owner", "user_id"),
+			textField("connector_id", func(r *r) string { return r.ConnectorID }),
+			textField("connector", func(r *r) string { return r.ConnectorName }, "connector_name"),
+			textField("connector_type", func(r *r) string { return r.ConnectorType }),
+			textField("connector_resource_id", func(r *r) string { return r.ConnectorResourceID }, "resource_id"),
+			listField("stack_id", func(r *r) []string { return stacks[r.ID] }),
+			timeField("created", func(r *r) *time.Time { return &r.Created }),
+			timeField("updated", func(r *r) *time.Time { return &r.Updated }),
+			boolField("active", func(r *r) bool { return r.Active }),
+			textField("server", func(r *r) string { return r.Server }),
+		},
+		labels: func(r *r) map[string]string { return r.Labels }, active: func(r *r) bool { return r.Active }, newestFirst: true,
+	}
+	for _, name := range attributes() {
+		s.fields = append(s.fields, textField(name, func(r *r) string { return r.Configuration[name] }))
+	}
+	return s
+}
+
+// attributes are those that any flavor has.
+func attributes() []string {
+	seen := make(map[string]bool)
+	for _, f := range flavors() {
+		for _, a := range f.Attributes {
+			seen[a.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// RegisterRegistry makes a container registry, and connects it if a connector is given.
+func (c *Catalog) RegisterRegistry(req api.RegisterRegistry, conn *api.ServiceConnector, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
+	f := inferFlavor(req.Configuration["uri"])
+	if req.Flavor != "" {
+		var err error
+		if f, err = flavorNamed(req.Flavor); err != nil {
+			return api.ContainerRegistry{}, Change{}, err
+		}
+	}
+	configuration, err := f.configure(req.Configuration)
+	if err != nil {
+		return api.ContainerRegistry{}, Change{}, err
+	}
+	r := api.ContainerRegistry{
+		Name: req.Name, Flavor: f.Name, Configuration: configuration, Labels: maps.Clone(req.Labels), Owner: owner,
+	}
+	if conn != nil {
+		if r, err = c.connected(r, *conn); err != nil {
+			return r, Change{}, err
+		}
+	}
+	return c.addRegistry(r, now)
+}
+
+// addRegistry makes a registry of its own out of r.
+func (c *Catalog) addRegistry(r api.ContainerRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
+	if err := checkName("container registry", r.Name); err != nil {
+		return r, Change{}, err
+	}
+	if err := checkLabels(r.Labels); err != nil {
+		return r, Change{}, err
+	}
+	if c.registryNamed(r.Name) != nil {
+		return r, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
+			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name and type.",
+			r.Name), "choose another name, or: zen container-registry update "+r.Name)
+	}
+	r.ID, r.Created, r.Updated = c.newID(KindRegistry, r.Name, now), now, now
+	return c.putRegistry(r)
+}
+
+func (c *Catalog) registryNamed(name string) *api.ContainerRegistry {
+	for _, r := range c.registries {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) putRegistry(r api.ContainerRegistry) (api.ContainerRegistry, Change, error) {
+	change, err := put(registryRecord(r))
+	return c.viewRegistry(r, c.activeRegistry()), change, err
+}
+
+// connected returns a registry linked to a connector that gives access to it. The resource is the registry's own uri, whatever
+// else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
+func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+	s, ok := c.ConnectorByID(conn.ID)
+	if !ok {
+		return r, credential.NewError(credential.NoSuchEntity,
+			fmt.Sprintf("Service connector '%s' was deleted meanwhile.", conn.Name), seeConnectors)
+	}
+	f, err := flavorNamed(r.Flavor)
+	if err != nil {
+		return r, err
+	}
+	if err := f.checkConnector(r, s); err != nil {
+		return r, err
+	}
+	r.ConnectorID, r.ConnectorResourceID = s.ID, s.ResourceID
+	if s.ResourceID == "" {
+		a, err := address.Parse(r.URI())
+		if err != nil {
+			return r, err
+		}
+		r.ConnectorResourceID = a.String()
+	}
+	return r, nil
+}
+
+// UpdateRegistry changes a container registry's name, attributes or labels. A uri that the linked connector cannot reach is
+// refused.
+func (c *Catalog) UpdateRegistry(req api.UpdateRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.ResolveRegistry(req.Ref)
+	if err != nil {
+		return r, Change{}, err
+	}
+	if req.Name != nil && *req.Name != r.Name {
+		if err := c.checkRegistryRename(*req.Name); err != nil {
+			return r, Change{}, err
+		}
+		r.Name = *req.Name
+	}
+	if r, err = c.reconfigured(r, req.Configuration); err != nil {
+		return r, Change{}, err
+	}
+	if err := checkLabels(req.Labels); err != nil {
+		return r, Change{}, err
+	}
+	r.Labels = merged(r.Labels, req.Labels)
+	r.Updated = now
+	return c.putRegistry(r)
+}
+
+func (c *Catalog) checkRegistryRename(name string) error {
+	if err := checkName("container registry", name); err != nil {
+		return err
+	}
+	if c.registryNamed(name) != nil {
+		return credential.NewError(credential.Exists,
+			fmt.Sprintf("There are already existing components with the name '%s'.", name), "choose another name")
+	}
+	return nil
+}
+
+func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*string) (api.ContainerRegistry, error) {
+	if len(attributes) == 0 {
+		return r, nil
+	}
+	f, err := flavorNamed(r.Flavor)
+	if err != nil {
+		return r, err
+	}
+	if err := f.checkKeys(maps.Keys(attributes)); err != nil {
+		return r, err
+	}
+	before := r.URI()
+	if r.Configuration, err = f.configure(merged(r.Configuration, attributes)); err != nil {
+		return r, err
+	}
+	conn, linked := c.ConnectorByID(r.ConnectorID)
+	if !linked || r.URI() == before {
+		return r, nil
+	}
+	moved, err := c.connected(r, conn)
+	if e, ok := err.(*credential.Error); ok {
+		return r, credential.NewError(e.Reason, e.Message, fmt.Sprintf(
+			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", r.Name))
+	}
+	return moved, err
+}
+
+// merged returns have with changes; a nil value removes.
+func merged(have map[string]string, changes map[string]*string) map[string]string {
+	out := maps.Clone(have)
+	for k, v := range changes {
+		switch {
+		case v == nil:
+			delete(out, k)
+		case out == nil:
+			out = map[string]string{k: *v}
+		default:
+			out[k] = *v
+		}
+	}
+	return out
+}
+
+// CopyRegistry makes a container registry with everything that another has, its connector included.
+func (c *Catalog) CopyRegistry(ref, name string, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
+	r, err := c.ResolveRegistry(ref)
+	if err != nil {
+		return r, Change{}, err
+	}
+	r.Name, r.Owner = name, owner
+	return c.addRegistry(r, now)
+}
+
+// DeleteRegistry removes a container registry. It is refused while a stack uses it.
+func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, error) {
+	r, err := c.ResolveRegistry(ref)
+	if err != nil {
+		return r, Change{}, err
+	}
+	var users []string
+	for _, s := range c.allStacks() {
+		if s.Components[componentRegistry].ID == r.ID {
+			users = append(users, s.Name)
+		}
+	}
+	if len(users) > 0 {
+		return r, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
+			"Stack Component `%s` of type `container_registry` cannot be deleted as it is part of %d stacks: %s. "+
+				"Before deleting this stack component, make sure to remove it from all stacks.", r.Name, len(users), quoted(users)),
+			fmt.Sprintf("zen stack remove-component %s -c", users[0]))
+	}
+	return r, Change{Delete: []string{r.ID}}, nil
+}
+
+// ConnectRegistry links a container registry to a connector. resourceID is not needed, since the registry's uri says what is
+// to be accessed.
+func (c *Catalog) ConnectRegistry(ref string, conn api.ServiceConnector, _ string, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.ResolveRegistry(ref)
+	if err != nil {
+		return r, Change{}, err
+	}
+	if r, err = c.connected(r, conn); err != nil {
+		return r, Change{}, err
+	}
+	r.Updated = now
+	return c.putRegistry(r)
+}
+
+// DisconnectRegistry unlinks a container registry from its connector; one that has none stays as it is.
+func (c *Catalog) DisconnectRegistry(ref string, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.ResolveRegistry(ref)
+	if err != nil || r.ConnectorID == "" {
+		return r, Change{}, err
+	}
+	r.ConnectorID, r.ConnectorResourceID, r.Updated = "", "", now
+	return c.putRegistry(r)
+}
