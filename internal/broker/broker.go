@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,15 +65,17 @@ type Auditor interface {
 }
 
 // HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
-// hosts from known ones while zend is down.
+// hosts from known ones while zend is down, and zend itself while it cannot read the vault.
 type HostIndex interface {
 	Write(addresses []address.Address) error
+	Read() ([]address.Address, error)
 }
 
 // Settings are the parts of the configuration that the broker obeys; they may change while it runs.
 type Settings struct {
 	ListPolicy string        // which logins list names: "all", "static" (docker login's and static connectors') or "none"
 	LoginTTL   time.Duration // default time limit of a login; 0 is none
+	AutoLock   time.Duration // the vault is locked when it was not used for this long; 0 is never
 }
 
 // Config is everything a Broker needs. Policy, Auditor, Index, Log and Now may be nil.
@@ -105,7 +109,9 @@ type Broker struct {
 
 	mu       sync.RWMutex // guards what follows; never held over I/O
 	catalog  *catalog.Catalog
+	broken   error // the vault's records make no sense: the catalog is empty
 	settings Settings
+	lastUse  time.Time            // of the vault, by a person or a client
 	used     map[string]time.Time // login id -> last get
 	names    map[string]string    // login id -> user name last served, while unlocked
 	served   servedSet
@@ -130,13 +136,17 @@ func New(cfg Config) (*Broker, error) {
 		b.kinds[t.Type] = k
 		b.types = append(b.types, t)
 	}
+	b.lastUse = b.now().Round(0)
 	if err := b.reload(); err != nil {
-		return nil, err
+		if b.catalog, err = catalog.Load(nil); err != nil {
+			return nil, err
+		}
 	}
 	return b, nil
 }
 
-// reload reads the catalog from the vault's public records.
+// reload reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
+// answer for hosts that nobody logged in to, and to say what is wrong.
 func (b *Broker) reload() error {
 	records := b.vault.Records()
 	list := make([]catalog.Record, 0, len(records))
@@ -145,11 +155,20 @@ func (b *Broker) reload() error {
 	}
 	c, err := catalog.Load(list)
 	if err != nil {
-		return err
+		err = &credential.Error{
+			Reason: credential.VaultDamaged, Message: fmt.Sprintf("the vault holds something that this zen does not understand: %v", err), Cause: err,
+		}
+		b.log.Error("Cannot use the vault", "error", err)
 	}
 	b.mu.Lock()
-	b.catalog = c
+	b.broken = err
+	if err == nil {
+		b.catalog = c
+	}
 	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	b.writeIndex()
 	return nil
 }
@@ -200,6 +219,7 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 	}
 	b.mu.Lock()
 	err = b.catalog.Apply(e.Change)
+	b.lastUse = b.now().Round(0)
 	b.mu.Unlock()
 	b.writeIndex()
 	return err
@@ -208,6 +228,9 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 // openForChange makes sure the vault can be written. A session vault whose key died with the last boot holds nothing that
 // anybody can still open, so a change starts anew; the old file is kept aside.
 func (b *Broker) openForChange(ctx context.Context) error {
+	if err := b.unreadable(ctx); err != nil {
+		return err
+	}
 	err := b.vault.EnsureOpen(ctx)
 	if err == nil || !credential.KeyLost.Is(err) || !b.vault.EndedWithSession() {
 		return err
@@ -244,10 +267,21 @@ func (e edit) wipe() {
 	}
 }
 
-// writeIndex tells the host index which addresses have a login. Its failure is logged only: the index serves the helper
-// while zend is down, and zend writes it again at the next change and start.
+// unreadable says why the vault's records cannot be known, if they cannot: it is damaged, or a newer zen wrote it.
+func (b *Broker) unreadable(ctx context.Context) error {
+	b.mu.RLock()
+	err := b.broken
+	b.mu.RUnlock()
+	if state := b.vault.State().State; err == nil && (state == keystore.StateDamaged || state == keystore.StateTooNew) {
+		return b.vault.EnsureOpen(ctx) // does not try: there is nothing that a key could open
+	}
+	return err
+}
+
+// writeIndex tells the host index which addresses have a login, unless that cannot be known. Its failure is logged only: zend
+// writes it again at the next change and start.
 func (b *Broker) writeIndex() {
-	if b.index == nil {
+	if b.index == nil || b.unreadable(context.Background()) != nil {
 		return
 	}
 	var addrs []address.Address
@@ -261,6 +295,18 @@ func (b *Broker) writeIndex() {
 	if err := b.index.Write(addrs); err != nil {
 		b.log.Warn("Cannot write the host index", "error", err)
 	}
+}
+
+// wasKnown reports whether the host index has a login for the address, from when the vault could be read.
+func (b *Broker) wasKnown(a address.Address) bool {
+	if b.index == nil {
+		return false
+	}
+	list, err := b.index.Read()
+	if err != nil {
+		b.log.Warn("Cannot read the host index", "error", err)
+	}
+	return slices.ContainsFunc(list, func(known address.Address) bool { return known.Covers(a) })
 }
 
 func (b *Broker) audit(caller Caller, s Subject, err error, detail string) {

@@ -48,6 +48,17 @@ func (c *clock) add(d time.Duration) {
 
 type memoryIndex struct{ addresses []string }
 
+func (m *memoryIndex) Read() (list []address.Address, err error) {
+	for _, text := range m.addresses {
+		a, err := address.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
 func (m *memoryIndex) Write(list []address.Address) error {
 	m.addresses = nil
 	for _, a := range list {

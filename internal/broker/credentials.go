@@ -42,7 +42,7 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	}
 	login, err := b.loginFor(caller, a)
 	if err != nil {
-		return credential.Credential{}, err
+		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
 	if scheme == address.HTTP && !login.PlainHTTP && !isLoopback(a.Host()) {
 		return credential.Credential{}, credential.NewError(credential.Denied,
@@ -52,6 +52,15 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	cred, err := b.getFor(ctx, caller, subject, login)
 	b.audit(caller, subject, err, "")
 	return cred, err
+}
+
+// unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses
+// that had one get the reason instead, since a client would go on without a credential and fail far from the cause.
+func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error) error {
+	if err := b.unreadable(ctx); err != nil && b.wasKnown(a) {
+		return err
+	}
+	return notFound
 }
 
 // isLoopback reports whether a registry is on this machine, where docker itself speaks http.
@@ -77,6 +86,9 @@ func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, er
 func (b *Broker) getFor(ctx context.Context, caller Caller, s Subject, login api.Login) (credential.Credential, error) {
 	if err := b.allow(ctx, caller, s); err != nil {
 		return credential.Credential{}, err
+	}
+	if _, err := b.LockIfIdle(b.now()); err != nil {
+		b.log.Warn("Cannot lock the vault after idle time", "error", err)
 	}
 	cred, err := b.resolve(ctx, login, s.Address)
 	if err != nil {
@@ -180,7 +192,8 @@ func (b *Broker) noteServed(id string, cred credential.Credential) {
 	d := b.served.digest(cred.Username, cred.Secret)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.used[id] = b.now()
+	now := b.now()
+	b.used[id], b.lastUse = now, now.Round(0)
 	b.names[id] = cred.Username
 	if !b.served.latest(id, d) {
 		b.served.add(id, d)

@@ -24,7 +24,7 @@ func (b *Broker) until(ttlSeconds int) *time.Time {
 	if ttl <= 0 {
 		return nil
 	}
-	t := b.now().UTC().Add(ttl)
+	t := b.now().UTC().Round(0).Add(ttl) // without the monotonic reading, which stands still while a laptop sleeps
 	return &t
 }
 

@@ -65,16 +65,12 @@ func (b *Broker) Counts() (n api.Counts) {
 	return n
 }
 
-// LastUse is when a credential was last asked for; zero if never since zend started.
-func (b *Broker) LastUse() (last time.Time) {
+// LastUse is when the vault was last of use to somebody: a credential was asked for, something was changed, or it was
+// unlocked; when zend started if that was later.
+func (b *Broker) LastUse() time.Time {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for _, t := range b.used {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
+	return b.lastUse
 }
 
 // Why explains, step by step and without minting anything, who would answer for a server URL.

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
@@ -20,14 +21,28 @@ func (b *Broker) openQuietly(ctx context.Context) bool {
 }
 
 // Lock forgets the vault's key and every minted token until Unlock.
-func (b *Broker) Lock(caller Caller) error {
+func (b *Broker) Lock(caller Caller) error { return b.lock(caller, "") }
+
+// LockIfIdle locks an open vault that was not used for as long as the settings want, by the wall clock: a laptop's sleep
+// counts. It reports whether it did. Every get asks it too, so that a lock which is due does not wait for a timer.
+func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
+	b.mu.RLock()
+	limit, last := b.settings.AutoLock, b.lastUse
+	b.mu.RUnlock()
+	if limit <= 0 || now.Round(0).Sub(last) < limit || b.vault.State().State != keystore.StateUnlocked {
+		return false, nil
+	}
+	return true, b.lock(Caller{}, "idle")
+}
+
+func (b *Broker) lock(caller Caller, why string) error {
 	err := b.vault.Lock()
 	b.engine.Wipe()
 	b.mu.Lock()
 	clear(b.names)
 	clear(b.served.by)
 	b.mu.Unlock()
-	b.audit(caller, Subject{Action: ActionLock}, err, "")
+	b.audit(caller, Subject{Action: ActionLock}, err, why)
 	return err
 }
 
@@ -38,6 +53,9 @@ func (b *Broker) Unlock(ctx context.Context, caller Caller, passphrase *credenti
 	if err != nil {
 		return err
 	}
+	b.mu.Lock()
+	b.lastUse = b.now().Round(0)
+	b.mu.Unlock()
 	return b.reload()
 }
 

@@ -36,6 +36,7 @@ type daemon struct {
 	started time.Time
 	log     *slog.Logger
 	level   *slog.LevelVar
+	logFile string // "" when it logs to standard error
 	ln      *server.Listener
 	srv     *server.Server
 	broker  *broker.Broker
@@ -57,16 +58,14 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := secureDirs(dirs); err != nil {
+	if err := paths.SecureDir(dirs.Runtime); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	d := &daemon{opt: opt, dirs: dirs, started: time.Now(), stop: stop, level: new(slog.LevelVar)}
-	closeLog, err := d.openLog()
-	if err != nil {
-		return err
-	}
+	unfit := unfitDirs(dirs)
+	closeLog := d.openLog()
 	defer closeLog()
 	if d.ln, err = listen(dirs); err != nil {
 		return err
@@ -76,7 +75,12 @@ func Run(ctx context.Context, opt Options) (err error) {
 		return err
 	}
 	defer d.parts.close()
-	return d.serve(ctx, ready)
+	d.tellOf(unfit)
+	err = d.serve(ctx, ready)
+	if errors.Is(err, errRestart) {
+		return d.reexec()
+	}
+	return err
 }
 
 // listen takes the socket systemd passed, or binds zen's own.
@@ -92,16 +96,36 @@ func listen(dirs paths.Dirs) (*server.Listener, error) {
 	return server.Listen(socket, dirs.Lock())
 }
 
-func secureDirs(dirs paths.Dirs) error {
-	for _, dir := range []string{dirs.Data, dirs.State, dirs.Runtime} {
+// unfitDirs returns what is wrong with the directories of the vault and the logs. That is no reason not to start: the vault is
+// sealed, and hosts that nobody logged in to have to be answered all the same. The socket's directory is another matter.
+func unfitDirs(dirs paths.Dirs) (list []error) {
+	for _, dir := range []string{dirs.Data, dirs.State} {
 		if err := paths.SecureDir(dir); err != nil {
-			return err
+			list = append(list, err)
 		}
 	}
-	return nil
+	return list
 }
 
-// serve runs the server and the watchers until one of them ends the daemon.
+// tellOf makes notices of directories that are unfit, and of those that were asked for and are not used.
+func (d *daemon) tellOf(unfit []error) {
+	for _, err := range unfit {
+		hint := ""
+		if e, ok := errors.AsType[*credential.Error](err); ok {
+			hint = e.HintText()
+		}
+		d.parts.note(err.Error(), hint)
+		d.log.Warn("A directory is unfit", "error", err)
+	}
+	for _, f := range d.dirs.Fallbacks {
+		d.log.Info("Using another directory", "variable", f.Variable, "wanted", f.Wanted, "used", f.Used, "why", f.Why)
+		if f.Wanted != "" {
+			d.parts.note(fmt.Sprintf("%s %s (%s); %s is used instead", f.Variable, f.Why, f.Wanted, f.Used), "")
+		}
+	}
+}
+
+// serve runs the server and the watchers until one of them ends the daemon; errRestart means that it is to be executed again.
 func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -111,7 +135,6 @@ func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	watchers.Go(func() { d.watchConfig(ctx) })
 	watchers.Go(func() { d.watchSocket(ctx) })
 	watchers.Go(func() { d.watchIdle(ctx) })
-	d.parts.run(ctx, &watchers)
 	d.log.Info("Serving", "version", api.Version, "pid", os.Getpid(), "socket", d.ln.Path(), "activation", d.activation())
 	ready.Done()
 	err := d.srv.Serve(ctx, d.ln)
@@ -121,7 +144,7 @@ func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	cause := context.Cause(ctx)
 	d.log.Info("Stopped", "why", reasonText(cause))
 	if errors.Is(cause, errRestart) {
-		return d.reexec()
+		return errRestart
 	}
 	return nil
 }
@@ -159,7 +182,7 @@ func (d *daemon) config() config.Config {
 func (d *daemon) status(ctx context.Context, _ server.Peer, _ api.Empty) (api.Status, error) {
 	cfg := d.config()
 	s := api.Status{
-		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.dirs.Log(),
+		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.logFile,
 		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second),
 		Vault: d.broker.VaultStatus(), Logins: d.broker.Logins(ctx), Counts: d.broker.Counts(),
 		Notices: d.notices(),
@@ -196,10 +219,12 @@ func (d *daemon) stopRequest(context.Context, server.Peer, api.Empty) (api.Empty
 	return api.Empty{}, nil
 }
 
+// restartRequest ends zend as stopRequest does; the installed zend then takes over the socket, on which clients wait.
 func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
 	if _, err := os.Stat(d.opt.Executable); err != nil {
 		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was started from: "+d.opt.Executable, "install zen again")
 	}
+	d.ln.KeepOpen()
 	d.stop(errRestart)
 	return api.Empty{}, nil
 }

@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -33,4 +36,28 @@ func (h hostIndex) Write(addresses []address.Address) error {
 		return nil
 	}
 	return renameio.WriteFile(h.path, buf.Bytes(), 0o600)
+}
+
+// Read returns the addresses that had a login when the index was written; none when there is no index.
+func (h hostIndex) Read() ([]address.Address, error) {
+	content, err := os.ReadFile(h.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, ok := strings.CutPrefix(string(content), hostIndexHeader)
+	if !ok {
+		return nil, fmt.Errorf("%s is no host index", h.path)
+	}
+	var list []address.Address
+	for line := range strings.Lines(text) {
+		a, err := address.Parse(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }

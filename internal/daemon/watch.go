@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/keystore"
 )
 
 // watchConfig obeys an edited config.toml; a broken one is reported and the old settings stay.
@@ -20,11 +21,14 @@ func (d *daemon) watchConfig(ctx context.Context) {
 			d.setConfigError(err)
 			return
 		}
+		if old := d.config(); old != cfg {
+			d.log.Info("Took over the edited config.toml")
+		}
 		d.apply(cfg)
-		d.log.Info("Took over the edited config.toml")
 	})
 	if err != nil && ctx.Err() == nil {
 		d.log.Warn("Cannot watch config.toml", "error", err)
+		d.parts.note("an edited config.toml is not noticed: "+err.Error(), "zen daemon restart, after editing it")
 	}
 }
 
@@ -43,9 +47,14 @@ func (d *daemon) apply(cfg config.Config) {
 	if level.UnmarshalText([]byte(cfg.LogLevel)) == nil {
 		d.level.Set(level)
 	}
-	d.broker.SetSettings(broker.Settings{ListPolicy: string(cfg.List), LoginTTL: time.Duration(cfg.LoginTTL)})
+	d.broker.SetSettings(broker.Settings{
+		ListPolicy: string(cfg.List), LoginTTL: time.Duration(cfg.LoginTTL), AutoLock: time.Duration(cfg.AutoLock),
+	})
 	d.parts.apply(cfg)
 }
+
+// socketPoll is how often the socket's name is looked at when the system cannot tell of changes.
+const socketPoll = 30 * time.Second
 
 // watchSocket ends zend when its socket was removed or replaced: nobody can reach it any more, and whoever took the place
 // is the daemon now.
@@ -53,26 +62,38 @@ func (d *daemon) watchSocket(ctx context.Context) {
 	if d.ln.IsActivated() {
 		return // the socket is the service manager's
 	}
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		d.log.Warn("Cannot watch the socket", "error", err)
-		return
-	}
-	defer w.Close()
-	if err := w.Add(filepath.Dir(d.ln.Path())); err != nil {
-		d.log.Warn("Cannot watch the socket", "error", err)
-		return
+	events, errs, done := d.socketEvents()
+	defer done()
+	var poll <-chan time.Time
+	if events == nil {
+		ticker := time.NewTicker(socketPoll)
+		defer ticker.Stop()
+		poll = ticker.C
 	}
 	for d.ln.Owned() {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.Events:
-		case err := <-w.Errors:
+		case <-events:
+		case <-poll:
+		case err := <-errs:
 			d.log.Warn("Watching the socket", "error", err)
 		}
 	}
 	d.stop(errReplaced)
+}
+
+// socketEvents tells of changes in the socket's directory; nil channels when the system has no more watches to give.
+func (d *daemon) socketEvents() (<-chan fsnotify.Event, <-chan error, func() error) {
+	w, err := fsnotify.NewWatcher()
+	if err == nil {
+		if err = w.Add(filepath.Dir(d.ln.Path())); err == nil {
+			return w.Events, w.Errors, w.Close
+		}
+		_ = w.Close()
+	}
+	d.log.Warn("Cannot watch the socket; looking at it from time to time", "error", err)
+	return nil, nil, func() error { return nil }
 }
 
 // watchIdle ends zend when nothing was asked for as long as configured, unless that would lose something, and locks the
@@ -99,22 +120,10 @@ func (d *daemon) watchIdle(ctx context.Context) {
 func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 	cfg := d.config()
 	if limit := time.Duration(cfg.AutoLock); limit > 0 {
-		left := limit - now.Sub(d.lastUse())
-		if left <= 0 {
-			d.autoLock()
-			left = limit
-		}
-		next = left
+		next = d.lockStep(now, limit)
 	}
 	if limit := time.Duration(cfg.IdleExit); limit > 0 && !d.ln.IsActivated() {
-		left := limit - now.Sub(d.srv.LastActivity())
-		if left <= 0 && !d.losesByExit() {
-			d.stop(errIdle)
-			return 0
-		}
-		if left <= 0 {
-			left = limit
-		}
+		left := d.exitStep(now, limit)
 		if next == 0 || left < next {
 			next = left
 		}
@@ -122,29 +131,46 @@ func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 	return next
 }
 
-func (d *daemon) lastUse() time.Time {
-	if t := d.broker.LastUse(); t.After(d.started) {
-		return t
+// lockStep locks the vault if it was not used for the limit, and returns when to look again.
+func (d *daemon) lockStep(now time.Time, limit time.Duration) time.Duration {
+	locked, err := d.broker.LockIfIdle(now)
+	if err != nil {
+		d.log.Warn("Cannot lock the vault after idle time", "error", err)
 	}
-	return d.started
+	if locked {
+		d.log.Info("Locked the vault after idle time")
+	}
+	if left := limit - now.Sub(d.broker.LastUse()); left > 0 {
+		return left
+	}
+	return limit // whoever unlocks it uses it, which puts the next lock at least this far off
 }
 
-func (d *daemon) autoLock() {
-	if d.broker.VaultStatus().State != "unlocked" {
-		return
+// stayCheck is how often a zend that must not end looks whether it may, when it is idle.
+const stayCheck = time.Minute
+
+// exitStep ends zend if nothing was asked of it for the limit, and returns when to look again.
+func (d *daemon) exitStep(now time.Time, limit time.Duration) time.Duration {
+	last := d.started
+	if t := d.srv.LastActivity(); t.After(last) {
+		last = t
 	}
-	if err := d.broker.Lock(broker.Caller{}); err != nil {
-		d.log.Warn("Cannot lock the vault after idle time", "error", err)
-		return
+	left := limit - now.Sub(last)
+	switch {
+	case left > 0:
+		return left
+	case d.losesByExit():
+		return max(limit, stayCheck)
 	}
-	d.log.Info("Locked the vault after idle time")
+	d.stop(errIdle)
+	return stayCheck
 }
 
 // losesByExit reports whether the vault's key lives in this process only.
 func (d *daemon) losesByExit() bool {
 	v := d.broker.VaultStatus()
 	for _, s := range v.Slots {
-		if s.Kind != "memory" {
+		if s.Kind != keystore.KindMemory {
 			return false
 		}
 	}

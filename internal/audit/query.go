@@ -1,0 +1,113 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+const (
+	defaultLimit = 1000
+	maxReply     = 700 << 10 // bytes of lines in one answer: a message of the wire has at most 1 MiB
+	maxLine      = 64 << 10
+)
+
+// Query returns the newest entries that fit, oldest first: those later than q.Since, about q.Host or a repository on it; at
+// most q.Limit (0: 1000), and fewer when they are long. Lines that make no sense are passed over.
+func (l *Log) Query(q api.AuditQuery) ([]api.AuditEntry, error) {
+	host := ""
+	if q.Host != "" {
+		a, err := address.Parse(q.Host)
+		if err != nil {
+			return nil, err
+		}
+		host = a.String()
+	}
+	if q.Limit <= 0 {
+		q.Limit = defaultLimit
+	}
+	l.flush()
+	found := newest{limit: q.Limit}
+	for n := l.opt.Keep; n >= 0; n-- {
+		if err := readLines(older(l.opt.Path, n), func(line []byte) {
+			var e api.AuditEntry
+			if json.Unmarshal(line, &e) == nil && e.Time.After(q.Since) && about(e, host) {
+				found.add(e, len(line))
+			}
+		}); err != nil {
+			return nil, &credential.Error{
+				Reason: credential.Internal, Message: "the audit log cannot be read: " + unwrapPath(err).Error(), Hint: "look at " + l.opt.Path, Cause: err,
+			}
+		}
+	}
+	return found.entries, nil
+}
+
+// about reports whether an entry concerns the host, all of it or one of its repositories.
+func about(e api.AuditEntry, host string) bool {
+	return host == "" || e.Address == host || strings.HasPrefix(e.Address, host+"/")
+}
+
+// newest keeps the last entries within the limits.
+type newest struct {
+	limit   int
+	entries []api.AuditEntry
+	sizes   []int
+	size    int
+}
+
+func (n *newest) add(e api.AuditEntry, size int) {
+	n.entries, n.sizes, n.size = append(n.entries, e), append(n.sizes, size), n.size+size
+	for len(n.entries) > n.limit || n.size > maxReply {
+		n.size -= n.sizes[0]
+		n.entries, n.sizes = n.entries[1:], n.sizes[1:]
+	}
+}
+
+// readLines calls f for each line of a file, which may be missing. Lines that are too long are left out.
+func readLines(path string, f func(line []byte)) error {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, maxLine)
+	for {
+		line, err := r.ReadSlice('\n')
+		switch {
+		case err == nil:
+			f(line)
+		case errors.Is(err, bufio.ErrBufferFull):
+			if err := skipLine(r); err != nil {
+				return ignoreEOF(err)
+			}
+		default:
+			return ignoreEOF(err)
+		}
+	}
+}
+
+func skipLine(r *bufio.Reader) error {
+	for {
+		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

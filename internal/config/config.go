@@ -1,0 +1,221 @@
+package config
+
+import (
+	"bytes"
+	_ "embed" // for Example
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+//go:embed example.toml
+var example string
+
+// Example is a config.toml that sets nothing and explains every setting.
+func Example() string { return example }
+
+// maxFile bounds config.toml in bytes.
+const maxFile = 1 << 20
+
+// Config holds the settings. Values that Load returned are valid.
+type Config struct {
+	LogLevel LogLevel   `toml:"log_level"`
+	List     ListPolicy `toml:"list"`
+	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
+	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
+	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
+}
+
+// Default returns the settings of an empty config.toml.
+func Default() Config { return Config{LogLevel: "info", List: ListAll} }
+
+// LogLevel is a level of log/slog in lower case.
+type LogLevel string
+
+// ListPolicy says which logins are named to a client that asks for a list.
+type ListPolicy string
+
+// The list policies.
+const (
+	ListAll    ListPolicy = "all"
+	ListStatic ListPolicy = "static"
+	ListNone   ListPolicy = "none"
+)
+
+// UnmarshalTOML takes one of the levels.
+func (l *LogLevel) UnmarshalTOML(v any) error {
+	return choose(l, v, "debug", "info", "warn", "error")
+}
+
+// UnmarshalTOML takes one of the policies.
+func (p *ListPolicy) UnmarshalTOML(v any) error { return choose(p, v, ListAll, ListStatic, ListNone) }
+
+func choose[T ~string](to *T, v any, allowed ...T) error {
+	var names []string
+	for _, a := range allowed {
+		if v == string(a) {
+			*to = a
+			return nil
+		}
+		names = append(names, strconv.Quote(string(a)))
+	}
+	last := len(names) - 1
+	return fmt.Errorf("%s is not allowed; write %s or %s", show(v), strings.Join(names[:last], ", "), names[last])
+}
+
+// Duration is a time span of 0 to ten years, written "45s", "30m", "12h", "7d" or "1h30m".
+type Duration time.Duration
+
+// maxDuration keeps sums of times in range.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
+// UnmarshalTOML takes a string with units.
+func (d *Duration) UnmarshalTOML(v any) error {
+	text, ok := v.(string)
+	if ok {
+		span, err := parseDuration(text)
+		if err == nil && span >= 0 && span <= maxDuration {
+			*d = Duration(span)
+			return nil
+		}
+	}
+	return fmt.Errorf(`%s is no time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
+}
+
+// parseDuration is time.ParseDuration with days, which come first and are whole.
+func parseDuration(text string) (time.Duration, error) {
+	days, rest, ok := strings.Cut(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 12)
+	if err != nil || rest == "" {
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	span, err := time.ParseDuration(rest)
+	if span < 0 {
+		err = errors.New("negative")
+	}
+	return time.Duration(n)*24*time.Hour + span, err
+}
+
+// show quotes a value as a person wrote it, shortened.
+func show(v any) string {
+	text := fmt.Sprint(v)
+	if s, ok := v.(string); ok {
+		text = strconv.Quote(s)
+	}
+	if r := []rune(text); len(r) > 60 {
+		text = string(r[:60]) + "..."
+	}
+	return text
+}
+
+// Load reads the file; one that does not exist means Default. Errors are InvalidInput and made for a person.
+func Load(path string) (Config, error) {
+	content, err := read(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return Config{}, wrong("cannot be read: "+reason(err), path, 0, err)
+	}
+	return parse(path, content)
+}
+
+// read returns a regular file's content: anything else could block, or never end.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(content) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return content, err
+}
+
+// reason is an error's text without the path, which the message has already.
+func reason(err error) string {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func parse(path string, content []byte) (Config, error) {
+	cfg := Default()
+	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&cfg)
+	if err != nil {
+		return Config{}, explain(path, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Config{}, unknownSetting(path, content, unknown[0])
+	}
+	return cfg, nil
+}
+
+// explain says where config.toml is wrong, and what would be right.
+func explain(path string, err error) error {
+	p, ok := errors.AsType[toml.ParseError](err)
+	if !ok {
+		return wrong(strings.TrimPrefix(err.Error(), "toml: "), path, 0, err)
+	}
+	text := p.Message
+	if p.LastKey != "" {
+		text = p.LastKey + ": " + text
+	}
+	return wrong(text, path, p.Position.Line, err)
+}
+
+func wrong(text, path string, line int, cause error) error {
+	where := filepath.Base(path)
+	if line > 0 {
+		where += ", line " + strconv.Itoa(line)
+	}
+	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
+}
+
+// unknownSetting names the line of a key that is no setting.
+func unknownSetting(path string, content []byte, key toml.Key) error {
+	var top map[string]toml.Primitive
+	line := 0
+	if meta, err := toml.Decode(string(content), &top); err == nil {
+		if p, ok := errors.AsType[toml.ParseError](meta.PrimitiveDecode(top[key[0]], new(unwanted))); ok {
+			line = p.Position.Line
+		}
+	}
+	return wrong(fmt.Sprintf("there is no setting %q; settings are %s", key, strings.Join(settings(), ", ")), path, line, nil)
+}
+
+// unwanted is a value whose decoding fails, which makes the decoder tell where it stands.
+type unwanted struct{}
+
+func (*unwanted) UnmarshalTOML(any) error { return errors.New("unwanted") }
+
+// settings are the names that config.toml may have.
+func settings() (names []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		names = append(names, f.Tag.Get("toml"))
+	}
+	return names
+}

@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/audit"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
+	"github.com/zen-agent/zen/internal/keystore/oskeyring"
+)
+
+// parts are what the daemon owns beside the broker and the server.
+type parts struct {
+	vault           *keystore.Vault
+	memory          *memorySlot
+	engine          *engine.Engine
+	audit           *audit.Log
+	settingsChanged chan struct{} // something changed that watchIdle goes by
+
+	closing sync.Once
+	mu      sync.Mutex
+	lasting []api.Notice // what was found at the start and stays true
+}
+
+// build makes the parts and wires them. It fails only when another zend has the vault: a damaged vault, a broken config.toml
+// or a disk that cannot be written to must not keep zend from saying so.
+func (d *daemon) build() error {
+	cfg, cfgErr := config.Load(d.dirs.ConfigFile())
+	if cfgErr != nil {
+		cfg = config.Default()
+		d.log.Warn("Using the default settings: config.toml is broken", "error", cfgErr)
+	}
+	p := &parts{memory: newMemorySlot(), engine: engine.New(engine.Config{}), settingsChanged: make(chan struct{}, 1)}
+	if err := p.memory.takeOver(); err != nil {
+		d.log.Warn("Cannot take over the keys of the zend before", "error", err)
+	}
+	vault, err := keystore.Open(keystore.Options{Path: d.dirs.Vault(), Slots: []keystore.KeySlot{
+		// In the order of preference for a new vault: what survives a reboot, what survives zend, what does not.
+		&oskeyring.Slot{Executable: d.opt.Executable}, kernelkeyring.Slot{}, p.memory,
+	}})
+	if err != nil {
+		return err
+	}
+	p.vault = vault
+	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
+	d.parts = p
+	d.broker, err = broker.New(broker.Config{
+		Vault: vault, Kinds: kinds(), Engine: p.engine, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+	})
+	if err != nil {
+		p.close()
+		return err
+	}
+	d.srv = &server.Server{Methods: d.methods(), Log: d.log}
+	d.apply(cfg)
+	d.setConfigError(cfgErr)
+	return nil
+}
+
+// owner is the user's name, as the owner of what is registered.
+func owner() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return strconv.Itoa(os.Geteuid())
+}
+
+// apply passes on edited settings.
+func (p *parts) apply(config.Config) {
+	select {
+	case p.settingsChanged <- struct{}{}:
+	default: // watchIdle has not looked at the last change yet, and will see this one too
+	}
+}
+
+// note keeps something that a person should know for as long as this zend lives.
+func (p *parts) note(text, hint string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lasting = append(p.lasting, api.Notice{Time: time.Now().UTC(), Text: text, Hint: hint})
+}
+
+// notices are what the parts have to tell a person.
+func (p *parts) notices() []api.Notice {
+	p.mu.Lock()
+	list := append([]api.Notice(nil), p.lasting...)
+	p.mu.Unlock()
+	return append(list, p.audit.Notices()...)
+}
+
+// close wipes what is in memory and writes what is queued.
+func (p *parts) close() (err error) {
+	p.closing.Do(func() {
+		p.engine.Wipe()
+		err = errors.Join(p.vault.Close(), p.audit.Close())
+	})
+	return err
+}
+
+func (d *daemon) auditEntries(_ context.Context, _ server.Peer, q api.AuditQuery) (api.AuditList, error) {
+	items, err := d.parts.audit.Query(q)
+	if items == nil {
+		items = []api.AuditEntry{}
+	}
+	return api.AuditList{Items: items}, err
+}
