@@ -102,10 +102,21 @@ func (h *home) check(err error) {
 func (h *home) write(name, content string) string {
 	h.t.Helper()
 	path := h.path(name)
-	h.check(os.MkdirAll(filepath.Dir(path), 0o700))
+	h.mkdirs(filepath.Dir(path))
 	h.check(os.WriteFile(path, []byte(content), 0o600))
 	h.check(os.Chown(path, h.uid, h.uid))
 	return path
+}
+
+// mkdirs makes a directory of the home, and those above it, the user's own.
+func (h *home) mkdirs(path string) {
+	h.t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	h.mkdirs(filepath.Dir(path))
+	h.check(os.Mkdir(path, 0o700))
+	h.check(os.Chown(path, h.uid, h.uid))
 }
 
 func (h *home) read(name string) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,7 +69,7 @@ func (h *home) installUnits() (service, socket string) {
 		h.check(err)
 		h.write(".config/systemd/user/"+name, string(content))
 	}
-	h.check(os.MkdirAll(h.path(".local/bin"), 0o755))
+	h.mkdirs(h.path(".local/bin"))
 	for _, name := range []string{"zend", "zen", "docker-credential-zen"} {
 		copyFile(h.t, filepath.Join(programs, name), h.path(".local/bin/"+name), 0o755)
 	}
@@ -98,11 +99,17 @@ func TestUnitsVerify(t *testing.T) {
 // there, and in a control group of its own. It ends when its input does.
 const managerScript = `
 set -eu
+uid=$1
+shift
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/systemd/system "$XDG_RUNTIME_DIR"
 chmod 700 "$XDG_RUNTIME_DIR"
-for group in "$@"; do echo $$ > "$group/cgroup.procs"; done
-/lib/systemd/systemd --user &
+chown $uid:$uid "$XDG_RUNTIME_DIR"
+for group in "$@"; do
+  chown -R $uid:$uid "$group"
+  echo $$ > "$group/cgroup.procs"
+done
+setpriv --reuid=$uid --regid=$uid --clear-groups /lib/systemd/systemd --user &
 manager=$!
 cat > /dev/null
 kill $manager
@@ -141,9 +148,11 @@ func controlGroups(t *testing.T) (groups []string) {
 // removeGroup removes a control group and those below it. The kernel lets go of the last process a moment after its end.
 func removeGroup(t *testing.T, group string) {
 	t.Helper()
-	below, _ := filepath.Glob(group + "/*/")
-	for _, b := range below {
-		removeGroup(t, filepath.Clean(b))
+	entries, _ := os.ReadDir(group)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			removeGroup(t, filepath.Join(group, entry.Name()))
+		}
 	}
 	err := os.Remove(group)
 	for deadline := time.Now().Add(5 * time.Second); errors.Is(err, syscall.EBUSY) && time.Now().Before(deadline); err = os.Remove(group) {
@@ -167,7 +176,8 @@ func startManager(h *home) *manager {
 	h.env["XDG_RUNTIME_DIR"] = "/run/e2e" // in the manager's own /run
 	log, err := os.Create(h.path("tmp/manager.log"))
 	h.check(err)
-	cmd := exec.Command("unshare", append([]string{"--mount", "--propagation=private", "sh", "-c", managerScript, "sh"}, groups...)...)
+	args := []string{"--mount", "--propagation=private", "sh", "-c", managerScript, "sh", strconv.Itoa(h.uid)}
+	cmd := exec.Command("unshare", append(args, groups...)...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(h.environ(), "SYSTEMD_LOG_TARGET=console"), h.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := cmd.StdinPipe()
@@ -187,7 +197,7 @@ func startManager(h *home) *manager {
 		}
 		m.service.stop()
 	})
-	h.check(m.service.until("manager", func() bool {
+	h.check(m.service.until("being reachable", func() bool {
 		r := m.run("", "systemctl", "--user", "is-system-running")
 		return strings.Contains(r.stdout, "running") || strings.Contains(r.stdout, "degraded")
 	}))
@@ -197,8 +207,11 @@ func startManager(h *home) *manager {
 // run runs a program of the home where the manager's /run is.
 func (m *manager) run(stdin, name string, args ...string) result {
 	m.h.t.Helper()
-	enter := []string{"--mount", fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid), "--", m.h.lookPath(name)}
-	return m.h.run(stdin, "nsenter", append(enter, args...)...)
+	uid := strconv.Itoa(m.h.uid)
+	enter := []string{"--mount", fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid), "--setuid=" + uid, "--setgid=" + uid, "--", m.h.lookPath(name)}
+	cmd := command(m.h.t, "nsenter", append(enter, args...)...)
+	cmd.Env, cmd.Dir = m.h.environ(), "/"
+	return execute(m.h.t, cmd, stdin)
 }
 
 func (m *manager) ok(stdin, name string, args ...string) result {
@@ -214,12 +227,12 @@ func (m *manager) ok(stdin, name string, args ...string) result {
 // The units as they are installed, by a real service manager of a user: the sandbox lets zend do its whole work.
 func TestUnitsWithARealServiceManager(t *testing.T) {
 	r := basicRegistry(t)
-	h := newHome(t)
+	h := newHomeFor(t, nobody)
 	h.installUnits()
 	m := startManager(h)
 	m.ok("", "systemctl", "--user", "enable", "--now", "zend.socket")
-	mode := m.ok("", "stat", "-c", "%a %U", "/run/e2e/zen/zend.sock", "/run/e2e/zen").stdout
-	if mode != "600 root\n700 root\n" {
+	mode := m.ok("", "stat", "-c", "%a %u", "/run/e2e/zen/zend.sock", "/run/e2e/zen").stdout
+	if mode != "600 65534\n700 65534\n" {
 		t.Errorf("socket and directory are %q", mode)
 	}
 	active := func() string {
