@@ -51,6 +51,8 @@ func writeHint(path string, cause error) string {
 		return "make " + dir + " writable for you and try again"
 	case errors.Is(cause, os.ErrNotExist):
 		return "create the directory and try again: mkdir -p -m 700 " + dir
+	case errors.Is(cause, syscall.ENOTDIR):
+		return "a part of that path is a file; move it away and try again: mkdir -p -m 700 " + dir
 	}
 	return "check the disk that holds " + dir + " and try again"
 }

@@ -17,7 +17,7 @@ func validJSON(b []byte) bool {
 
 // skipValue returns the index after the value that starts at i.
 func skipValue(b []byte, i, depth int) (int, bool) {
-	if i >= len(b) || depth > maxDepth {
+	if i >= len(b) || depth >= maxDepth && (b[i] == '{' || b[i] == '[') {
 		return i, false
 	}
 	switch b[i] {

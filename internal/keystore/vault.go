@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -139,10 +140,11 @@ func (v *Vault) load() {
 	defer v.mu.Unlock()
 	v.f, v.unusable, v.failure, v.retired = f, nil, nil, nil
 	v.wipe()
+	absent := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) // a parent is a file: the first write says so
 	switch {
-	case errors.Is(err, os.ErrNotExist) && hasPrev:
+	case absent && hasPrev:
 		v.unusable = fail(credential.VaultDamaged, hintRestore, "%s is missing, but its previous generation is there", v.opt.Path)
-	case errors.Is(err, os.ErrNotExist):
+	case absent:
 		v.userLocked = false
 	case err != nil:
 		v.unusable = unreadable(v.opt.Path, err, hasPrev)

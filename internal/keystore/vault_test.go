@@ -1,141 +1,21 @@
 package keystore
 
 import (
-	"context"
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-// fastArgon2 keeps tests short; the file says what was used.
-func fastArgon2() Argon2Params { return Argon2Params{Passes: 1, Memory: 8, Threads: 1} }
-
-// slotStub is a MemorySlot that outlives vaults, under any kind, and fails on demand.
-type slotStub struct {
-	MemorySlot
-	kind                           string
-	probe, load, save              error
-	saves, loads, deletes, working int
-}
-
-func (s *slotStub) Kind() string { return s.kind }
-
-func (s *slotStub) Probe(context.Context) error { return s.probe }
-
-func (s *slotStub) Load(ctx context.Context, id string) ([]byte, error) {
-	s.loads++
-	if s.load != nil {
-		return nil, s.load
-	}
-	return s.MemorySlot.Load(ctx, id)
-}
-
-func (s *slotStub) Save(ctx context.Context, id string, key []byte) error {
-	s.saves++
-	if s.save != nil {
-		return s.save
-	}
-	return s.MemorySlot.Save(ctx, id, key)
-}
-
-func (s *slotStub) Delete(ctx context.Context, id string) error {
-	s.deletes++
-	return s.MemorySlot.Delete(ctx, id)
-}
-
-// ids are the names of the keys the slot holds.
-func (s *slotStub) ids() (ids []string) {
-	for id := range s.keys {
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-func keyringStub() *slotStub { return &slotStub{kind: KindOSKeyring} }
-
-func vaultPath(t testing.TB) string { return filepath.Join(t.TempDir(), "zen", "vault.json") }
-
-func open(t testing.TB, path string, slots ...KeySlot) *Vault {
-	t.Helper()
-	return openWith(t, Options{Path: path, Slots: slots})
-}
-
-func openWith(t testing.TB, opt Options) *Vault {
-	t.Helper()
-	if opt.Argon2 == (Argon2Params{}) {
-		opt.Argon2 = fastArgon2()
-	}
-	v, err := Open(opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { v.Close() })
-	return v
-}
-
-func put(id, public, secret string) func(*Tx) error {
-	return func(tx *Tx) error {
-		s := credential.SecretString(secret)
-		return tx.Put(Record{ID: id, Kind: "connector", Public: json.RawMessage(public)}, &s)
-	}
-}
-
-func mustCommit(t testing.TB, v *Vault, changes ...func(*Tx) error) {
-	t.Helper()
-	err := v.Commit(t.Context(), func(tx *Tx) error {
-		for _, c := range changes {
-			if err := c(tx); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func secretOf(t testing.TB, v *Vault, id string) string {
-	t.Helper()
-	s, err := v.Secret(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Wipe()
-	return string(s.Reveal())
-}
-
-// content is everything in a vault: id -> kind, public part and secret.
-func content(t testing.TB, v *Vault) map[string]string {
-	t.Helper()
-	out := make(map[string]string)
-	for _, r := range v.Records() {
-		out[r.ID] = r.Kind + " " + string(r.Public) + " " + secretOf(t, v, r.ID)
-	}
-	return out
-}
-
-func wantReason(t testing.TB, err error, want credential.Reason) *credential.Error {
-	t.Helper()
-	e, ok := errors.AsType[*credential.Error](err)
-	if !ok || e.Reason != want {
-		t.Fatalf("error = %v (%s), want reason %s", err, credential.ReasonOf(err), want)
-	}
-	return e
-}
-
-func wantState(t testing.TB, v *Vault, want string) {
-	t.Helper()
-	if got := v.State(); got.State != want {
-		t.Fatalf("state = %q (%s), want %q", got.State, got.Problem, want)
-	}
-}
 
 func TestCommitReopenGet(t *testing.T) {
 	path, slot := vaultPath(t), keyringStub()
@@ -156,9 +36,7 @@ func TestCommitReopenGet(t *testing.T) {
 	}
 	_, err := v.Secret("b")
 	wantReason(t, err, credential.Locked)
-	if err := v.EnsureOpen(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	mustOpen(t, v)
 	if diff := cmp.Diff(want, content(t, v)); diff != "" {
 		t.Fatal(diff)
 	}
@@ -170,16 +48,272 @@ func TestFileIsPrivateValidJSON(t *testing.T) {
 	path := vaultPath(t)
 	v := open(t, path, keyringStub())
 	mustCommit(t, v, put("a", `{"name":"<x> & \u00e4"}`, "hunter2-in-clear"))
-	b, err := os.ReadFile(path)
+	mustCommit(t, v, put("b", `{}`, ""))
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil || dir.Mode().Perm() != 0o700 {
+		t.Errorf("directory: %v, %v", dir.Mode(), err)
+	}
+	for _, name := range files(t, path) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".prev") {
+			var whole map[string]any
+			if err := json.Unmarshal(b, &whole); err != nil {
+				t.Fatalf("%s is not JSON: %v\n%s", name, err, b)
+			}
+		}
+		if bytes.Contains(b, []byte("hunter2")) || bytes.Contains(b, []byte(base64.StdEncoding.EncodeToString([]byte("hunter2"))[:8])) {
+			t.Errorf("%s holds the secret: %s", name, b)
+		}
+		info, err := os.Stat(name)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// files are the paths of everything in the vault's directory.
+func files(t testing.TB, path string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var any map[string]any
-	if err := json.Unmarshal(b, &any); err != nil {
-		t.Fatalf("not JSON: %v\n%s", err, b)
+	hidden, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	info, _ := os.Stat(path)
-	if info.Mode().Perm() != 0o600 {
-		t.Errorf("mode = %v", info.Mode())
+	return append(list, hidden...)
+}
+
+func TestPut(t *testing.T) {
+	secret := func(s string) *credential.Secret { c := credential.SecretString(s); return &c }
+	rec := func(id, kind, public string) Record {
+		return Record{ID: id, Kind: kind, Public: json.RawMessage(public)}
+	}
+	tests := []struct {
+		name   string
+		change func(*Tx) error
+		want   map[string]string
+	}{
+		{"nothing", func(*Tx) error { return nil }, map[string]string{"a": `k {"v":1} s1`, "b": `k {} `}},
+		{"new secret", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("s2")) }, map[string]string{"a": `k {"v":1} s2`, "b": `k {} `}},
+		{"same secret, other public part", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":2}`), nil) }, map[string]string{"a": `k {"v":2} s1`, "b": `k {} `}},
+		{"same secret, other kind", func(tx *Tx) error { return tx.Put(rec("a", "other", `{"v":1}`), nil) }, map[string]string{"a": `other {"v":1} s1`, "b": `k {} `}},
+		{"secret removed", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("")) }, map[string]string{"a": `k {"v":1} `, "b": `k {} `}},
+		{"secret added", func(tx *Tx) error { return tx.Put(rec("b", "k", `{}`), secret("s")) }, map[string]string{"a": `k {"v":1} s1`, "b": `k {} s`}},
+		{"still without secret", func(tx *Tx) error { return tx.Put(rec("b", "k", `[1]`), nil) }, map[string]string{"a": `k {"v":1} s1`, "b": `k [1] `}},
+		{"new without secret", func(tx *Tx) error { return tx.Put(rec("0", "k", `null`), nil) }, map[string]string{"0": `k null `, "a": `k {"v":1} s1`, "b": `k {} `}},
+		{"deleted", func(tx *Tx) error { tx.Delete("a"); tx.Delete("absent"); return nil }, map[string]string{"b": `k {} `}},
+		{"put and deleted", func(tx *Tx) error { err := tx.Put(rec("z", "k", `{}`), nil); tx.Delete("z"); return err }, map[string]string{"a": `k {"v":1} s1`, "b": `k {} `}},
+		{"deleted and put", func(tx *Tx) error { tx.Delete("a"); return tx.Put(rec("a", "k", `{}`), nil) }, map[string]string{"a": `k {} `, "b": `k {} `}},
+		{"put twice", func(tx *Tx) error {
+			return errors.Join(tx.Put(rec("c", "k", `{}`), secret("s3")), tx.Put(rec("c", "k", `{"c":1}`), nil))
+		}, map[string]string{"a": `k {"v":1} s1`, "b": `k {} `, "c": `k {"c":1} s3`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path, slot := vaultPath(t), keyringStub()
+			v := open(t, path, slot)
+			mustCommit(t, v, func(tx *Tx) error {
+				return errors.Join(tx.Put(rec("a", "k", `{"v":1}`), secret("s1")), tx.Put(rec("b", "k", `{}`), nil))
+			})
+			mustCommit(t, v, tt.change)
+			if diff := cmp.Diff(tt.want, content(t, v)); diff != "" {
+				t.Error(diff)
+			}
+			v.Close()
+			v = open(t, path, slot)
+			mustOpen(t, v)
+			if diff := cmp.Diff(tt.want, content(t, v)); diff != "" {
+				t.Errorf("after opening again: %s", diff)
+			}
+		})
+	}
+}
+
+func TestPutRefusesWhatItCannotKeep(t *testing.T) {
+	v := open(t, vaultPath(t), keyringStub())
+	big := credential.NewSecret(make([]byte, MaxSecret+1))
+	limit := credential.NewSecret(make([]byte, MaxSecret))
+	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
+	tests := []struct {
+		rec    Record
+		secret *credential.Secret
+		want   credential.Reason
+	}{
+		{Record{ID: "", Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: "a b", Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: `a"`, Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: "a\n", Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: strings.Repeat("a", maxName+1), Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "k"}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`{} {}`)}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "k", Public: json.RawMessage("\"\xff\"")}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "k", Public: json.RawMessage(deep)}, nil, credential.InvalidInput},
+		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic) + `"`)}, nil, credential.TooLarge},
+		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`{}`)}, &big, credential.TooLarge},
+	}
+	for i, tt := range tests {
+		err := v.Commit(t.Context(), func(tx *Tx) error { return tx.Put(tt.rec, tt.secret) })
+		if !tt.want.Is(err) {
+			t.Errorf("%d: %v, want %s", i, err, tt.want)
+		}
+	}
+	wantState(t, v, StateAbsent) // nothing was written for any of them
+	mustCommit(t, v, func(tx *Tx) error {
+		return tx.Put(Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic-2) + `"`)}, &limit)
+	})
+}
+
+// What a change says is one thing: when it fails, none of it happens.
+func TestFailedChangeChangesNothing(t *testing.T) {
+	path := vaultPath(t)
+	v := open(t, path, keyringStub())
+	mustCommit(t, v, put("a", `{}`, "s1"))
+	before := mustRead(t, path)
+	stop := errors.New("stop")
+	err := v.Commit(t.Context(), func(tx *Tx) error {
+		tx.Delete("a")
+		return errors.Join(put("b", `{}`, "s2")(tx), stop)
+	})
+	if !errors.Is(err, stop) || !bytes.Equal(before, mustRead(t, path)) || len(v.Records()) != 1 {
+		t.Errorf("error %v, records %v", err, v.Records())
+	}
+}
+
+// The records of an open vault may be used while they change.
+func TestConcurrentUse(t *testing.T) {
+	v := open(t, vaultPath(t), keyringStub())
+	mustCommit(t, v, put("a", `{}`, "secret"))
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				s, err := v.Secret("a")
+				if err != nil || string(s.Reveal()) != "secret" {
+					t.Errorf("Secret: %q, %v", s.Reveal(), err)
+					return
+				}
+				s.Wipe()
+				_, _ = v.Records(), v.State()
+			}
+		})
+	}
+	for i := range 20 {
+		mustCommit(t, v, put("b", fmt.Sprintf(`{"i":%d}`, i), "other"))
+		if i%5 == 0 {
+			if err := v.Rotate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(done)
+	wg.Wait()
+}
+
+func TestClosedVault(t *testing.T) {
+	path, slot := vaultPath(t), keyringStub()
+	v := open(t, path, slot)
+	mustCommit(t, v, put("a", `{}`, "s"))
+	for range 2 {
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := credential.SecretString("x")
+	_, err := v.Secret("a")
+	for name, err := range map[string]error{
+		"Secret": err, "EnsureOpen": v.EnsureOpen(t.Context()), "Commit": v.Commit(t.Context(), put("b", `{}`, "")), "Unlock": v.Unlock(t.Context(), nil),
+		"SetPassphrase": v.SetPassphrase(t.Context(), secret), "RemovePassphrase": v.RemovePassphrase(t.Context()), "Rotate": v.Rotate(t.Context()),
+		"Restore": v.Restore(t.Context()), "StartAnew": v.StartAnew(t.Context()),
+	} {
+		if !credential.Unavailable.Is(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	mustOpen(t, open(t, path, slot)) // the next zend has it
+}
+
+func TestSecondOpenerIsRefused(t *testing.T) {
+	path, slot := vaultPath(t), keyringStub()
+	v := open(t, path, slot)
+	mustCommit(t, v, put("a", `{}`, "s"))
+	second, err := Open(Options{Path: path, Slots: []KeySlot{slot}})
+	if e := wantReason(t, err, credential.VaultBusy); second != nil || !strings.Contains(e.Message, path) || e.HintText() == "" {
+		t.Errorf("%v, %q", e, e.HintText())
+	}
+	mustCommit(t, v, put("b", `{}`, "s")) // the first is not disturbed
+	v.Close()
+	mustOpen(t, open(t, path, slot))
+}
+
+// Without the writer lock (here: another file is in its place) a vault can be read and says why it cannot be written.
+func TestUnwritableVaultCanBeRead(t *testing.T) {
+	path, slot := vaultPath(t), keyringStub()
+	v := open(t, path, slot)
+	mustCommit(t, v, put("a", `{}`, "s"))
+	v.Close()
+	if err := errors.Join(os.Remove(path+".writer"), os.Mkdir(path+".writer", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	v = open(t, path, slot)
+	mustOpen(t, v)
+	if got := secretOf(t, v, "a"); got != "s" {
+		t.Errorf("secret = %q", got)
+	}
+	e := wantReason(t, v.Commit(t.Context(), put("b", `{}`, "")), credential.CannotWrite)
+	if !strings.Contains(e.Message, path) || e.HintText() == "" || len(v.Records()) != 1 {
+		t.Errorf("%v (%s)", e, e.HintText())
+	}
+	if err := os.Remove(path + ".writer"); err != nil {
+		t.Fatal(err)
+	}
+	mustCommit(t, v, put("b", `{}`, "")) // it works as soon as the cause is gone
+}
+
+// A directory that cannot be made is told at the first change, with the command that makes it.
+func TestDirectoryThatCannotBeMade(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, filepath.Join(file, "vault.json"), keyringStub())
+	e := wantReason(t, v.Commit(t.Context(), put("a", `{}`, "s")), credential.CannotWrite)
+	if !strings.Contains(e.Message, file) || e.HintText() == "" {
+		t.Errorf("%v (%s)", e, e.HintText())
+	}
+}
+
+// What somebody else did to the file while zend runs is not overwritten.
+func TestFileChangedBehindOurBack(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"edited":  func(path string) error { return os.WriteFile(path, []byte("{}"), 0o600) },
+		"removed": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := vaultPath(t)
+			v := open(t, path, keyringStub())
+			mustCommit(t, v, put("a", `{}`, "s"))
+			if err := change(path); err != nil {
+				t.Fatal(err)
+			}
+			e := wantReason(t, v.Commit(t.Context(), put("b", `{}`, "")), credential.VaultDamaged)
+			if !strings.Contains(e.Message, path) || !strings.Contains(e.HintText(), "zen ") {
+				t.Errorf("%v (%s)", e, e.HintText())
+			}
+			if b, err := os.ReadFile(path); err == nil && string(b) != "{}" {
+				t.Error("the file was overwritten")
+			}
+		})
 	}
 }
