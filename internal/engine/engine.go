@@ -165,11 +165,7 @@ func (e *Engine) drop(id string) {
 		return
 	}
 	for _, ent := range c.entries {
-		ent.dropped = true
-		ent.wipe()
-		if ent.timer != nil {
-			ent.timer.Stop()
-		}
+		ent.drop()
 	}
 	delete(e.connectors, id)
 }
@@ -244,11 +240,7 @@ func (e *Engine) look(ent *entry) {
 }
 
 func (e *Engine) forget(ent *entry) {
-	ent.dropped = true
-	ent.wipe()
-	if ent.timer != nil {
-		ent.timer.Stop()
-	}
+	ent.drop()
 	c := e.connectors[ent.key.ConnectorID]
 	delete(c.entries, ent.key.Input)
 	if len(c.entries) == 0 {
@@ -259,6 +251,7 @@ func (e *Engine) forget(ent *entry) {
 // flight is one minting for all who ask meanwhile.
 type flight struct {
 	waiting map[chan result]struct{} // guarded by Engine.mu
+	cancel  context.CancelFunc
 }
 
 type result struct {
@@ -269,10 +262,10 @@ type result struct {
 
 // launch begins a minting. It runs on its own time: callers may come and go.
 func (e *Engine) launch(ent *entry) {
-	f := &flight{waiting: make(map[chan result]struct{})}
+	ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
+	f := &flight{waiting: make(map[chan result]struct{}), cancel: cancel}
 	ent.flight = f
 	go func(m Minter, own chan struct{}) {
-		ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
 		defer cancel()
 		e.land(ent, f, e.fly(ctx, m, own, e.turns))
 	}(ent.minter, e.connectors[ent.key.ConnectorID].turns)

@@ -85,6 +85,18 @@ func (e *entry) wipe() {
 	e.cred, e.have = credential.Credential{}, false
 }
 
+// drop ends the entry. A minting that nobody waits for is cancelled.
+func (e *entry) drop() {
+	e.dropped = true
+	e.wipe()
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	if e.flight != nil && len(e.flight.waiting) == 0 {
+		e.flight.cancel()
+	}
+}
+
 // clone is a copy for a caller.
 func (e *entry) clone() credential.Credential {
 	c := e.cred
