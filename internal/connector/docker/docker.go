@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -32,16 +33,19 @@ const (
 // Kind is the docker kind. Use New.
 type Kind struct {
 	timeout  time.Duration // of a whole verification
-	connect  time.Duration // until a connection stands
-	certDirs []string      // where docker and podman look for a registry's certificate authority
+	connect  time.Duration // until a connection stands, and again until TLS does
+	dial     dialFunc
+	certDirs []string // where docker and podman look for a registry's certificate authority
 	proxies  proxyFunc
 }
 
 // New returns the docker kind.
 func New() *Kind {
+	const connect = 4 * time.Second
 	return &Kind{
 		timeout:  10 * time.Second,
-		connect:  4 * time.Second,
+		connect:  connect,
+		dial:     (&net.Dialer{Timeout: connect}).DialContext,
 		certDirs: []string{"/etc/docker/certs.d", "/etc/containers/certs.d"},
 		proxies:  fromEnvironment,
 	}
@@ -92,7 +96,7 @@ func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 	if err := checkUsername(spec.Secrets[attrUsername].Reveal()); err != nil {
 		return connector.Spec{}, err
 	}
-	if spec.Secrets[attrPassword], err = password(spec.Secrets[attrPassword]); err != nil {
+	if spec.Secrets[attrPassword], err = withoutLineEnd(spec.Secrets[attrPassword]); err != nil {
 		return connector.Spec{}, err
 	}
 	own, err := setRegistry(spec.Config)
@@ -119,8 +123,8 @@ func checkUsername(name []byte) error {
 	return nil
 }
 
-// password takes off the line break that files end with. Line breaks inside stay: Google's key files are passwords too.
-func password(s credential.Secret) (credential.Secret, error) {
+// withoutLineEnd takes off the line break that files end with. Line breaks inside stay: Google's key files are passwords too.
+func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	b := s.Reveal()
 	trimmed := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	switch {

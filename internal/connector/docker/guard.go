@@ -38,6 +38,9 @@ type elsewhereError struct{ to string }
 
 func (e elsewhereError) Error() string { return "redirected to " + e.to }
 
+// dialFunc opens a connection, as http.Transport has it.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // proxyFunc chooses a proxy, as http.Transport has it.
 type proxyFunc func(*http.Request) (*url.URL, error)
 
@@ -52,11 +55,11 @@ func fromEnvironment(req *http.Request) (*url.URL, error) {
 // guard is the only way to the network: it lets requests through to the registry and, once its realm was found fit, to the
 // token service, over the schemes that are allowed, and bounds every answer. It serves one verification.
 type guard struct {
-	host   string // of the registry, host[:port]
-	http   bool   // plain http is allowed
-	https  bool
-	inner  *http.Transport
-	dialer net.Dialer
+	host    string // of the registry, host[:port]
+	http    bool   // plain http is allowed
+	https   bool
+	inner   *http.Transport
+	connect dialFunc
 
 	mu       sync.Mutex
 	realm    string // origin of the token service, "" while there is none
@@ -85,8 +88,7 @@ func (a answer) isPage() bool {
 }
 
 func (k *Kind) newGuard(host string, plain bool) *guard {
-	g := &guard{host: host, http: plain || isLoopback(host), https: !plain, failed: make(map[string]error)}
-	g.dialer.Timeout = k.connect
+	g := &guard{host: host, http: plain || isLoopback(host), https: !plain, connect: k.dial, failed: make(map[string]error)}
 	g.inner = &http.Transport{
 		Proxy:                  k.proxies,
 		DialContext:            g.dial,
@@ -112,6 +114,9 @@ func (g *guard) close() { g.inner.CloseIdleConnections() }
 // RoundTrip sends a request if it may go where it is going.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := g.allowed(req.URL); err != nil {
+		if req.Response != nil { // what made http.Client come here is a redirect
+			err = elsewhereError{to: origin(req.URL)}
+		}
 		return nil, err
 	}
 	req = req.Clone(req.Context())
@@ -196,7 +201,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // dial connects, and looks at the address that a name led to before anything is sent.
 func (g *guard) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := g.dialer.DialContext(ctx, network, addr)
+	conn, err := g.connect(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,8 @@ func (h *handshake) unfitRealm(u *url.URL) string {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		// The user accepted plain http for the registry by writing http://, or within this machine.
-		if h.guard.https && !(h.challenge.Insecure && isLoopback(u.Host)) {
+		// The user accepted plain http for the registry by writing http://; on this machine, for this machine only.
+		if local := isLoopback(registry); local && !isLoopback(u.Host) || !local && h.guard.https {
 			return "over plain http"
 		}
 	default:

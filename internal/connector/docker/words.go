@@ -92,6 +92,9 @@ func (h *handshake) pingFailed(err error) verdict {
 	if _, answered := errors.AsType[*transport.Error](err); answered {
 		return h.trouble(h.guard.lastAnswer())
 	}
+	if _, away := errors.AsType[elsewhereError](err); away {
+		return h.unreachable(err)
+	}
 	for _, scheme := range []string{"http", "https"} {
 		if failure := h.guard.failure(scheme); failure != nil {
 			return h.unreachable(failure)
@@ -145,13 +148,11 @@ func (h *handshake) explain(err error) (detail, hint string) {
 }
 
 func (h *handshake) explainTLS(err error) (detail, hint string) {
-	if errors.Is(err, http.ErrSchemeMismatch) {
-		return h.host + " speaks plain http where https was expected",
-			"if it is meant to, say so: --registry=" + plainHTTP + h.host
-	}
-	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
-		return h.host + " does not speak https", "check the port; if it speaks plain http, say so: --registry=" + plainHTTP + h.host
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		if string(record.RecordHeader[:]) == "HTTP/" {
+			return h.host + " speaks plain http where https was expected", "if it is meant to, say so: --registry=" + plainHTTP + h.host
+		}
+		return h.host + " does not speak https", "check the port"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
 		return "", ""
