@@ -94,7 +94,7 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 	s.report = &Report{Unrecorded: s.old.After == ""}
 	changes := s.old.Changes
 	if s.report.Unrecorded {
-		changes = namingZen(d)
+		changes = slices.DeleteFunc(namingZen(d), func(c *jsonedit.Change) bool { return !s.selects(c.Path) })
 	}
 	back, err := s.revert(d, changes)
 	if err != nil {

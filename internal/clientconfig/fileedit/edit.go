@@ -36,26 +36,35 @@ func Edit(ctx context.Context, path string, change Change) (Result, error) {
 	if err := makeDir(path); err != nil {
 		return Result{}, err
 	}
+	var result Result
+	for range attempts {
+		again, err := attempt(ctx, path, change, &result)
+		if err != nil || !again {
+			return result, err
+		}
+	}
+	return result, credential.NewError(credential.CannotWrite,
+		quote(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
+}
+
+// attempt makes the change once, under the lock of the directory where path leads now. again means that another program was
+// faster.
+func attempt(ctx context.Context, path string, change Change, result *Result) (again bool, err error) {
 	target, err := Resolve(path)
 	if err != nil {
-		return Result{}, err
+		return false, err
 	}
+	result.Target = target
 	unlock, locked, err := lock(ctx, filepath.Dir(target))
 	if err != nil {
-		return Result{}, err
+		return false, err
 	}
 	defer unlock()
 	if locked {
 		removeStale(target)
 	}
-	for range attempts {
-		changed, again, err := try(target, change)
-		if err != nil || !again {
-			return Result{Target: target, Changed: changed}, err
-		}
-	}
-	return Result{Target: target}, credential.NewError(credential.CannotWrite,
-		quote(target)+" is being changed by another program all the time", "try again when nothing else uses it")
+	result.Changed, again, err = try(target, change)
+	return again, err
 }
 
 // Read returns what is in the file at path, following symbolic links. A file that does not exist is no error.
@@ -68,7 +77,7 @@ func Read(path string) (Content, error) {
 	return content, err
 }
 
-// try makes the change once. again means that another program was faster.
+// try makes the change of the file itself.
 func try(target string, change Change) (changed, again bool, err error) {
 	before, info, err := read(target)
 	if err != nil {
@@ -159,25 +168,37 @@ func exchange(temp, target string, before, after Content) (again bool, err error
 	if err != nil {
 		return false, err
 	}
-	out, _, err := read(temp)
+	out, err := readOut(temp)
 	if err == nil && same(out, before) {
 		return false, nil
 	}
 	return true, putBack(temp, target, after)
 }
 
+// readOut reads what came out of a file's place. A symbolic link that came there meanwhile is nothing that can be compared.
+func readOut(temp string) (Content, error) {
+	if info, err := os.Lstat(temp); err != nil || !info.Mode().IsRegular() {
+		return Content{}, err
+	}
+	content, _, err := read(temp)
+	return content, err
+}
+
 // putBack undoes a swap that took out what another program had just written: what is in temp goes back into target's
 // place, as long as what comes out is what was put there last.
 func putBack(temp, target string, placed Content) error {
 	for range attempts {
-		next, _, err := read(temp)
+		next, err := readOut(temp)
 		if err != nil {
 			return err
 		}
 		if err := swap(temp, target); err != nil {
+			if os.IsNotExist(err) {
+				return nil // target was removed since
+			}
 			return err
 		}
-		if out, _, err := read(temp); err != nil || same(out, placed) {
+		if out, err := readOut(temp); err != nil || same(out, placed) {
 			return err
 		}
 		placed = next
@@ -202,9 +223,12 @@ func remove(target string, before Content) (again bool, err error) {
 	}
 	defer os.Remove(temp)
 	if err := os.Rename(target, temp); err != nil {
-		return os.IsNotExist(err), cannotWrite(target, err)
+		if os.IsNotExist(err) {
+			return true, nil
+		}
+		return false, cannotWrite(target, err)
 	}
-	if out, _, err := read(temp); err == nil && same(out, before) {
+	if out, err := readOut(temp); err == nil && same(out, before) {
 		return false, nil
 	}
 	_, err = create(temp, target)

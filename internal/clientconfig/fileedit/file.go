@@ -27,15 +27,17 @@ func Resolve(path string) (string, error) {
 		return "", cannotWrite(path, err)
 	}
 	for range maxLinks {
-		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-			path = filepath.Join(dir, filepath.Base(path))
+		// Not filepath.Dir and Join: in a link's text, "sub/.." is where the link sub leads, and up from there.
+		dir, name := filepath.Split(path)
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			path = filepath.Join(real, name)
 		}
 		link, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link, or nothing at all
+			return filepath.Clean(path), nil // no link, or nothing at all
 		}
 		if !filepath.IsAbs(link) {
-			link = filepath.Join(filepath.Dir(path), link)
+			link = filepath.Dir(path) + string(filepath.Separator) + link
 		}
 		path = link
 	}

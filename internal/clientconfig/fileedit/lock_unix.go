@@ -26,8 +26,8 @@ func lock(ctx context.Context, dir string) (unlock func(), locked bool, err erro
 	if err != nil {
 		return nil, false, cannotWrite(dir, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
+	late := time.NewTimer(lockWait)
+	defer late.Stop()
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
@@ -38,6 +38,9 @@ func lock(ctx context.Context, dir string) (unlock func(), locked bool, err erro
 		}
 		select {
 		case <-ctx.Done():
+			f.Close()
+			return nil, false, context.Cause(ctx)
+		case <-late.C:
 			f.Close()
 			return nil, false, credential.NewError(credential.Timeout, quote(dir)+" is locked by another program", "try again")
 		case <-time.After(lockPoll):

@@ -10,7 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// keepOwner gives f the owner and group that info tells. It fails where that is not allowed: the file would change hands.
+// keepOwner gives f the owner and group that info tells. It fails where that is not allowed and matters: the file would change
+// hands.
 func keepOwner(f *os.File, info fs.FileInfo) error {
 	want, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -20,14 +21,16 @@ func keepOwner(f *os.File, info fs.FileInfo) error {
 	if err != nil {
 		return cannotWrite(f.Name(), err)
 	}
-	if have, ok := now.Sys().(*syscall.Stat_t); ok && have.Uid == want.Uid && have.Gid == want.Gid {
+	have, ok := now.Sys().(*syscall.Stat_t)
+	if ok && have.Uid == want.Uid && have.Gid == want.Gid {
 		return nil
 	}
-	if err := f.Chown(int(want.Uid), int(want.Gid)); err != nil {
-		return &credential.Error{
-			Reason: credential.CannotWrite, Message: quote(info.Name()) + " belongs to another user or group",
-			Hint: "run this as its owner", Cause: err,
-		}
+	err = f.Chown(int(want.Uid), int(want.Gid))
+	if err == nil || ok && have.Uid == want.Uid && info.Mode().Perm()&0o070 == 0 {
+		return nil // a group that may do nothing with the file need not stay
 	}
-	return nil
+	return &credential.Error{
+		Reason: credential.CannotWrite, Message: quote(info.Name()) + " belongs to another user or group",
+		Hint: "run this as its owner", Cause: err,
+	}
 }
