@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// writeTimeout is how long the client may take to read what it asked for.
+const writeTimeout = 10 * time.Second
+
+// answer is what the program says before it ends. The protocol has errors on standard output, with exit status 1;
+// standard error reaches the user's terminal.
+type answer struct {
+	stdout []byte // wiped after it was written
+	stderr string
+	code   int
+}
+
+// succeeded is the answer that out was asked for. It owns out; nothing is written when it is nil.
+func succeeded(out []byte) answer { return answer{stdout: out} }
+
+// refused is a failure of which clients compare the text.
+func refused(text string) answer { return answer{stdout: []byte(text), code: 1} }
+
+// failed is a failure that a person has to see.
+func failed(err error) answer {
+	if e, ok := err.(protocolError); ok {
+		return refused(string(e))
+	}
+	a := refused("zen: " + oneLine(err.Error()))
+	a.stderr = hintLine(err)
+	return a
+}
+
+// withNote also tells the user about an error that clients shall not see.
+func (a answer) withNote(err error) answer {
+	a.stderr = "zen: " + oneLine(err.Error()) + "\n" + hintLine(err)
+	return a
+}
+
+func hintLine(err error) string {
+	e, ok := errors.AsType[*credential.Error](err)
+	if !ok || e.HintText() == "" {
+		return ""
+	}
+	return "Hint: " + oneLine(e.HintText()) + "\n"
+}
+
+// oneLine makes a text one line that steers no terminal.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if ipc.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// send writes the answer and returns the exit status. A client that does not read must not keep the program for ever.
+func (a answer) send() int {
+	watchdog := time.AfterFunc(writeTimeout, func() { os.Exit(1) })
+	defer watchdog.Stop()
+	if a.stderr != "" {
+		writeAll(unix.Stderr, []byte(a.stderr))
+	}
+	if a.stdout == nil {
+		return a.code
+	}
+	line := make([]byte, len(a.stdout)+1)
+	copy(line, a.stdout)
+	line[len(a.stdout)] = '\n'
+	clear(a.stdout)
+	defer clear(line)
+	if !writeAll(unix.Stdout, line) {
+		return 1
+	}
+	return a.code
+}
+
+// writeAll writes b at once, and reports whether it was taken whole. It goes by the descriptor: os.File would end the
+// program with SIGPIPE instead of an exit status when nobody reads.
+func writeAll(fd int, b []byte) bool {
+	for len(b) > 0 {
+		n, err := unix.Write(fd, b)
+		switch {
+		case n > 0:
+			b = b[n:]
+		case err == unix.EINTR:
+		case err == unix.EAGAIN && await(fd, unix.POLLOUT, time.Now().Add(writeTimeout)):
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,103 @@
+// Command docker-credential-zen is what docker and other registry clients execute to get, store, erase and list credentials.
+// It speaks the protocol of docker-credential-helpers and asks zend, which it starts when needed.
+//
+// It runs for every registry that a client talks to, so its start-up time is its whole job: it links no net, fmt or
+// encoding/json. Secrets pass through it in buffers that are wiped, and through nothing else.
+package main
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/paths"
+)
+
+// The program as the protocol has it tell its name (docker-credential-helpers, credentials.PrintVersion).
+const (
+	programName    = "docker-credential-zen"
+	programPackage = "github.com/zen-agent/zen"
+	usage          = "Usage: " + programName + " <store|get|erase|list|version>"
+)
+
+// The actions of the protocol (docker-credential-helpers, credentials.Action).
+const (
+	actionStore   = "store"
+	actionGet     = "get"
+	actionErase   = "erase"
+	actionList    = "list"
+	actionVersion = "version"
+)
+
+func main() {
+	harden()
+	a := run(os.Args)
+	os.Exit(a.send())
+}
+
+// run carries out the one action that the arguments name.
+func run(args []string) answer {
+	if len(args) != 2 {
+		return refused(usage)
+	}
+	switch action := args[1]; action {
+	case actionVersion, "--version", "-v":
+		return succeeded([]byte(programName + " (" + programPackage + ") " + api.Version))
+	case "--help", "-h":
+		return succeeded([]byte(usage))
+	case actionStore, actionGet, actionErase, actionList:
+		return act(action, args[0])
+	default:
+		return refused(programName + ": unknown action: " + oneLine(action))
+	}
+}
+
+// act finds out what a request needs besides its input, and sends it.
+func act(action, calledAs string) answer {
+	limit, err := timeout(os.Getenv("ZEN_TIMEOUT"))
+	if err != nil {
+		return failed(err)
+	}
+	profile, err := profileOf(calledAs, os.Getenv("ZEN_PROFILE"))
+	if err != nil {
+		return failed(err)
+	}
+	r := request{dir: workingDir(), profile: profile, deadline: time.Now().Add(limit)}
+	var input []byte
+	if action != actionList { // clients send "unused", or leave their end open
+		input, err = readInput(unix.Stdin, r.deadline, limit)
+		defer clear(input)
+		if err != nil {
+			return failed(err)
+		}
+	}
+	dirs, err := paths.Find()
+	if err != nil {
+		r.call = func(string, []byte, time.Time) (ipc.Reply, error) { return ipc.Reply{}, err }
+	} else {
+		r.hosts = dirs.Hosts()
+		r.call = caller(dirs)
+	}
+	switch action {
+	case actionStore:
+		return r.store(input)
+	case actionGet:
+		return r.get(input)
+	case actionErase:
+		return r.erase(input)
+	default:
+		return r.list()
+	}
+}
+
+// caller returns what sends a request to the zend of these directories.
+func caller(dirs paths.Dirs) func(string, []byte, time.Time) (ipc.Reply, error) {
+	client, err := ipc.NewClient(dirs, programName)
+	if err != nil {
+		return func(string, []byte, time.Time) (ipc.Reply, error) { return ipc.Reply{}, err }
+	}
+	return client.Call
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// request is one call of zend.
+type request struct {
+	dir, profile string // of the client
+	deadline     time.Time
+	hosts        string // path of the host index; "": not known
+	call         func(method string, params []byte, deadline time.Time) (ipc.Reply, error)
+}
+
+// get answers with the credential. An address that nobody is logged in to is not found whatever happens to zend: since
+// docker 29 any other error stops a pull, of a public image too.
+func (r request) get(input []byte) answer {
+	url, addr, err := parseServerURL(input)
+	if err != nil {
+		return failed(err)
+	}
+	reply, err := r.call(api.MethodGet, r.params(url), r.deadline)
+	defer reply.Wipe()
+	switch {
+	case credential.NotLoggedIn.Is(err):
+		return refused(notFoundText)
+	case err != nil && r.knows(addr) != yes:
+		return refused(notFoundText).withNote(err)
+	case err != nil:
+		return failed(err)
+	}
+	out, err := credentialJSON(url, reply.Result)
+	if err != nil {
+		return failed(err)
+	}
+	return succeeded(out)
+}
+
+// credentialJSON makes the protocol's answer of zend's. The address is echoed as the client spelled it.
+func credentialJSON(url string, result []byte) ([]byte, error) {
+	var username, secret []byte
+	err := ipc.Members(result, func(key, value []byte) error {
+		switch name := string(key); name {
+		case "Username":
+			username = value
+			return mustBeText(name, value)
+		case "Secret":
+			secret = value
+			return mustBeText(name, value)
+		}
+		return nil
+	})
+	// Without one of them clients would go on anonymously without a word.
+	if err != nil || len(username) <= len(`""`) || len(secret) <= len(`""`) {
+		return nil, credential.NewError(credential.Internal, "zend answered with something that is no credential", "zen daemon restart")
+	}
+	out := make([]byte, 0, 6*len(url)+len(username)+len(secret)+64)
+	out = append(out, `{"ServerURL":`...)
+	out = ipc.AppendString(out, url)
+	out = append(out, `,"Username":`...)
+	out = append(out, username...)
+	out = append(out, `,"Secret":`...)
+	out = append(out, secret...)
+	return append(out, '}'), nil
+}
+
+func (r request) store(input []byte) answer {
+	l, err := parseLogin(input)
+	if err != nil {
+		return failed(err)
+	}
+	params := make([]byte, 0, 6*(len(l.url)+len(l.username)+len(r.dir)+len(r.profile))+len(l.secret)+128)
+	params = append(params, `{"Secret":`...)
+	params = append(params, l.secret...)
+	params = append(params, `,"Username":`...)
+	params = ipc.AppendString(params, l.username)
+	params = append(params, ',')
+	params = r.appendMembers(params, l.url)
+	defer clear(params)
+	reply, err := r.call(api.MethodStore, params, r.deadline)
+	defer reply.Wipe()
+	if err != nil {
+		return failed(err)
+	}
+	return succeeded(nil)
+}
+
+// erase succeeds when there was nothing to erase, also when only the host index could be asked.
+func (r request) erase(input []byte) answer {
+	url, addr, err := parseServerURL(input)
+	if err != nil {
+		return failed(err)
+	}
+	reply, err := r.call(api.MethodErase, r.params(url), r.deadline)
+	defer reply.Wipe()
+	if err != nil && !credential.NotLoggedIn.Is(err) && r.knows(addr) != no {
+		return failed(err)
+	}
+	return succeeded(nil)
+}
+
+// list answers with the user names by address.
+func (r request) list() answer {
+	reply, err := r.call(api.MethodList, r.params(""), r.deadline)
+	defer reply.Wipe()
+	if err != nil {
+		if r.knowsAny() == no {
+			return succeeded([]byte("{}"))
+		}
+		return failed(err)
+	}
+	items := []byte("{}")
+	err = ipc.Members(reply.Result, func(key, value []byte) error {
+		if string(key) == "items" {
+			items = value
+			return ipc.Strings(value, func(string, []byte) {})
+		}
+		return nil
+	})
+	if err != nil {
+		return failed(credential.NewError(credential.Internal, "zend answered with something that is no list", "zen daemon restart"))
+	}
+	return succeeded(bytes.Clone(items))
+}
+
+// params are those of get, erase and list.
+func (r request) params(url string) []byte { return r.appendMembers([]byte{'{'}, url) }
+
+// appendMembers appends what all actions send, and the end of the object.
+func (r request) appendMembers(dst []byte, url string) []byte {
+	for _, m := range []struct{ name, value string }{{"ServerURL", url}, {"dir", r.dir}, {"profile", r.profile}} {
+		if m.value == "" {
+			continue
+		}
+		if last := dst[len(dst)-1]; last != '{' && last != ',' {
+			dst = append(dst, ',')
+		}
+		dst = append(ipc.AppendString(dst, m.name), ':')
+		dst = ipc.AppendString(dst, m.value)
+	}
+	return append(dst, '}')
+}
+
+// knows reports what the host index says about an address: whether somebody is logged in to it or to what is above it.
+func (r request) knows(a address.Address) known {
+	return inIndex(r.hosts, func(have address.Address) bool { return have.Covers(a) })
+}
+
+func (r request) knowsAny() known {
+	return inIndex(r.hosts, func(address.Address) bool { return true })
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// defaultTimeout bounds a whole call. Clients have no limit of their own, except for Testcontainers' 30 s.
+const defaultTimeout = 10 * time.Second
+
+// maxProfile is the length in bytes of the longest name of a profile.
+const maxProfile = 64
+
+// timeout reads ZEN_TIMEOUT: a duration such as "30s", or a number of seconds.
+func timeout(value string) (time.Duration, error) {
+	if value == "" {
+		return defaultTimeout, nil
+	}
+	d, err := time.ParseDuration(value)
+	if n, nerr := strconv.ParseUint(value, 10, 31); nerr == nil {
+		d, err = time.Duration(n)*time.Second, nil
+	}
+	if err != nil || d <= 0 {
+		return 0, credential.NewError(credential.InvalidInput, "ZEN_TIMEOUT is no duration: "+strconv.Quote(clip(value)), "set it to one like 10s")
+	}
+	return d, nil
+}
+
+// profileOf returns the profile that the program's name says, as docker executes docker-credential-zen-work for a
+// credsStore of "zen-work", or else ZEN_PROFILE.
+func profileOf(calledAs, variable string) (string, error) {
+	profile, ok := strings.CutPrefix(filepath.Base(calledAs), programName+"-")
+	if !ok || profile == "" {
+		profile = variable
+	}
+	if len(profile) > maxProfile || !utf8.ValidString(profile) || strings.ContainsFunc(profile, ipc.IsControl) {
+		return "", credential.NewError(credential.InvalidInput, "the profile "+strconv.Quote(clip(profile))+" is no name", "set ZEN_PROFILE to a short name")
+	}
+	return profile, nil
+}
+
+// workingDir is the directory in which the client works, without symbolic links, or "" when it has gone.
+func workingDir() string {
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Getcwd(buf)
+	if err != nil || n < 2 || buf[0] != '/' {
+		return ""
+	}
+	return string(buf[:n-1])
+}
+
+// clip bounds what is repeated of a text that somebody else chose.
+func clip(s string) string { return s[:min(len(s), 100)] }
