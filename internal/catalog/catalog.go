@@ -12,15 +12,21 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// Catalog is a consistent set of entities. Its reading functions are safe for concurrent use with each other, not with Apply.
+// Catalog is a consistent set of entities. Functions that read it are safe for concurrent use with each other, but not with
+// Apply.
 type Catalog struct {
 	connectors map[string]*api.ServiceConnector
 	registries map[string]*api.ContainerRegistry
 	stacks     map[string]*api.Stack // as stored: a container registry by its id only
 	logins     map[string]*login
 	byAddress  map[address.Address][]*login
-	active     string // id of the active stack, "" until one was chosen
+	active     string // id of the stack that was set, "" until one was
+
+	inUse inUse // computed by Apply
 }
+
+// inUse are the ids of what the active stack consists of; "" for what it does not have.
+type inUse struct{ stack, registry, connector string }
 
 // Change is what an operation does to the records. Delete is carried out before Put.
 type Change struct {
@@ -60,7 +66,23 @@ func (c *Catalog) Apply(change Change) error {
 	for _, step := range steps {
 		step()
 	}
+	c.inUse = c.findInUse()
 	return nil
+}
+
+// findInUse follows the links from the active stack, as far as they lead to something.
+func (c *Catalog) findInUse() (u inUse) {
+	s := c.activeStack()
+	u.stack = s.ID
+	r := c.registries[s.Components[componentRegistry].ID]
+	if r == nil {
+		return u
+	}
+	u.registry = r.ID
+	if c.connectors[r.ConnectorID] != nil {
+		u.connector = r.ConnectorID
+	}
+	return u
 }
 
 // drop forgets the record of an id, of whatever kind.

@@ -31,21 +31,12 @@ func connectorKey(s *api.ServiceConnector) (time.Time, string, string) {
 
 // Connectors returns all service connectors, oldest first.
 func (c *Catalog) Connectors() []api.ServiceConnector {
-	active := c.activeConnector()
 	out := make([]api.ServiceConnector, 0, len(c.connectors))
 	for _, s := range sorted(c.connectors, connectorKey) {
 		out = append(out, *s)
-		out[len(out)-1].Active = s.ID == active
+		out[len(out)-1].Active = s.ID == c.inUse.connector
 	}
 	return out
-}
-
-// activeConnector is the id of the connector that the active stack's container registry uses, "" if there is none.
-func (c *Catalog) activeConnector() string {
-	if r := c.registries[c.activeRegistry()]; r != nil {
-		return r.ConnectorID
-	}
-	return ""
 }
 
 // ConnectorByID returns the service connector of that very id.
@@ -55,7 +46,7 @@ func (c *Catalog) ConnectorByID(id string) (api.ServiceConnector, bool) {
 		return api.ServiceConnector{}, false
 	}
 	out := *s
-	out.Active = id == c.activeConnector()
+	out.Active = id == c.inUse.connector
 	return out, true
 }
 
@@ -112,7 +103,8 @@ func connectorSchema() schema[api.ServiceConnector] {
 }
 
 // PutConnector registers a service connector, or updates the one of the same id; an update must have the revision after the
-// one that it was made from, so that of two at the same time none undoes the other.
+// one that it was made from, so that of two at the same time none undoes the other. What container registries use it for
+// must stay possible.
 func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
 	if s.ID == "" {
 		return Change{}, credential.NewError(credential.Internal, "a service connector has no id", "")
@@ -123,26 +115,55 @@ func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
 	if err := checkLabels(s.Labels); err != nil {
 		return Change{}, err
 	}
-	old, verb := c.connectors[s.ID], "create"
-	if old != nil {
+	if err := c.checkConnectorName(s); err != nil {
+		return Change{}, err
+	}
+	if err := c.checkRevision(s); err != nil {
+		return Change{}, err
+	}
+	for _, r := range c.connectedTo(s.ID) {
+		if f, err := flavorNamed(r.Flavor); err != nil || f.checkConnector(*r, s) == nil {
+			continue
+		}
+		return Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
+			"Service connector '%s' is used by the container registry '%s' with the uri '%s', to which it would not give access "+
+				"any more.", s.Name, r.Name, r.URI()), "zen container-registry disconnect "+arg(r.Name))
+	}
+	return put(connectorRecord(s))
+}
+
+func (c *Catalog) checkConnectorName(s api.ServiceConnector) error {
+	verb := "create"
+	if c.connectors[s.ID] != nil {
 		verb = "update"
 	}
 	for _, o := range c.connectors {
 		if o.Name == s.Name && o.ID != s.ID {
-			return Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
-				"Unable to %s the requested service connector with name '%s': Found another existing service connector with the same name.",
-				verb, s.Name), "choose another name, or: zen service-connector describe "+s.Name)
+			return credential.NewError(credential.Exists, fmt.Sprintf(
+				"Unable to %s the requested service connector with name '%s': Found another existing service connector with "+
+					"the same name.", verb, s.Name), "choose another name, or: zen service-connector describe "+arg(s.Name))
 		}
 	}
+	return nil
+}
+
+func (c *Catalog) checkRevision(s api.ServiceConnector) error {
+	old := c.connectors[s.ID]
 	switch {
 	case old == nil && s.Revision > 1:
-		return Change{}, credential.NewError(credential.NoSuchEntity,
+		return credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("Service connector '%s' was deleted meanwhile.", s.Name), seeConnectors)
 	case old != nil && s.Revision <= old.Revision:
-		return Change{}, credential.NewError(credential.InvalidInput,
+		return credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("Service connector '%s' was changed by somebody else meanwhile.", s.Name), "look at it and try again")
 	}
-	return put(connectorRecord(s))
+	return nil
+}
+
+// connectedTo are the container registries that are linked to a connector, oldest first.
+func (c *Catalog) connectedTo(id string) []*api.ContainerRegistry {
+	all := sorted(c.registries, registryKey)
+	return slices.DeleteFunc(all, func(r *api.ContainerRegistry) bool { return r.ConnectorID != id })
 }
 
 // DeleteConnector removes a service connector and its logins. It is refused while a container registry uses it.
@@ -152,16 +173,14 @@ func (c *Catalog) DeleteConnector(ref string) (api.ServiceConnector, Change, err
 		return s, Change{}, err
 	}
 	var users []string
-	for _, r := range sorted(c.registries, registryKey) {
-		if r.ConnectorID == s.ID {
-			users = append(users, r.Name)
-		}
+	for _, r := range c.connectedTo(s.ID) {
+		users = append(users, r.Name)
 	}
 	if len(users) > 0 {
 		return s, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' with ID %s cannot be deleted as it is still referenced by %d stack components: %s. "+
 				"Before deleting this service connector, make sure to remove it from all stack components.",
-			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+users[0])
+			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+arg(users[0]))
 	}
 	change := Change{Delete: []string{s.ID}}
 	for _, l := range c.logins {

@@ -99,29 +99,29 @@ func unsupported(k kind, c condition) error {
 
 // compileText compares as ZenML's SQL does: what searches inside (LIKE) ignores case, the rest does not.
 func compileText(c condition) (matcher, error) {
-	any := func(fits func(string) bool) matcher {
+	some := func(fits func(string) bool) matcher {
 		return func(v value) bool { return slices.ContainsFunc(v.text, fits) }
 	}
 	folded := strings.ToLower(c.operand)
 	switch c.op {
 	case opContains:
-		return any(func(s string) bool { return strings.Contains(strings.ToLower(s), folded) }), nil
+		return some(func(s string) bool { return strings.Contains(strings.ToLower(s), folded) }), nil
 	case opStartsWith:
-		return any(func(s string) bool { return strings.HasPrefix(strings.ToLower(s), folded) }), nil
+		return some(func(s string) bool { return strings.HasPrefix(strings.ToLower(s), folded) }), nil
 	case opEndsWith:
-		return any(func(s string) bool { return strings.HasSuffix(strings.ToLower(s), folded) }), nil
+		return some(func(s string) bool { return strings.HasSuffix(strings.ToLower(s), folded) }), nil
 	case opOneOf, opIn:
 		list, err := operands(c)
 		if err != nil {
 			return nil, err
 		}
-		return any(func(s string) bool { return slices.Contains(list, s) }), nil
+		return some(func(s string) bool { return slices.Contains(list, s) }), nil
 	case opEquals:
 		return func(v value) bool {
 			return slices.Contains(v.text, c.operand) || len(v.text) == 0 && c.operand == ""
 		}, nil
 	}
-	return any(func(s string) bool { return ordered(c.op, cmp.Compare(s, c.operand)) }), nil
+	return some(func(s string) bool { return ordered(c.op, cmp.Compare(s, c.operand)) }), nil
 }
 
 func compileNumber(c condition) (matcher, error) {
@@ -175,7 +175,8 @@ func compileBool(c condition) (matcher, error) {
 	}
 	want, err := strconv.ParseBool(strings.ToLower(c.operand))
 	if err != nil {
-		return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is neither true nor false", shorten(c.operand)), "")
+		return nil, credential.NewError(credential.InvalidInput,
+			fmt.Sprintf("%q is neither true nor false", shorten(c.operand)), "")
 	}
 	return func(v value) bool { return v.bool == want }, nil
 }

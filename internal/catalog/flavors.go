@@ -22,83 +22,92 @@ const defaultFlavor = "default"
 
 // flavor is a kind of container registry and the hosts that it is for.
 type flavor struct {
-	api.Flavor
-	hosts     string // regular expression for the whole host; "" is any
-	pathless  bool   // the uri is a host and nothing else
-	uriSample string
+	name          string
+	integration   string // of ZenML
+	description   string
+	connectorType string // that it needs; "" is any
+	uriHelp       string
+	uriSample     string
+	hosts         string // regular expression for the whole host; "" is any
+	pathless      bool   // the uri is a host and nothing else
+	more          []api.Attribute
 }
 
 // flavors are ZenML's, in the order of its list. ZenML itself checks the uri of aws only, and that only for a slash; here a
-// flavor takes the hosts that it can work with (see docs of the registries for their forms), and default takes all.
+// flavor takes the hosts that it can work with, and default takes all.
 func flavors() []flavor {
-	repository := api.Attribute{
-		Name: "default_repository", Title: "Default Repository", Type: "string",
-		Description: "Namespace for images on the registry: a Docker Hub user, a GitHub organization, a GCP project.",
-	}
-	common := []api.Attribute{
-		{Name: "uri", Title: "Uri", Type: "string", Required: true, Description: "Address of the registry: host[:port][/path]."},
-		repository,
+	return []flavor{
 		{
+			name: defaultFlavor, integration: "built-in", description: "Any registry, local or remote.",
+			uriHelp: "host[:port][/path]; a local registry is localhost:<PORT>", uriSample: "localhost:5000",
+		}, {
+			name: "azure", integration: "built-in", description: "Azure Container Registry.", connectorType: "azure",
+			uriHelp: "<registry-name>.azurecr.io", uriSample: "myregistry.azurecr.io",
+			hosts: `[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+\.geo)?\.azurecr\.(io|cn|us|de)`,
+		}, {
+			name: "dockerhub", integration: "built-in", description: "Docker Hub.", connectorType: "docker",
+			uriHelp: "docker.io/<account> or index.docker.io/<account>", uriSample: "docker.io/<account>",
+			hosts: `docker\.io`,
+		}, {
+			name: "gcp", integration: "built-in", description: "Google Artifact Registry, or Container Registry.",
+			connectorType: "gcp",
+			uriHelp:       "<location>-docker.pkg.dev/<project>/<repository>, or [us.|eu.|asia.]gcr.io/<project>",
+			uriSample:     "europe-west1-docker.pkg.dev/<project>/<repository>",
+			hosts: `([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|docker\.[a-z0-9-]+\.rep\.pkg\.dev` +
+				`|docker\.s3nsregistry\.fr`,
+		}, {
+			name: "github", integration: "built-in", description: "GitHub Container Registry.",
+			uriHelp: "ghcr.io/<organization>, or containers.<host> of a GitHub Enterprise", uriSample: "ghcr.io/<organization>",
+			hosts: `ghcr\.io|docker\.pkg\.github\.com|containers\.[a-z0-9.-]+(:\d+)?`,
+			more: []api.Attribute{{
+				Name: "automatic_token_authentication", Title: "Automatic Token Authentication", Type: typeBoolean, Default: "false",
+				Description: "Use the token of GitHub Actions where it runs there.",
+			}},
+		}, {
+			name: "aws", integration: "aws", description: "Amazon Elastic Container Registry.", connectorType: "aws",
+			uriHelp: "<account>.dkr.ecr.<region>.amazonaws.com, without a path", pathless: true,
+			uriSample: "715803424592.dkr.ecr.us-east-1.amazonaws.com",
+			hosts: `\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9][a-z0-9-]*\.(amazonaws\.(com(\.cn)?|eu)` +
+				`|on\.(aws|amazonwebservices\.com\.cn)|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)` +
+				`|public\.ecr\.aws|ecr-public\.aws\.com`,
+		}, {
+			name: "digitalocean", integration: "digitalocean", description: "DigitalOcean Container Registry.",
+			uriHelp: "registry.digitalocean.com/<registry-name>", uriSample: "registry.digitalocean.com/<registry-name>",
+			hosts: `registry\.digitalocean\.com`,
+		},
+	}
+}
+
+// typeBoolean is the type of an attribute that is true or false.
+const typeBoolean = "boolean"
+
+// attributes are those that every flavor has, and the flavor's own.
+func (f flavor) attributes() []api.Attribute {
+	return append([]api.Attribute{
+		{
+			Name: attributeURI, Title: "Uri", Type: "string", Required: true,
+			Description: "Address of the registry: host[:port][/path].",
+		}, {
+			Name: "default_repository", Title: "Default Repository", Type: "string",
+			Description: "Namespace for images on the registry: a Docker Hub user, a GitHub organization, a GCP project.",
+		}, {
 			Name: "authentication_secret", Title: "Authentication Secret", Type: "string",
 			Description: "Name of a ZenML secret that holds a username and a password; zen keeps it and does not use it.",
 		},
-	}
-	github := append(slices.Clone(common), api.Attribute{
-		Name: "automatic_token_authentication", Title: "Automatic Token Authentication", Type: "boolean", Default: "false",
-		Description: "Use the token of GitHub Actions where it runs there.",
-	})
-	return []flavor{
-		{Flavor: api.Flavor{
-			Name: defaultFlavor, Integration: "built-in", Attributes: common,
-			Description: "Any registry, local or remote.",
-			URIHelp:     "host[:port][/path]; a local registry is localhost:<PORT>",
-		}, uriSample: "localhost:5000"},
-		{Flavor: api.Flavor{
-			Name: "azure", Integration: "built-in", Attributes: common, ConnectorType: "azure",
-			Description: "Azure Container Registry.",
-			URIHelp:     "<registry-name>.azurecr.io",
-		}, hosts: `[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+\.geo)?\.azurecr\.(io|cn|us|de)`, uriSample: "myregistry.azurecr.io"},
-		{Flavor: api.Flavor{
-			Name: "dockerhub", Integration: "built-in", Attributes: common, ConnectorType: "docker",
-			Description: "Docker Hub.",
-			URIHelp:     "docker.io/<account> or index.docker.io/<account>",
-		}, hosts: `docker\.io`, uriSample: "docker.io/<account>"},
-		{
-			Flavor: api.Flavor{
-				Name: "gcp", Integration: "built-in", Attributes: common, ConnectorType: "gcp",
-				Description: "Google Artifact Registry, or Container Registry.",
-				URIHelp:     "<location>-docker.pkg.dev/<project>/<repository>, or [us.|eu.|asia.]gcr.io/<project>",
-			}, hosts: `([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|docker\.[a-z0-9-]+\.rep\.pkg\.dev|docker\.s3nsregistry\.fr`,
-			uriSample: "europe-west1-docker.pkg.dev/<project>/<repository>",
-		},
-		{Flavor: api.Flavor{
-			Name: "github", Integration: "built-in", Attributes: github,
-			Description: "GitHub Container Registry.",
-			URIHelp:     "ghcr.io/<organization>; on GitHub Enterprise containers.<host>",
-		}, hosts: `ghcr\.io|docker\.pkg\.github\.com|containers\.[a-z0-9.-]+(:\d+)?`, uriSample: "ghcr.io/<organization>"},
-		{
-			Flavor: api.Flavor{
-				Name: "aws", Integration: "aws", Attributes: common, ConnectorType: "aws",
-				Description: "Amazon Elastic Container Registry.",
-				URIHelp:     "<account>.dkr.ecr.<region>.amazonaws.com, without a path",
-			}, hosts: `\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9][a-z0-9-]*\.(amazonaws\.(com(\.cn)?|eu)|on\.(aws|amazonwebservices\.com\.cn)` +
-				`|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)|public\.ecr\.aws|ecr-public\.aws\.com`,
-			pathless: true, uriSample: "715803424592.dkr.ecr.us-east-1.amazonaws.com",
-		},
-		{Flavor: api.Flavor{
-			Name: "digitalocean", Integration: "digitalocean", Attributes: common,
-			Description: "DigitalOcean Container Registry.",
-			URIHelp:     "registry.digitalocean.com/<registry-name>",
-		}, hosts: `registry\.digitalocean\.com`, uriSample: "registry.digitalocean.com/<registry-name>"},
-	}
+	}, f.more...)
 }
+
+// attributeURI is the attribute that every registry must have.
+const attributeURI = "uri"
 
 // Flavors returns the kinds of container registries.
 func (c *Catalog) Flavors() []api.Flavor {
 	var out []api.Flavor
 	for _, f := range flavors() {
-		f.ResourceType = resourceType
-		out = append(out, f.Flavor)
+		out = append(out, api.Flavor{
+			Name: f.name, Integration: f.integration, Description: f.description, ConnectorType: f.connectorType,
+			ResourceType: resourceType, Attributes: f.attributes(), URIHelp: f.uriHelp,
+		})
 	}
 	return out
 }
@@ -106,10 +115,10 @@ func (c *Catalog) Flavors() []api.Flavor {
 func flavorNamed(name string) (flavor, error) {
 	var known []string
 	for _, f := range flavors() {
-		if f.Name == name {
+		if f.name == name {
 			return f, nil
 		}
-		known = append(known, f.Name)
+		known = append(known, f.name)
 	}
 	return flavor{}, credential.NewError(credential.NoSuchEntity,
 		fmt.Sprintf("No flavor with name '%s' and type 'container_registry' exists.", shorten(name)),
@@ -140,18 +149,22 @@ func (f flavor) configure(attributes map[string]string) (map[string]string, erro
 		return nil, err
 	}
 	out := make(map[string]string)
-	for _, a := range f.Attributes {
+	for _, a := range f.attributes() {
 		v := attributes[a.Name]
 		if v == "" {
 			continue
 		}
-		if _, err := strconv.ParseBool(strings.ToLower(v)); a.Type == "boolean" && err != nil {
-			return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("attribute '%s' must be true or false", a.Name), "")
+		if a.Type == typeBoolean {
+			b, err := strconv.ParseBool(strings.ToLower(v))
+			if err != nil {
+				return nil, credential.NewError(credential.InvalidInput, "attribute '"+a.Name+"' must be true or false", "")
+			}
+			v = strconv.FormatBool(b)
 		}
 		out[a.Name] = v
 	}
-	uri, err := f.checkURI(out["uri"])
-	out["uri"] = uri
+	uri, err := f.checkURI(out[attributeURI])
+	out[attributeURI] = uri
 	return out, err
 }
 
@@ -169,13 +182,13 @@ func (f flavor) checkKeys(keys iter.Seq[string]) error {
 	}
 	slices.Sort(unknown)
 	return credential.NewError(credential.InvalidInput,
-		fmt.Sprintf("Invalid configuration keys [%s] for %s container_registry.", quoted(unknown), f.Name),
+		fmt.Sprintf("Invalid configuration keys [%s] for %s container_registry.", quoted(unknown), f.name),
 		"supported: "+strings.Join(known, ", "))
 }
 
 func (f flavor) attributeNames() []string {
 	var names []string
-	for _, a := range f.Attributes {
+	for _, a := range f.attributes() {
 		names = append(names, a.Name)
 	}
 	return names
@@ -192,7 +205,7 @@ func (f flavor) checkURI(uri string) (string, error) {
 	}
 	uri = strings.TrimRight(uri, "/")
 	if a.IsHubToken() {
-		return "", credential.NewError(credential.InvalidInput, fmt.Sprintf("%s is not a registry", uri), "--uri=docker.io/<account>")
+		return "", credential.NewError(credential.InvalidInput, uri+" is not a registry", "--uri=docker.io/<account>")
 	}
 	const orDefault = ", or use --flavor=" + defaultFlavor
 	if f.pathless && a.Path() != "" {
@@ -202,7 +215,7 @@ func (f flavor) checkURI(uri string) (string, error) {
 	}
 	if !f.serves(a.Host()) {
 		return "", credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("the %s flavor is for %s, not for %s", f.Name, f.URIHelp, a.Host()), "--uri="+f.uriSample+orDefault)
+			fmt.Sprintf("the %s flavor is for %s, not for %s", f.name, f.uriHelp, a.Host()), "--uri="+f.uriSample+orDefault)
 	}
 	return uri, nil
 }
@@ -210,18 +223,18 @@ func (f flavor) checkURI(uri string) (string, error) {
 // ownTypes are the connector types that ZenML's flavors are made for.
 func ownTypes() []string { return []string{"docker", "aws", "gcp", "azure"} }
 
-// checkConnector refuses a connector that cannot give access to the registry, in ZenML's words. Kinds of connectors that ZenML
-// does not have may serve any flavor.
+// checkConnector refuses a connector that cannot give access to the registry, in ZenML's words. Kinds of connectors that
+// ZenML does not have may serve any flavor.
 func (f flavor) checkConnector(r api.ContainerRegistry, s api.ServiceConnector) error {
 	problem, hint := "", "pick another: zen service-connector list-resources --resource-id "+r.URI()
 	switch {
-	case f.ConnectorType != "" && f.ConnectorType != s.Type && slices.Contains(ownTypes(), s.Type):
-		problem = fmt.Sprintf("connector type '%s' does not match the '%s' connector type specified in the stack component requirements",
-			s.Type, f.ConnectorType)
+	case f.connectorType != "" && f.connectorType != s.Type && slices.Contains(ownTypes(), s.Type):
+		problem = fmt.Sprintf("connector type '%s' does not match the '%s' connector type specified in the "+
+			"stack component requirements", s.Type, f.connectorType)
 		hint = "register the container registry with --flavor=" + defaultFlavor + ", which takes any connector"
 	case len(s.ResourceTypes) > 0 && !slices.Contains(s.ResourceTypes, resourceType):
-		problem = fmt.Sprintf("connector does not provide the '%s' resource type specified in the stack component requirements. "+
-			"Only the following resource types are supported: %s", resourceType, strings.Join(s.ResourceTypes, ", "))
+		problem = fmt.Sprintf("connector does not provide the '%s' resource type specified in the stack component "+
+			"requirements. Only the following resource types are supported: %s", resourceType, strings.Join(s.ResourceTypes, ", "))
 	default:
 		return checkReach(r, s, hint)
 	}
@@ -248,7 +261,8 @@ func checkReach(r api.ContainerRegistry, s api.ServiceConnector, hint string) er
 		asked = uri.String()
 	}
 	return credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"Access to the resource could not be verified: connector '%s' authorization failure: The connector does not allow access to "+
-			"the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
+		"Access to the resource could not be verified: connector '%s' authorization failure: The connector does not allow "+
+			"access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following "+
+			"resource: '%s'.",
 		s.Name, asked, s.ResourceID), hint)
 }

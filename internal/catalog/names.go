@@ -119,6 +119,17 @@ func ambiguous(plural, ref string, found []entity) error {
 		"Please provide more characters to uniquely identify only one of them.")
 }
 
+// arg is a name as a shell takes it, for hints.
+func arg(name string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.:/@+=,", r))
+	}
+	if name != "" && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
 // quoted lists names for a person: 'a', 'b'.
 func quoted(names []string) string { return "'" + strings.Join(names, "', '") + "'" }
 

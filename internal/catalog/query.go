@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,8 +109,8 @@ func (s schema[T]) filter(q api.Query) (func(*T) bool, error) {
 			return len(tests) == 0 || slices.ContainsFunc(tests, func(t func(*T) bool) bool { return t(v) })
 		}, nil
 	}
-	return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("there is no logical operator '%s'", shorten(q.Operator)),
-		"use and, or")
+	return nil, credential.NewError(credential.InvalidInput,
+		fmt.Sprintf("there is no logical operator '%s'", shorten(q.Operator)), "use and, or")
 }
 
 func (s schema[T]) tests(q api.Query) ([]func(*T) bool, error) {
@@ -138,7 +139,7 @@ func (s schema[T]) tests(q api.Query) ([]func(*T) bool, error) {
 
 // inField says which filter an error is about.
 func inField(name string, err error) error {
-	if e, ok := err.(*credential.Error); ok {
+	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return credential.NewError(e.Reason, fmt.Sprintf("filter '%s': %s", name, e.Message), e.Hint)
 	}
 	return err

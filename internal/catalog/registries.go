@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,17 +18,16 @@ func registryKey(r *api.ContainerRegistry) (time.Time, string, string) {
 
 // Registries returns all container registries, oldest first.
 func (c *Catalog) Registries() []api.ContainerRegistry {
-	active := c.activeRegistry()
 	out := make([]api.ContainerRegistry, 0, len(c.registries))
 	for _, r := range sorted(c.registries, registryKey) {
-		out = append(out, c.viewRegistry(*r, active))
+		out = append(out, c.viewRegistry(*r))
 	}
 	return out
 }
 
 // viewRegistry fills in what is computed.
-func (c *Catalog) viewRegistry(r api.ContainerRegistry, active string) api.ContainerRegistry {
-	r.Active = r.ID == active
+func (c *Catalog) viewRegistry(r api.ContainerRegistry) api.ContainerRegistry {
+	r.Active = r.ID == c.inUse.registry
 	r.ConnectorName, r.ConnectorType = "", ""
 	if s := c.connectors[r.ConnectorID]; s != nil {
 		r.ConnectorName, r.ConnectorType = s.Name, s.Type
@@ -37,10 +37,9 @@ func (c *Catalog) viewRegistry(r api.ContainerRegistry, active string) api.Conta
 
 // ResolveRegistry finds a container registry by name, id, or a prefix of either; an empty ref is the active stack's.
 func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
-	active := c.activeRegistry()
 	if ref == "" {
-		if r := c.registries[active]; r != nil {
-			return c.viewRegistry(*r, active), nil
+		if r := c.registries[c.inUse.registry]; r != nil {
+			return c.viewRegistry(*r), nil
 		}
 		return api.ContainerRegistry{}, credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("No container registry is set for the active stack '%s'.", c.activeStack().Name),
@@ -54,7 +53,7 @@ func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
 	if err != nil {
 		return api.ContainerRegistry{}, err
 	}
-	return c.viewRegistry(*c.registries[id], active), nil
+	return c.viewRegistry(*c.registries[id]), nil
 }
 
 // QueryRegistries answers container-registry list.
@@ -85,17 +84,17 @@ func (c *Catalog) registrySchema() schema[api.ContainerRegistry] {
 		},
 		labels: func(r *r) map[string]string { return r.Labels }, active: func(r *r) bool { return r.Active }, newestFirst: true,
 	}
-	for _, name := range attributes() {
+	for _, name := range allAttributes() {
 		s.fields = append(s.fields, textField(name, func(r *r) string { return r.Configuration[name] }))
 	}
 	return s
 }
 
-// attributes are those that any flavor has.
-func attributes() []string {
+// allAttributes are the names of the attributes that any flavor has.
+func allAttributes() []string {
 	seen := make(map[string]bool)
 	for _, f := range flavors() {
-		for _, a := range f.Attributes {
+		for _, a := range f.attributes() {
 			seen[a.Name] = true
 		}
 	}
@@ -103,8 +102,10 @@ func attributes() []string {
 }
 
 // RegisterRegistry makes a container registry, and connects it if a connector is given.
-func (c *Catalog) RegisterRegistry(req api.RegisterRegistry, conn *api.ServiceConnector, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
-	f := inferFlavor(req.Configuration["uri"])
+func (c *Catalog) RegisterRegistry(
+	req api.RegisterRegistry, conn *api.ServiceConnector, now time.Time, owner string,
+) (api.ContainerRegistry, Change, error) {
+	f := inferFlavor(req.Configuration[attributeURI])
 	if req.Flavor != "" {
 		var err error
 		if f, err = flavorNamed(req.Flavor); err != nil {
@@ -116,7 +117,7 @@ func (c *Catalog) RegisterRegistry(req api.RegisterRegistry, conn *api.ServiceCo
 		return api.ContainerRegistry{}, Change{}, err
 	}
 	r := api.ContainerRegistry{
-		Name: req.Name, Flavor: f.Name, Configuration: configuration, Labels: maps.Clone(req.Labels), Owner: owner,
+		Name: req.Name, Flavor: f.name, Configuration: configuration, Labels: maps.Clone(req.Labels), Owner: owner,
 	}
 	if conn != nil {
 		if r, err = c.connected(r, *conn); err != nil {
@@ -136,8 +137,8 @@ func (c *Catalog) addRegistry(r api.ContainerRegistry, now time.Time) (api.Conta
 	}
 	if c.registryNamed(r.Name) != nil {
 		return r, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
-			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name and type.",
-			r.Name), "choose another name, or: zen container-registry update "+r.Name)
+			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name "+
+				"and type.", r.Name), "choose another name, or: zen container-registry update "+arg(r.Name))
 	}
 	r.ID, r.Created, r.Updated = c.newID(KindRegistry, r.Name, now), now, now
 	return c.putRegistry(r)
@@ -154,11 +155,11 @@ func (c *Catalog) registryNamed(name string) *api.ContainerRegistry {
 
 func (c *Catalog) putRegistry(r api.ContainerRegistry) (api.ContainerRegistry, Change, error) {
 	change, err := put(registryRecord(r))
-	return c.viewRegistry(r, c.activeRegistry()), change, err
+	return c.viewRegistry(r), change, err
 }
 
-// connected returns a registry linked to a connector that gives access to it. The resource is the registry's own uri, whatever
-// else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
+// connected returns a registry linked to a connector that gives access to it. The resource is the registry's own uri,
+// whatever else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
 func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
 	s, ok := c.ConnectorByID(conn.ID)
 	if !ok {
@@ -238,9 +239,9 @@ func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*s
 		return r, nil
 	}
 	moved, err := c.connected(r, conn)
-	if e, ok := err.(*credential.Error); ok {
+	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return r, credential.NewError(e.Reason, e.Message, fmt.Sprintf(
-			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", r.Name))
+			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", arg(r.Name)))
 	}
 	return moved, err
 }
@@ -287,14 +288,16 @@ func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, err
 		return r, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Stack Component `%s` of type `container_registry` cannot be deleted as it is part of %d stacks: %s. "+
 				"Before deleting this stack component, make sure to remove it from all stacks.", r.Name, len(users), quoted(users)),
-			fmt.Sprintf("zen stack remove-component %s -c", users[0]))
+			fmt.Sprintf("zen stack remove-component %s -c", arg(users[0])))
 	}
 	return r, Change{Delete: []string{r.ID}}, nil
 }
 
 // ConnectRegistry links a container registry to a connector. resourceID is not needed, since the registry's uri says what is
 // to be accessed.
-func (c *Catalog) ConnectRegistry(ref string, conn api.ServiceConnector, _ string, now time.Time) (api.ContainerRegistry, Change, error) {
+func (c *Catalog) ConnectRegistry(
+	ref string, conn api.ServiceConnector, resourceID string, now time.Time,
+) (api.ContainerRegistry, Change, error) {
 	r, err := c.ResolveRegistry(ref)
 	if err != nil {
 		return r, Change{}, err

@@ -41,7 +41,7 @@ func exported(t string, component api.Component) api.FileComponent {
 	out := api.FileComponent{Name: component.Name, Type: t, Flavor: component.Flavor, Configuration: make(map[string]any)}
 	for k, v := range component.Configuration {
 		// zen keeps a registry's attributes as text, ZenML's only other type among them is boolean.
-		if b, err := strconv.ParseBool(fmt.Sprint(v)); t == componentRegistry && k == "automatic_token_authentication" && err == nil {
+		if b, err := strconv.ParseBool(fmt.Sprint(v)); err == nil && t == componentRegistry && isBoolean(component.Flavor, k) {
 			v = b
 		}
 		out.Configuration[k] = v
@@ -49,8 +49,16 @@ func exported(t string, component api.Component) api.FileComponent {
 	return out
 }
 
-// ImportStack makes a stack, and its container registry unless an equal one is there, out of ZenML's export format. Importing
-// what is there already changes nothing.
+// isBoolean reports whether an attribute of a flavor of container registries is true or false.
+func isBoolean(flavor, attribute string) bool {
+	f, err := flavorNamed(flavor)
+	return err == nil && slices.ContainsFunc(f.attributes(), func(a api.Attribute) bool {
+		return a.Name == attribute && a.Type == typeBoolean
+	})
+}
+
+// ImportStack makes a stack, and its container registry unless an equal one is there, out of ZenML's export format.
+// Importing what is there already changes nothing.
 func (c *Catalog) ImportStack(req api.ImportStack, now time.Time, owner string) (api.Stack, Change, error) {
 	name := req.Name
 	if name == "" {
@@ -106,7 +114,8 @@ func (c *Catalog) importAgain(have *api.Stack, file api.StackFile) (api.Stack, C
 	}
 	if !sameComponents(mine, file) {
 		return c.view(have), Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", have.Name), "zen stack import NEW_NAME -f FILE")
+			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", have.Name),
+			"zen stack import NEW_NAME -f FILE")
 	}
 	return c.view(have), Change{}, nil
 }
@@ -145,7 +154,7 @@ func (c *Catalog) importRegistry(f api.FileComponent, now time.Time, owner strin
 		}
 		return api.Component{}, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
 			"There is already a container registry with the name '%s', and it is not the one of the file.", f.Name),
-			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", f.Name))
+			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", arg(f.Name)))
 	}
 	r, change, err := c.RegisterRegistry(req, nil, now, owner)
 	return api.Component{ID: r.ID}, change, err
