@@ -1,0 +1,315 @@
+package clientconfig_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/types"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig"
+)
+
+func skipUnlessLinux(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the helper that docker picks depends on the system")
+	}
+}
+
+// load reads the configuration as docker does, in docker's code.
+func (m *machine) load() *configfile.ConfigFile {
+	m.t.Helper()
+	var warnings bytes.Buffer
+	config.SetDir(m.at("home/.docker"))
+	for _, k := range []string{"HOME", "PATH", "DOCKER_AUTH_CONFIG"} {
+		m.t.Setenv(k, m.vars[k])
+	}
+	c := config.LoadDefaultConfigFile(&warnings)
+	if warnings.Len() > 0 {
+		m.t.Fatalf("docker cannot read %q: %s", m.read("home/.docker/config.json"), &warnings)
+	}
+	return c
+}
+
+// helpers puts programs on PATH that answer every get with their own name as the user.
+func (m *machine) helpers(names ...string) {
+	for _, name := range names {
+		script := "#!/bin/sh\nread -r server\nprintf '{\"ServerURL\":\"%s\",\"Username\":\"" + name + "\",\"Secret\":\"s\"}' \"$server\"\n"
+		m.write("bin/docker-credential-"+name, script, 0o755)
+	}
+}
+
+// asked is who docker asks for a registry: the name of the helper, "clear" for the file, "env" for DOCKER_AUTH_CONFIG.
+func (m *machine) asked(registry string) string {
+	m.t.Helper()
+	auth, err := m.load().GetAuthConfig(registry)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return auth.Username
+}
+
+// Docker's own code reads what setup wrote and asks zen; and it asks whom Env.Docker says in every case.
+func TestDockerAsksZen(t *testing.T) {
+	skipUnlessLinux(t)
+	clear := `{"auth": "` + "Y2xlYXI6cHc=" + `"}` // clear:pw
+	tests := []struct {
+		name, config string
+		options      clientconfig.Options
+		before       map[string]string // registry -> who is asked
+		after        map[string]string
+	}{
+		{
+			"fresh", "{}", all(),
+			map[string]string{"ghcr.io": "secretservice", "docker.io": "secretservice"},
+			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "localhost:5000": "zen"},
+		},
+		{
+			"logins in clear", `{"auths": {"ghcr.io": ` + clear + `, "https://index.docker.io/v1/": ` + clear + `, "https://old.io/v1/": ` + clear + `}}`, all(),
+			map[string]string{"ghcr.io": "clear", "docker.io": "clear", "old.io": "clear", "quay.io": ""},
+			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "old.io": "zen", "quay.io": "zen"},
+		},
+		{
+			"hosts", `{"auths": {"quay.io": ` + clear + `}}`, hosts("https://ghcr.io", "index.docker.io", "localhost:5000"),
+			map[string]string{"ghcr.io": "", "quay.io": "clear"},
+			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "localhost:5000": "zen", "quay.io": "clear", "example.com": ""},
+		},
+		{
+			"other helpers", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", "quay.io": ""}, "auths": {"quay.io": ` + clear + `}}`, all(),
+			map[string]string{"ghcr.io": "desktop", "gcr.io": "gcloud", "quay.io": "clear"},
+			map[string]string{"ghcr.io": "zen", "gcr.io": "gcloud", "quay.io": "clear"},
+		},
+		{
+			"other helpers, hosts", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`, hosts("gcr.io", "quay.io"),
+			map[string]string{"gcr.io": "gcloud"},
+			map[string]string{"ghcr.io": "desktop", "gcr.io": "zen", "quay.io": "zen"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.helpers("zen", "desktop", "gcloud", "secretservice")
+			m.config(tt.config)
+			m.check(tt.before)
+			m.apply(tt.options)
+			m.check(tt.after)
+			m.undo(all())
+			m.check(tt.before)
+		})
+	}
+}
+
+func (m *machine) check(want map[string]string) {
+	m.t.Helper()
+	for registry, who := range want {
+		if got := m.asked(registry); got != who {
+			m.t.Errorf("docker asks %q for %s, want %q", got, registry, who)
+		}
+		a, err := address.Parse(registry)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		use, err := m.env.Docker(a)
+		if who == "clear" {
+			who = ""
+		}
+		if err != nil || use.Helper != who || use.Zen != (who == "zen") || use.File != m.at("home/.docker/config.json") {
+			m.t.Errorf("%s: %+v, %v, want %q", registry, use, err, who)
+		}
+	}
+}
+
+func TestDockerAuthConfigComesFirst(t *testing.T) {
+	m := newMachine(t)
+	m.helpers("zen")
+	m.apply(all())
+	m.vars["DOCKER_AUTH_CONFIG"] = `{"auths": {"ghcr.io": {"auth": "ZW52OnB3"}, "https://index.docker.io/v1/": {"auth": "ZW52OnB3"}}}` // env:pw
+	for registry, shadowed := range map[string]bool{"ghcr.io": true, "docker.io": true, "quay.io": false} {
+		if got := m.asked(registry); (got == "env") != shadowed {
+			t.Errorf("docker asks %q for %s", got, registry)
+		}
+		a, err := address.Parse(registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if use, err := m.env.Docker(a); err != nil || use.Shadowed != shadowed || use.Zen == shadowed || use.Helper != "zen" {
+			t.Errorf("%s: %+v, %v", registry, use, err)
+		}
+	}
+}
+
+func TestUseOfPathsAndProfiles(t *testing.T) {
+	m := newMachine(t)
+	m.config(`{"credHelpers": {"ghcr.io": "zen-work", "https://index.docker.io/v1/": "zen"}}`)
+	for text, want := range map[string]string{
+		"ghcr.io/team/app": "zen-work", "docker.io/library/alpine": "zen", "docker.io/v1/refresh-token": "zen", "quay.io": "",
+	} {
+		a, err := address.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if use, err := m.env.Docker(a); err != nil || use.Helper != want || use.Zen != (want != "") {
+			t.Errorf("%s: %+v, %v", text, use, err)
+		}
+	}
+}
+
+// docker logs in and out in its own way between setup and undo: what it wrote stays, zen's member goes.
+func TestUndoAfterDocker(t *testing.T) {
+	m := newMachine(t)
+	m.config(`{"credsStore": "pass", "psFormat": "x", "auths": {}}`)
+	m.apply(all())
+	c := m.load()
+	c.AuthConfigs["ghcr.io"] = types.AuthConfig{}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if r := m.undo(all()); !r.Changed || r.Exact {
+		t.Errorf("%+v", r)
+	}
+	c = m.load()
+	if c.CredentialsStore != "pass" || c.PsFormat != "x" || len(c.AuthConfigs) != 1 {
+		t.Errorf("left %s", m.read("home/.docker/config.json"))
+	}
+}
+
+// Many files such as people have: setup changes nothing else, docker reads the same in it, undo restores every byte.
+func TestRandomFiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	m := newMachine(t)
+	for i := range 200 {
+		text := randomConfig(r)
+		m.config(text)
+		options := all()
+		if r.IntN(3) == 0 {
+			options = hosts("ghcr.io", "docker.io", fmt.Sprintf("r%d.example.com:5000", r.IntN(3)))
+		}
+		m.apply(options)
+		after := m.read("home/.docker/config.json")
+		checkSame(t, text, after)
+		if !strings.HasPrefix(after, "\ufeff") {
+			c := m.load()
+			if len(options.Hosts) == 0 && c.CredentialsStore != "zen" || len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
+				t.Errorf("%d: docker reads %+v in %q", i, c, after)
+			}
+		}
+		if report := m.undo(all()); report.Changed && !report.Exact || m.read("home/.docker/config.json") != text {
+			t.Fatalf("%d: undone %+v\n%q, was\n%q", i, report, m.read("home/.docker/config.json"), text)
+		}
+	}
+}
+
+// checkSame compares all members but those that setup sets.
+func checkSame(t *testing.T, before, after string) {
+	t.Helper()
+	read := func(text string) map[string]json.RawMessage {
+		members := map[string]json.RawMessage{}
+		if text = strings.TrimPrefix(text, "\ufeff"); strings.TrimSpace(text) != "" {
+			if err := json.Unmarshal([]byte(text), &members); err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+		}
+		delete(members, "credsStore")
+		delete(members, "credHelpers")
+		return members
+	}
+	a, b := read(before), read(after)
+	for key := range a {
+		if !bytes.Equal(a[key], b[key]) {
+			t.Errorf("%s was %s and is %s", key, a[key], b[key])
+		}
+	}
+	if len(a) != len(b) {
+		t.Errorf("%q has %d members, %q has %d", before, len(a), after, len(b))
+	}
+}
+
+// randomConfig is a file in one of the styles that are found: of docker, of editors, of people.
+func randomConfig(r *rand.Rand) string {
+	parts := []string{
+		`"auths":@{@@"ghcr.io":@{"auth":@"` + basic() + `"},@@"https://index.docker.io/v1/":@{}@}`,
+		`"auths":@{}`,
+		`"credHelpers":@{@@"gcr.io":@"gcloud",@@"ghcr.io":@"pass"@}`,
+		`"credHelpers":@{}`,
+		`"credsStore":@"desktop"`,
+		`"HttpHeaders":@{@@"User-Agent":@"Docker-Client/19.03.1"@}`,
+		`"plugins":@{@@"scan":@{"x":@"y"}@}`,
+		`"psFormat":@"table {{.ID}}\t{{.Names}}"`,
+		`"unknown":@[1, 2.50, true, null, {"a":@"]}"}]`,
+		`"\u00fcml\u00e4ut":@"\ud83d\udc33"`,
+		`"detachKeys":@"ctrl-q"`,
+	}
+	style := [][2]string{{"", " "}, {"\n\t", " "}, {"\n  ", " "}, {"\n    ", ""}, {"\r\n\t", " "}, {" ", " "}}[r.IntN(6)]
+	if r.IntN(12) == 0 {
+		return []string{"", "\n", "{}", " { } \n", "\ufeff{}"}[r.IntN(5)]
+	}
+	seen := map[string]bool{}
+	var members []string
+	for range 1 + r.IntN(6) {
+		part := parts[r.IntN(len(parts))]
+		key, _, _ := strings.Cut(part, ":")
+		if !seen[key] {
+			seen[key] = true
+			inner := style[0]
+			if strings.Contains(inner, "\n") {
+				inner += strings.TrimLeft(inner, "\r\n")
+			}
+			part = strings.ReplaceAll(part, "@@", inner)
+			part = strings.ReplaceAll(part, `@}`, style[0]+"}")
+			members = append(members, strings.ReplaceAll(part, "@", style[1]))
+		}
+	}
+	end := strings.TrimRight(style[0], " \t")
+	text := "{" + style[0] + strings.Join(members, ","+style[0]) + end + "}"
+	return []string{"", "\ufeff"}[r.IntN(8)/7] + text + []string{"", "\n", "\r\n\r\n"}[r.IntN(3)]
+}
+
+// docker writes its file while setup does: it has no lock and may lose what zen wrote, but zen loses nothing of docker's.
+func TestApplyWhileDockerLogsIn(t *testing.T) {
+	m := newMachine(t)
+	m.config(`{"auths": {}}`)
+	m.load() // sets the environment, once
+	file := m.at("home/.docker/config.json")
+	turn := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		n := 0
+		for range turn {
+			c := configfile.New(file)
+			f, err := os.Open(file)
+			if err == nil {
+				err = c.LoadFromReader(f)
+				f.Close()
+			}
+			c.AuthConfigs[fmt.Sprintf("r%d.example.com", n)] = types.AuthConfig{}
+			n++
+			if err == nil {
+				err = c.Save()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 20 {
+		turn <- struct{}{}
+		if _, err := m.env.Apply(t.Context(), docker, all()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(turn)
+	wg.Wait()
+	if got := len(m.load().AuthConfigs); got != 20 {
+		t.Errorf("%d of 20 logins are left: %s", got, m.read("home/.docker/config.json"))
+	}
+}
