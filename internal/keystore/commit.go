@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -212,10 +214,17 @@ func (v *Vault) writeChosen(ctx context.Context, next *file, k *keys) error {
 	return v.writeArmed(ctx, next, k, entry)
 }
 
-// writeArmed writes a generation with slots that were armed for it; on failure their keys are discarded.
+// writeArmed writes a generation with slots that were armed for it. On failure their keys are discarded, unless the disk has
+// that generation nevertheless, or does not say: a key too many harms nobody.
 func (v *Vault) writeArmed(ctx context.Context, next *file, k *keys, armed ...slotEntry) error {
 	err := v.write(ctx, next, k)
-	if err != nil && v.current() != next {
+	if err == nil {
+		return nil
+	}
+	switch f, readErr := v.read(v.opt.Path); {
+	case readErr == nil:
+		v.discardAll(ctx, next.vault, without(armed, f.slots))
+	case errors.Is(readErr, os.ErrNotExist):
 		v.discardAll(ctx, next.vault, armed)
 	}
 	return err
@@ -251,26 +260,26 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 	present := v.current()
 	v.lookUpRetired(present)
 	if err := v.store.replace(present != nil, data); err != nil {
-		if v.settle(next, k, data) {
-			return mayNotLast(v.opt.Path, err)
-		}
-		return cannotWrite(v.opt.Path, err)
+		return v.settle(next, k, data, err)
 	}
 	v.install(next, k)
 	v.forget(ctx, present, next)
 	return nil
 }
 
-// settle makes memory agree with the disk after a failed write: the disk decides. It reports whether next is there.
-func (v *Vault) settle(next *file, k *keys, data []byte) bool {
+// settle makes memory agree with the disk after a failed write, where the disk decides, and explains the failure.
+func (v *Vault) settle(next *file, k *keys, data []byte, cause error) error {
 	have, err := readFile(v.store.fs, v.opt.Path, maxFile)
-	written := err == nil && bytes.Equal(have, data)
-	if written {
-		v.install(next, k)
-	}
 	v.seen = stampOf(v.opt.Path)
 	v.retired = nil
-	return written
+	switch {
+	case err == nil && bytes.Equal(have, data):
+		v.install(next, k)
+		return mayNotLast(v.opt.Path, cause)
+	case err == nil || errors.Is(err, os.ErrNotExist):
+		return cannotWrite(v.opt.Path, cause)
+	}
+	return neitherReadNorWritten(v.opt.Path, cause)
 }
 
 // install makes a written generation the one in memory; keys come with it unless the vault was locked meanwhile.

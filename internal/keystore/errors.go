@@ -42,6 +42,13 @@ func mayNotLast(path string, cause error) error {
 	return e
 }
 
+// neitherReadNorWritten explains a change that failed while the disk does not say what it holds now.
+func neitherReadNorWritten(path string, cause error) error {
+	e := fail(credential.CannotWrite, writeHint(path, cause)+"; then: zen daemon restart", "cannot write %s, nor read it to see what is there now: %s", path, plain(cause))
+	e.Cause = cause
+	return e
+}
+
 func writeHint(path string, cause error) string {
 	dir := filepath.Dir(path)
 	switch {

@@ -24,7 +24,8 @@ type slotStub struct {
 	probe, load, save error
 	gate              chan struct{} // Load waits until it is closed; nil: not at all
 	keepNothing       bool          // Save succeeds and keeps nothing
-	log               func(op, id string)
+	log               func(event)
+	down              func() bool // the process that uses it is gone; nil: it is not
 
 	mu    sync.Mutex
 	keys  map[string][KeySize]byte
@@ -68,7 +69,10 @@ func (s *slotStub) Load(ctx context.Context, id string) ([]byte, error) {
 func (s *slotStub) Save(_ context.Context, id string, key []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.save != nil || s.keepNothing {
+	switch {
+	case s.isDown():
+		return errKilled
+	case s.save != nil || s.keepNothing:
 		return s.save
 	}
 	if s.keys == nil {
@@ -79,23 +83,28 @@ func (s *slotStub) Save(_ context.Context, id string, key []byte) error {
 		masked[i] = key[i] ^ stubMask
 	}
 	s.keys[id] = masked
-	s.note("save", id)
+	s.note(event{op: "save", name: id, data: masked[:]})
 	return nil
 }
 
 func (s *slotStub) Delete(_ context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.isDown() {
+		return errKilled
+	}
 	delete(s.keys, id)
-	s.note("delete", id)
+	s.note(event{op: "delete", name: id})
 	return nil
 }
 
-func (s *slotStub) note(op, id string) {
+func (s *slotStub) note(e event) {
 	if s.log != nil {
-		s.log(op, id)
+		s.log(e)
 	}
 }
+
+func (s *slotStub) isDown() bool { return s.down != nil && s.down() }
 
 // ids are the names of the keys the slot holds.
 func (s *slotStub) ids() []string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -270,7 +269,7 @@ func (v *Vault) adoptNow(f *file, k *keys) error {
 // nothing: there is no secret in it.
 func (v *Vault) Lock() error {
 	v.mu.Lock()
-	if v.f == nil {
+	if v.f == nil && v.unusable == nil {
 		v.mu.Unlock()
 		return nil
 	}
@@ -279,11 +278,7 @@ func (v *Vault) Lock() error {
 	v.mu.Unlock()
 	v.marking.Lock()
 	defer v.marking.Unlock()
-	f, err := v.store.fs.OpenFile(v.store.marker(), os.O_WRONLY|os.O_CREATE, 0o600)
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
+	if err := v.store.mark(); err != nil {
 		e := fail(credential.CannotWrite, writeHint(v.opt.Path, err), "the vault is locked, but the next zend will open it: cannot write %s: %s", v.store.marker(), plain(err))
 		e.Cause = err
 		return e
@@ -296,19 +291,19 @@ func (v *Vault) endLock() error {
 	v.marking.Lock()
 	defer v.marking.Unlock()
 	v.mu.RLock()
-	err, was := v.blocked(), v.userLocked
+	err := v.blocked()
 	v.mu.RUnlock()
-	if err != nil || !was {
+	if err != nil {
 		return err
 	}
-	removed := v.store.fs.Remove(v.store.marker())
+	removed := v.store.unmark()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.blocked(); err != nil {
 		return err
 	}
 	v.userLocked = false
-	if removed != nil && !errors.Is(removed, os.ErrNotExist) {
+	if removed != nil {
 		e := fail(credential.CannotWrite, "remove it by hand: rm "+v.store.marker(),
 			"the vault is open, but the next zend will find it locked: cannot remove %s: %s", v.store.marker(), plain(removed))
 		e.Cause = removed

@@ -29,11 +29,25 @@ func (v *Vault) Restore(ctx context.Context) error {
 	if err := v.checkPrev(); err != nil {
 		return err
 	}
-	if err := v.swapBack(); err != nil {
+	err := v.swapBack()
+	if err != nil && v.broken() {
 		return cannotWrite(v.opt.Path, err)
 	}
 	v.load()
+	if err != nil {
+		return mayNotLast(v.opt.Path, err)
+	}
 	return nil
+}
+
+// broken reports whether vault.json is, still, not a vault.
+func (v *Vault) broken() bool {
+	f, err := v.read(v.opt.Path)
+	if err != nil {
+		return true
+	}
+	prev, err := v.read(v.store.prev())
+	return err != nil || f.digest != prev.digest // of a file that was edited only the key knows
 }
 
 // checkPrev makes sure that the previous generation is one.
@@ -81,10 +95,14 @@ func (v *Vault) StartAnew(ctx context.Context) error {
 	if err := v.takeWriter(); err != nil {
 		return err
 	}
-	if err := v.setAside(); err != nil {
+	err := v.setAside()
+	if _, missing := os.Lstat(v.opt.Path); err != nil && missing == nil {
 		return cannotWrite(v.opt.Path, err)
 	}
 	v.load()
+	if err != nil {
+		return mayNotLast(v.opt.Path, err)
+	}
 	return nil
 }
 

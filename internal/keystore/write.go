@@ -58,7 +58,31 @@ func (s *store) clean() {
 	}
 }
 
-// replace makes next the vault's content and keeps the present generation, if there is one, as vault.json.prev. After an error the present generation is still, or again, in place as far as the disk allowed.
+// mark and unmark note and take back that the user wants the vault locked.
+func (s *store) mark() error {
+	f, err := s.fs.OpenFile(s.marker(), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = syncDir(s.fs, filepath.Dir(s.path))
+	}
+	return err
+}
+
+func (s *store) unmark() error {
+	err := s.fs.Remove(s.marker())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_ = syncDir(s.fs, filepath.Dir(s.path)) // a mark that comes back after a crash asks to unlock once more
+	}
+	return err
+}
+
+// replace makes next the vault's content and keeps the present generation, if there is one, as vault.json.prev. After an error
+// the present generation is still, or again, in place as far as the disk allowed.
 func (s *store) replace(present bool, next []byte) error {
 	tmp, err := s.temp("new")
 	if err != nil {
