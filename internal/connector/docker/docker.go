@@ -3,13 +3,11 @@ package docker
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"net"
-	"time"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -21,35 +19,18 @@ const (
 
 	attrUsername = "username"
 	attrPassword = "password"
-	attrRegistry = "registry"
 )
 
 const (
-	hub       = "docker.io"
-	plainHTTP = "http://" // before attrRegistry: the registry speaks http
-	maxUser   = 1 << 10   // bytes
+	hub     = "docker.io"
+	maxUser = 1 << 10 // bytes
 )
 
 // Kind is the docker kind. Use New.
-type Kind struct {
-	timeout  time.Duration // of a whole verification
-	connect  time.Duration // until a connection stands, and again until TLS does
-	dial     dialFunc
-	certDirs []string // where docker and podman look for a registry's certificate authority
-	proxies  proxyFunc
-}
+type Kind struct{ checker *handshake.Checker }
 
 // New returns the docker kind.
-func New() *Kind {
-	const connect = 4 * time.Second
-	return &Kind{
-		timeout:  10 * time.Second,
-		connect:  connect,
-		dial:     (&net.Dialer{Timeout: connect}).DialContext,
-		certDirs: []string{"/etc/docker/certs.d", "/etc/containers/certs.d"},
-		proxies:  fromEnvironment,
-	}
-}
+func New() *Kind { return &Kind{checker: handshake.New()} }
 
 // Describe returns ZenML's type model of the docker connector.
 func (*Kind) Describe() api.ConnectorType {
@@ -68,7 +49,7 @@ func (*Kind) Describe() api.ConnectorType {
 				{Name: attrUsername, Title: "Username", Type: "string", Required: true, Secret: true},
 				{Name: attrPassword, Title: "Password", Type: "string", Required: true, Secret: true},
 				{
-					Name: attrRegistry, Title: "Registry server URL. Omit to use DockerHub.", Type: "string",
+					Name: connector.AttrRegistry, Title: "Registry server URL. Omit to use DockerHub.", Type: "string",
 					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; no other scheme is needed.",
 				},
 			},
@@ -99,11 +80,11 @@ func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 	if spec.Secrets[attrPassword], err = withoutLineEnd(spec.Secrets[attrPassword]); err != nil {
 		return connector.Spec{}, err
 	}
-	own, err := setRegistry(spec.Config)
+	own, err := connector.SetRegistry(spec.Config, hub)
 	if err != nil {
 		return connector.Spec{}, err
 	}
-	if err := checkResource(spec.ResourceID, own); err != nil {
+	if err := connector.CheckResource(spec.ResourceID, own); err != nil {
 		return connector.Spec{}, err
 	}
 	spec.ResourceID = own
@@ -138,57 +119,9 @@ func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	return credential.NewSecret(trimmed), nil
 }
 
-// setRegistry brings the registry attribute into its canonical form and returns the registry's host.
-func setRegistry(config map[string]string) (host string, err error) {
-	given := config[attrRegistry]
-	if given == "" {
-		delete(config, attrRegistry)
-		return hub, nil
-	}
-	a, scheme, err := address.ParseScheme(given)
-	if err != nil {
-		return "", err
-	}
-	if a.IsHubToken() {
-		return "", connector.Invalid("'"+given+"' is not a registry but a key of docker login's own", "leave out --registry for Docker Hub")
-	}
-	config[attrRegistry] = a.Host()
-	if scheme == address.HTTP && a.Host() != hub {
-		config[attrRegistry] = plainHTTP + a.Host()
-	}
-	return a.Host(), nil
-}
-
-// checkResource refuses a resource id that names another registry than the registry attribute does.
-func checkResource(id, own string) error {
-	if id == "" {
-		return nil
-	}
-	a, err := address.Parse(id)
-	if err != nil {
-		return err
-	}
-	if a.Host() == own {
-		return nil
-	}
-	return credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"The connector does not allow access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
-		id, own), "the registry is given by --registry="+a.Host())
-}
-
-// registryOf returns the registry that a validated specification is for, and whether it speaks plain http.
-func registryOf(spec connector.Spec) (a address.Address, http bool, ok bool) {
-	registry := spec.Config[attrRegistry]
-	if registry == "" {
-		registry = hub
-	}
-	a, scheme, err := address.ParseScheme(registry)
-	return a, scheme == address.HTTP, err == nil
-}
-
 // Match answers for the registry and every repository on it.
 func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, bool) {
-	own, _, ok := registryOf(spec)
+	own, _, ok := connector.RegistryOf(spec.Config, hub)
 	if !ok || !own.Covers(a) {
 		return connector.Registry{}, false
 	}
@@ -205,12 +138,26 @@ func (*Kind) Mint(_ context.Context, spec connector.Spec, _ connector.Registry) 
 	return credential.Credential{Username: string(username.Reveal()), Secret: password.Clone()}, nil
 }
 
+// Verify asks the registry about what Mint returns.
+func (k *Kind) Verify(ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions) (connector.Report, error) {
+	own, plain, ok := connector.RegistryOf(spec.Config, hub)
+	if !ok {
+		return connector.Report{}, connector.Invalid("the registry is not a registry address", "")
+	}
+	cred, err := k.Mint(ctx, spec, reg)
+	if err != nil {
+		return connector.Report{}, err
+	}
+	defer cred.Secret.Wipe()
+	return k.checker.Verify(ctx, handshake.Target{Registry: own, PlainHTTP: plain}, cred, opt)
+}
+
 // IsStatic reports true: what is stored is handed out.
 func (*Kind) IsStatic(connector.Spec) bool { return true }
 
 // Resources lists the one registry.
 func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error) {
-	own, _, ok := registryOf(spec)
+	own, _, ok := connector.RegistryOf(spec.Config, hub)
 	if !ok {
 		return nil, connector.Invalid("the registry is not a registry address", "")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/connectortest"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registrytest"
 )
 
 func TestConformance(t *testing.T) {
@@ -140,5 +141,32 @@ func TestOneKeyForAllRepositories(t *testing.T) {
 	}
 	if len(keys) != 1 {
 		t.Errorf("the engine would keep %d credentials for one registry: %v", len(keys), keys)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	reg := registrytest.StartBasic("alice", "s3cret-word")
+	defer reg.Close()
+	for password, want := range map[string]string{"s3cret-word": "valid", "hunter2-not-it": "rejected"} {
+		s := valid(t, spec(reg.Host, "alice", password))
+		report, err := New().Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{})
+		if err != nil || report.Verification != want {
+			t.Errorf("%s: %+v, %v; want %s", password, report, err, want)
+		}
+	}
+	s := valid(t, spec(reg.Host, "alice", "s3cret-word"))
+	s.Secrets = nil
+	if _, err := New().Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{}); !credential.NeedsLogin.Is(err) {
+		t.Errorf("without secrets: %v", err)
+	}
+}
+
+func TestIsWhatTheBrokerLooksFor(t *testing.T) {
+	var kind connector.Kind = New()
+	if _, ok := kind.(connector.Verifier); !ok {
+		t.Error("nothing verifies")
+	}
+	if s, ok := kind.(connector.Static); !ok || !s.IsStatic(connector.Spec{}) {
+		t.Error("not static")
 	}
 }

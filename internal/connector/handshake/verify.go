@@ -1,12 +1,14 @@
-package docker
+package handshake
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -37,28 +39,48 @@ type handshake struct {
 	challenge *transport.Challenge
 }
 
-// Verify does the handshake that docker login does, once with the credential and once anonymously as a control, and reports
-// what the difference proves. A wrong password is never tried on purpose: some registries lock the account.
-func (k *Kind) Verify(ctx context.Context, spec connector.Spec, _ connector.Registry, opt connector.VerifyOptions) (connector.Report, error) {
-	own, plain, ok := registryOf(spec)
-	if !ok {
-		return connector.Report{}, connector.Invalid("the registry is not a registry address", "")
+// Checker asks registries. Use New. It is safe for concurrent use and keeps nothing between calls.
+type Checker struct {
+	timeout  time.Duration // of a whole verification
+	connect  time.Duration // until a connection stands, and again until TLS does
+	dial     dialFunc
+	certDirs []string // where docker and podman look for a registry's certificate authority
+	proxies  proxyFunc
+}
+
+// New returns a Checker that takes ten seconds at most.
+func New() *Checker {
+	const connect = 4 * time.Second
+	return &Checker{
+		timeout:  10 * time.Second,
+		connect:  connect,
+		dial:     (&net.Dialer{Timeout: connect}).DialContext,
+		certDirs: []string{"/etc/docker/certs.d", "/etc/containers/certs.d"},
+		proxies:  fromEnvironment,
 	}
-	repository, err := pushRepository(own, opt.Push)
+}
+
+// Target is the registry to ask.
+type Target struct {
+	Registry  address.Address // as a whole
+	PlainHTTP bool            // it was said to speak plain http; on this machine it may anyway
+}
+
+// Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference proves. A
+// wrong password is never tried on purpose: some registries lock the account. The secret stays the caller's to wipe;
+// go-containerregistry makes a string of it, which cannot be wiped. The only errors are that the target or the options make no
+// sense, and that the caller gave up.
+func (c *Checker) Verify(ctx context.Context, to Target, cred credential.Credential, opt connector.VerifyOptions) (connector.Report, error) {
+	repository, err := pushRepository(to.Registry, opt.Push)
 	if err != nil {
 		return connector.Report{}, err
 	}
-	cred, err := k.Mint(ctx, spec, connector.Registry{})
-	if err != nil {
-		return connector.Report{}, err
-	}
-	defer cred.Secret.Wipe()
-	h, err := k.newHandshake(own, plain, cred)
+	h, err := c.newHandshake(to, cred)
 	if err != nil {
 		return connector.Report{}, err
 	}
 	defer h.guard.close()
-	limited, cancel := context.WithTimeout(ctx, k.timeout)
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	report := h.report(h.run(limited, repository))
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -67,18 +89,18 @@ func (k *Kind) Verify(ctx context.Context, spec connector.Spec, _ connector.Regi
 	return report, nil
 }
 
-// newHandshake prepares what needs no network. go-containerregistry takes the secret as a string, which cannot be wiped.
-func (k *Kind) newHandshake(own address.Address, plain bool, cred credential.Credential) (*handshake, error) {
-	insecure := plain || isLoopback(own.Host())
+// newHandshake prepares what needs no network.
+func (c *Checker) newHandshake(to Target, cred credential.Credential) (*handshake, error) {
+	host := to.Registry.Host()
 	parse := name.NewRegistry
-	if insecure {
+	if to.PlainHTTP || isLoopback(host) {
 		parse = name.NewInsecureRegistry
 	}
-	registry, err := parse(own.Host())
-	if err != nil {
-		return nil, connector.Invalid("'"+own.Host()+"' is not a registry address", "")
+	registry, err := parse(host)
+	if err != nil || host == "" {
+		return nil, connector.Invalid("'"+host+"' is not a registry address", "")
 	}
-	h := &handshake{own: own, host: own.String(), registry: registry, guard: k.newGuard(registry.RegistryStr(), plain)}
+	h := &handshake{own: to.Registry, host: host, registry: registry, guard: c.newGuard(registry.RegistryStr(), to.PlainHTTP)}
 	secret := string(cred.Secret.Reveal())
 	if cred.IsIdentityToken() {
 		h.login.IdentityToken = secret

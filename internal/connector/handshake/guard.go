@@ -1,4 +1,4 @@
-package docker
+package handshake
 
 import (
 	"bytes"
@@ -87,14 +87,14 @@ func (a answer) isPage() bool {
 	return t == "text/html" && a.status < 300
 }
 
-func (k *Kind) newGuard(host string, plain bool) *guard {
-	g := &guard{host: host, http: plain || isLoopback(host), https: !plain, connect: k.dial, failed: make(map[string]error)}
+func (c *Checker) newGuard(host string, plain bool) *guard {
+	g := &guard{host: host, http: plain || isLoopback(host), https: !plain, connect: c.dial, failed: make(map[string]error)}
 	g.inner = &http.Transport{
-		Proxy:                  k.proxies,
+		Proxy:                  c.proxies,
 		DialContext:            g.dial,
-		TLSClientConfig:        &tls.Config{RootCAs: rootsFor(host, k.certDirs), MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    k.connect,
-		ResponseHeaderTimeout:  k.timeout,
+		TLSClientConfig:        &tls.Config{RootCAs: rootsFor(host, c.certDirs), MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    c.connect,
+		ResponseHeaderTimeout:  c.timeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ForceAttemptHTTP2:      true,
 		IdleConnTimeout:        time.Minute,

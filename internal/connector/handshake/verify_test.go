@@ -1,4 +1,4 @@
-package docker
+package handshake
 
 import (
 	"context"
@@ -154,17 +154,17 @@ func TestDockerHubIsAskedForAPullOfItsTestRepository(t *testing.T) {
 	hub := newTLSFake(t, bearerRegistry("https://auth.example.com/token", nil, everyToken))
 	n.hosts["index.docker.io:443"], n.hosts["auth.example.com:443"] = hub, auth
 	// The fakes' certificate is not Docker's.
-	want(t, verify(t, n.kind, "", password), "unreachable", "docker.io has a certificate")
+	want(t, verify(t, n.check, "docker.io", password), "unreachable", "docker.io has a certificate")
 	if hub.gotSecret() || auth.gotSecret() {
 		t.Error("the password went to somebody without Docker's certificate")
 	}
-	h, err := n.kind.newHandshake(match(t, valid(t, spec("", user, password))).Address, false, credential.Credential{Username: user, Secret: credential.SecretString(password)})
+	h, err := n.check.newHandshake(target(t, "docker.io"), login(user, password))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer h.guard.close()
 	n.trust("index.docker.io", auth)
-	h.guard.inner.TLSClientConfig.RootCAs = rootsFor("index.docker.io", n.kind.certDirs)
+	h.guard.inner.TLSClientConfig.RootCAs = rootsFor("index.docker.io", n.check.certDirs)
 	h.guard.inner.TLSClientConfig.ServerName = "example.com"
 	if err := h.run(t.Context(), ""); err != nil {
 		t.Fatal(err)
@@ -235,9 +235,8 @@ func TestPushProves(t *testing.T) {
 }
 
 func TestPushOfWhatIsNoRepository(t *testing.T) {
-	s := valid(t, spec("ghcr.io", user, password))
 	for _, push := range []string{"Team/App", "team/app:latest", "/", "../x", "v2"} {
-		_, err := quick().Verify(t.Context(), s, match(t, s), connector.VerifyOptions{Push: push})
+		_, err := quick().Verify(t.Context(), target(t, "ghcr.io"), login(user, password), connector.VerifyOptions{Push: push})
 		if !credential.InvalidInput.Is(err) {
 			t.Errorf("%q: %v", push, err)
 		}
@@ -252,8 +251,7 @@ func TestCallerGivesUp(t *testing.T) {
 		<-block
 	})
 	defer close(block)
-	s := valid(t, spec(reg.host(), user, password))
-	_, err := quick().Verify(ctx, s, match(t, s), connector.VerifyOptions{})
+	_, err := quick().Verify(ctx, target(t, reg.host()), login(user, password), connector.VerifyOptions{})
 	if !credential.Timeout.Is(err) {
 		t.Errorf("got %v", err)
 	}

@@ -1,4 +1,4 @@
-package docker
+package handshake
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package docker
+package handshake
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 const (
@@ -142,24 +143,23 @@ func serveToken(w http.ResponseWriter, token string) {
 
 func everyToken(string) bool { return true }
 
-// quick is a kind with short deadlines that trusts no authority of this machine's docker.
-func quick() *Kind {
-	k := New()
-	k.timeout, k.connect = 5*time.Second, 2*time.Second
-	k.certDirs = nil
-	return k
+// quick is a checker with short deadlines that trusts no authority of this machine's docker.
+func quick() *Checker {
+	c := New()
+	c.timeout, c.connect = 5*time.Second, 2*time.Second
+	c.certDirs = nil
+	return c
 }
 
-// verify runs a verification and returns "verification: detail".
-func verify(t *testing.T, k *Kind, registry, pass string) connector.Report {
+// verify asks a registry, given as a person would, about alice's password.
+func verify(t *testing.T, c *Checker, registry, pass string) connector.Report {
 	t.Helper()
-	return verifyAs(t, k, registry, user, pass, "")
+	return verifyAs(t, c, registry, user, pass, "")
 }
 
-func verifyAs(t *testing.T, k *Kind, registry, username, pass, push string) connector.Report {
+func verifyAs(t *testing.T, c *Checker, registry, username, pass, push string) connector.Report {
 	t.Helper()
-	s := valid(t, spec(registry, username, pass))
-	report, err := k.Verify(t.Context(), s, match(t, s), connector.VerifyOptions{Push: push})
+	report, err := c.Verify(t.Context(), target(t, registry), login(username, pass), connector.VerifyOptions{Push: push})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,17 +172,17 @@ func verifyAs(t *testing.T, k *Kind, registry, username, pass, push string) conn
 	return report
 }
 
-func match(t *testing.T, s connector.Spec) connector.Registry {
+func target(t *testing.T, registry string) Target {
 	t.Helper()
-	a, err := address.Parse(s.ResourceID)
+	a, scheme, err := address.ParseScheme(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg, ok := New().Match(s, a)
-	if !ok {
-		t.Fatalf("no match for %s", a)
-	}
-	return reg
+	return Target{Registry: a, PlainHTTP: scheme == address.HTTP}
+}
+
+func login(username, pass string) credential.Credential {
+	return credential.Credential{Username: username, Secret: credential.SecretString(pass)}
 }
 
 func want(t *testing.T, got connector.Report, verification, detail string) {
@@ -192,20 +192,20 @@ func want(t *testing.T, got connector.Report, verification, detail string) {
 	}
 }
 
-// internet makes a kind see hosts by name at addresses of the internet: each name leads to a fake.
+// internet makes a checker see hosts by name at addresses of the internet: each name leads to a fake.
 type internet struct {
 	t     *testing.T
-	kind  *Kind
+	check *Checker
 	hosts map[string]*fake      // host:port -> server
 	at    map[string]netip.Addr // host:port -> address it seems to have; default 203.0.113.1
 }
 
 func newInternet(t *testing.T) *internet {
 	t.Helper()
-	n := &internet{t: t, kind: quick(), hosts: map[string]*fake{}, at: map[string]netip.Addr{}}
-	n.kind.proxies = nil
-	n.kind.dial = n.dial
-	n.kind.certDirs = []string{t.TempDir()}
+	n := &internet{t: t, check: quick(), hosts: map[string]*fake{}, at: map[string]netip.Addr{}}
+	n.check.proxies = nil
+	n.check.dial = n.dial
+	n.check.certDirs = []string{t.TempDir()}
 	return n
 }
 
@@ -233,7 +233,7 @@ func (c *farConn) RemoteAddr() net.Addr { return c.at }
 // trust puts a server's certificate where docker looks for a registry's authority.
 func (n *internet) trust(host string, f *fake) {
 	n.t.Helper()
-	dir := filepath.Join(n.kind.certDirs[0], host)
+	dir := filepath.Join(n.check.certDirs[0], host)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		n.t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package docker
+package handshake
 
 import (
 	"crypto/ecdsa"
@@ -17,8 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/zen-agent/zen/internal/connector"
 )
 
 func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
@@ -199,7 +197,7 @@ func TestTLS(t *testing.T) {
 	})
 	n.hosts["reg.example.com:443"], n.hosts["other.example:443"] = reg, reg
 	t.Run("unknown authority", func(t *testing.T) {
-		got := verify(t, n.kind, "reg.example.com", password)
+		got := verify(t, n.check, "reg.example.com", password)
 		want(t, got, "unreachable", "an authority that this machine does not trust")
 		if !strings.Contains(got.Hint, "/etc/docker/certs.d/reg.example.com/ca.crt") {
 			t.Errorf("hint is %q", got.Hint)
@@ -208,21 +206,21 @@ func TestTLS(t *testing.T) {
 	})
 	t.Run("another name", func(t *testing.T) {
 		n.trust("other.example", reg)
-		want(t, verify(t, n.kind, "other.example", password), "unreachable", "a certificate for another name")
+		want(t, verify(t, n.check, "other.example", password), "unreachable", "a certificate for another name")
 	})
 	t.Run("expired", func(t *testing.T) {
 		old := expiredFake(t)
 		n.hosts["old.example.com:443"] = old
 		n.trust("old.example.com", old)
-		want(t, verify(t, n.kind, "old.example.com", password), "unreachable", "has expired")
+		want(t, verify(t, n.check, "old.example.com", password), "unreachable", "has expired")
 	})
 	if reg.gotSecret() {
 		t.Error("the password went through TLS that was not trusted")
 	}
 	t.Run("docker's authority for the registry", func(t *testing.T) {
 		n.trust("reg.example.com", reg)
-		want(t, verify(t, n.kind, "reg.example.com", password), "valid", "")
-		want(t, verify(t, n.kind, "reg.example.com", "hunter2-not-it"), "rejected", "authentication required")
+		want(t, verify(t, n.check, "reg.example.com", password), "valid", "")
+		want(t, verify(t, n.check, "reg.example.com", "hunter2-not-it"), "rejected", "authentication required")
 	})
 }
 
@@ -260,7 +258,7 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 		n.hosts[addr] = reg
 	}
 	for _, registry := range []string{"reg.example.com:5000", "https://reg.example.com:5000", "192.168.1.5:5000"} {
-		got := verify(t, n.kind, registry, password)
+		got := verify(t, n.check, registry, password)
 		want(t, got, "unreachable", "speaks plain http where https was expected")
 		if !strings.Contains(got.Hint, "--registry=http://") {
 			t.Errorf("hint is %q", got.Hint)
@@ -270,7 +268,7 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 		t.Errorf("asked over plain http: %q", reg.requests())
 	}
 	for _, registry := range []string{"http://reg.example.com:5000", "http://192.168.1.5:5000", "http://reg.example.com"} {
-		want(t, verify(t, n.kind, registry, password), "valid", "")
+		want(t, verify(t, n.check, registry, password), "valid", "")
 	}
 }
 
@@ -279,7 +277,7 @@ func TestHTTPThatSendsToHTTPS(t *testing.T) {
 	n.hosts["reg.example.com:80"] = newFake(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://reg.example.com/v2/", http.StatusMovedPermanently)
 	})
-	got := verify(t, n.kind, "http://reg.example.com", password)
+	got := verify(t, n.check, "http://reg.example.com", password)
 	want(t, got, "unreachable", "redirects to https://reg.example.com:443")
 	if got.Hint != "it wants https: give its address without http://" {
 		t.Errorf("hint is %q", got.Hint)
@@ -287,7 +285,7 @@ func TestHTTPThatSendsToHTTPS(t *testing.T) {
 }
 
 func TestUnknownHost(t *testing.T) {
-	want(t, verify(t, newInternet(t).kind, "nowhere.example.com", password), "unreachable", "nowhere.example.com cannot be found")
+	want(t, verify(t, newInternet(t).check, "nowhere.example.com", password), "unreachable", "nowhere.example.com cannot be found")
 }
 
 // A registry on the internet has its token service on the internet, wherever its names lead.
@@ -323,7 +321,7 @@ func TestTokenServiceOnTheInternet(t *testing.T) {
 			n.hosts["reg.example.com:443"], n.hosts["auth.example.com:443"] = reg, auth
 			n.at["reg.example.com:443"], n.at["auth.example.com:443"] = tt.registry, tt.at
 			n.trust("reg.example.com", reg)
-			want(t, verify(t, n.kind, "reg.example.com", password), tt.want, tt.detail)
+			want(t, verify(t, n.check, "reg.example.com", password), tt.want, tt.detail)
 			if reg.gotSecret() || auth.gotSecret() != (tt.want == "valid") {
 				t.Errorf("the registry got %q, the token service %q", reg.secrets, auth.secrets)
 			}
@@ -396,5 +394,3 @@ func FuzzGrantsMore(f *testing.F) {
 		}
 	})
 }
-
-var _ connector.Verifier = (*Kind)(nil)
