@@ -2,6 +2,7 @@ package clientconfig
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
@@ -37,7 +38,8 @@ func lookup(name string) (client, error) {
 	list := clients()
 	i := slices.IndexFunc(list, func(c client) bool { return c.name == name })
 	if i < 0 {
-		return client{}, credential.NewError(credential.InvalidInput, "zen cannot set up "+printable(name), "zen setup docker")
+		return client{}, credential.NewError(credential.InvalidInput, "zen cannot set up "+printable(name)+", but "+strings.Join(Clients(), ", "),
+			"zen setup docker")
 	}
 	return list[i], nil
 }

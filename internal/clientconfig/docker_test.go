@@ -198,7 +198,10 @@ func TestRandomFiles(t *testing.T) {
 		after := m.read("home/.docker/config.json")
 		checkSame(t, text, after)
 		if !strings.HasPrefix(after, "\ufeff") {
-			c := m.load()
+			c, err := config.LoadFromReader(strings.NewReader(after))
+			if err != nil {
+				t.Fatalf("%d: docker cannot read %q: %v", i, after, err)
+			}
 			if len(options.Hosts) == 0 && c.CredentialsStore != "zen" || len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
 				t.Errorf("%d: docker reads %+v in %q", i, c, after)
 			}

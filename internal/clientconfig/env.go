@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,15 +12,6 @@ type Env struct {
 	Getenv  func(string) string
 	State   string // zen's state directory, absolute
 	Program string // path of the zen that runs: docker-credential-zen is expected beside it; may be empty
-}
-
-// OSEnv is the environment of this process.
-func OSEnv(state string) Env {
-	program, err := os.Executable()
-	if err != nil {
-		program = ""
-	}
-	return Env{Getenv: os.Getenv, State: state, Program: program}
 }
 
 // home is the user's home directory as docker finds it: HOME, else what the system knows.

@@ -9,31 +9,31 @@ type Options struct {
 
 // Report says what Apply or Undo did, or would do.
 type Report struct {
-	Client     string
-	File       string    // as the client finds it
-	Target     string    // with symbolic links followed
-	Changed    bool      // false: everything was as it should be already
-	Created    bool      // the file was made; after Undo: removed
-	Exact      bool      // Undo: the file is byte for byte as it was before zen
-	Unrecorded bool      // Undo: zen does not remember to have set this; it was removed because it names zen
-	Steps      []Step    // the members that were set, or taken back
-	Diff       string    // of the file, in the unified format, with everything masked that could be a secret
-	Hidden     []string  // Apply: registries whose plaintext login in the file the client does not use any more
-	Plaintext  []string  // registries whose login is in the file in clear, Hidden or not
-	Warnings   []Warning // what keeps it from working
-	Elsewhere  []string  // Undo: other files of the client that zen changed
+	Client     string    `json:"client"`
+	File       string    `json:"file"`                 // as the client finds it
+	Target     string    `json:"target"`               // with symbolic links followed
+	Changed    bool      `json:"changed"`              // false: everything was as it should be already
+	Created    bool      `json:"created"`              // Apply: the file was made; Undo: such a file was removed
+	Exact      bool      `json:"exact,omitempty"`      // Undo: the file is byte for byte as it was before zen
+	Unrecorded bool      `json:"unrecorded,omitempty"` // Undo: zen does not remember what was there; what names zen was removed
+	Steps      []Step    `json:"steps"`                // the members that were set, or taken back
+	Diff       string    `json:"diff"`                 // unified format; everything is masked that could be a secret
+	Hidden     []string  `json:"hidden,omitempty"`     // Apply: registries whose plaintext login the client does not use any more
+	Plaintext  []string  `json:"plaintext,omitempty"`  // registries whose login is in the file in clear, Hidden or not
+	Warnings   []Warning `json:"warnings,omitempty"`   // what keeps it from working
+	Elsewhere  []string  `json:"elsewhere,omitempty"`  // Undo: other files of the client that zen changed
 }
 
 // Step is one member and its value. Values are names of helpers, "" stands for none.
 type Step struct {
-	Member string // "credsStore", `credHelpers["ghcr.io"]`
-	Before string
-	After  string
-	Kept   bool // Undo: somebody else set Before since, so it stays
+	Member string `json:"member"` // "credsStore", `credHelpers["ghcr.io"]`
+	Before string `json:"before"`
+	After  string `json:"after"`
+	Kept   bool   `json:"kept,omitempty"` // Undo: somebody else set Before since, so it stays
 }
 
 // Warning is something the user should know, and what to type.
 type Warning struct {
-	Message string
-	Hint    string // may be empty
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
 }
