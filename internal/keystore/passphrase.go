@@ -102,6 +102,7 @@ func (p *passphraseParams) agree(private, public []byte) ([]byte, error) {
 // associated is what a slot's wrapping binds: the vault and everything the slot says about itself.
 func (s slotEntry) associated(vaultID string) ([]byte, error) {
 	s.Wrapped = nil
+	s.Note = "" // it is set later than the key is wrapped; the file's own authentication covers it
 	header, err := json.Marshal(&s)
 	return associate(labelSlot, []byte(vaultID), header), err
 }
