@@ -41,8 +41,8 @@ func Load(records []Record) (*Catalog, error) {
 		connectors: make(map[string]*api.ServiceConnector),
 		registries: make(map[string]*api.ContainerRegistry),
 		stacks:     make(map[string]*api.Stack),
-		logins:     make(map[string]*login),
-		byAddress:  make(map[address.Address][]*login),
+		logins:     make(map[string]*login, len(records)),
+		byAddress:  make(map[address.Address][]*login, len(records)),
 	}
 	if err := c.Apply(Change{Put: records}); err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func (c *Catalog) updateComponents(s *api.Stack, req api.UpdateStack) error {
 }
 
 // exactNumbers replaces what JSON's numbers were read as by int64 where they are whole, else by float64.
-func exactNumbers(s *api.Stack) *api.Stack {
+func exactNumbers(s api.Stack) api.Stack {
 	for t, component := range s.Components {
 		s.Components[t] = exactComponent(component)
 	}

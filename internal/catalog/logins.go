@@ -46,9 +46,9 @@ func within(dir, base string) bool {
 func (c *Catalog) keepLogin(l *login) {
 	c.dropLogin(l.ID)
 	c.logins[l.ID] = l
-	list := append(slices.Clip(c.byAddress[l.address]), l)
-	slices.SortFunc(list, (*login).compare)
-	c.byAddress[l.address] = list
+	others := c.byAddress[l.address]
+	i, _ := slices.BinarySearchFunc(others, l, (*login).compare)
+	c.byAddress[l.address] = slices.Insert(slices.Clip(others), i, l)
 }
 
 func (c *Catalog) dropLogin(id string) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -120,12 +119,12 @@ func (c *Catalog) decode(r Record) (func(), error) {
 		g.Active, g.ConnectorName, g.ConnectorType = false, "", ""
 		return func() { c.registries[r.ID] = &g }, nil
 	case KindStack:
-		s, err := read[api.Stack](r)
+		s, err := readStack(r)
 		if err != nil || s.ID != r.ID || s.Name == "" {
 			return nil, damaged(r, err)
 		}
 		s.Active = false
-		return func() { c.stacks[r.ID] = exactNumbers(&s) }, nil
+		return func() { c.stacks[r.ID] = &s }, nil
 	case KindLogin:
 		l, err := readLogin(r)
 		if err != nil {
@@ -142,17 +141,21 @@ func (c *Catalog) decode(r Record) (func(), error) {
 	return func() {}, nil
 }
 
-// read decodes the whole of a record. Numbers stay as they were written: a component's configuration is not zen's to round.
+// read decodes a record.
 func read[T any](r Record) (v T, err error) {
+	err = json.Unmarshal(r.Public, &v)
+	return v, err
+}
+
+// readStack decodes a stack, whose components' attributes are not zen's to round.
+func readStack(r Record) (s api.Stack, err error) {
+	if !json.Valid(r.Public) {
+		return s, json.Unmarshal(r.Public, &s)
+	}
 	d := json.NewDecoder(bytes.NewReader(r.Public))
 	d.UseNumber()
-	if err = d.Decode(&v); err != nil {
-		return v, err
-	}
-	if _, err = d.Token(); !errors.Is(err, io.EOF) {
-		return v, errors.New("there is something after its end")
-	}
-	return v, nil
+	err = d.Decode(&s)
+	return exactNumbers(s), err
 }
 
 func readLogin(r Record) (*login, error) {
