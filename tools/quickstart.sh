@@ -21,8 +21,6 @@ fi
 
 say
 say "Installed in $BINDIR: zend (the daemon), zen (the command), docker-credential-zen (what docker runs)."
-say "Your vault:"
-"$zen" vault status
 case ":$users_path:" in
   *":$BINDIR:"*) ;;
   *) say; say "$BINDIR is not on your PATH, and docker looks for docker-credential-zen there:"

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/paths"
+)
+
+// app is what every command works with. It is made once for a run of the program and handed on explicitly.
+type app struct {
+	in     io.Reader
+	out    *dataWriter // standard output: data and tables
+	err    io.Writer   // standard error: sentences, progress, questions, errors
+	term   terminal
+	getenv func(string) string
+	now    func() time.Time
+
+	// zend returns a client of the user's zend, one that starts it when needed or one that never does.
+	zend func(start bool) (caller, error)
+	dirs func() (paths.Dirs, error)
+
+	known *typeBook                     // connector types, once they were asked for
+	attrs map[*cobra.Command]attributes // commands that take --name=value arguments
+}
+
+// caller is a client of zend.
+type caller interface {
+	Call(method string, params []byte, deadline time.Time) (ipc.Reply, error)
+}
+
+// newApp is the app of this process.
+func newApp() *app {
+	a := &app{
+		in: os.Stdin, out: &dataWriter{w: os.Stdout}, err: os.Stderr,
+		term: findTerminal(os.Stdin, os.Stdout, os.Stderr, os.Getenv), getenv: os.Getenv, now: time.Now,
+		dirs: paths.Find,
+	}
+	a.zend = func(start bool) (caller, error) {
+		dirs, err := a.dirs()
+		if err != nil {
+			return nil, err
+		}
+		client, err := ipc.NewClient(dirs, "zen")
+		if err != nil {
+			return nil, err
+		}
+		if !start {
+			client.Start = nil
+		}
+		return client, nil
+	}
+	return a
+}
+
+// Main runs the zen command of this process with its arguments and returns its exit status.
+func Main(args []string) int {
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	return newApp().run(ctx, args)
+}
+
+// run carries out one command line.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	args, err := a.normalize(root, args)
+	if err == nil {
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		err = a.out.err
+	}
+	return a.fail(ctx, root, err)
+}
+
+// dataWriter remembers that standard output failed, so that a full disk under a redirection is an error of the command.
+type dataWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (d *dataWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil && d.err == nil {
+		d.err = cannotPrint(err)
+	}
+	return n, err
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// attributes are ZenML's free --name=value arguments of a command, by attribute name (with underscores).
+type attributes map[string]string
+
+// stdinSuffix after an attribute's name means that its value comes from standard input: --password-stdin.
+const stdinSuffix = "-stdin"
+
+// fromStdin marks an attribute whose value is read from standard input. No argument can hold a NUL.
+const fromStdin = "\x00stdin"
+
+// takesAttributes makes every long option that a command does not know an attribute.
+func (a *app) takesAttributes(cmd *cobra.Command) attributes {
+	attrs := attributes{}
+	a.attrs[cmd] = attrs
+	return attrs
+}
+
+// Set is called for each attribute of the command line.
+func (v attributeFlag) Set(value string) error {
+	v.attrs[v.name] = value
+	return nil
+}
+
+// attributeFlag is an option that exists for one command line only.
+type attributeFlag struct {
+	attrs attributes
+	name  string
+}
+
+func (attributeFlag) String() string { return "" }
+
+// Type is what the help would call the value.
+func (attributeFlag) Type() string { return "string" }
+
+// longShorthand is ZenML's kind of short option with several letters, such as -ri for --resource-id.
+func longShorthand(cmd *cobra.Command, letters, name string) {
+	flag := cmd.Flags().Lookup(name)
+	flag.Usage += " (also -" + letters + ")"
+	if flag.Annotations == nil {
+		flag.Annotations = map[string][]string{}
+	}
+	flag.Annotations[shorthandAnnotation] = append(flag.Annotations[shorthandAnnotation], letters)
+}
+
+const shorthandAnnotation = "zen_shorthand"
+
+// normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options
+// of several letters are spelled out, and the attributes that occur are defined as options of the command.
+func (a *app) normalize(root *cobra.Command, args []string) ([]string, error) {
+	cmd, _, err := root.Find(args)
+	if err != nil {
+		return args, nil //nolint:nilerr // cobra finds the same and says it
+	}
+	attrs, free := a.attrs[cmd]
+	out := slices.Clone(args)
+	for i := 0; i < len(out) && out[i] != "--"; i++ {
+		out[i] = spellOut(cmd, out[i])
+		name, isLong := strings.CutPrefix(out[i], "--")
+		if !isLong {
+			continue
+		}
+		name, _, hasValue := strings.Cut(name, "=")
+		flag := lookup(cmd, name)
+		if flag == nil && free && name != "help" {
+			if flag, err = defineAttribute(cmd, attrs, out[i:]); err != nil {
+				return nil, err
+			}
+		}
+		if flag == nil {
+			continue
+		}
+		out[i] = "--" + flag.Name + out[i][len("--"+name):]
+		if !hasValue && flag.NoOptDefVal == "" {
+			i++ // the option's value is no option, whatever it looks like
+		}
+	}
+	return out, nil
+}
+
+// lookup finds an option by its name in either spelling.
+func lookup(cmd *cobra.Command, name string) *pflag.Flag {
+	for _, spelling := range []string{name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "-", "_")} {
+		if flag := cmd.Flags().Lookup(spelling); flag != nil {
+			return flag
+		}
+	}
+	return nil
+}
+
+// spellOut turns -ri and -ri=x into --resource-id and --resource-id=x.
+func spellOut(cmd *cobra.Command, arg string) string {
+	if !strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "--") {
+		return arg
+	}
+	letters, _, _ := strings.Cut(arg[1:], "=")
+	long := arg
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if slices.Contains(f.Annotations[shorthandAnnotation], letters) {
+			long = "--" + f.Name + arg[1+len(letters):]
+		}
+	})
+	return long
+}
+
+// defineAttribute makes an option of the long option at the start of args, which the command does not know. Without "=" the
+// next argument is the value.
+func defineAttribute(cmd *cobra.Command, attrs attributes, args []string) (*pflag.Flag, error) {
+	name, _, hasValue := strings.Cut(args[0][len("--"):], "=")
+	source, isStdin := strings.CutSuffix(name, stdinSuffix)
+	isStdin = isStdin && !hasValue
+	if !isIdentifier(name) || !hasValue && !isStdin && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
+		return nil, refused("Invalid argument: '--"+name+"'. Please provide args with a proper identifier as the key "+
+			`and the following structure: --custom_argument="value"`, cmd.CommandPath()+" --help")
+	}
+	if !isStdin {
+		source = name
+	}
+	cmd.Flags().Var(attributeFlag{attrs, strings.ReplaceAll(source, "-", "_")}, name, "")
+	flag := cmd.Flags().Lookup(name)
+	flag.Hidden = true
+	if isStdin {
+		flag.NoOptDefVal = fromStdin
+	}
+	return flag, nil
+}
+
+// isIdentifier reports whether s can name an attribute; dashes are taken for underscores.
+func isIdentifier(s string) bool {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`).MatchString(s)
+}
+
+// values reads the attributes: @file is the file's content, @@x is @x, and --name-stdin is standard input, for one
+// attribute at most. The caller wipes them.
+func (a *app) values(ctx context.Context, attrs attributes) (secrets, error) {
+	read := secrets{}
+	fail := func(err error) (secrets, error) {
+		read.wipe()
+		return nil, err
+	}
+	stdin := ""
+	for name, value := range attrs {
+		var err error
+		switch {
+		case value == fromStdin && stdin != "":
+			err = refused("standard input can be the value of one attribute only, not of both "+stdin+" and "+name, "")
+		case value == fromStdin:
+			stdin = name
+			read[name], err = a.readSecret(ctx, "--"+name+stdinSuffix)
+		case strings.HasPrefix(value, "@@"):
+			read[name] = credential.SecretString(value[1:])
+		case strings.HasPrefix(value, "@"):
+			read[name], err = readSecretFile(value[1:])
+		default:
+			read[name] = credential.SecretString(value)
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return read, nil
+}
+
+// literal reports whether an attribute's value itself stands in the command line.
+func (attrs attributes) literal(name string) bool {
+	value, ok := attrs[name]
+	return ok && value != fromStdin && (!strings.HasPrefix(value, "@") || strings.HasPrefix(value, "@@"))
+}

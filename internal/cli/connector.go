@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+func (a *app) connectorCommand() *cobra.Command {
+	cmd := group("service-connector", "Configure and manage service connectors",
+		"  zen service-connector register dockerhub --type docker --username=me --password-stdin\n"+
+			"  zen service-connector list",
+		a.connectorRegisterCommand(), a.connectorListCommand(), a.connectorDescribeCommand(), a.connectorUpdateCommand(),
+		a.connectorDeleteCommand(), a.connectorVerifyCommand(), a.connectorLoginCommand(), a.connectorLogoutCommand(),
+		a.connectorResourcesCommand(), a.connectorTypesCommand(), a.connectorTypeCommand())
+	cmd.Aliases = []string{"connector"}
+	return cmd
+}
+
+// resourceFlags name a resource of a connector.
+type resourceFlags struct{ resourceType, resourceID string }
+
+func (a *app) addResourceFlags(cmd *cobra.Command, r *resourceFlags) {
+	cmd.Flags().StringVarP(&r.resourceType, "resource-type", "r", "", "the `TYPE` of resource to connect to")
+	cmd.Flags().StringVar(&r.resourceID, "resource-id", "", "the `ID` of the resource to connect to")
+	longShorthand(cmd, "ri", "resource-id")
+	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
+}
+
+// drawResources prints ZenML's table of what one connector gives access to.
+func (a *app) drawResources(ctx context.Context, list []api.Resource) {
+	book := a.pictures(ctx)
+	t := table{header: []string{"RESOURCE TYPE", "RESOURCE NAMES"}, centerFirst: true}
+	for _, r := range list {
+		t.rows = append(t.rows, []string{book.resource(r.ResourceType), resourceNames(r)})
+	}
+	a.drawTable(t)
+}
+
+// drawConnectorResources prints ZenML's table of what several connectors give access to.
+func (a *app) drawConnectorResources(ctx context.Context, list []api.Resource) {
+	book := a.pictures(ctx)
+	t := table{
+		header:      []string{"CONNECTOR ID", "CONNECTOR NAME", "CONNECTOR TYPE", "RESOURCE TYPE", "RESOURCE NAMES"},
+		centerFirst: true,
+	}
+	for _, r := range list {
+		t.rows = append(t.rows, []string{
+			r.ConnectorID, r.ConnectorName, book.connector(r.ConnectorType), book.resource(r.ResourceType), resourceNames(r),
+		})
+	}
+	a.drawTable(t)
+}
+
+// resourceNames is the cell of a resource's names. An error takes their place unless it only says that nobody could check.
+func resourceNames(r api.Resource) string {
+	if r.Error != "" && !unchecked(r) {
+		return "💥 error: " + r.Error
+	}
+	if len(r.ResourceIDs) == 0 {
+		return "🤷 none listed"
+	}
+	return strings.Join(r.ResourceIDs, "\n")
+}
+
+// unchecked reports whether the registry was asked and gave no answer about the credentials.
+func unchecked(r api.Resource) bool {
+	return r.Verification == api.VerificationUnreachable || r.Verification == api.VerificationAnonymous
+}
+
+// warnUnchecked says of each resource whose credentials nobody vouched for that they were not verified.
+func (a *app) warnUnchecked(list []api.Resource) {
+	for _, r := range list {
+		if !unchecked(r) {
+			continue
+		}
+		message := "the credentials for " + strings.Join(r.ResourceIDs, ", ") + " were not verified"
+		if r.Error != "" {
+			message += ": " + r.Error
+		}
+		a.warn(message, "zen service-connector verify "+r.ConnectorName)
+	}
+}
+
+// resourceObjects are resources as JSON has them.
+func resourceObjects(list []api.Resource) []object {
+	objects := []object{}
+	for _, r := range list {
+		objects = append(objects, object{
+			{"resource_type", r.ResourceType},
+			{"resource_names", orEmpty(r.ResourceIDs)},
+			{"verification", orNull(r.Verification)},
+			{"error", orNull(r.Error)},
+		})
+	}
+	return objects
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// orNull is nil for an empty text.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// showAccess shows what a connector gives access to, as register, update and verify end.
+func (a *app) showAccess(ctx context.Context, o output, result api.ConnectorResult) error {
+	doc := object{
+		{"id", result.Connector.ID},
+		{"name", result.Connector.Name},
+		{"type", result.Connector.Type},
+		{"resources", resourceObjects(result.Resources)},
+	}
+	return a.show(o, doc, func() {
+		if len(result.Resources) > 0 {
+			a.drawResources(ctx, result.Resources)
+		}
+	})
+}

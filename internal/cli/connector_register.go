@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+// connectorFlags are what register and update have in common.
+type connectorFlags struct {
+	resourceFlags
+
+	output            output
+	description       string
+	authMethod        string
+	expiresAt         string
+	skew              int
+	expirationSeconds int
+	labels            []string
+	noVerify          bool
+	interactive       bool
+	showSecrets       bool
+	attrs             attributes
+}
+
+func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.description, "description", "", "short `TEXT` about the connector")
+	flags.StringVarP(&o.authMethod, "auth-method", "a", "", "the authentication `METHOD` to use")
+	flags.StringVar(&o.expiresAt, "expires-at", "",
+		"`TIME` in UTC when the credentials expire: '2026-12-31 23:59:59', 2026-12-31T23:59:59 or 2026-12-31")
+	flags.IntVar(&o.skew, "expires-skew-tolerance", 0, "`SECONDS` before that time from which they count as expired (default 300)")
+	flags.IntVar(&o.expirationSeconds, "expiration-seconds", 0, "`SECONDS` for which temporary credentials shall be valid")
+	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are right")
+	flags.BoolVarP(&o.interactive, "interactive", "i", false, "ask for everything")
+	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
+	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
+	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addOutput(cmd, &o.output)
+	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	o.attrs = a.takesAttributes(cmd)
+}
+
+// expiry reads --expires-at.
+func (o *connectorFlags) expiry(cmd *cobra.Command) (*time.Time, error) {
+	if o.expiresAt == "" {
+		return nil, nil
+	}
+	t, err := parseTime(o.expiresAt)
+	if err != nil {
+		return nil, misused(cmd, "Invalid value for '--expires-at': %s", err)
+	}
+	return &t, nil
+}
+
+// parseTime reads a point in time as ZenML takes it: UTC unless it has a zone.
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02", time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, s, time.UTC); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
+}
+
+// given returns a pointer to a value whose option was used.
+func given[T any](cmd *cobra.Command, option string, value T) *T {
+	if !cmd.Flags().Changed(option) {
+		return nil
+	}
+	return &value
+}
+
+// config reads the attributes of the command line, --password-stdin among them, and warns of a secret that stands in it.
+func (a *app) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (secrets, error) {
+	if fromPipe, err := cmd.Flags().GetBool("password-stdin"); err == nil && fromPipe {
+		o.attrs["password"] = fromStdin
+	}
+	for _, name := range secretNames {
+		// A user name is a secret to ZenML, but no reason to alarm anybody.
+		if o.attrs.literal(name) && name != "username" {
+			a.warn("the value of --"+name+" is in your shell's history, and every user of this machine can see it while the command runs",
+				"use --"+strings.ReplaceAll(name, "_", "-")+stdinSuffix+" or --"+name+"=@FILE")
+		}
+	}
+	return a.values(ctx, o.attrs)
+}
+
+type registerOptions struct {
+	connectorFlags
+
+	connectorType string
+	noDocs        bool
+}
+
+func (a *app) connectorRegisterCommand() *cobra.Command {
+	var o registerOptions
+	cmd := &cobra.Command{
+		Use: "register [NAME] --type TYPE [--ATTRIBUTE=VALUE]...", Short: "Configure, validate and register a service connector",
+		Long: `Register a service connector: the credentials of one account, sealed in the vault.
+
+Options that zen does not know are attributes of the connector's type, as 'zen service-connector describe-type
+TYPE' lists them: --username=alice. --ATTRIBUTE=@FILE takes the value from a file, --ATTRIBUTE-stdin from
+standard input (@@ stands for a value that begins with @). On a terminal zen asks for a required secret that was
+left out.
+
+The registry is asked whether the credentials are right, unless --no-verify is given. When it cannot be reached
+the connector is registered and zen says that it was not verified.`,
+		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
+  zen service-connector register work --type docker --username=me --password=@token --registry=registry.example.com
+  zen service-connector register -i`,
+		Args: arguments(0, 1, "NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			}
+			if o.interactive {
+				return a.registerInteractively(cmd, name, &o)
+			}
+			return a.registerConnector(cmd, name, &o)
+		},
+	}
+	cmd.Flags().StringVarP(&o.connectorType, "type", "t", "", "the `TYPE` of connector: docker, ...")
+	cmd.Flags().BoolVarP(&o.noDocs, "no-docs", "n", false, "with --interactive: without explanations")
+	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
+	a.addConnectorFlags(cmd, &o.connectorFlags)
+	complete(cmd, "type", a.completeFrom(0, connectorTypeNames))
+	return cmd
+}
+
+func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOptions) error {
+	ctx := cmd.Context()
+	if name == "" {
+		return refused("A name must be supplied. Please see the command help for more information.", cmd.CommandPath()+" NAME --type TYPE")
+	}
+	if o.connectorType == "" {
+		return refused("The connector type must be specified when using non-interactive configuration.", "add --type docker")
+	}
+	req, err := o.request(cmd, name)
+	if err != nil {
+		return err
+	}
+	const failed = "Failed to register service connector: "
+	book, err := a.types(ctx)
+	if err != nil {
+		return prefixed(err, failed)
+	}
+	kind, _ := book.find(o.connectorType)
+	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, o.authMethod))
+	if err != nil {
+		return err
+	}
+	defer config.wipe()
+	if err := a.askMissing(ctx, kind, o.authMethod, config); err != nil {
+		return err
+	}
+	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
+	if err != nil {
+		return prefixed(err, failed)
+	}
+	return a.showRegistered(ctx, o.output, result, o.noVerify)
+}
+
+func (o *registerOptions) request(cmd *cobra.Command, name string) (api.RegisterConnector, error) {
+	expires, err := o.expiry(cmd)
+	if err != nil {
+		return api.RegisterConnector{}, err
+	}
+	labels, err := labelsOf(o.labels)
+	return api.RegisterConnector{
+		Name: name, Description: o.description, Type: o.connectorType, AuthMethod: o.authMethod,
+		ResourceType: o.resourceType, ResourceID: o.resourceID, ExpiresAt: expires,
+		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
+		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
+		Labels:               labels, NoVerify: o.noVerify,
+	}, err
+}
+
+// askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
+func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config secrets) error {
+	if a.term.in == nil || !a.term.err {
+		return nil
+	}
+	i := slices.IndexFunc(kind.AuthMethods, func(m api.AuthMethod) bool {
+		return m.Method == method || method == "" && len(kind.AuthMethods) == 1
+	})
+	if i < 0 {
+		return nil
+	}
+	for _, attr := range kind.AuthMethods[i].Attributes {
+		if _, ok := config[attr.Name]; ok || !attr.Secret || !attr.Required {
+			continue
+		}
+		value, err := a.promptSecret(ctx, attributeText(attr))
+		if err != nil {
+			return err
+		}
+		config[attr.Name] = value
+	}
+	return nil
+}
+
+// attributeText is how ZenML asks for an attribute.
+func attributeText(attr api.Attribute) string {
+	return fmt.Sprintf("[%s] %s {%s}", attr.Name, attr.Title, attributeTraits(attr))
+}
+
+func attributeTraits(attr api.Attribute) string {
+	traits := []string{attr.Type}
+	if attr.Secret {
+		traits = append(traits, "secret")
+	}
+	if attr.Required {
+		return strings.Join(append(traits, "required"), ", ")
+	}
+	return strings.Join(append(traits, "optional"), ", ")
+}
+
+// showRegistered says what was registered.
+func (a *app) showRegistered(ctx context.Context, o output, result api.ConnectorResult, noVerify bool) error {
+	for _, w := range result.Warnings {
+		a.warn(w, "")
+	}
+	name := result.Connector.Name
+	if noVerify {
+		a.say("Successfully registered service connector `%s`.", name)
+		if o.isTable() {
+			return nil
+		}
+		return a.showAccess(ctx, o, result)
+	}
+	a.warnUnchecked(result.Resources)
+	a.say("Successfully registered service connector `%s` with access to the following resources:", name)
+	return a.showAccess(ctx, o, result)
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+type resourcesOptions struct {
+	resourceFlags
+
+	output        output
+	connectorType string
+	excludeErrors bool
+	verify        bool
+}
+
+func (a *app) connectorResourcesCommand() *cobra.Command {
+	var o resourcesOptions
+	cmd := &cobra.Command{
+		Use: "list-resources", Short: "List all resources accessible by service connectors",
+		Example: `  zen service-connector list-resources
+  zen service-connector list-resources --connector-type docker --resource-id docker.io
+  zen service-connector list-resources --verify`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listResources(cmd, &o) },
+	}
+	cmd.Flags().StringVarP(&o.connectorType, "connector-type", "c", "", "only connectors of this `TYPE`")
+	cmd.Flags().BoolVarP(&o.excludeErrors, "exclude-errors", "e", false, "leave out what cannot be used")
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "ask the registries whether the credentials are right")
+	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addOutput(cmd, &o.output)
+	complete(cmd, "connector-type", a.completeFrom(0, connectorTypeNames))
+	return cmd
+}
+
+func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
+	ctx := cmd.Context()
+	list, err := call[api.ResourceList](ctx, a, api.MethodConnectorResources, api.ResourcesQuery{
+		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify,
+	})
+	if err != nil {
+		return prefixed(err, "Could not fetch service connector resources: ")
+	}
+	if o.excludeErrors {
+		list.Items = slices.DeleteFunc(list.Items, func(r api.Resource) bool { return r.Error != "" })
+	}
+	if o.output.isTable() {
+		if len(list.Items) == 0 {
+			a.say("No service connector resources match the given filters.")
+			return nil
+		}
+		a.say("%s", o.heading())
+		a.drawConnectorResources(ctx, list.Items)
+		if o.verify {
+			a.warnUnchecked(list.Items)
+		}
+		return nil
+	}
+	type resource = api.Resource
+	return showList(a, cmd, o.output, listing[resource]{items: list.Items, columns: []column[resource]{
+		{key: "connector_id", value: func(r resource) any { return r.ConnectorID }},
+		{key: "connector_name", value: func(r resource) any { return r.ConnectorName }},
+		{key: "connector_type", value: func(r resource) any { return r.ConnectorType }},
+		{key: "resource_type", value: func(r resource) any { return r.ResourceType }},
+		{key: "resource_names", value: func(r resource) any { return orEmpty(r.ResourceIDs) }},
+		{key: "verification", value: func(r resource) any { return orNull(r.Verification) }},
+		{key: "error", value: func(r resource) any { return orNull(r.Error) }},
+	}})
+}
+
+// heading is ZenML's sentence, with its two spaces where a resource type was left out.
+func (o *resourcesOptions) heading() string {
+	by := "service connectors that you have configured:"
+	if o.connectorType != "" {
+		by = "'" + o.connectorType + "' " + by
+	}
+	resourceType := ""
+	if o.resourceType != "" {
+		resourceType = "'" + o.resourceType + "'"
+	}
+	if o.resourceID != "" {
+		return "The " + resourceType + " resource with name '" + o.resourceID + "' can be accessed by " + by
+	}
+	if resourceType != "" {
+		resourceType += " "
+	}
+	return "The following " + resourceType + "resources can be accessed by " + by
+}

@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+type typesOptions struct {
+	output   output
+	query    api.ConnectorTypesQuery
+	detailed bool
+}
+
+func (a *app) connectorTypesCommand() *cobra.Command {
+	var o typesOptions
+	cmd := &cobra.Command{
+		Use: "list-types", Short: "List available service connector types",
+		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker --detailed",
+		Args:    arguments(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listTypes(cmd, &o) },
+	}
+	cmd.Flags().StringVarP(&o.query.Type, "type", "t", "", "only this connector `TYPE`")
+	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this resource `TYPE`")
+	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this authentication `METHOD`")
+	cmd.Flags().BoolVarP(&o.detailed, "detailed", "d", false, "explain each type")
+	a.addOutput(cmd, &o.output)
+	complete(cmd, "type", a.completeFrom(0, connectorTypeNames))
+	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
+	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	return cmd
+}
+
+func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
+	list, err := call[api.ConnectorTypes](cmd.Context(), a, api.MethodConnectorTypes, o.query)
+	if err != nil {
+		return err
+	}
+	if len(list.Items) == 0 {
+		return credential.NewError(credential.NoSuchEntity, "No service connector types found matching the criteria.",
+			"zen service-connector list-types")
+	}
+	if o.detailed && o.output.isTable() {
+		for _, t := range list.Items {
+			a.page(describeType(t), describeResourceTypes(t), describeAuthMethods(t))
+		}
+		return nil
+	}
+	return showList(a, cmd, o.output, listing[api.ConnectorType]{items: list.Items, columns: typeColumns(&typeBook{list.Items})})
+}
+
+func typeColumns(book *typeBook) []column[api.ConnectorType] {
+	type kind = api.ConnectorType
+	return []column[kind]{
+		{key: "name", value: func(t kind) any { return t.Name }},
+		{key: "type", value: func(t kind) any { return t.Type }, cell: func(t kind) string { return book.connector(t.Type) }},
+		{
+			key: "resource_types", value: func(t kind) any { return resourceTypesOf(t) },
+			cell: func(t kind) string { return book.resources(resourceTypesOf(t)) },
+		},
+		{key: "auth_methods", value: func(t kind) any { return authMethodsOf(t) }},
+		{key: "local", value: func(t kind) any { return t.Local }, cell: func(t kind) string { return tick(t.Local) }},
+		{key: "remote", value: func(t kind) any { return t.Remote }, cell: func(t kind) string { return tick(t.Remote) }},
+	}
+}
+
+func tick(yes bool) string {
+	if yes {
+		return "✅"
+	}
+	return "➖"
+}
+
+func resourceTypesOf(t api.ConnectorType) []string {
+	names := []string{}
+	for _, r := range t.ResourceTypes {
+		names = append(names, r.Type)
+	}
+	return names
+}
+
+func authMethodsOf(t api.ConnectorType) []string {
+	names := []string{}
+	for _, m := range t.AuthMethods {
+		names = append(names, m.Method)
+	}
+	return names
+}
+
+func (a *app) connectorTypeCommand() *cobra.Command {
+	var o typesOptions
+	cmd := &cobra.Command{
+		Use: "describe-type TYPE", Short: "Describe a service connector type",
+		Example: `  zen service-connector describe-type docker
+  zen service-connector describe-type docker --auth-method password`,
+		Args:              arguments(1, 1, "TYPE"),
+		ValidArgsFunction: a.completeFrom(1, connectorTypeNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.describeTypes(cmd.Context(), args[0], &o)
+		},
+	}
+	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "describe only this resource `TYPE`")
+	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this authentication `METHOD`")
+	a.addOutput(cmd, &o.output)
+	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
+	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	return cmd
+}
+
+func (a *app) describeTypes(ctx context.Context, name string, o *typesOptions) error {
+	book, err := a.types(ctx)
+	if err != nil {
+		return err
+	}
+	t, ok := book.find(name)
+	if !ok {
+		return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+			"known types: "+strings.Join(book.names(), ", "))
+	}
+	narrowed := t
+	if want := o.query.ResourceType; want != "" {
+		narrowed.ResourceTypes = keep(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
+		if len(narrowed.ResourceTypes) == 0 {
+			return refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", name, want),
+				"supported: "+strings.Join(resourceTypesOf(t), ", "))
+		}
+	}
+	if want := o.query.AuthMethod; want != "" {
+		narrowed.AuthMethods = keep(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
+		if len(narrowed.AuthMethods) == 0 {
+			return refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", name, want),
+				"supported: "+strings.Join(authMethodsOf(t), ", "))
+		}
+	}
+	return a.show(o.output, narrowed, func() {
+		switch {
+		case o.query.ResourceType == "" && o.query.AuthMethod == "":
+			a.page(describeType(t))
+		case o.query.AuthMethod == "":
+			a.page(describeResourceTypes(narrowed))
+		case o.query.ResourceType == "":
+			a.page(describeAuthMethods(narrowed))
+		default:
+			a.page(describeResourceTypes(narrowed), describeAuthMethods(narrowed))
+		}
+	})
+}
+
+func keep[T any](list []T, f func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !f(v) })
+}
+
+// pageWidth is the width of explanations, ZenML's.
+const pageWidth = 80
+
+// page prints explanations on standard output, ended by a line.
+func (a *app) page(sections ...string) {
+	fmt.Fprintln(a.out, clean(explained(sections...)))
+}
+
+func explained(sections ...string) string {
+	return strings.Join(sections, "\n\n") + "\n\n" + strings.Repeat("-", pageWidth) + "\n"
+}
+
+func describeType(t api.ConnectorType) string {
+	return strings.Join([]string{
+		heading(pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
+		"Authentication methods:", bullets(pictures("🔒", authMethodsOf(t))),
+		"Resource types:", bullets(strings.Split((&typeBook{[]api.ConnectorType{t}}).resources(resourceTypesOf(t)), "\n")),
+		"Supports auto-configuration: " + pythonBool(t.SupportsAutoConfiguration),
+		"Available locally: " + pythonBool(t.Local),
+		"Available remotely: " + pythonBool(t.Remote),
+		prose(t.Description),
+	}, "\n\n")
+}
+
+func describeResourceTypes(t api.ConnectorType) string {
+	var sections []string
+	for _, r := range t.ResourceTypes {
+		sections = append(sections, strings.Join([]string{
+			heading(pictured(r.Emoji, fmt.Sprintf("%s (resource type: %s)", r.Name, r.Type))),
+			"Authentication methods: " + strings.Join(r.AuthMethods, ", "),
+			"Supports resource instances: " + pythonBool(r.SupportsInstances),
+			"Authentication methods:", bullets(pictures("🔒", r.AuthMethods)),
+			prose(r.Description),
+		}, "\n\n"))
+	}
+	return strings.Join(sections, "\n\n")
+}
+
+func describeAuthMethods(t api.ConnectorType) string {
+	var sections []string
+	for _, m := range t.AuthMethods {
+		var attrs []string
+		for _, attr := range m.Attributes {
+			attrs = append(attrs, fmt.Sprintf("%s {%s}: %s", attr.Name, attributeTraits(attr), attr.Title))
+		}
+		sections = append(sections, strings.Join([]string{
+			heading(fmt.Sprintf("🔒 %s (auth method: %s)", m.Name, m.Method)),
+			"Supports issuing temporary credentials: " + pythonBool(issuesTemporary(m)),
+			prose(m.Description),
+			"Attributes:", bullets(attrs),
+		}, "\n\n"))
+	}
+	return strings.Join(sections, "\n\n")
+}
+
+// issuesTemporary reports whether a method makes credentials that expire.
+func issuesTemporary(m api.AuthMethod) bool {
+	return m.MinExpirationSeconds > 0 || m.MaxExpirationSeconds > 0 || m.DefaultExpirationSeconds > 0
+}
+
+func heading(s string) string { return strings.TrimRight(center(s, pageWidth), " ") }
+
+func pictures(emoji string, list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, pictured(emoji, s))
+	}
+	return out
+}
+
+func bullets(list []string) string {
+	var lines []string
+	for _, entry := range list {
+		wrapped := wrap(entry, pageWidth-3)
+		lines = append(lines, " • "+strings.Join(wrapped, "\n   "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// prose wraps the paragraphs of a description. Lists in it keep their lines.
+func prose(text string) string {
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		paragraphs = append(paragraphs, strings.Join(wrap(paragraph, pageWidth), "\n"))
+	}
+	return strings.Join(paragraphs, "\n\n")
+}

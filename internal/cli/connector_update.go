@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+type updateOptions struct {
+	connectorFlags
+
+	name   string
+	remove []string
+}
+
+const updateFailed = "Failed to update service connector: "
+
+func (a *app) connectorUpdateCommand() *cobra.Command {
+	var o updateOptions
+	cmd := &cobra.Command{
+		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing service connector",
+		Long: `Change a service connector. What is not named stays as it is. The result is verified before anything is kept,
+unless --no-verify is given. Attributes are given as for register.`,
+		Example: `  zen service-connector update dockerhub --password-stdin < token
+  zen service-connector update dockerhub --name hub --label env=prod --label old
+  zen service-connector update dockerhub --remove-attr expires-at
+  zen service-connector update dockerhub -i`,
+		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.interactive {
+				return a.updateInteractively(cmd, args[0], &o)
+			}
+			return a.updateConnector(cmd, args[0], &o)
+		},
+	}
+	cmd.Flags().StringVar(&o.name, "name", "", "new `NAME`")
+	cmd.Flags().StringArrayVar(&o.remove, "remove-attr", nil,
+		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expiration-seconds; may be repeated")
+	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
+	a.addConnectorFlags(cmd, &o.connectorFlags)
+	return cmd
+}
+
+func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) error {
+	ctx := cmd.Context()
+	req, err := o.request(cmd, ref)
+	if err != nil {
+		return err
+	}
+	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref})
+	if err != nil {
+		return err
+	}
+	book, err := a.types(ctx)
+	if err != nil {
+		return prefixed(err, updateFailed)
+	}
+	kind, _ := book.find(current.Connector.Type)
+	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, ""))
+	if err != nil {
+		return err
+	}
+	defer config.wipe()
+	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, req, config)
+	if err != nil {
+		if isUnknown(err) {
+			return err
+		}
+		return prefixed(err, updateFailed)
+	}
+	return a.showUpdated(cmd, o.output, result, o.noVerify)
+}
+
+func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConnector, error) {
+	expires, err := o.expiry(cmd)
+	if err != nil {
+		return api.UpdateConnector{}, err
+	}
+	labels, err := labelChanges(o.labels)
+	return api.UpdateConnector{
+		Ref: ref, Name: given(cmd, "name", o.name), Description: given(cmd, "description", o.description),
+		AuthMethod: given(cmd, "auth-method", o.authMethod), ResourceType: given(cmd, "resource-type", o.resourceType),
+		ResourceID: given(cmd, "resource-id", o.resourceID), ExpiresAt: expires,
+		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
+		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
+		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify,
+	}, err
+}
+
+// showUpdated says what an update came to.
+func (a *app) showUpdated(cmd *cobra.Command, o output, result api.ConnectorResult, noVerify bool) error {
+	for _, w := range result.Warnings {
+		a.warn(w, "")
+	}
+	if noVerify {
+		a.say("Successfully updated service connector `%s`", result.Connector.Name)
+		if o.isTable() {
+			return nil
+		}
+		return a.showAccess(cmd.Context(), o, result)
+	}
+	a.warnUnchecked(result.Resources)
+	a.say("Successfully updated service connector `%s`. It can now be used to access the following resources:", result.Connector.Name)
+	return a.showAccess(cmd.Context(), o, result)
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+type verifyOptions struct {
+	resourceFlags
+
+	output     output
+	verifyOnly bool
+	push       string
+}
+
+func (a *app) connectorVerifyCommand() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use: "verify NAME_ID_OR_PREFIX", Short: "Verify and list resources for a service connector",
+		Long: `Ask the registry whether it accepts the connector's credentials. The exit status is 0 when it does, or when it
+lets everybody in and cannot tell; then zen says that the credentials were not verified.`,
+		Example: `  zen service-connector verify dockerhub
+  zen service-connector verify dockerhub --push me/app`,
+		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.verifyConnector(cmd.Context(), args[0], &o)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.verifyOnly, "verify-only", "v", false, "only verify, do not list resources")
+	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
+	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addOutput(cmd, &o.output)
+	return cmd
+}
+
+func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions) error {
+	const failed = "Service connector '%s' verification failed: "
+	stop := a.busy(ctx, "Verifying service connector '%s'...", ref)
+	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, api.UseConnector{
+		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push,
+	})
+	stop()
+	if err != nil {
+		return prefixed(err, failed, ref)
+	}
+	if i := slices.IndexFunc(result.Resources, func(r api.Resource) bool { return r.Error != "" && r.Verification != api.VerificationAnonymous }); i >= 0 {
+		r := result.Resources[i]
+		reason := credential.Rejected
+		if r.Verification == api.VerificationUnreachable {
+			reason = credential.Unreachable
+		}
+		return prefixed(credential.NewError(reason, r.Error, ""), failed, ref)
+	}
+	a.warnUnchecked(result.Resources)
+	if !slices.ContainsFunc(result.Resources, unchecked) {
+		a.say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
+			result.Connector.Name)
+	}
+	if o.verifyOnly && o.output.isTable() {
+		return nil
+	}
+	return a.showAccess(ctx, o.output, result)
+}

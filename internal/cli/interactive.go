@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// wizard asks for the parts of a service connector, in ZenML's words and order.
+type wizard struct {
+	*app
+	ctx     context.Context
+	docs    bool // explain what there is to choose from
+	visible bool // secrets are shown while they are typed
+}
+
+// explain prints documentation among the questions.
+func (w *wizard) explain(title string, sections ...string) {
+	if w.docs {
+		w.say("%s\n\n%s", heading(title), explained(sections...))
+	}
+}
+
+// name asks for a name that no other connector has.
+func (w *wizard) name(fallback, own string) (string, error) {
+	for {
+		name, err := w.prompt(w.ctx, question{text: "Please enter a name for the service connector", fallback: fallback})
+		if err != nil || name == own {
+			return name, err
+		}
+		list, err := call[api.ConnectorList](w.ctx, w.app, api.MethodConnectorList,
+			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: 1})
+		if err != nil || len(list.Items) == 0 {
+			return name, err
+		}
+		w.say("A service connector with the name '%s' already exists. Please choose a different name.", name)
+	}
+}
+
+// connectorType asks which type the connector is of. wanted narrows the choice.
+func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
+	book, err := w.types(w.ctx)
+	if err != nil {
+		return api.ConnectorType{}, err
+	}
+	if wanted != "" {
+		t, ok := book.find(wanted)
+		if !ok {
+			return t, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", wanted),
+				"known types: "+strings.Join(book.names(), ", "))
+		}
+		book = &typeBook{[]api.ConnectorType{t}}
+	}
+	var sections []string
+	for _, t := range book.types {
+		sections = append(sections, describeType(t))
+	}
+	w.explain("Available service connector types", sections...)
+	if len(book.types) == 0 {
+		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type", "zen daemon restart")
+	}
+	name, err := w.prompt(w.ctx, question{
+		text: "Please select a service connector type", choices: book.names(), fallback: book.names()[0],
+	})
+	t, _ := book.find(name)
+	return t, err
+}
+
+// resourceType asks for one of the type's resource types; "" is any of them.
+func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error) {
+	if wanted != "" && !slices.Contains(resourceTypesOf(t), wanted) {
+		return "", refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, wanted),
+			"supported: "+strings.Join(resourceTypesOf(t), ", "))
+	}
+	w.explain("Available resource types", describeResourceTypes(t))
+	if len(t.ResourceTypes) == 1 {
+		w.say("Only one resource type is available for this connector (%s).", t.ResourceTypes[0].Type)
+		return t.ResourceTypes[0].Type, nil
+	}
+	return w.prompt(w.ctx, question{
+		text:    "Please select a resource type or leave it empty to create a connector that can be used to access any of the supported resource types",
+		choices: resourceTypesOf(t), fallback: wanted, optional: true,
+	})
+}
+
+// authMethod asks for one of the type's methods that serves the resource type. No to the only one ends the command.
+func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (api.AuthMethod, error) {
+	methods := keep(t.AuthMethods, func(m api.AuthMethod) bool { return serves(t, resourceType, m.Method) })
+	if wanted != "" {
+		i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == wanted })
+		if i < 0 {
+			return api.AuthMethod{}, refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.",
+				t.Type, wanted), "supported: "+strings.Join(authMethodsOf(t), ", "))
+		}
+		methods = methods[i : i+1]
+	}
+	narrowed := t
+	narrowed.AuthMethods = methods
+	w.explain("Available authentication methods", describeAuthMethods(narrowed))
+	if len(methods) == 1 {
+		yes, err := w.confirm(w.ctx, fmt.Sprintf(
+			"Only one authentication method is available for this connector (%s). Would you like to use it?", methods[0].Method), true)
+		if err == nil && !yes {
+			err = errAborted
+		}
+		return methods[0], err
+	}
+	name, err := w.prompt(w.ctx, question{text: "Please select an authentication method", choices: authMethodsOf(narrowed)})
+	i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == name })
+	if err != nil || i < 0 {
+		return api.AuthMethod{}, err
+	}
+	return methods[i], nil
+}
+
+func serves(t api.ConnectorType, resourceType, method string) bool {
+	i := slices.IndexFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType })
+	return i < 0 || len(t.ResourceTypes[i].AuthMethods) == 0 || slices.Contains(t.ResourceTypes[i].AuthMethods, method)
+}
+
+// configure asks for the method's attributes that config does not have yet.
+func (w *wizard) configure(m api.AuthMethod, config secrets) error {
+	w.say("Please enter the configuration for the %s authentication method.", m.Name)
+	for _, attr := range m.Attributes {
+		if _, ok := config[attr.Name]; ok {
+			continue
+		}
+		value, err := w.attribute(attr, attributeText(attr), !attr.Required)
+		if err != nil {
+			return err
+		}
+		if !value.IsEmpty() {
+			config[attr.Name] = value
+		}
+	}
+	return nil
+}
+
+// attribute asks for one attribute until there is a value, or nothing if that will do.
+func (w *wizard) attribute(attr api.Attribute, text string, optional bool) (credential.Secret, error) {
+	if !attr.Secret || w.visible {
+		answer, err := w.prompt(w.ctx, question{text: text, fallback: attr.Default, optional: optional, quiet: attr.Default == ""})
+		return credential.SecretString(answer), err
+	}
+	for {
+		value, err := w.promptSecret(w.ctx, text)
+		if err != nil || optional || !value.IsEmpty() {
+			return value, err
+		}
+	}
+}
+
+// duration asks how long temporary credentials shall be valid, in seconds; nil for methods that issue none.
+func (w *wizard) duration(m api.AuthMethod, current *int) (*int, error) {
+	if !issuesTemporary(m) {
+		return nil, nil
+	}
+	fallback := m.DefaultExpirationSeconds
+	if current != nil {
+		fallback = *current
+	}
+	text := "The authentication method involves generating temporary credentials. " +
+		"Please enter the time that the credentials should be valid for, in seconds" + bounds(m)
+	for {
+		answer, err := w.prompt(w.ctx, question{text: text, fallback: decimal(fallback)})
+		if err != nil {
+			return nil, err
+		}
+		seconds, ok := parseSeconds(answer)
+		if !ok || seconds < m.MinExpirationSeconds || m.MaxExpirationSeconds > 0 && seconds > m.MaxExpirationSeconds {
+			w.say("Error: '%s' is not a number of seconds that is allowed%s.", answer, bounds(m))
+			continue
+		}
+		keep, err := w.confirm(w.ctx, fmt.Sprintf("Credentials will be valid for %s. Keep this value?", span(time.Duration(seconds)*time.Second)), true)
+		if err != nil || keep {
+			return &seconds, err
+		}
+	}
+}
+
+func bounds(m api.AuthMethod) string {
+	var parts []string
+	for _, b := range []struct {
+		name  string
+		value int
+	}{{"min", m.MinExpirationSeconds}, {"max", m.MaxExpirationSeconds}, {"default", m.DefaultExpirationSeconds}} {
+		if b.value > 0 {
+			parts = append(parts, b.name+": "+decimal(b.value))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
+}
+
+// expiry asks whether and when the credentials expire; nil if they do not.
+func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
+	temporary, err := w.confirm(w.ctx, "Are the credentials you configured temporary? If so, you'll be asked to provide an "+
+		"expiration time in the next step.", current != nil)
+	if err != nil || !temporary {
+		return nil, err
+	}
+	fallback := ""
+	if current != nil {
+		fallback = current.UTC().Format(time.DateTime)
+	}
+	for {
+		answer, err := w.prompt(w.ctx, question{
+			text: "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'", fallback: fallback,
+		})
+		if err != nil {
+			return nil, err
+		}
+		at, err := parseTime(answer)
+		if err != nil {
+			w.say("Error: %s.", err)
+			continue
+		}
+		left := at.Sub(w.now())
+		if left <= 0 {
+			w.say("The expiration time must be in the future. Please enter a later date and time.")
+			continue
+		}
+		keep, err := w.confirm(w.ctx, fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", clock(at), span(left)), true)
+		if err != nil || keep {
+			return &at, err
+		}
+	}
+}
+
+// instance asks for one of the resources that the connector can reach; "" is all of them.
+func (w *wizard) instance(ids []string, current string) (string, error) {
+	if !slices.Contains(ids, current) {
+		current = ""
+	}
+	w.say("The connector can be used to access the following resources:\n%s", bullets(ids))
+	return w.prompt(w.ctx, question{
+		text:    "Please select one of the resources or leave it empty to create a connector that can be used to access any of them",
+		choices: ids, fallback: current, optional: true,
+	})
+}
+
+// instances reports whether there are resources of a type to choose from.
+func instances(t api.ConnectorType, resourceType string) bool {
+	return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType && r.SupportsInstances })
+}
+
+// reachable are the names of all resources.
+func reachable(list []api.Resource) []string {
+	var ids []string
+	for _, r := range list {
+		ids = append(ids, r.ResourceIDs...)
+	}
+	return ids
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+type loginOptions struct {
+	resourceFlags
+
+	ttl      time.Duration
+	dir      string
+	path     string
+	profile  string
+	registry string
+	noVerify bool
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use: "login [NAME_ID_OR_PREFIX]", Short: "Let docker and other clients use a service connector's credentials",
+		Long: `Log in: from now on docker-credential-zen answers for the registry of the service connector. Without a name it is
+the one that the active stack's container registry is connected to. The registry is asked first whether it accepts
+the credentials, so a login that succeeded means that a pull will work.`,
+		Example: `  zen login dockerhub
+  zen login work --ttl 8h
+  zen login private --dir ~/src/private`,
+		Args:              arguments(0, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			}
+			return a.login(cmd, name, &o)
+		},
+	}
+	cmd.Flags().StringVar(&o.registry, "registry", "", "log in through the connector of this container registry `NAME`")
+	a.addLoginFlags(cmd, &o)
+	return cmd
+}
+
+// connectorLoginCommand is ZenML's spelling.
+func (a *app) connectorLoginCommand() *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use: "login NAME_ID_OR_PREFIX", Short: "Configure the local client/SDK with credentials",
+		Long: `Let docker and every other client of docker-credential-zen use the credentials of a service connector. Connectors
+for several resources need --resource-id to say which one is meant.`,
+		Example: `  zen service-connector login dockerhub
+  zen service-connector login dockerhub --ttl 8h`,
+		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.login(cmd, args[0], &o) },
+	}
+	a.addLoginFlags(cmd, &o)
+	return cmd
+}
+
+func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
+	flags := cmd.Flags()
+	flags.DurationVar(&o.ttl, "ttl", 0, "end the login after this `DURATION`, such as 45m or 8h")
+	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
+	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
+	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
+	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
+	a.addResourceFlags(cmd, &o.resourceFlags)
+}
+
+func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
+	req := api.LoginRequest{
+		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
+		Path: o.path, Profile: o.profile, NoVerify: o.noVerify,
+	}
+	if cmd.Flags().Changed("ttl") {
+		if o.ttl < time.Second {
+			return req, misused(cmd, "Invalid value for '--ttl': at least 1s.")
+		}
+		req.TTLSeconds = int(o.ttl / time.Second)
+	}
+	if name != "" && o.registry != "" {
+		return req, misused(cmd, "Please name either a service connector or a container registry, not both.")
+	}
+	if o.dir != "" {
+		dir, err := filepath.Abs(o.dir)
+		if err != nil {
+			return req, refused(err.Error(), "")
+		}
+		req.Dir = dir
+	}
+	return req, nil
+}
+
+func (a *app) login(cmd *cobra.Command, name string, o *loginOptions) error {
+	req, err := o.request(cmd, name)
+	if err != nil {
+		return err
+	}
+	return a.logIn(cmd.Context(), req)
+}
+
+// logIn carries out a login and says what came of it, as ZenML does.
+func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
+	var stop func()
+	failed := ""
+	switch {
+	case req.Name != "":
+		stop = a.busy(ctx, "Attempting to configure local client using service connector '%s'...", req.Name)
+		failed = "Service connector '" + req.Name + "' could not configure the local client/SDK: "
+	case req.Registry != "":
+		stop = a.busy(ctx, "Attempting to configure local client using container registry '%s'...", req.Registry)
+		failed = "Container registry '" + req.Registry + "' could not configure the local client/SDK: "
+	default:
+		stop = a.busy(ctx, "Attempting to configure local client using the active stack's container registry...")
+		failed = "The active stack could not configure the local client/SDK: "
+	}
+	result, err := call[api.LoginResult](ctx, a, api.MethodLogin, req)
+	stop()
+	if err != nil {
+		return prefixed(err, "%s", failed)
+	}
+	a.warnUnchecked([]api.Resource{result.Resource})
+	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
+		result.Connector.Name, result.TypeName)
+	if result.Replaced != "" {
+		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
+	}
+	if result.Login.Until != nil {
+		a.say("The login ends in %s.", span(result.Login.Until.Sub(a.now()).Round(time.Second)))
+	}
+	a.hintSetup(result.Login.ServerURL)
+	return nil
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+func (a *app) logoutCommand() *cobra.Command {
+	var req api.LogoutRequest
+	cmd := &cobra.Command{
+		Use: "logout NAME|REGISTRY", Short: "End logins, of a service connector or of a registry",
+		Long: `End logins: docker-credential-zen answers for the registry no more. The service connector stays; credentials that
+came by docker login are deleted with their login.`,
+		Example: `  zen logout dockerhub
+  zen logout registry.example.com
+  zen logout --all`,
+		ValidArgsFunction: a.completeFrom(1, loginNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case req.All && len(args) > 0:
+				return misused(cmd, "Please give either a name or '--all', not both.")
+			case !req.All:
+				if err := arguments(1, 1, "NAME|REGISTRY")(cmd, args); err != nil {
+					return err
+				}
+				req.Name = args[0]
+			}
+			return a.logOut(cmd, req)
+		},
+	}
+	cmd.Flags().BoolVar(&req.All, "all", false, "end every login")
+	addScope(cmd, &req)
+	return cmd
+}
+
+func (a *app) connectorLogoutCommand() *cobra.Command {
+	var req api.LogoutRequest
+	cmd := &cobra.Command{
+		Use: "logout NAME_ID_OR_PREFIX", Short: "End the logins of a service connector",
+		Example:           "  zen service-connector logout dockerhub",
+		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req.Name = args[0]
+			return a.logOut(cmd, req)
+		},
+	}
+	addScope(cmd, &req)
+	return cmd
+}
+
+func addScope(cmd *cobra.Command, req *api.LogoutRequest) {
+	cmd.Flags().StringVar(&req.Dir, "dir", "", "only logins that are bound to this `DIRECTORY`")
+	cmd.Flags().StringVar(&req.Profile, "profile", "", "only logins of this `PROFILE`")
+}
+
+func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
+	if req.Dir != "" {
+		dir, err := filepath.Abs(req.Dir)
+		if err != nil {
+			return refused(err.Error(), "")
+		}
+		req.Dir = dir
+	}
+	result, err := call[api.LogoutResult](cmd.Context(), a, api.MethodLogout, req)
+	if err != nil {
+		return err
+	}
+	if len(result.Ended) == 0 {
+		a.say("Nobody was logged in.")
+	}
+	for _, l := range result.Ended {
+		a.say("Logged out of %s (%s).", l.Address, answeredBy(l))
+	}
+	return nil
+}
+
+// answeredBy says whose credentials a login uses.
+func answeredBy(l api.Login) string {
+	if l.ConnectorName != "" {
+		return "service connector '" + l.ConnectorName + "'"
+	}
+	return l.Source
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+// manCommand writes the man pages, for packagers.
+func manCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "man", Short: "Write the man pages into a directory", Hidden: true,
+		Example: "  zen man --dir dist/man",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				return misused(cmd, "Missing option '--dir'.")
+			}
+			if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // man pages are for everybody to read
+				return err
+			}
+			root := cmd.Root()
+			root.DisableAutoGenTag = true
+			header := &doc.GenManHeader{Section: "1", Source: "zen " + api.Version, Manual: "zen"}
+			return doc.GenManTree(root, header, dir)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "`DIRECTORY` to write to")
+	return cmd
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// Groups of commands in the help.
+const (
+	groupLogin    = "login"
+	groupEntities = "entities"
+	groupMachine  = "machine"
+)
+
+// root is the whole command tree. A new command is a constructor in a file of its own and a line here.
+func (a *app) root() *cobra.Command {
+	a.attrs = map[*cobra.Command]attributes{}
+	root := &cobra.Command{
+		Use:   "zen",
+		Short: "Log in to container registries and keep the credentials sealed",
+		Long: `zen keeps the credentials of container registries in a sealed vault and hands them to docker and every
+other client through docker-credential-zen. Its words are ZenML's: service connectors hold credentials,
+container registries and stacks use them.`,
+		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin
+  zen login dockerhub
+  zen status`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%s", err) })
+	root.AddGroup(
+		&cobra.Group{ID: groupLogin, Title: "Login commands:"},
+		&cobra.Group{ID: groupEntities, Title: "Entity commands:"},
+		&cobra.Group{ID: groupMachine, Title: "Vault and daemon commands:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.whyCommand(), a.setupCommand())
+	add(groupEntities, a.connectorCommand())
+	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
+		a.selftestCommand())
+	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())
+	return root
+}
+
+// group makes a command of commands.
+func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Example: example,
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// noSuchCommand refuses a word that is none of a group's commands.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := &usageError{message: "No such command '" + args[0] + "'.", command: cmd}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err.hint = cmd.CommandPath() + " " + near[0]
+	}
+	return err
+}
+
+// arguments checks the number of a command's arguments; names are those of the help.
+func arguments(least, most int, names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least {
+			return misused(cmd, "Missing argument '%s'.", names[len(args)])
+		}
+		if len(args) > most {
+			return misused(cmd, "Got unexpected extra argument (%s)", args[most])
+		}
+		return nil
+	}
+}

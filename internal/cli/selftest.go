@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/selftest"
+)
+
+func (a *app) selftestCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "selftest", Short: "Prove on this machine that a login works and that no password is left lying around",
+		Long: `Prove the main job on this machine: start a registry on a loopback port that demands a password, register a
+throw-away service connector for it, log in, push and pull through docker-credential-zen, log out, and search
+everything that was written, every command line and every environment for the password. Nothing stays behind, and
+docker's configuration is not touched.`,
+		Example: "  zen selftest\n  zen selftest -o json",
+		Args:    arguments(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.selftest(cmd.Context(), o) },
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) selftest(ctx context.Context, o output) error {
+	opt, err := a.selftestOptions()
+	if err != nil {
+		return err
+	}
+	opt.Progress = func(s selftest.Step) { a.sayStep(s) }
+	report, err := selftest.Run(ctx, opt)
+	if err != nil {
+		// The report says how far it came, for those who asked for it.
+		if !o.isTable() {
+			err = errors.Join(err, a.show(o, report, nil))
+		}
+		return err
+	}
+	status, err := call[api.VaultStatus](ctx, a, api.MethodVaultStatus, api.Empty{})
+	if err != nil {
+		return err
+	}
+	return a.show(o, report, func() {
+		fmt.Fprintf(a.out, "zen works: a push and a pull at %s went through docker-credential-zen.\n", report.Registry)
+		fmt.Fprintf(a.out, "The password was in none of %d files, %d command lines and environments.\n", report.Files, report.Processes)
+		fmt.Fprintf(a.out, "The vault's key: %s\n", oneLine(keyLines(status)))
+	})
+}
+
+func (a *app) sayStep(s selftest.Step) {
+	mark, detail := "✓", ""
+	if !s.OK {
+		mark = "✗"
+	}
+	if s.Detail != "" {
+		detail = " (" + s.Detail + ")"
+	}
+	a.say("%s %s%s, %s", mark, s.Name, detail, s.Elapsed.Round(time.Millisecond))
+}
+
+// selftestOptions finds the programs beside this one and the directories that zen writes to.
+func (a *app) selftestOptions() (selftest.Options, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return selftest.Options{}, refused("zen cannot find itself: "+err.Error(), "")
+	}
+	helper := filepath.Join(filepath.Dir(self), "docker-credential-zen")
+	if _, err := os.Stat(helper); err != nil {
+		return selftest.Options{}, credential.NewError(credential.Unavailable,
+			"docker-credential-zen is not installed beside "+self, "install all three programs: make install")
+	}
+	dirs, err := a.dirs()
+	if err != nil {
+		return selftest.Options{}, err
+	}
+	return selftest.Options{
+		Zen: throughZend{a}, Helper: helper, Child: []string{self, selftest.ChildArgument},
+		Roots: []string{dirs.Data, dirs.Config, dirs.State, dirs.Runtime},
+	}, nil
+}
+
+// throughZend asks zend what the self-test wants.
+type throughZend struct{ a *app }
+
+func (z throughZend) Register(ctx context.Context, c selftest.Connector) error {
+	result, err := callWith[api.ConnectorResult](ctx, z.a, api.MethodConnectorRegister,
+		api.RegisterConnector{Name: c.Name, Type: "docker", Description: "throw-away connector of zen selftest"},
+		secrets{
+			"username": credential.SecretString(c.Username), "password": c.Password, "registry": credential.SecretString(c.Registry),
+		})
+	if err != nil {
+		return err
+	}
+	for _, r := range result.Resources {
+		if r.Verification != api.VerificationValid {
+			return credential.NewError(credential.Internal, "the registry did not confirm the credentials: "+r.Error, "")
+		}
+	}
+	return nil
+}
+
+func (z throughZend) Login(ctx context.Context, name string) error {
+	_, err := call[api.LoginResult](ctx, z.a, api.MethodLogin, api.LoginRequest{Name: name})
+	return err
+}
+
+func (z throughZend) Logout(ctx context.Context, name string) error {
+	_, err := call[api.LogoutResult](ctx, z.a, api.MethodLogout, api.LogoutRequest{Name: name})
+	return err
+}
+
+func (z throughZend) Delete(ctx context.Context, name string) error {
+	_, err := call[api.ConnectorResult](ctx, z.a, api.MethodConnectorDelete, api.DeleteConnector{Ref: name})
+	return err
+}

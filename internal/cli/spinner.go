@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// frames are the pictures of a turning wheel, in Braille.
+func frames() []string {
+	return []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+}
+
+// busy shows on standard error that something is being done until stop is called: a turning wheel on a terminal, else
+// one line.
+func (a *app) busy(ctx context.Context, format string, args ...any) (stop func()) {
+	text := clean(fmt.Sprintf(format, args...))
+	if !a.term.color {
+		fmt.Fprintln(a.err, text)
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { a.spin(ctx, text) })
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+func (a *app) spin(ctx context.Context, text string) {
+	tick := time.NewTicker(80 * time.Millisecond)
+	defer tick.Stop()
+	defer fmt.Fprint(a.err, "\r\x1b[K")
+	for {
+		for _, frame := range frames() {
+			fmt.Fprint(a.err, "\r", frame, " ", text)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}

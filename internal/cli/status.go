@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+// glance bounds a look at a zend that runs.
+const glance = 5 * time.Second
+
+// runningStatus asks a zend that runs already; none is started.
+func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
+	client, err := a.zend(false)
+	if err != nil {
+		return api.Status{}, err
+	}
+	return ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, glance)
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
+		Example: "  zen status\n  zen status -o json",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, api.Empty{})
+			if err != nil {
+				return err
+			}
+			return a.show(o, status, func() { a.drawStatus(status) })
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) drawStatus(s api.Status) {
+	a.drawProperties("", "ZEND", [][]string{
+		{"VERSION", s.Version},
+		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, span(a.now().Sub(s.Started)), s.Activity)},
+		{"VAULT", vaultLine(s.Vault)},
+		{"KEY", keyLines(s.Vault)},
+		{"HOLDS", strings.Join([]string{
+			count(s.Counts.Connectors, "service connector"), registryCount(s.Counts.Registries), count(s.Counts.Stacks, "stack"),
+		}, ", ")},
+	})
+	a.drawLogins(s.Logins)
+	for _, n := range s.Notices {
+		a.warn(n.Text, n.Hint)
+	}
+	if s.Vault.Problem != "" {
+		a.hint(s.Vault.Hint)
+	}
+}
+
+func registryCount(n int) string {
+	if n == 1 {
+		return "1 container registry"
+	}
+	return fmt.Sprintf("%d container registries", n)
+}
+
+func (a *app) drawLogins(logins []api.Login) {
+	if len(logins) == 0 {
+		a.say("Nobody is logged in.")
+		return
+	}
+	t := table{title: "Logins", header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"}}
+	for _, l := range logins {
+		ends := "-"
+		if l.Until != nil {
+			ends = span(l.Until.Sub(a.now()))
+		}
+		state := "✅ ready"
+		if l.Problem != "" {
+			state = "💥 " + l.Problem
+		}
+		t.rows = append(t.rows, []string{l.Address, answeredBy(l), orDash(l.Username), loginScope(l), ends, state})
+	}
+	a.drawTable(t)
+}
+
+// loginScope says which clients a login is for.
+func loginScope(l api.Login) string {
+	var scope []string
+	if l.Dir != "" {
+		scope = append(scope, "below "+l.Dir)
+	}
+	if l.Profile != "" {
+		scope = append(scope, "profile "+l.Profile)
+	}
+	if scope == nil {
+		return "every client"
+	}
+	return strings.Join(scope, ", ")
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func vaultLine(v api.VaultStatus) string {
+	line := v.State
+	if v.Problem != "" {
+		line += ": " + v.Problem
+	}
+	return line
+}
+
+// keyLines says what keeps the vault's key.
+func keyLines(v api.VaultStatus) string {
+	if len(v.Slots) == 0 {
+		return "none yet: the first thing that is kept makes one"
+	}
+	var lines []string
+	for _, s := range v.Slots {
+		lines = append(lines, s.Kind+": "+s.Detail)
+	}
+	return strings.Join(lines, "\n")
+}

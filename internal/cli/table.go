@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"io"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// table is a table in ZenML's heavy box. Cells may have several lines.
+type table struct {
+	title       string
+	header      []string
+	rows        [][]string
+	centerFirst bool // ZenML centres the first column of lists
+}
+
+// minColumn is how narrow a column may become before columns are left out instead.
+const minColumn = 8
+
+// draw prints the table. A width above 0 is the terminal's: cells are wrapped to fit into it, and when that is not enough
+// columns are left out from the right. It returns the headings of those.
+func (t table) draw(w io.Writer, width int) (hidden []string) {
+	t = t.cleaned()
+	widths, hidden := t.fit(width)
+	var b strings.Builder
+	if t.title != "" {
+		b.WriteString(strings.TrimRight(center(t.title, boxWidth(widths)), " ") + "\n")
+	}
+	b.WriteString(rule(widths, "┏", "━", "┯", "┓"))
+	b.WriteString(t.line(t.header, widths))
+	for _, row := range t.rows {
+		b.WriteString(rule(widths, "┠", "─", "┼", "┨"))
+		b.WriteString(t.line(row, widths))
+	}
+	b.WriteString(rule(widths, "┗", "━", "┷", "┛"))
+	_, _ = io.WriteString(w, b.String()) // dataWriter keeps the error
+	return hidden
+}
+
+// cleaned is the table with nothing in it that steers a terminal.
+func (t table) cleaned() table {
+	t.title = clean(t.title)
+	rows := make([][]string, len(t.rows))
+	for i, row := range t.rows {
+		rows[i] = make([]string, len(row))
+		for j, cell := range row {
+			rows[i][j] = clean(cell)
+		}
+	}
+	t.rows = rows
+	return t
+}
+
+// fit returns the columns' widths, of as many columns as fit into width.
+func (t table) fit(width int) (widths []int, hidden []string) {
+	widths = t.natural()
+	if width <= 0 {
+		return widths, nil
+	}
+	least := make([]int, len(widths))
+	for i, w := range widths {
+		least[i] = min(w, minColumn)
+	}
+	n := len(widths)
+	for n > 1 && boxWidth(least[:n]) > width {
+		n--
+	}
+	hidden = t.header[n:]
+	widths = widths[:n]
+	for boxWidth(widths) > width {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= 1 {
+			break
+		}
+		widths[widest]--
+	}
+	return widths, hidden
+}
+
+// natural is how wide each column is when nothing is wrapped.
+func (t table) natural() []int {
+	widths := make([]int, len(t.header))
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, cell := range row {
+			for line := range strings.SplitSeq(cell, "\n") {
+				widths[i] = max(widths[i], displayWidth(line))
+			}
+		}
+	}
+	return widths
+}
+
+// boxWidth is the width of a whole table: each cell has a space on both sides, and a line beside it.
+func boxWidth(widths []int) int {
+	total := 1
+	for _, w := range widths {
+		total += w + 3
+	}
+	return total
+}
+
+func rule(widths []int, left, line, cross, right string) string {
+	var b strings.Builder
+	b.WriteString(left)
+	for i, w := range widths {
+		if i > 0 {
+			b.WriteString(cross)
+		}
+		b.WriteString(strings.Repeat(line, w+2))
+	}
+	return b.String() + right + "\n"
+}
+
+// line prints one row, over as many lines as its highest cell needs.
+func (t table) line(cells []string, widths []int) string {
+	wrapped := make([][]string, len(widths))
+	height := 1
+	for i, w := range widths {
+		wrapped[i] = wrap(cells[i], w)
+		height = max(height, len(wrapped[i]))
+	}
+	var b strings.Builder
+	for l := range height {
+		b.WriteString("┃")
+		for i, w := range widths {
+			if i > 0 {
+				b.WriteString("│")
+			}
+			text := ""
+			if l < len(wrapped[i]) {
+				text = wrapped[i][l]
+			}
+			if i == 0 && t.centerFirst && len(t.header) > 1 {
+				text = center(text, w)
+			}
+			b.WriteString(" " + pad(text, w) + " ")
+		}
+		b.WriteString("┃\n")
+	}
+	return b.String()
+}
+
+// displayWidth is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji wide, as in every
+// terminal that is not set to an East Asian locale.
+func displayWidth(s string) int { return widths().StringWidth(s) }
+
+func widths() *runewidth.Condition {
+	c := runewidth.NewCondition()
+	c.EastAsianWidth = false
+	c.StrictEmojiNeutral = true
+	return c
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-displayWidth(s)))
+}
+
+// center puts s into the middle; the odd space goes to the right, as rich's tables have it.
+func center(s string, width int) string {
+	return pad(strings.Repeat(" ", max(0, width-displayWidth(s))/2)+s, width)
+}
+
+// wrap breaks text into lines of at most width columns: at its newlines, at spaces, and inside of a word that is longer.
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		if displayWidth(paragraph) <= width {
+			lines = append(lines, paragraph)
+			continue
+		}
+		lines = append(lines, wrapWords(paragraph, width)...)
+	}
+	return lines
+}
+
+func wrapWords(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case displayWidth(line)+1+displayWidth(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+		for displayWidth(line) > width {
+			head, tail := split(line, width)
+			lines, line = append(lines, head), tail
+		}
+	}
+	return append(lines, line)
+}
+
+// split cuts a word after as many characters as fit, at least one.
+func split(word string, width int) (head, tail string) {
+	end := 0
+	for i, r := range word {
+		next := i + len(string(r))
+		if end > 0 && displayWidth(word[:next]) > width {
+			break
+		}
+		end = next
+	}
+	return word[:end], word[end:]
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"os"
+
+	"golang.org/x/term"
+)
+
+// terminal is what is known of the terminal a person sits at.
+type terminal struct {
+	in    *os.File // standard input when it is a terminal, else nil
+	err   bool     // standard error is a terminal
+	width int      // columns for tables on standard output; 0 when it is no terminal: as wide as they are
+	color bool     // standard error may have colours and a spinner
+}
+
+// findTerminal looks at the standard streams. Colours follow no-color.org and TERM=dumb.
+func findTerminal(in, out, err *os.File, getenv func(string) string) terminal {
+	var t terminal
+	if term.IsTerminal(int(in.Fd())) {
+		t.in = in
+	}
+	t.err = term.IsTerminal(int(err.Fd()))
+	t.color = t.err && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	if term.IsTerminal(int(out.Fd())) {
+		if width, _, sizeErr := term.GetSize(int(out.Fd())); sizeErr == nil {
+			t.width = width
+		}
+	}
+	return t
+}

@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// slotPassphrase is the kind of key slot that a person's passphrase opens.
+const slotPassphrase = "passphrase"
+
+func (a *app) lockCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lock", Short: "Lock the vault: forget its key and everything minted",
+		Long: `Lock the vault. zend forgets the key and every minted credential; clients get nothing until zen unlock. Logins
+stay and work again after that.`,
+		Example: "  zen lock",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultLock, api.Empty{}); err != nil {
+				return err
+			}
+			a.say("The vault is locked. Open it with: zen unlock")
+			return nil
+		},
+	}
+}
+
+func (a *app) unlockCommand() *cobra.Command {
+	var fromPipe bool
+	cmd := &cobra.Command{
+		Use: "unlock", Short: "Open the vault",
+		Long: `Open the vault, with the key that the keyring or the session keeps. When only a passphrase opens it, zen asks
+for that without showing it; --passphrase-stdin reads it from standard input instead.`,
+		Example: "  zen unlock\n  pass show zen | zen unlock --passphrase-stdin",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.unlock(cmd.Context(), fromPipe); err != nil {
+				return err
+			}
+			a.say("The vault is unlocked.")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&fromPipe, "passphrase-stdin", false, "read the passphrase from standard input")
+	return cmd
+}
+
+func (a *app) unlock(ctx context.Context, fromPipe bool) error {
+	if fromPipe {
+		passphrase, err := a.readSecret(ctx, "--passphrase-stdin")
+		if err != nil {
+			return err
+		}
+		return a.unlockWith(ctx, passphrase)
+	}
+	_, err := call[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{})
+	if err == nil || isEnd(err) {
+		return err
+	}
+	status, statusErr := call[api.VaultStatus](ctx, a, api.MethodVaultStatus, api.Empty{})
+	if statusErr != nil || !hasSlot(status, slotPassphrase) {
+		return err
+	}
+	if a.term.in == nil {
+		return credential.NewError(credential.ReasonOf(err), err.Error(), "zen unlock --passphrase-stdin")
+	}
+	passphrase, err := a.promptSecret(ctx, "Passphrase of the vault")
+	if err != nil {
+		return err
+	}
+	return a.unlockWith(ctx, passphrase)
+}
+
+// unlockWith opens the vault with a passphrase and wipes it.
+func (a *app) unlockWith(ctx context.Context, passphrase credential.Secret) error {
+	defer passphrase.Wipe()
+	if passphrase.IsEmpty() {
+		return refused("the passphrase is empty", "")
+	}
+	_, err := callWith[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{}, secrets{api.SecretPassphrase: passphrase})
+	return err
+}
+
+func hasSlot(v api.VaultStatus, kind string) bool {
+	return slices.ContainsFunc(v.Slots, func(s api.VaultSlot) bool { return s.Kind == kind })
+}
+
+func (a *app) vaultCommand() *cobra.Command {
+	return group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
+		a.vaultStatusCommand(), a.vaultPassphraseCommand(), a.vaultRotateCommand(), a.vaultRestoreCommand())
+}
+
+func (a *app) vaultStatusCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show where the vault is, its state and what opens it",
+		Example: "  zen vault status\n  zen vault status -o json",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := call[api.VaultStatus](cmd.Context(), a, api.MethodVaultStatus, api.Empty{})
+			if err != nil {
+				return err
+			}
+			return a.show(o, status, func() { a.drawVault(status) })
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) drawVault(v api.VaultStatus) {
+	rows := [][]string{{"FILE", v.File}, {"STATE", vaultLine(v)}}
+	if v.ID != "" {
+		rows = append(rows, []string{"ID", v.ID}, []string{"FORMAT", strconv.Itoa(v.Format)},
+			[]string{"GENERATION", strconv.FormatUint(v.Generation, 10)})
+	}
+	rows = append(rows, []string{"RECORDS", strconv.Itoa(v.Records)}, []string{"KEY", keyLines(v)})
+	a.drawProperties("", "VAULT", rows)
+	if v.Problem != "" {
+		a.hint(v.Hint)
+	}
+}
+
+type passphraseOptions struct {
+	remove   bool
+	fromPipe bool
+}
+
+func (a *app) vaultPassphraseCommand() *cobra.Command {
+	var o passphraseOptions
+	cmd := &cobra.Command{
+		Use: "passphrase", Short: "Let a passphrase open the vault, change it, or remove it",
+		Long: `Add a passphrase with which zen unlock opens the vault, also after a reboot or when the keyring is gone, or change
+it. --remove takes it away again, which is refused when nothing else opens the vault.`,
+		Example: "  zen vault passphrase\n  zen vault passphrase --remove",
+		Args:    arguments(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.setPassphrase(cmd, o) },
+	}
+	cmd.Flags().BoolVar(&o.remove, "remove", false, "remove the passphrase")
+	cmd.Flags().BoolVar(&o.fromPipe, "passphrase-stdin", false, "read the passphrase from standard input")
+	return cmd
+}
+
+func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
+	ctx := cmd.Context()
+	if o.remove {
+		if o.fromPipe {
+			return misused(cmd, "Please give either '--remove' or '--passphrase-stdin', not both.")
+		}
+		_, err := call[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{Remove: true})
+		if err == nil {
+			a.say("The passphrase is removed.")
+		}
+		return err
+	}
+	passphrase, err := a.newPassphrase(ctx, o.fromPipe)
+	if err != nil {
+		return err
+	}
+	defer passphrase.Wipe()
+	_, err = callWith[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{}, secrets{api.SecretPassphrase: passphrase})
+	if err == nil {
+		a.say("The passphrase opens the vault from now on: zen unlock")
+	}
+	return err
+}
+
+func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secret, error) {
+	var none credential.Secret
+	if fromPipe {
+		passphrase, err := a.readSecret(ctx, "--passphrase-stdin")
+		if err == nil && passphrase.IsEmpty() {
+			err = refused("the passphrase is empty", "")
+		}
+		return passphrase, err
+	}
+	if a.term.in == nil {
+		return none, refused("there is no terminal to ask for the passphrase", "zen vault passphrase --passphrase-stdin")
+	}
+	for {
+		first, err := a.promptSecret(ctx, "New passphrase")
+		if err != nil {
+			return none, err
+		}
+		if first.IsEmpty() {
+			continue
+		}
+		second, err := a.promptSecret(ctx, "Repeat it")
+		if err != nil {
+			first.Wipe()
+			return none, err
+		}
+		same := first.Equal(second)
+		second.Wipe()
+		if same {
+			return first, nil
+		}
+		first.Wipe()
+		a.say("Error: the two are not the same. Please try again.")
+	}
+}
+
+func (a *app) vaultRotateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate", Short: "Seal everything with a new key",
+		Long: `Seal everything with a new key and put that into the key slots. Copies of the vault that were made before, and
+keys that were taken, are of no use for what is written from now on.`,
+		Example: "  zen vault rotate",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			stop := a.busy(cmd.Context(), "Sealing the vault with a new key...")
+			_, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRotate, api.Empty{})
+			stop()
+			if err == nil {
+				a.say("The vault is sealed with a new key.")
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) vaultRestoreCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "restore", Short: "Put the previous generation back in place of a damaged vault",
+		Long: `Put the generation before the last change back. What was changed last is lost; the damaged file is kept beside
+it.`,
+		Example: "  zen vault restore\n  zen vault restore --yes",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.confirmed(cmd.Context(), yes, "This puts the vault's previous generation back. Do you want to continue?"); err != nil {
+				return err
+			}
+			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRestore, api.Empty{}); err != nil {
+				return err
+			}
+			a.say("The vault's previous generation is back.")
+			return nil
+		},
+	}
+	addYes(cmd, &yes)
+	return cmd
+}
+
+// addYes gives a command --yes.
+func addYes(cmd *cobra.Command, yes *bool) {
+	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do not ask for confirmation")
+}
+
+// confirmed asks before something that cannot be undone. Without a terminal --yes is needed.
+func (a *app) confirmed(ctx context.Context, yes bool, text string) error {
+	if yes {
+		return nil
+	}
+	if a.term.in == nil {
+		return refused("there is no terminal to ask for confirmation", "add --yes")
+	}
+	agreed, err := a.confirm(ctx, text, false)
+	if err == nil && !agreed {
+		err = errAborted
+	}
+	return err
+}

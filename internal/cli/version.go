@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the versions of zen and of the zend that runs",
+		Example: "  zen version\n  zen version -o json",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := struct {
+				Zen  string `json:"zen"`
+				Zend string `json:"zend,omitempty"`
+			}{Zen: api.Version}
+			if status, err := a.runningStatus(cmd.Context()); err == nil {
+				v.Zend = status.Version
+			}
+			return a.show(o, v, func() {
+				fmt.Fprintln(a.out, "zen", v.Zen)
+				if v.Zend != "" {
+					fmt.Fprintln(a.out, "zend", clean(v.Zend))
+				}
+			})
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
