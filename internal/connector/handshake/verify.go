@@ -92,11 +92,11 @@ func (c *Checker) Verify(ctx context.Context, to Target, cred credential.Credent
 // newHandshake prepares what needs no network.
 func (c *Checker) newHandshake(to Target, cred credential.Credential) (*handshake, error) {
 	host := to.Registry.Host()
-	parse := name.NewRegistry
+	var options []name.Option
 	if to.PlainHTTP || isLoopback(host) {
-		parse = name.NewInsecureRegistry
+		options = append(options, name.Insecure)
 	}
-	registry, err := parse(host)
+	registry, err := name.NewRegistry(host, options...)
 	if err != nil || host == "" {
 		return nil, connector.Invalid("'"+host+"' is not a registry address", "")
 	}

@@ -1,0 +1,100 @@
+package exec
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Marker is the variable in the environment of every program that is run. docker-credential-zen refuses to work where it is set:
+// a program that asks zend for what zend asks it for would never end.
+const Marker = "ZEN_EXEC"
+
+const helperName = "docker-credential-zen"
+
+// isZen reports whether a path is named like one of zen's own programs, or like its helper for a profile.
+func isZen(path string) bool {
+	name := filepath.Base(path)
+	return name == helperName || strings.HasPrefix(name, helperName+"-") || name == "zen" || name == "zend"
+}
+
+func errRecursion(command string) error {
+	return connector.Invalid(command+" is zen's own and would ask zend again", "give the program that really has the credentials")
+}
+
+// fit returns the program that a command leads to, without symbolic links, if it may be run: others must not be able to change it
+// (CVE-2019-15752), and it must not be zen itself.
+func (k *Kind) fit(command string) (string, error) {
+	if !filepath.IsAbs(command) {
+		return "", connector.Invalid("the command must be an absolute path", "")
+	}
+	path, err := filepath.EvalSymlinks(command)
+	if err == nil {
+		err = checkFile(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", credential.NewError(credential.InvalidInput, "there is no program "+command,
+			"install it, or: zen service-connector update NAME --command=PATH")
+	case err != nil:
+		return "", credential.NewError(credential.InvalidInput, command+" is not run: "+reason(err), "")
+	case isZen(command) || isZen(path) || k.isSibling(path):
+		return "", errRecursion(command)
+	}
+	return path, nil
+}
+
+// reason is an error's own text without the path before it.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// isSibling reports whether path is the helper that was installed beside zend, under another name.
+func (k *Kind) isSibling(path string) bool {
+	zend, err := k.self()
+	if err != nil {
+		return false
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for _, own := range []string{zend, filepath.Join(filepath.Dir(zend), helperName), filepath.Join(filepath.Dir(zend), "zen")} {
+		if other, err := os.Stat(own); err == nil && os.SameFile(file, other) {
+			return true
+		}
+	}
+	return false
+}
+
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("it is not a file")
+	case info.Mode()&0o111 == 0:
+		return errors.New("it is not executable")
+	}
+	if err := checkOwner(info); err != nil {
+		return err
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if dir.Mode()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 {
+		return errors.New("everybody may change its directory")
+	}
+	return nil
+}
