@@ -92,15 +92,18 @@ func unavailable(message, hint string, cause error) error {
 func (s *Starter) spawnAndDial(socket string, deadline time.Time) (*Conn, error) {
 	started := s.spawn(deadline)
 	conn, err := dialSocket(socket, deadline)
-	if absent(err) && started != nil {
+	switch {
+	case !absent(err):
+		return conn, err
+	case started != nil:
 		return nil, started
 	}
-	return conn, err
+	return nil, &lostError{message: "zend was started and is gone already", cause: err}
 }
 
 // spawn starts zend and waits until it says that it is ready.
 func (s *Starter) spawn(deadline time.Time) error {
-	path, err := s.daemonPath()
+	path, err := s.Program()
 	if err != nil {
 		return err
 	}
@@ -118,8 +121,9 @@ func (s *Starter) spawn(deadline time.Time) error {
 	return awaitReady(ready, deadline)
 }
 
-// daemonPath finds zend without ever looking into PATH, where another program of that name could lie.
-func (s *Starter) daemonPath() (string, error) {
+// Program is the path of the zend that would be started. It never looks into PATH, where another program of that name could
+// lie.
+func (s *Starter) Program() (string, error) {
 	if s.Path != "" {
 		return s.Path, nil
 	}
@@ -211,7 +215,7 @@ func awaitReady(pipe *os.File, deadline time.Time) error {
 	if object, ok := strings.CutPrefix(text, FailedPrefix); ok {
 		return parseError([]byte(object))
 	}
-	return unavailable("zend ended before it was ready", "", nil)
+	return &lostError{message: "zend ended before it was ready"}
 }
 
 func hintOf(err error) string {
