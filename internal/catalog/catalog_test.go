@@ -47,8 +47,10 @@ func TestDamagedRecords(t *testing.T) {
 		"no connector name":  {Kind: KindConnector, Public: json.RawMessage(`{"id":"7f3e"}`)},
 		"login, bad address": {Kind: KindLogin, Public: json.RawMessage(`{"id":"7f3e","address":"a b"}`)},
 		"login, another id":  {Kind: KindLogin, Public: json.RawMessage(`{"id":"x","address":"ghcr.io"}`)},
-		"login, bad time":    {Kind: KindLogin, Public: json.RawMessage(`{"id":"7f3e","address":"ghcr.io","until":"soon"}`)},
-		"active, bad id":     {Kind: KindActive, Public: json.RawMessage(`{"stack_id":"x"}`)},
+		"login, bad time": {
+			Kind: KindLogin, Public: json.RawMessage(`{"id":"7f3e","address":"ghcr.io","until":"soon"}`),
+		},
+		"active, bad id": {Kind: KindActive, Public: json.RawMessage(`{"stack_id":"x"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.ID = id
@@ -66,7 +68,9 @@ func TestApplyChangesAllOrNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.Apply(Change{Delete: []string{s.ID}, Put: append(good.Put, Record{ID: "bad", Kind: KindStack, Public: json.RawMessage(`{`)})})
+	err = w.Apply(Change{
+		Delete: []string{s.ID}, Put: append(good.Put, Record{ID: "bad", Kind: KindStack, Public: json.RawMessage(`{`)}),
+	})
 	wantError(t, err, credential.VaultDamaged, "bad")
 	wantSame(t, "catalog", dump(t, w.Catalog), before)
 }
@@ -95,9 +99,15 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	}
 	c, err := Load([]Record{
 		{ID: "c", Kind: KindConnector, Public: json.RawMessage(`{"id":"c","name":"c","active":true,"expired":true}`)},
-		{ID: "r", Kind: KindRegistry, Public: json.RawMessage(`{"id":"r","name":"r","active":true,"connector_name":"x","connector_type":"y"}`)},
+		{
+			ID: "r", Kind: KindRegistry,
+			Public: json.RawMessage(`{"id":"r","name":"r","active":true,"connector_name":"x","connector_type":"y"}`),
+		},
 		{ID: "s", Kind: KindStack, Public: json.RawMessage(`{"id":"s","name":"s","active":true}`)},
-		{ID: "l", Kind: KindLogin, Public: json.RawMessage(`{"id":"l","address":"ghcr.io","server_url":"https://evil.example","username":"u"}`)},
+		{
+			ID: "l", Kind: KindLogin,
+			Public: json.RawMessage(`{"id":"l","address":"ghcr.io","server_url":"https://evil.example","username":"u"}`),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +148,43 @@ func TestNamesFollowRenames(t *testing.T) {
 	}
 	if st, err := w.ResolveStack("s"); err != nil || st.Components["container_registry"].Name != "main" {
 		t.Errorf("stack is %+v, %v", st, err)
+	}
+}
+
+// References that lead nowhere, which only another program can have written, do no harm.
+func TestDanglingReferences(t *testing.T) {
+	w := newWorld(t)
+	w.commit(Change{Put: []Record{
+		{ID: "r", Kind: KindRegistry, Public: json.RawMessage(`{"id":"r","name":"r","flavor":"odd","connector_id":"gone"}`)},
+		{ID: "s", Kind: KindStack, Public: json.RawMessage(`{"id":"s","name":"s","components":{"container_registry":{"id":"gone"}}}`)},
+		{ID: "e", Kind: KindStack, Public: json.RawMessage(`{"id":"e","name":"e"}`)},
+		{ID: "l", Kind: KindLogin, Public: json.RawMessage(`{"id":"l","address":"ghcr.io","connector_id":"gone"}`)},
+		{ID: activeID, Kind: KindActive, Public: json.RawMessage(`{"stack_id":"gone"}`)},
+	}})
+	if s, err := w.ResolveStack(""); err != nil || s.Name != "default" || !s.Active {
+		t.Errorf("active stack is %+v, %v", s, err)
+	}
+	if s, err := w.ResolveStack("s"); err != nil || len(s.Components) != 0 {
+		t.Errorf("stack is %+v, %v", s, err)
+	}
+	done[api.Stack](w)(w.SetStack("s"))
+	_, err := w.ResolveRegistry("")
+	wantError(t, err, credential.NoSuchEntity)
+	if l, ok := w.LoginFor(parse(t, "ghcr.io"), "", "", w.now); !ok || l.ConnectorName != "" {
+		t.Errorf("login is %+v", l)
+	}
+	if r, err := w.ResolveRegistry("r"); err != nil || r.ConnectorName != "" {
+		t.Errorf("registry is %+v, %v", r, err)
+	}
+	_, _, err = w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": ptr("a.io")}}, w.now)
+	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
+	_, _, err = w.ConnectRegistry("r", w.connector("c", "docker", "a.io"), "", w.now)
+	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
+	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": ptr("a")}}, w.tick()))
+	done[api.ContainerRegistry](w)(w.DisconnectRegistry("r", w.tick()))
+	w.commit(Change{Delete: []string{activeID}})
+	if s, err := w.ResolveStack(""); err != nil || s.Name != "default" {
+		t.Errorf("active stack is %+v, %v", s, err)
 	}
 }
 
@@ -201,7 +248,9 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 	case 3:
 		_, change, err = w.DeleteConnector(connector())
 	case 4, 5:
-		req := api.RegisterRegistry{Name: registry(), Configuration: map[string]string{"uri": host()}, Labels: map[string]string{"k": "v"}}
+		req := api.RegisterRegistry{
+			Name: registry(), Configuration: map[string]string{"uri": host()}, Labels: map[string]string{"k": "v"},
+		}
 		s, e := w.ResolveConnector(connector())
 		if e == nil && random.IntN(2) == 0 {
 			_, change, err = w.RegisterRegistry(req, &s, now, "me")
@@ -210,7 +259,9 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		}
 	case 6:
 		_, change, err = w.UpdateRegistry(api.UpdateRegistry{
-			Ref: registry(), Name: ptr(registry()), Configuration: map[string]*string{"uri": ptr(host()), "default_repository": nil},
+			Ref: registry(), Name: ptr(registry()), Configuration: map[string]*string{
+				"uri": ptr(host()), "default_repository": nil,
+			},
 		}, now)
 	case 7:
 		_, change, err = w.CopyRegistry(registry(), registry(), now, "me")
@@ -246,7 +297,10 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		}
 		_, change, err = w.ImportStack(api.ImportStack{Name: stack(), File: file}, now, "me")
 	case 16:
-		l := api.Login{ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/work"), Profile: pick("", "ci"), Created: now}
+		l := api.Login{
+			ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/work"), Profile: pick("", "ci"),
+			Created: now,
+		}
 		if s, e := w.ResolveConnector(connector()); e == nil {
 			l.ConnectorID = s.ID
 		}

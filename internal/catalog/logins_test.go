@@ -91,7 +91,9 @@ func TestLoginFor(t *testing.T) {
 func TestPutLogin(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "ghcr.io")
-	if old := w.login(api.Login{ID: "a", Address: "HTTPS://GHCR.io/v2/", ServerURL: "https://elsewhere.example"}); old != nil {
+	if old := w.login(api.Login{
+		ID: "a", Address: "HTTPS://GHCR.io/v2/", ServerURL: "https://elsewhere.example",
+	}); old != nil {
 		t.Errorf("the first login replaced %+v", old)
 	}
 	if l := w.Logins()[0]; l.Address != "ghcr.io" || l.ServerURL != "ghcr.io" {
@@ -103,10 +105,14 @@ func TestPutLogin(t *testing.T) {
 	if old := w.login(api.Login{ID: "c", Address: "ghcr.io", Profile: "ci"}); old != nil {
 		t.Errorf("a login for a profile replaced %+v", old)
 	}
-	if old := w.login(api.Login{ID: "d", Address: "ghcr.io", Dir: "/work", ConnectorID: s.ID}); old == nil || old.ID != "b" {
+	if old := w.login(api.Login{
+		ID: "d", Address: "ghcr.io", Dir: "/work", ConnectorID: s.ID,
+	}); old == nil || old.ID != "b" {
 		t.Errorf("replaced %+v, want b", old)
 	}
-	if old := w.login(api.Login{ID: "e", Address: "ghcr.io", Dir: "/work/."}); old == nil || old.ID != "d" || old.ConnectorName != "reg" {
+	if old := w.login(api.Login{
+		ID: "e", Address: "ghcr.io", Dir: "/work/.",
+	}); old == nil || old.ID != "d" || old.ConnectorName != "reg" {
 		t.Errorf("replaced %+v, want d by reg", old)
 	}
 	if old := w.login(api.Login{ID: "e", Address: "quay.io"}); old != nil {

@@ -115,7 +115,9 @@ func TestPrefixesEverywhere(t *testing.T) {
 		if _, _, err := w.DeleteRegistry(ref); !credential.InUse.Is(err) {
 			t.Errorf("delete %s: %v", ref, err)
 		}
-		done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "st", Components: map[string]*string{"container_registry": &ref}}, w.tick()))
+		done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+			Ref: "st", Components: map[string]*string{"container_registry": &ref},
+		}, w.tick()))
 	}
 	for i, ref := range []string{"stack", "sta", st.ID, st.ID[:8]} {
 		done[api.Stack](w)(w.SetStack(ref))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -179,11 +180,20 @@ func plainAttributes(m map[string]any) (map[string]string, error) {
 	return out, nil
 }
 
-// sameComponents reports whether two files have the same components.
+// sameComponents reports whether two files have the same components. Numbers are compared as JSON's, which is what they may
+// be after their way over the wire.
 func sameComponents(a, b api.StackFile) bool {
-	x, errX := json.Marshal(essential(a))
-	y, errY := json.Marshal(essential(b))
-	return errX == nil && errY == nil && string(x) == string(y)
+	x, errX := plainJSON(essential(a))
+	y, errY := plainJSON(essential(b))
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+}
+
+func plainJSON(v any) (out any, err error) {
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	return out, err
 }
 
 // essential is what of a file's components makes them what they are.

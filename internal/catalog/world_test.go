@@ -29,7 +29,9 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{TB: t, Catalog: c, records: make(map[string]Record), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	return &world{
+		TB: t, Catalog: c, records: make(map[string]Record), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+	}
 }
 
 // tick lets time pass, so that entities have an order.
@@ -90,7 +92,9 @@ func (w *world) registry(name, flavor, uri string) api.ContainerRegistry {
 
 func (w *world) stack(name, registry string, set bool) api.Stack {
 	w.Helper()
-	req := api.RegisterStack{Name: name, Components: map[string]string{"orchestrator": "default", "artifact_store": "default"}, Set: set}
+	req := api.RegisterStack{
+		Name: name, Components: map[string]string{"orchestrator": "default", "artifact_store": "default"}, Set: set,
+	}
 	if registry != "" {
 		req.Components["container_registry"] = registry
 	}
