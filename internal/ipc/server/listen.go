@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ type Listener struct {
 	dev, ino  uint64
 	activated bool
 	keep      atomic.Bool
+	withdrawn atomic.Bool
 }
 
 // Listen takes the lock file, waiting for a zend that is ending, and binds the socket. It is bound under another name,
@@ -171,10 +173,47 @@ func (l *Listener) Withdraw() {
 	if l.Owned() {
 		_ = os.Remove(l.path)
 	}
+	wait := 20 * time.Millisecond // for clients that saw the name just before
 	if runtime.GOOS == "linux" && l.shutdown() == nil {
-		return
+		wait = 0 // nobody can join the queue any more
 	}
-	_ = l.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	l.withdrawn.Store(true)
+	_ = l.SetDeadline(time.Now().Add(wait))
+}
+
+// Accept waits for the next connection. Once the socket was withdrawn it hands out those in the queue and then fails.
+func (l *Listener) Accept() (net.Conn, error) {
+	c, err := l.UnixListener.Accept()
+	if err != nil && l.withdrawn.Load() {
+		return l.queued()
+	}
+	return c, err
+}
+
+// queued accepts a connection that is waiting. The runtime does not accept past a deadline, and Linux does not tell a
+// non-blocking accept that the socket was shut down: it goes on saying EAGAIN.
+func (l *Listener) queued() (net.Conn, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	control := raw.Control(func(s uintptr) {
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+		for fd, _, err = unix.Accept(int(s)); err == unix.EINTR || err == unix.ECONNABORTED; {
+			fd, _, err = unix.Accept(int(s))
+		}
+		if err == nil {
+			unix.CloseOnExec(fd)
+		}
+	})
+	if err := errors.Join(control, err); err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	return net.FileConn(f)
 }
 
 // shutdown makes the kernel refuse new connections and hand out queued ones (Linux, unix_stream_connect and unix_accept).
