@@ -147,6 +147,9 @@ func trail(path string) (names, dirs []string) {
 			break
 		}
 		if !filepath.IsAbs(target) {
+			if dir, err = filepath.EvalSymlinks(dir); err != nil {
+				break
+			}
 			target = filepath.Join(dir, target)
 		}
 		path = target
