@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 )
@@ -22,6 +23,10 @@ const (
 	programPackage = "github.com/zen-agent/zen"
 	usage          = "Usage: " + programName + " <store|get|erase|list|version>"
 )
+
+// execMarker is set in the environment of every program that an exec service connector runs (internal/connector/exec, Marker).
+// Such a program must not wait for zend, which waits for it.
+const execMarker = "ZEN_EXEC"
 
 // The actions of the protocol (docker-credential-helpers, credentials.Action).
 const (
@@ -57,6 +62,10 @@ func run(args []string) answer {
 
 // act finds out what a request needs besides its input, and sends it.
 func act(action, calledAs string) answer {
+	if os.Getenv(execMarker) != "" {
+		return failed(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
+			"see who that is: zen service-connector list --connector-type exec"))
+	}
 	limit, err := timeout(os.Getenv("ZEN_TIMEOUT"))
 	if err != nil {
 		return failed(err)
