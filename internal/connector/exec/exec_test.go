@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -278,6 +279,21 @@ func TestProcessGroupIsKilled(t *testing.T) {
 				t.Errorf("a process is still there: %d, %v", n, err)
 			}
 		})
+	}
+}
+
+// A script between zend and its helper cannot make them wait for each other.
+func TestHelperRefusesToBeCalledBack(t *testing.T) {
+	helper := filepath.Join(t.TempDir(), "docker-credential-zen")
+	if out, err := osexec.Command("go", "build", "-o", helper, "../../../cmd/docker-credential-zen").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wrapper := script(t, "wrapper", "exec "+helper+` "$@"`)
+	k := kind()
+	k.environ = func() []string { return []string{"HOME=" + t.TempDir(), "ZEN_SOCKET=/nowhere"} }
+	_, err := mintWith(t, k, spec(t, methodHelper, map[string]string{"command": wrapper, "registry": "ghcr.io"}))
+	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "it asked zen in turn") {
+		t.Errorf("got %v", err)
 	}
 }
 

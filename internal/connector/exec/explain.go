@@ -63,9 +63,10 @@ type guessed struct {
 	meaning string
 }
 
-// guesses are tried in order. The first phrase of all is a constant of docker-credential-helpers.
+// guesses are tried in order. The first phrases are constants: of docker-credential-zen, and of docker-credential-helpers.
 func guesses() []guessed {
 	return []guessed{
+		{[]string{"a program that zend runs for a credential asked zend"}, credential.InvalidInput, "it asked zen in turn"},
 		{[]string{"credentials not found in native keychain"}, credential.NeedsLogin, "it has no credentials for the registry"},
 		{[]string{
 			"no such host", "name resolution", "connection refused", "network is unreachable", "timed out", "timeout",
