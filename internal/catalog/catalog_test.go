@@ -298,7 +298,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		_, change, err = w.ImportStack(api.ImportStack{Name: stack(), File: file}, now, "me")
 	case 16:
 		l := api.Login{
-			ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/work"), Profile: pick("", "ci"),
+			ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/proj"), Profile: pick("", "ci"),
 			Created: now,
 		}
 		if s, e := w.ResolveConnector(connector()); e == nil {

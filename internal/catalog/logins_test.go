@@ -99,19 +99,19 @@ func TestPutLogin(t *testing.T) {
 	if l := w.Logins()[0]; l.Address != "ghcr.io" || l.ServerURL != "ghcr.io" {
 		t.Errorf("login is %+v", l)
 	}
-	if old := w.login(api.Login{ID: "b", Address: "ghcr.io", Dir: "/work/"}); old != nil {
+	if old := w.login(api.Login{ID: "b", Address: "ghcr.io", Dir: "/proj/"}); old != nil {
 		t.Errorf("a login for a directory replaced %+v", old)
 	}
 	if old := w.login(api.Login{ID: "c", Address: "ghcr.io", Profile: "ci"}); old != nil {
 		t.Errorf("a login for a profile replaced %+v", old)
 	}
 	if old := w.login(api.Login{
-		ID: "d", Address: "ghcr.io", Dir: "/work", ConnectorID: s.ID,
+		ID: "d", Address: "ghcr.io", Dir: "/proj", ConnectorID: s.ID,
 	}); old == nil || old.ID != "b" {
 		t.Errorf("replaced %+v, want b", old)
 	}
 	if old := w.login(api.Login{
-		ID: "e", Address: "ghcr.io", Dir: "/work/.",
+		ID: "e", Address: "ghcr.io", Dir: "/proj/.",
 	}); old == nil || old.ID != "d" || old.ConnectorName != "reg" {
 		t.Errorf("replaced %+v, want d by reg", old)
 	}
@@ -123,7 +123,7 @@ func TestPutLogin(t *testing.T) {
 		ids = append(ids, l.ID)
 	}
 	wantSame(t, "logins", ids, []string{"c", "a", "e"})
-	if _, ok := w.LoginFor(parse(t, "ghcr.io"), "/work", "", w.now); !ok {
+	if _, ok := w.LoginFor(parse(t, "ghcr.io"), "/proj", "", w.now); !ok {
 		t.Error("the login for everywhere does not answer in the directory")
 	}
 }
