@@ -9,32 +9,75 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 // Apply points a client at zen: for the hosts of the options, or for all registries. What is right already stays as it is.
-// A file that cannot be edited without a guess is an error, and nothing is changed then.
-func (e Env) Apply(ctx context.Context, name string, o Options) (*Report, error) {
-	s, err := e.newSetup(name, o)
+// A file that cannot be edited without a guess is an error, and nothing is changed in it then. There is a report for each
+// file that could be dealt with, also beside an error.
+func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, error) {
+	asked, c, err := lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	if s.keys, err = s.client.keys(o.Hosts); err != nil {
+	reports, err := e.each(c, o, func(s *setup) error {
+		change := s.apply
+		if c.own {
+			change = s.applyOwn
+		}
+		return s.edit(ctx, change)
+	})
+	if len(reports) == 0 {
 		return nil, err
 	}
-	if err := s.edit(ctx, s.apply); err != nil {
-		return nil, err
+	for _, r := range reports {
+		r.forClient(asked, c)
 	}
-	s.report.Warnings = append(s.report.Warnings, e.surroundings(s.report)...)
-	return s.report, nil
+	first := reports[0]
+	first.Warnings = append(first.Warnings, e.surroundings(c, first)...)
+	if c.after != nil {
+		c.after(e, first)
+	}
+	if asked.name != c.name && asked.after != nil {
+		asked.after(e, first)
+	}
+	return reports, err
 }
 
-// setup is one call of Apply or Undo.
+// each does something to every file of a client. What fails does not keep the others from being done.
+func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error) {
+	places, err := c.places(e, c, o.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	if o.File != "" {
+		places = []place{{file: o.File, keys: places[0].keys}}
+	}
+	var reports []*Report
+	var failed error
+	for _, p := range places {
+		s, err := e.newSetup(c, p, o)
+		if err == nil {
+			err = do(s)
+		}
+		switch {
+		case err == nil:
+			s.report.File, s.report.Target = s.file, s.target
+			reports = append(reports, s.report)
+		case failed == nil:
+			failed = err
+		}
+	}
+	return reports, failed
+}
+
+// setup is one file of one call of Apply or Undo.
 type setup struct {
 	env        Env
 	client     client
 	dry        bool
 	file       string
-	target     string
+	target     string   // file, with symbolic links followed
 	keys       []string // of the hosts
 	report     *Report
 	dirs       []string           // directories that are missing, the innermost first
@@ -43,28 +86,26 @@ type setup struct {
 	keep       []*jsonedit.Change // what Undo leaves in place
 }
 
-func (e Env) newSetup(name string, o Options) (*setup, error) {
-	c, err := lookup(name)
+func (e Env) newSetup(c client, p place, o Options) (*setup, error) {
+	target, err := fileedit.Resolve(p.file)
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{env: e, client: c, dry: o.DryRun, file: o.File}
-	if s.file == "" {
-		if s.file, err = c.file(e); err != nil {
-			return nil, err
-		}
+	return &setup{env: e, client: c, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file)}, nil
+}
+
+// forClient names the client in a report.
+func (r *Report) forClient(asked, configured client) {
+	r.Client = configured.name
+	if asked.name != configured.name {
+		r.For = asked.name
 	}
-	if s.target, err = fileedit.Resolve(s.file); err != nil {
-		return nil, err
-	}
-	s.dirs = missingDirs(s.file)
-	return s, nil
 }
 
 // recall looks up what is remembered. While a file is edited its lock keeps others from changing that.
 func (s *setup) recall() error {
 	list, err := s.env.recorded()
-	s.old = recordOf(list, s.client.name, s.target)
+	s.old = recordOf(list, s.target)
 	return err
 }
 
@@ -78,11 +119,11 @@ func (s *setup) edit(ctx context.Context, change func(context.Context, fileedit.
 		return err
 	}
 	_, err := fileedit.Edit(ctx, s.file, func(before fileedit.Content) (fileedit.Content, error) { return change(ctx, before) })
-	if err != nil {
+	if err != nil || !s.report.Changed {
 		removeDirs(s.dirs)
-		if s.remembered {
-			_ = s.env.recollect(ctx, s.old) // what was not done need not be undone; a memory of it does no harm either
-		}
+	}
+	if err != nil && s.remembered {
+		_ = s.env.recollect(ctx, s.target, s.old) // what was not done need not be undone; a memory of it does no harm either
 	}
 	return err
 }
@@ -90,11 +131,14 @@ func (s *setup) edit(ctx context.Context, change func(context.Context, fileedit.
 // remember keeps r before the file is written: a crash in between leaves a memory of changes that are not there, which Undo
 // passes over.
 func (s *setup) remember(ctx context.Context, r record) error {
+	if r.File == "" {
+		r.Client, r.File = s.client.name, s.target
+	}
 	s.remembered = true
-	return s.env.recollect(ctx, r)
+	return s.env.recollect(ctx, s.target, r)
 }
 
-// apply makes the new content and remembers how to undo it.
+// apply makes the new content of a file in docker's format and remembers how to undo it.
 func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Content, error) {
 	d, err := parseDocker(s.target, before.Data)
 	if err != nil {
@@ -104,18 +148,14 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	if err != nil {
 		return before, err
 	}
-	s.report = &Report{Client: s.client.name, File: s.file, Target: s.target, Changed: len(changes) > 0, Created: !before.Exists}
-	s.report.inspect(s.env, d, next)
-	if len(changes) == 0 {
-		s.report.Created = false
-		return before, nil
-	}
+	s.report = &Report{Changed: len(changes) > 0, Created: len(changes) > 0 && !before.Exists}
+	s.inspect(d, next)
 	for _, c := range changes {
 		was, _ := d.Text(c.Path...)
 		s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: helperName})
 	}
-	s.report.Diff = unified(s.version(d, before), s.version(next, fileedit.Content{Exists: true}))
-	if s.dry {
+	s.report.Diff = unified(s.version(d, before.Exists), s.version(next, true))
+	if s.dry || len(changes) == 0 {
 		return before, nil
 	}
 	if err := s.recall(); err != nil {
@@ -123,18 +163,52 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	}
 	r := s.old
 	if !before.Exists {
-		r = record{Client: r.Client, File: r.File, Created: true, Dirs: append(slices.Clone(s.dirs), r.Dirs...)}
+		r = s.created()
 	}
 	r.add(changes)
 	r.After, r.Size = digest(maskDocker(next)), len(next.Bytes())
 	return fileedit.Content{Data: next.Bytes(), Exists: true}, s.remember(ctx, r)
 }
 
-func (s *setup) version(d *jsonedit.Document, content fileedit.Content) version {
-	if !content.Exists {
+// created is the record of a file that there was not.
+func (s *setup) created() record {
+	return record{Created: true, Dirs: append(slices.Clone(s.dirs), s.old.Dirs...)}
+}
+
+func (s *setup) version(d *jsonedit.Document, exists bool) version {
+	if !exists {
 		return version{name: s.target}
 	}
 	return version{name: s.target, masked: append([]byte{}, maskDocker(d)...)}
+}
+
+// applyOwn makes a file that is all zen's, unless the client asks zen without it.
+func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit.Content, error) {
+	s.report = &Report{}
+	if before.Exists {
+		if helpers, _ := helpersOf(before.Data); !namesZen(helpers) {
+			return before, credential.NewError(credential.InvalidInput,
+				printable(s.target)+" was written by zen, but somebody changed it and it does not name zen any more",
+				"rm "+shellWord(s.target)+", then: zen setup "+s.client.name)
+		}
+		return before, nil
+	}
+	if namesZen(effective(s.env.confs())) {
+		return before, nil
+	}
+	text := []byte(dropInText)
+	s.report.Changed, s.report.Created = true, true
+	s.report.Steps = []Step{{Member: credentialHelpers, After: helperName}}
+	s.report.Diff = unified(version{name: s.target}, version{name: s.target, masked: text})
+	if s.dry {
+		return before, nil
+	}
+	if err := s.recall(); err != nil {
+		return before, err
+	}
+	r := s.created()
+	r.After, r.Size = digest(text), len(text)
+	return fileedit.Content{Data: text, Exists: true}, s.remember(ctx, r)
 }
 
 // memberName is how a member is called in messages.

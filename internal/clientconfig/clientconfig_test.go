@@ -39,7 +39,7 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, dir: dir, vars: map[string]string{}}
 	m.vars["HOME"] = m.at("home")
 	m.vars["PATH"] = m.at("bin")
-	m.env = clientconfig.Env{Getenv: func(k string) string { return m.vars[k] }, State: m.at("state"), Program: m.at("bin/zen")}
+	m.env = clientconfig.Env{Getenv: func(k string) string { return m.vars[k] }, State: m.at("state"), Program: m.at("bin/zen"), Root: m.at("root")}
 	m.mkdir("home", 0o700)
 	m.mkdir("bin", 0o755)
 	m.program("bin/docker-credential-zen")
@@ -115,23 +115,39 @@ const docker = "docker"
 
 func (m *machine) apply(o clientconfig.Options) *clientconfig.Report {
 	m.t.Helper()
-	r, err := m.env.Apply(m.t.Context(), docker, o)
-	return m.checked(r, err)
+	return m.one(m.applyTo(docker, o))
 }
 
 func (m *machine) undo(o clientconfig.Options) *clientconfig.Report {
 	m.t.Helper()
-	r, err := m.env.Undo(m.t.Context(), docker, o)
-	return m.checked(r, err)
+	return m.one(m.undoOf(docker, o))
 }
 
-func (m *machine) checked(r *clientconfig.Report, err error) *clientconfig.Report {
+func (m *machine) applyTo(client string, o clientconfig.Options) []*clientconfig.Report {
+	m.t.Helper()
+	return m.checked(m.env.Apply(m.t.Context(), client, o))
+}
+
+func (m *machine) undoOf(client string, o clientconfig.Options) []*clientconfig.Report {
+	m.t.Helper()
+	return m.checked(m.env.Undo(m.t.Context(), client, o))
+}
+
+func (m *machine) checked(reports []*clientconfig.Report, err error) []*clientconfig.Report {
 	m.t.Helper()
 	if err != nil {
 		m.t.Fatalf("%v (%s)", err, hint(err))
 	}
-	noSecret(m.t, r)
-	return r
+	noSecret(m.t, reports)
+	return reports
+}
+
+func (m *machine) one(reports []*clientconfig.Report) *clientconfig.Report {
+	m.t.Helper()
+	if len(reports) != 1 {
+		m.t.Fatalf("%d reports, want one", len(reports))
+	}
+	return reports[0]
 }
 
 func hint(err error) string {

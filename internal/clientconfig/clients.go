@@ -1,6 +1,8 @@
 package clientconfig
 
 import (
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -13,15 +15,35 @@ const helperName = "zen"
 
 // client is one program, or a family of programs with one configuration, that can be pointed at zen.
 type client struct {
-	name string // as in `zen setup NAME`
-	file func(Env) (string, error)
-	key  func(address.Address) string // how the client spells a registry in its credHelpers
+	name     string
+	reads    string                                       // the client whose configuration it reads; "" means one of its own
+	programs []string                                     // one of them on PATH shows that it is installed
+	places   func(Env, client, []string) ([]place, error) // what to change, for these hosts or for all
+	own      bool                                         // its file is all zen's, in the format of registries.conf
+	logout   string                                       // the command that takes a plaintext login out of its file; may be empty
+	envAuth  bool                                         // it asks DOCKER_AUTH_CONFIG first
+	after    func(env Env, r *Report)                     // adds what else keeps it from asking zen; may be nil
+}
+
+// place is a file and what is to be set in it.
+type place struct {
+	file string
+	keys []string // members of credHelpers; none means credsStore
 }
 
 // clients is the table of all that can be set up.
 func clients() []client {
 	return []client{
-		{name: "docker", file: Env.dockerFile, key: address.Address.ServerURL},
+		{name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile), logout: "docker logout", envAuth: true},
+		{name: "podman", programs: []string{"podman", "skopeo", "buildah"}, places: podmanPlaces, own: true, after: podmanWarnings},
+		{name: "helm", programs: []string{"helm"}, places: dockerPlaces(Env.helmFile)},
+		{name: "buildx", programs: []string{"docker-buildx", "buildx"}, places: buildxPlaces, envAuth: true},
+		{name: "skopeo", reads: "podman"},
+		{name: "buildah", reads: "podman"},
+		{name: "nerdctl", reads: "docker", programs: []string{"nerdctl"}},
+		{name: "crane", reads: "docker", programs: []string{"crane"}},
+		{name: "oras", reads: "docker", programs: []string{"oras"}},
+		{name: "regctl", reads: "docker", programs: []string{"regctl"}, after: regctlWarnings},
 	}
 }
 
@@ -34,33 +56,62 @@ func Clients() []string {
 	return names
 }
 
-func lookup(name string) (client, error) {
-	list := clients()
-	i := slices.IndexFunc(list, func(c client) bool { return c.name == name })
-	if i < 0 {
-		return client{}, credential.NewError(credential.InvalidInput, "zen cannot set up "+printable(name)+", but "+strings.Join(Clients(), ", "),
-			"zen setup docker")
+// Installed returns the names of the clients that are on PATH.
+func (e Env) Installed() []string {
+	var names []string
+	for _, c := range clients() {
+		if slices.ContainsFunc(c.programs, func(p string) bool { return e.find(p) != "" }) {
+			names = append(names, c.name)
+		}
 	}
-	return list[i], nil
+	return names
 }
 
-// keys are the names under which the client asks for the hosts, in any spelling of theirs.
-func (c client) keys(hosts []string) ([]string, error) {
-	var keys []string
-	for _, host := range hosts {
-		a, err := address.Parse(host)
+// lookup finds a client by its name, and the one whose configuration it reads.
+func lookup(name string) (asked, configured client, err error) {
+	list := clients()
+	find := func(name string) (client, bool) {
+		i := slices.IndexFunc(list, func(c client) bool { return c.name == name })
+		if i < 0 {
+			return client{}, false
+		}
+		return list[i], true
+	}
+	asked, ok := find(name)
+	if !ok {
+		return asked, asked, credential.NewError(credential.InvalidInput,
+			"zen cannot set up "+printable(name)+", but "+strings.Join(Clients(), ", "), "zen setup docker")
+	}
+	if asked.reads == "" {
+		return asked, asked, nil
+	}
+	configured, _ = find(asked.reads)
+	return asked, configured, nil
+}
+
+// dockerPlaces are those of a client with one file in docker's format.
+func dockerPlaces(file func(Env) (string, error)) func(Env, client, []string) ([]place, error) {
+	return func(env Env, c client, hosts []string) ([]place, error) {
+		path, err := file(env)
 		if err != nil {
 			return nil, err
 		}
-		if a.Path() != "" || a.IsHubToken() {
-			return nil, credential.NewError(credential.InvalidInput, c.name+" chooses the helper by the registry's host alone, not by "+a.String(),
-				"zen setup "+c.name+" --host "+hostOf(a))
+		p := place{file: path}
+		for _, host := range hosts {
+			a, err := address.Parse(host)
+			if err != nil {
+				return nil, err
+			}
+			if a.Path() != "" || a.IsHubToken() {
+				return nil, credential.NewError(credential.InvalidInput, c.name+" chooses the helper by the registry's host alone, not by "+a.String(),
+					"zen setup "+c.name+" --host "+hostOf(a))
+			}
+			if key := a.ServerURL(); !slices.Contains(p.keys, key) {
+				p.keys = append(p.keys, key)
+			}
 		}
-		if key := c.key(a); !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
+		return []place{p}, nil
 	}
-	return keys, nil
 }
 
 // hostOf is the registry a belongs to.
@@ -69,4 +120,30 @@ func hostOf(a address.Address) string {
 		return "docker.io"
 	}
 	return a.Host()
+}
+
+// helmFile is helm's own file of logins, in docker's format (helm, pkg/helmpath and pkg/cli).
+func (e Env) helmFile() (string, error) {
+	if file := e.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
+		return absolute("HELM_REGISTRY_CONFIG", file)
+	}
+	if dir := e.Getenv("HELM_CONFIG_HOME"); dir != "" {
+		return absolute("HELM_CONFIG_HOME", filepath.Join(dir, "registry", "config.json"))
+	}
+	dir, err := e.helmHome()
+	return filepath.Join(dir, "helm", "registry", "config.json"), err
+}
+
+func (e Env) helmHome() (string, error) {
+	if dir := e.Getenv("XDG_CONFIG_HOME"); dir != "" {
+		return absolute("XDG_CONFIG_HOME", dir)
+	}
+	home, err := e.home()
+	switch runtime.GOOS {
+	case "darwin":
+		return filepath.Join(home, "Library", "Preferences"), err
+	case "windows":
+		return e.Getenv("APPDATA"), err
+	}
+	return filepath.Join(home, ".config"), err
 }

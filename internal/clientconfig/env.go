@@ -12,6 +12,7 @@ type Env struct {
 	Getenv  func(string) string
 	State   string // zen's state directory, absolute
 	Program string // path of the zen that runs: docker-credential-zen is expected beside it; may be empty
+	Root    string // what stands before /etc, /usr and /run; empty
 }
 
 // home is the user's home directory as docker finds it: HOME, else what the system knows.
@@ -40,10 +41,15 @@ func (e Env) dockerFile() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path, err := filepath.Abs(filepath.Join(dir, "config.json"))
+	return absolute("DOCKER_CONFIG", filepath.Join(dir, "config.json"))
+}
+
+// absolute makes a path that a variable gives absolute, as programs do that take it relative to where they run.
+func absolute(variable, path string) (string, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
-		return "", &credential.Error{Reason: credential.InvalidInput, Message: "DOCKER_CONFIG is a relative path, and the " +
-			"working directory is gone", Hint: "set DOCKER_CONFIG to an absolute path", Cause: err}
+		return "", &credential.Error{Reason: credential.InvalidInput, Message: variable + " is a relative path, and the " +
+			"working directory is gone", Hint: "set " + variable + " to an absolute path", Cause: err}
 	}
 	return path, nil
 }

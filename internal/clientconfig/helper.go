@@ -9,10 +9,10 @@ import (
 const program = "docker-credential-" + helperName + exeSuffix
 
 // helperWarnings tells what is wrong with docker-credential-zen as clients find it, by PATH.
-func (e Env) helperWarnings() []Warning {
+func (e Env) helperWarnings(client string) []Warning {
 	found := e.find("docker-credential-" + helperName)
 	if found == "" {
-		return []Warning{e.missing()}
+		return []Warning{e.missing(client)}
 	}
 	var list []Warning
 	if own := e.own(); own != "" && !sameFile(own, found) {
@@ -24,7 +24,7 @@ func (e Env) helperWarnings() []Warning {
 	for _, dir := range e.path() {
 		if who := planter(dir); who != "" {
 			list = append(list, Warning{
-				Message: who + " can put another " + program + " into " + printable(dir) + ", and docker would execute that",
+				Message: who + " can put another " + program + " into " + printable(dir) + ", and " + client + " would execute that",
 				Hint:    "take it off PATH, or: chmod go-w " + shellWord(dir),
 			})
 		}
@@ -36,17 +36,17 @@ func (e Env) helperWarnings() []Warning {
 }
 
 // missing says why there is no docker-credential-zen to execute.
-func (e Env) missing() Warning {
+func (e Env) missing(client string) Warning {
 	for _, dir := range e.path() {
 		file := filepath.Join(dir, program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return Warning{Message: printable(file) + " is not executable: docker cannot ask zen", Hint: "chmod +x " + shellWord(file)}
+			return Warning{Message: printable(file) + " is not executable: " + client + " cannot ask zen", Hint: "chmod +x " + shellWord(file)}
 		}
 		if _, err := os.Lstat(file); err == nil {
-			return Warning{Message: printable(file) + " leads to no program: docker cannot ask zen", Hint: "install zen again, or: rm " + shellWord(file)}
+			return Warning{Message: printable(file) + " leads to no program: " + client + " cannot ask zen", Hint: "install zen again, or: rm " + shellWord(file)}
 		}
 	}
-	w := Warning{Message: program + " is not on PATH: docker cannot ask zen", Hint: "install it into a directory that is on PATH"}
+	w := Warning{Message: program + " is not on PATH: " + client + " cannot ask zen", Hint: "install it into a directory that is on PATH"}
 	if own := e.own(); own != "" {
 		w.Hint = exportPath(filepath.Dir(own))
 	}

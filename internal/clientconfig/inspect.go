@@ -12,46 +12,67 @@ import (
 )
 
 // inspect tells what an edit of a file means for the logins that exist.
-func (r *Report) inspect(env Env, before, after *jsonedit.Document) {
+func (s *setup) inspect(before, after *jsonedit.Document) {
+	r := s.report
+	var rest []string
 	for _, l := range plaintext(before) {
 		r.Plaintext = append(r.Plaintext, l.name)
 		if helperFor(before, l.key) == "" && helperFor(after, l.key) != "" {
 			r.Hidden = append(r.Hidden, l.name)
+		} else {
+			rest = append(rest, l.name)
 		}
 	}
-	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
-		r.warn(printable(r.Target)+" begins with a byte order mark: docker cannot read it", "sed -i '1s/^\\xEF\\xBB\\xBF//' "+shellWord(r.Target))
+	if len(r.Hidden) > 0 {
+		r.warn(s.client.name+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+strings.Join(r.Hidden, ", "),
+			s.takeOut(r.Hidden)+", then log in through zen")
 	}
-	r.inspectOthers(env, before, after)
+	if len(rest) > 0 {
+		r.warn(printable(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut(rest))
+	}
+	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
+		r.warn(printable(s.target)+" begins with a byte order mark: "+s.client.name+" cannot read it",
+			"sed -i '1s/^\\xEF\\xBB\\xBF//' "+shellWord(s.target))
+	}
+	s.inspectOthers(before, after)
 }
 
-// inspectOthers tells of helpers that docker used until now, or goes on using.
-func (r *Report) inspectOthers(env Env, before, after *jsonedit.Document) {
+// takeOut says how plaintext logins leave a file.
+func (s *setup) takeOut(names []string) string {
+	if s.client.logout == "" {
+		return "take them out of " + printable(s.target)
+	}
+	return "take them out: " + s.client.logout + " " + shellWord(names[0])
+}
+
+// inspectOthers tells of helpers that were used until now, or go on being used.
+func (s *setup) inspectOthers(before, after *jsonedit.Document) {
+	r, name := s.report, s.client.name
 	store, _ := before.Text(credsStore)
 	if store == "" && !containsAuth(before) {
-		store = env.detected()
+		store = s.env.detected()
 	}
 	now, _ := after.Text(credsStore)
 	switch {
 	case store == "" || IsZen(store) || now == store:
 	case IsZen(now):
-		r.warn("docker-credential-"+printable(store)+" served all registries until now; docker does not see the logins it keeps any more",
-			"log in again through zen, or go back: zen setup docker --undo")
+		r.warn("docker-credential-"+printable(store)+" served all registries until now; "+name+" does not see the logins it keeps any more",
+			"log in again through zen, or go back: zen setup "+name+" --undo")
 	case now == "":
-		r.warn("docker used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
-			"from now on it writes logins to all other registries into the file in clear", "zen setup docker")
+		r.warn(name+" used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
+			"from now on it writes logins to all other registries into the file in clear", "zen setup "+name)
 	}
 	for _, key := range after.Keys(credHelpers) {
 		helper, _ := after.Text(credHelpers, key)
 		if IsZen(helper) || !IsZen(now) {
 			continue
 		}
-		name := loginOf(key).name
+		host := loginOf(key).name
 		by := "by docker-credential-" + printable(helper)
 		if helper == "" {
 			by = "from the file in clear"
 		}
-		r.warn(name+" is still served "+by+" (credHelpers)", "zen setup docker --host "+shellWord(name))
+		r.warn(host+" is still served "+by+" (credHelpers)", "zen setup "+name+" --host "+shellWord(host))
 	}
 }
 
@@ -85,10 +106,10 @@ func (e Env) detected() string {
 	return store
 }
 
-// surroundings tells what outside the file keeps docker from asking zen.
-func (e Env) surroundings(r *Report) []Warning {
-	list := e.helperWarnings()
-	if e.Getenv("DOCKER_AUTH_CONFIG") != "" {
+// surroundings tells what outside the file keeps the client from asking zen.
+func (e Env) surroundings(c client, r *Report) []Warning {
+	list := e.helperWarnings(c.name)
+	if c.envAuth && e.Getenv("DOCKER_AUTH_CONFIG") != "" {
 		list = append(list, e.authConfigWarning())
 	}
 	if foreign(filepath.Dir(r.Target)) {

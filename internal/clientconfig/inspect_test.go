@@ -123,6 +123,13 @@ func TestWarnings(t *testing.T) {
 		{"byte order mark", all(), func(m *machine) { m.config("\ufeff{}") }, []string{
 			`DIR/home/.docker/config.json begins with a byte order mark: docker cannot read it => sed -i '1s/^\xEF\xBB\xBF//' DIR/home/.docker/config.json`,
 		}},
+		{"logins in clear", all(), func(m *machine) {
+			m.config(`{"auths": {"ghcr.io": {"auth": "` + basic() + `"}, "gcr.io": {"auth": "` + basic() + `"}}, "credHelpers": {"gcr.io": "gcloud"}}`)
+		}, []string{
+			"docker no longer uses the logins that DIR/home/.docker/config.json holds in clear: ghcr.io => take them out: docker logout ghcr.io, then log in through zen",
+			"DIR/home/.docker/config.json holds logins in clear: gcr.io => take them out: docker logout gcr.io",
+			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host gcr.io",
+		}},
 		{"DOCKER_AUTH_CONFIG", all(), func(m *machine) {
 			m.vars["DOCKER_AUTH_CONFIG"] = `{"auths":{"quay.io":{"auth":"` + basic() + `"},"https://index.docker.io/v1/":{"auth":"x"}}}`
 		}, []string{

@@ -17,7 +17,7 @@ const recordVersion = 1
 // record is what zen did to one file. It holds no text of the file but that of the members it replaced, which are names of
 // helpers.
 type record struct {
-	Client  string             `json:"client"`
+	Client  string             `json:"client"`            // for whom it was changed first
 	File    string             `json:"file"`              // with symbolic links followed
 	Created bool               `json:"created,omitempty"` // there was no file
 	Dirs    []string           `json:"dirs,omitempty"`    // directories that were made for it, the innermost first
@@ -62,22 +62,22 @@ func decodeRecords(file string, content fileedit.Content) ([]record, error) {
 	return r.Files, nil
 }
 
-// recollect puts r in the place of what is remembered about its file; a record of nothing makes it be forgotten.
-func (e Env) recollect(ctx context.Context, r record) error {
-	if list, err := e.recorded(); err == nil && r.After == "" && recordOf(list, r.Client, r.File).After == "" {
+// recollect puts r in the place of what is remembered about a file; the zero record makes it be forgotten.
+func (e Env) recollect(ctx context.Context, file string, r record) error {
+	if list, err := e.recorded(); err == nil && r.File == "" && recordOf(list, file).File == "" {
 		return nil // no need to make a directory for it
 	}
 	return e.editRecords(ctx, func(list []record) []record {
-		list = without(list, r.Client, r.File)
-		if r.After != "" {
+		list = without(list, file)
+		if r.File != "" {
 			list = append(list, r)
 		}
 		return list
 	})
 }
 
-func without(list []record, client, file string) []record {
-	return slices.DeleteFunc(list, func(r record) bool { return r.Client == client && r.File == file })
+func without(list []record, file string) []record {
+	return slices.DeleteFunc(list, func(r record) bool { return r.File == file })
 }
 
 func (e Env) editRecords(ctx context.Context, edit func([]record) []record) error {
@@ -97,10 +97,10 @@ func (e Env) editRecords(ctx context.Context, edit func([]record) []record) erro
 }
 
 // recordOf finds what is remembered about a file; the zero record if nothing is.
-func recordOf(list []record, client, file string) record {
-	i := slices.IndexFunc(list, func(r record) bool { return r.Client == client && r.File == file })
+func recordOf(list []record, file string) record {
+	i := slices.IndexFunc(list, func(r record) bool { return r.File == file })
 	if i < 0 {
-		return record{Client: client, File: file}
+		return record{}
 	}
 	return list[i]
 }

@@ -9,7 +9,8 @@ type Options struct {
 
 // Report says what Apply or Undo did, or would do.
 type Report struct {
-	Client     string    `json:"client"`
+	Client     string    `json:"client"`               // whose configuration it is
+	For        string    `json:"for,omitempty"`        // the client that was asked for, when it reads that of another
 	File       string    `json:"file"`                 // as the client finds it
 	Target     string    `json:"target"`               // with symbolic links followed
 	Changed    bool      `json:"changed"`              // false: everything was as it should be already

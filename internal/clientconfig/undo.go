@@ -2,8 +2,10 @@ package clientconfig
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
@@ -28,30 +30,28 @@ func (e Env) Recorded() ([]Recorded, error) {
 	return out, nil
 }
 
-// Undo takes back what Apply did to a client's file: byte for byte when nobody changed the file since, else the members that
+// Undo takes back what Apply did to a client's files: byte for byte when nobody changed the file since, else the members that
 // Apply set, as far as they still name zen. A file that Apply made is removed when nothing else came into it. Without a
-// memory of Apply, members that name zen are removed.
-func (e Env) Undo(ctx context.Context, name string, o Options) (*Report, error) {
-	s, err := e.newSetup(name, o)
+// memory of Apply, members that name zen are removed. There is a report for each file, also beside an error.
+func (e Env) Undo(ctx context.Context, name string, o Options) ([]*Report, error) {
+	asked, c, err := lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	if s.keys, err = s.client.keys(o.Hosts); err != nil {
+	reports, err := e.each(c, o, func(s *setup) error { return s.undoFile(ctx) })
+	if len(reports) == 0 {
 		return nil, err
 	}
-	if err := s.undoFile(ctx); err != nil {
-		return nil, err
+	list, listErr := e.Recorded()
+	for _, r := range reports {
+		r.forClient(asked, c)
 	}
-	list, err := e.Recorded()
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range list {
-		if r.Client == name && r.File != s.target {
-			s.report.Elsewhere = append(s.report.Elsewhere, r.File)
+	for _, other := range list {
+		if other.Client == c.name && !slices.ContainsFunc(reports, func(r *Report) bool { return r.Target == other.File }) {
+			reports[0].Elsewhere = append(reports[0].Elsewhere, other.File)
 		}
 	}
-	return s.report, nil
+	return reports, cmp.Or(err, listErr)
 }
 
 func (s *setup) undoFile(ctx context.Context) error {
@@ -64,18 +64,21 @@ func (s *setup) undoFile(ctx context.Context) error {
 		return err
 	}
 	if content.Exists { // else nothing is to be made for it
-		if err := s.edit(ctx, s.undo); err != nil {
+		change := s.undo
+		if s.client.own {
+			change = s.undoOwn
+		}
+		if err := s.edit(ctx, change); err != nil {
 			return err
 		}
 	}
-	s.report.Client, s.report.File, s.report.Target = s.client.name, s.file, s.target
 	if s.dry || content.Exists && !s.settled() {
 		return nil
 	}
 	if !content.Exists || s.report.Created {
 		removeDirs(s.old.Dirs)
 	}
-	return s.env.recollect(ctx, record{Client: s.client.name, File: s.target})
+	return s.env.recollect(ctx, s.target, record{})
 }
 
 // settled reports that nothing is left to undo.
@@ -91,7 +94,7 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 	if err := s.recall(); err != nil {
 		return now, err
 	}
-	s.report = &Report{Unrecorded: s.old.After == ""}
+	s.report = &Report{Unrecorded: s.old.File == ""}
 	changes := s.old.Changes
 	if s.report.Unrecorded {
 		changes = slices.DeleteFunc(namingZen(d), func(c *jsonedit.Change) bool { return !s.selects(c.Path) })
@@ -104,21 +107,43 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 		s.report.Plaintext = append(s.report.Plaintext, l.name)
 	}
 	after := fileedit.Content{Data: back.Bytes(), Exists: true}
-	if s.old.Created && len(s.keep) == 0 && isBare(back) {
+	if s.old.Created && s.settled() && isBare(back) {
 		after, s.report.Created = fileedit.Content{}, true
 	}
 	s.report.Changed = !bytes.Equal(now.Data, back.Bytes()) || s.report.Created
-	s.report.Exact = len(s.keep) == 0 && s.report.Changed && s.old.After == digest(maskDocker(d)) && s.old.Size == len(now.Data)
-	s.report.Diff = unified(s.version(d, now), s.version(back, after))
+	s.report.Exact = s.settled() && s.report.Changed && s.untouched(d)
+	s.report.Diff = unified(s.version(d, true), s.version(back, after.Exists))
 	switch {
 	case s.dry || !s.report.Changed:
 		return now, nil
-	case len(s.keep) > 0:
+	case !s.settled():
 		r := s.old
 		r.Changes, r.After, r.Size = s.keep, digest(maskDocker(back)), len(after.Data)
 		return after, s.remember(ctx, r)
 	}
 	return after, nil
+}
+
+// untouched reports that a file is as zen left it.
+func (s *setup) untouched(d *jsonedit.Document) bool {
+	return s.old.After == digest(maskDocker(d)) && s.old.Size == len(d.Bytes())
+}
+
+// undoOwn removes a file that is all zen's, unless somebody wrote something else into it.
+func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Content, error) {
+	helpers, _ := helpersOf(now.Data)
+	s.report = &Report{Unrecorded: s.old.File == ""}
+	if string(now.Data) != dropInText && digest(now.Data) != s.old.After {
+		s.report.Steps = []Step{{Member: credentialHelpers, Before: strings.Join(helpers, ", "), After: strings.Join(helpers, ", "), Kept: true}}
+		return now, nil
+	}
+	s.report.Changed, s.report.Created, s.report.Exact = true, true, !s.report.Unrecorded
+	s.report.Steps = []Step{{Member: credentialHelpers, Before: helperName}}
+	s.report.Diff = unified(version{name: s.target, masked: now.Data}, version{name: s.target})
+	if s.dry {
+		return now, nil
+	}
+	return fileedit.Content{}, nil
 }
 
 // revert takes changes back and makes those anew that were not asked for.

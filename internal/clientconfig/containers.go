@@ -1,0 +1,251 @@
+package clientconfig
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// How podman, skopeo and buildah choose helpers: credential-helpers in registries.conf(5), for all registries and in order.
+// They know no credsStore. Their own logins are the helper of the name containers-auth.json, and that alone is the default.
+const (
+	credentialHelpers = "credential-helpers"
+	authFileHelper    = "containers-auth.json"
+)
+
+// dropIn is the name of zen's own file. Files are read in the order of their names and the last one counts, so it begins
+// with a high number. A file of one's own changes nothing in those of others: a registries.conf in the home directory would
+// keep the system's from being read.
+const dropIn = "99-zen.conf"
+
+// dropInText is all that is in it.
+const dropInText = `# Written by "zen setup podman"; "zen setup podman --undo" removes it.
+# podman, skopeo and buildah ask docker-credential-zen for the credentials of all registries.
+credential-helpers = ["zen"]
+`
+
+// podmanPlaces: newer versions look below XDG_CONFIG_HOME, older ones (containers/image before 5.38) in ~/.config always.
+func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
+	if len(hosts) > 0 {
+		return nil, credential.NewError(credential.InvalidInput,
+			"podman, skopeo and buildah have one list of helpers for all registries: a helper for single hosts would not get what "+
+				"podman login is told", "zen setup podman")
+	}
+	dirs, err := env.containersDirs()
+	if err != nil {
+		return nil, err
+	}
+	var places []place
+	for _, dir := range dirs {
+		places = append(places, place{file: filepath.Join(dir, "registries.conf.d", dropIn)})
+	}
+	return places, nil
+}
+
+// containersDirs are the user's directories that one version or another reads, the newest version's first.
+func (e Env) containersDirs() ([]string, error) {
+	home, err := e.home()
+	if err != nil {
+		return nil, err
+	}
+	dirs := []string{filepath.Join(home, ".config", "containers")}
+	if xdg := e.Getenv("XDG_CONFIG_HOME"); xdg != "" {
+		dir, err := absolute("XDG_CONFIG_HOME", filepath.Join(xdg, "containers"))
+		if err != nil {
+			return nil, err
+		}
+		if dir != dirs[0] {
+			dirs = append([]string{dir}, dirs...)
+		}
+	}
+	return dirs, nil
+}
+
+// helpersIn returns the credential-helpers of a file, and whether it sets them. What cannot be read sets nothing: the
+// clients fail with a message of their own then.
+func helpersIn(file string) ([]string, bool) {
+	content, err := fileedit.Read(file)
+	if err != nil {
+		return nil, false
+	}
+	return helpersOf(content.Data)
+}
+
+func helpersOf(text []byte) ([]string, bool) {
+	var conf map[string]any
+	if toml.Unmarshal(text, &conf) != nil {
+		return nil, false
+	}
+	list, ok := conf[credentialHelpers].([]any)
+	var helpers []string
+	for _, v := range list {
+		if name, isText := v.(string); isText {
+			helpers = append(helpers, name)
+		}
+	}
+	return helpers, ok
+}
+
+// namesZen reports whether helpers begin with zen: what comes before it is asked first, and gets the logins.
+func namesZen(helpers []string) bool { return len(helpers) > 0 && IsZen(helpers[0]) }
+
+// conf is a file that sets credential-helpers.
+type conf struct {
+	file    string
+	main    bool // a registries.conf, which every drop-in overrides
+	helpers []string
+}
+
+// confs are the files besides zen's that set credential-helpers, in the order they are read.
+func (e Env) confs() []conf {
+	var list []conf
+	add := func(file string, main bool) bool {
+		helpers, ok := helpersIn(file)
+		if ok {
+			list = append(list, conf{file, main, helpers})
+		}
+		_, err := os.Stat(file)
+		return err == nil
+	}
+	user, err := e.containersDirs()
+	if err != nil {
+		return nil
+	}
+	dirs := append(user, e.Root+"/etc/containers", e.Root+"/usr/share/containers")
+	for _, dir := range dirs {
+		if add(filepath.Join(dir, "registries.conf"), true) {
+			break // only the first one is read
+		}
+	}
+	var drops []string
+	for _, dir := range dirs {
+		found, err := filepath.Glob(filepath.Join(strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir), "registries*.conf.d", "*.conf"))
+		if err == nil {
+			drops = append(drops, found...)
+		}
+	}
+	slices.SortStableFunc(drops, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
+	for _, file := range drops {
+		if filepath.Base(file) != dropIn {
+			add(file, false)
+		}
+	}
+	return list
+}
+
+// effective are the helpers that are asked as long as there is no file of zen's.
+func effective(list []conf) []string {
+	helpers := []string{authFileHelper}
+	for _, c := range list {
+		helpers = c.helpers
+	}
+	return helpers
+}
+
+// podmanWarnings tells what overrides zen's file, which helpers it overrides, and which logins are out of use.
+func podmanWarnings(env Env, r *Report) {
+	before := []string{authFileHelper}
+	for _, c := range env.confs() {
+		if !c.main && filepath.Base(c.file) > dropIn {
+			if !namesZen(c.helpers) {
+				r.warn(printable(c.file)+" comes after zen's file and sets "+credentialHelpers+" = "+quoteAll(c.helpers),
+					"take "+credentialHelpers+" out of "+printable(c.file))
+			}
+			continue
+		}
+		before = c.helpers
+	}
+	for _, variable := range []string{"CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE"} {
+		if file := env.Getenv(variable); file != "" {
+			if helpers, _ := helpersIn(file); !namesZen(helpers) {
+				r.warn(variable+" names another configuration, "+printable(file)+", which does not name zen",
+					"unset "+variable+`, or put into that file: `+credentialHelpers+` = ["zen"]`)
+			}
+		}
+	}
+	for _, helper := range before {
+		if helper != authFileHelper && !IsZen(helper) {
+			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; they do not see the logins it keeps any more",
+				"log in again through zen, or go back: zen setup podman --undo")
+		}
+	}
+	if slices.Contains(before, authFileHelper) {
+		env.hiddenAuthFiles(r)
+	}
+}
+
+func quoteAll(list []string) string {
+	var quoted []string
+	for _, s := range list {
+		quoted = append(quoted, strconv.QuoteToGraphic(s))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// hiddenAuthFiles names the logins in the files that are not read any more.
+func (e Env) hiddenAuthFiles(r *Report) {
+	for _, file := range e.authFiles() {
+		content, err := fileedit.Read(file)
+		if err != nil {
+			continue
+		}
+		d, err := jsonedit.Parse(content.Data)
+		if err != nil {
+			continue
+		}
+		var names []string
+		for _, l := range plaintext(d) {
+			names = append(names, l.name)
+		}
+		r.Plaintext = append(r.Plaintext, names...)
+		if r.Changed && len(names) > 0 {
+			r.Hidden = append(r.Hidden, names...)
+			r.warn("podman, skopeo and buildah no longer use the logins that "+printable(file)+" holds in clear: "+strings.Join(names, ", "),
+				"log in through zen, then take them out of that file")
+		}
+		for _, key := range d.Keys(credHelpers) {
+			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {
+				r.warn("podman, skopeo and buildah ask zen for "+loginOf(key).name+" now, not docker-credential-"+printable(helper)+
+					" as "+printable(file)+" says", "")
+			}
+		}
+	}
+}
+
+// authFiles are where podman, skopeo and buildah look for logins, as far as docker does not (containers-auth.json(5)).
+func (e Env) authFiles() []string {
+	if file := e.Getenv("REGISTRY_AUTH_FILE"); file != "" {
+		return []string{file}
+	}
+	var files []string
+	if runtime.GOOS == "linux" {
+		dir := e.Getenv("XDG_RUNTIME_DIR")
+		if dir == "" {
+			dir = e.Root + "/run/containers/" + strconv.Itoa(os.Getuid())
+			files = append(files, filepath.Join(dir, "auth.json"))
+		} else {
+			files = append(files, filepath.Join(dir, "containers", "auth.json"))
+		}
+	}
+	dirs, err := e.containersDirs()
+	if err != nil {
+		return files
+	}
+	for _, dir := range dirs {
+		files = append(files, filepath.Join(dir, "auth.json"))
+	}
+	if file, err := e.dockerFile(); err == nil {
+		files = append(files, file)
+	}
+	return files
+}
