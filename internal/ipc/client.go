@@ -10,9 +10,16 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// attempts is how often a call is tried when zend vanishes under it: the first time, and twice more with another zend.
-// A request that kills zend must not go round for ever.
-const attempts = 3
+// How often a call is tried when zend vanishes under it.
+const (
+	// sentAttempts is for requests that reached a zend: one that kills zend must not go round for ever.
+	sentAttempts = 3
+	// unsentAttempts is for those that reached none, because zend ended, or was killed, while it started. With the pauses
+	// between them they take about 200 ms, so that a zend that can never start is told soon.
+	unsentAttempts = 10
+	firstPause     = time.Millisecond
+	longestPause   = 50 * time.Millisecond
+)
 
 // Client calls zend. It keeps no connection and is safe for concurrent use.
 type Client struct {
@@ -35,43 +42,71 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 // nothing was sent), Timeout when the deadline passed.
 //
 // When zend vanishes (killed, or ended for idleness at that moment) the call is repeated with another one, provided that
-// no part of an answer came and that the method may be carried out twice or the request was not sent whole.
-func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, error) {
-	var last *lostError
-	for range attempts {
-		conn, err := c.Dial(deadline)
+// the method may be carried out twice or that the request was not sent whole.
+func (c *Client) Call(method string, params []byte, deadline time.Time) (reply Reply, err error) {
+	err = retry(deadline, func() error {
+		conn, err := c.dial(deadline)
 		if err != nil {
-			return Reply{}, err
+			return err
 		}
-		reply, err := conn.Call(method, params, deadline)
-		conn.Close()
-		lost, ok := errors.AsType[*lostError](err)
-		if !ok {
-			return reply, err
+		defer conn.Close()
+		reply, err = conn.Call(method, params, deadline)
+		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !repeatable(method) {
+			return lost.public()
 		}
-		if last = lost; lost.sent && !repeatable(method) {
-			break
-		}
-	}
-	return Reply{}, last.public()
+		return err
+	})
+	return reply, unreachable(c.Socket, err)
 }
 
 // Dial connects to zend, starting it if need be, for several calls over one connection. Calls over a kept connection are
 // not repeated.
-func (c *Client) Dial(deadline time.Time) (*Conn, error) {
+func (c *Client) Dial(deadline time.Time) (conn *Conn, err error) {
+	err = retry(deadline, func() error {
+		conn, err = c.dial(deadline)
+		return err
+	})
+	return conn, unreachable(c.Socket, err)
+}
+
+func (c *Client) dial(deadline time.Time) (*Conn, error) {
 	conn, err := dialSocket(c.Socket, deadline)
 	if absent(err) && c.Start != nil {
 		conn, err = c.Start.start(c.Socket, deadline)
 	}
 	if err != nil {
-		return nil, unreachable(c.Socket, err)
+		return nil, err
 	}
 	conn.name = c.Name
 	return conn, nil
 }
 
+// retry calls f again while it fails because zend vanished.
+func retry(deadline time.Time, f func() error) error {
+	sent, unsent := 0, 0
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := f()
+		lost, ok := errors.AsType[*lostError](err)
+		if !ok {
+			return err
+		}
+		if lost.sent {
+			sent++
+		} else {
+			unsent++
+		}
+		if sent == sentAttempts || unsent == unsentAttempts || time.Until(deadline) <= pause {
+			return lost.public()
+		}
+		time.Sleep(pause)
+	}
+}
+
 // unreachable is err as the caller shall see it.
 func unreachable(socket string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
 	}

@@ -19,17 +19,23 @@ type Conn struct {
 	name string
 }
 
-// lostError says that zend went away before any byte of an answer came.
+// lostError says that zend went away before its answer came.
 type lostError struct {
-	sent  bool // the whole request was sent, so it may have been carried out
-	cause error
+	message string
+	sent    bool // the whole request was sent, so it may have been carried out
+	cause   error
 }
 
-func (e *lostError) Error() string { return "zend went away before it answered" }
+func (e *lostError) Error() string { return e.message }
 func (e *lostError) Unwrap() error { return e.public() }
 
+// public is the error for callers: trying again was of no use.
 func (e *lostError) public() error {
-	return &credential.Error{Reason: credential.Unavailable, Message: e.Error(), Cause: e.cause}
+	return &credential.Error{Reason: credential.Unavailable, Message: e.message, Hint: "see why: zen daemon logs", Cause: e.cause}
+}
+
+func lost(sent bool, cause error) error {
+	return &lostError{message: "zend went away before it answered", sent: sent, cause: cause}
 }
 
 // dialSocket connects to the socket at path and checks that both the file and the process behind it are the user's own.
@@ -156,11 +162,12 @@ func (c *Conn) send(b []byte, deadline time.Time) error {
 // connections, for example); otherwise the request is lost.
 func (c *Conn) sendFailed(cause error, deadline time.Time) error {
 	if line, err := c.readLine(deadline); err == nil {
+		defer clear(line)
 		if _, err := parseReply(line); err != nil {
 			return err
 		}
 	}
-	return &lostError{sent: false, cause: cause}
+	return lost(false, cause)
 }
 
 // readLine reads up to a newline. The line lies in an array of its own; arrays it outgrew are cleared.
@@ -178,14 +185,14 @@ func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
 		}
 		if n <= 0 || err != nil {
 			clear(buf)
-			return nil, &lostError{sent: true, cause: err}
+			return nil, lost(true, err)
 		}
 		end := bytes.IndexByte(buf[len(buf):len(buf)+n], '\n')
 		buf = buf[:len(buf)+n]
 		if end >= 0 {
 			return buf[:len(buf)-n+end], nil
 		}
-		if len(buf) > MaxMessage {
+		if len(buf) > maxReply {
 			clear(buf)
 			return nil, credential.NewError(credential.TooLarge, "zend's answer is too large", "")
 		}

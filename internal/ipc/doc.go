@@ -13,9 +13,12 @@ package ipc
 const (
 	// MaxSecret is the length in bytes of the longest secret that is certain to pass.
 	MaxSecret = 1 << 20
-	// MaxMessage is the length in bytes of the longest line, newline included: a secret of MaxSecret bytes of text, of
-	// which each may need an escape of two bytes, and an envelope.
+	// MaxMessage is the length in bytes of the longest request line, newline included: a secret of MaxSecret bytes of
+	// text, of which each may need an escape of two bytes, and an envelope.
 	MaxMessage = 2*MaxSecret + 64<<10
+	// maxReply is the length in bytes of the longest line that a client takes from zend, whom it trusts: any secret that
+	// was sent, however much of it zend escapes, and lists of many thousand logins.
+	maxReply = 64 << 20
 	// maxDepth is how deep arrays and objects may nest.
 	maxDepth = 64
 )

@@ -78,7 +78,7 @@ func (c *conn) readLine() ([]byte, error) {
 // read appends what the client sent to c.in. An array that is outgrown is cleared.
 func (c *conn) read() error {
 	if len(c.in) == cap(c.in) {
-		bigger := make([]byte, len(c.in), max(2048, 2*cap(c.in)))
+		bigger := make([]byte, len(c.in), min(max(2048, 2*cap(c.in)), ipc.MaxMessage))
 		copy(bigger, c.in)
 		clear(c.in)
 		c.in = bigger

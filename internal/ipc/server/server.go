@@ -81,10 +81,9 @@ type withdrawer interface{ Withdraw() }
 // running is one Serve.
 type running struct {
 	*Server
-	limits   Limits
-	log      *slog.Logger
-	base     context.Context // of all handlers; ends when draining takes too long
-	draining chan struct{}   // closed when idle connections shall end
+	limits Limits
+	log    *slog.Logger
+	base   context.Context // of all handlers; ends when draining takes too long
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -96,10 +95,7 @@ type running struct {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	r := &running{
-		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base,
-		draining: make(chan struct{}), conns: map[*conn]struct{}{},
-	}
+	r := &running{Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, conns: map[*conn]struct{}{}}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -192,7 +188,6 @@ func (r *running) forget(c *conn) {
 
 // drain ends idle connections at once and the others when their request is answered or the time is over.
 func (r *running) drain(cancel context.CancelFunc) {
-	close(r.draining)
 	r.each(func(c *conn) { c.endIfIdle() })
 	late := time.AfterFunc(r.limits.Drain, func() {
 		cancel()
