@@ -8,14 +8,16 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Kind is one type of service connector. It is safe for concurrent use. Errors are *credential.Error and never repeat a secret.
+// Kind is one type of service connector. It is safe for concurrent use. Errors are *credential.Error and never repeat a
+// secret.
 type Kind interface {
 	// Describe returns ZenML's type model of the kind; the result is the caller's to change.
 	Describe() api.ConnectorType
 
 	// Validate checks a whole specification and returns it completed: auth method, resource type and resource id are set where
 	// they follow from the rest, public attributes have their canonical form. It does no I/O that can block and does not
-	// change the maps of its argument. Validating the result again changes nothing. Secrets may share bytes with the argument's.
+	// change the maps of its argument. Validating the result again changes nothing. Secrets may share bytes with the
+	// argument's.
 	Validate(spec Spec) (Spec, error)
 
 	// Match reports whether a connector of the validated specification answers for an address, and how. It is pure, and

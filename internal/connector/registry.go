@@ -7,14 +7,14 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// AttrRegistry is the public attribute by which every kind for single registries names its registry: host[:port], after http://
-// if the registry speaks plain http. Whoever hands out credentials looks at that prefix.
+// AttrRegistry is the public attribute by which every kind for single registries names its registry: host[:port], after
+// http:// if the registry speaks plain http. Whoever hands out credentials looks at that prefix.
 const AttrRegistry = "registry"
 
 const plainHTTP = "http://"
 
-// SetRegistry brings the registry attribute into its canonical form, without a path, and returns the registry's host. Without
-// the attribute it is fallback.
+// SetRegistry brings the registry attribute into its canonical form, without a path, and returns the registry's host.
+// Without the attribute it is fallback.
 func SetRegistry(config map[string]string, fallback string) (host string, err error) {
 	given := config[AttrRegistry]
 	if given == "" {
@@ -37,8 +37,8 @@ func SetRegistry(config map[string]string, fallback string) (host string, err er
 
 const hub = "docker.io"
 
-// CheckResource refuses a resource id that names another registry than the connector's own, in ZenML's words. An empty id is
-// the connector's own.
+// CheckResource refuses a resource id that names another registry than the connector's own, in ZenML's words. An empty id
+// is the connector's own.
 func CheckResource(id, own string) error {
 	if id == "" {
 		return nil

@@ -21,9 +21,9 @@ const (
 	maxSecret = 64 << 10
 )
 
-// Split puts each attribute of a configuration where the auth method says it belongs: into spec.Secrets, which then share bytes
-// with config, or into spec.Config. An empty value is an absent one. Attributes that the method does not know are left out and
-// told in warnings.
+// Split puts each attribute of a configuration where the auth method says it belongs: into spec.Secrets, which then share
+// bytes with config, or into spec.Config. An empty value is an absent one. Attributes that the method does not know are
+// left out and told in warnings.
 func Split(method api.AuthMethod, config map[string]credential.Secret, spec *Spec) (warnings []string) {
 	if spec.Config == nil {
 		spec.Config = make(map[string]string)
@@ -36,7 +36,8 @@ func Split(method api.AuthMethod, config map[string]credential.Secret, spec *Spe
 		i := slices.IndexFunc(method.Attributes, func(a api.Attribute) bool { return a.Name == name })
 		switch {
 		case i < 0:
-			warnings = append(warnings, fmt.Sprintf("Ignoring unknown attribute in connector configuration: %s. Supported attributes are: %s",
+			warnings = append(warnings, fmt.Sprintf(
+				"Ignoring unknown attribute in connector configuration: %s. Supported attributes are: %s",
 				printable(name), list(attributeNames(method))))
 		case value.IsEmpty():
 		case method.Attributes[i].Secret:
@@ -71,8 +72,9 @@ func printable(s string) string {
 	}, s)
 }
 
-// Complete checks a specification against a kind's description, with ZenML's words, and returns a copy in which the auth method
-// and the resource type are set where there is only one. The kind's own rules are not checked here. Secrets are shared.
+// Complete checks a specification against a kind's description, with ZenML's words, and returns a copy in which the auth
+// method and the resource type are set where there is only one. The kind's own rules are not checked here. Secrets are
+// shared.
 func Complete(t api.ConnectorType, spec Spec) (Spec, error) {
 	spec.Config, spec.Secrets = maps.Clone(spec.Config), maps.Clone(spec.Secrets)
 	if spec.Config == nil {
@@ -113,8 +115,8 @@ func findMethod(t api.ConnectorType, want string) (api.AuthMethod, error) {
 	for _, m := range t.AuthMethods {
 		names = append(names, m.Method)
 	}
-	return api.AuthMethod{}, Invalid(fmt.Sprintf("connector type '%s' does not support the '%s' authentication method. Supported authentication methods are: %s.",
-		t.Type, printable(want), list(names)), "add --auth-method="+names[0])
+	return api.AuthMethod{}, Invalid(fmt.Sprintf("connector type '%s' does not support the '%s' authentication method. "+
+		"Supported authentication methods are: %s.", t.Type, printable(want), list(names)), "add --auth-method="+names[0])
 }
 
 func findResourceType(t api.ConnectorType, want string) (string, error) {
@@ -227,8 +229,8 @@ func checkExpiration(method api.AuthMethod, seconds int) error {
 	case seconds == 0:
 		return nil
 	case !temporary:
-		return Invalid(fmt.Sprintf("expiration time is not supported for the '%s' authentication method, but a value was provided: %d",
-			method.Method, seconds), "leave out --expiration-seconds")
+		return Invalid(fmt.Sprintf("expiration time is not supported for the '%s' authentication method, but a value was "+
+			"provided: %d", method.Method, seconds), "leave out --expiration-seconds")
 	case seconds < method.MinExpirationSeconds:
 		return Invalid(fmt.Sprintf("expiration time must be at least %d seconds", method.MinExpirationSeconds), "")
 	case method.MaxExpirationSeconds != 0 && seconds > method.MaxExpirationSeconds:

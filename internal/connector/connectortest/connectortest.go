@@ -31,8 +31,8 @@ type Sample struct {
 	Password      string
 }
 
-// Run checks a kind against its contract with good samples, at least one for each auth method. Minting must work where the test
-// runs.
+// Run checks a kind against its contract with good samples, at least one for each auth method. Minting must work where the
+// test runs.
 func Run(t *testing.T, kind connector.Kind, samples ...Sample) {
 	t.Run("describe", func(t *testing.T) { describe(t, kind) })
 	tested := make(map[string]bool)

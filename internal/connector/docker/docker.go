@@ -104,7 +104,8 @@ func checkUsername(name []byte) error {
 	return nil
 }
 
-// withoutLineEnd takes off the line break that files end with. Line breaks inside stay: Google's key files are passwords too.
+// withoutLineEnd takes off the line break that files end with. Line breaks inside stay: Google's key files are passwords
+// too.
 func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	b := s.Reveal()
 	trimmed := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
@@ -139,7 +140,9 @@ func (*Kind) Mint(_ context.Context, spec connector.Spec, _ connector.Registry) 
 }
 
 // Verify asks the registry about what Mint returns.
-func (k *Kind) Verify(ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions) (connector.Report, error) {
+func (k *Kind) Verify(
+	ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions,
+) (connector.Report, error) {
 	own, plain, ok := connector.RegistryOf(spec.Config, hub)
 	if !ok {
 		return connector.Report{}, connector.Invalid("the registry is not a registry address", "")

@@ -11,8 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Marker is the variable in the environment of every program that is run. docker-credential-zen refuses to work where it is set:
-// a program that asks zend for what zend asks it for would never end.
+// Marker is the variable in the environment of every program that is run. docker-credential-zen refuses to work where it is
+// set: a program that asks zend for what zend asks it for would never end.
 const Marker = "ZEN_EXEC"
 
 const helperName = "docker-credential-zen"
@@ -27,8 +27,8 @@ func errRecursion(command string) error {
 	return connector.Invalid(command+" is zen's own and would ask zend again", "give the program that really has the credentials")
 }
 
-// fit returns the program that a command leads to, without symbolic links, if it may be run: others must not be able to change it
-// (CVE-2019-15752), and it must not be zen itself.
+// fit returns the program that a command leads to, without symbolic links, if it may be run: others must not be able to
+// change it (CVE-2019-15752), and it must not be zen itself.
 func (k *Kind) fit(command string) (string, error) {
 	if !filepath.IsAbs(command) {
 		return "", connector.Invalid("the command must be an absolute path", "")

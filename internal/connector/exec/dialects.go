@@ -167,7 +167,8 @@ func kubeletStdin(q question) []byte {
 }
 
 func readKubelet(doc value, q question, asked time.Time) (answer, error) {
-	if version := doc.get("apiVersion").text; !bytes.HasPrefix(version, []byte(kubeletAPI)) || string(doc.get("kind").text) != "CredentialProviderResponse" {
+	version, kind := doc.get("apiVersion").text, doc.get("kind").text
+	if !bytes.HasPrefix(version, []byte(kubeletAPI)) || string(kind) != "CredentialProviderResponse" {
 		return answer{}, errors.New("it is no CredentialProviderResponse")
 	}
 	entry, ok := bestEntry(doc.get("auth").members, q)
@@ -196,8 +197,8 @@ func bestEntry(entries []member, q question) (best value, ok bool) {
 	return best, longest >= 0
 }
 
-// fits reports whether a pattern of the kubelet covers the registry: globs match whole labels of the host, the port must be the same,
-// and a path must begin the image's (k8s.io/kubernetes/pkg/credentialprovider, URLsMatch).
+// fits reports whether a pattern of the kubelet covers the registry: globs match whole labels of the host, the port must be
+// the same, and a path must begin the image's (k8s.io/kubernetes/pkg/credentialprovider, URLsMatch).
 func fits(pattern string, q question) bool {
 	pattern = strings.TrimPrefix(strings.TrimPrefix(pattern, "https://"), "http://")
 	host, prefix, _ := strings.Cut(pattern, "/")

@@ -32,8 +32,8 @@ const (
 	attrImage   = "image"
 )
 
-// Limits on time. A docker client waits ten seconds for docker-credential-zen; a program that needs longer is done in time for the
-// next try.
+// Limits on time. A docker client waits ten seconds for docker-credential-zen; a program that needs longer is done in time
+// for the next try.
 const (
 	defaultTimeout = 30 * time.Second
 	maxTimeout     = 5 * time.Minute
@@ -115,8 +115,8 @@ func method(name, title, description string, own ...api.Attribute) api.AuthMetho
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
-// Validate checks the form of the command line and sets the resource id. Whether the program is there, and may be run, is looked
-// at when it is run.
+// Validate checks the form of the command line and sets the resource id. Whether the program is there, and may be run, is
+// looked at when it is run.
 func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 	spec, err := connector.Complete(k.Describe(), spec)
 	if err != nil {
@@ -155,7 +155,8 @@ func checkCommand(config map[string]string) error {
 	}
 	for _, v := range list(config, attrEnv) {
 		if name, _, _ := strings.Cut(v, "="); !isVariable(name) {
-			return connector.Invalid("'"+name+"' is no name of an environment variable", `give names or assignments: --env='["AWS_REGION", "AWS_PROFILE=dev"]'`)
+			return connector.Invalid("'"+name+"' is no name of an environment variable",
+				`give names or assignments: --env='["AWS_REGION", "AWS_PROFILE=dev"]'`)
 		}
 	}
 	if limit := timeout(config); limit <= 0 || limit > maxTimeout {
@@ -236,7 +237,7 @@ func (k *Kind) Mint(ctx context.Context, spec connector.Spec, reg connector.Regi
 		env:   environment(k.environ(), list(spec.Config, attrEnv), reg.Address),
 		stdin: d.stdin(q), limit: timeout(spec.Config),
 	}
-	asked := k.now()
+	asked := k.now().Round(0) // the clock of the wall: laptops sleep
 	out, err := p.run(ctx)
 	defer out.wipe()
 	if err != nil {
@@ -276,7 +277,9 @@ func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error)
 }
 
 // Verify runs the program and shows the registry what it made.
-func (k *Kind) Verify(ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions) (connector.Report, error) {
+func (k *Kind) Verify(
+	ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions,
+) (connector.Report, error) {
 	own, plain, ok := connector.RegistryOf(spec.Config, "")
 	if !ok {
 		return connector.Report{}, connector.Invalid("missing required attribute '"+connector.AttrRegistry+"'", "add --registry=HOST")

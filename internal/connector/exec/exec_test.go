@@ -45,7 +45,8 @@ func (goHelper) Get(url string) (username, secret string, err error) {
 	return "", "", credentials.NewErrCredentialsNotFound()
 }
 
-// script writes a shell script. No other test may fork while the file is open for writing, or executing it fails with ETXTBSY.
+// script writes a shell script. No other test may fork while the file is open for writing, or executing it fails with
+// ETXTBSY.
 func script(t *testing.T, name, body string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

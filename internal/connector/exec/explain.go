@@ -12,8 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// explain makes an error of a run that failed. Nothing of what the program printed is repeated, it may hold a secret: what it seems
-// to say is said in zen's own words, and how to see it in its own.
+// explain makes an error of a run that failed. Nothing of what the program printed is repeated, it may hold a secret: what
+// it seems to say is said in zen's own words, and how to see it in its own.
 func explain(p program, out output, err error) error {
 	fault := func(reason credential.Reason, what string) error {
 		return &credential.Error{Reason: reason, Message: p.name() + " " + what, Hint: p.tryIt(), Cause: err}
@@ -73,9 +73,12 @@ func guesses() []guessed {
 			"could not connect", "tls handshake",
 		}, credential.Unreachable, "it seems to have no connection"},
 		{[]string{"throttl", "too many requests", "rate limit"}, credential.RateLimited, "it seems to have asked too often"},
-		{[]string{"access denied", "accessdenied", "forbidden", "not authorized", "permission denied"}, credential.Denied, "it seems to lack a permission"},
 		{[]string{
-			"log in", "login", "logged in", "expired", "reauth", "invalid_grant", "unauthorized", "unauthenticated", "invalid token", "locked",
+			"access denied", "accessdenied", "forbidden", "not authorized", "permission denied",
+		}, credential.Denied, "it seems to lack a permission"},
+		{[]string{
+			"log in", "login", "logged in", "expired", "reauth", "invalid_grant", "unauthorized", "unauthenticated",
+			"invalid token", "locked",
 		}, credential.NeedsLogin, "it seems to need a new login"},
 	}
 }

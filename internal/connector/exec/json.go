@@ -9,8 +9,8 @@ import (
 // maxDepth bounds the nesting of values; the deepest answer known has four levels.
 const maxDepth = 16
 
-// value is one JSON value (RFC 8259). Its texts lie in one buffer that wipe clears: encoding/json would leave copies of secrets
-// in memory. Names are compared as encoding/json does, without regard to ASCII case, and must not stand twice.
+// value is one JSON value (RFC 8259). Its texts lie in one buffer that wipe clears: encoding/json would leave copies of
+// secrets in memory. Names are compared as encoding/json does, without regard to ASCII case, and must not stand twice.
 type value struct {
 	kind    byte   // '{', '[', '"', '0' for a number, or 't', 'f', 'n'
 	text    []byte // of a string, decoded; of a number, as it stands

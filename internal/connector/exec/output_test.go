@@ -258,7 +258,8 @@ func FuzzParseJSON(f *testing.F) {
 	})
 }
 
-// plain reports whether a document is one that no parser has reason to refuse: flat, of distinct names and whole characters.
+// plain reports whether a document is one that no parser has reason to refuse: flat, of distinct names and whole
+// characters.
 func plain(in []byte) bool {
 	var flat map[string]string
 	if !utf8.Valid(in) || json.Unmarshal(in, &flat) != nil || bytes.Contains(in, []byte(`\u`)) || flat == nil {

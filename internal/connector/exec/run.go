@@ -113,7 +113,8 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// environment is what a program gets to see: what programs need to find their way, what the connector names, and the marker.
+// environment is what a program gets to see: what programs need to find their way, what the connector names, and the
+// marker.
 func environment(own, wanted []string, registry address.Address) []string {
 	var env []string
 	passed := append([]string{
@@ -134,7 +135,8 @@ func environment(own, wanted []string, registry address.Address) []string {
 	return append(env, "ZEN_REGISTRY="+registry.Host(), Marker+"=1")
 }
 
-// capture keeps what is written up to a limit, in memory that it can wipe. Beyond the limit it calls full, or forgets the rest.
+// capture keeps what is written up to a limit, in memory that it can wipe. Beyond the limit it calls full, or forgets the
+// rest.
 type capture struct {
 	limit int
 	full  func()

@@ -216,8 +216,8 @@ func (g *guard) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, nil
 }
 
-// checkDial stops a registry on the internet from pointing at a token service inside: a name that leads to a private address,
-// or to the metadata service of a cloud. A proxy resolves names itself, and is not the token service.
+// checkDial stops a registry on the internet from pointing at a token service inside: a name that leads to a private
+// address, or to the metadata service of a cloud. A proxy resolves names itself, and is not the token service.
 func (g *guard) checkDial(name string, at netip.Addr) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

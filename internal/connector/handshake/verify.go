@@ -66,11 +66,13 @@ type Target struct {
 	PlainHTTP bool            // it was said to speak plain http; on this machine it may anyway
 }
 
-// Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference proves. A
-// wrong password is never tried on purpose: some registries lock the account. The secret stays the caller's to wipe;
-// go-containerregistry makes a string of it, which cannot be wiped. The only errors are that the target or the options make no
-// sense, and that the caller gave up.
-func (c *Checker) Verify(ctx context.Context, to Target, cred credential.Credential, opt connector.VerifyOptions) (connector.Report, error) {
+// Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference
+// proves. A wrong password is never tried on purpose: some registries lock the account. The secret stays the caller's to
+// wipe; go-containerregistry makes a string of it, which cannot be wiped. The only errors are that the target or the
+// options make no sense, and that the caller gave up.
+func (c *Checker) Verify(
+	ctx context.Context, to Target, cred credential.Credential, opt connector.VerifyOptions,
+) (connector.Report, error) {
 	repository, err := pushRepository(to.Registry, opt.Push)
 	if err != nil {
 		return connector.Report{}, err
@@ -84,7 +86,9 @@ func (c *Checker) Verify(ctx context.Context, to Target, cred credential.Credent
 	defer cancel()
 	report := h.report(h.run(limited, repository))
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return connector.Report{}, &credential.Error{Reason: credential.Timeout, Message: "asking " + h.host + " was given up", Cause: ctx.Err()}
+		return connector.Report{}, &credential.Error{
+			Reason: credential.Timeout, Message: "asking " + h.host + " was given up", Cause: ctx.Err(),
+		}
 	}
 	return report, nil
 }
@@ -236,8 +240,8 @@ func (h *handshake) bearer(ctx context.Context) error {
 	return h.control(ctx, mine)
 }
 
-// control asks the same without credentials. Only a difference proves something: there are token services that answer a wrong
-// password with a token that allows nothing (goharbor/harbor#11632).
+// control asks the same without credentials. Only a difference proves something: there are token services that answer a
+// wrong password with a token that allows nothing (goharbor/harbor#11632).
 func (h *handshake) control(ctx context.Context, mine string) error {
 	anonymous, err := h.exchange(ctx, authn.AuthConfig{}, h.scopes())
 	if v, ok := errors.AsType[verdict](err); ok && v.Verification == api.VerificationRejected {
@@ -317,8 +321,8 @@ func (h *handshake) send(ctx context.Context, method, url, authorization string)
 	return h.guard.lastAnswer(), nil
 }
 
-// checkPush starts an upload to the repository and cancels it. earlier is nil, or what could not be proved before: a push that
-// is only granted with the credential proves it.
+// checkPush starts an upload to the repository and cancels it. earlier is nil, or what could not be proved before: a push
+// that is only granted with the credential proves it.
 func (h *handshake) checkPush(ctx context.Context, repository string, earlier error) error {
 	a, err := h.startUpload(ctx, repository, h.login)
 	if v, ok := errors.AsType[verdict](err); ok && v.Verification == api.VerificationRejected {

@@ -78,7 +78,8 @@ func (h *handshake) redirected(to string) verdict {
 		Detail:       h.host + " redirects to " + clean(to) + ": credentials do not follow it there",
 		Hint:         "if that is the registry, give its own address",
 	}}
-	if u, err := url.Parse(to); err == nil && u.Scheme == "https" && !h.guard.https && u.Hostname() == (&url.URL{Host: h.guard.host}).Hostname() {
+	own := url.URL{Host: h.guard.host}
+	if u, err := url.Parse(to); err == nil && u.Scheme == "https" && !h.guard.https && u.Hostname() == own.Hostname() {
 		v.Hint = "it wants https: give its address without http://"
 	}
 	return v
@@ -103,8 +104,8 @@ func (h *handshake) pingFailed(err error) verdict {
 	return h.unreachable(err)
 }
 
-// exchangeFailed explains a token service that did not answer, or not with a token. The answer itself may hold one: it is not
-// repeated.
+// exchangeFailed explains a token service that did not answer, or not with a token. The answer itself may hold one: it is
+// not repeated.
 func (h *handshake) exchangeFailed(err error) verdict {
 	service := clean(realmHostPort(h.guard.realm))
 	if _, isURL := errors.AsType[*url.Error](err); !isURL {
@@ -159,13 +160,15 @@ func (h *handshake) explainTLS(err error) (detail, hint string) {
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return h.host + " has a certificate from an authority that this machine does not trust",
-			"install the authority's certificate in the system, or for this registry as docker wants it: /etc/docker/certs.d/" + h.host + "/ca.crt"
+			"install the authority's certificate in the system, or for this registry as docker wants it: " +
+				"/etc/docker/certs.d/" + h.host + "/ca.crt"
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
 		return h.host + " has a certificate for another name: " + clean(strings.TrimPrefix(e.Error(), "x509: ")), "check the address"
 	}
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return h.host + " has a certificate that has expired or is not valid yet", "check the clock of this machine, then ask whoever runs the registry"
+		return h.host + " has a certificate that has expired or is not valid yet",
+			"check the clock of this machine, then ask whoever runs the registry"
 	}
 	return h.host + " has a certificate that is not valid: " + clean(cause(err)), ""
 }
@@ -191,8 +194,8 @@ func (h *handshake) words(a answer) string {
 	return said
 }
 
-// messageOf finds what is meant for a person in an error's body: distribution's list of errors, Docker Hub's details, OAuth2's
-// description (RFC 6749, section 5.2), or plain text.
+// messageOf finds what is meant for a person in an error's body: distribution's list of errors, Docker Hub's details,
+// OAuth2's description (RFC 6749, section 5.2), or plain text.
 func messageOf(a answer) string {
 	var body struct {
 		Errors []struct {
@@ -234,7 +237,8 @@ func (h *handshake) redact(text string) string {
 			continue
 		}
 		both := h.login.Username + ":" + secret
-		for _, form := range []string{base64.StdEncoding.EncodeToString([]byte(both)), url.QueryEscape(secret), url.PathEscape(secret), secret} {
+		basic := base64.StdEncoding.EncodeToString([]byte(both))
+		for _, form := range []string{basic, url.QueryEscape(secret), url.PathEscape(secret), secret} {
 			text = strings.ReplaceAll(text, form, "[hidden]")
 		}
 	}
