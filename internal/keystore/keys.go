@@ -82,10 +82,20 @@ func (k *keys) use(f func() error) error {
 // hkdf32 is HKDF-SHA256 (RFC 5869) for exactly one block of output. crypto/hkdf would leave copies of the input key in
 // hash states on the heap, which nothing can wipe; here every key byte stays in scratch, the caller's locked memory.
 func hkdf32(dst, scratch, secret []byte, salt, info string) {
+	wipeStack(0)       // makes room, so that the stack does not move while there is something on it
+	defer wipeStack(0) // sums were returned on it
 	prk, work := scratch[:sha256.Size], scratch[sha256.Size:]
 	hmac32(prk, work, []byte(salt), secret)
 	hmac32(dst, work, prk, append([]byte(info), 1))
 	clear(prk)
+}
+
+// wipeStack overwrites what the functions that were called before left on the stack, 4 KiB deep.
+//
+//go:noinline
+func wipeStack(at uint8) byte {
+	var frame [4096]byte
+	return frame[at]
 }
 
 // hmac32 is HMAC-SHA256 (RFC 2104) over one short message, with its pads built in scratch, which it wipes.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/curve25519"
@@ -58,7 +59,12 @@ func newPassphraseParams(random io.Reader, cost Argon2Params, passphrase []byte)
 	return p, err
 }
 
+// private is the private half. The caller wipes it; copies that crypto/ecdh makes of it cannot be wiped, and stay in freed
+// memory until that is used again.
 func (p *passphraseParams) private(passphrase []byte) []byte {
+	if p.Memory > 1<<10 {
+		defer debug.FreeOSMemory() // what Argon2 used is of no use to a daemon
+	}
 	return argon2.IDKey(passphrase, p.Salt, p.Passes, p.Memory, p.Threads, curve25519.ScalarSize)
 }
 
