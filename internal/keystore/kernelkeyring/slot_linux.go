@@ -82,6 +82,10 @@ func remove(name string) error {
 		return nil
 	}
 	if err == nil {
+		// A key that is only unlinked lies around, and counts against the user's quota, until the kernel collects it.
+		_, err = unix.KeyctlInt(unix.KEYCTL_INVALIDATE, id, 0, 0, 0)
+	}
+	if err != nil && !isGone(err) {
 		_, err = unix.KeyctlInt(unix.KEYCTL_UNLINK, id, ring, 0, 0)
 	}
 	if err != nil && !isGone(err) {
