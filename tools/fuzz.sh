@@ -8,7 +8,7 @@ list=$(find . -name '*_test.go' -exec grep -H '^func Fuzz' {} + | sed -n 's|^\(.
 while read -r dir target; do
   [ -n "$target" ] || continue
   echo "fuzzing $dir $target for $FUZZTIME"
-  "$GO" test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "$dir"
+  "$GO" test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 10x "$dir"
   targets=$((targets + 1))
 done <<LIST
 $list

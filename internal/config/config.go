@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 
@@ -187,11 +188,19 @@ func explain(path string, err error) error {
 	return wrong(text, path, p.Position.Line, err)
 }
 
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
+
 func wrong(text, path string, line int, cause error) error {
 	where := filepath.Base(path)
 	if line > 0 {
 		where += ", line " + strconv.Itoa(line)
 	}
+	text = strings.Map(printable, text) // it may quote the file's bytes
 	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
 }
 
