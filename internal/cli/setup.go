@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 type setupOptions struct {
 	clientconfig.Options
 
+	all    bool
 	undo   bool
 	output output
 }
@@ -23,29 +26,26 @@ type setupOptions struct {
 func (a *app) setupCommand() *cobra.Command {
 	var o setupOptions
 	cmd := &cobra.Command{
-		Use: "setup [CLIENT]", Short: "Let docker ask zen for credentials, or no longer",
-		Long: `Point docker at zen: its configuration (config.json in DOCKER_CONFIG or ~/.docker) gets the credsStore "zen", or with
---host entries in credHelpers for these registries only. Everything else in the file stays as it is, to the byte.
-What was there is remembered, so that --undo can put it back. A file that cannot be read is not touched.`,
+		Use: "setup [CLIENT]...", Short: "Let docker and other clients ask zen for credentials, or no longer",
+		Long: `Point clients at zen, docker unless others are named: its configuration (config.json in DOCKER_CONFIG or ~/.docker)
+gets the credsStore "zen", or with --host entries in credHelpers for these registries only. Everything else in a file
+stays as it is, to the byte, and a file that cannot be read is not touched. What was there is remembered, so that
+--undo can put it back; without a client it does so for all.
+
+podman, skopeo and buildah get a file of zen's own in registries.conf.d, helm a credsStore in its own file. buildx reads
+docker's configuration, and with --host HOST/REPOSITORY one for that repository. The other clients read docker's.`,
 		Example: `  zen setup docker
   zen setup docker --dry-run
   zen setup docker --host ghcr.io --host localhost:5000
+  zen setup podman helm
+  zen setup --all
   zen setup docker --undo`,
-		Args:      arguments(0, 1, "CLIENT"),
+		Args:      knownClients,
 		ValidArgs: clientconfig.Clients(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			reports, err := a.setup(cmd.Context(), args, o)
-			if err != nil && len(reports) == 0 {
-				return err
-			}
-			show := a.show(o.output, setupDocument{reports}, func() { a.drawSetup(reports, o) })
-			if err != nil {
-				return err
-			}
-			return show
-		},
+		RunE:      func(cmd *cobra.Command, args []string) error { return a.setup(cmd, args, o) },
 	}
 	flags := cmd.Flags()
+	flags.BoolVarP(&o.all, "all", "a", false, "every client that is installed")
 	flags.StringArrayVar(&o.Hosts, "host", nil, "only for this `REGISTRY`, in any spelling; may be given several times")
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
@@ -54,58 +54,110 @@ What was there is remembered, so that --undo can put it back. A file that cannot
 	return cmd
 }
 
+// knownClients refuses a name before anything is done for the others.
+func knownClients(_ *cobra.Command, args []string) error {
+	for _, name := range args {
+		if !slices.Contains(clientconfig.Clients(), name) {
+			return refused("zen cannot set up '"+name+"', but "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
+		}
+	}
+	return nil
+}
+
 // setupDocument is what scripts get.
 type setupDocument struct {
 	Items []*clientconfig.Report `json:"items"`
 }
 
-// setup does it, for the client named; without a name for docker, and an undo for every file that zen changed.
-func (a *app) setup(ctx context.Context, args []string, o setupOptions) ([]*clientconfig.Report, error) {
+func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
+	if o.all && len(names)+len(o.Hosts) > 0 {
+		return misused(cmd, "Please give either clients and hosts or '--all', not both.")
+	}
 	env, err := a.clientEnv()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	client := "docker"
-	if len(args) == 1 {
-		client = args[0]
-	}
-	if !o.undo {
-		report, err := env.Apply(ctx, client, o.Options)
-		return found(report), err
-	}
-	changed, err := env.Recorded()
+	jobs, err := setupJobs(env, names, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(args) == 1 || len(changed) == 0 {
-		report, err := env.Undo(ctx, client, o.Options)
-		return found(report), err
-	}
-	return undoAll(ctx, env, changed, o.Options)
-}
-
-// undoAll takes back everything; what fails does not keep the rest from being taken back.
-func undoAll(ctx context.Context, env clientconfig.Env, changed []clientconfig.Recorded, o clientconfig.Options) ([]*clientconfig.Report, error) {
 	var reports []*clientconfig.Report
-	var failed error
-	for _, c := range changed {
-		o.File = c.File
-		report, err := env.Undo(ctx, c.Client, o)
+	var failures []error
+	for _, job := range jobs {
+		done, err := job.run(cmd.Context(), env, o)
+		reports = append(reports, done...)
 		if err != nil {
-			failed = err
-			continue
+			failures = append(failures, err)
 		}
-		report.Elsewhere = nil
-		reports = append(reports, report)
 	}
-	return reports, failed
-}
-
-func found(report *clientconfig.Report) []*clientconfig.Report {
-	if report == nil {
+	if len(reports) > 0 || len(failures) == 0 {
+		if err := a.show(o.output, setupDocument{reports}, func() { a.drawSetup(reports, o) }); err != nil {
+			return err
+		}
+	}
+	if len(failures) == 0 {
 		return nil
 	}
-	return []*clientconfig.Report{report}
+	for _, err := range failures[1:] {
+		a.complain(err)
+	}
+	return failures[0]
+}
+
+// complain says what went wrong beside the error that ends the command.
+func (a *app) complain(err error) {
+	a.labelled(styleError, "Error: ", err.Error())
+	if e, ok := errors.AsType[*credential.Error](err); ok {
+		a.hint(e.HintText())
+	}
+}
+
+// setupJob is one client, and for an undo perhaps one file.
+type setupJob struct{ client, file string }
+
+// setupJobs finds out what to do: for the clients named, for those installed, or, to undo, for every file that zen changed.
+func setupJobs(env clientconfig.Env, names []string, o setupOptions) ([]setupJob, error) {
+	switch {
+	case o.undo && len(names)+len(o.Hosts) == 0:
+		changed, err := env.Recorded()
+		if err != nil {
+			return nil, err
+		}
+		var jobs []setupJob
+		for _, c := range changed {
+			jobs = append(jobs, setupJob{c.Client, c.File})
+		}
+		if len(jobs) > 0 {
+			return jobs, nil
+		}
+	case o.all:
+		if names = env.Installed(); len(names) == 0 {
+			return nil, credential.NewError(credential.NoSuchEntity, "no client that zen knows is installed: "+
+				strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
+		}
+	}
+	if len(names) == 0 {
+		names = []string{"docker"}
+	}
+	var jobs []setupJob
+	for _, name := range names {
+		jobs = append(jobs, setupJob{client: name})
+	}
+	return jobs, nil
+}
+
+func (j setupJob) run(ctx context.Context, env clientconfig.Env, o setupOptions) ([]*clientconfig.Report, error) {
+	if !o.undo {
+		return env.Apply(ctx, j.client, o.Options)
+	}
+	o.File = j.file
+	reports, err := env.Undo(ctx, j.client, o.Options)
+	if j.file != "" { // the other files have jobs of their own
+		for _, r := range reports {
+			r.Elsewhere = nil
+		}
+	}
+	return reports, err
 }
 
 // clientEnv is where clients of this user keep their configuration.
@@ -125,13 +177,24 @@ func (a *app) clientEnv() (clientconfig.Env, error) {
 }
 
 func (a *app) drawSetup(reports []*clientconfig.Report, o setupOptions) {
-	for _, r := range reports {
-		if o.undo {
+	said := map[clientconfig.Warning]bool{}
+	for i, r := range reports {
+		done := slices.ContainsFunc(reports[:i], func(before *clientconfig.Report) bool { return before.Target == r.Target })
+		repeated := done && (o.DryRun || !r.Changed) // clients that read the same file
+		switch {
+		case repeated:
+		case o.undo:
 			a.sayUndone(r, o)
-		} else {
+		default:
 			a.sayApplied(r, o)
 		}
-		if o.DryRun {
+		for _, w := range r.Warnings {
+			if !said[w] {
+				a.warn(w.Message, w.Hint)
+			}
+			said[w] = true
+		}
+		if o.DryRun && !repeated {
 			fmt.Fprint(a.out, r.Diff) // made for a terminal, and its tabs must stay
 		}
 	}
@@ -141,13 +204,16 @@ func (a *app) drawSetup(reports []*clientconfig.Report, o setupOptions) {
 }
 
 func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
+	if r.For != "" {
+		a.say("%s reads the configuration of %s.", r.For, r.Client)
+	}
 	whose := "credentials"
 	if len(o.Hosts) > 0 {
 		whose = "the credentials of " + strings.Join(o.Hosts, ", ")
 	}
 	switch {
 	case !r.Changed:
-		a.say("%s asks zen for %s already (%s).", r.Client, whose, r.File)
+		a.say("%s asks zen for %s already (%s).", r.Client, whose, fileOf(r))
 	case o.DryRun:
 		a.say("%s would ask zen for %s:", r.Client, whose)
 	default:
@@ -160,10 +226,6 @@ func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
 		}
 		a.say("  %s: %s is %q%s", fileOf(r), s.Member, s.After, was)
 	}
-	a.warnPlaintext(r)
-	for _, w := range r.Warnings {
-		a.warn(w.Message, w.Hint)
-	}
 }
 
 // fileOf names a report's file, and where its symbolic links lead.
@@ -172,22 +234,6 @@ func fileOf(r *clientconfig.Report) string {
 		return r.File + " (" + r.Target + ")"
 	}
 	return r.File
-}
-
-// warnPlaintext names the logins that lie in the file in clear: those that are out of use now, and those that were before.
-func (a *app) warnPlaintext(r *clientconfig.Report) {
-	rest := slices.DeleteFunc(slices.Clone(r.Plaintext), func(name string) bool { return slices.Contains(r.Hidden, name) })
-	if len(r.Hidden) > 0 {
-		a.warn(r.Client+" no longer uses the logins that the file holds in clear: "+strings.Join(r.Hidden, ", "),
-			takeOut(r.Client, r.Hidden)+", then log in through zen")
-	}
-	if len(rest) > 0 {
-		a.warn("the file holds logins in clear: "+strings.Join(rest, ", "), takeOut(r.Client, rest))
-	}
-}
-
-func takeOut(client string, registries []string) string {
-	return "take them out: " + client + " logout " + registries[0]
 }
 
 func (a *app) sayUndone(r *clientconfig.Report, o setupOptions) {
@@ -213,6 +259,7 @@ func (a *app) sayUndone(r *clientconfig.Report, o setupOptions) {
 	}
 	for _, s := range r.Steps {
 		switch {
+		case r.Created:
 		case s.Kept:
 			a.say("  %s is %q by now and stays", s.Member, s.Before)
 		case s.After == "":
@@ -223,6 +270,8 @@ func (a *app) sayUndone(r *clientconfig.Report, o setupOptions) {
 	}
 	for _, file := range r.Elsewhere {
 		a.say("zen also changed %s.", file)
-		a.hint("take that back too: DOCKER_CONFIG=" + filepath.Dir(file) + " zen setup " + r.Client + " --undo")
+	}
+	if len(r.Elsewhere) > 0 {
+		a.hint("take everything back: zen setup --undo")
 	}
 }

@@ -265,7 +265,7 @@ func TestPodmanWarnings(t *testing.T) {
 			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in clear: ghcr.io => log in through zen, then take them out of that file",
 		}, "ghcr.io"},
 		{"no helper", func(m *machine) { m.vars["PATH"] = "" }, []string{
-			`docker-credential-zen is not on PATH: podman cannot ask zen => export PATH=DIR/bin:"$PATH"`,
+			`docker-credential-zen is not on PATH: no client can ask zen => export PATH=DIR/bin:"$PATH"`,
 		}, ""},
 	}
 	for _, tt := range tests {

@@ -9,22 +9,22 @@ import (
 const program = "docker-credential-" + helperName + exeSuffix
 
 // helperWarnings tells what is wrong with docker-credential-zen as clients find it, by PATH.
-func (e Env) helperWarnings(client string) []Warning {
+func (e Env) helperWarnings() []Warning {
 	found := e.find("docker-credential-" + helperName)
 	if found == "" {
-		return []Warning{e.missing(client)}
+		return []Warning{e.missing()}
 	}
 	var list []Warning
 	if own := e.own(); own != "" && !sameFile(own, found) {
 		list = append(list, Warning{
-			Message: "docker executes " + printable(found) + ", not " + printable(own) + ", which belongs to this zen",
+			Message: "clients execute " + printable(found) + ", not " + printable(own) + ", which belongs to this zen",
 			Hint:    exportPath(filepath.Dir(own)),
 		})
 	}
 	for _, dir := range e.path() {
 		if who := planter(dir); who != "" {
 			list = append(list, Warning{
-				Message: who + " can put another " + program + " into " + printable(dir) + ", and " + client + " would execute that",
+				Message: who + " can put another " + program + " into " + printable(dir) + ", and clients would execute that",
 				Hint:    "take it off PATH, or: chmod go-w " + shellWord(dir),
 			})
 		}
@@ -36,17 +36,17 @@ func (e Env) helperWarnings(client string) []Warning {
 }
 
 // missing says why there is no docker-credential-zen to execute.
-func (e Env) missing(client string) Warning {
+func (e Env) missing() Warning {
 	for _, dir := range e.path() {
 		file := filepath.Join(dir, program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return Warning{Message: printable(file) + " is not executable: " + client + " cannot ask zen", Hint: "chmod +x " + shellWord(file)}
+			return Warning{Message: printable(file) + " is not executable: no client can ask zen", Hint: "chmod +x " + shellWord(file)}
 		}
 		if _, err := os.Lstat(file); err == nil {
-			return Warning{Message: printable(file) + " leads to no program: " + client + " cannot ask zen", Hint: "install zen again, or: rm " + shellWord(file)}
+			return Warning{Message: printable(file) + " leads to no program: no client can ask zen", Hint: "install zen again, or: rm " + shellWord(file)}
 		}
 	}
-	w := Warning{Message: program + " is not on PATH: " + client + " cannot ask zen", Hint: "install it into a directory that is on PATH"}
+	w := Warning{Message: program + " is not on PATH: no client can ask zen", Hint: "install it into a directory that is on PATH"}
 	if own := e.own(); own != "" {
 		w.Hint = exportPath(filepath.Dir(own))
 	}

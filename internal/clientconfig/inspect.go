@@ -108,7 +108,7 @@ func (e Env) detected() string {
 
 // surroundings tells what outside the file keeps the client from asking zen.
 func (e Env) surroundings(c client, r *Report) []Warning {
-	list := e.helperWarnings(c.name)
+	list := e.helperWarnings()
 	if c.envAuth && e.Getenv("DOCKER_AUTH_CONFIG") != "" {
 		list = append(list, e.authConfigWarning())
 	}

@@ -139,28 +139,28 @@ func TestWarnings(t *testing.T) {
 			"DOCKER_AUTH_CONFIG is set, and docker takes logins from there first => unset DOCKER_AUTH_CONFIG",
 		}},
 		{"no helper", all(), func(m *machine) { m.vars["PATH"] = "" }, []string{
-			`docker-credential-zen is not on PATH: docker cannot ask zen => export PATH=DIR/bin:"$PATH"`,
+			`docker-credential-zen is not on PATH: no client can ask zen => export PATH=DIR/bin:"$PATH"`,
 		}},
 		{"no helper anywhere", all(), func(m *machine) { os.Remove(m.at("bin/docker-credential-zen")) }, []string{
-			"docker-credential-zen is not on PATH: docker cannot ask zen => install it into a directory that is on PATH",
+			"docker-credential-zen is not on PATH: no client can ask zen => install it into a directory that is on PATH",
 		}},
 		{"no helper and no program", all(), func(m *machine) { m.vars["PATH"], m.env.Program = "bin", "" }, []string{
-			"docker-credential-zen is not on PATH: docker cannot ask zen => install it into a directory that is on PATH",
+			"docker-credential-zen is not on PATH: no client can ask zen => install it into a directory that is on PATH",
 		}},
 		{"not executable", all(), func(m *machine) { m.write("bin/docker-credential-zen", "", 0o644) }, []string{
-			"DIR/bin/docker-credential-zen is not executable: docker cannot ask zen => chmod +x DIR/bin/docker-credential-zen",
+			"DIR/bin/docker-credential-zen is not executable: no client can ask zen => chmod +x DIR/bin/docker-credential-zen",
 		}},
 		{"dangling link", all(), func(m *machine) {
 			os.Remove(m.at("bin/docker-credential-zen"))
 			m.symlink("bin/docker-credential-zen", "gone")
 		}, []string{
-			"DIR/bin/docker-credential-zen leads to no program: docker cannot ask zen => install zen again, or: rm DIR/bin/docker-credential-zen",
+			"DIR/bin/docker-credential-zen leads to no program: no client can ask zen => install zen again, or: rm DIR/bin/docker-credential-zen",
 		}},
 		{"another helper first", all(), func(m *machine) {
 			m.program("other/docker-credential-zen")
 			m.vars["PATH"] = m.at("other") + ":" + m.at("bin")
 		}, []string{
-			`docker executes DIR/other/docker-credential-zen, not DIR/bin/docker-credential-zen, which belongs to this zen => export PATH=DIR/bin:"$PATH"`,
+			`clients execute DIR/other/docker-credential-zen, not DIR/bin/docker-credential-zen, which belongs to this zen => export PATH=DIR/bin:"$PATH"`,
 		}},
 		{"a link to the helper first", all(), func(m *machine) {
 			m.symlink("other/docker-credential-zen", m.at("bin/docker-credential-zen"))
@@ -171,10 +171,10 @@ func TestWarnings(t *testing.T) {
 			m.mkdir("open after", 0o777)
 			m.vars["PATH"] = "relative:" + m.at("none") + ":" + m.at("open") + ":" + m.at("bin") + ":" + m.at("open after")
 		}, []string{
-			"everybody can put another docker-credential-zen into DIR/open, and docker would execute that => take it off PATH, or: chmod go-w DIR/open",
+			"everybody can put another docker-credential-zen into DIR/open, and clients would execute that => take it off PATH, or: chmod go-w DIR/open",
 		}},
 		{"open directory", all(), func(m *machine) { m.mkdir("bin", 0o777) }, []string{
-			"everybody can put another docker-credential-zen into DIR/bin, and docker would execute that => take it off PATH, or: chmod go-w DIR/bin",
+			"everybody can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH, or: chmod go-w DIR/bin",
 		}},
 	}
 	for _, tt := range tests {
@@ -240,7 +240,7 @@ func TestForeignDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"another user can put another docker-credential-zen into DIR/bin, and docker would execute that => take it off PATH, or: chmod go-w DIR/bin",
+		"another user can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH, or: chmod go-w DIR/bin",
 		"DIR/home/.docker belongs to another user => run zen as that user, without sudo",
 	}
 	if diff := cmp.Diff(want, m.warnings(m.apply(all()))); diff != "" {
