@@ -62,7 +62,8 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 	}
 	t, err := parseTime(o.since)
 	if err != nil {
-		return q, misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h nor a time such as 2026-12-31.", o.since)
+		return q, misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h nor a time such as 2026-12-31.",
+			o.since)
 	}
 	q.Since = t
 	return q, nil

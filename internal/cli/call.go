@@ -37,7 +37,9 @@ func callWith[Resp any](ctx context.Context, a *app, method string, params any, 
 }
 
 // ask is one request to a given client.
-func ask[Resp any](ctx context.Context, client caller, method string, params any, with secrets, limit time.Duration) (resp Resp, err error) {
+func ask[Resp any](
+	ctx context.Context, client caller, method string, params any, with secrets, limit time.Duration,
+) (resp Resp, err error) {
 	body, err := encodeParams(params, with)
 	if err != nil {
 		return resp, err

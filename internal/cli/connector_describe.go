@@ -77,8 +77,8 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 func (a *app) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
 	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, use)
 	if err != nil {
-		return c, prefixed(err, "Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ",
-			use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
+		return c, prefixed(err,
+			"Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
 	}
 	a.warnUnchecked(result.Resources)
 	if len(result.Resources) == 1 && len(result.Resources[0].ResourceIDs) == 1 {

@@ -51,7 +51,10 @@ func (a *app) connectorColumns(ctx context.Context, o output) []column[api.Servi
 func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector] {
 	type connector = api.ServiceConnector
 	return []column[connector]{
-		{key: "active", value: func(c connector) any { return c.Active }, cell: func(c connector) string { return activeMark(c.Active) }},
+		{
+			key: "active", value: func(c connector) any { return c.Active },
+			cell: func(c connector) string { return activeMark(c.Active) },
+		},
 		{key: "id", value: func(c connector) any { return c.ID }},
 		{key: "name", value: func(c connector) any { return c.Name }},
 		{key: "type", value: func(c connector) any { return c.Type }, cell: func(c connector) string { return book.connector(c.Type) }},
@@ -68,12 +71,12 @@ func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector]
 			key: "expires_in", when: ifAny, value: func(c connector) any { return orNull(a.expiresIn(c)) },
 			cell: func(c connector) string { return a.expiryCell(c) },
 		},
-		{key: "labels", when: byName, value: func(c connector) any { return labelsOrEmpty(c.Labels) }, cell: func(c connector) string { return labelLines(c.Labels) }},
+		labelColumn("labels", func(c connector) map[string]string { return c.Labels }),
 		{key: "auth_method", when: byName, value: func(c connector) any { return c.AuthMethod }},
-		{key: "configuration", when: byName, value: func(c connector) any { return labelsOrEmpty(c.Configuration) }, cell: func(c connector) string { return labelLines(c.Configuration) }},
+		labelColumn("configuration", func(c connector) map[string]string { return c.Configuration }),
 		{key: "connector_type", when: byName, value: func(c connector) any { return c.Type }},
-		{key: "created", when: byName, value: func(c connector) any { return c.Created }, cell: func(c connector) string { return stamp(c.Created) }},
-		{key: "updated", when: byName, value: func(c connector) any { return c.Updated }, cell: func(c connector) string { return stamp(c.Updated) }},
+		timeColumn("created", func(c connector) time.Time { return c.Created }),
+		timeColumn("updated", func(c connector) time.Time { return c.Updated }),
 		{key: "description", when: byName, value: func(c connector) any { return c.Description }},
 		{key: "expiration_seconds", when: byName, value: func(c connector) any { return c.ExpirationSeconds }},
 		{key: "expires_at", when: byName, value: func(c connector) any { return c.ExpiresAt }},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 // connectorFlags are what register and update have in common.
@@ -66,7 +67,8 @@ func parseTime(s string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
+	return time.Time{}, fmt.Errorf(
+		"'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
 }
 
 // given returns a pointer to a value whose option was used.
@@ -138,7 +140,8 @@ the connector is registered and zen says that it was not verified.`,
 func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOptions) error {
 	ctx := cmd.Context()
 	if name == "" {
-		return refused("A name must be supplied. Please see the command help for more information.", cmd.CommandPath()+" NAME --type TYPE")
+		return refused("A name must be supplied. Please see the command help for more information.",
+			cmd.CommandPath()+" NAME --type TYPE")
 	}
 	if o.connectorType == "" {
 		return refused("The connector type must be specified when using non-interactive configuration.", "add --type docker")
@@ -163,7 +166,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	}
 	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
 	if err != nil {
-		return prefixed(err, failed)
+		return prefixed(hinted(err, credential.Rejected, "check them, or register without asking the registry: --no-verify"), failed)
 	}
 	return a.showRegistered(ctx, o.output, result, o.noVerify)
 }

@@ -47,7 +47,10 @@ func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
 			"zen service-connector list-types")
 	}
 	if o.detailed && o.output.isTable() {
-		for _, t := range list.Items {
+		for i, t := range list.Items {
+			if i > 0 {
+				fmt.Fprintln(a.out)
+			}
 			a.page(describeType(t), describeResourceTypes(t), describeAuthMethods(t))
 		}
 		return nil
@@ -120,22 +123,19 @@ func (a *app) describeTypes(ctx context.Context, name string, o *typesOptions) e
 	}
 	t, ok := book.find(name)
 	if !ok {
-		return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
-			"known types: "+strings.Join(book.names(), ", "))
+		return book.unknown(name)
 	}
 	narrowed := t
 	if want := o.query.ResourceType; want != "" {
 		narrowed.ResourceTypes = keep(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
 		if len(narrowed.ResourceTypes) == 0 {
-			return refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", name, want),
-				"supported: "+strings.Join(resourceTypesOf(t), ", "))
+			return unsupportedResource(t, want)
 		}
 	}
 	if want := o.query.AuthMethod; want != "" {
 		narrowed.AuthMethods = keep(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
 		if len(narrowed.AuthMethods) == 0 {
-			return refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", name, want),
-				"supported: "+strings.Join(authMethodsOf(t), ", "))
+			return unsupportedMethod(t, want)
 		}
 	}
 	return a.show(o.output, narrowed, func() {
@@ -165,7 +165,7 @@ func (a *app) page(sections ...string) {
 }
 
 func explained(sections ...string) string {
-	return strings.Join(sections, "\n\n") + "\n\n" + strings.Repeat("-", pageWidth) + "\n"
+	return strings.Join(sections, "\n\n") + "\n\n" + strings.Repeat("-", pageWidth)
 }
 
 func describeType(t api.ConnectorType) string {

@@ -101,6 +101,7 @@ func (a *app) showUpdated(cmd *cobra.Command, o output, result api.ConnectorResu
 		return a.showAccess(cmd.Context(), o, result)
 	}
 	a.warnUnchecked(result.Resources)
-	a.say("Successfully updated service connector `%s`. It can now be used to access the following resources:", result.Connector.Name)
+	a.say("Successfully updated service connector `%s`. It can now be used to access the following resources:",
+		result.Connector.Name)
 	return a.showAccess(cmd.Context(), o, result)
 }

@@ -114,7 +114,7 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 	}
 	i := slices.IndexFunc(kind.AuthMethods, func(m api.AuthMethod) bool { return m.Method == name })
 	if i < 0 {
-		return api.AuthMethod{}, refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", c.Type, name), "")
+		return api.AuthMethod{}, unsupportedMethod(kind, name)
 	}
 	req.AuthMethod = &name
 	return kind.AuthMethods[i], nil

@@ -49,13 +49,8 @@ func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions)
 	if err != nil {
 		return prefixed(err, failed, ref)
 	}
-	if i := slices.IndexFunc(result.Resources, func(r api.Resource) bool { return r.Error != "" && r.Verification != api.VerificationAnonymous }); i >= 0 {
-		r := result.Resources[i]
-		reason := credential.Rejected
-		if r.Verification == api.VerificationUnreachable {
-			reason = credential.Unreachable
-		}
-		return prefixed(credential.NewError(reason, r.Error, ""), failed, ref)
+	if err := verdict(result.Resources); err != nil {
+		return prefixed(err, failed, ref)
 	}
 	a.warnUnchecked(result.Resources)
 	if !slices.ContainsFunc(result.Resources, unchecked) {
@@ -66,4 +61,18 @@ func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions)
 		return nil
 	}
 	return a.showAccess(ctx, o.output, result)
+}
+
+// verdict is the error that a check found, if it found one: that anybody is let in is none.
+func verdict(list []api.Resource) error {
+	for _, r := range list {
+		switch {
+		case r.Error == "" || r.Verification == api.VerificationAnonymous:
+		case r.Verification == api.VerificationUnreachable:
+			return credential.NewError(credential.Unreachable, r.Error, "")
+		default:
+			return credential.NewError(credential.Rejected, r.Error, "")
+		}
+	}
+	return nil
 }

@@ -45,7 +45,9 @@ func refused(message, hint string) error {
 }
 
 func cannotPrint(cause error) error {
-	return &credential.Error{Reason: credential.CannotWrite, Message: "cannot write to standard output: " + cause.Error(), Cause: cause}
+	return &credential.Error{
+		Reason: credential.CannotWrite, Message: "cannot write to standard output: " + cause.Error(), Cause: cause,
+	}
 }
 
 // prefixed puts ZenML's words before an error's message and keeps its reason and hint. An interrupt stays one.
@@ -60,6 +62,15 @@ func prefixed(err error, format string, args ...any) error {
 		wrapped.Hint = e.HintText()
 	}
 	return wrapped
+}
+
+// hinted gives an error of a reason a hint, unless it has one.
+func hinted(err error, reason credential.Reason, hint string) error {
+	e, ok := errors.AsType[*credential.Error](err)
+	if !ok || e.Reason != reason || e.HintText() != "" {
+		return err
+	}
+	return &credential.Error{Reason: reason, Message: e.Error(), Hint: hint, Cause: err}
 }
 
 // isUnknown reports whether err says that an entity's name leads nowhere: ZenML puts nothing before that.

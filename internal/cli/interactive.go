@@ -22,7 +22,7 @@ type wizard struct {
 // explain prints documentation among the questions.
 func (w *wizard) explain(title string, sections ...string) {
 	if w.docs {
-		w.say("%s\n\n%s", heading(title), explained(sections...))
+		w.say("%s\n\n%s\n", heading(title), explained(sections...))
 	}
 }
 
@@ -51,8 +51,7 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 	if wanted != "" {
 		t, ok := book.find(wanted)
 		if !ok {
-			return t, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", wanted),
-				"known types: "+strings.Join(book.names(), ", "))
+			return t, book.unknown(wanted)
 		}
 		book = &typeBook{[]api.ConnectorType{t}}
 	}
@@ -62,7 +61,8 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 	}
 	w.explain("Available service connector types", sections...)
 	if len(book.types) == 0 {
-		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type", "zen daemon restart")
+		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type",
+			"zen daemon restart")
 	}
 	name, err := w.prompt(w.ctx, question{
 		text: "Please select a service connector type", choices: book.names(), fallback: book.names()[0],
@@ -74,8 +74,7 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 // resourceType asks for one of the type's resource types; "" is any of them.
 func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error) {
 	if wanted != "" && !slices.Contains(resourceTypesOf(t), wanted) {
-		return "", refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, wanted),
-			"supported: "+strings.Join(resourceTypesOf(t), ", "))
+		return "", unsupportedResource(t, wanted)
 	}
 	w.explain("Available resource types", describeResourceTypes(t))
 	if len(t.ResourceTypes) == 1 {
@@ -83,7 +82,8 @@ func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error
 		return t.ResourceTypes[0].Type, nil
 	}
 	return w.prompt(w.ctx, question{
-		text:    "Please select a resource type or leave it empty to create a connector that can be used to access any of the supported resource types",
+		text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
+			"supported resource types",
 		choices: resourceTypesOf(t), fallback: wanted, optional: true,
 	})
 }
@@ -94,8 +94,7 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 	if wanted != "" {
 		i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == wanted })
 		if i < 0 {
-			return api.AuthMethod{}, refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.",
-				t.Type, wanted), "supported: "+strings.Join(authMethodsOf(t), ", "))
+			return api.AuthMethod{}, unsupportedMethod(t, wanted)
 		}
 		methods = methods[i : i+1]
 	}
@@ -176,7 +175,8 @@ func (w *wizard) duration(m api.AuthMethod, current *int) (*int, error) {
 			w.say("Error: '%s' is not a number of seconds that is allowed%s.", answer, bounds(m))
 			continue
 		}
-		keep, err := w.confirm(w.ctx, fmt.Sprintf("Credentials will be valid for %s. Keep this value?", span(time.Duration(seconds)*time.Second)), true)
+		valid := span(time.Duration(seconds) * time.Second)
+		keep, err := w.confirm(w.ctx, "Credentials will be valid for "+valid+". Keep this value?", true)
 		if err != nil || keep {
 			return &seconds, err
 		}
@@ -212,7 +212,8 @@ func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
 	}
 	for {
 		answer, err := w.prompt(w.ctx, question{
-			text: "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'", fallback: fallback,
+			text:     "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'",
+			fallback: fallback,
 		})
 		if err != nil {
 			return nil, err
@@ -227,7 +228,8 @@ func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
 			w.say("The expiration time must be in the future. Please enter a later date and time.")
 			continue
 		}
-		keep, err := w.confirm(w.ctx, fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", clock(at), span(left)), true)
+		keep, err := w.confirm(w.ctx,
+			fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", clock(at), span(left)), true)
 		if err != nil || keep {
 			return &at, err
 		}
@@ -248,7 +250,9 @@ func (w *wizard) instance(ids []string, current string) (string, error) {
 
 // instances reports whether there are resources of a type to choose from.
 func instances(t api.ConnectorType, resourceType string) bool {
-	return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType && r.SupportsInstances })
+	return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool {
+		return r.Type == resourceType && r.SupportsInstances
+	})
 }
 
 // reachable are the names of all resources.

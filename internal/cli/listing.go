@@ -3,6 +3,7 @@ package cli
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,4 +167,22 @@ func (l listing[T]) names() []string {
 		names = append(names, c.key)
 	}
 	return slices.Sorted(slices.Values(names))
+}
+
+// labelColumn is a column of texts by name, which is there when it is asked for.
+func labelColumn[T any](key string, get func(T) map[string]string) column[T] {
+	return column[T]{
+		key: key, when: byName,
+		value: func(item T) any { return labelsOrEmpty(get(item)) },
+		cell:  func(item T) string { return labelLines(get(item)) },
+	}
+}
+
+// timeColumn is a column of points in time, which is there when it is asked for.
+func timeColumn[T any](key string, get func(T) time.Time) column[T] {
+	return column[T]{
+		key: key, when: byName,
+		value: func(item T) any { return get(item) },
+		cell:  func(item T) string { return stamp(get(item)) },
+	}
 }

@@ -68,6 +68,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	err := &usageError{message: "No such command '" + args[0] + "'.", command: cmd}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err.hint = cmd.CommandPath() + " " + near[0]

@@ -117,10 +117,16 @@ func vaultLine(v api.VaultStatus) string {
 	return line
 }
 
+// vaultAbsent is the state of a vault that was not made yet.
+const vaultAbsent = "absent"
+
 // keyLines says what keeps the vault's key.
 func keyLines(v api.VaultStatus) string {
-	if len(v.Slots) == 0 {
+	if len(v.Slots) == 0 && v.State == vaultAbsent {
 		return "none yet: the first thing that is kept makes one"
+	}
+	if len(v.Slots) == 0 {
+		return "-"
 	}
 	var lines []string
 	for _, s := range v.Slots {

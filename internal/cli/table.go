@@ -196,7 +196,10 @@ func wrapWords(text string, width int) []string {
 			lines, line = append(lines, head), tail
 		}
 	}
-	return append(lines, line)
+	if line != "" || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // split cuts a word after as many characters as fit, at least one.

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 // typeBook is what zend says of its connector types.
@@ -97,4 +99,20 @@ func pictured(emoji, text string) string {
 		return text
 	}
 	return emoji + " " + text
+}
+
+// unknown is the error about a type that there is not.
+func (b *typeBook) unknown(name string) error {
+	return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+		"known types: "+strings.Join(b.names(), ", "))
+}
+
+func unsupportedResource(t api.ConnectorType, resourceType string) error {
+	return refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, resourceType),
+		"supported: "+strings.Join(resourceTypesOf(t), ", "))
+}
+
+func unsupportedMethod(t api.ConnectorType, method string) error {
+	return refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", t.Type, method),
+		"supported: "+strings.Join(authMethodsOf(t), ", "))
 }

@@ -164,7 +164,8 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 		return err
 	}
 	defer passphrase.Wipe()
-	_, err = callWith[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{}, secrets{api.SecretPassphrase: passphrase})
+	_, err = callWith[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{},
+		secrets{api.SecretPassphrase: passphrase})
 	if err == nil {
 		a.say("The passphrase opens the vault from now on: zen unlock")
 	}
@@ -234,7 +235,8 @@ it.`,
 		Example: "  zen vault restore\n  zen vault restore --yes",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.confirmed(cmd.Context(), yes, "This puts the vault's previous generation back. Do you want to continue?"); err != nil {
+			const question = "This puts the vault's previous generation back. Do you want to continue?"
+			if err := a.confirmed(cmd.Context(), yes, question); err != nil {
 				return err
 			}
 			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRestore, api.Empty{}); err != nil {
