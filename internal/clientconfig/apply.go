@@ -231,11 +231,12 @@ func missingDirs(path string) []string {
 	}
 }
 
-// removeDirs removes directories in that order, as far as they are empty.
-func removeDirs(dirs []string) {
-	for _, dir := range dirs {
-		if os.Remove(dir) != nil {
-			return
+// removeDirs removes directories in that order, as far as they are empty, and returns those that are left.
+func removeDirs(dirs []string) (left []string) {
+	for i, dir := range dirs {
+		if err := os.Remove(dir); err != nil && !os.IsNotExist(err) {
+			return dirs[i:]
 		}
 	}
+	return nil
 }

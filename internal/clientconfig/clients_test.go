@@ -355,3 +355,21 @@ func TestRegctlWarning(t *testing.T) {
 		}
 	}
 }
+
+// Directories that were made for two files go with the last of them, in whichever order they are undone.
+func TestUndoOfTwoFilesInNewDirectories(t *testing.T) {
+	skipUnlessLinux(t)
+	for _, order := range [][]string{{"podman", "helm"}, {"helm", "podman"}} {
+		m := newMachine(t)
+		before := m.tree()
+		m.applyTo("podman", all())
+		m.applyTo("helm", all())
+		for _, name := range order {
+			m.undoOf(name, all())
+		}
+		os.RemoveAll(m.at("state"))
+		if diff := cmp.Diff(before, m.tree()); diff != "" {
+			t.Errorf("%q: undone (-before +now):\n%s", order, diff)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
@@ -71,6 +72,28 @@ func (e Env) recollect(ctx context.Context, file string, r record) error {
 		list = without(list, file)
 		if r.File != "" {
 			list = append(list, r)
+		}
+		return list
+	})
+}
+
+// forget drops what is remembered about a file. Directories that were made for it and are not empty yet pass to a file that
+// zen made in them later, to be removed with that.
+func (e Env) forget(ctx context.Context, file string, dirs []string) error {
+	list, err := e.recorded()
+	if err != nil || recordOf(list, file).File == "" {
+		return err
+	}
+	return e.editRecords(ctx, func(list []record) []record {
+		list = without(list, file)
+		if len(dirs) == 0 {
+			return list
+		}
+		i := slices.IndexFunc(list, func(r record) bool {
+			return r.Created && strings.HasPrefix(r.File, dirs[0]+string(filepath.Separator))
+		})
+		if i >= 0 {
+			list[i].Dirs = append(list[i].Dirs, dirs...)
 		}
 		return list
 	})

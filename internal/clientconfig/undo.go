@@ -75,10 +75,11 @@ func (s *setup) undoFile(ctx context.Context) error {
 	if s.dry || content.Exists && !s.settled() {
 		return nil
 	}
+	var left []string
 	if !content.Exists || s.report.Created {
-		removeDirs(s.old.Dirs)
+		left = removeDirs(s.old.Dirs)
 	}
-	return s.env.recollect(ctx, s.target, record{})
+	return s.env.forget(ctx, s.target, left)
 }
 
 // settled reports that nothing is left to undo.
