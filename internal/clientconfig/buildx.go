@@ -28,7 +28,8 @@ func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
 			return nil, err
 		}
 		if a.IsHubToken() {
-			return nil, credential.NewError(credential.InvalidInput, a.String()+" is no repository", "zen setup buildx --host docker.io")
+			return nil, credential.NewError(credential.InvalidInput, a.String()+" is no repository",
+				"zen setup buildx --host docker.io")
 		}
 		name := a.Host()
 		if name == "docker.io" {

@@ -20,7 +20,7 @@ type client struct {
 	programs []string                                     // one of them on PATH shows that it is installed
 	places   func(Env, client, []string) ([]place, error) // what to change, for these hosts or for all
 	own      bool                                         // its file is all zen's, in the format of registries.conf
-	logout   string                                       // the command that takes a plaintext login out of its file; may be empty
+	logout   string                                       // takes a plaintext login out of its file; may be empty
 	envAuth  bool                                         // it asks DOCKER_AUTH_CONFIG first
 	after    func(env Env, r *Report)                     // adds what else keeps it from asking zen; may be nil
 }
@@ -34,7 +34,10 @@ type place struct {
 // clients is the table of all that can be set up.
 func clients() []client {
 	return []client{
-		{name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile), logout: "docker logout", envAuth: true},
+		{
+			name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile),
+			logout: "docker logout", envAuth: true,
+		},
 		{name: "podman", programs: []string{"podman", "skopeo", "buildah"}, places: podmanPlaces, own: true, after: podmanWarnings},
 		{name: "helm", programs: []string{"helm"}, places: dockerPlaces(Env.helmFile)},
 		{name: "buildx", programs: []string{"docker-buildx", "buildx"}, places: buildxPlaces, envAuth: true},
@@ -103,8 +106,8 @@ func dockerPlaces(file func(Env) (string, error)) func(Env, client, []string) ([
 				return nil, err
 			}
 			if a.Path() != "" || a.IsHubToken() {
-				return nil, credential.NewError(credential.InvalidInput, c.name+" chooses the helper by the registry's host alone, not by "+a.String(),
-					"zen setup "+c.name+" --host "+hostOf(a))
+				return nil, credential.NewError(credential.InvalidInput,
+					c.name+" chooses the helper by the registry's host alone, not by "+a.String(), "zen setup "+c.name+" --host "+hostOf(a))
 			}
 			if key := a.ServerURL(); !slices.Contains(p.keys, key) {
 				p.keys = append(p.keys, key)

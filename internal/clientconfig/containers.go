@@ -127,9 +127,10 @@ func (e Env) confs() []conf {
 			break // only the first one is read
 		}
 	}
+	literal := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 	var drops []string
 	for _, dir := range dirs {
-		found, err := filepath.Glob(filepath.Join(strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir), "registries*.conf.d", "*.conf"))
+		found, err := filepath.Glob(filepath.Join(literal.Replace(dir), "registries*.conf.d", "*.conf"))
 		if err == nil {
 			drops = append(drops, found...)
 		}
@@ -175,7 +176,8 @@ func podmanWarnings(env Env, r *Report) {
 	}
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
-			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; they do not see the logins it keeps any more",
+			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; "+
+				"they do not see the logins it keeps any more",
 				"log in again through zen, or go back: zen setup podman --undo")
 		}
 	}
@@ -210,7 +212,8 @@ func (e Env) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn("podman, skopeo and buildah no longer use the logins that "+printable(file)+" holds in clear: "+strings.Join(names, ", "),
+			r.warn("podman, skopeo and buildah no longer use the logins that "+printable(file)+" holds in clear: "+
+				strings.Join(names, ", "),
 				"log in through zen, then take them out of that file")
 		}
 		for _, key := range d.Keys(credHelpers) {

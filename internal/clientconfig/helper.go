@@ -43,10 +43,16 @@ func (e Env) missing() Warning {
 			return Warning{Message: printable(file) + " is not executable: no client can ask zen", Hint: "chmod +x " + shellWord(file)}
 		}
 		if _, err := os.Lstat(file); err == nil {
-			return Warning{Message: printable(file) + " leads to no program: no client can ask zen", Hint: "install zen again, or: rm " + shellWord(file)}
+			return Warning{
+				Message: printable(file) + " leads to no program: no client can ask zen",
+				Hint:    "install zen again, or: rm " + shellWord(file),
+			}
 		}
 	}
-	w := Warning{Message: program + " is not on PATH: no client can ask zen", Hint: "install it into a directory that is on PATH"}
+	w := Warning{
+		Message: program + " is not on PATH: no client can ask zen",
+		Hint:    "install it into a directory that is on PATH",
+	}
 	if own := e.own(); own != "" {
 		w.Hint = exportPath(filepath.Dir(own))
 	}

@@ -24,8 +24,8 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		}
 	}
 	if len(r.Hidden) > 0 {
-		r.warn(s.client.name+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+strings.Join(r.Hidden, ", "),
-			s.takeOut(r.Hidden)+", then log in through zen")
+		r.warn(s.client.name+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+
+			strings.Join(r.Hidden, ", "), s.takeOut(r.Hidden)+", then log in through zen")
 	}
 	if len(rest) > 0 {
 		r.warn(printable(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut(rest))
@@ -56,7 +56,8 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 	switch {
 	case store == "" || IsZen(store) || now == store:
 	case IsZen(now):
-		r.warn("docker-credential-"+printable(store)+" served all registries until now; "+name+" does not see the logins it keeps any more",
+		r.warn("docker-credential-"+printable(store)+" served all registries until now; "+name+
+			" does not see the logins it keeps any more",
 			"log in again through zen, or go back: zen setup "+name+" --undo")
 	case now == "":
 		r.warn(name+" used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
@@ -113,7 +114,10 @@ func (e Env) surroundings(c client, r *Report) []Warning {
 		list = append(list, e.authConfigWarning())
 	}
 	if foreign(filepath.Dir(r.Target)) {
-		list = append(list, Warning{printable(filepath.Dir(r.Target)) + " belongs to another user", "run zen as that user, without sudo"})
+		list = append(list, Warning{
+			Message: printable(filepath.Dir(r.Target)) + " belongs to another user",
+			Hint:    "run zen as that user, without sudo",
+		})
 	}
 	return list
 }

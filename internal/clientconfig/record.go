@@ -58,7 +58,8 @@ func decodeRecords(file string, content fileedit.Content) ([]record, error) {
 		}
 	}
 	if r.Version > recordVersion {
-		return nil, credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen", "install the newer zen again")
+		return nil, credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen",
+			"install the newer zen again")
 	}
 	return r.Files, nil
 }

@@ -135,7 +135,8 @@ func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Conte
 	helpers, _ := helpersOf(now.Data)
 	s.report = &Report{Unrecorded: s.old.File == ""}
 	if string(now.Data) != dropInText && digest(now.Data) != s.old.After {
-		s.report.Steps = []Step{{Member: credentialHelpers, Before: strings.Join(helpers, ", "), After: strings.Join(helpers, ", "), Kept: true}}
+		names := strings.Join(helpers, ", ")
+		s.report.Steps = []Step{{Member: credentialHelpers, Before: names, After: names, Kept: true}}
 		return now, nil
 	}
 	s.report.Changed, s.report.Created, s.report.Exact = true, true, !s.report.Unrecorded
