@@ -57,8 +57,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "zend", api.Version)
 		return credential.ExitOK
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends zend at once
 	exe, err := os.Executable()
 	if err == nil {
 		err = daemon.Run(ctx, daemon.Options{OnDemand: *onDemand, Stderr: stderr, Executable: exe})

@@ -16,6 +16,7 @@ import (
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -24,6 +25,10 @@ type Options struct {
 	OnDemand   bool      // started by a client: log to the file, tell readiness through the pipe
 	Stderr     io.Writer // where a foreground zend logs
 	Executable string    // absolute path of zend itself, for the guarded keyring child and for restart
+
+	// Keyrings are the key slots that outlive zend, in order of preference for a new vault; its memory comes last. Nil means
+	// those of this system: the OS keyring and the kernel's.
+	Keyrings []keystore.KeySlot
 }
 
 // errRestart asks Run's caller to execute zend again in place; the listening socket stays open for the new one.

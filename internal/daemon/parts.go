@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -45,10 +46,7 @@ func (d *daemon) build() error {
 	if err := p.memory.takeOver(); err != nil {
 		d.log.Warn("Cannot take over the keys of the zend before", "error", err)
 	}
-	vault, err := keystore.Open(keystore.Options{Path: d.dirs.Vault(), Slots: []keystore.KeySlot{
-		// In the order of preference for a new vault: what survives a reboot, what survives zend, what does not.
-		&oskeyring.Slot{Executable: d.opt.Executable}, kernelkeyring.Slot{}, p.memory,
-	}})
+	vault, err := keystore.Open(keystore.Options{Path: d.dirs.Vault(), Slots: append(d.keyrings(), p.memory)})
 	if err != nil {
 		return err
 	}
@@ -66,6 +64,14 @@ func (d *daemon) build() error {
 	d.apply(cfg)
 	d.setConfigError(cfgErr)
 	return nil
+}
+
+// keyrings are the key slots that outlive zend: first what survives a reboot.
+func (d *daemon) keyrings() []keystore.KeySlot {
+	if d.opt.Keyrings != nil {
+		return slices.Clone(d.opt.Keyrings)
+	}
+	return []keystore.KeySlot{&oskeyring.Slot{Executable: d.opt.Executable}, kernelkeyring.Slot{}}
 }
 
 // owner is the user's name, as the owner of what is registered.

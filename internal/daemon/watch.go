@@ -122,7 +122,7 @@ func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 	if limit := time.Duration(cfg.AutoLock); limit > 0 {
 		next = d.lockStep(now, limit)
 	}
-	if limit := time.Duration(cfg.IdleExit); limit > 0 && !d.ln.IsActivated() {
+	if limit := time.Duration(cfg.IdleExit); limit > 0 {
 		left := d.exitStep(now, limit)
 		if next == 0 || left < next {
 			next = left
