@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -49,7 +50,9 @@ func ask[Resp any](
 		return resp, err
 	}
 	defer reply.Wipe()
-	if err := json.Unmarshal(reply.Result, &resp); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(reply.Result))
+	dec.UseNumber() // attributes of components may be numbers of any size
+	if err := dec.Decode(&resp); err != nil {
 		return resp, &credential.Error{
 			Reason: credential.Internal, Message: "zend's answer makes no sense: " + err.Error(), Hint: "zen daemon restart", Cause: err,
 		}

@@ -1,19 +1,23 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 
+	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
 )
 
 // Typed makes a Handler of a function on types without secrets: params are decoded and the result is encoded with
-// encoding/json, which leaves copies of both on the heap. Members of params that Req does not have are ignored.
+// encoding/json, which leaves copies of both on the heap. Members of params that Req does not have are ignored; numbers in
+// members of any type stay json.Number, as they were sent.
 func Typed[Req, Resp any](f func(context.Context, Peer, Req) (Resp, error)) Handler {
 	return func(ctx context.Context, call *Call) error {
 		var req Req
-		if err := json.Unmarshal(call.Params, &req); err != nil {
+		if err := decode(call.Params, &req); err != nil {
 			return badParams(err)
 		}
 		resp, err := f(ctx, call.Peer, req)
@@ -27,6 +31,21 @@ func Typed[Req, Resp any](f func(context.Context, Peer, Req) (Resp, error)) Hand
 		call.Result.Append(func(dst []byte) []byte { return append(dst, encoded...) })
 		return nil
 	}
+}
+
+// decode keeps numbers of any size exact. Params that carry secrets are not given to a json.Decoder, which would leave a copy
+// of all of them behind; their typed part has no such numbers.
+func decode(params []byte, v any) error {
+	secret := false
+	if err := ipc.Members(params, func(key, _ []byte) error {
+		secret = secret || string(key) == api.SecretsMember
+		return nil
+	}); err != nil || secret {
+		return json.Unmarshal(params, v)
+	}
+	dec := json.NewDecoder(bytes.NewReader(params))
+	dec.UseNumber()
+	return dec.Decode(v)
 }
 
 // badParams says which member is wrong, without its value.
