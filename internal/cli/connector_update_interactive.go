@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -123,7 +124,7 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 // updateConfig asks for the attributes. Another method needs them all; with the same one each keeps its value on Enter.
 func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, method api.AuthMethod, config secrets) error {
 	if method.Method != c.AuthMethod {
-		for name := range configuration(c) {
+		for _, name := range slices.Sorted(maps.Keys(configuration(c))) {
 			if !slices.ContainsFunc(method.Attributes, func(attr api.Attribute) bool { return attr.Name == name }) {
 				req.Remove = append(req.Remove, name)
 			}

@@ -263,11 +263,11 @@ func (a *app) drawDaemon(r daemonReport) {
 			[]string{"ENDS WHEN IDLE", idle(r.Status.IdleExit)})
 	}
 	if r.Problem != "" {
-		rows = append(rows, []string{"PROBLEM", r.Problem})
+		rows = append(rows, []string{"PROBLEM", paragraph(r.Problem)})
 	}
 	rows = append(rows, []string{"SOCKET", r.Socket}, []string{"PROGRAM", orDash(r.Program)}, []string{"LOG", r.LogFile})
 	for _, n := range r.Notes {
-		rows = append(rows, []string{"NOTE", n})
+		rows = append(rows, []string{"NOTE", paragraph(n)})
 	}
 	a.drawProperties("", "ZEND", rows)
 	if len(r.LastLog) > 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -135,13 +136,6 @@ func withoutSecrets(params []byte) string {
 		panic(err)
 	}
 	return string(encoded)
-}
-
-// change lets a test change the world between two commands.
-func (z *fakeZend) change(f func(*world)) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	f(&z.world)
 }
 
 // sent are the calls of a method.
@@ -377,9 +371,28 @@ func zen(t *testing.T, z *fakeZend, stdin string, term terminalOf, args ...strin
 func zenWith(t *testing.T, z *fakeZend, stdin string, term terminalOf, env map[string]string, args ...string) ran {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	a := &app{
-		in: strings.NewReader(stdin), out: &dataWriter{w: &stdout}, err: &stderr,
-		term:   terminal{width: term.width, color: term.color},
+	a := testAppWith(z, stdin, &stderr, env)
+	a.out = &dataWriter{w: &stdout}
+	a.term = terminal{width: term.width, color: term.color}
+	code := a.run(t.Context(), args)
+	r := ran{stdout.String(), stderr.String(), code}
+	if leaky := slices.ContainsFunc(args, func(arg string) bool { return arg == "--show-secrets" || arg == "-x" }); !leaky &&
+		strings.Contains(r.stdout+r.stderr, canary) {
+		t.Errorf("zen %q prints the secret:\n%s\n%s", args, r.stdout, r.stderr)
+	}
+	return r
+}
+
+// testApp is an app without a terminal in an empty home directory.
+func testApp(t *testing.T, z *fakeZend, stdin string, stderr io.Writer) *app {
+	t.Helper()
+	home := t.TempDir()
+	return testAppWith(z, stdin, stderr, map[string]string{"HOME": home, "PATH": home})
+}
+
+func testAppWith(z *fakeZend, stdin string, stderr io.Writer, env map[string]string) *app {
+	return &app{
+		in: strings.NewReader(stdin), out: &dataWriter{w: io.Discard}, err: stderr,
 		getenv: func(name string) string { return env[name] },
 		now:    noon,
 		dirs: func() (paths.Dirs, error) {
@@ -390,13 +403,6 @@ func zenWith(t *testing.T, z *fakeZend, stdin string, term terminalOf, env map[s
 		},
 		zend: func(bool) (caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
 	}
-	code := a.run(t.Context(), args)
-	r := ran{stdout.String(), stderr.String(), code}
-	if leaky := slices.ContainsFunc(args, func(arg string) bool { return arg == "--show-secrets" || arg == "-x" }); !leaky &&
-		strings.Contains(r.stdout+r.stderr, canary) {
-		t.Errorf("zen %q prints the secret:\n%s\n%s", args, r.stdout, r.stderr)
-	}
-	return r
 }
 
 // dockerType is ZenML's docker type.

@@ -134,7 +134,7 @@ func indentedJSON(v any) ([]byte, error) {
 }
 
 // escapeControls escapes what encoding/json lets through: DEL, C1 and the marks of bidirectional text. In JSON they can
-// stand inside of strings only.
+// stand inside of strings only, and in YAML as yamlNode makes it too.
 func escapeControls(text []byte) []byte {
 	if bytes.IndexFunc(text, unsafeRune) < 0 {
 		return text
@@ -167,7 +167,7 @@ func writeYAML(w io.Writer, encoded []byte) error {
 	if err := enc.Encode(node); err != nil {
 		return err
 	}
-	_, err = w.Write(b.Bytes())
+	_, err = w.Write(escapeControls(b.Bytes()))
 	return err
 }
 
@@ -196,7 +196,11 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 		_, err := dec.Token()
 		return node, err
 	case string:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v}, nil
+		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v}
+		if strings.ContainsFunc(v, unsafeRune) {
+			node.Style = yaml.DoubleQuotedStyle // where writeYAML can escape
+		}
+		return node, nil
 	case json.Number:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}, nil
 	case bool:

@@ -79,8 +79,7 @@ func oneOf(choices []string) string {
 
 // promptSecret asks for something that must not be seen. Nothing typed is an empty Secret.
 func (a *app) promptSecret(ctx context.Context, text string) (credential.Secret, error) {
-	fmt.Fprint(a.err, clean(text)+": ")
-	line, err := a.hiddenLine(ctx)
+	line, err := a.hiddenLine(ctx, clean(text)+": ")
 	if err != nil {
 		return credential.Secret{}, err
 	}
@@ -165,10 +164,12 @@ func appendWiping(b []byte, c byte) []byte {
 	return append(bigger, c)
 }
 
-// hiddenLine reads one line without echo when standard input is a terminal.
-func (a *app) hiddenLine(ctx context.Context) ([]byte, error) {
+// hiddenLine asks and reads one line, without echo when standard input is a terminal. The echo ends before the question is
+// shown: who answers it at once, by pasting for example, must not see it either.
+func (a *app) hiddenLine(ctx context.Context, question string) ([]byte, error) {
 	tty := a.term.in
 	if tty == nil {
+		fmt.Fprint(a.err, question)
 		line, err := a.readLine(ctx)
 		return trimCR(line), err
 	}
@@ -177,6 +178,10 @@ func (a *app) hiddenLine(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = term.Restore(int(tty.Fd()), before) }() // also when Ctrl-C left the reading behind
+	if err := echoOff(int(tty.Fd())); err != nil {
+		return nil, err
+	}
+	fmt.Fprint(a.err, question)
 	line, err := a.await(ctx, func() ([]byte, error) { return term.ReadPassword(int(tty.Fd())) })
 	fmt.Fprintln(a.err)
 	if errors.Is(err, io.EOF) {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -83,7 +85,8 @@ func arguments(least, most int, names ...string) cobra.PositionalArgs {
 			return misused(cmd, "Missing argument '%s'.", names[len(args)])
 		}
 		if len(args) > most {
-			return misused(cmd, "Got unexpected extra argument (%s)", args[most])
+			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
+			return misused(cmd, "Got unexpected extra argument (%s)", name)
 		}
 		return nil
 	}

@@ -114,7 +114,7 @@ func vaultLine(v api.VaultStatus) string {
 	if v.Problem != "" {
 		line += ": " + v.Problem
 	}
-	return line
+	return paragraph(line)
 }
 
 // vaultAbsent is the state of a vault that was not made yet.
@@ -130,7 +130,7 @@ func keyLines(v api.VaultStatus) string {
 	}
 	var lines []string
 	for _, s := range v.Slots {
-		lines = append(lines, s.Kind+": "+s.Detail)
+		lines = append(lines, paragraph(s.Kind+": "+s.Detail))
 	}
 	return strings.Join(lines, "\n")
 }

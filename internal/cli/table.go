@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/clipperhouse/uax29/v2/graphemes"
 	"github.com/mattn/go-runewidth"
 )
 
@@ -148,13 +149,9 @@ func (t table) line(cells []string, widths []int) string {
 
 // displayWidth is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji wide, as in every
 // terminal that is not set to an East Asian locale.
-func displayWidth(s string) int { return widths().StringWidth(s) }
-
-func widths() *runewidth.Condition {
-	c := runewidth.NewCondition()
-	c.EastAsianWidth = false
-	c.StrictEmojiNeutral = true
-	return c
+func displayWidth(s string) int {
+	condition := runewidth.Condition{StrictEmojiNeutral: true}
+	return condition.StringWidth(s)
 }
 
 func pad(s string, width int) string {
@@ -181,36 +178,38 @@ func wrap(text string, width int) []string {
 
 func wrapWords(text string, width int) []string {
 	var lines []string
-	line := ""
+	line, used := "", 0
 	for word := range strings.FieldsSeq(text) {
-		switch {
-		case line == "":
-			line = word
-		case displayWidth(line)+1+displayWidth(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
+		w := displayWidth(word)
+		if line != "" && used+1+w <= width {
+			line, used = line+" "+word, used+1+w
+			continue
 		}
-		for displayWidth(line) > width {
-			head, tail := split(line, width)
-			lines, line = append(lines, head), tail
+		if line != "" {
+			lines = append(lines, line)
 		}
+		if w > width {
+			parts := pieces(word, width)
+			lines, word = append(lines, parts[:len(parts)-1]...), parts[len(parts)-1]
+			w = displayWidth(word)
+		}
+		line, used = word, w
 	}
-	if line != "" || len(lines) == 0 {
-		lines = append(lines, line)
-	}
-	return lines
+	return append(lines, line)
 }
 
-// split cuts a word after as many characters as fit, at least one.
-func split(word string, width int) (head, tail string) {
-	end := 0
-	for i, r := range word {
-		next := i + len(string(r))
-		if end > 0 && displayWidth(word[:next]) > width {
-			break
+// pieces cuts a word into parts of at most width columns, between what a person sees as characters. Each part has one at least.
+func pieces(word string, width int) []string {
+	var parts []string
+	part, used := "", 0
+	for clusters := graphemes.FromString(word); clusters.Next(); {
+		character := clusters.Value()
+		w := displayWidth(character)
+		if part != "" && used+w > width {
+			parts = append(parts, part)
+			part, used = "", 0
 		}
-		end = next
+		part, used = part+character, used+w
 	}
-	return word[:end], word[end:]
+	return append(parts, part)
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // clean makes text that came from elsewhere safe to print: what would steer a terminal, end a line or change the direction
-// of writing is shown as its escape. Newlines stay.
+// of writing is shown as its escape. Newlines stay; what is not UTF-8 becomes U+FFFD.
 func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	if strings.IndexFunc(s, unsafeRune) < 0 {
 		return s
 	}
@@ -96,6 +97,9 @@ func count(n int, what string) string {
 	}
 	return strconv.Itoa(n) + " " + what + "s"
 }
+
+// paragraph breaks prose for a table's cell, which would otherwise be as wide as the prose where there is no terminal.
+func paragraph(text string) string { return strings.Join(wrap(text, pageWidth), "\n") }
 
 // oneLine is clean for places where a newline or a tab has a meaning of its own.
 func oneLine(s string) string { return strings.ReplaceAll(clean(s), "\n", " ") }

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+func (a *app) registryFlavorCommand() *cobra.Command {
+	return group("flavor", "See the flavors of container registries",
+		"  zen container-registry flavor list\n  zen container-registry flavor describe default",
+		a.registryFlavorListCommand(), a.registryFlavorDescribeCommand())
+}
+
+func (a *app) registryFlavorListCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the flavors of container registries",
+		Example: "  zen container-registry flavor list\n  zen container-registry flavor list -o json",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := call[api.Flavors](cmd.Context(), a, api.MethodRegistryFlavors, api.Empty{})
+			if err != nil {
+				return err
+			}
+			type flavor = api.Flavor
+			return showList(a, cmd, o, listing[flavor]{
+				items: list.Items, page: &api.Page{Index: 1, MaxSize: len(list.Items), TotalPages: 1, Total: len(list.Items)},
+				columns: []column[flavor]{
+					{key: "flavor", value: func(f flavor) any { return f.Name }},
+					{key: "integration", value: func(f flavor) any { return f.Integration }},
+					{key: "uri", value: func(f flavor) any { return f.URIHelp }},
+					{
+						key: "connector_type", value: func(f flavor) any { return orNull(f.ConnectorType) },
+						cell: func(f flavor) string { return orDash(f.ConnectorType) },
+					},
+					{key: "resource_type", value: func(f flavor) any { return f.ResourceType }},
+				},
+			})
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) registryFlavorDescribeCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "describe FLAVOR", Short: "Describe a flavor of container registries",
+		Example: "  zen container-registry flavor describe default\n  zen container-registry flavor describe github -o yaml",
+		Args:    arguments(1, 1, "FLAVOR"), ValidArgsFunction: a.completeFrom(1, flavorNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := a.flavor(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.show(o, f, func() { fmt.Fprintln(a.out, clean(describeFlavor(f))) })
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) flavor(ctx context.Context, name string) (api.Flavor, error) {
+	list, err := call[api.Flavors](ctx, a, api.MethodRegistryFlavors, api.Empty{})
+	if err != nil {
+		return api.Flavor{}, err
+	}
+	i := slices.IndexFunc(list.Items, func(f api.Flavor) bool { return f.Name == name })
+	if i < 0 {
+		return api.Flavor{}, credential.NewError(credential.NoSuchEntity,
+			fmt.Sprintf("No flavor with name '%s' and type 'container_registry' exists.", name), "zen container-registry flavor list")
+	}
+	return list.Items[i], nil
+}
+
+// describeFlavor is the page about a flavor, with its properties as ZenML lists them.
+func describeFlavor(f api.Flavor) string {
+	lines := []string{
+		"Container registry flavor: " + f.Name, "", prose(f.Description), "",
+		"Uri: " + f.URIHelp, "", "Properties",
+	}
+	for _, attr := range f.Attributes {
+		line := attr.Name + ", " + attr.Type
+		if attr.Required {
+			line += ", REQUIRED"
+		}
+		if attr.Default != "" {
+			line += ", default " + attr.Default
+		}
+		lines = append(lines, line, "  "+strings.Join(wrap(attr.Description, pageWidth-2), "\n  "))
+	}
+	needs, list := "a '"+f.ResourceType+"' resource", "zen service-connector list-resources --resource-type "+f.ResourceType
+	if f.ConnectorType != "" {
+		needs += " of a '" + f.ConnectorType + "' connector"
+		list += " --connector-type " + f.ConnectorType
+	}
+	return strings.Join(append(lines, "",
+		prose("This flavor supports connecting to external resources with a Service Connector. It requires "+needs+". See all "+
+			"service connectors and the resources that they give access to:"), "", "  "+list, "",
+		"Register a new one:", "", "  zen service-connector register -i"), "\n")
+}
