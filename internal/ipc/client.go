@@ -42,7 +42,7 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 // nothing was sent), Timeout when the deadline passed.
 //
 // When zend vanishes (killed, or ended for idleness at that moment) the call is repeated with another one, provided that
-// the method may be carried out twice or that the request was not sent whole.
+// the method may be carried out twice or that zend did not get the request whole.
 func (c *Client) Call(method string, params []byte, deadline time.Time) (reply Reply, err error) {
 	err = retry(deadline, func() error {
 		conn, err := c.dial(deadline)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -185,7 +186,7 @@ func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
 		}
 		if n <= 0 || err != nil {
 			clear(buf)
-			return nil, lost(true, err)
+			return nil, lost(len(buf) > 0 || !unread(err), err)
 		}
 		end := bytes.IndexByte(buf[len(buf):len(buf)+n], '\n')
 		buf = buf[:len(buf)+n]
@@ -198,6 +199,11 @@ func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
 		}
 	}
 }
+
+// unread reports whether err, of a read, says that the other end went away without having read all that was sent to it, or
+// without having accepted the connection. Linux resets a Unix socket in just these cases (unix_release_sock); what was read
+// to its end is a plain end of file.
+func unread(err error) bool { return runtime.GOOS == "linux" && err == unix.ECONNRESET }
 
 // wait sleeps until the socket is ready.
 func (c *Conn) wait(events int16, deadline time.Time) error {
