@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,8 +59,8 @@ func talk(socket string) error {
 	if _, err := conn.Write([]byte(`{"jsonrpc":"2.0","id":1,"method":"list","params":{}}` + "\n")); err != nil {
 		fmt.Println("not sent:", err) // zend may have closed already; its answer can be read all the same
 	}
-	answer, err := io.ReadAll(conn)
-	fmt.Printf("%s\n", answer)
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	fmt.Print(answer)
 	return err
 }
 

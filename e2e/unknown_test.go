@@ -46,9 +46,15 @@ func (h *home) killZend() {
 	for _, pid := range h.zendPIDs() {
 		h.check(syscall.Kill(pid, syscall.SIGKILL))
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(h.zends()) > 0; time.Sleep(time.Millisecond) {
+	h.noZend("it was killed")
+}
+
+// noZend waits until no zend is left.
+func (h *home) noZend(why string) {
+	h.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); len(h.zends()) > 0; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			h.t.Fatalf("zend survives SIGKILL: %s", h.zends())
+			h.t.Fatalf("zend does not end when %s: %s", why, h.zends())
 		}
 	}
 }
