@@ -198,7 +198,7 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 	}
 	text := []byte(dropInText)
 	s.report.Changed, s.report.Created = true, true
-	s.report.Steps = []Step{{Member: credentialHelpers, After: helperName}}
+	s.report.Steps = []Step{{Member: confMember, After: helperName}}
 	s.report.Diff = unified(version{name: s.target}, version{name: s.target, masked: text})
 	if s.dry {
 		return before, nil
@@ -213,11 +213,10 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 
 // memberName is how a member is called in messages.
 func memberName(path []string) string {
-	name := path[0]
-	for _, key := range path[1:] {
-		name += "[" + strconv.QuoteToGraphic(key) + "]"
+	if len(path) == 1 {
+		return path[0]
 	}
-	return name
+	return path[0] + "[" + strconv.QuoteToGraphic(path[1]) + "]"
 }
 
 // missingDirs are the directories of path that do not exist, the innermost first.

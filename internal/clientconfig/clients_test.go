@@ -264,6 +264,16 @@ func TestPodmanWarnings(t *testing.T) {
 		}, []string{
 			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in clear: ghcr.io => log in through zen, then take them out of that file",
 		}, "ghcr.io"},
+		{"DOCKER_CONFIG", func(m *machine) {
+			m.write("docker/config.json", "{}", 0o600)
+			m.vars["DOCKER_CONFIG"] = m.at("docker")
+		}, []string{
+			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in clear => log in with zen login, or unset DOCKER_CONFIG`,
+		}, ""},
+		{"DOCKER_CONFIG without a file", func(m *machine) { m.vars["DOCKER_CONFIG"] = m.at("docker") }, []string{
+			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in clear => log in with zen login, or unset DOCKER_CONFIG`,
+			"DOCKER_CONFIG is set, but there is no DIR/docker/config.json: podman and buildah refuse to work then => unset DOCKER_CONFIG",
+		}, ""},
 		{"no helper", func(m *machine) { m.vars["PATH"] = "" }, []string{
 			`docker-credential-zen is not on PATH: no client can ask zen => export PATH=DIR/bin:"$PATH"`,
 		}, ""},

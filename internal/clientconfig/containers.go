@@ -19,8 +19,8 @@ import (
 // How podman, skopeo and buildah choose helpers: credential-helpers in registries.conf(5), for all registries and in order.
 // They know no credsStore. Their own logins are the helper of the name containers-auth.json, and that alone is the default.
 const (
-	credentialHelpers = "credential-helpers"
-	authFileHelper    = "containers-auth.json"
+	confMember     = "credential-helpers"
+	authFileHelper = "containers-auth.json"
 )
 
 // dropIn is the name of zen's own file. Files are read in the order of their names and the last one counts, so it begins
@@ -86,7 +86,7 @@ func helpersOf(text []byte) ([]string, bool) {
 	if toml.Unmarshal(text, &conf) != nil {
 		return nil, false
 	}
-	list, ok := conf[credentialHelpers].([]any)
+	list, ok := conf[confMember].([]any)
 	var helpers []string
 	for _, v := range list {
 		if name, isText := v.(string); isText {
@@ -153,14 +153,32 @@ func effective(list []conf) []string {
 	return helpers
 }
 
+// warnAuthFile tells what a variable that names a file of logins does: the clients demand that there is one ("checking
+// authfile"), and one in docker's format gets the passwords of podman login past the helpers of registries.conf
+// (containers/common 0.57, pkg/auth.systemContextWithOptions).
+func warnAuthFile(env Env, r *Report) {
+	variable, file := "REGISTRY_AUTH_FILE", env.Getenv("REGISTRY_AUTH_FILE")
+	if dir := env.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
+		variable, file = "DOCKER_CONFIG", filepath.Join(dir, "config.json")
+		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+printable(file)+" in clear",
+			"log in with zen login, or unset DOCKER_CONFIG")
+	}
+	if file == "" {
+		return
+	}
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		r.warn(variable+" is set, but there is no "+printable(file)+": podman and buildah refuse to work then", "unset "+variable)
+	}
+}
+
 // podmanWarnings tells what overrides zen's file, which helpers it overrides, and which logins are out of use.
 func podmanWarnings(env Env, r *Report) {
 	before := []string{authFileHelper}
 	for _, c := range env.confs() {
 		if !c.main && filepath.Base(c.file) > dropIn {
 			if !namesZen(c.helpers) {
-				r.warn(printable(c.file)+" comes after zen's file and sets "+credentialHelpers+" = "+quoteAll(c.helpers),
-					"take "+credentialHelpers+" out of "+printable(c.file))
+				r.warn(printable(c.file)+" comes after zen's file and sets "+confMember+" = "+quoteAll(c.helpers),
+					"take "+confMember+" out of "+printable(c.file))
 			}
 			continue
 		}
@@ -170,10 +188,11 @@ func podmanWarnings(env Env, r *Report) {
 		if file := env.Getenv(variable); file != "" {
 			if helpers, _ := helpersIn(file); !namesZen(helpers) {
 				r.warn(variable+" names another configuration, "+printable(file)+", which does not name zen",
-					"unset "+variable+`, or put into that file: `+credentialHelpers+` = ["zen"]`)
+					"unset "+variable+`, or put into that file: `+confMember+` = ["zen"]`)
 			}
 		}
 	}
+	warnAuthFile(env, r)
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
 			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; "+

@@ -1,6 +1,7 @@
 package clientconfig
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
 		return d, nil
 	}
 	place, message := printable(file), err.Error()
-	if syntax, ok := err.(*jsonedit.SyntaxError); ok {
+	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
 		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
 		message = syntax.Message
 	}

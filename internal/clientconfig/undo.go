@@ -136,11 +136,11 @@ func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Conte
 	s.report = &Report{Unrecorded: s.old.File == ""}
 	if string(now.Data) != dropInText && digest(now.Data) != s.old.After {
 		names := strings.Join(helpers, ", ")
-		s.report.Steps = []Step{{Member: credentialHelpers, Before: names, After: names, Kept: true}}
+		s.report.Steps = []Step{{Member: confMember, Before: names, After: names, Kept: true}}
 		return now, nil
 	}
 	s.report.Changed, s.report.Created, s.report.Exact = true, true, !s.report.Unrecorded
-	s.report.Steps = []Step{{Member: credentialHelpers, Before: helperName}}
+	s.report.Steps = []Step{{Member: confMember, Before: helperName}}
 	s.report.Diff = unified(version{name: s.target, masked: now.Data}, version{name: s.target})
 	if s.dry {
 		return now, nil

@@ -109,7 +109,7 @@ func replace(target string, info fs.FileInfo, before, after Content) (again bool
 	if err != nil {
 		return false, err
 	}
-	defer os.Remove(temp)
+	defer discard(temp)
 	if before.Exists {
 		again, err = exchange(temp, target, before, after)
 	} else {
@@ -127,7 +127,7 @@ func writeTemp(target string, info fs.FileInfo, data []byte) (name string, err e
 	defer func() {
 		f.Close()
 		if err != nil {
-			os.Remove(f.Name())
+			discard(f.Name())
 		}
 	}()
 	if info != nil {
@@ -221,7 +221,7 @@ func remove(target string, before Content) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.Remove(temp)
+	defer discard(temp)
 	if err := os.Rename(target, temp); err != nil {
 		if os.IsNotExist(err) {
 			return true, nil

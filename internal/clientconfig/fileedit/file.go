@@ -2,6 +2,7 @@ package fileedit
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -96,15 +97,18 @@ func removeStale(target string) {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), tempPrefix(target)) && e.Type().IsRegular() {
-			os.Remove(filepath.Join(filepath.Dir(target), e.Name()))
+			discard(filepath.Join(filepath.Dir(target), e.Name()))
 		}
 	}
 }
 
+// discard removes a temporary file. One that stays is removed by the next edit.
+func discard(temp string) { _ = os.Remove(temp) }
+
 // syncDir makes a rename durable, where the file system can.
 func syncDir(dir string) {
 	if f, err := os.Open(dir); err == nil {
-		f.Sync()
+		_ = f.Sync()
 		f.Close()
 	}
 }
@@ -121,7 +125,7 @@ func cannotWrite(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*credential.Error); ok {
+	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
 	}
 	return &credential.Error{
@@ -132,12 +136,13 @@ func cannotWrite(path string, err error) error {
 
 // cause is the system's words without the path, which the message has already.
 func cause(err error) string {
-	switch e := err.(type) {
-	case *fs.PathError:
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err.Error()
-	case *os.LinkError:
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		return e.Err.Error()
-	case *os.SyscallError:
+	}
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
 		return e.Err.Error()
 	}
 	return err.Error()

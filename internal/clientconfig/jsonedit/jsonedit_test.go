@@ -3,6 +3,7 @@ package jsonedit_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,8 +137,8 @@ func TestRevertSeveral(t *testing.T) {
 			}
 			d, changes = next, append(changes, c)
 		}
-		for i := len(changes) - 1; i >= 0; i-- {
-			next, outcome, err := d.Revert(changes[i])
+		for _, c := range slices.Backward(changes) {
+			next, outcome, err := d.Revert(c)
 			if err != nil || outcome != jsonedit.Reverted {
 				t.Fatalf("%q: %v, %v", src, outcome, err)
 			}

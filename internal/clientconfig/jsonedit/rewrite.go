@@ -25,7 +25,7 @@ type rewriting struct {
 
 func (w *rewriting) object(n *node, path []string, key, value Rewriter) {
 	for _, m := range n.members {
-		inner := append(path[:len(path):len(path)], m.key)
+		inner := append(slices.Clip(path), m.key)
 		w.part(m.keyAt, m.keyEnd, inner, key)
 		if m.object {
 			w.object(m, inner, key, value)
