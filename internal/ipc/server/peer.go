@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -14,14 +15,23 @@ import (
 const maxParents = 8
 
 // Peer is the process at the other end, as the kernel knows it. What Executable, Dir and Parents tell is for the audit
-// log: it is read when asked for, and another process of the same user can fake it.
+// log: it is read when first asked for, and another process of the same user can fake it.
 type Peer struct {
 	UID, GID, PID int
-	conn          syscall.RawConn // nil: nothing more can be found out
+	process       *process // nil: nothing more can be found out
+}
+
+// process is what is found out about a peer's process beyond what the kernel vouches for.
+type process struct {
+	conn      syscall.RawConn
+	ancestors *ancestors
+	once      sync.Once // what follows is looked up once: a kept connection asks for it with each request
+	exe       string
+	parents   []string
 }
 
 // peerOf asks the kernel who is at the other end.
-func peerOf(nc net.Conn) (Peer, error) {
+func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return Peer{UID: -1}, errors.New("not a socket")
@@ -30,7 +40,7 @@ func peerOf(nc net.Conn) (Peer, error) {
 	if err != nil {
 		return Peer{UID: -1}, err
 	}
-	peer := Peer{UID: -1, conn: raw}
+	peer := Peer{UID: -1, process: &process{conn: raw, ancestors: known}}
 	control := raw.Control(func(fd uintptr) { err = peer.identify(int(fd)) })
 	return peer, errors.Join(control, err)
 }

@@ -21,3 +21,8 @@ func (p Peer) Dir() string { return "" }
 
 // Parents are the programs of the peer's ancestors; not known on macOS without cgo.
 func (p Peer) Parents() []string { return nil }
+
+// ancestors has nothing to remember.
+type ancestors struct{}
+
+func newAncestors() *ancestors { return nil }

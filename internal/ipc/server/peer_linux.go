@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +24,32 @@ func (p *Peer) identify(fd int) error {
 // Executable is the path of the peer's program; "[name]" when only its name can be read, as with programs that forbid
 // being looked at (docker-credential-zen is one); "" when the process is gone.
 func (p Peer) Executable() string {
-	return ofPeer(p, func() string { return executable(p.PID) })
+	if p.process == nil {
+		return ""
+	}
+	p.process.once.Do(p.look)
+	return p.process.exe
+}
+
+// Parents are the programs of the peer's ancestors, nearest first, without process 1.
+func (p Peer) Parents() []string {
+	if p.process == nil {
+		return nil
+	}
+	p.process.once.Do(p.look)
+	return p.process.parents
+}
+
+func (p Peer) look() {
+	type found struct {
+		exe     string
+		parents []string
+	}
+	f := ofPeer(p, func() found {
+		st, _ := stat(p.PID)
+		return found{executable(p.PID, st.name), p.process.ancestors.of(st.parent)}
+	})
+	p.process.exe, p.process.parents = f.exe, f.parents
 }
 
 // Dir is the peer's working directory, "" when it cannot be read.
@@ -34,24 +60,14 @@ func (p Peer) Dir() string {
 	})
 }
 
-// Parents are the programs of the peer's ancestors, nearest first, without process 1.
-func (p Peer) Parents() []string {
-	return ofPeer(p, func() (list []string) {
-		for pid := parent(p.PID); pid > 1 && len(list) < maxParents; pid = parent(pid) {
-			list = append(list, executable(pid))
-		}
-		return list
-	})
-}
-
 // ofPeer returns what f reads about the peer's process number, unless that process has ended: the number may be another's
 // by now. The kernel names the very process with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
 func ofPeer[T any](p Peer, f func() T) (none T) {
-	if p.conn == nil || p.PID <= 0 {
+	if p.process == nil || p.PID <= 0 {
 		return none
 	}
 	result, pidfd := f(), -1
-	err := p.conn.Control(func(fd uintptr) {
+	err := p.process.conn.Control(func(fd uintptr) {
 		if got, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PEERPIDFD); err == nil {
 			pidfd = got
 		}
@@ -73,36 +89,84 @@ func procPath(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
 
-func executable(pid int) string {
+// executable is the path of a process's program, or its bracketed name.
+func executable(pid int, name string) string {
 	if exe, err := os.Readlink(procPath(pid, "exe")); err == nil {
 		return strings.TrimSuffix(exe, " (deleted)")
 	}
-	name, _, ok := stat(pid)
-	if !ok {
+	if name == "" {
 		return ""
 	}
 	return "[" + name + "]"
 }
 
-func parent(pid int) int {
-	_, ppid, _ := stat(pid)
-	return ppid
+// status is the part of /proc/PID/stat that is of use here.
+type status struct {
+	name   string
+	parent int
+	start  string // when the process began, in clock ticks since the boot: with the number it names the process
 }
 
-// stat reads name and parent from /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything (proc(5)).
-func stat(pid int) (name string, ppid int, ok bool) {
+// stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything and START is the 22nd field (proc(5)).
+func stat(pid int) (status, bool) {
 	content, err := os.ReadFile(procPath(pid, "stat"))
 	if err != nil {
-		return "", 0, false
+		return status{}, false
 	}
 	open, shut := bytes.IndexByte(content, '('), bytes.LastIndexByte(content, ')')
 	if open < 0 || shut < open {
-		return "", 0, false
+		return status{}, false
 	}
 	fields := strings.Fields(string(content[shut+1:]))
-	if len(fields) < 2 {
-		return "", 0, false
+	if len(fields) < 20 {
+		return status{}, false
 	}
-	ppid, err = strconv.Atoi(fields[1])
-	return string(content[open+1 : shut]), ppid, err == nil
+	parent, err := strconv.Atoi(fields[1])
+	return status{string(content[open+1 : shut]), parent, fields[19]}, err == nil
+}
+
+// ancestors remembers the programs of processes that are parents again and again: shells, terminals, docker. To look up a
+// whole chain takes longer than to serve a request.
+type ancestors struct {
+	mu    sync.Mutex
+	known map[int]lineage
+}
+
+// lineage is a process and the programs of itself and its ancestors, as they were when it was first seen.
+type lineage struct {
+	status
+	programs []string
+}
+
+// maxKnown bounds the memory: beyond it everything is looked up anew.
+const maxKnown = 256
+
+func newAncestors() *ancestors { return &ancestors{known: make(map[int]lineage)} }
+
+// of returns the programs of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent.
+func (a *ancestors) of(pid int) []string { return a.chain(pid, 4*maxParents) }
+
+func (a *ancestors) chain(pid, steps int) []string {
+	if pid <= 1 || steps == 0 {
+		return nil
+	}
+	st, ok := stat(pid)
+	if !ok {
+		return nil
+	}
+	a.mu.Lock()
+	l := a.known[pid]
+	a.mu.Unlock()
+	if l.status == st {
+		return l.programs
+	}
+	programs := append([]string{executable(pid, st.name)}, a.chain(st.parent, steps-1)...)
+	programs = programs[:min(len(programs), maxParents)]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) >= maxKnown {
+		clear(a.known)
+	}
+	a.known[pid] = lineage{st, programs}
+	return programs
 }

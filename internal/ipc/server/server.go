@@ -84,6 +84,7 @@ type running struct {
 	limits Limits
 	log    *slog.Logger
 	base   context.Context // of all handlers; ends when draining takes too long
+	known  *ancestors
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -95,7 +96,7 @@ type running struct {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	r := &running{Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, conns: map[*conn]struct{}{}}
+	r := &running{Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(), conns: map[*conn]struct{}{}}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -136,7 +137,7 @@ func (r *running) accept(ctx context.Context, ln net.Listener) error {
 }
 
 func (r *running) start(nc net.Conn) {
-	peer, err := peerOf(nc)
+	peer, err := peerOf(nc, r.known)
 	if err == nil {
 		err = peer.check()
 	}

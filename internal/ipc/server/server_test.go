@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -86,7 +86,7 @@ func TestCallAnswers(t *testing.T) {
 		{"echo", `{"a":"b"}`, `{"a":"b"}`, "", ""},
 		{"echo", ``, `{}`, "", ""},
 		{"empty", `{}`, `{}`, "", ""},
-		{"typed", `{"A":1}`, `{"B":2,"UID":` + strings.TrimSpace(itoa(os.Geteuid())) + `}`, "", ""},
+		{"typed", `{"A":1}`, `{"B":2,"UID":` + strconv.Itoa(os.Geteuid()) + `}`, "", ""},
 		{"typed", `{"A":"x"}`, ``, credential.InvalidInput, "the params do not fit the method: A"},
 		{"locked", ``, ``, credential.Locked, "it is locked"},
 		{"plain", ``, ``, credential.Internal, "zend failed; its log says why"},

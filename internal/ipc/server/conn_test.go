@@ -1,0 +1,277 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// pipe serves one connection that is no socket, so that time can be made up.
+func pipe(srv *Server) (client net.Conn, served chan struct{}) {
+	client, theirs := net.Pipe()
+	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), conns: map[*conn]struct{}{}}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	c := &conn{running: r, Conn: theirs, peer: Peer{UID: 1}}
+	served = make(chan struct{})
+	go func() {
+		defer close(served)
+		c.serve()
+		theirs.Close()
+	}()
+	return client, served
+}
+
+// reason is that of the error in a response line.
+func reason(t *testing.T, line []byte) credential.Reason {
+	t.Helper()
+	var reply struct {
+		Version string `json:"jsonrpc"`
+		Error   *struct {
+			Code int
+			Data struct{ Reason credential.Reason }
+		}
+	}
+	if err := json.Unmarshal(line, &reply); err != nil || reply.Version != "2.0" {
+		t.Fatalf("%q is no response: %v", line, err)
+	}
+	if reply.Error == nil {
+		return ""
+	}
+	if reply.Error.Code != reply.Error.Data.Reason.Info().Code {
+		t.Errorf("%s has code %d", reply.Error.Data.Reason, reply.Error.Code)
+	}
+	return reply.Error.Data.Reason
+}
+
+const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}` + "\n"
+
+func pingServer() *Server {
+	return &Server{Methods: map[string]Handler{"ping": func(context.Context, *Call) error { return nil }}}
+}
+
+// A request has to come whole within 2 s, from the connection or from its first byte.
+func TestTimeToFirstLine(t *testing.T) {
+	tests := []struct {
+		name  string
+		first string        // sent at once
+		drip  string        // sent byte by byte
+		every time.Duration // between two bytes
+		ends  time.Duration // after the connection
+		say   credential.Reason
+	}{
+		{"nothing", "", "", 0, 2 * time.Second, credential.Timeout},
+		{"half a line", `{"jsonrpc"`, "", 0, 2 * time.Second, credential.Timeout},
+		{"drop by drop", "", strings.Repeat(" ", 100), 300 * time.Millisecond, 2 * time.Second, credential.Timeout},
+		{"in time", "", ping[len(ping)-10:], 100 * time.Millisecond, 61 * time.Second, ""}, // 1 s and then 60 s idle
+		{"at once", ping, "", 0, 60 * time.Second, ""},
+		{"a second one in halves", ping + ping[:10], "", 0, 2 * time.Second, credential.Timeout},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				client, served := pipe(pingServer())
+				var writer sync.WaitGroup
+				defer writer.Wait()
+				writer.Go(func() {
+					if tt.name == "in time" {
+						io.WriteString(client, ping[:len(ping)-10])
+					}
+					io.WriteString(client, tt.first)
+					for i := range len(tt.drip) {
+						time.Sleep(tt.every)
+						if _, err := io.WriteString(client, tt.drip[i:i+1]); err != nil {
+							return
+						}
+					}
+				})
+				said, _ := io.ReadAll(client)
+				<-served
+				if took := time.Since(begin); took != tt.ends {
+					t.Errorf("ended after %v, not %v", took, tt.ends)
+				}
+				lines := bytes.SplitAfter(bytes.TrimSuffix(said, []byte("\n")), []byte("\n"))
+				if got := reason(t, lines[len(lines)-1]); got != tt.say {
+					t.Errorf("said %q", said)
+				}
+			})
+		})
+	}
+}
+
+// A client that does not read its answer is given up after 10 s.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		client, served := pipe(pingServer())
+		io.WriteString(client, ping)
+		<-served
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// A handler gets the client's time limit, or the server's when that is shorter.
+func TestTimeToAnswer(t *testing.T) {
+	for sent, want := range map[string]time.Duration{``: 3 * time.Minute, `,"timeout_ms":1500`: 1500 * time.Millisecond, `,"timeout_ms":99999999`: 3 * time.Minute, `,"timeout_ms":0`: 3 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &Server{Methods: map[string]Handler{"wait": func(ctx context.Context, _ *Call) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}}}
+			begin := time.Now()
+			client, served := pipe(srv)
+			io.WriteString(client, `{"jsonrpc":"2.0","id":1,"method":"wait"`+sent+"}\n")
+			line, err := bufio.NewReader(client).ReadBytes('\n')
+			if err != nil || reason(t, line) != credential.Timeout {
+				t.Errorf("%s: said %s (%v)", sent, line, err)
+			}
+			if took := time.Since(begin); took != want {
+				t.Errorf("%s: took %v", sent, took)
+			}
+			client.Close()
+			<-served
+		})
+	}
+}
+
+// Nothing of a request or response is left in the buffers, and nothing of it reaches the log.
+func TestNothingIsLeft(t *testing.T) {
+	const canary = "canary-4711"
+	big := canary + strings.Repeat("x", 3*keepBuffer)
+	var log bytes.Buffer
+	var kept [][]byte
+	keep := func(b []byte) { kept = append(kept, b[:len(b):len(b)]) }
+	methods := map[string]Handler{
+		"echo": func(_ context.Context, call *Call) error {
+			keep(call.Params)
+			return ipc.Strings(call.Params, func(_ string, text []byte) {
+				keep(text)
+				for range 3 {
+					call.Result.Append(func(dst []byte) []byte {
+						dst = ipc.AppendString(dst, text)
+						keep(dst)
+						return dst
+					})
+				}
+			})
+		},
+		"fail": func(_ context.Context, call *Call) error {
+			keep(call.Params)
+			call.Result.Append(func(dst []byte) []byte { dst = append(dst, call.Params...); keep(dst); return dst })
+			return credential.NewError(credential.Locked, "locked", "")
+		},
+		"panic": func(_ context.Context, call *Call) error { keep(call.Params); panic(string(call.Params[:0]) + "boom") },
+		"odd":   func(_ context.Context, call *Call) error { keep(call.Params); panic(call) },
+	}
+	srv := &Server{Methods: methods, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	client, served := pipe(srv)
+	go func() {
+		for method := range methods {
+			for _, secret := range []string{canary, big} {
+				io.WriteString(client, `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{"s":"`+secret+`"}}`+"\n")
+			}
+		}
+		io.WriteString(client, `{"jsonrpc":"2.0","id":1,"method":"`+canary+`","params":{"s":"`+canary+"\x00\"}}\n") // no JSON
+		io.WriteString(client, `{"s":"`+canary)                                                                     // no end
+		client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	}()
+	go func() {
+		r := bufio.NewReader(client)
+		for range 2*len(methods) + 1 {
+			r.ReadBytes('\n')
+		}
+		client.Close()
+	}()
+	<-served
+	if len(kept) < 2*len(methods) {
+		t.Fatalf("only %d buffers were seen", len(kept))
+	}
+	for _, b := range kept {
+		if bytes.Contains(b, []byte(canary)) {
+			t.Errorf("a buffer of %d bytes still has the secret", len(b))
+		}
+	}
+	if strings.Contains(log.String(), canary) || !strings.Contains(log.String(), "Handler panicked") {
+		t.Errorf("the log is:\n%s", log.String())
+	}
+}
+
+var requests = []string{
+	``, ` `, `garbage`, `{`, `{}`, `[]`, `null`, `1`, `"x"`, `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}`,
+	`{"jsonrpc":"2.0","id":"x","method":"echo"}`, `{"jsonrpc":"2.0","method":"echo"}`, `{"jsonrpc":"1.0","id":1,"method":"echo"}`,
+	`{"id":1,"method":"echo"}`, `{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","id":{},"method":"echo"}`, `{"jsonrpc":"2.0","id":1,"id":2,"method":"echo"}`,
+	`{"jsonrpc":"2.0","id":1.5e3,"method":"echo","params":[1]}`, `[{"jsonrpc":"2.0","id":1,"method":"echo"}]`,
+	"{\"jsonrpc\":\"2.0\",\"id\":\"\\u0000\\ud83d\\ude00\",\"method\":\"no\xffne\"}", `{"jsonrpc":"2.0","id":null,"method":"fail","client":"c","timeout_ms":1}`,
+}
+
+// checkAnswer: whatever line comes, the answer is one line with one JSON-RPC 2.0 response that repeats the request's id.
+func checkAnswer(t *testing.T, line []byte) {
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	srv := &Server{Methods: map[string]Handler{
+		"echo": func(_ context.Context, call *Call) error {
+			call.Result.Append(func(dst []byte) []byte { return append(dst, call.Params...) })
+			return nil
+		},
+		"fail": func(context.Context, *Call) error { return io.ErrUnexpectedEOF },
+	}}
+	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: slog.New(slog.DiscardHandler), base: t.Context()}
+	var reply Buffer
+	before := bytes.Clone(line)
+	wanted := r.answer(Peer{}, line, &reply)
+	if !bytes.Equal(line, before) {
+		t.Error("the request was changed")
+	}
+	text, ok := bytes.CutSuffix(reply.b, []byte("\n"))
+	if !ok || bytes.IndexByte(text, '\n') >= 0 || !json.Valid(text) {
+		t.Fatalf("%q is answered with %q", line, reply.b)
+	}
+	var response struct {
+		Version string          `json:"jsonrpc"`
+		ID      json.RawMessage `json:"id"`
+		Result  json.RawMessage `json:"result"`
+		Error   json.RawMessage `json:"error"`
+	}
+	if err := json.Unmarshal(text, &response); err != nil || response.Version != "2.0" || (response.Result == nil) == (response.Error == nil) {
+		t.Fatalf("%q is answered with %q (%v)", line, text, err)
+	}
+	var request map[string]json.RawMessage
+	id, sent := json.RawMessage("null"), false
+	if json.Unmarshal(line, &request) == nil {
+		id, sent = request["id"], request["id"] != nil
+	}
+	if response.Error == nil && wanted != sent {
+		t.Errorf("%q: an answer is wanted: %v", line, wanted)
+	}
+	if response.Error == nil && sent && !bytes.Equal(response.ID, id) {
+		t.Errorf("%q is answered with id %s", line, response.ID)
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	for _, line := range requests {
+		checkAnswer(t, []byte(line))
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, line := range requests {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(checkAnswer)
+}

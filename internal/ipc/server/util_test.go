@@ -1,5 +1,0 @@
-package server_test
-
-import "strconv"
-
-func itoa(n int) string { return strconv.Itoa(n) }
