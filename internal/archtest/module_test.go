@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,13 +95,17 @@ func list(t *testing.T, goos string) graph {
 	}
 }
 
-// path returns the shortest chain of imports from a package to another, nil if there is none.
-func (g graph) path(from, to string) []string {
+// path returns the shortest chain of imports from a package to another that does not lead through what the packages beyond
+// import, nil if there is none.
+func (g graph) path(from, to string, beyond ...string) []string {
 	came := map[string]string{from: ""}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
 		if at == to {
 			return chain(came, to)
+		}
+		if slices.Contains(beyond, at) {
+			continue
 		}
 		for _, next := range g[at].Imports {
 			if _, seen := came[next]; !seen {

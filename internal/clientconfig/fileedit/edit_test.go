@@ -110,7 +110,7 @@ func TestEditFollowsLinks(t *testing.T) {
 		{"chain", [][2]string{{"home/config.json", "next"}, {"home/next", "../repo/real.json"}}, "repo/real.json"},
 		{"directory", [][2]string{{"home/.docker", "../repo"}, {"home/config.json", ".docker/real.json"}}, "repo/real.json"},
 		{"up from a linked directory", [][2]string{{"home/sub", "DIR/repo/deep"}, {"home/config.json", "sub/../real.json"}}, "repo/real.json"},
-		{"absolute, up from a linked directory", [][2]string{{"here/sub", "DIR/repo/deep"}, {"here/config.json", "DIR/here/sub/../real.json"}}, "repo/real.json"},
+		{"absolute, up from a linked directory", [][2]string{{"home/user", "DIR/repo/deep"}, {"home/config.json", "DIR/home/user/../real.json"}}, "repo/real.json"},
 	}
 	for _, tt := range tests {
 		for _, dangling := range []bool{false, true} {
