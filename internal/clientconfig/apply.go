@@ -63,6 +63,9 @@ func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error)
 		switch {
 		case err == nil:
 			s.report.File, s.report.Target = s.file, s.target
+			if s.report.Steps == nil {
+				s.report.Steps = []Step{} // an empty list for scripts
+			}
 			reports = append(reports, s.report)
 		case failed == nil:
 			failed = err

@@ -31,8 +31,8 @@ func TestUndoAfterOthers(t *testing.T) {
 		{"Docker Desktop took it back", `{"credsStore":"desktop"}`, `{"credsStore":"desktop"}`, false, kept("credsStore", "desktop")},
 		{"another helper was set", `{"credsStore":"pass"}`, `{"credsStore":"pass"}`, false, kept("credsStore", "pass")},
 		{"a profile was set", `{"credsStore":"zen-work"}`, `{"credsStore":"zen-work"}`, false, kept("credsStore", "zen-work")},
-		{"it was removed", `{"auths":{}}`, `{"auths":{}}`, false, nil},
-		{"the file was emptied", ``, ``, false, nil},
+		{"it was removed", `{"auths":{}}`, `{"auths":{}}`, false, []clientconfig.Step{}},
+		{"the file was emptied", ``, ``, false, []clientconfig.Step{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
