@@ -109,7 +109,8 @@ type status struct {
 
 // stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything and START is the 22nd field (proc(5)).
 func stat(pid int) (status, bool) {
-	content, err := os.ReadFile(procPath(pid, "stat"))
+	var buf [1024]byte // it has less than 400 bytes, and the kernel works for each read
+	content, err := readOnce(procPath(pid, "stat"), buf[:])
 	if err != nil {
 		return status{}, false
 	}
@@ -123,6 +124,16 @@ func stat(pid int) (status, bool) {
 	}
 	parent, err := strconv.Atoi(fields[1])
 	return status{string(content[open+1 : shut]), parent, fields[19]}, err == nil
+}
+
+func readOnce(path string, buf []byte) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	n, err := f.Read(buf)
+	return buf[:n], err
 }
 
 // ancestors remembers the programs of processes that are parents again and again: shells, terminals, docker. To look up a
