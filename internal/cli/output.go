@@ -49,12 +49,15 @@ func (o *output) Set(s string) error {
 func (o *output) isTable() bool { return o.format == formatTable }
 
 // addOutput gives a command --output.
-func (a *app) addOutput(cmd *cobra.Command, o *output) {
+func (a *app) addOutput(cmd *cobra.Command, o *output) { a.addOutputAs(cmd, o, "o") }
+
+// addOutputAs is addOutput with another short form, or none, for commands where -o is something else to ZenML.
+func (a *app) addOutputAs(cmd *cobra.Command, o *output, shorthand string) {
 	o.format = formatTable
 	if preset := a.getenv(outputVariable); slices.Contains(formats(), preset) {
 		o.format = preset
 	}
-	cmd.Flags().VarP(o, "output", "o", "how to show it")
+	cmd.Flags().VarP(o, "output", shorthand, "how to show it")
 	complete(cmd, "output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return formats(), cobra.ShellCompDirectiveNoFileComp
 	})

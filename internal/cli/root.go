@@ -47,7 +47,7 @@ container registries and stacks use them.`,
 		}
 	}
 	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.whyCommand(), a.setupCommand())
-	add(groupEntities, a.connectorCommand())
+	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

@@ -11,6 +11,7 @@ import (
 // table is a table in ZenML's heavy box. Cells may have several lines.
 type table struct {
 	title       string
+	caption     string // below
 	header      []string
 	rows        [][]string
 	centerFirst bool // ZenML centres the first column of lists
@@ -35,13 +36,16 @@ func (t table) draw(w io.Writer, width int) (hidden []string) {
 		b.WriteString(t.line(row, widths))
 	}
 	b.WriteString(rule(widths, "┗", "━", "┷", "┛"))
+	if t.caption != "" {
+		b.WriteString(strings.TrimRight(center(t.caption, boxWidth(widths)), " ") + "\n")
+	}
 	_, _ = io.WriteString(w, b.String()) // dataWriter keeps the error
 	return hidden
 }
 
 // cleaned is the table with nothing in it that steers a terminal.
 func (t table) cleaned() table {
-	t.title = clean(t.title)
+	t.title, t.caption = clean(t.title), clean(t.caption)
 	rows := make([][]string, len(t.rows))
 	for i, row := range t.rows {
 		rows[i] = make([]string, len(row))

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+func (a *app) stackDescribeCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "describe [STACK_NAME_ID_OR_PREFIX]", Short: "Show details about a stack, or the active one",
+		Example: "  zen stack describe\n  zen stack describe prod -o json",
+		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: optional(args)})
+			if err != nil {
+				return err
+			}
+			return a.showStack(o, result.Stack)
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+func (a *app) stackGetCommand() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "get", Short: "Get the active stack",
+		Example: "  zen stack get\n  zen stack get -o json",
+		Args:    arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{})
+			if err != nil {
+				return err
+			}
+			return a.show(o, stackObject(result.Stack), func() { a.say("The global active stack is: '%s'", result.Stack.Name) })
+		},
+	}
+	a.addOutput(cmd, &o)
+	return cmd
+}
+
+// showStack shows everything about a stack.
+func (a *app) showStack(o output, s api.Stack) error {
+	return a.show(o, stackObject(s), func() { a.drawStack(s) })
+}
+
+// stackObject is a stack as JSON has it.
+func stackObject(s api.Stack) object {
+	components := map[string][]string{}
+	for t := range s.Components {
+		components[t] = componentsOf(s, t)
+	}
+	var created, updated any
+	if !s.Created.IsZero() { // the built-in stack was never made
+		created, updated = s.Created, s.Updated
+	}
+	return object{
+		{"id", s.ID},
+		{"name", s.Name},
+		{"active", s.Active},
+		{"user", orNull(s.Owner)},
+		{"components", components},
+		{"labels", labelsOrEmpty(s.Labels)},
+		{"created", created},
+		{"updated", updated},
+	}
+}
+
+func (a *app) drawStack(s api.Stack) {
+	t := table{
+		title: "Stack Configuration", header: []string{"COMPONENT_TYPE", "COMPONENT_NAME"},
+		caption: fmt.Sprintf("'%s' stack", s.Name),
+	}
+	if s.Active {
+		t.caption += " (ACTIVE)"
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
+		t.rows = append(t.rows, []string{strings.ToUpper(name), strings.Join(componentsOf(s, name), "\n")})
+	}
+	a.drawTable(t)
+	a.drawLabels(s.Labels, "stack")
+	if s.Owner == "" {
+		a.say("Stack '%s' with id '%s' is unowned.", s.Name, s.ID)
+		return
+	}
+	a.say("Stack '%s' with id '%s' is owned by user %s.", s.Name, s.ID, s.Owner)
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+)
+
+func (a *app) stackRegisterCommand() *cobra.Command {
+	var (
+		o          output
+		labels     []string
+		set        bool
+		components componentFlags
+	)
+	cmd := &cobra.Command{
+		Use: "register STACK_NAME [-c CONTAINER_REGISTRY]...", Short: "Register a stack with components",
+		Long: `Register a stack. zen works with its container registry and keeps the names of all other components as they are
+given. A stack without an artifact store or an orchestrator gets the default ones.`,
+		Example: `  zen stack register prod -c hub --set
+  zen stack register train -o kubeflow -a s3 -c hub -e mlflow -e wandb`,
+		Args: arguments(1, 1, "STACK_NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			given, err := labelsOf(labels)
+			if err != nil {
+				return err
+			}
+			first, further := components.named()
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackRegister, api.RegisterStack{
+				Name: args[0], Components: first, Further: further, Labels: given, Set: set,
+			})
+			if err != nil {
+				return err
+			}
+			a.say("Stack '%s' successfully registered!", result.Stack.Name)
+			if err := a.showStack(o, result.Stack); err != nil || !set {
+				return err
+			}
+			a.sayActive(result.Stack)
+			return nil
+		},
+	}
+	components = a.addComponentFlags(cmd)
+	cmd.Flags().BoolVar(&set, "set", false, "immediately set this stack as active")
+	cmd.Flags().StringArrayVar(&labels, "label", nil, "label `KEY=VALUE`; may be repeated")
+	a.addOutputAs(cmd, &o, "") // -o is the orchestrator
+	return cmd
+}
+
+// sayActive says which stack is the active one now.
+func (a *app) sayActive(s api.Stack) { a.say("Active global stack set to:'%s'", s.Name) }
