@@ -60,10 +60,17 @@ const shorthandAnnotation = "zen_shorthand"
 // normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options
 // of several letters are spelled out, and the attributes that occur are defined as options of the command.
 func (a *app) normalize(root *cobra.Command, args []string) ([]string, error) {
+	if len(args) > 1 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		return args, a.prepareCompletion(root, args[1:len(args)-1])
+	}
 	cmd, _, err := root.Find(args)
 	if err != nil {
 		return args, nil //nolint:nilerr // cobra finds the same and says it
 	}
+	return a.normalizeFor(cmd, args)
+}
+
+func (a *app) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err error) {
 	attrs, free := a.attrs[cmd]
 	out := slices.Clone(args)
 	for i := 0; i < len(out) && out[i] != "--"; i++ {

@@ -49,6 +49,41 @@ func contextOf(cmd *cobra.Command) context.Context {
 	return context.Background()
 }
 
+// prepareCompletion lets cobra complete a command that takes attributes: it defines those that zend knows, and those that are
+// on the command line already.
+func (a *app) prepareCompletion(root *cobra.Command, args []string) error {
+	cmd, _, err := root.Find(args)
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing to complete
+	}
+	attrs, free := a.attrs[cmd]
+	if !free {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(contextOf(cmd), completionTime)
+	defer cancel()
+	client, err := a.zend(false)
+	if err == nil {
+		list, _ := ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{}, nil, completionTime)
+		defineKnown(cmd, attrs, list.Items)
+	}
+	_, _ = a.normalizeFor(cmd, args) // what makes no sense yet may still be typed
+	return nil
+}
+
+// defineKnown makes visible options of the attributes of connector types.
+func defineKnown(cmd *cobra.Command, attrs attributes, types []api.ConnectorType) {
+	for _, t := range types {
+		for _, m := range t.AuthMethods {
+			for _, attr := range m.Attributes {
+				if isIdentifier(attr.Name) && lookup(cmd, attr.Name) == nil {
+					cmd.Flags().Var(attributeFlag{attrs, attr.Name}, attr.Name, oneLine(attr.Title))
+				}
+			}
+		}
+	}
+}
+
 // connectorNames lists the connectors, each with what it is for.
 func connectorNames(ctx context.Context, client caller) ([]string, error) {
 	list, err := ask[api.ConnectorList](ctx, client, api.MethodConnectorList, api.Query{Size: -1}, nil, completionTime)

@@ -232,7 +232,7 @@ func (r *daemonReport) explain(err error) {
 // obstacle looks for what would keep a client from starting zend.
 func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 	if programErr != nil {
-		r.explain(programErr)
+		r.Problem, r.Hint = programErr.Error(), "set "+ipc.DaemonVariable+" to zend's absolute path, or install zend beside zen"
 		return
 	}
 	for _, dir := range []string{dirs.Runtime, dirs.Data, dirs.State} {

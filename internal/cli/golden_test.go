@@ -184,7 +184,7 @@ func goldens() []golden {
 			cases: lines("service-connector list", "service-connector delete reg", "status", "logout dockerhub", "nosuch", "service-connector nosuch",
 				"stauts", "service-connector list --nosuch", "service-connector list -z", "vault nosuch"),
 		},
-		{name: "help", cases: lines("--help", "service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
+		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
 	}
 }
 
