@@ -281,7 +281,13 @@ func (b *Broker) Erase(ctx context.Context, caller Caller, serverURL string) err
 		return err
 	}
 	login, err := b.loginFor(caller, a)
-	if err != nil || login.Address != a.String() {
+	if err != nil {
+		if err := b.unknown(ctx, a, err); !credential.NotLoggedIn.Is(err) {
+			return err
+		}
+		return nil
+	}
+	if login.Address != a.String() {
 		return nil
 	}
 	subject := Subject{Action: ActionErase, Address: a, Connector: login.ConnectorName}

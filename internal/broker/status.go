@@ -84,7 +84,7 @@ func (b *Broker) Why(ctx context.Context, caller Caller, req api.WhyRequest) (ap
 	login, err := b.loginFor(caller, a)
 	if err != nil {
 		r.Steps = append(r.Steps, b.tried(a)...)
-		return explain(r, err), nil
+		return explain(r, b.unknown(ctx, a, err)), nil
 	}
 	login.Problem = b.problem(login)
 	r.Login = &login

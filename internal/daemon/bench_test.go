@@ -42,6 +42,7 @@ func served(b *testing.B) *ipc.Client {
 func BenchmarkGetNewConnection(b *testing.B) {
 	c := served(b)
 	b.ReportAllocs()
+	b.SetParallelism(8) // clients wait for answers most of the time
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			reply, err := c.Call(api.MethodGet, []byte(`{"ServerURL":"ghcr.io"}`), time.Now().Add(10*time.Second))
@@ -58,6 +59,7 @@ func BenchmarkGetNewConnection(b *testing.B) {
 func BenchmarkGetKeptConnection(b *testing.B) {
 	c := served(b)
 	b.ReportAllocs()
+	b.SetParallelism(8) // clients wait for answers most of the time
 	b.RunParallel(func(pb *testing.PB) {
 		conn, err := c.Dial(time.Now().Add(10 * time.Second))
 		if err != nil {

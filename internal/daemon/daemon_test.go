@@ -513,11 +513,3 @@ func TestAuditOverTheWire(t *testing.T) {
 		t.Errorf("%s, %v", content, err)
 	}
 }
-
-func TestHardening(t *testing.T) {
-	t.Setenv(roleVariable, "harden")
-	out, err := exec.Command(os.Args[0]).Output()
-	if got := strings.TrimSpace(string(out)); err != nil || got != "dumpable 0, core 0 0, umask 077" {
-		t.Errorf("%q, %v", got, err)
-	}
-}

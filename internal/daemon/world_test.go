@@ -21,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -43,7 +41,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "harden":
 		harden()
-		printHardening()
+		showHardening()
 	case "zend":
 		os.Exit(zend([]keystore.KeySlot{fileSlot{filepath.Join(os.Getenv("HOME"), "key")}}))
 	case "memory":
@@ -65,13 +63,6 @@ func zend(keyrings []keystore.KeySlot) int {
 		return 1
 	}
 	return 0
-}
-
-func printHardening() {
-	dumpable, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-	var core unix.Rlimit
-	_ = unix.Getrlimit(unix.RLIMIT_CORE, &core)
-	fmt.Printf("dumpable %d, core %d %d, umask %03o\n", dumpable, core.Cur, core.Max, unix.Umask(0))
 }
 
 // fileSlot keeps one key in a file: a keyring for tests, which must not touch the real ones.
