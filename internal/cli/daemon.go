@@ -245,7 +245,10 @@ func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 		}
 	}
 	info, err := os.Stat(r.Program)
-	if err == nil && (info.IsDir() || info.Mode()&0o111 == 0) {
+	switch {
+	case err != nil:
+		r.Problem, r.Hint = "zend cannot be started: "+err.Error(), "install zend beside zen, or set "+ipc.DaemonVariable+" to where it is"
+	case info.IsDir() || info.Mode()&0o111 == 0:
 		r.Problem, r.Hint = r.Program+" is not executable", "chmod +x "+r.Program
 	}
 }
