@@ -105,7 +105,7 @@ func TestCommandLineRefusesBadInput(t *testing.T) {
 	}{
 		{"unknown command", []string{"frobnicate"}, 2, "frobnicate"},
 		{"unknown option", []string{"status", "--frobnicate"}, 2, "frobnicate"},
-		{"no name", register("--type", "docker"), 2, "name"},
+		{"no name", register("--type", "docker"), 1, "name"},
 		{"unknown type", register("x", "--type", "nonsense", "--no-verify"), 1, "nonsense"},
 		{"no password", register("x", "--type", "docker", "--username=u"), 1, "password"},
 		{"control characters in a registry", register("x", "--type", "docker", "--username=u", "--password-stdin", "--registry=a\x1b[2Jb", "--no-verify"), 1, ""},
@@ -161,11 +161,11 @@ func TestUnwritableDirectory(t *testing.T) {
 		fresh := newHomeFor(t, nobody)
 		fresh.check(os.Chmod(fresh.dir, 0o500))
 		r := fresh.helper("store", store)
-		if r.code != 1 || !strings.Contains(r.stdout, "permission denied") {
+		if r.code != 1 || !strings.Contains(r.stdout, fresh.path(".local/share/zen")) {
 			t.Errorf("storing without a writable home:\n%s", r)
 		}
 		fresh.unknownIsNotFound()
-		if r := fresh.zen("status"); r.code == 0 || !strings.Contains(r.stderr, "permission denied") {
+		if r := fresh.zen("status"); !strings.Contains(r.stderr, "permission denied") {
 			t.Errorf("zen status without a writable home:\n%s", r)
 		}
 		fresh.check(os.Chmod(fresh.dir, 0o700))
@@ -202,14 +202,14 @@ func TestDamagedVault(t *testing.T) {
 			if v := h.status().Vault; v.State != "damaged" || !strings.Contains(v.Hint, "zen vault restore") {
 				t.Errorf("the damaged vault: %+v", v)
 			}
-			if r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`); r.code != 1 || !strings.Contains(r.stdout, "damaged") {
+			if r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`); r.code != 1 || !strings.Contains(r.stdout+r.stderr, "zen vault restore") {
 				t.Errorf("storing into a damaged vault:\n%s", r)
 			}
 			if got := h.read(".local/share/zen/vault.json"); got != written {
 				t.Error("the damaged vault was replaced")
 			}
 
-			h.zenOK("vault", "restore")
+			h.zenOK("vault", "restore", "--yes")
 			if got := h.secretOf("known.example"); got != "the-secret" {
 				t.Errorf("after zen vault restore the secret is %q", got)
 			}
@@ -252,7 +252,7 @@ func TestForgedVault(t *testing.T) {
 			t.Errorf("a forged vault is believed:\n%s", r)
 		}
 	}
-	h.zenOK("vault", "restore")
+	h.zenOK("vault", "restore", "--yes")
 	if got := h.secretOf("known.example"); got != "the-secret" {
 		t.Errorf("after zen vault restore the secret is %q", got)
 	}
@@ -277,7 +277,7 @@ func TestVaultOfANewerZen(t *testing.T) {
 	if r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`); r.code != 1 || !strings.Contains(r.stdout, "newer") {
 		t.Errorf("storing into a newer vault:\n%s", r)
 	}
-	if r := h.zen("vault", "restore"); r.code != 1 {
+	if r := h.zen("vault", "restore", "--yes"); r.code != 1 {
 		t.Errorf("restoring a newer vault, which is not damaged:\n%s", r)
 	}
 	if got := h.read(".local/share/zen/vault.json"); got != written {

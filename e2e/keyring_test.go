@@ -23,7 +23,7 @@ func (h *home) onBus() *keystoretest.Bus {
 	for _, program := range []string{"dbus-daemon", "gnome-keyring-daemon", "secret-tool"} {
 		h.lookPath(program)
 	}
-	bus := keystoretest.StartBus(h.t)
+	bus := keystoretest.StartDaemon(h.t)
 	h.env["DBUS_SESSION_BUS_ADDRESS"] = bus.Address
 	return bus
 }

@@ -50,7 +50,7 @@ func TestPasswordIsNowhereDuringALogin(t *testing.T) {
 				func() { h.ok(r.password, docker, "login", "-u", r.username, "--password-stdin", r.host) },
 				func() { h.ok("", docker, "push", image) },
 				func() { h.ok("", docker, "logout", r.host) },
-				func() { h.zenOK("service-connector", "delete", "reg", "-y") },
+				func() { h.zenOK("service-connector", "delete", "reg") },
 			}
 			for _, step := range steps {
 				step()

@@ -140,7 +140,7 @@ func TestKilledBetweenAnyTwoRequests(t *testing.T) {
 		func() { h.zenOK("login", "reg") },
 		get(r.host, r.password),
 		func() { h.zenOK("logout", "reg") },
-		func() { h.zenOK("service-connector", "delete", "reg", "-y") },
+		func() { h.zenOK("service-connector", "delete", "reg") },
 		get("two.example", "two"),
 	}
 	for i, request := range requests {
