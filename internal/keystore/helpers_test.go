@@ -27,9 +27,9 @@ type slotStub struct {
 	log               func(event)
 	down              func() bool // the process that uses it is gone; nil: it is not
 
-	mu    sync.Mutex
-	keys  map[string][KeySize]byte
-	loads int
+	mu             sync.Mutex
+	keys           map[string][KeySize]byte
+	loads, deletes int
 }
 
 const stubMask = 0xa5
@@ -93,6 +93,7 @@ func (s *slotStub) Delete(_ context.Context, id string) error {
 	if s.isDown() {
 		return errKilled
 	}
+	s.deletes++
 	delete(s.keys, id)
 	s.note(event{op: "delete", name: id})
 	return nil

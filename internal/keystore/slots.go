@@ -66,7 +66,8 @@ func (v *Vault) candidate(kind string) (KeySlot, error) {
 	return nil, fail(credential.KeyringUnavailable, hintStatus, "the key of this vault is kept in a place this zen cannot use here (%s)", kind)
 }
 
-// arm makes a fresh key, has the slot keep it, reads it back, and wraps k with it. When it fails the slot keeps nothing.
+// arm makes a fresh key, has the slot keep it, reads it back, and wraps k with it. When it fails the slot keeps nothing, unless
+// removing it would show the person who just said no another prompt.
 func (v *Vault) arm(ctx context.Context, slot KeySlot, vaultID string, k *keys) (entry slotEntry, err error) {
 	entry = slotEntry{Kind: slot.Kind(), Created: v.opt.Now().UTC().Truncate(1e9)}
 	if entry.ID, err = newSlotID(v.opt.Rand); err != nil {
@@ -81,7 +82,7 @@ func (v *Vault) arm(ctx context.Context, slot KeySlot, vaultID string, k *keys) 
 	if err = saveAndCheck(ctx, slot, id, kek); err == nil {
 		err = entry.wrap(v.opt.Rand, vaultID, kek, k)
 	}
-	if err != nil {
+	if err != nil && !credential.KeyringRefused.Is(err) {
 		v.discard(ctx, slot, id)
 	}
 	return entry, err

@@ -96,8 +96,11 @@ func TestRefusalIsNotPassedOver(t *testing.T) {
 			if err := v.Commit(tt.ctx, put("a", `{}`, "s")); !errors.Is(err, tt.wants) && tt.ctx.Err() == nil {
 				t.Errorf("Commit: %v", err)
 			}
-			if _, err := os.Stat(path); err == nil || len(session.ids()) > 0 || len(tt.stub.ids()) > 0 {
-				t.Errorf("a vault or a key was made: %v, %q, %q", err, session.ids(), tt.stub.ids())
+			if _, err := os.Stat(path); err == nil || len(session.ids()) > 0 {
+				t.Errorf("a vault or a key was made: %v, %q", err, session.ids())
+			}
+			if tt.stub.deletes > 0 && tt.ctx.Err() == nil {
+				t.Error("cleaning up asked the keyring again, which may prompt")
 			}
 			wantState(t, v, StateAbsent)
 		})

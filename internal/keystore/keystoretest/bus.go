@@ -21,8 +21,27 @@ import (
 type Bus struct {
 	Dir     string // home, runtime and data directories
 	Address string
-	cmd     *exec.Cmd
-	stop    sync.Once
+	end     func()
+	once    sync.Once
+}
+
+// StartBus starts a message bus in this process until the end of the test.
+func StartBus(t testing.TB) *Bus {
+	t.Helper()
+	b := newBus(t)
+	local, err := listenBus(filepath.Join(b.Dir, "bus"))
+	must(t, err)
+	b.Address, b.end = "unix:path="+filepath.Join(b.Dir, "bus"), local.stop
+	t.Cleanup(b.Stop)
+	return b
+}
+
+func newBus(t testing.TB) *Bus {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "zenbus") // short: socket paths are limited to 107 bytes
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return &Bus{Dir: dir}
 }
 
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -39,24 +58,26 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 </busconfig>
 `
 
-// StartBus starts dbus-daemon on a socket of its own until the end of the test. The test is skipped where there is none.
-func StartBus(t testing.TB) *Bus {
+// StartDaemon starts dbus-daemon, which real services need, until the end of the test. The test is skipped where there is none.
+func StartDaemon(t testing.TB) *Bus {
 	t.Helper()
 	daemon, err := exec.LookPath("dbus-daemon")
 	if err != nil {
-		t.Skip("dbus-daemon is not installed: there can be no message bus to test against")
+		t.Skip("dbus-daemon is not installed: real services cannot be tested")
 	}
-	dir, err := os.MkdirTemp("/tmp", "zenbus") // short: socket paths are limited to 107 bytes
+	b := newBus(t)
+	must(t, os.Mkdir(filepath.Join(b.Dir, "services"), 0o700))
+	config := filepath.Join(b.Dir, "bus.conf")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, b.Dir), 0o600))
+	cmd := exec.Command(daemon, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
+	cmd.Env = []string{"HOME=" + b.Dir, "PATH=" + os.Getenv("PATH")}
+	out, err := cmd.StdoutPipe()
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	must(t, os.Mkdir(filepath.Join(dir, "services"), 0o700))
-	config := filepath.Join(dir, "bus.conf")
-	must(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, dir), 0o600))
-	b := &Bus{Dir: dir, cmd: exec.Command(daemon, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")}
-	b.cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
-	out, err := b.cmd.StdoutPipe()
-	must(t, err)
-	must(t, b.cmd.Start())
+	must(t, cmd.Start())
+	b.end = func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
 	t.Cleanup(b.Stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	must(t, err)
@@ -72,12 +93,7 @@ func must(t testing.TB, err error) {
 }
 
 // Stop kills the bus; further calls do nothing.
-func (b *Bus) Stop() {
-	b.stop.Do(func() {
-		b.cmd.Process.Kill()
-		b.cmd.Wait()
-	})
-}
+func (b *Bus) Stop() { b.once.Do(b.end) }
 
 // Environ is the environment of a program in the bus's session. A display is named so that a dismissed prompt counts as a
 // person's; there is none.
@@ -99,7 +115,7 @@ func (b *Bus) Connect(t testing.TB) *dbus.Conn {
 	return conn
 }
 
-// Activatable makes the bus start a program when somebody calls the name.
+// Activatable makes a bus that StartDaemon started start a program when somebody calls the name.
 func (b *Bus) Activatable(t testing.TB, name, exec string) {
 	t.Helper()
 	file := filepath.Join(b.Dir, "services", name+".service")
@@ -128,9 +144,9 @@ func (b *Bus) awaitOwner(t testing.TB, name string) {
 	}
 }
 
-// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring until the end of the test. The test
-// is skipped where there is none.
-func (b *Bus) StartGnomeKeyring(t testing.TB) {
+// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring until the end of the test or until kill
+// is called; it may be started again then. The test is skipped where there is none.
+func (b *Bus) StartGnomeKeyring(t testing.TB) (kill func()) {
 	t.Helper()
 	daemon, err := exec.LookPath("gnome-keyring-daemon")
 	if err != nil {
@@ -143,9 +159,14 @@ func (b *Bus) StartGnomeKeyring(t testing.TB) {
 	cmd.Env = append(b.Headless(), "PATH="+os.Getenv("PATH"))
 	cmd.Stdin = strings.NewReader("test password") // exactly the password: a line break would be part of it
 	must(t, cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	kill = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	t.Cleanup(kill)
 	b.awaitOwner(t, ssName)
 	b.awaitLoginKeyring(t)
+	return kill
 }
 
 // awaitLoginKeyring waits until the service has made and unlocked its keyring, which it does after it took its name.

@@ -258,7 +258,7 @@ func (f fakePrompt) Prompt(string) *dbus.Error {
 	case "hang":
 		return nil
 	case "kill bus":
-		f.bus.Stop()
+		go f.bus.Stop() // which waits for this call to end
 		return nil
 	}
 	dismissed := faults.Prompt == "dismiss" || faults.DismissStore
@@ -287,4 +287,11 @@ func (f fakeProperties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
 		return dbus.MakeVariant(faults.Locked), nil
 	}
 	return dbus.Variant{}, dbus.MakeFailedError(fmt.Errorf("no property %s.%s", iface, name))
+}
+
+// DeleteAll removes every item, as a person can in a program that manages the keyring.
+func (f *FakeSecrets) DeleteAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.items)
 }
