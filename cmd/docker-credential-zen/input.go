@@ -118,11 +118,12 @@ func parseLogin(input []byte) (login, error) {
 		return login{}, credential.NewError(credential.InvalidInput,
 			"the input of store cannot be used: "+err.Error(), `it reads {"ServerURL":"...","Username":"...","Secret":"..."}`)
 	}
+	l.url = strings.Trim(l.url, " ")
 	return l, l.check()
 }
 
 func (l login) check() error {
-	if _, _, err := checkServerURL(strings.Trim(l.url, " ")); err != nil {
+	if _, _, err := checkServerURL(l.url); err != nil {
 		return err
 	}
 	switch {

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -47,14 +46,14 @@ func profileOf(calledAs, variable string) (string, error) {
 	return profile, nil
 }
 
-// workingDir is the directory in which the client works, without symbolic links, or "" when it has gone.
+// workingDir is the directory in which the client works, as its shell spells it, or "" when it has gone. zen login --dir
+// spells directories the same way.
 func workingDir() string {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Getcwd(buf)
-	if err != nil || n < 2 || buf[0] != '/' {
+	dir, err := os.Getwd()
+	if err != nil {
 		return ""
 	}
-	return string(buf[:n-1])
+	return dir
 }
 
 // clip bounds what is repeated of a text that somebody else chose.

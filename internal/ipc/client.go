@@ -13,7 +13,7 @@ import (
 // How often a call is tried when zend vanishes under it.
 const (
 	// sentAttempts is for requests that reached a zend: one that kills zend must not go round for ever.
-	sentAttempts = 3
+	sentAttempts = 8
 	// unsentAttempts is for those that reached none, because zend ended, or was killed, while it started. With the pauses
 	// between them they take about 200 ms, so that a zend that can never start is told soon.
 	unsentAttempts = 10

@@ -4,6 +4,7 @@ package chaos
 
 // The full measure of make chaos.
 const (
-	rounds   = 100
-	requests = 50000
+	rounds     = 100
+	requests   = 50000
+	storeEvery = 200
 )

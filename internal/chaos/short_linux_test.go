@@ -4,6 +4,7 @@ package chaos
 
 // The measure of the ordinary tests: seconds, not minutes.
 const (
-	rounds   = 3
-	requests = 1000
+	rounds     = 3
+	requests   = 1000
+	storeEvery = 20
 )
