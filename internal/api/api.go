@@ -22,6 +22,9 @@ const (
 	MethodLogout        = "logout"
 	MethodLogins        = "logins"
 	MethodWhy           = "why"
+
+	MethodCredentialVerify = "credential.verify" // params as store's; asks the registry and keeps nothing
+
 	MethodDaemonStop    = "daemon.stop"    // drain and exit
 	MethodDaemonRestart = "daemon.restart" // drain and execute the installed zend in place
 
@@ -132,6 +135,13 @@ const (
 	VerificationUnreachable = "unreachable"
 	VerificationSkipped     = "skipped"
 )
+
+// CredentialReport answers credential.verify.
+type CredentialReport struct {
+	Verification string `json:"verification"`
+	Detail       string `json:"detail,omitempty"` // a sentence for a person; "" when valid
+	Hint         string `json:"hint,omitempty"`
+}
 
 // Resource says what a connector gives access to, or why not.
 type Resource struct {

@@ -45,6 +45,7 @@ const (
 	ActionLock     Action = "lock"
 	ActionUnlock   Action = "unlock"
 	ActionVault    Action = "vault"
+	ActionVerify   Action = "verify"
 )
 
 // Subject is what an action is about.

@@ -33,7 +33,6 @@ func (e Env) LoginFiles() ([]LoginFile, error) {
 		return nil, err
 	}
 	add("docker", docker)
-	add("docker", filepath.Join(home, ".docker", "config.json")) // where logins stay when DOCKER_CONFIG is set for a while
 	unset := e
 	unset.Getenv = func(name string) string {
 		if name == "REGISTRY_AUTH_FILE" {
@@ -81,7 +80,9 @@ func (e Env) regctlFiles(home string) ([]string, error) {
 }
 
 // ParseDocker reads a file in docker's format and refuses what cannot be edited without a guess; file is for the error.
-func ParseDocker(file string, data []byte) (*jsonedit.Document, error) { return parseDocker(file, data) }
+func ParseDocker(file string, data []byte) (*jsonedit.Document, error) {
+	return parseDocker(file, data)
+}
 
 // HelperFor is the name of the helper that docker executes for a key of auths: "" for none.
 func HelperFor(d *jsonedit.Document, key string) string { return helperFor(d, loginOf(key).key) }

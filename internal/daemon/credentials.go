@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -12,16 +13,17 @@ import (
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
 
-// The four methods of docker-credential-zen are read and written by hand: their secrets must not pass through
+// The four methods of docker-credential-zen, and the one that checks what store is going to be given, are read and written by hand: their secrets must not pass through
 // encoding/json, which leaves copies on the heap.
 func credentialMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodGet] = func(ctx context.Context, call *server.Call) error { return get(ctx, b, call) }
 	m[api.MethodStore] = func(ctx context.Context, call *server.Call) error { return store(ctx, b, call) }
 	m[api.MethodErase] = func(ctx context.Context, call *server.Call) error { return erase(ctx, b, call) }
+	m[api.MethodCredentialVerify] = func(ctx context.Context, call *server.Call) error { return verify(ctx, b, call) }
 	m[api.MethodList] = func(ctx context.Context, call *server.Call) error { return list(ctx, b, call) }
 }
 
-// credentialParams are the params of the four methods; all members are optional strings.
+// credentialParams are the params of these methods; all members are optional strings.
 type credentialParams struct {
 	serverURL, username, dir, profile string
 	secret                            credential.Secret
@@ -80,6 +82,25 @@ func store(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	}
 	defer p.secret.Wipe()
 	return b.Store(ctx, p.caller(call.Peer), p.serverURL, credential.Credential{Username: p.username, Secret: p.secret})
+}
+
+func verify(ctx context.Context, b *broker.Broker, call *server.Call) error {
+	p, err := parseCredentialParams(call.Params)
+	if err != nil {
+		return err
+	}
+	defer p.secret.Wipe()
+	cred := credential.Credential{Username: p.username, Secret: p.secret}
+	report, err := b.VerifyCredential(ctx, p.caller(call.Peer), p.serverURL, cred)
+	if err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	call.Result.Append(func(dst []byte) []byte { return append(dst, encoded...) })
+	return nil
 }
 
 func erase(ctx context.Context, b *broker.Broker, call *server.Call) error {

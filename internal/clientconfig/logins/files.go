@@ -1,0 +1,190 @@
+package logins
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// format is how a file names what a login consists of. Members are found without regard to case, as clients find them
+// (encoding/json).
+type format struct {
+	root                        []string // path of the object whose members are the logins
+	auth, user, password, token string
+	marker                      bool // an entry without secrets stays as a sign that there is a login
+	helpers                     bool // the file names helpers, as docker's
+}
+
+// formatOf is the format of a client's file.
+func formatOf(client, path string) format {
+	switch {
+	case filepath.Base(path) == ".dockercfg":
+		return format{auth: "auth", user: "username", password: "password", token: "identitytoken"}
+	case client == "regctl": // regclient, config.Host
+		return format{root: []string{"hosts"}, user: "user", password: "pass", token: "token", marker: true}
+	}
+	return format{ // docker/cli, types.AuthConfig
+		root: []string{"auths"}, auth: "auth", user: "username", password: "password", token: "identitytoken",
+		marker: client != "podman", helpers: true,
+	}
+}
+
+// sourceOf is what the logins of a client's files are called.
+func sourceOf(client string) string {
+	if client == "podman" {
+		return "containers"
+	}
+	return client
+}
+
+// parse reads a file of the format. A nil document means that there is no such file.
+func (f format) parse(path string) (*jsonedit.Document, error) {
+	content, err := fileedit.Read(path)
+	if err != nil || !content.Exists {
+		return nil, err
+	}
+	return f.document(path, content.Data)
+}
+
+func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
+	if f.helpers {
+		return clientconfig.ParseDocker(path, data)
+	}
+	d, err := jsonedit.Parse(data)
+	if err == nil {
+		return d, nil
+	}
+	place, message := path, err.Error()
+	if syntax, ok := err.(*jsonedit.SyntaxError); ok {
+		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
+		message = syntax.Message
+	}
+	return nil, &credential.Error{
+		Reason: credential.InvalidInput, Message: strconv.QuoteToGraphic(place) + ": " + message, Cause: err,
+		Hint: "correct the file; zen changed nothing in it",
+	}
+}
+
+// logins are the entries of d that hold a secret, those that are spelled as clients ask first: others are older.
+func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
+	var list []*Login
+	for _, key := range d.Keys(f.root...) {
+		l := &Login{Source: sourceOf(client), Client: client, File: path, Key: key, format: f}
+		if !f.read(d, l) {
+			continue
+		}
+		l.locate(f.registry(d, key))
+		l.check()
+		list = append(list, l)
+	}
+	slices.SortStableFunc(list, func(a, b *Login) int { return spelling(a) - spelling(b) })
+	return list
+}
+
+func spelling(l *Login) int {
+	if l.Key == l.Address.ServerURL() {
+		return 0
+	}
+	return 1
+}
+
+// registry is the name of the registry that an entry is for. regctl's may have a name of their own, and say apart from it
+// that there is no TLS.
+func (f format) registry(d *jsonedit.Document, key string) string {
+	if f.auth != "" {
+		return key
+	}
+	name := key
+	if hostname, ok := d.Text(f.path(key, "hostname")...); ok && hostname != "" {
+		name = hostname
+	}
+	if tls, _ := d.Text(f.path(key, "tls")...); tls == "disabled" && !strings.Contains(name, "://") {
+		name = "http://" + name
+	}
+	return name
+}
+
+func (f format) path(more ...string) []string { return append(slices.Clone(f.root), more...) }
+
+// read puts the user name, the secret and the members of an entry into l, in the order in which clients look at them: an
+// identity token comes before auth, and that before what is beside it. It reports whether there is a secret at all.
+func (f format) read(d *jsonedit.Document, l *Login) bool {
+	auth, user, password, token := f.text(d, l, f.auth), f.text(d, l, f.user), f.text(d, l, f.password), f.text(d, l, f.token)
+	bearer := f.text(d, l, "registrytoken")
+	defer func() {
+		for _, m := range []member{auth, user, password, token, bearer} {
+			clear(m.value)
+		}
+	}()
+	l.members = slices.Concat(auth.names, password.names, token.names)
+	switch {
+	case len(token.value) > 0:
+		l.Username, l.Secret = credential.TokenUsername, credential.NewSecret(slices.Clone(token.value))
+	case len(auth.value) > 0:
+		username, secret, err := decodeAuth(auth.value)
+		l.Username, l.Secret = username, secret
+		if err != nil {
+			l.Problem = &credential.Error{Reason: credential.InvalidInput, Message: err.Error(), Cause: err, Hint: "log in again"}
+		}
+	case len(password.value) > 0:
+		l.Username, l.Secret = string(user.value), credential.NewSecret(slices.Clone(password.value))
+		l.members = append(l.members, user.names...)
+	case len(bearer.value) > 0:
+		l.Problem = credential.NewError(credential.InvalidInput,
+			"it is a registry's own token, which no helper can hand out and which ends by itself", "log in again with a user name")
+	default:
+		return false
+	}
+	return true
+}
+
+// member is a member of an entry, by all the names it has there.
+type member struct {
+	names []string
+	value []byte
+}
+
+// text reads the member of l's entry that is called name; the caller clears its value. The last one counts.
+func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
+	if name == "" {
+		return m
+	}
+	for _, key := range d.Keys(f.path(l.Key)...) {
+		if !strings.EqualFold(key, name) {
+			continue
+		}
+		raw, _ := d.Raw(f.path(l.Key, key)...)
+		if text, err := ipc.Unquote(raw); err == nil {
+			clear(m.value)
+			m.value, m.names = text, append(m.names, key)
+		}
+	}
+	return m
+}
+
+// leftovers are the temporary files beside a client's file that its writer left behind when it was killed: docker's
+// config.json with digits, podman's .tmp-auth.json with digits.
+func leftovers(path string) []string {
+	dir, name := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	pattern := regexp.MustCompile(`^(\.tmp-)?` + regexp.QuoteMeta(name) + `[0-9]+$`)
+	var list []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && pattern.MatchString(e.Name()) {
+			list = append(list, filepath.Join(dir, e.Name()))
+		}
+	}
+	return list
+}

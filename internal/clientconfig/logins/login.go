@@ -1,0 +1,89 @@
+package logins
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Login is one login that a client or a helper keeps.
+type Login struct {
+	Source   string // one of Sources
+	Client   string // whose file it is, as clientconfig.Apply takes it; "" for helpers and leftovers
+	File     string // where it is in clear; "" for helpers
+	Leftover bool   // File is a temporary file that a client left behind and that nobody reads
+	Helper   string // the program that keeps it, "docker-credential-pass"; "" for files
+	Key      string // the registry as it is written there
+
+	Address   address.Address
+	ServerURL string // the registry as zen is to be told: Docker's spelling, http:// if Key says so
+
+	Username string            // "<token>" for an identity token; "" when a helper was not asked yet
+	Secret   credential.Secret // empty when a helper was not asked yet
+	Absent   bool              // a client's configuration names it, and its helper has nothing
+	Problem  error             // why it cannot be taken over
+
+	members []string // of the entry in File, that are taken out
+	format  format
+	helper  *helper
+	listed  bool // by the helper itself
+}
+
+// IsToken reports whether the secret is an identity token.
+func (l *Login) IsToken() bool { return l.Username == credential.TokenUsername }
+
+// Place is where the login is kept: a file or a program.
+func (l *Login) Place() string { return l.File + l.Helper }
+
+// Same reports whether two logins have the same user name and secret.
+func (l *Login) Same(o *Login) bool { return l.Username == o.Username && l.Secret.Equal(o.Secret) }
+
+// locate finds out which registry a key means. In keys with a scheme the path is left out, as docker, podman and helm do it
+// (docker/cli, credentials.ConvertToHostname); without one it is podman's namespace (containers-auth.json(5)).
+func (l *Login) locate(key string) {
+	a, scheme, err := address.ParseScheme(key)
+	if err == nil && a.Path() != "" && strings.Contains(key, "://") {
+		a, err = address.Parse(a.Host())
+	}
+	if err != nil {
+		l.Problem = &credential.Error{
+			Reason: credential.InvalidInput, Message: "the name is no registry's: " + err.Error(), Cause: err,
+			Hint: "log in again by the registry's host",
+		}
+		return
+	}
+	l.Address, l.ServerURL = a, a.ServerURL()
+	if scheme == address.HTTP && !a.IsHub() && !a.IsHubToken() {
+		l.ServerURL = "http://" + l.ServerURL
+	}
+}
+
+// check refuses what zen could not hand out to clients again as it is.
+func (l *Login) check() {
+	secret := l.Secret.Reveal()
+	switch {
+	case l.Problem != nil:
+	case len(secret) == 0:
+		l.problem("there is a user name and no password")
+	case l.Username == "":
+		l.problem("there is no user name")
+	case !utf8.Valid(secret) || !utf8.ValidString(l.Username):
+		l.problem("the user name or the password is not UTF-8, which clients cannot get from a helper")
+	case strings.ContainsFunc(l.Username, unicode.IsControl):
+		l.problem("the user name has a control character in it")
+	}
+}
+
+func (l *Login) problem(message string) {
+	l.Problem = credential.NewError(credential.InvalidInput, message, "log in again: docker login "+l.Address.Host())
+}
+
+// Wipe clears the secrets of logins.
+func Wipe(list []*Login) {
+	for _, l := range list {
+		l.Secret.Wipe()
+	}
+}

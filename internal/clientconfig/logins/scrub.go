@@ -1,0 +1,124 @@
+package logins
+
+import (
+	"context"
+	"os"
+
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// Scrub takes logins out of their file, all in one change: the members that hold their secrets, and nothing else. What
+// another program changed since it was read stays, and is returned.
+func Scrub(ctx context.Context, file string, list []*Login) (stay []*Login, err error) {
+	_, err = fileedit.Edit(ctx, file, func(before fileedit.Content) (fileedit.Content, error) {
+		stay = nil
+		if !before.Exists {
+			return before, nil
+		}
+		d, err := list[0].format.document(file, before.Data)
+		if err != nil {
+			return before, err
+		}
+		for _, l := range list {
+			next, done, err := l.takeOut(d)
+			if err != nil {
+				return before, err
+			}
+			if d = next; !done {
+				stay = append(stay, l)
+			}
+		}
+		return fileedit.Content{Data: d.Bytes(), Exists: true}, nil
+	})
+	return stay, err
+}
+
+// takeOut removes the login from a document. An entry that is gone already counts as done, one that holds something else by
+// now does not.
+func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) {
+	now := &Login{Key: l.Key, format: l.format}
+	if !l.format.read(d, now) {
+		return d, true, nil
+	}
+	defer now.Secret.Wipe()
+	if !l.Same(now) {
+		return d, false, nil
+	}
+	var err error
+	for _, name := range now.members {
+		if d, _, err = d.Remove(l.format.path(l.Key, name)...); err != nil {
+			return d, false, err
+		}
+	}
+	if !l.format.marker && len(d.Keys(l.format.path(l.Key)...)) == 0 {
+		d, _, err = d.Remove(l.format.path(l.Key)...)
+	}
+	return d, err == nil, err
+}
+
+// RemoveLeftover deletes a file that a client left behind, if no login is in it any more.
+func RemoveLeftover(client, file string) (removed bool, err error) {
+	f := formatOf(client, file)
+	d, err := f.parse(file)
+	if err != nil || d == nil {
+		return false, err
+	}
+	left := f.logins(client, file, d)
+	defer Wipe(left)
+	if len(left) > 0 {
+		return false, nil
+	}
+	if err := os.Remove(file); err != nil {
+		return false, &credential.Error{Reason: credential.CannotWrite, Message: "cannot remove a file: " + err.Error(), Cause: err}
+	}
+	return true, nil
+}
+
+// Restore writes the login into its file again, in clear, as its client would have. It is not done when the entry holds a
+// login by now.
+func (l *Login) Restore(ctx context.Context) (done bool, err error) {
+	f := formatOf(l.Client, l.File)
+	_, err = fileedit.Edit(ctx, l.File, func(before fileedit.Content) (fileedit.Content, error) {
+		d, err := f.document(l.File, before.Data)
+		if err != nil {
+			return before, err
+		}
+		now := &Login{Key: l.Key, format: f}
+		if f.read(d, now) {
+			done = l.Same(now)
+			now.Secret.Wipe()
+			return before, nil
+		}
+		if d, err = l.putBack(f, d); err != nil {
+			return before, err
+		}
+		done = true
+		return fileedit.Content{Data: d.Bytes(), Exists: true}, nil
+	})
+	return done && err == nil, err
+}
+
+func (l *Login) putBack(f format, d *jsonedit.Document) (*jsonedit.Document, error) {
+	set := func(name string, value []byte) (err error) {
+		defer clear(value)
+		text := ipc.AppendString(nil, value)
+		defer clear(text)
+		d, _, err = d.Set(string(text), f.path(l.Key, name)...)
+		return err
+	}
+	var err error
+	switch {
+	case l.IsToken():
+		err = set(f.token, l.Secret.Clone().Reveal())
+	case f.auth != "":
+		err = set(f.auth, encodeAuth(l.Username, l.Secret))
+	default:
+		if err = set(f.user, []byte(l.Username)); err == nil {
+			err = set(f.password, l.Secret.Clone().Reveal())
+		}
+	}
+	return d, err
+}
