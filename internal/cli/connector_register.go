@@ -99,6 +99,7 @@ type registerOptions struct {
 
 	connectorType string
 	noDocs        bool
+	autoConfigure bool
 }
 
 func (a *app) connectorRegisterCommand() *cobra.Command {
@@ -116,6 +117,7 @@ The registry is asked whether the credentials are right, unless --no-verify is g
 the connector is registered and zen says that it was not verified.`,
 		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
   zen service-connector register work --type docker --username=me --password=@token --registry=registry.example.com
+  zen service-connector register hub --type docker --auto-configure
   zen service-connector register -i`,
 		Args: arguments(0, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -131,6 +133,7 @@ the connector is registered and zen says that it was not verified.`,
 	}
 	cmd.Flags().StringVarP(&o.connectorType, "type", "t", "", "the `TYPE` of connector: docker, ...")
 	cmd.Flags().BoolVarP(&o.noDocs, "no-docs", "n", false, "with --interactive: without explanations")
+	cmd.Flags().BoolVar(&o.autoConfigure, "auto-configure", false, "take the credentials of the login that docker has already")
 	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
 	complete(cmd, "type", a.completeFrom(0, connectorTypeNames))
@@ -161,6 +164,11 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 		return err
 	}
 	defer config.wipe()
+	if o.autoConfigure {
+		if err := a.autoConfigure(ctx, kind.Name, kind.SupportsAutoConfiguration, config); err != nil {
+			return prefixed(err, failed)
+		}
+	}
 	if err := a.askMissing(ctx, kind, o.authMethod, config); err != nil {
 		return err
 	}

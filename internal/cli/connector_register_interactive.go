@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"maps"
+
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -20,7 +22,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 		return err
 	}
 	defer config.wipe()
-	kind, err := w.register(&req, config)
+	kind, err := w.register(&req, config, o.autoConfigure)
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 }
 
 // register asks for what a new connector consists of.
-func (w *wizard) register(req *api.RegisterConnector, config secrets) (kind api.ConnectorType, err error) {
+func (w *wizard) register(req *api.RegisterConnector, config secrets, auto bool) (kind api.ConnectorType, err error) {
 	if req.Name, err = w.name(req.Name, ""); err != nil {
 		return kind, err
 	}
@@ -64,6 +66,9 @@ func (w *wizard) register(req *api.RegisterConnector, config secrets) (kind api.
 	if req.ResourceType, err = w.resourceType(kind, req.ResourceType); err != nil {
 		return kind, err
 	}
+	if done, err := w.autoConfiguration(kind, config, auto); err != nil || done {
+		return kind, err
+	}
 	method, err := w.authMethod(kind, req.ResourceType, req.AuthMethod)
 	if err != nil {
 		return kind, err
@@ -77,4 +82,64 @@ func (w *wizard) register(req *api.RegisterConnector, config secrets) (kind api.
 	}
 	req.ExpiresAt, err = w.expiry(req.ExpiresAt)
 	return kind, err
+}
+
+// autoConfiguration offers to take the configuration from the local environment, where the type can do that. It reports
+// whether it did.
+func (w *wizard) autoConfiguration(kind api.ConnectorType, config secrets, wanted bool) (done bool, err error) {
+	if !kind.SupportsAutoConfiguration {
+		return false, nil
+	}
+	if !wanted {
+		wanted, err = w.confirm(w.ctx, "Would you like to attempt auto-configuration to extract the authentication configuration "+
+			"from your local environment ?", false)
+		if err != nil || !wanted {
+			return false, err
+		}
+	}
+	found := maps.Clone(config)
+	if err := w.discover(kind, found); err != nil {
+		if isEnd(err) {
+			return false, err
+		}
+		w.say("Auto-configuration was not successful: %s", err)
+		manual, confirmErr := w.confirm(w.ctx, "Would you like to continue with manual configuration ?", true)
+		if confirmErr == nil && !manual {
+			confirmErr = errAborted
+		}
+		return false, confirmErr
+	}
+	choice, err := w.prompt(w.ctx, question{
+		text:    "Would you like to continue with the auto-discovered configuration or switch to manual ?",
+		choices: []string{"auto", "manual"}, fallback: "auto",
+	})
+	if err != nil || choice == "manual" {
+		for name, value := range found {
+			if _, ours := config[name]; !ours {
+				value.Wipe()
+			}
+		}
+		return false, err
+	}
+	maps.Copy(config, found)
+	return true, nil
+}
+
+// discover asks for which registry, unless that is known, and takes the login that is there.
+func (w *wizard) discover(kind api.ConnectorType, found secrets) error {
+	for _, m := range kind.AuthMethods {
+		for _, attr := range m.Attributes {
+			if _, ok := found[attr.Name]; ok || attr.Name != "registry" {
+				continue
+			}
+			registry, err := w.attribute(attr, attributeText(attr), !attr.Required)
+			if err != nil {
+				return err
+			}
+			if !registry.IsEmpty() {
+				found[attr.Name] = registry
+			}
+		}
+	}
+	return w.autoConfigure(w.ctx, kind.Name, true, found)
 }

@@ -36,6 +36,11 @@ type listFlags struct {
 
 // addListFlags gives a command ZenML's list options. Each filter takes "value" or "op:value" and may be repeated.
 func (a *app) addListFlags(cmd *cobra.Command, o *listFlags, filters []filter, columns []string) {
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	cmd.Long += "\n\nJSON and YAML have the entries in \"items\" and ZenML's \"pagination\": index, max_size, total_pages and total. " +
+		"CSV\nand TSV have a header with the names of the columns. Values are plain, without emojis."
 	flags := cmd.Flags()
 	flags.StringVar(&o.sortBy, "sort_by", "", "`FIELD`, asc:FIELD or desc:FIELD")
 	flags.StringVar(&o.operator, "logical_operator", "and", "how filters are combined: `and|or`")

@@ -32,6 +32,7 @@ type dialog struct {
 	tty  *os.File
 	cmd  *exec.Cmd
 	done chan struct{}
+	home string
 
 	mu     sync.Mutex
 	seen   bytes.Buffer
@@ -51,7 +52,7 @@ func startDialog(t *testing.T, z *fakeZend, columns uint16, args ...string) *dia
 func startProgram(t *testing.T, z *fakeZend, columns uint16, program string, args ...string) *dialog {
 	t.Helper()
 	home := t.TempDir()
-	d := &dialog{t: t, cmd: exec.CommandContext(t.Context(), program, args...), done: make(chan struct{})}
+	d := &dialog{t: t, cmd: exec.CommandContext(t.Context(), program, args...), done: make(chan struct{}), home: home}
 	d.change = sync.NewCond(&d.mu)
 	d.cmd.Env = []string{
 		playVariable + "=1", "HOME=" + home, "ZEN_SOCKET=" + z.socket, "PATH=/usr/bin:/bin", "ZEN=" + os.Args[0], "TERM=xterm", "NO_COLOR=1",

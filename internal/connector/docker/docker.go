@@ -62,9 +62,10 @@ func (*Kind) Describe() api.ConnectorType {
 			AuthMethods: []string{methodPassword},
 			Emoji:       "🐳",
 		}},
-		Local:  true,
-		Remote: true,
-		Emoji:  "🐳",
+		SupportsAutoConfiguration: true, // the command line reads the login that docker has
+		Local:                     true,
+		Remote:                    true,
+		Emoji:                     "🐳",
 	}
 }
 
