@@ -260,11 +260,13 @@ func TestForeignContent(t *testing.T) {
 	if err := os.Rename(path, path+".moved"); err != nil {
 		t.Fatal(err)
 	}
+	r.tick(recheck)
 	r.get("c.example")
 	r.want(api.AuditQuery{}, "c.example")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	r.tick(recheck)
 	r.get("d.example")
 	r.want(api.AuditQuery{}, "d.example")
 }

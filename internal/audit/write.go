@@ -14,8 +14,12 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// batch is how many bytes are gathered while more entries wait.
-const batch = 64 << 10
+// Entries are gathered: to write each by itself would cost as much as to serve a request.
+const (
+	batch   = 64 << 10             // bytes after which they are written
+	linger  = 2 * time.Millisecond // how long the first one waits for others
+	recheck = time.Second          // how often it is looked whether the file still has its name
+)
 
 // actionAudit is the action of the log's own entries.
 const actionAudit = "audit"
@@ -30,6 +34,7 @@ type writer struct {
 	held int64 // entries in buf
 	gone int64 // entries that could not be written
 	last time.Time
+	seen time.Time // when the file had its name
 }
 
 // write is the goroutine: it sleeps until there is something to write, and writes all there is at once.
@@ -47,6 +52,9 @@ func (l *Log) write() {
 		select {
 		case it := <-l.queue:
 			w.take(it)
+			if it.flushed == nil {
+				time.Sleep(linger)
+			}
 		case <-l.quit:
 			w.drain()
 			return
@@ -137,6 +145,11 @@ func (w *writer) append(lines []byte) error {
 
 // open opens the file unless it is open and still has its name: somebody may have removed it or moved it away.
 func (w *writer) open() error {
+	now := w.opt.Now()
+	if w.file != nil && now.Sub(w.seen) < recheck {
+		return nil
+	}
+	w.seen = now
 	if w.file != nil {
 		here, err1 := w.file.Stat()
 		there, err2 := os.Lstat(w.opt.Path)
