@@ -66,7 +66,7 @@ func stackObject(s api.Stack) object {
 		{"id", s.ID},
 		{"name", s.Name},
 		{"active", s.Active},
-		{"user", orNull(s.Owner)},
+		{"owner", orNull(s.Owner)},
 		{"components", components},
 		{"labels", labelsOrEmpty(s.Labels)},
 		{"created", created},

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/connector/docker"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registrytest"
+)
+
+// realZend is a broker with a vault and a registry that demands a password, behind a real socket: what the commands about
+// container registries and stacks print follows from the rules of the catalog, which no fake could follow.
+type realZend struct {
+	*fakeZend
+
+	registry *registrytest.Registry
+	clock    *steppedClock
+}
+
+// steppedClock stands still while a command runs.
+type steppedClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *steppedClock) read() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *steppedClock) step() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Minute)
+}
+
+// startRealZend serves until the test ends. Its registry accepts alice with the canary.
+func startRealZend(t *testing.T, owner string) *realZend {
+	t.Helper()
+	vault, err := keystore.Open(keystore.Options{
+		Path: filepath.Join(t.TempDir(), "vault.json"), Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { vault.Close() })
+	z := &realZend{registry: registrytest.StartBasic("alice", canary), clock: &steppedClock{now: noon()}}
+	t.Cleanup(z.registry.Close)
+	b, err := broker.New(broker.Config{
+		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Now: z.clock.read, Owner: owner,
+		Settings: broker.Settings{ListPolicy: "all"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.fakeZend = serve(t, brokered(b))
+	return z
+}
+
+// serve answers with handlers until the test ends.
+func serve(t *testing.T, methods map[string]server.Handler) *fakeZend {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "zen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	z := &fakeZend{t: t, socket: filepath.Join(dir, "zend.sock")}
+	ln, err := server.Listen(z.socket, filepath.Join(dir, "zend.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	srv := &server.Server{Methods: methods}
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := srv.Serve(ctx, ln); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+		ln.Close()
+	})
+	return z
+}
+
+// brokered are zend's own handlers as far as these commands need them.
+func brokered(b *broker.Broker) map[string]server.Handler {
+	return map[string]server.Handler{
+		api.MethodLogin:          asking(b.Login),
+		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil }),
+		api.MethodConnectorRegister: func(ctx context.Context, call *server.Call) error {
+			secrets, err := ipc.Secrets(call.Params)
+			if err != nil {
+				return err
+			}
+			return asking(func(ctx context.Context, c broker.Caller, r api.RegisterConnector) (api.ConnectorResult, error) {
+				return b.RegisterConnector(ctx, c, r, secrets)
+			})(ctx, call)
+		},
+		api.MethodConnectorList:      simple(b.QueryConnectors),
+		api.MethodConnectorGet:       waiting(b.Connector),
+		api.MethodConnectorResources: waiting(b.Resources),
+
+		api.MethodRegistryFlavors:    simple(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil }),
+		api.MethodRegistryList:       simple(b.QueryRegistries),
+		api.MethodRegistryGet:        simple(func(r api.Ref) (api.RegistryResult, error) { return b.Registry(r.Name) }),
+		api.MethodRegistryRegister:   waiting(b.RegisterRegistry),
+		api.MethodRegistryUpdate:     waiting(b.UpdateRegistry),
+		api.MethodRegistryCopy:       waiting(b.CopyRegistry),
+		api.MethodRegistryDelete:     naming(b.DeleteRegistry),
+		api.MethodRegistryConnect:    waiting(b.ConnectRegistry),
+		api.MethodRegistryDisconnect: naming(b.DisconnectRegistry),
+
+		api.MethodStackList:     simple(b.QueryStacks),
+		api.MethodStackGet:      simple(func(r api.Ref) (api.StackResult, error) { return b.Stack(r.Name) }),
+		api.MethodStackRegister: waiting(b.RegisterStack),
+		api.MethodStackUpdate:   waiting(b.UpdateStack),
+		api.MethodStackDelete:   waiting(b.DeleteStack),
+		api.MethodStackCopy:     waiting(b.CopyStack),
+		api.MethodStackSet:      naming(b.SetStack),
+		api.MethodStackExport:   simple(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) }),
+		api.MethodStackImport:   waiting(b.ImportStack),
+	}
+}
+
+func simple[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
+	return server.Typed(func(_ context.Context, _ server.Peer, r Req) (Resp, error) { return f(r) })
+}
+
+func waiting[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
+	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, r) })
+}
+
+func naming[Resp any](f func(context.Context, string) (Resp, error)) server.Handler {
+	return waiting(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
+}
+
+func asking[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
+	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, broker.Caller{}, r) })
+}
+
+// answering is a handler that always gives the same answer.
+func answering(v any) server.Handler {
+	return simple(func(api.Empty) (any, error) { return v, nil })
+}
+
+// refusing is a handler that always fails.
+func refusing(err *credential.Error) server.Handler {
+	return simple(func(api.Empty) (any, error) { return nil, err })
+}
+
+// shownHost is what transcripts call the registry; it is as long as its real address.
+const shownHost = "127.0.0.1:55050"
+
+// run runs one command line, in which HOST is the registry.
+func (z *realZend) run(width int, stdin, line string) ran {
+	z.t.Helper()
+	z.clock.step()
+	args := words(line)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "HOST", z.registry.Host)
+	}
+	return zen(z.t, z.fakeZend, stdin, terminalOf{width: width}, args...)
+}
+
+// must is run for what a test needs to be so before it begins.
+func (z *realZend) must(lines ...string) {
+	z.t.Helper()
+	for _, line := range lines {
+		if r := z.run(0, canary, line); r.code != 0 {
+			z.t.Fatalf("zen %s: exit %d: %s%s", line, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+// stable is a text in which nothing depends on chance: ids are numbered in the order of their appearance, and the registry
+// has the same port always. No width changes.
+type stable struct {
+	host string
+	ids  map[string]string
+}
+
+func (s *stable) text(text string) string {
+	text = strings.ReplaceAll(text, s.host, shownHost)
+	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllStringFunc(text, func(id string) string {
+		if s.ids[id] == "" {
+			s.ids[id] = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.ids)+1)
+		}
+		return s.ids[id]
+	})
+}
+
+// transcript runs commands and writes down what they print, in the form of a recorded session.
+func (z *realZend) transcript(width int, cases []goldenCase) string {
+	z.t.Helper()
+	var b strings.Builder
+	s := &stable{host: z.registry.Host, ids: map[string]string{}}
+	for _, c := range cases {
+		r := z.run(width, c.stdin, c.line)
+		fmt.Fprintf(&b, "$ zen %s\n", c.line)
+		if r.stdout != "" {
+			fmt.Fprintf(&b, "[stdout]\n%s", s.text(r.stdout))
+		}
+		if r.stderr != "" {
+			fmt.Fprintf(&b, "[stderr]\n%s", s.text(r.stderr))
+		}
+		fmt.Fprintf(&b, "[exit %d]\n\n", r.code)
+	}
+	return strings.ReplaceAll(b.String(), canary, "CANARY")
+}
