@@ -254,6 +254,6 @@ func compareGolden(t *testing.T, path, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s (go test ./internal/cli -run TestGolden -update writes it anew): -want +got\n%s", path, diff)
+		t.Errorf("%s (go test ./internal/cli -run Golden -update writes it anew): -want +got\n%s", path, diff)
 	}
 }
