@@ -46,7 +46,7 @@ func clients() []client {
 				return h.run("", "buildah", h.storage("push", "--signature-policy="+h.policy(), "--tls-verify=false", "e2e-built", "docker://"+image)...)
 			},
 			func(h *home, image string) result {
-				return h.run("", "buildah", h.storage("pull", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
+				return h.run("", "buildah", h.storage("pull", "--policy=always", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
 			},
 		}, {
 			"crane",
@@ -109,6 +109,7 @@ func TestOtherClients(t *testing.T) {
 		}, {
 			"registries.conf",
 			func(h *home, r *registry) {
+				delete(h.env, "DOCKER_CONFIG") // which names a file that these clients then insist on
 				h.write(".config/containers/registries.conf", "credential-helpers = [\"zen\"]\n")
 			},
 			func(c client) bool { return c.name != "crane" },
