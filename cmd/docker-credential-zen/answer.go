@@ -12,15 +12,13 @@ import (
 	"github.com/zen-agent/zen/internal/ipc"
 )
 
-// writeTimeout is how long the client may take to read what it asked for.
-const writeTimeout = 10 * time.Second
-
 // answer is what the program says before it ends. The protocol has errors on standard output, with exit status 1;
 // standard error reaches the user's terminal.
 type answer struct {
 	stdout []byte // wiped after it was written
 	stderr string
 	code   int
+	limit  time.Duration // in which the client has to read it; 0: defaultTimeout
 }
 
 // succeeded is the answer that out was asked for. It owns out; nothing is written when it is nil.
@@ -65,7 +63,10 @@ func oneLine(s string) string {
 
 // send writes the answer and returns the exit status. A client that does not read must not keep the program for ever.
 func (a answer) send() int {
-	watchdog := time.AfterFunc(writeTimeout, func() { os.Exit(1) })
+	if a.limit == 0 {
+		a.limit = defaultTimeout
+	}
+	watchdog := time.AfterFunc(a.limit, func() { os.Exit(1) })
 	defer watchdog.Stop()
 	if a.stderr != "" {
 		writeAll(unix.Stderr, []byte(a.stderr))
@@ -93,7 +94,7 @@ func writeAll(fd int, b []byte) bool {
 		case n > 0:
 			b = b[n:]
 		case err == unix.EINTR:
-		case err == unix.EAGAIN && await(fd, unix.POLLOUT, time.Now().Add(writeTimeout)):
+		case err == unix.EAGAIN && await(fd, unix.POLLOUT, time.Now().Add(time.Hour)): // the watchdog is sooner
 		default:
 			return false
 		}

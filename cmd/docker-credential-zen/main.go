@@ -97,9 +97,8 @@ func act(action, calledAs string) answer {
 		return r.get(input)
 	case actionErase:
 		return r.erase(input)
-	default:
-		return r.list()
 	}
+	return r.list()
 }
 
 // caller returns what sends a request to the zend of these directories.
