@@ -50,14 +50,17 @@ func checkRecord(rec Record, secret *credential.Secret) ([]byte, error) {
 		return nil, fail(credential.InvalidInput, "", "a record needs an id and a kind of letters, digits and -_.:/@")
 	}
 	if len(rec.Public) > MaxPublic {
-		return nil, fail(credential.TooLarge, "", "the public part of %s %s has %d bytes, more than %d", rec.Kind, rec.ID, len(rec.Public), MaxPublic)
+		return nil, fail(credential.TooLarge, "", "the public part of %s %s has %d bytes, more than %d",
+			rec.Kind, rec.ID, len(rec.Public), MaxPublic)
 	}
 	if secret != nil && secret.Len() > MaxSecret {
-		return nil, fail(credential.TooLarge, "", "the secret of %s %s has %d bytes, more than %d", rec.Kind, rec.ID, secret.Len(), MaxSecret)
+		return nil, fail(credential.TooLarge, "", "the secret of %s %s has %d bytes, more than %d",
+			rec.Kind, rec.ID, secret.Len(), MaxSecret)
 	}
 	var line bytes.Buffer
 	if err := json.Compact(&line, rec.Public); err != nil || !validJSON(line.Bytes()) {
-		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at most %d deep", rec.Kind, rec.ID, maxDepth)
+		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at most %d deep",
+			rec.Kind, rec.ID, maxDepth)
 	}
 	return line.Bytes(), nil
 }
@@ -152,9 +155,7 @@ func (v *Vault) begin(ctx context.Context) error {
 	select {
 	case v.changing <- struct{}{}:
 	case <-ctx.Done():
-		e := fail(credential.Timeout, "", "another change of the vault takes too long")
-		e.Cause = context.Cause(ctx)
-		return e
+		return because(context.Cause(ctx), fail(credential.Timeout, "", "another change of the vault takes too long"))
 	}
 	if v.ctx.Err() != nil {
 		v.end()

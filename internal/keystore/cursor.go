@@ -66,21 +66,13 @@ func (c *cursor) number() uint64 {
 // hex fills dst from lower-case hexadecimal digits.
 func (c *cursor) hex(dst []byte) {
 	n := hex.EncodedLen(len(dst))
-	if c.failed || len(c.rest) < n || !isLowerHex(c.rest[:n]) {
+	if c.failed || len(c.rest) < n || bytes.ContainsAny(c.rest[:n], "ABCDEF") {
 		c.failed = true
 		return
 	}
-	hex.Decode(dst, c.rest[:n])
+	_, err := hex.Decode(dst, c.rest[:n])
+	c.failed = err != nil
 	c.rest = c.rest[n:]
-}
-
-func isLowerHex(b []byte) bool {
-	for _, c := range b {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // line returns the next line of a list without its comma, and whether the comma promised another.

@@ -28,25 +28,28 @@ func fail(reason credential.Reason, hint, format string, args ...any) *credentia
 	return credential.NewError(reason, fmt.Sprintf(format, args...), hint)
 }
 
-// cannotWrite explains a failed change of the vault file.
-func cannotWrite(path string, cause error) error {
-	e := fail(credential.CannotWrite, writeHint(path, cause), "cannot write %s: %s; the vault is as it was before", path, plain(cause))
+// because notes what brought an error about.
+func because(cause error, e *credential.Error) *credential.Error {
 	e.Cause = cause
 	return e
+}
+
+// cannotWrite explains a failed change of the vault file.
+func cannotWrite(path string, cause error) error {
+	return because(cause, fail(credential.CannotWrite, writeHint(path, cause),
+		"cannot write %s: %s; the vault is as it was before", path, plain(cause)))
 }
 
 // mayNotLast explains a change that took place while the disk would not promise to keep it.
 func mayNotLast(path string, cause error) error {
-	e := fail(credential.CannotWrite, writeHint(path, cause), "%s was written, but may not survive a crash of the machine: %s", path, plain(cause))
-	e.Cause = cause
-	return e
+	return because(cause, fail(credential.CannotWrite, writeHint(path, cause),
+		"%s was written, but may not survive a crash of the machine: %s", path, plain(cause)))
 }
 
 // neitherReadNorWritten explains a change that failed while the disk does not say what it holds now.
 func neitherReadNorWritten(path string, cause error) error {
-	e := fail(credential.CannotWrite, writeHint(path, cause)+"; then: zen daemon restart", "cannot write %s, nor read it to see what is there now: %s", path, plain(cause))
-	e.Cause = cause
-	return e
+	return because(cause, fail(credential.CannotWrite, writeHint(path, cause)+"; then: zen daemon restart",
+		"cannot write %s, nor read it to see what is there now: %s", path, plain(cause)))
 }
 
 func writeHint(path string, cause error) string {
@@ -82,10 +85,9 @@ func plain(err error) string {
 // unreadable explains why the file's content is of no use. prev says whether there is a previous generation to go back to.
 func unreadable(path string, cause error, prev bool) *credential.Error {
 	if errors.Is(cause, errNewer) {
-		e := fail(credential.VaultTooNew, "install the newer zen again", "%s was written by a newer zen: %s, this zen knows format %d and leaves it alone",
-			path, strings.TrimPrefix(cause.Error(), "the "), Format)
-		e.Cause = cause
-		return e
+		return because(cause, fail(credential.VaultTooNew, "install the newer zen again",
+			"%s was written by a newer zen: %s, this zen knows format %d and leaves it alone",
+			path, strings.TrimPrefix(cause.Error(), "the "), Format))
 	}
 	hint := hintRestore
 	switch {
@@ -94,9 +96,7 @@ func unreadable(path string, cause error, prev bool) *credential.Error {
 	case !prev:
 		hint = "restore " + path + " from a backup, or start over: mv " + path + " " + path + ".bad"
 	}
-	e := fail(credential.VaultDamaged, hint, "the vault %s cannot be used: %s", path, plainDamage(cause))
-	e.Cause = cause
-	return e
+	return because(cause, fail(credential.VaultDamaged, hint, "the vault %s cannot be used: %s", path, plainDamage(cause)))
 }
 
 func plainDamage(cause error) string {

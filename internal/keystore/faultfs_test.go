@@ -58,7 +58,7 @@ func (fs *faultFS) step(reads bool) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.count++
-	if reads && (fs.fault.err == syscall.ENOSPC || fs.fault.err == syscall.EROFS) {
+	if reads && (errors.Is(fs.fault.err, syscall.ENOSPC) || errors.Is(fs.fault.err, syscall.EROFS)) {
 		return nil
 	}
 	if fs.at > 0 && (fs.count == fs.at || fs.count > fs.at && fs.fault.stays) {
@@ -193,7 +193,7 @@ func readDisk(t testing.TB, path string) disk {
 // tests make are kept in memory where the system has a place for that.
 func (d disk) write(t testing.TB) (path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "zen-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "zen-test-") //nolint:usetesting // see above
 	if err != nil {
 		dir = t.TempDir()
 	}

@@ -65,9 +65,8 @@ func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 		select {
 		case <-fl.done:
 		case <-ctx.Done():
-			e := fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again", "the keyring has not answered yet")
-			e.Cause = context.Cause(ctx)
-			return e
+			return because(context.Cause(ctx), fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again",
+				"the keyring has not answered yet"))
 		}
 		if !late {
 			return fl.err
@@ -133,9 +132,7 @@ func (v *Vault) tampered(f *file, k *keys) *credential.Error {
 	} else if n > 0 {
 		what = "changed: " + strings.Join(changed, ", ")
 	}
-	e := fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", v.opt.Path, what)
-	e.Cause = errMAC
-	return e
+	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", v.opt.Path, what))
 }
 
 // tryslots opens the vault key through the first key slot that works.
@@ -175,31 +172,27 @@ func (v *Vault) newFailure(err error, passphrase, lost bool) *failure {
 	case passphrase && err == nil:
 		out.err = fail(credential.Locked, hintUnlock, "the vault needs its passphrase")
 	case passphrase:
-		out.err = fail(credential.Locked, hintUnlock, "the vault needs its passphrase: %s", err)
-		out.err.Cause = err
+		out.err = because(err, fail(credential.Locked, hintUnlock, "the vault needs its passphrase: %s", err))
 	case ok:
 		out.err = e
 	default:
-		out.err = fail(credential.KeyringUnavailable, hintStatus, "the vault's key cannot be had: %v", err)
-		out.err.Cause = err
+		out.err = because(err, fail(credential.KeyringUnavailable, hintStatus, "the vault's key cannot be had: %v", err))
 	}
 	return out
 }
 
 // lostKey says what it means that a slot no longer has the key.
 func lostKey(path, kind string, cause error) error {
-	var e *credential.Error
 	switch kind {
 	case KindSession:
-		e = fail(credential.KeyLost, hintAnew, "the vault's key was kept until the next boot only, and is gone")
+		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept until the next boot only, and is gone"))
 	case KindMemory:
-		e = fail(credential.KeyLost, hintAnew, "the vault's key was kept in zend's memory only, and ended with that zend")
-	default:
-		e = fail(credential.KeyLost, "bring the keyring's item back, or set the vault aside: zen daemon stop; mv "+path+" "+path+".lost; rm "+path+".prev",
-			"the vault's key is gone from the OS keyring (%s): somebody deleted it, or this is another keyring; without it nobody can open the vault", cause)
+		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept in zend's memory only, and ended with that zend"))
 	}
-	e.Cause = cause
-	return e
+	return because(cause, fail(credential.KeyLost,
+		"bring the keyring's item back, or set the vault aside: zen daemon stop; mv "+path+" "+path+".lost; rm -f "+path+".prev",
+		"the vault's key is gone from the OS keyring (%s): somebody deleted it, or this is another keyring; "+
+			"without it nobody can open the vault", cause))
 }
 
 // Unlock opens the vault and ends what Lock began: with the passphrase, or through its key slots when passphrase is nil. With
@@ -279,9 +272,8 @@ func (v *Vault) Lock() error {
 	v.marking.Lock()
 	defer v.marking.Unlock()
 	if err := v.store.mark(); err != nil {
-		e := fail(credential.CannotWrite, writeHint(v.opt.Path, err), "the vault is locked, but the next zend will open it: cannot write %s: %s", v.store.marker(), plain(err))
-		e.Cause = err
-		return e
+		return because(err, fail(credential.CannotWrite, writeHint(v.opt.Path, err),
+			"the vault is locked, but the next zend will open it: cannot write %s: %s", v.store.marker(), plain(err)))
 	}
 	return nil
 }
@@ -304,10 +296,8 @@ func (v *Vault) endLock() error {
 	}
 	v.userLocked = false
 	if removed != nil {
-		e := fail(credential.CannotWrite, "remove it by hand: rm "+v.store.marker(),
-			"the vault is open, but the next zend will find it locked: cannot remove %s: %s", v.store.marker(), plain(removed))
-		e.Cause = removed
-		return e
+		return because(removed, fail(credential.CannotWrite, "remove it by hand: rm "+v.store.marker(),
+			"the vault is open, but the next zend will find it locked: cannot remove %s: %s", v.store.marker(), plain(removed)))
 	}
 	return nil
 }

@@ -48,7 +48,10 @@ func (p *passphraseParams) sane() bool {
 
 // newPassphraseParams chooses a salt and computes the public half for a passphrase.
 func newPassphraseParams(random io.Reader, cost Argon2Params, passphrase []byte) (*passphraseParams, error) {
-	p := &passphraseParams{KDF: kdfArgon2id, Passes: cost.Passes, Memory: cost.Memory, Threads: cost.Threads, Salt: make([]byte, saltSize)}
+	p := &passphraseParams{
+		KDF: kdfArgon2id, Passes: cost.Passes, Memory: cost.Memory, Threads: cost.Threads,
+		Salt: make([]byte, saltSize),
+	}
 	if _, err := io.ReadFull(random, p.Salt); err != nil {
 		return nil, fmt.Errorf("reading random bytes: %w", err)
 	}

@@ -60,10 +60,10 @@ func (v *Vault) checkPrev() error {
 	if os.IsNotExist(err) {
 		text = "there is none"
 	}
-	e := fail(credential.VaultDamaged, "restore "+v.opt.Path+" from a backup, or start over: mv "+v.opt.Path+" "+v.opt.Path+".bad; rm -f "+v.store.prev(),
-		"cannot go back to the previous generation %s: %s", v.store.prev(), text)
-	e.Cause = err
-	return e
+	path := v.opt.Path
+	return because(err, fail(credential.VaultDamaged,
+		"restore "+path+" from a backup, or start over: mv "+path+" "+path+".bad; rm -f "+v.store.prev(),
+		"cannot go back to the previous generation %s: %s", v.store.prev(), text))
 }
 
 // swapBack keeps the damaged file under another name and renames the previous generation over it; at no time is there

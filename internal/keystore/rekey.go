@@ -81,7 +81,8 @@ func (v *Vault) RemovePassphrase(ctx context.Context) error {
 			return fail(credential.InvalidInput, "", "the vault has no passphrase")
 		}
 		if !v.opens(ctx, next) {
-			return fail(credential.InUse, hintStatus, "the passphrase is the only way to open the vault: without it everything in it would be lost")
+			return fail(credential.InUse, hintStatus,
+				"the passphrase is the only way to open the vault: without it everything in it would be lost")
 		}
 		return v.writeTwice(ctx, next, k)
 	})
@@ -121,9 +122,8 @@ func (v *Vault) writeTwice(ctx context.Context, next *file, k *keys, armed ...sl
 		return err
 	}
 	if err := v.write(ctx, next.next(), k); err != nil {
-		e := fail(credential.CannotWrite, writeHint(v.opt.Path, err), "the change was made, but %s still opens the old way: %s", v.store.prev(), err)
-		e.Cause = err
-		return e
+		return because(err, fail(credential.CannotWrite, writeHint(v.opt.Path, err),
+			"the change was made, but %s still opens the old way: %s", v.store.prev(), err))
 	}
 	return nil
 }

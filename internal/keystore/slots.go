@@ -63,7 +63,8 @@ func (v *Vault) candidate(kind string) (KeySlot, error) {
 			return s, nil
 		}
 	}
-	return nil, fail(credential.KeyringUnavailable, hintStatus, "the key of this vault is kept in a place this zen cannot use here (%s)", kind)
+	return nil, fail(credential.KeyringUnavailable, hintStatus,
+		"the key of this vault is kept in a place this zen cannot use here (%s)", kind)
 }
 
 // arm makes a fresh key, has the slot keep it, reads it back, and wraps k with it. When it fails the slot keeps nothing, unless
@@ -148,7 +149,8 @@ func (v *Vault) openWith(ctx context.Context, f *file, s *slotEntry) (*keys, err
 	k, err := s.unwrap(f.vault, kek)
 	if errors.Is(err, errSealed) {
 		return nil, fail(credential.VaultDamaged, hintRestore,
-			"%s and its key do not belong together: somebody edited key slot %s of the file, or the key that %s keeps for it", v.opt.Path, s.ID, s.Kind)
+			"%s and its key do not belong together: somebody edited key slot %s of the file, or the key that %s keeps for it",
+			v.opt.Path, s.ID, s.Kind)
 	}
 	return k, err
 }

@@ -25,7 +25,7 @@ func (s Slot) probe(context.Context) error {
 	if err := save(name, want); err != nil {
 		return err
 	}
-	defer remove(name)
+	defer func() { _ = remove(name) }()
 	got, err := load(name)
 	if err != nil {
 		return err

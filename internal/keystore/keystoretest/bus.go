@@ -29,7 +29,7 @@ type Bus struct {
 func StartBus(t testing.TB) *Bus {
 	t.Helper()
 	b := newBus(t)
-	local, err := listenBus(filepath.Join(b.Dir, "bus"))
+	local, err := listenBus(t.Context(), filepath.Join(b.Dir, "bus"))
 	must(t, err)
 	b.Address, b.end = "unix:path="+filepath.Join(b.Dir, "bus"), local.stop
 	t.Cleanup(b.Stop)
@@ -38,9 +38,9 @@ func StartBus(t testing.TB) *Bus {
 
 func newBus(t testing.TB) *Bus {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "zenbus") // short: socket paths are limited to 107 bytes
+	dir, err := os.MkdirTemp("/tmp", "zenbus") //nolint:usetesting // t.TempDir is too long for a socket's path of 107 bytes
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return &Bus{Dir: dir}
 }
 
@@ -69,15 +69,12 @@ func StartDaemon(t testing.TB) *Bus {
 	must(t, os.Mkdir(filepath.Join(b.Dir, "services"), 0o700))
 	config := filepath.Join(b.Dir, "bus.conf")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, b.Dir), 0o600))
-	cmd := exec.Command(daemon, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), daemon, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
 	cmd.Env = []string{"HOME=" + b.Dir, "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	b.end = func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
+	b.end = func() { kill(cmd) }
 	t.Cleanup(b.Stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	must(t, err)
@@ -103,7 +100,10 @@ func (b *Bus) Environ() []string {
 
 // Headless is Environ without a display.
 func (b *Bus) Headless() []string {
-	return []string{"HOME=" + b.Dir, "XDG_RUNTIME_DIR=" + b.Dir, "XDG_DATA_HOME=" + b.Dir + "/data", "DBUS_SESSION_BUS_ADDRESS=" + b.Address}
+	return []string{
+		"HOME=" + b.Dir, "XDG_RUNTIME_DIR=" + b.Dir, "XDG_DATA_HOME=" + b.Dir + "/data",
+		"DBUS_SESSION_BUS_ADDRESS=" + b.Address,
+	}
 }
 
 // Connect opens a connection to the bus until the end of the test.
@@ -111,7 +111,7 @@ func (b *Bus) Connect(t testing.TB) *dbus.Conn {
 	t.Helper()
 	conn, err := dbus.Connect(b.Address)
 	must(t, err)
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
@@ -144,9 +144,9 @@ func (b *Bus) awaitOwner(t testing.TB, name string) {
 	}
 }
 
-// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring until the end of the test or until kill
-// is called; it may be started again then. The test is skipped where there is none.
-func (b *Bus) StartGnomeKeyring(t testing.TB) (kill func()) {
+// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring until the end of the test or until stop
+// is called, which kills it; it may be started again then. The test is skipped where there is none.
+func (b *Bus) StartGnomeKeyring(t testing.TB) (stop func()) {
 	t.Helper()
 	daemon, err := exec.LookPath("gnome-keyring-daemon")
 	if err != nil {
@@ -155,18 +155,22 @@ func (b *Bus) StartGnomeKeyring(t testing.TB) (kill func()) {
 	for _, dir := range []string{"data", "keyring"} {
 		must(t, os.MkdirAll(filepath.Join(b.Dir, dir), 0o700))
 	}
-	cmd := exec.Command(daemon, "--foreground", "--unlock", "--components=secrets", "--control-directory="+b.Dir+"/keyring")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), daemon,
+		"--foreground", "--unlock", "--components=secrets", "--control-directory="+b.Dir+"/keyring")
 	cmd.Env = append(b.Headless(), "PATH="+os.Getenv("PATH"))
 	cmd.Stdin = strings.NewReader("test password") // exactly the password: a line break would be part of it
 	must(t, cmd.Start())
-	kill = sync.OnceFunc(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	t.Cleanup(kill)
+	stop = sync.OnceFunc(func() { kill(cmd) })
+	t.Cleanup(stop)
 	b.awaitOwner(t, ssName)
 	b.awaitLoginKeyring(t)
-	return kill
+	return stop
+}
+
+// kill ends a program; its status says nothing then.
+func kill(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 }
 
 // awaitLoginKeyring waits until the service has made and unlocked its keyring, which it does after it took its name.

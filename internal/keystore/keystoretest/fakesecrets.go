@@ -32,7 +32,7 @@ const (
 type Faults struct {
 	Locked       bool   // the collection is locked and unlocking it prompts
 	Prompt       string // what becomes of a prompt: "" it is answered, "dismiss", "hang", or "kill bus"
-	Hang         string // the method that never returns: "OpenSession", "SearchItems", "CreateItem", "Get", ...; "all" for every one
+	Hang         string // the method that never returns: "OpenSession", "SearchItems", "CreateItem", "Get", ..., or "all"
 	Die          string // the method in which the service leaves the bus
 	StoreNothing bool   // CreateItem succeeds and keeps nothing
 	DismissStore bool   // CreateItem wants a prompt, which is dismissed
@@ -68,7 +68,10 @@ type fakeSecret struct {
 // StartFakeSecrets puts a FakeSecrets on the bus until the end of the test.
 func StartFakeSecrets(t testing.TB, bus *Bus, faults Faults) *FakeSecrets {
 	t.Helper()
-	f := &FakeSecrets{bus: bus, conn: bus.Connect(t), faults: faults, release: make(chan struct{}), items: make(map[dbus.ObjectPath]fakeItem)}
+	f := &FakeSecrets{
+		bus: bus, conn: bus.Connect(t), faults: faults,
+		release: make(chan struct{}), items: make(map[dbus.ObjectPath]fakeItem),
+	}
 	t.Cleanup(func() { f.SetFaults(Faults{}) })
 	for _, e := range []struct {
 		value any
@@ -124,7 +127,7 @@ func (f *FakeSecrets) enter(method string) Faults {
 		<-release
 	}
 	if faults.Die == method {
-		f.conn.Close()
+		_ = f.conn.Close()
 	}
 	return faults
 }
@@ -186,7 +189,9 @@ func (f fakeCollection) SearchItems(attributes map[string]string) ([]dbus.Object
 	return f.search(attributes), nil
 }
 
-func (f fakeCollection) CreateItem(properties map[string]dbus.Variant, secret fakeSecret, replace bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+func (f fakeCollection) CreateItem(properties map[string]dbus.Variant, secret fakeSecret, replace bool) (
+	item, prompt dbus.ObjectPath, _ *dbus.Error,
+) {
 	faults := f.enter("CreateItem")
 	if faults.DismissStore {
 		return ssNoPrompt, ssPrompt, nil
@@ -268,7 +273,7 @@ func (f fakePrompt) Prompt(string) *dbus.Error {
 		result, f.faults.Locked = f.wanted, false // what one prompt unlocks stays so
 		f.mu.Unlock()
 	}
-	go f.conn.Emit(ssPrompt, ifPrompt+".Completed", dismissed, dbus.MakeVariant(result))
+	go func() { _ = f.conn.Emit(ssPrompt, ifPrompt+".Completed", dismissed, dbus.MakeVariant(result)) }()
 	return nil
 }
 

@@ -5,6 +5,7 @@ package keystoretest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -33,8 +34,8 @@ type localBus struct {
 
 const busInterface = "org.freedesktop.DBus"
 
-func listenBus(path string) (*localBus, error) {
-	listener, err := net.Listen("unix", path)
+func listenBus(ctx context.Context, path string) (*localBus, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func (p *peer) route(m *message) {
 	to := p.bus.owner(destination)
 	switch {
 	case to == nil && m.Type == dbus.TypeMethodCall:
-		p.answerError(m.serial, busInterface+".Error.ServiceUnknown", "the name "+destination+" was not provided by any .service files")
+		p.answerError(m.serial, busInterface+".Error.ServiceUnknown", "nobody has the name "+destination)
 	case to != nil:
 		p.bus.settle(p, to, m)
 		to.send(m)
@@ -289,7 +290,9 @@ func (p *peer) answerError(to uint32, name, text string) {
 
 // acquired tells a peer of a name that it got; godbus answers no calls to other names.
 func (p *peer) acquired(name string) {
-	p.tell(dbus.TypeSignal, headers{dbus.FieldPath: dbus.ObjectPath("/org/freedesktop/DBus"), dbus.FieldInterface: busInterface, dbus.FieldMember: "NameAcquired"}, name)
+	p.tell(dbus.TypeSignal, headers{
+		dbus.FieldPath: dbus.ObjectPath("/org/freedesktop/DBus"), dbus.FieldInterface: busInterface, dbus.FieldMember: "NameAcquired",
+	}, name)
 }
 
 func (p *peer) tell(kind dbus.Type, fields headers, body ...any) {
@@ -297,7 +300,8 @@ func (p *peer) tell(kind dbus.Type, fields headers, body ...any) {
 	if len(body) > 0 {
 		fields[dbus.FieldSignature] = dbus.SignatureOf(body...)
 	}
-	m := &message{order: binary.LittleEndian, Message: dbus.Message{Type: kind, Headers: make(map[dbus.HeaderField]dbus.Variant), Body: body}}
+	m := &message{order: binary.LittleEndian}
+	m.Type, m.Headers, m.Body = kind, make(map[dbus.HeaderField]dbus.Variant), body
 	for field, value := range fields {
 		m.Headers[field] = dbus.MakeVariant(value)
 	}

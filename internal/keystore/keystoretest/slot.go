@@ -157,7 +157,7 @@ func useOne(ctx context.Context, slot keystore.KeySlot, id string, key []byte) e
 	if err := slot.Save(ctx, id, key); err != nil {
 		return err
 	}
-	defer slot.Delete(context.WithoutCancel(ctx), id)
+	defer func() { _ = slot.Delete(context.WithoutCancel(ctx), id) }()
 	got, err := slot.Load(ctx, id)
 	if err == nil && !bytes.Equal(got, key) {
 		err = fmt.Errorf("%s gave another key", id)

@@ -3,6 +3,7 @@ package oskeyring
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,8 @@ func passed() []string {
 type environment []string
 
 func (e environment) get(name string) string {
-	for i := len(e) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(e[i], name+"="); ok {
+	for _, line := range slices.Backward(e) {
+		if v, ok := strings.CutPrefix(line, name+"="); ok {
 			return v
 		}
 	}

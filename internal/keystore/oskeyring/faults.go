@@ -36,22 +36,35 @@ type explanation struct {
 
 func explanations() map[fault]explanation {
 	const off, refused = credential.KeyringUnavailable, credential.KeyringRefused
-	const again = "unlock the keyring (Passwords and Keys, KWalletManager, KeePassXC), then: zen unlock"
+	const unlock = "unlock the keyring (Passwords and Keys, KWalletManager, KeePassXC), then: zen unlock"
+	const orStatus = ", or see: zen vault status"
 	return map[fault]explanation{
-		faultNoBus:        {off, "the OS keyring cannot be reached: %s", "log in to a desktop session, or see: zen vault status"},
-		faultNoService:    {off, "no program here offers an OS keyring (nothing owns org.freedesktop.secrets)", "install gnome-keyring, KWallet or KeePassXC, or see: zen vault status"},
-		faultNoStart:      {off, "the OS keyring's program does not start: %s", "start it by hand, then: zen unlock"},
-		faultNoCollection: {off, "the OS keyring has no keyring in it yet", "create a keyring named Login (Passwords and Keys), or see: zen vault status"},
-		faultLocked:       {off, "the OS keyring is locked and nothing here can show its prompt", again},
-		faultDismissed:    {refused, "the OS keyring's prompt was dismissed", "answer the prompt: zen unlock"},
-		faultUnanswered:   {refused, "nobody answered the OS keyring's prompt within %s", "answer the prompt: zen unlock"},
-		faultMissing:      {credential.KeyLost, "the OS keyring has no item of this vault", ""},
-		faultHung:         {off, "the OS keyring did not answer within %s", "restart the keyring's program, then: zen unlock"},
-		faultCrashed:      {off, "the OS keyring failed in the middle of an operation (%s)", "try again: zen unlock"},
-		faultNotStored:    {off, "the OS keyring said it stored the key but does not have it", "see what is wrong with the keyring's program"},
-		faultWrongData:    {off, "the OS keyring gave back something that is not the vault's key", "see the item in the keyring: secret-tool search --all service " + Service},
-		faultNoChild:      {off, "zend cannot start its keyring process: %s", "start the installed zend: zen daemon restart"},
-		faultOther:        {off, "the OS keyring refused: %s", ""},
+		faultNoBus: {off, "the OS keyring cannot be reached: %s", "log in to a desktop session" + orStatus},
+		faultNoService: {
+			off, "no program here offers an OS keyring (nothing owns org.freedesktop.secrets)",
+			"install gnome-keyring, KWallet or KeePassXC" + orStatus,
+		},
+		faultNoStart: {off, "the OS keyring's program does not start: %s", "start it by hand, then: zen unlock"},
+		faultNoCollection: {
+			off, "the OS keyring has no keyring in it yet",
+			"create a keyring named Login (Passwords and Keys)" + orStatus,
+		},
+		faultLocked:     {off, "the OS keyring is locked and nothing here can show its prompt", unlock},
+		faultDismissed:  {refused, "the OS keyring's prompt was dismissed", "answer the prompt: zen unlock"},
+		faultUnanswered: {refused, "nobody answered the OS keyring's prompt within %s", "answer the prompt: zen unlock"},
+		faultMissing:    {credential.KeyLost, "the OS keyring has no item of this vault", ""},
+		faultHung:       {off, "the OS keyring did not answer within %s", "restart the keyring's program, then: zen unlock"},
+		faultCrashed:    {off, "the OS keyring failed in the middle of an operation (%s)", "try again: zen unlock"},
+		faultNotStored: {
+			off, "the OS keyring said it stored the key but does not have it",
+			"see what is wrong with the keyring's program",
+		},
+		faultWrongData: {
+			off, "the OS keyring gave back something that is not the vault's key",
+			"see who else writes the items named " + Service + " in the keyring (Passwords and Keys)",
+		},
+		faultNoChild: {off, "zend cannot start its keyring process: %s", "start the installed zend: zen daemon restart"},
+		faultOther:   {off, "the OS keyring refused: %s", ""},
 	}
 }
 

@@ -30,7 +30,7 @@ func inspect(ctx context.Context, q request, a answer) (fault, string) {
 	if err != nil {
 		return faultNoBus, err.Error()
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	i := inspector{ctx: ctx, conn: conn}
 	running, err := i.running()
 	if err != nil {

@@ -74,13 +74,14 @@ func (q request) append(dst, value []byte) []byte {
 // answer is how the child talks.
 type answer struct{ w io.Writer }
 
-func (a answer) wait(what string) { io.WriteString(a.w, wordWait+" "+what+"\n") }
+func (a answer) wait(what string) { a.line(wordWait, what) }
 
-func (a answer) ok(value string) { io.WriteString(a.w, wordOK+" "+value+"\n") }
+func (a answer) ok(value string) { a.line(wordOK, value) }
 
-func (a answer) fault(f fault, text string) {
-	io.WriteString(a.w, wordFault+" "+string(f)+" "+printable(text)+"\n")
-}
+func (a answer) fault(f fault, text string) { a.line(wordFault, string(f)+" "+printable(text)) }
+
+// line writes one line. A parent that is gone needs none: then the child's input ends, and the child with it.
+func (a answer) line(word, rest string) { _, _ = io.WriteString(a.w, word+" "+rest+"\n") }
 
 // maxText bounds what of a foreign error text is passed on.
 const maxText = 300

@@ -24,7 +24,7 @@ func (s *Slot) call(ctx context.Context, op, id string, value []byte) ([]byte, e
 	if err := ctx.Err(); err != nil {
 		return nil, ended(err)
 	}
-	c, err := start(s.Executable, env)
+	c, err := start(ctx, s.Executable, env)
 	if err != nil {
 		return nil, explain(faultNoChild, err.Error())
 	}
@@ -114,8 +114,8 @@ type child struct {
 	gone  chan struct{} // closed when the reader has returned
 }
 
-// start runs the executable as a child in a process group of its own, with nothing inherited but two pipes.
-func start(executable string, env []string) (*child, error) {
+// start runs the executable as a child in a process group of its own, with nothing inherited but two pipes. Only end ends it.
+func start(ctx context.Context, executable string, env []string) (*child, error) {
 	childIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func start(executable string, env []string) (*child, error) {
 		return nil, err
 	}
 	defer childOut.Close()
-	cmd := exec.Command(executable, ChildArgument)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), executable, ChildArgument)
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = env, string(os.PathSeparator), childIn, childOut
 	isolate(cmd)
 	if err := cmd.Start(); err != nil {

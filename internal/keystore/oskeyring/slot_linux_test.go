@@ -365,7 +365,7 @@ func TestChildEndsWithItsParent(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	keystoretest.StartFakeSecrets(t, bus, keystoretest.Faults{Hang: "all"})
 	slot := newSlot(t, nil)
-	c, err := start(slot.Executable, bus.Environ())
+	c, err := start(t.Context(), slot.Executable, bus.Environ())
 	if err != nil {
 		t.Fatal(err)
 	}
