@@ -34,7 +34,10 @@ container registries and stacks use them.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%s", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		message, _, _ := strings.Cut(err.Error(), " in -") // "-phunter2": what follows the letter may be a secret
+		return misused(cmd, "%s", message)
+	})
 	root.AddGroup(
 		&cobra.Group{ID: groupLogin, Title: "Login commands:"},
 		&cobra.Group{ID: groupEntities, Title: "Entity commands:"},
@@ -46,7 +49,8 @@ container registries and stacks use them.`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.whyCommand(), a.setupCommand())
+	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.whyCommand(), a.setupCommand(),
+		a.importCommand())
 	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.selftestCommand())

@@ -154,9 +154,15 @@ func (t table) line(cells []string, widths []int) string {
 // displayWidth is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji wide, as in every
 // terminal that is not set to an East Asian locale.
 func displayWidth(s string) int {
+	if strings.IndexFunc(s, notASCII) < 0 {
+		return len(s)
+	}
 	condition := runewidth.Condition{StrictEmojiNeutral: true}
 	return condition.StringWidth(s)
 }
+
+// notASCII reports whether r is anything but a printable ASCII character, of which each takes one column.
+func notASCII(r rune) bool { return r < ' ' || r > '~' }
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-displayWidth(s)))
