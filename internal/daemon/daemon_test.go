@@ -432,6 +432,9 @@ func TestUnwritableDirectories(t *testing.T) {
 		t.Errorf("store: %v", err)
 	}
 	w.wantGet("ghcr.io", "not_logged_in")
+	if _, err := w.call(api.MethodAudit, api.Empty{}); !credential.Internal.Is(err) || !strings.Contains(err.Error(), "cannot be read: not a directory") {
+		t.Errorf("audit: %v", err) // asking for it also waits until it was written, or could not be
+	}
 	var texts []string
 	for _, n := range w.status().Notices {
 		texts = append(texts, n.Text)
