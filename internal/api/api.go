@@ -17,11 +17,11 @@ const (
 	MethodErase = "erase"
 	MethodList  = "list"
 
-	MethodStatus        = "status"
-	MethodLogin         = "login"
-	MethodLogout        = "logout"
-	MethodLogins        = "logins"
-	MethodWhy           = "why"
+	MethodStatus = "status"
+	MethodLogin  = "login"
+	MethodLogout = "logout"
+	MethodLogins = "logins"
+	MethodWhy    = "why"
 
 	MethodCredentialVerify = "credential.verify" // params as store's; asks the registry and keeps nothing
 

@@ -28,7 +28,7 @@ func rules() []rule {
 			}, cloud...),
 			// The system calls; it links reflect on Linux and fmt on macOS. What that costs is part of make bench.
 			beyond: []string{"golang.org/x/sys/unix"},
-			why: "docker runs it for every registry it talks to: its start-up time is its whole job",
+			why:    "docker runs it for every registry it talks to: its start-up time is its whole job",
 		}, {
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: []string{
