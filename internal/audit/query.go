@@ -43,7 +43,8 @@ func (l *Log) Query(q api.AuditQuery) ([]api.AuditEntry, error) {
 			}
 		}); err != nil {
 			return nil, &credential.Error{
-				Reason: credential.Internal, Message: "the audit log cannot be read: " + unwrapPath(err).Error(), Hint: "look at " + l.opt.Path, Cause: err,
+				Reason: credential.Internal, Message: "the audit log cannot be read: " + unwrapPath(err).Error(),
+				Hint: "look at " + l.opt.Path, Cause: err,
 			}
 		}
 	}
