@@ -196,7 +196,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 
 // askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
 func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config secrets) error {
-	if a.term.in == nil || !a.term.err {
+	if !a.term.attended() {
 		return nil
 	}
 	i := slices.IndexFunc(kind.AuthMethods, func(m api.AuthMethod) bool {

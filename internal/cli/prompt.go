@@ -112,7 +112,7 @@ func (a *app) confirm(ctx context.Context, text string, fallback bool) (bool, er
 
 // confirmShowingSecrets asks before secrets are printed on a terminal; where nobody is there to answer, the option says it.
 func (a *app) confirmShowingSecrets(ctx context.Context, whose string) error {
-	if a.term.in == nil || !a.term.err {
+	if !a.term.attended() {
 		return nil
 	}
 	yes, err := a.confirm(ctx, "This shows the secrets of "+whose+" on the screen. Do you want to continue?", false)
@@ -217,10 +217,11 @@ func (a *app) await(ctx context.Context, read func() ([]byte, error)) ([]byte, e
 	}
 }
 
-// readSecret reads a secret from all of standard input, without the newline that echo puts at its end.
+// readSecret reads a secret from all of standard input, without the newline that echo puts at its end. At a terminal it is one
+// line, which is not shown.
 func (a *app) readSecret(ctx context.Context, option string) (credential.Secret, error) {
-	if a.term.in != nil {
-		a.say("Type it and end with Ctrl-D (it is shown), or give it by a pipe: ... | zen ... %s", option)
+	if a.term.attended() {
+		return a.promptSecret(ctx, "Standard input of "+option)
 	}
 	content, err := a.await(ctx, func() ([]byte, error) { return readLimited(a.in, option) })
 	if err != nil {

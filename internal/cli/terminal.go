@@ -14,6 +14,9 @@ type terminal struct {
 	color bool     // standard error may have colours and a spinner
 }
 
+// attended reports whether somebody is there who sees a question and can answer it.
+func (t terminal) attended() bool { return t.in != nil && t.err }
+
 // findTerminal looks at the standard streams. Colours follow no-color.org and TERM=dumb.
 func findTerminal(in, out, err *os.File, getenv func(string) string) terminal {
 	var t terminal

@@ -325,3 +325,15 @@ func TestInterruptGivesTheEchoBack(t *testing.T) {
 	d.find(`(?m)^echo`)
 	d.end(0)
 }
+
+func TestStandardInputIsATerminal(t *testing.T) {
+	z := startZend(t, smallWorld())
+	d := startDialog(t, z, 100, "service-connector", "register", "new", "--type", "docker", "--username=alice", "--password-stdin")
+	d.answer("Standard input of --password-stdin: ", canary)
+	d.expect("Successfully registered")
+	d.end(0)
+	d.hides(canary)
+	if got := z.sent("connector.register"); len(got) != 1 || got[0].secrets["password"] != canary {
+		t.Errorf("zend was sent %+v", got)
+	}
+}

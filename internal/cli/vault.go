@@ -67,7 +67,7 @@ func (a *app) unlock(ctx context.Context, fromPipe bool) error {
 	if statusErr != nil || !hasSlot(status, slotPassphrase) {
 		return err
 	}
-	if a.term.in == nil {
+	if !a.term.attended() {
 		return credential.NewError(credential.ReasonOf(err), err.Error(), "zen unlock --passphrase-stdin")
 	}
 	passphrase, err := a.promptSecret(ctx, "Passphrase of the vault")
@@ -181,7 +181,7 @@ func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secr
 		}
 		return passphrase, err
 	}
-	if a.term.in == nil {
+	if !a.term.attended() {
 		return none, refused("there is no terminal to ask for the passphrase", "zen vault passphrase --passphrase-stdin")
 	}
 	for {
@@ -260,7 +260,7 @@ func (a *app) confirmed(ctx context.Context, yes bool, text string) error {
 	if yes {
 		return nil
 	}
-	if a.term.in == nil {
+	if !a.term.attended() {
 		return refused("there is no terminal to ask for confirmation", "add --yes")
 	}
 	agreed, err := a.confirm(ctx, text, false)

@@ -233,3 +233,17 @@ func TestUpdateInteractivelyWithChoices(t *testing.T) {
 		t.Errorf("zend was sent %s", got[1].params)
 	}
 }
+
+// The answers may come from a file too, one a line; the end of it ends the dialog.
+func TestRegisterInteractivelyFromAPipe(t *testing.T) {
+	z := startZend(t, smallWorld())
+	r := zen(t, z, "n\n\ndocker\ny\nu\r\n"+canary+"\r\n\nn\n", terminalOf{}, words("service-connector register -in --type docker")...)
+	got := z.sent(api.MethodConnectorRegister)
+	if r.code != 0 || len(got) != 1 || got[0].secrets["username"] != "u" || got[0].secrets["password"] != canary {
+		t.Errorf("exit %d, sent %+v\n%s", r.code, got, r.stderr)
+	}
+	r = zen(t, z, "m\n\ndocker\n", terminalOf{}, words("service-connector register -in --type docker")...)
+	if got := z.sent(api.MethodConnectorRegister); r.code != 1 || len(got) != 1 || !strings.HasSuffix(r.stderr, "Aborted!\n") {
+		t.Errorf("exit %d, sent %+v\n%s", r.code, got, r.stderr)
+	}
+}
