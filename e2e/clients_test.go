@@ -23,19 +23,21 @@ func clients() []client {
 		{
 			"skopeo",
 			func(h *home, image string) result {
-				return h.run("", "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "docker-archive:"+h.archive(), "docker://"+image)
+				from, to := "docker-archive:"+h.archive(), "docker://"+image
+				return h.run("", "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", from, to)
 			},
 			func(h *home, image string) result {
-				return h.run("", "skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "docker://"+image, "dir:"+h.path("tmp/pulled"))
+				from, to := "docker://"+image, "dir:"+h.path("tmp/pulled")
+				return h.run("", "skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", from, to)
 			},
 		}, {
 			"podman",
 			func(h *home, image string) result {
-				h.ok("", "podman", h.storage("--cgroup-manager=cgroupfs", "--events-backend=none", "import", h.layer(), image)...)
-				return h.run("", "podman", h.storage("--cgroup-manager=cgroupfs", "--events-backend=none", "push", "--tls-verify=false", image)...)
+				h.ok("", "podman", h.podman("import", h.layer(), image)...)
+				return h.run("", "podman", h.podman("push", "--tls-verify=false", image)...)
 			},
 			func(h *home, image string) result {
-				return h.run("", "podman", h.storage("--cgroup-manager=cgroupfs", "--events-backend=none", "pull", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
+				return h.run("", "podman", h.podman("pull", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
 			},
 		}, {
 			"buildah",
@@ -43,7 +45,8 @@ func clients() []client {
 				made := strings.TrimSpace(h.ok("", "buildah", h.storage("from", "scratch")...).stdout)
 				h.ok("", "buildah", h.storage("commit", "--signature-policy="+h.policy(), made, "e2e-built")...)
 				h.ok("", "buildah", h.storage("rm", made)...)
-				return h.run("", "buildah", h.storage("push", "--signature-policy="+h.policy(), "--tls-verify=false", "e2e-built", "docker://"+image)...)
+				push := h.storage("push", "--signature-policy="+h.policy(), "--tls-verify=false", "e2e-built", "docker://"+image)
+				return h.run("", "buildah", push...)
 			},
 			func(h *home, image string) result {
 				return h.run("", "buildah", h.storage("pull", "--policy=always", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
@@ -63,6 +66,11 @@ func clients() []client {
 // storage gives podman and buildah a place of their own.
 func (h *home) storage(args ...string) []string {
 	return append([]string{"--root=" + h.path("storage"), "--runroot=" + h.path("storagerun"), "--storage-driver=vfs"}, args...)
+}
+
+// podman needs neither systemd nor a journal for what it does here.
+func (h *home) podman(args ...string) []string {
+	return h.storage(append([]string{"--cgroup-manager=cgroupfs", "--events-backend=none"}, args...)...)
 }
 
 func (h *home) policy() string {
@@ -161,7 +169,7 @@ func TestPodmanLoginThroughZen(t *testing.T) {
 			h := newHome(t)
 			h.zenOK("setup", "docker", "--host", r.host)
 			podman := clients()[1]
-			h.ok(r.password, "podman", h.storage("login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)...)
+			h.ok(r.password, "podman", h.podman("login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)...)
 			if s := h.status(); len(s.Logins) != 1 || s.Logins[0].Address != r.host {
 				t.Errorf("logins after podman login: %+v", s.Logins)
 			}
@@ -169,7 +177,7 @@ func TestPodmanLoginThroughZen(t *testing.T) {
 			if did := podman.push(h, image); did.code != 0 {
 				t.Fatalf("logged in, but:\n%s", did)
 			}
-			h.ok("", "podman", h.storage("logout", r.host)...)
+			h.ok("", "podman", h.podman("logout", r.host)...)
 			if s := h.status(); len(s.Logins) != 0 {
 				t.Errorf("logins after podman logout: %+v", s.Logins)
 			}

@@ -63,7 +63,8 @@ func TestDockerPushAndPullWithServiceConnector(t *testing.T) {
 		h.fails(refusals, "", docker, "push", image)
 
 		login := h.zenOK("service-connector", "login", "reg")
-		const done = "The 'reg' Docker Service Connector connector was used to successfully configure the local Docker/OCI container registry client/SDK."
+		const done = "The 'reg' Docker Service Connector connector was used to successfully configure " +
+			"the local Docker/OCI container registry client/SDK."
 		if !strings.Contains(login.stderr+login.stdout, done) {
 			t.Errorf("login says something else than ZenML:\n%s", login)
 		}

@@ -108,7 +108,8 @@ func TestCommandLineRefusesBadInput(t *testing.T) {
 		{"no name", register("--type", "docker"), 1, "name"},
 		{"unknown type", register("x", "--type", "nonsense", "--no-verify"), 1, "nonsense"},
 		{"no password", register("x", "--type", "docker", "--username=u"), 1, "password"},
-		{"control characters in a registry", register("x", "--type", "docker", "--username=u", "--password-stdin", "--registry=a\x1b[2Jb", "--no-verify"), 1, ""},
+		{"control characters in a registry", register("x", "--type", "docker", "--username=u", "--password-stdin", "--no-verify",
+			"--registry=a\x1b[2Jb"), 1, ""},
 		{"unknown connector", []string{"service-connector", "login", "nobody"}, 1, "nobody"},
 		{"not logged in", []string{"logout", "nobody.example"}, 3, "nobody.example"},
 	}
@@ -202,7 +203,8 @@ func TestDamagedVault(t *testing.T) {
 			if v := h.status().Vault; v.State != "damaged" || !strings.Contains(v.Hint, "zen vault restore") {
 				t.Errorf("the damaged vault: %+v", v)
 			}
-			if r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`); r.code != 1 || !strings.Contains(r.stdout+r.stderr, "zen vault restore") {
+			r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`)
+			if r.code != 1 || !strings.Contains(r.stdout+r.stderr, "zen vault restore") {
 				t.Errorf("storing into a damaged vault:\n%s", r)
 			}
 			if got := h.read(".local/share/zen/vault.json"); got != written {
@@ -274,7 +276,8 @@ func TestVaultOfANewerZen(t *testing.T) {
 	if v := h.status().Vault; v.State != "too new" || v.Problem == "" {
 		t.Errorf("the vault of a newer zen: %+v", v)
 	}
-	if r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`); r.code != 1 || !strings.Contains(r.stdout, "newer") {
+	r := h.helper("store", `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`)
+	if r.code != 1 || !strings.Contains(r.stdout, "newer") {
 		t.Errorf("storing into a newer vault:\n%s", r)
 	}
 	if r := h.zen("vault", "restore", "--yes"); r.code != 1 {

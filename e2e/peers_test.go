@@ -38,6 +38,8 @@ func impostor(task string) int {
 		err = look(argument)
 	case "forget":
 		err = forget(argument)
+	case "fill":
+		err = fillKeyring(argument)
 	default:
 		err = errors.New("unknown task " + verb)
 	}
@@ -141,6 +143,22 @@ func forget(vault string) error {
 		keys++
 	}
 	fmt.Println(keys, "keys")
+	return nil
+}
+
+// fillKeyring uses up this user's quota of kernel keys (keyrings(7), /proc/sys/kernel/keys), as a container that has none would
+// look to zend. forget frees it again.
+func fillKeyring(name string) error {
+	for i, size := 0, 1<<14; size > 0; i++ {
+		_, err := unix.AddKey("user", fmt.Sprintf("%s-%d", name, i), make([]byte, size), unix.KEY_SPEC_USER_KEYRING)
+		if errors.Is(err, unix.EDQUOT) {
+			size /= 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -328,7 +346,8 @@ func TestImpostorIsNotTalkedTo(t *testing.T) {
 					t.Errorf("the helper talks to an impostor:\n%s", r)
 				}
 			}
-			r := h.run(secret, "zen", "service-connector", "register", "x", "--type", "docker", "--username=u", "--password-stdin", "--registry=known.example")
+			r := h.run(secret, "zen", "service-connector", "register", "x", "--type", "docker", "--username=u", "--password-stdin",
+				"--registry=known.example")
 			if r.code != 4 || !strings.Contains(r.stderr, "another user") {
 				t.Errorf("zen does not say that the socket is another user's:\n%s", r)
 			}

@@ -67,8 +67,8 @@ func (r *registry) start(t *testing.T, dir, auth string) {
 	port := freePort(t)
 	r.host = "localhost:" + port
 	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%s\n  secret: e2e\n",
-		filepath.Join(dir, "data"), port)
+	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %s\n", filepath.Join(dir, "data")) +
+		fmt.Sprintf("http:\n  addr: 127.0.0.1:%s\n  secret: e2e\n", port)
 	if auth != "" {
 		text += "auth:\n" + auth
 	}

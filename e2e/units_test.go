@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -85,7 +86,8 @@ func TestUnitsVerify(t *testing.T) {
 		t.Errorf("systemd-analyze verify:\n%s", r)
 	}
 	// It does find fault; else the above would show nothing.
-	h.write(".config/systemd/user/zend.service", strings.Replace(h.read(".config/systemd/user/zend.service"), "RestrictRealtime=", "RestrictReality=", 1))
+	unit := h.read(".config/systemd/user/zend.service")
+	h.write(".config/systemd/user/zend.service", strings.Replace(unit, "RestrictRealtime=", "RestrictReality=", 1))
 	if r := h.run("", "systemd-analyze", "verify", "--user", "--man=no", service); !strings.Contains(r.stdout+r.stderr, "RestrictReality") {
 		t.Errorf("systemd-analyze verify finds no fault with a broken unit:\n%s", r)
 	}
@@ -208,8 +210,8 @@ func startManager(h *home) *manager {
 func (m *manager) run(stdin, name string, args ...string) result {
 	m.h.t.Helper()
 	uid := strconv.Itoa(m.h.uid)
-	enter := []string{"--mount", fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid), "--setuid=" + uid, "--setgid=" + uid, "--", m.h.lookPath(name)}
-	cmd := command(m.h.t, "nsenter", append(enter, args...)...)
+	enter := []string{fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid), "--mount", "--setuid=" + uid, "--setgid=" + uid}
+	cmd := command(m.h.t, "nsenter", slices.Concat(enter, []string{"--", m.h.lookPath(name)}, args)...)
 	cmd.Env, cmd.Dir = m.h.environ(), "/"
 	return execute(m.h.t, cmd, stdin)
 }
@@ -244,7 +246,8 @@ func TestUnitsWithARealServiceManager(t *testing.T) {
 
 	// The whole of it: the vault in ~/.local/share, its key in the kernel's keyring, a registry over TCP.
 	m.ok("", "zen", "selftest")
-	m.ok(r.password, "zen", "service-connector", "register", "reg", "--type", "docker", "--username="+r.username, "--password-stdin", "--registry="+r.host)
+	m.ok(r.password, "zen", "service-connector", "register", "reg", "--type", "docker", "--username="+r.username,
+		"--password-stdin", "--registry="+r.host)
 	m.ok("", "zen", "login", "reg")
 	served := func(when string) {
 		t.Helper()
@@ -321,7 +324,8 @@ func TestLaunchAgentIsWellFormed(t *testing.T) {
 		}
 	}
 	all := strings.Join(texts, "\n")
-	for _, want := range []string{"Label\n" + strings.TrimSuffix(filepath.Base(files[0]), ".plist"), "ProgramArguments", `exec "$HOME/.local/bin/zend"`, "RunAtLoad"} {
+	label := "Label\n" + strings.TrimSuffix(filepath.Base(files[0]), ".plist")
+	for _, want := range []string{label, "ProgramArguments", `exec "$HOME/.local/bin/zend"`, "RunAtLoad"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in:\n%s", want, all)
 		}
