@@ -108,6 +108,11 @@ type conf struct {
 
 // confs are the files besides zen's that set credential-helpers, in the order they are read.
 func (e Env) confs() []conf {
+	return slices.DeleteFunc(e.confFiles(), func(c conf) bool { return !c.main && filepath.Base(c.file) == dropIn })
+}
+
+// confFiles are all files that set credential-helpers, in the order they are read.
+func (e Env) confFiles() []conf {
 	var list []conf
 	add := func(file string, main bool) bool {
 		helpers, ok := helpersIn(file)
@@ -137,9 +142,7 @@ func (e Env) confs() []conf {
 	}
 	slices.SortStableFunc(drops, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
 	for _, file := range drops {
-		if filepath.Base(file) != dropIn {
-			add(file, false)
-		}
+		add(file, false)
 	}
 	return list
 }
@@ -173,7 +176,22 @@ func warnAuthFile(env Env, r *Report) {
 
 // podmanWarnings tells what overrides zen's file, which helpers it overrides, and which logins are out of use.
 func podmanWarnings(env Env, r *Report) {
-	before := []string{authFileHelper}
+	before := podmanOverrides(env, r)
+	for _, helper := range before {
+		if helper != authFileHelper && !IsZen(helper) {
+			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; "+
+				"they do not see the logins it keeps any more",
+				"log in again through zen, or go back: zen setup podman --undo")
+		}
+	}
+	if slices.Contains(before, authFileHelper) {
+		env.hiddenAuthFiles(r)
+	}
+}
+
+// podmanOverrides tells what overrides zen's file, and returns the helpers that it overrides.
+func podmanOverrides(env Env, r *Report) (before []string) {
+	before = []string{authFileHelper}
 	for _, c := range env.confs() {
 		if !c.main && filepath.Base(c.file) > dropIn {
 			if !namesZen(c.helpers) {
@@ -193,16 +211,7 @@ func podmanWarnings(env Env, r *Report) {
 		}
 	}
 	warnAuthFile(env, r)
-	for _, helper := range before {
-		if helper != authFileHelper && !IsZen(helper) {
-			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; "+
-				"they do not see the logins it keeps any more",
-				"log in again through zen, or go back: zen setup podman --undo")
-		}
-	}
-	if slices.Contains(before, authFileHelper) {
-		env.hiddenAuthFiles(r)
-	}
+	return before
 }
 
 func quoteAll(list []string) string {

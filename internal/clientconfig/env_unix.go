@@ -39,7 +39,7 @@ func planter(dir string) string {
 	case info.Mode().Perm()&0o002 != 0:
 		return "everybody"
 	case st.Uid != 0 && st.Uid != uid:
-		return "another user"
+		return otherUser
 	case info.Mode().Perm()&0o020 != 0 && st.Uid != 0 && st.Gid != gid:
 		return "a group of users"
 	}

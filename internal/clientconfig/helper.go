@@ -10,25 +10,61 @@ const program = "docker-credential-" + helperName + exeSuffix
 
 // helperWarnings tells what is wrong with docker-credential-zen as clients find it, by PATH.
 func (e Env) helperWarnings() []Warning {
-	found := e.find("docker-credential-" + helperName)
-	if found == "" {
-		return []Warning{e.missing()}
+	if w, missing := e.HelperMissing(); missing {
+		return []Warning{w}
 	}
 	var list []Warning
-	if own := e.own(); own != "" && !sameFile(own, found) {
-		list = append(list, Warning{
-			Message: "clients execute " + printable(found) + ", not " + printable(own) + ", which belongs to this zen",
-			Hint:    exportPath(filepath.Dir(own)),
-		})
+	if w, other := e.HelperReplaced(); other {
+		list = append(list, w)
 	}
+	for _, p := range e.Planters() {
+		list = append(list, p.Warning())
+	}
+	return list
+}
+
+// HelperReplaced says that clients find another docker-credential-zen than the one that belongs to the zen that runs.
+func (e Env) HelperReplaced() (Warning, bool) {
+	own, found := e.own(), e.FindHelper(helperName)
+	if own == "" || found == "" || sameFile(own, found) {
+		return Warning{}, false
+	}
+	return Warning{
+		Message: "clients execute " + printable(found) + ", not " + printable(own) + ", which belongs to this zen",
+		Hint:    exportPath(filepath.Dir(own)),
+	}, true
+}
+
+// Planter is a directory into which somebody else can put what clients would execute as docker-credential-zen.
+type Planter struct {
+	Dir string
+	Who string // "everybody", "another user", "a group of users"
+}
+
+// otherUser is a Planter who owns the directory.
+const otherUser = "another user"
+
+// Warning says so.
+func (p Planter) Warning() Warning {
+	w := Warning{
+		Message: p.Who + " can put another " + program + " into " + printable(p.Dir) + ", and clients would execute that",
+		Hint:    "take it off PATH, or: chmod go-w " + shellWord(p.Dir),
+	}
+	if p.Who == otherUser {
+		w.Hint = "take it off PATH"
+	}
+	return w
+}
+
+// Planters are those directories of PATH that clients look into up to the one in which they find docker-credential-zen.
+func (e Env) Planters() []Planter {
+	var list []Planter
+	found := e.FindHelper(helperName)
 	for _, dir := range e.path() {
 		if who := planter(dir); who != "" {
-			list = append(list, Warning{
-				Message: who + " can put another " + program + " into " + printable(dir) + ", and clients would execute that",
-				Hint:    "take it off PATH, or: chmod go-w " + shellWord(dir),
-			})
+			list = append(list, Planter{Dir: dir, Who: who})
 		}
-		if dir == filepath.Dir(found) {
+		if found != "" && dir == filepath.Dir(found) {
 			break
 		}
 	}
