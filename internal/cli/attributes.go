@@ -65,7 +65,7 @@ func (a *app) normalize(root *cobra.Command, args []string) ([]string, error) {
 	}
 	cmd, _, err := root.Find(args)
 	if err != nil {
-		return args, nil //nolint:nilerr // cobra finds the same and says it
+		return args, nil // cobra finds the same and says it
 	}
 	return a.normalizeFor(cmd, args)
 }

@@ -205,7 +205,7 @@ func TestCompletionScripts(t *testing.T) {
 
 func TestManPages(t *testing.T) {
 	z := startZend(t, smallWorld())
-	dir := filepath.Join(t.TempDir(), "man")
+	dir := t.TempDir()
 	if r := zen(t, z, "", terminalOf{}, "man", "--dir", dir); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -220,6 +220,9 @@ func TestManPages(t *testing.T) {
 	}
 	if strings.Contains(string(page), t.Name()) {
 		t.Error("the page names this machine")
+	}
+	if r := zen(t, z, "", terminalOf{}, "man", "--dir", filepath.Join(dir, "absent")); r.code != 1 || !strings.Contains(r.stderr, "absent") {
+		t.Errorf("into a directory that is not there: exit %d: %s", r.code, r.stderr)
 	}
 	if r := zen(t, z, "", terminalOf{}, "man"); r.code != 2 {
 		t.Errorf("without --dir: exit %d", r.code)

@@ -54,7 +54,7 @@ func contextOf(cmd *cobra.Command) context.Context {
 func (a *app) prepareCompletion(root *cobra.Command, args []string) error {
 	cmd, _, err := root.Find(args)
 	if err != nil {
-		return nil //nolint:nilerr // there is nothing to complete
+		return nil // there is nothing to complete
 	}
 	attrs, free := a.attrs[cmd]
 	if !free {

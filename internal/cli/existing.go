@@ -127,7 +127,7 @@ func loginInFile(path string, registry address.Address) (existing, error) {
 		}
 		return ipc.Members(value, func(server, entry []byte) error {
 			if a, err := address.Parse(string(server)); err != nil || a.String() != registry.String() || !found.Secret.IsEmpty() {
-				return nil //nolint:nilerr // what is no address is no login of this registry
+				return nil // what is no address is no login of this registry
 			}
 			return ipc.Strings(entry, func(name string, text []byte) { found.take(name, text) })
 		})

@@ -98,7 +98,7 @@ func (t *tail) close() {
 func (t *tail) more() (string, error) {
 	if t.moved() {
 		if err := t.open(io.SeekStart); err != nil {
-			return "", nil //nolint:nilerr // it is not there yet, or not there again
+			return "", nil // it is not there yet, or not there again
 		}
 	}
 	content, err := io.ReadAll(t.f)

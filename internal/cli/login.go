@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 type loginOptions struct {
@@ -123,7 +125,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	result, err := call[api.LoginResult](ctx, a, api.MethodLogin, req)
 	stop()
 	if err != nil {
-		return prefixed(err, "%s", failed)
+		return loginFailed(err, failed, req)
 	}
 	a.warnUnchecked([]api.Resource{result.Resource})
 	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
@@ -136,4 +138,13 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	}
 	a.hintSetup(result.Login.ServerURL)
 	return nil
+}
+
+// loginFailed is the error of a login. Who named nothing may not know of stacks: there is a simpler way.
+func loginFailed(err error, failed string, req api.LoginRequest) error {
+	err = prefixed(err, "%s", failed)
+	if e, ok := errors.AsType[*credential.Error](err); ok && req.Name == "" && req.Registry == "" && e.Hint != "" {
+		e.Hint = "name a service connector: zen login NAME; or: " + e.Hint
+	}
+	return err
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
@@ -20,15 +18,12 @@ func manCommand() *cobra.Command {
 			if dir == "" {
 				return misused(cmd, "Missing option '--dir'.")
 			}
-			if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // man pages are for everybody to read
-				return err
-			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
 			header := &doc.GenManHeader{Section: "1", Source: "zen " + api.Version, Manual: "zen"}
 			return doc.GenManTree(root, header, dir)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "`DIRECTORY` to write to")
+	cmd.Flags().StringVar(&dir, "dir", "", "`DIRECTORY` to write to, which must exist")
 	return cmd
 }

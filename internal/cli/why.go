@@ -50,7 +50,7 @@ func absolute(dir string) (string, error) {
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
-			return "", nil //nolint:nilerr // a removed working directory matches no login that is bound to one
+			return "", nil // a removed working directory matches no login that is bound to one
 		}
 		return wd, nil
 	}
