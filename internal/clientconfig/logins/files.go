@@ -134,6 +134,7 @@ func (f format) read(d *jsonedit.Document, l *Login) bool {
 		l.Username, l.Secret = username, secret
 		if err != nil {
 			l.Problem = &credential.Error{Reason: credential.InvalidInput, Message: err.Error(), Cause: err, Hint: "log in again"}
+			l.Useless = true
 		}
 	case len(password.value) > 0:
 		l.Username, l.Secret = string(user.value), credential.NewSecret(slices.Clone(password.value))

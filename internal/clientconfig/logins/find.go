@@ -239,17 +239,21 @@ func (s *search) ask(ctx context.Context, source, name string, keys []string, us
 	if h.path != "" && s.isZen(h.path) {
 		return
 	}
+	if !used && source == "secretservice" && !hasBus(s.Env) {
+		return // as on every machine without a desktop
+	}
 	list, err := h.listIfPossible(ctx, s.Env)
 	switch {
 	case ctx.Err() != nil:
 		return
+	case err != nil && len(list) > 0: // found another way
 	case err != nil && used:
 		s.found.Failures = append(s.found.Failures, Failure{source, h.program, err})
 	case err != nil:
 		s.note(err.Error()+"; no configuration names it, so it is passed over", "")
 	}
 	for _, key := range keys {
-		if l := h.login(key); err == nil && l.Problem == nil && !slices.ContainsFunc(list, func(o *Login) bool { return o.Address == l.Address }) {
+		if l := h.login(key); h.path != "" && l.Problem == nil && !slices.ContainsFunc(list, func(o *Login) bool { return o.Address == l.Address }) {
 			list = append(list, l)
 		}
 	}
@@ -296,7 +300,11 @@ func (h *helper) listIfPossible(ctx context.Context, env clientconfig.Env) ([]*L
 		return nil, credential.NewError(credential.Unavailable, h.program+" cannot be asked: there is no D-Bus session here",
 			"run zen import in your desktop session")
 	}
-	return h.list(ctx)
+	list, err := h.list(ctx)
+	if err != nil && h.source == "pass" {
+		list = h.passList()
+	}
+	return list, err
 }
 
 // hasBus reports whether there is a session bus that libsecret finds.

@@ -193,8 +193,14 @@ func (l *Login) accounts() int {
 	if l.Source != "pass" {
 		return 0
 	}
+	return len(passUsers(filepath.Join(l.helper.passDir(), base64.URLEncoding.EncodeToString([]byte(l.Key)))))
+}
+
+// passDir is where docker-credential-pass keeps its directories, each of which has the name of a server in base64 and a file
+// for each user name (docker-credential-helpers, pass.go).
+func (h *helper) passDir() string {
 	variables := map[string]string{}
-	for _, v := range l.helper.environ {
+	for _, v := range h.environ {
 		name, value, _ := strings.Cut(v, "=")
 		variables[name] = value
 	}
@@ -202,17 +208,40 @@ func (l *Login) accounts() int {
 	if store == "" {
 		store = filepath.Join(variables["HOME"], ".password-store")
 	}
-	entries, err := os.ReadDir(filepath.Join(store, "docker-credential-helpers", base64.URLEncoding.EncodeToString([]byte(l.Key))))
+	return filepath.Join(store, "docker-credential-helpers")
+}
+
+// passList is list for a docker-credential-pass whose own list fails as a whole because one of its directories is empty.
+func (h *helper) passList() (list []*Login) {
+	entries, err := os.ReadDir(h.passDir())
 	if err != nil {
-		return 0
+		return nil
 	}
-	n := 0
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".gpg") {
-			n++
+		key, err := base64.URLEncoding.DecodeString(e.Name())
+		users := passUsers(filepath.Join(h.passDir(), e.Name()))
+		if err != nil || len(users) == 0 {
+			continue
+		}
+		l := h.login(string(key))
+		l.Username, l.listed = users[0], true // it hands out the first one
+		list = append(list, l)
+	}
+	return list
+}
+
+// passUsers are the user names in a directory of pass, sorted.
+func passUsers(dir string) (users []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".gpg"); ok {
+			users = append(users, name)
 		}
 	}
-	return n
+	return users
 }
 
 // Return gives the login back to its helper.

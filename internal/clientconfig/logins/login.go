@@ -25,6 +25,7 @@ type Login struct {
 	Secret   credential.Secret // empty when a helper was not asked yet
 	Absent   bool              // a client's configuration names it, and its helper has nothing
 	Problem  error             // why it cannot be taken over
+	Useless  bool              // no client can use it either
 
 	members []string // of the entry in File, that are taken out
 	format  format
@@ -53,6 +54,7 @@ func (l *Login) locate(key string) {
 			Reason: credential.InvalidInput, Message: "the name is no registry's: " + err.Error(), Cause: err,
 			Hint: "log in again by the registry's host",
 		}
+		l.Useless = true
 		return
 	}
 	l.Address, l.ServerURL = a, a.ServerURL()
@@ -68,8 +70,10 @@ func (l *Login) check() {
 	case l.Problem != nil:
 	case len(secret) == 0:
 		l.problem("there is a user name and no password")
+		l.Useless = true
 	case l.Username == "":
 		l.problem("there is no user name")
+		l.Useless = true
 	case !utf8.Valid(secret) || !utf8.ValidString(l.Username):
 		l.problem("the user name or the password is not UTF-8, which clients cannot get from a helper")
 	case strings.ContainsFunc(l.Username, unicode.IsControl):

@@ -59,22 +59,21 @@ func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) 
 	return d, err == nil, err
 }
 
-// RemoveLeftover deletes a file that a client left behind, if no login is in it any more.
-func RemoveLeftover(client, file string) (removed bool, err error) {
-	f := formatOf(client, file)
-	d, err := f.parse(file)
+// RemoveLeftover deletes the file that a client left behind and that l was in, if no login is in it any more.
+func (l *Login) RemoveLeftover() error {
+	d, err := l.format.parse(l.File)
 	if err != nil || d == nil {
-		return false, err
+		return err
 	}
-	left := f.logins(client, file, d)
+	left := l.format.logins(l.Client, l.File, d)
 	defer Wipe(left)
 	if len(left) > 0 {
-		return false, nil
+		return nil
 	}
-	if err := os.Remove(file); err != nil {
-		return false, &credential.Error{Reason: credential.CannotWrite, Message: "cannot remove a file: " + err.Error(), Cause: err}
+	if err := os.Remove(l.File); err != nil {
+		return &credential.Error{Reason: credential.CannotWrite, Message: "cannot remove a file: " + err.Error(), Cause: err}
 	}
-	return true, nil
+	return nil
 }
 
 // Restore writes the login into its file again, in clear, as its client would have. It is not done when the entry holds a
