@@ -16,6 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
+	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -86,6 +88,9 @@ func setup(t *testing.T, e *testscript.Env, bin string) error {
 		"BASIC="+s.basic.Host, "BEARER="+s.bearer.Host, "RUN="+run, "BIN="+bin)
 	e.Defer(func() {
 		stopZend(e.Getenv)
+		if err := keystoretest.Forget(filepath.Join(home, ".local/share/zen/vault.json"), kernelkeyring.Slot{}); err != nil {
+			t.Error(err)
+		}
 		s.basic.Close()
 		s.bearer.Close()
 		os.RemoveAll(run)
