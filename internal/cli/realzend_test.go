@@ -199,9 +199,13 @@ type stable struct {
 	ids  map[string]string
 }
 
+func (z *realZend) stable() *stable { return &stable{host: z.registry.Host, ids: map[string]string{}} }
+
+func uuids() *regexp.Regexp { return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`) }
+
 func (s *stable) text(text string) string {
 	text = strings.ReplaceAll(text, s.host, shownHost)
-	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllStringFunc(text, func(id string) string {
+	return uuids().ReplaceAllStringFunc(text, func(id string) string {
 		if s.ids[id] == "" {
 			s.ids[id] = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(s.ids)+1)
 		}
@@ -213,7 +217,7 @@ func (s *stable) text(text string) string {
 func (z *realZend) transcript(width int, cases []goldenCase) string {
 	z.t.Helper()
 	var b strings.Builder
-	s := &stable{host: z.registry.Host, ids: map[string]string{}}
+	s := z.stable()
 	for _, c := range cases {
 		r := z.run(width, c.stdin, c.line)
 		fmt.Fprintf(&b, "$ zen %s\n", c.line)

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -36,6 +39,7 @@ output. No credentials are in it; ZenML and zen import it.`,
 			if err != nil {
 				return err
 			}
+			a.warnOfFlavors(file)
 			if len(args) < 2 || args[1] == stdio {
 				return writeStack(a.out, file)
 			}
@@ -45,6 +49,21 @@ output. No credentials are in it; ZenML and zen import it.`,
 			a.say("Exported stack '%s' to file '%s'.", file.StackName, args[1])
 			return nil
 		},
+	}
+}
+
+// warnOfFlavors says which components ZenML could not import: those that were named to zen and nothing else.
+func (a *app) warnOfFlavors(file api.StackFile) {
+	var unknown []string
+	for _, name := range slices.Sorted(maps.Keys(file.Components)) {
+		for _, c := range file.Components[name] {
+			if c.Flavor == "" {
+				unknown = append(unknown, name+" '"+c.Name+"'")
+			}
+		}
+	}
+	if unknown != nil {
+		a.warn("zen does not know the flavor of "+strings.Join(unknown, ", "), "fill in flavor: and configuration: before ZenML imports it")
 	}
 }
 

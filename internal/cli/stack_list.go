@@ -51,7 +51,7 @@ func stackColumns() []column[api.Stack] {
 		{key: "name", value: func(s stack) any { return s.Name }},
 		{key: "user", value: func(s stack) any { return orNull(s.Owner) }, cell: func(s stack) string { return orDash(s.Owner) }},
 	}
-	shown := []string{"artifact_store", "orchestrator", registryComponent, "deployer"}
+	shown := []string{registryComponent, "artifact_store", "orchestrator", "deployer"}
 	for _, name := range shown {
 		columns = append(columns, componentColumn(name, always))
 	}
