@@ -61,7 +61,7 @@ func run(args []string) answer {
 }
 
 // act finds out what a request needs besides its input, and sends it.
-func act(action, calledAs string) answer {
+func act(action, calledAs string) (a answer) {
 	if os.Getenv(execMarker) != "" {
 		return failed(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
 			"see who that is: zen service-connector list --connector-type exec"))
@@ -70,6 +70,7 @@ func act(action, calledAs string) answer {
 	if err != nil {
 		return failed(err)
 	}
+	defer func() { a.limit = limit }()
 	profile, err := profileOf(calledAs, os.Getenv("ZEN_PROFILE"))
 	if err != nil {
 		return failed(err)

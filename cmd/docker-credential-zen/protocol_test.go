@@ -15,10 +15,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/zen-agent/zen/internal/api"
+	execconnector "github.com/zen-agent/zen/internal/connector/exec"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// The library that docker uses has the words that clients compare; linking it would double the start-up time.
+// The words are others': those that clients compare are in the library that docker uses, and linking it would double the
+// start-up time.
 func TestWordsOfTheProtocol(t *testing.T) {
 	for ours, theirs := range map[string]string{
 		notFoundText:             credentials.NewErrCredentialsNotFound().Error(),
@@ -30,6 +32,7 @@ func TestWordsOfTheProtocol(t *testing.T) {
 		actionList:               credentials.ActionList,
 		actionVersion:            credentials.ActionVersion,
 		credential.TokenUsername: "<token>",
+		execMarker:               execconnector.Marker,
 	} {
 		if ours != theirs {
 			t.Errorf("%q should be %q", ours, theirs)
@@ -244,5 +247,22 @@ func TestRemovedDirectory(t *testing.T) {
 	w.finish(cmd).check(t, "get", `{"ServerURL":"ghcr.io","Username":"alice","Secret":"secret"}`+"\n", "", 0)
 	if asked := z.requests(); len(asked) != 1 || asked[0].dir != "" {
 		t.Errorf("sent %+v", asked)
+	}
+}
+
+// A program that zend runs to get a credential does not get it from zend: each would wait for the other.
+func TestCalledByWhatZendRuns(t *testing.T) {
+	w := newWorld(t)
+	z := w.startZend()
+	z.put("ghcr.io", "alice", "secret")
+	w.env[execMarker] = "1"
+	for _, action := range []string{actionGet, actionStore, actionErase, actionList} {
+		r := w.run("ghcr.io", action)
+		if r.code != 1 || !strings.HasPrefix(r.stdout, "zen: a program that zend runs ") {
+			t.Errorf("%s: %+v", action, r)
+		}
+	}
+	if asked := z.requests(); len(asked) > 0 {
+		t.Errorf("zend was asked: %+v", asked)
 	}
 }
