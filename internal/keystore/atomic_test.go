@@ -3,8 +3,10 @@ package keystore
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -225,6 +227,37 @@ func (w world) checkMessage(t *testing.T, context string, err error, path string
 	case e.Reason == credential.InvalidInput: // the fault came before: what is there cannot be read, as State says
 	case !strings.Contains(e.Message, path) || e.HintText() == "" || strings.Contains(e.Message, tempPrefix):
 		t.Errorf("%s message %q, hint %q", context, e.Message, e.HintText())
+	}
+}
+
+// Whatever went wrong in a change, the previous generation can be restored, and opens: its keys are deleted only after it is
+// gone.
+func TestPreviousGenerationOpensAfterAnyFault(t *testing.T) {
+	for _, s := range scenarios() {
+		if s.session || s.once || s.name == "first change" {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := s.world(t)
+			_, _, fs := w.normally(t, false)
+			for at := 1; at <= fs.count+1; at++ {
+				path, slot := w.disk.write(t), w.slot.clone()
+				v := openWith(t, Options{Path: path, Slots: []KeySlot{slot}, FS: &faultFS{fault: fault{err: syscall.EIO, stays: true}, at: at}})
+				err := w.run(t, v)
+				v.Close()
+				_ = os.Remove(path) // it may be the same file as the previous generation
+				writeVault(t, path, []byte("garbage"), nil)
+				v = open(t, path, slot)
+				if opened := errors.Join(v.Restore(t.Context()), v.Unlock(t.Context(), nil)); opened != nil {
+					t.Fatalf("after a fault in operation %d, which returned %v: %v", at, err, opened)
+				}
+				if got := content(t, v); len(got) != 2 {
+					t.Errorf("restored: %v", got)
+				}
+				v.Close()
+			}
+		})
 	}
 }
 

@@ -56,7 +56,7 @@ func (v *Vault) checkPrev() error {
 	if err == nil {
 		return nil
 	}
-	text := "it " + plainDamage(err)
+	text := plainDamage(err)
 	if os.IsNotExist(err) {
 		text = "there is none"
 	}
@@ -75,7 +75,7 @@ func (v *Vault) swapBack() error {
 			return err
 		}
 	}
-	if err := s.put(s.prev(), s.path); err != nil {
+	if err := s.copy(s.prev(), s.path); err != nil { // two files: what befalls one leaves the other
 		return err
 	}
 	return syncDir(s.fs, filepath.Dir(s.path))

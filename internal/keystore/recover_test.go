@@ -51,6 +51,24 @@ func TestRestoreWithoutGoodPrevious(t *testing.T) {
 	}
 }
 
+// What befalls a vault that was restored, such as an editor that writes in place, does not befall the previous generation.
+func TestRestoredVaultIsAFileOfItsOwn(t *testing.T) {
+	slot := keyringStub()
+	path, previous, _ := sampleVault(t, slot)
+	for range 2 {
+		writeVault(t, path, []byte("garbage"), nil)
+		v := open(t, path, slot)
+		if err := v.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustOpen(t, v)
+		if diff := cmp.Diff(previous, content(t, v)); diff != "" {
+			t.Error(diff)
+		}
+		v.Close()
+	}
+}
+
 // The previous generation is one change behind, whatever was changed.
 func TestPreviousGenerationIsKept(t *testing.T) {
 	slot := keyringStub()
@@ -103,7 +121,8 @@ func TestStartAnew(t *testing.T) {
 	var old []string
 	for i := range keptLost + 2 {
 		v := openWith(t, Options{Path: path, Slots: []KeySlot{slot}, Now: clock})
-		mustCommit(t, v, put("a", fmt.Sprintf(`{"i":%d}`, i), "s"), put("b", `{}`, ""))
+		mustCommit(t, v, put("b", `{}`, ""))
+		mustCommit(t, v, put("a", fmt.Sprintf(`{"i":%d}`, i), "s"))      // there is a previous generation
 		wantReason(t, v.StartAnew(t.Context()), credential.InvalidInput) // nothing is lost yet
 		old = append(old, string(mustRead(t, path)))
 		v.Close()

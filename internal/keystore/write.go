@@ -123,22 +123,32 @@ func (s *store) put(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.fs.Link(from, tmp); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		data, err := readFile(s.fs, from, maxFile)
-		if err != nil {
-			return err
-		}
-		if err := writeFile(s.fs, tmp, data); err != nil {
-			return err
-		}
-	}
-	if err := s.fs.Rename(tmp, to); err != nil {
-		_ = s.fs.Remove(tmp)
+	if err := s.fs.Link(from, tmp); err == nil {
+		return s.move(tmp, to)
+	} else if errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	_ = s.fs.Remove(tmp) // renaming a file over another name of itself does nothing, see rename(2)
-	return nil
+	return s.copy(from, to)
+}
+
+// copy makes to a file of its own with the content of from, atomically replacing what has that name.
+func (s *store) copy(from, to string) error {
+	tmp, err := s.temp("copy")
+	if err != nil {
+		return err
+	}
+	data, err := readFile(s.fs, from, maxFile)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(s.fs, tmp, data); err != nil {
+		return err
+	}
+	return s.move(tmp, to)
+}
+
+func (s *store) move(tmp, to string) error {
+	err := s.fs.Rename(tmp, to)
+	_ = s.fs.Remove(tmp) // also after success: renaming a file over another name of itself does nothing, see rename(2)
+	return err
 }
