@@ -111,15 +111,44 @@ func (f *finder) runtimeFallback() (string, error) {
 	return filepath.Join(path, "run"), err
 }
 
-// home returns $HOME, or what /etc/passwd says.
+// home returns $HOME, or what /etc/passwd says. A HOME that belongs to another user, as sudo may leave it, is not used when
+// the system has one that is the user's: what root makes there the other user could not change any more.
 func (f *finder) home() (string, error) {
-	if home := f.getenv("HOME"); filepath.IsAbs(home) {
-		return home, nil
+	home := f.getenv("HOME")
+	if filepath.IsAbs(home) && f.owns(home) {
+		return home, nil // without a look at the list
 	}
-	if home := f.passwdHome(); filepath.IsAbs(home) {
+	listed := f.passwdHome()
+	switch {
+	case filepath.IsAbs(home) && !f.owns(listed):
 		return home, nil
+	case filepath.IsAbs(home):
+		f.noteHome(home, listed)
+		return listed, nil
+	case filepath.IsAbs(listed):
+		return listed, nil
 	}
 	return "", credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME to your home directory")
+}
+
+// owns reports whether dir exists and is the user's.
+func (f *finder) owns(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil || !filepath.IsAbs(dir) {
+		return false
+	}
+	have, ok := owner(info)
+	return ok && have == f.uid
+}
+
+// noteHome notes once that another home directory is used: every directory asks for it.
+func (f *finder) noteHome(wanted, used string) {
+	for _, have := range f.dirs.Fallbacks {
+		if have.Variable == "HOME" {
+			return
+		}
+	}
+	f.note("HOME", wanted, used, "is not yours")
 }
 
 // passwdHome returns the home directory that /etc/passwd has for the user, or "".
