@@ -104,7 +104,8 @@ func FuzzRoundTrip(f *testing.F) {
 // validJSON accepts exactly what encoding/json would write: valid, compact, in UTF-8, not too deep.
 func FuzzValidJSON(f *testing.F) {
 	for _, s := range []string{
-		`{}`, `[]`, `{"a":[1,-0.5e+7,null,true,false]}`, `"\u00e4\ud800\"\\"`, `01`, `-`, `1.`, `1e`, `+1`, `.5`, `0x1`, `{"a":}`, `{,}`, `[1,]`, `{"a":1,}`, `"\x"`, `"\u12"`, "\"\x01\"",
+		`{}`, `[]`, `{"a":[1,-0.5e+7,null,true,false]}`, `"\u00e4\ud800\"\\"`, `01`, `-`, `1.`, `1e`, `+1`, `.5`, `0x1`,
+		`{"a":}`, `{,}`, `[1,]`, `{"a":1,}`, `"\x"`, `"\u12"`, "\"\x01\"",
 		"\"\xff\"", `{"a" :1}`, ` 1`, `1 `, `tru`, `nullx`, ``, `{"a":1}{"b":2}`, `"`, `"\`, `[[[[]]]]`,
 		strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1),
 		strings.Repeat(`{"a":`, maxDepth) + "1" + strings.Repeat("}", maxDepth),

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,8 @@ func TestRestoreIsRefusedWithoutDamage(t *testing.T) {
 func TestRestoreWithoutGoodPrevious(t *testing.T) {
 	slot := keyringStub()
 	from, _, _ := sampleVault(t, slot)
-	for name, prev := range map[string][]byte{"none": nil, "damaged too": []byte("garbage"), "newer": reseal([]byte(strings.Replace(string(mustRead(t, from)), `{"format":1`, `{"format":2`, 1)))} {
+	newer := reseal(bytes.Replace(mustRead(t, from), []byte(`{"format":1`), []byte(`{"format":2`), 1))
+	for name, prev := range map[string][]byte{"none": nil, "damaged too": []byte("garbage"), "newer": newer} {
 		t.Run(name, func(t *testing.T) {
 			path := vaultPath(t)
 			writeVault(t, path, []byte("damaged"), prev)

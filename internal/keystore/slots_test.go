@@ -12,6 +12,10 @@ import (
 
 func TestSlotOfNewVault(t *testing.T) {
 	off := func(text string) error { return fail(credential.KeyringUnavailable, "", "%s", text) }
+	noBus := unavailableStub(KindOSKeyring, "no bus")
+	full := &slotStub{kind: KindOSKeyring, save: off("it is full")}
+	lies := &slotStub{kind: KindOSKeyring, keepNothing: true}
+	broken := &slotStub{kind: KindOSKeyring, load: off("broken")}
 	tests := []struct {
 		name  string
 		slots []KeySlot
@@ -19,11 +23,16 @@ func TestSlotOfNewVault(t *testing.T) {
 		notes []string
 	}{
 		{"the keyring when it can be used", []KeySlot{keyringStub(), sessionStub(), &MemorySlot{}}, KindOSKeyring, nil},
-		{"else the session", []KeySlot{unavailableStub(KindOSKeyring, "no bus"), sessionStub(), &MemorySlot{}}, KindSession, []string{"no os-keyring: no bus"}},
-		{"else memory", []KeySlot{unavailableStub(KindOSKeyring, "no bus"), unavailableStub(KindSession, "no keyctl"), &MemorySlot{}}, KindMemory, []string{"no os-keyring: no bus", "no session: no keyctl"}},
-		{"a keyring that fails when it is used", []KeySlot{&slotStub{kind: KindOSKeyring, save: off("it is full")}, sessionStub()}, KindSession, []string{"no os-keyring: it is full"}},
-		{"a keyring that lies", []KeySlot{&slotStub{kind: KindOSKeyring, keepNothing: true}, sessionStub()}, KindSession, []string{"does not have it"}},
-		{"a keyring that cannot be read back", []KeySlot{&slotStub{kind: KindOSKeyring, load: off("broken")}, sessionStub()}, KindSession, []string{"broken"}},
+		{"else the session", []KeySlot{noBus, sessionStub(), &MemorySlot{}}, KindSession, []string{"no os-keyring: no bus"}},
+		{
+			"else memory",
+			[]KeySlot{noBus, unavailableStub(KindSession, "no keyctl"), &MemorySlot{}},
+			KindMemory,
+			[]string{"no os-keyring: no bus", "no session: no keyctl"},
+		},
+		{"a keyring that fails when it is used", []KeySlot{full, sessionStub()}, KindSession, []string{"no os-keyring: it is full"}},
+		{"a keyring that lies", []KeySlot{lies, sessionStub()}, KindSession, []string{"does not have it"}},
+		{"a keyring that cannot be read back", []KeySlot{broken, sessionStub()}, KindSession, []string{"broken"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,13 +87,14 @@ func TestSlotIsNotChangedSilently(t *testing.T) {
 func TestRefusalIsNotPassedOver(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	dismissed := fail(credential.KeyringRefused, "", "dismissed")
 	for name, tt := range map[string]struct {
 		ctx   context.Context
 		stub  *slotStub
 		wants error
 	}{
-		"dismissed":               {t.Context(), &slotStub{kind: KindOSKeyring, save: fail(credential.KeyringRefused, "", "dismissed")}, &credential.Error{Reason: credential.KeyringRefused}},
-		"dismissed when read":     {t.Context(), &slotStub{kind: KindOSKeyring, load: fail(credential.KeyringRefused, "", "dismissed")}, &credential.Error{Reason: credential.KeyringRefused}},
+		"dismissed":               {t.Context(), &slotStub{kind: KindOSKeyring, save: dismissed}, dismissed},
+		"dismissed when read":     {t.Context(), &slotStub{kind: KindOSKeyring, load: dismissed}, dismissed},
 		"the caller has given up": {ctx, &slotStub{kind: KindOSKeyring, save: context.Canceled}, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,7 +91,10 @@ func faultCases() []faultCase {
 		{name: "service dies in CreateItem", faults: F{Die: "CreateItem"}, save: true, want: credential.KeyringUnavailable, text: "in the middle"},
 		{name: "stores nothing", faults: F{StoreNothing: true}, save: true, want: credential.KeyringUnavailable, text: "does not have it"},
 		{name: "dismissed while storing", faults: F{DismissStore: true}, headful: true, save: true, want: credential.KeyringRefused, text: "dismissed"},
-		{name: "storing needs a prompt that cannot be shown", faults: F{DismissStore: true}, save: true, want: credential.KeyringUnavailable, text: "nothing here can show its prompt"},
+		{
+			name: "storing needs a prompt that cannot be shown", faults: F{DismissStore: true}, save: true,
+			want: credential.KeyringUnavailable, text: "nothing here can show its prompt",
+		},
 		{name: "wrong data when saved", faults: F{WrongData: "v1.AAAA"}, save: true, want: credential.KeyringUnavailable, text: "not the vault's key"},
 		{name: "no version", faults: F{WrongData: "hunter2"}, want: credential.KeyringUnavailable, text: "not the vault's key"},
 		{name: "key too short", faults: F{WrongData: "v1.AAAA"}, want: credential.KeyringUnavailable, text: "not the vault's key"},

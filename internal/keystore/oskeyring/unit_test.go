@@ -25,8 +25,9 @@ func TestValueRoundTrip(t *testing.T) {
 		t.Fatalf("decode(encode(key)) = %v, %v", got, ok)
 	}
 	for name, bad := range map[string]string{
-		"empty": "", "no version": string(value[3:]), "next version": "v2." + string(value[3:]), "short": string(value[:len(value)-1]),
-		"long": string(value) + "A", "line break": string(value) + "\n", "stray bits": string(value[:len(value)-1]) + "_", "standard alphabet": strings.ReplaceAll(string(value), "-", "+"),
+		"empty": "", "no version": string(value[3:]), "next version": "v2." + string(value[3:]),
+		"short": string(value[:len(value)-1]), "long": string(value) + "A", "line break": string(value) + "\n",
+		"stray bits": string(value[:len(value)-1]) + "_", "standard alphabet": strings.ReplaceAll(string(value), "-", "+"),
 	} {
 		if _, ok := decode([]byte(bad)); ok {
 			t.Errorf("%s: decode(%q) worked", name, bad)
