@@ -105,16 +105,23 @@ func serve(t *testing.T, methods map[string]server.Handler) *fakeZend {
 // brokered are zend's own handlers as far as these commands need them.
 func brokered(b *broker.Broker) map[string]server.Handler {
 	return map[string]server.Handler{
-		api.MethodLogin:          asking(b.Login),
-		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil }),
-		api.MethodConnectorRegister: func(ctx context.Context, call *server.Call) error {
-			secrets, err := ipc.Secrets(call.Params)
+		api.MethodLogin:             asking(b.Login),
+		api.MethodConnectorTypes:    simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil }),
+		api.MethodConnectorRegister: secretly(b.RegisterConnector),
+		api.MethodConnectorUpdate:   secretly(b.UpdateConnector),
+		api.MethodConnectorVerify:   asking(b.VerifyConnector),
+		api.MethodConnectorDelete: asking(func(ctx context.Context, c broker.Caller, r api.DeleteConnector) (api.ConnectorResult, error) {
+			return b.DeleteConnector(ctx, c, r.Ref)
+		}),
+		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
+			_, secrets, err := b.RevealConnector(ctx, broker.Caller{}, decode[api.UseConnector](call.Params))
 			if err != nil {
 				return err
 			}
-			return asking(func(ctx context.Context, c broker.Caller, r api.RegisterConnector) (api.ConnectorResult, error) {
-				return b.RegisterConnector(ctx, c, r, secrets)
-			})(ctx, call)
+			call.Result.Append(func(dst []byte) []byte {
+				return append(ipc.AppendSecrets(append(dst, `{"secrets":`...), secrets), '}')
+			})
+			return nil
 		},
 		api.MethodConnectorList:      simple(b.QueryConnectors),
 		api.MethodConnectorGet:       waiting(b.Connector),
@@ -156,6 +163,16 @@ func naming[Resp any](f func(context.Context, string) (Resp, error)) server.Hand
 
 func asking[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
 	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, broker.Caller{}, r) })
+}
+
+func secretly[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+	return func(ctx context.Context, call *server.Call) error {
+		secrets, err := ipc.Secrets(call.Params)
+		if err != nil {
+			return err
+		}
+		return asking(func(ctx context.Context, c broker.Caller, r Req) (Resp, error) { return f(ctx, c, r, secrets) })(ctx, call)
+	}
 }
 
 // answering is a handler that always gives the same answer.
