@@ -172,9 +172,9 @@ func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 	return m
 }
 
-// leftovers are the temporary files beside a client's file that its writer left behind when it was killed: docker's
+// Leftovers are the temporary files beside a client's file that its writer left behind when it was killed: docker's
 // config.json with digits, podman's .tmp-auth.json with digits.
-func leftovers(path string) []string {
+func Leftovers(path string) []string {
 	dir, name := filepath.Split(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -95,7 +95,7 @@ func (f Finder) Find(ctx context.Context, from []string) (Found, error) {
 		}
 		seen[target] = true
 		s.file(file.Client, file.Path, false)
-		for _, path := range leftovers(target) {
+		for _, path := range Leftovers(target) {
 			old = append(old, clientconfig.LoginFile{Client: file.Client, Path: path})
 		}
 	}
