@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,13 +42,28 @@ func (h *home) knownIsAnError(text string) {
 	}
 }
 
-// killZend ends the home's zend at once and waits until it is gone.
+// killZend ends the home's zend at once and waits until it is gone, with all that it held.
 func (h *home) killZend() {
 	h.t.Helper()
-	for _, pid := range h.zendPIDs() {
+	pids := h.zendPIDs()
+	for _, pid := range pids {
 		h.check(syscall.Kill(pid, syscall.SIGKILL))
 	}
-	h.noZend("it was killed")
+	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(pids, isRunning); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("zend survives SIGKILL: %s", h.zends())
+		}
+	}
+}
+
+// isRunning reports whether a process still has something open: it has not when it waits for its parent to take notice.
+func isRunning(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
 
 // noZend waits until no zend is left.
