@@ -1,0 +1,304 @@
+//go:build bench && linux
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
+)
+
+// home is a home directory with zend, and keyrings of its own. Nothing of the user's is touched.
+type home struct {
+	t      *testing.T
+	dir    string
+	secret string
+	env    map[string]string
+}
+
+func newHome(t *testing.T) *home {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "zen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &home{t: t, dir: dir, secret: rand.Text(), env: map[string]string{
+		"HOME": dir, "XDG_RUNTIME_DIR": filepath.Join(dir, "run"), "PATH": os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS": "",
+	}}
+	for _, name := range []string{"run", "bin", ".local", ".local/share"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		h.forget()
+		h.stopZend()
+		os.RemoveAll(dir)
+	})
+	return h
+}
+
+func (h *home) environ() (list []string) {
+	for k, v := range h.env {
+		list = append(list, k+"="+v)
+	}
+	return list
+}
+
+// build compiles one of zen's programs as make does.
+func (h *home) build(name string) string {
+	h.t.Helper()
+	path := filepath.Join(h.dir, "bin", name)
+	h.goBuild(path, "../cmd/"+name, "")
+	return path
+}
+
+// buildEmpty compiles the program that does nothing: what every run of a Go program costs on this machine.
+func (h *home) buildEmpty() string {
+	h.t.Helper()
+	source := filepath.Join(h.dir, "empty")
+	if err := os.Mkdir(source, 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	for name, content := range map[string]string{"main.go": "package main\n\nfunc main() {}\n", "go.mod": "module empty\n\ngo 1.26\n"} {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(content), 0o600); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	path := filepath.Join(h.dir, "bin", "empty")
+	h.goBuild(path, ".", source)
+	return path
+}
+
+func (h *home) goBuild(path, what, dir string) {
+	h.t.Helper()
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", path, what)
+	cmd.Env, cmd.Dir = append(os.Environ(), "CGO_ENABLED=0"), dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.t.Fatalf("building %s: %v\n%s", what, err, out)
+	}
+}
+
+// command runs in the home's environment and ends with the test.
+func (h *home) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(h.t.Context(), name, args...)
+	cmd.Env, cmd.Dir, cmd.Stderr = h.environ(), h.dir, os.Stderr
+	return cmd
+}
+
+// store has a helper keep the credential that is measured.
+func (h *home) store(helper string) {
+	h.t.Helper()
+	if err := h.tryStore(helper); err != nil {
+		h.t.Fatalf("%s store: %v", helper, err)
+	}
+}
+
+func (h *home) tryStore(helper string) error {
+	cmd := h.command(helper, "store")
+	cmd.Stdin = strings.NewReader(`{"ServerURL":"` + benchmarkedAddress + `","Username":"alice","Secret":"` + h.secret + `"}`)
+	return cmd.Run()
+}
+
+func (h *home) client() *ipc.Client {
+	return &ipc.Client{Socket: filepath.Join(h.dir, "run/zen/zend.sock"), Name: "bench"}
+}
+
+// zend is its process number.
+func (h *home) zend() int {
+	h.t.Helper()
+	return h.status().PID
+}
+
+func (h *home) status() (s api.Status) {
+	h.t.Helper()
+	reply, err := h.client().Call(api.MethodStatus, nil, time.Now().Add(10*time.Second))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := json.Unmarshal(reply.Result, &s); err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// stopZend ends zend, if there is one, and waits until it is gone.
+func (h *home) stopZend() {
+	lock, err := os.OpenFile(filepath.Join(h.dir, "run/zen/zend.lock"), os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	_, _ = h.client().Call(api.MethodDaemonStop, nil, time.Now().Add(10*time.Second))
+	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+}
+
+// forget takes the vault's keys out of the kernel's keyring, where they would stay until the next boot.
+func (h *home) forget() {
+	s := h.status()
+	for _, slot := range s.Vault.Slots {
+		if slot.Kind == keystore.KindSession {
+			if err := (kernelkeyring.Slot{}).Delete(context.Background(), s.Vault.ID+"/"+slot.ID); err != nil {
+				h.t.Error(err)
+			}
+		}
+	}
+}
+
+// secretService sets docker-credential-secretservice up with a gnome-keyring on a bus of its own; nil where that cannot be.
+func (h *home) secretService() *program {
+	h.t.Helper()
+	helper := look("docker-credential-secretservice")
+	bus, keyring := look("dbus-daemon"), look("gnome-keyring-daemon")
+	if helper == "" || bus == "" || keyring == "" {
+		return nil
+	}
+	daemon := h.command(bus, "--session", "--nofork", "--nopidfile", "--print-address")
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.start(daemon)
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.env["DBUS_SESSION_BUS_ADDRESS"] = strings.TrimSpace(address)
+	defer func() { h.env["DBUS_SESSION_BUS_ADDRESS"] = "" }()
+	secrets := h.command(keyring, "--foreground", "--unlock", "--components=secrets")
+	secrets.Stdin, secrets.Stderr = strings.NewReader("password"), nil
+	h.start(secrets)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // until it owns its name
+		if err := h.tryStore(helper); err == nil {
+			break
+		} else if time.Now().After(end) {
+			h.t.Errorf("gnome-keyring does not serve: %v", err)
+			return nil
+		}
+	}
+	return h.peer(helper, fasterThanSecrets)
+}
+
+// pass sets docker-credential-pass up with a key without a passphrase; nil where that cannot be.
+func (h *home) pass() *program {
+	h.t.Helper()
+	helper, pass, gpg := look("docker-credential-pass"), look("pass"), look("gpg")
+	if helper == "" || pass == "" || gpg == "" {
+		return nil
+	}
+	h.env["GNUPGHOME"], h.env["PASSWORD_STORE_DIR"] = filepath.Join(h.dir, "gnupg"), filepath.Join(h.dir, "passwords")
+	if err := os.Mkdir(h.env["GNUPGHOME"], 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{gpg, "--quiet", "--batch", "--passphrase", "", "--quick-generate-key", "bench@example.org", "default", "default", "never"},
+		{pass, "init", "bench@example.org"},
+	} {
+		cmd := h.command(args[0], args[1:]...)
+		cmd.Stderr = nil
+		if out, err := cmd.CombinedOutput(); err != nil {
+			h.t.Errorf("%s: %v\n%s", args, err, out)
+			return nil
+		}
+	}
+	h.t.Cleanup(func() {
+		cmd := exec.Command("gpgconf", "--kill", "all")
+		cmd.Env = h.environ()
+		_ = cmd.Run()
+	})
+	h.store(helper)
+	return h.peer(helper, fasterThanPass)
+}
+
+func (h *home) peer(path string, faster float64) *program {
+	return &program{
+		name: filepath.Base(path) + " get", path: path, args: []string{"get"}, stdin: benchmarkedAddress, env: h.environ(),
+		want: `"Secret":"` + h.secret + `"`, faster: faster,
+	}
+}
+
+// start runs a daemon until the test ends.
+func (h *home) start(cmd *exec.Cmd) {
+	h.t.Helper()
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+func look(name string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// resident is how much memory a process occupies, in MB.
+func (h *home) resident(pid int) float64 {
+	h.t.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kB, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return kB / 1024
+}
+
+// rate is how many gets a second zend answers to so many clients, each with a connection of its own or with one a get.
+func (h *home) rate(clients int, keep bool) float64 {
+	h.t.Helper()
+	const measured = 2 * time.Second
+	end := time.Now().Add(measured)
+	params := []byte(`{"ServerURL":"` + benchmarkedAddress + `"}`)
+	var done atomic.Int64
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			conn, err := h.client().Dial(end.Add(10 * time.Second))
+			if err != nil {
+				h.t.Error(err)
+				return
+			}
+			defer conn.Close()
+			call := conn.Call
+			if !keep {
+				call = h.client().Call
+			}
+			for time.Now().Before(end) {
+				reply, err := call(api.MethodGet, params, end.Add(10*time.Second))
+				if err != nil {
+					h.t.Error(err)
+					return
+				}
+				reply.Wipe()
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(done.Load()) / measured.Seconds()
+}
