@@ -25,6 +25,9 @@ type app struct {
 	zend func(start bool) (caller, error)
 	dirs func() (paths.Dirs, error)
 
+	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
+	elsewhere func(paths.Dirs) []string
+
 	known *typeBook                     // connector types, once they were asked for
 	attrs map[*cobra.Command]attributes // commands that take --name=value arguments
 }
@@ -41,6 +44,7 @@ func newApp() *app {
 		term: findTerminal(os.Stdin, os.Stdout, os.Stderr, os.Getenv), getenv: os.Getenv, now: time.Now,
 		dirs: paths.Find,
 	}
+	a.elsewhere = func(dirs paths.Dirs) []string { return dirs.Elsewhere(os.Getenv, os.Geteuid()) }
 	a.zend = func(start bool) (caller, error) {
 		dirs, err := a.dirs()
 		if err != nil {

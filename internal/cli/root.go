@@ -53,7 +53,7 @@ container registries and stacks use them.`,
 		a.importCommand())
 	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
-		a.selftestCommand())
+		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())
 	return root
 }

@@ -1,48 +1,123 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/doctor/clients"
 )
 
+type whyOptions struct {
+	api.WhyRequest
+
+	as     string
+	output output
+}
+
 func (a *app) whyCommand() *cobra.Command {
-	var o output
-	var req api.WhyRequest
+	var o whyOptions
 	cmd := &cobra.Command{
 		Use: "why HOST[/PATH]", Short: "Explain who would answer for a registry, or why nobody",
-		Long: `Explain step by step who would answer when a client asks for a registry's credentials, without asking for them.
-The exit status is 0 when somebody would, else that of the error the client would get.`,
-		Example: "  zen why docker.io\n  zen why ghcr.io/team/app --dir ~/src/app",
-		Args:    arguments(1, 1, "HOST"),
+		Long: `Explain step by step who would answer when a client asks for a registry's credentials, without asking for them. With
+--as it is told how that client asks: which configuration it reads and whether that names zen, under which keys it asks,
+and what becomes of each. The exit status is 0 when zen would answer, else that of the error the client would get, or 1
+when the client does not ask zen.`,
+		Example: `  zen why docker.io
+  zen why ghcr.io/team/app --as crane
+  zen why ghcr.io/team/app --dir ~/src/app`,
+		Args: arguments(1, 1, "HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req.ServerURL = args[0]
-			if req.Profile == "" {
-				req.Profile = a.getenv("ZEN_PROFILE")
-			}
-			var err error
-			if req.Dir, err = absolute(req.Dir); err != nil {
-				return err
-			}
-			result, err := call[api.WhyResult](cmd.Context(), a, api.MethodWhy, req)
-			if err != nil {
-				return err
-			}
-			if err := a.show(o, result, func() { a.drawWhy(result) }); err != nil || result.Reason == "" {
-				return err
-			}
-			return statusError(credential.Reason(result.Reason).Info().Exit)
+			o.ServerURL = args[0]
+			return a.why(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&req.Dir, "dir", "", "as a client in this `DIRECTORY` (default: the current one)")
-	cmd.Flags().StringVar(&req.Profile, "profile", "", "as a client that uses this `PROFILE`")
-	a.addOutput(cmd, &o)
+	cmd.Flags().StringVar(&o.as, "as", "", "as this `CLIENT` asks: docker, podman, crane, ...")
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "as a client in this `DIRECTORY` (default: the current one)")
+	cmd.Flags().StringVar(&o.Profile, "profile", "", "as a client that uses this `PROFILE`")
+	complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return clients.Names(), cobra.ShellCompDirectiveNoFileComp
+	})
+	a.addOutput(cmd, &o.output)
 	return cmd
+}
+
+// whyDocument is zend's answer, and with --as what is known of the client.
+type whyDocument struct {
+	api.WhyResult
+
+	Client string      `json:"client,omitempty"`
+	Keys   []clientKey `json:"keys,omitempty"` // in the order in which the client asks; what it does not come to is missing
+}
+
+// clientKey is one question of a client to one helper.
+type clientKey struct {
+	Key    string `json:"key"`
+	File   string `json:"file"`             // the configuration that says whom to ask
+	Member string `json:"member,omitempty"` // of the configuration
+	Helper string `json:"helper,omitempty"` // "" means the logins in the file
+	Zen    bool   `json:"zen"`
+	Reason string `json:"reason,omitempty"` // why zen would not answer
+}
+
+// notAsked is the reason in a whyDocument when the client gets its credentials elsewhere, or nowhere.
+const notAsked credential.Reason = "not_asked"
+
+func (a *app) why(ctx context.Context, o whyOptions) error {
+	var err error
+	if o.Dir, err = absolute(o.Dir); err != nil {
+		return err
+	}
+	var doc whyDocument
+	if o.as == "" {
+		doc.WhyResult, err = a.askWhy(ctx, o.WhyRequest)
+	} else {
+		doc, err = a.whyAs(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.show(o.output, doc, func() { a.drawWhy(doc) }); err != nil || doc.Reason == "" {
+		return err
+	}
+	return statusError(credential.Reason(doc.Reason).Info().Exit)
+}
+
+// askWhy asks zend about one key.
+func (a *app) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, error) {
+	if req.Profile == "" {
+		req.Profile = a.getenv("ZEN_PROFILE")
+	}
+	return call[api.WhyResult](ctx, a, api.MethodWhy, req)
+}
+
+// whyAs explains what a client would come to.
+func (a *app) whyAs(ctx context.Context, o whyOptions) (whyDocument, error) {
+	client, err := clients.Lookup(o.as)
+	if err != nil {
+		return whyDocument{}, err
+	}
+	registry, err := address.Parse(o.ServerURL)
+	if err != nil {
+		return whyDocument{}, err
+	}
+	env, err := a.clientEnv()
+	if err != nil {
+		return whyDocument{}, err
+	}
+	w := &clientWalk{app: a, name: o.as, client: client, env: env, registry: registry, request: o.WhyRequest}
+	w.doc.Client, w.doc.Address = o.as, registry.String()
+	if err := w.walk(ctx); err != nil {
+		return whyDocument{}, err
+	}
+	return w.doc, nil
 }
 
 // absolute is an absolute directory, the current one for "".
@@ -50,7 +125,7 @@ func absolute(dir string) (string, error) {
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
-			return "", nil // a removed working directory matches no login that is bound to one
+			return "", nil //nolint:nilerr // a removed working directory matches no login that is bound to one
 		}
 		return wd, nil
 	}
@@ -61,16 +136,21 @@ func absolute(dir string) (string, error) {
 	return path, nil
 }
 
-func (a *app) drawWhy(r api.WhyResult) {
+func (a *app) drawWhy(r whyDocument) {
 	for i, step := range r.Steps {
 		fmt.Fprintf(a.out, "%d. %s\n", i+1, oneLine(step))
 	}
-	if r.Reason != "" {
+	switch {
+	case r.Reason == string(notAsked):
+		fmt.Fprintln(a.out, "=> zen is not asked:", oneLine(r.Message))
+		a.hint(r.Hint)
+	case r.Reason != "":
 		fmt.Fprintln(a.out, "=> no credentials:", oneLine(r.Message))
 		a.hint(r.Hint)
-		return
-	}
-	if r.Login != nil {
+	case r.Login != nil:
 		fmt.Fprintf(a.out, "=> %s answers for %s\n", oneLine(answeredBy(*r.Login)), oneLine(r.Address))
 	}
 }
+
+// quoted is a list of keys in a sentence: "'a', then for 'b'".
+func quoted(keys []string) string { return "'" + strings.Join(keys, "', then for '") + "'" }

@@ -17,6 +17,7 @@ type Asked struct {
 	Helper  string // the helper's name; "" means the logins in File itself
 	Chosen  bool   // the client chose Helper by itself, because File names nobody
 	InClear bool   // Helper is "", and File has a login for the registry in clear
+	Named   bool   // File has an entry for the registry, with a login or as the sign of one
 }
 
 // Asks finds out whom a client asks for a registry under a key, in the order in which it does; the next one is asked when
@@ -85,9 +86,11 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 		a.Helper = e.detected()
 		a.Chosen = a.Helper != ""
 	}
-	if a.Helper == "" {
-		for _, k := range d.Keys(auths) {
-			a.InClear = a.InClear || holdsSecret(d, k) && (k == key || loginOf(k).key == key)
+	_, a.Named = d.Raw(credHelpers, key)
+	for _, k := range d.Keys(auths) {
+		if k == key || loginOf(k).key == key {
+			a.Named = true
+			a.InClear = a.InClear || a.Helper == "" && holdsSecret(d, k)
 		}
 	}
 	return a
@@ -224,3 +227,6 @@ func Printable(s string) string { return printable(s) }
 
 // ShellWord makes a path safe to paste.
 func ShellWord(s string) string { return shellWord(s) }
+
+// FindProgram returns the program on PATH, "" if there is none.
+func (e Env) FindProgram(name string) string { return e.find(name) }

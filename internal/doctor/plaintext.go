@@ -1,0 +1,83 @@
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/clientconfig"
+	kept "github.com/zen-agent/zen/internal/clientconfig/logins"
+)
+
+// inClear is a file with logins in clear.
+type inClear struct {
+	file       string
+	leftover   bool
+	registries []string
+}
+
+// find looks into the clients' files; no helper is executed. Secrets that were read on the way are wiped.
+func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
+	found, err := kept.Finder{Env: f.Env}.Find(ctx, []string{"docker", "containers", "helm", "regctl"})
+	if err != nil {
+		return nil, []Result{failure(Problem, err)}
+	}
+	defer kept.Wipe(found.Logins)
+	for _, l := range found.Logins {
+		i := slices.IndexFunc(files, func(c inClear) bool { return c.file == l.File })
+		if i < 0 {
+			i = len(files)
+			files = append(files, inClear{file: l.File, leftover: l.Leftover})
+		}
+		name := l.Address.String()
+		if name == "" {
+			name = clientconfig.Printable(l.Key[strings.LastIndexByte(l.Key, '@')+1:]) // before an @ could be a password
+		}
+		if !slices.Contains(files[i].registries, name) {
+			files[i].registries = append(files[i].registries, name)
+		}
+	}
+	for _, failed := range found.Failures {
+		failures = append(failures, failure(Problem, failed.Err))
+	}
+	return files, failures
+}
+
+// plaintextLogins: passwords that clients wrote into files.
+func plaintextLogins(ctx context.Context, f Facts) []Result {
+	files, _ := f.find(ctx)
+	var found []Result
+	for _, file := range files {
+		if !file.leftover {
+			found = append(found, Result{
+				Status: Warning, Message: clientconfig.Printable(file.file) + " holds logins in clear: " + strings.Join(file.registries, ", "),
+				Hint: "zen import",
+			})
+		}
+	}
+	return otherwise(found, "no client keeps a login in clear")
+}
+
+// leftoverFiles: what a client that was killed while it wrote its configuration left behind, with all that was in it.
+func leftoverFiles(ctx context.Context, f Facts) []Result {
+	files, _ := f.find(ctx)
+	list, err := f.Env.LoginFiles()
+	if err != nil {
+		return nil // told by client-files
+	}
+	var found []Result
+	for _, client := range list {
+		for _, path := range kept.Leftovers(client.Path) {
+			r := Result{
+				Status: Warning, Message: clientconfig.Printable(path) + " was left behind by a client that was interrupted",
+				Hint: "rm " + clientconfig.ShellWord(path),
+			}
+			if i := slices.IndexFunc(files, func(c inClear) bool { return c.file == path }); i >= 0 {
+				r.Message += " and holds logins in clear: " + strings.Join(files[i].registries, ", ")
+				r.Hint = "zen import"
+			}
+			found = append(found, r)
+		}
+	}
+	return otherwise(found, "no client left temporary files behind")
+}

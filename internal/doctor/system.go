@@ -1,0 +1,166 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
+)
+
+// leastFree is how many bytes a disk must have left: a vault and a line of log.
+const leastFree = 1 << 20
+
+// failure is a problem that an error tells of.
+func failure(s Status, err error) Result {
+	r := Result{Status: s, Message: err.Error()}
+	if e, ok := errors.AsType[*credential.Error](err); ok {
+		r.Hint = e.HintText()
+	}
+	return r
+}
+
+// sudoUser is who called sudo, "" if nobody did.
+func (f Facts) sudoUser() string {
+	if name := f.Env.Getenv("SUDO_USER"); f.UID == 0 && name != "root" {
+		return name
+	}
+	return ""
+}
+
+// foreignHome reports whether HOME is another user's.
+func (f Facts) foreignHome() bool {
+	owner, ok := f.System.Owner(f.Env.Getenv("HOME"))
+	return ok && owner != f.UID
+}
+
+// whoRuns: sudo keeps HOME on some systems; then root's zend works in the user's files, and leaves files there that the user
+// cannot change. Where it does not, sudo docker simply has none of the user's logins.
+func whoRuns(_ context.Context, f Facts) []Result {
+	home, sudo := f.Env.Getenv("HOME"), f.sudoUser()
+	owner, exists := f.System.Owner(home)
+	shown := clientconfig.Printable(home)
+	switch {
+	case home == "":
+		return one(Warning, "HOME is not set: clients look for their configuration elsewhere, or nowhere", "export HOME=~")
+	case !exists:
+		return one(Warning, "HOME is "+shown+", which does not exist", "mkdir -m 700 "+clientconfig.ShellWord(home))
+	case f.foreignHome() && sudo != "":
+		return one(Problem, "sudo lets zen work as root in "+shown+", which is "+f.System.UserName(owner)+"'s: what it writes there "+
+			"would be root's", "run zen and docker without sudo")
+	case f.foreignHome() && f.UID == 0: // in a container, where it does no harm
+		return one(Warning, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as root", "export HOME=/root")
+	case f.foreignHome():
+		return one(Problem, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as "+f.System.UserName(f.UID),
+			"set HOME to your own home directory")
+	case sudo != "":
+		return one(Warning, "zen runs as root by sudo: root has a zend and logins of its own, none of "+sudo+"'s",
+			"run zen and docker without sudo, or log in for root too: sudo zen login NAME")
+	}
+	return fine("zen runs as " + f.System.UserName(f.UID) + ", whose home directory is " + shown)
+}
+
+// directories: zend needs directories of its own that nobody else can enter, and room on the disk.
+func directories(_ context.Context, f Facts) []Result {
+	if f.DirsErr != nil {
+		return []Result{failure(Problem, f.DirsErr)}
+	}
+	var found []Result
+	for _, dir := range []string{f.Dirs.Data, f.Dirs.State, f.Dirs.Runtime} {
+		if r, bad := f.directory(dir); bad {
+			found = append(found, r)
+		}
+	}
+	return otherwise(found, "the vault is in "+clientconfig.Printable(f.Dirs.Data)+", the logs are in "+clientconfig.Printable(f.Dirs.State))
+}
+
+func (f Facts) directory(dir string) (Result, bool) {
+	shown, there := clientconfig.Printable(dir), existing(dir)
+	if there == dir {
+		if err := paths.SecureDir(dir); err != nil { // changes nothing in one that exists
+			return failure(Problem, err), true
+		}
+	}
+	if !f.System.Writable(there) {
+		message := shown + " cannot be written to"
+		if there != dir {
+			message = shown + " cannot be made: nothing can be written to " + clientconfig.Printable(there)
+		}
+		return Result{Status: Problem, Message: message, Hint: "ls -ld " + clientconfig.ShellWord(there)}, true
+	}
+	if free, known := f.System.Free(there); known && free < leastFree {
+		return Result{
+			Status: Problem, Message: "the disk of " + shown + " is full",
+			Hint: "make room: df -h " + clientconfig.ShellWord(there),
+		}, true
+	}
+	return Result{}, false
+}
+
+// existing is dir, or the innermost directory above it that exists.
+func existing(dir string) string {
+	for {
+		if _, err := os.Lstat(dir); !os.IsNotExist(err) || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// runtimeDirectory: sessions that find different directories for the socket start one zend each.
+func runtimeDirectory(_ context.Context, f Facts) []Result {
+	if f.DirsErr != nil {
+		return nil // told by directories
+	}
+	socket, err := f.Dirs.Socket()
+	if err != nil {
+		return []Result{failure(Problem, err)}
+	}
+	systems := filepath.Join(f.Env.Root, "/run/user", strconv.Itoa(f.UID)) + string(filepath.Separator)
+	var found []Result
+	for _, fall := range f.Dirs.Fallbacks {
+		used := clientconfig.Printable(fall.Used)
+		switch {
+		case fall.Wanted != "":
+			found = append(found, Result{
+				Status:  Warning,
+				Message: fall.Variable + " is " + clientconfig.Printable(fall.Wanted) + ", which " + fall.Why + "; zen uses " + used + " instead",
+				Hint:    "set " + fall.Variable + " to an absolute path that is yours alone, or: unset " + fall.Variable,
+			})
+		case !strings.HasPrefix(fall.Used+string(filepath.Separator), systems):
+			found = append(found, Result{
+				Status:  Warning,
+				Message: fall.Variable + " is not set; zen uses " + used + ". A session in which it is set would start a zend of its own",
+				Hint:    "set " + fall.Variable + " in every session or in none",
+			})
+		}
+	}
+	return otherwise(found, "the socket is "+clientconfig.Printable(socket))
+}
+
+// settings: zend goes on with the settings it had when config.toml has a mistake.
+func settings(_ context.Context, f Facts) []Result {
+	if f.DirsErr != nil {
+		return nil
+	}
+	file := f.Dirs.ConfigFile()
+	cfg, err := config.Load(file)
+	if err != nil {
+		r := failure(Problem, err)
+		if r.Hint == "" {
+			r.Hint = "edit " + clientconfig.ShellWord(file)
+		}
+		return []Result{r}
+	}
+	if cfg.List == config.ListNone && f.Env.FindProgram("regctl") != "" {
+		return one(Warning, `list = "none" in `+clientconfig.Printable(file)+": regctl asks only for registries that are listed, so for none",
+			`write list = "all" or list = "static"`)
+	}
+	return fine(clientconfig.Printable(file) + " is as it should be, or not there")
+}
