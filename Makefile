@@ -84,6 +84,7 @@ test: ## every hermetic test, with the race detector (a few minutes; needs Go an
 .PHONY: e2e
 e2e: ## real registries, docker, gnome-keyring: installs Debian packages, run as root
 	@bash e2e/install-packages.sh
+	$(GO) test -count 1 -timeout 10m ./internal/keystore/...
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
 
 .PHONY: bench
@@ -97,6 +98,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 20s)
 .PHONY: chaos
 chaos: ## zend killed again and again under load: nothing may fail or get lost
 	$(GO) test -tags chaos -count 1 -timeout 15m -v ./internal/chaos/
+	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
 
 ## Checking
 

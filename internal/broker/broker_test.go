@@ -377,6 +377,34 @@ func TestLockStopsEverythingButNotFound(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 }
 
+// A reboot takes the key of a memory or session vault along: whatever changes the vault next begins anew.
+func TestVaultWhoseKeyEndedWithTheSession(t *testing.T) {
+	for name, change := range map[string]func(r *rig) error{
+		"store": func(r *rig) error {
+			return r.Store(t.Context(), Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
+		},
+		"passphrase": func(r *rig) error {
+			return r.SetPassphrase(t.Context(), Caller{}, credential.SecretString("a long passphrase"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.store("ghcr.io", "bob", "one")
+			r.slot = &keystore.MemorySlot{}
+			r.restart()
+			r.wantGet("ghcr.io", "key_lost")
+			r.wantGet("quay.io", "not_logged_in")
+			if err := change(r); err != nil {
+				t.Fatal(err)
+			}
+			r.wantGet("ghcr.io", "not_logged_in")
+			if kept, err := filepath.Glob(r.path + ".lost-*"); err != nil || len(kept) != 1 {
+				t.Errorf("the old vault was kept as %v, %v", kept, err)
+			}
+		})
+	}
+}
+
 func TestTimeLimit(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)

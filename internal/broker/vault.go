@@ -77,7 +77,7 @@ func (b *Broker) Rotate(ctx context.Context, caller Caller) error {
 func (b *Broker) vaultChange(ctx context.Context, caller Caller, what string, f func() error) error {
 	b.changing.Lock()
 	defer b.changing.Unlock()
-	err := b.vault.EnsureOpen(ctx)
+	err := b.openForChange(ctx)
 	if err == nil {
 		err = f()
 	}
