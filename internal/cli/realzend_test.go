@@ -53,53 +53,65 @@ func (c *steppedClock) step() {
 // startRealZend serves until the test ends. Its registry accepts alice with the canary.
 func startRealZend(t *testing.T, owner string) *realZend {
 	t.Helper()
-	vault, err := keystore.Open(keystore.Options{
-		Path: filepath.Join(t.TempDir(), "vault.json"), Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { vault.Close() })
 	z := &realZend{registry: registrytest.StartBasic("alice", canary), clock: &steppedClock{now: noon()}}
 	t.Cleanup(z.registry.Close)
-	b, err := broker.New(broker.Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Now: z.clock.read, Owner: owner,
-		Settings: broker.Settings{ListPolicy: "all"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	z.fakeZend = serve(t, brokered(b))
+	z.fakeZend = served(t, brokered(realBroker(t, owner, z.clock.read)))
 	return z
 }
 
-// serve answers with handlers until the test ends.
-func serve(t *testing.T, methods map[string]server.Handler) *fakeZend {
+// realBroker is a broker with an empty vault.
+func realBroker(tb testing.TB, owner string, now func() time.Time) *broker.Broker {
+	tb.Helper()
+	vault, err := keystore.Open(keystore.Options{
+		Path: filepath.Join(tb.TempDir(), "vault.json"), Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { vault.Close() })
+	b, err := broker.New(broker.Config{
+		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Now: now, Owner: owner,
+		Settings: broker.Settings{ListPolicy: "all"},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// served is a zend with these handlers.
+func served(t *testing.T, methods map[string]server.Handler) *fakeZend {
 	t.Helper()
+	return &fakeZend{t: t, socket: serve(t, methods)}
+}
+
+// serve answers with handlers until the test ends, and returns the socket.
+func serve(tb testing.TB, methods map[string]server.Handler) string {
+	tb.Helper()
 	dir, err := os.MkdirTemp("/tmp", "zen")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	z := &fakeZend{t: t, socket: filepath.Join(dir, "zend.sock")}
-	ln, err := server.Listen(z.socket, filepath.Join(dir, "zend.lock"))
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "zend.sock")
+	ln, err := server.Listen(socket, filepath.Join(dir, "zend.lock"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	srv := &server.Server{Methods: methods}
 	var done sync.WaitGroup
 	done.Go(func() {
 		if err := srv.Serve(ctx, ln); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		done.Wait()
 		ln.Close()
 	})
-	return z
+	return socket
 }
 
 // brokered are zend's own handlers as far as these commands need them.

@@ -164,7 +164,7 @@ func TestRegistryGolden(t *testing.T) {
 // The table of ZenML's page about the default container registry, to the character.
 func TestConnectDrawsThePagesTable(t *testing.T) {
 	registry := api.ContainerRegistry{ID: "1", Name: "dockerhub", Configuration: map[string]string{"uri": "docker.io"}}
-	z := serve(t, map[string]server.Handler{
+	z := served(t, map[string]server.Handler{
 		api.MethodConnectorTypes: answering(api.ConnectorTypes{Items: []api.ConnectorType{dockerType()}}),
 		api.MethodRegistryGet:    answering(api.RegistryResult{Registry: registry}),
 		api.MethodRegistryConnect: answering(api.RegistryResult{Registry: registry, Resources: []api.Resource{{
@@ -301,7 +301,7 @@ func TestEntitiesWithoutZend(t *testing.T) {
 	} {
 		methods[method] = refusing(locked)
 	}
-	z := serve(t, methods)
+	z := served(t, methods)
 	for _, line := range []string{
 		"registry register x --uri=x.io", "registry list", "registry describe", "registry get", "registry update --uri=x.io",
 		"registry remove-attribute x y", "registry rename x y", "registry copy x y", "registry delete x", "registry connect x -c y",
