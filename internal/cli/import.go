@@ -29,6 +29,8 @@ const (
 	preferSource = "source"
 )
 
+const noImports = "There are no logins to import."
+
 func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
@@ -124,7 +126,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 	job := &importJob{app: a, env: env, options: o, rows: rowsOf(found)}
 	defer a.sayNotes(found.Notes)
 	if len(job.rows) == 0 {
-		return a.showImport(cmd, o, nil, "There are no logins to import.")
+		return a.showImport(cmd, o, nil, noImports)
 	}
 	if job.movable() {
 		client, err := a.zend(true)
@@ -137,7 +139,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 		}
 	}
 	if !o.yes {
-		if err := a.showImport(cmd, o, job.rows, ""); err != nil {
+		if err := a.showImport(cmd, o, job.rows, noImports); err != nil {
 			return err
 		}
 		goOn, err := a.askForImport(ctx, job, o)
@@ -148,7 +150,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 	if job.movable() {
 		job.run(ctx)
 	}
-	err := a.showImport(cmd, o, job.rows, "")
+	err := a.showImport(cmd, o, job.rows, noImports)
 	job.sayAfter()
 	switch {
 	case err != nil:

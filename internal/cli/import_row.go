@@ -134,12 +134,20 @@ func (r *importRow) phrase() string {
 	return r.status + out
 }
 
-func importColumns() []column[*importRow] {
+// tilde writes a path below the home directory as a person does.
+func (a *app) tilde(path string) string {
+	if below, ok := strings.CutPrefix(path, a.getenv("HOME")+"/"); ok && a.getenv("HOME") != "" {
+		return "~/" + below
+	}
+	return path
+}
+
+func (a *app) importColumns() []column[*importRow] {
 	return []column[*importRow]{
 		{key: "source", value: func(r *importRow) any { return r.source }},
 		{key: "registry", value: func(r *importRow) any { return r.registry() }},
 		{key: "username", value: func(r *importRow) any { return r.username() }},
-		{key: "place", value: func(r *importRow) any { return r.place }},
+		{key: "place", value: func(r *importRow) any { return r.place }, cell: func(r *importRow) string { return a.tilde(r.place) }},
 		{key: "key", when: exact, value: func(r *importRow) any { return r.key() }},
 		{key: "result", when: inTable, value: func(r *importRow) any { return r.result() }},
 		{key: "status", when: exact, value: func(r *importRow) any { return r.status }},
@@ -152,7 +160,7 @@ func importColumns() []column[*importRow] {
 
 // showImport prints the table, and the hints that belong to it.
 func (a *app) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
-	err := showList(a, cmd, o.output, listing[*importRow]{columns: importColumns(), items: rows, empty: empty})
+	err := showList(a, cmd, o.output, listing[*importRow]{columns: a.importColumns(), items: rows, empty: empty})
 	if !o.output.isTable() {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -31,7 +32,9 @@ type importJob struct {
 }
 
 // movable reports whether there is anything to do.
-func (j *importJob) movable() bool { return slices.ContainsFunc(j.rows, (*importRow).pending) }
+func (j *importJob) movable() bool {
+	return slices.ContainsFunc(j.rows, func(r *importRow) bool { return r.pending() || r.status == importDropped })
+}
 
 // failed reports whether anything was not done that was asked for.
 func (j *importJob) failed() bool {
@@ -59,7 +62,7 @@ func (j *importJob) plan(ctx context.Context) (err error) {
 		case first[at] == nil:
 			first[at] = r.login
 		case r.login.Secret.IsEmpty() || first[at].Secret.IsEmpty() || !r.login.Same(first[at]):
-			r.detail = "only if that of " + first[at].Place() + " cannot be imported, or is the same"
+			r.detail = "only if that of " + j.app.tilde(first[at].Place()) + " cannot be imported, or is the same"
 		}
 	}
 	return context.Cause(ctx)
@@ -95,8 +98,12 @@ func (r *importRow) conflict(message, prefer string) {
 
 // run imports. What fails ends with its row; the rows say what became of it all.
 func (j *importJob) run(ctx context.Context) {
-	stop := j.app.busy(ctx, "Importing %s...", count(len(j.rows), "login"))
 	j.fetch(ctx)
+	pending := len(slices.DeleteFunc(slices.Clone(j.rows), func(r *importRow) bool { return !r.pending() }))
+	stop := func() {}
+	if pending > 0 {
+		stop = j.app.busy(ctx, "Importing %s...", count(pending, "login"))
+	}
 	reports := j.verify(ctx)
 	j.moved = map[string]*logins.Login{}
 	for _, r := range j.rows {
@@ -105,16 +112,42 @@ func (j *importJob) run(ctx context.Context) {
 		}
 	}
 	j.takeOut(ctx)
+	j.noteEnds(ctx)
 	stop()
 }
 
-// fetch gets the secrets that helpers keep, and compares them with zen's.
+// noteEnds tells of a time limit that the user's settings put on what is stored.
+func (j *importJob) noteEnds(ctx context.Context) {
+	now, err := j.zend.logins(ctx)
+	if err != nil {
+		return // every row has its result by now
+	}
+	for _, r := range j.rows {
+		if r.status != importDone {
+			continue
+		}
+		if until := now[r.login.Address.String()].Until; until != nil {
+			r.detail = strings.TrimPrefix(r.detail+"\nends in "+span(until.Sub(j.app.now()).Round(time.Second))+" (login_ttl in config.toml)", "\n")
+		}
+	}
+}
+
+// fetch gets the secrets that helpers keep, and compares them with zen's. A helper may ask for a passphrase on the terminal,
+// so nothing turns there meanwhile.
 func (j *importJob) fetch(ctx context.Context) {
 	var list []*logins.Login
+	var programs []string
 	for _, r := range j.rows {
-		if r.pending() {
-			list = append(list, r.login)
+		if !r.pending() {
+			continue
 		}
+		list = append(list, r.login)
+		if program := r.login.Helper; program != "" && !slices.Contains(programs, program) {
+			programs = append(programs, program)
+		}
+	}
+	if len(programs) > 0 {
+		j.app.say("Asking %s...", strings.Join(programs, ", "))
 	}
 	logins.Fetch(ctx, list)
 	j.rows = slices.DeleteFunc(j.rows, func(r *importRow) bool { return r.login != nil && r.login.Absent })
@@ -183,7 +216,7 @@ func (j *importJob) move(ctx context.Context, r *importRow, v *checked) {
 			r.status = importSame
 			return
 		}
-		r.conflict("the login of "+first.Place()+" for this registry was imported", j.options.prefer)
+		r.conflict("the login of "+j.app.tilde(first.Place())+" for this registry was imported", j.options.prefer)
 		if r.status == importConflict {
 			r.hint = "let zen keep that one: zen import --prefer zen"
 		}

@@ -69,9 +69,17 @@ func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
 		message = syntax.Message
 	}
 	return nil, &credential.Error{
-		Reason: credential.InvalidInput, Message: strconv.QuoteToGraphic(place) + ": " + message, Cause: err,
+		Reason: credential.InvalidInput, Message: printable(place) + ": " + message, Cause: err,
 		Hint: "correct the file; zen changed nothing in it",
 	}
+}
+
+// printable makes a path safe to print.
+func printable(path string) string {
+	if q := strconv.QuoteToGraphic(path); q != `"`+path+`"` {
+		return q
+	}
+	return path
 }
 
 // logins are the entries of d that hold a secret, those that are spelled as clients ask first: others are older.
@@ -91,7 +99,11 @@ func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
 }
 
 func spelling(l *Login) int {
-	if l.Key == l.Address.ServerURL() {
+	asked := l.Address.ServerURL()
+	if l.Client == "podman" || l.Client == "regctl" {
+		asked = l.Address.String()
+	}
+	if l.Key == asked {
 		return 0
 	}
 	return 1

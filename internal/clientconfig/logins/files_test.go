@@ -129,8 +129,8 @@ func TestFindInFiles(t *testing.T) {
 				"none.example": {"tls": "insecure"}
 			}}`},
 			want: []string{
-				"regctl home/.regctl/config.json ghcr.io=>ghcr.io <token>:t",
 				"regctl home/.regctl/config.json docker.io=>https://index.docker.io/v1/ a:1",
+				"regctl home/.regctl/config.json ghcr.io=>ghcr.io <token>:t",
 				"regctl home/.regctl/config.json mirror=>http://reg.example:5000 b:2",
 			},
 		},
