@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/clock"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -34,7 +35,7 @@ type Config struct {
 
 // Engine keeps minted credentials. It is safe for concurrent use.
 type Engine struct {
-	clock        clock
+	clock        clock.Clock
 	timeout      time.Duration
 	perConnector int
 	turns        chan struct{}
@@ -52,11 +53,8 @@ type connector struct {
 
 // New returns an empty engine.
 func New(cfg Config) *Engine {
-	if cfg.Wall == nil {
-		cfg.Wall = time.Now
-	}
 	return &Engine{
-		clock: newClock(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
+		clock: clock.New(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
 		turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
 	}
 }
@@ -73,7 +71,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 // caller. A failure is returned again, at once, for as long as trying makes no sense; a valid credential beats it.
 func (e *Engine) Get(ctx context.Context, key Key, m Minter) (credential.Credential, error) {
 	e.mu.Lock()
-	now := e.clock.now()
+	now := e.clock.Now()
 	ent := e.entry(key)
 	ent.minter, ent.used = m, now
 	valid, failed := ent.valid(now), ent.failure.counts(now)
@@ -109,7 +107,7 @@ func (e *Engine) leave(ctx context.Context, ent *entry, f *flight, ch chan resul
 		return r.cred, r.err
 	default:
 	}
-	if ent.valid(e.clock.now()) {
+	if ent.valid(e.clock.Now()) {
 		return ent.clone(), nil
 	}
 	return credential.Credential{}, gaveUp(ctx)
@@ -172,7 +170,7 @@ func (e *Engine) drop(id string) {
 
 // Expires is when the first of the connector's credentials ends; nil when it has none or they do not expire.
 func (e *Engine) Expires(connectorID string) (first *time.Time) {
-	now := e.clock.now()
+	now := e.clock.Now()
 	e.each(connectorID, func(ent *entry) {
 		if ent.valid(now) && ent.expires && (first == nil || ent.cred.Expires.Before(*first)) {
 			t := ent.cred.Expires
@@ -184,7 +182,7 @@ func (e *Engine) Expires(connectorID string) (first *time.Time) {
 
 // Failure is why the connector's last minting failed, unless a valid credential makes that unimportant; nil if it did not.
 func (e *Engine) Failure(connectorID string) (err error) {
-	now := e.clock.now()
+	now := e.clock.Now()
 	e.each(connectorID, func(ent *entry) {
 		if ent.failure != nil && ent.failure.class != vault && !ent.valid(now) {
 			err = ent.failure.err
@@ -205,7 +203,7 @@ func (e *Engine) each(connectorID string, f func(*entry)) {
 
 // schedule sets the entry's timer to the next moment something is due, or forgets the entry. Timers are not bounded to
 // notice a sleeping laptop: a late one costs nothing, because Get looks at the clocks itself.
-func (e *Engine) schedule(ent *entry, now instant) {
+func (e *Engine) schedule(ent *entry, now clock.Instant) {
 	if ent.dropped {
 		return
 	}
@@ -228,7 +226,7 @@ func (e *Engine) look(ent *entry) {
 	if ent.dropped || ent.flight != nil {
 		return // landing schedules again
 	}
-	now := e.clock.now()
+	now := e.clock.Now()
 	if !ent.valid(now) {
 		ent.wipe()
 	}
@@ -257,7 +255,7 @@ type flight struct {
 type result struct {
 	cred   credential.Credential
 	err    error
-	issued instant
+	issued clock.Instant
 }
 
 // launch begins a minting. It runs on its own time: callers may come and go.
@@ -308,7 +306,7 @@ func late(ctx context.Context) error {
 
 // mint calls the minter; its panic must not take zend down.
 func (e *Engine) mint(ctx context.Context, m Minter) (r result) {
-	r.issued = e.clock.now()
+	r.issued = e.clock.Now()
 	defer func() {
 		if v := recover(); v != nil {
 			r.err = &credential.Error{Reason: credential.Internal, Message: "zend failed to get the credential", Cause: panicked(v)}
@@ -333,9 +331,9 @@ func panicked(v any) error {
 func (e *Engine) land(ent *entry, f *flight, r result) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.clock.now()
+	now := e.clock.Now()
 	ent.flight = nil
-	if r.err == nil && !r.cred.Expires.IsZero() && now.reached(instant{r.cred.Expires.Round(0), r.issued.mono + lifeOf(r.cred, r.issued)}) {
+	if r.err == nil && !r.cred.Expires.IsZero() && now.Reached(clock.Instant{Wall: r.cred.Expires.Round(0), Mono: r.issued.Mono + lifeOf(r.cred, r.issued)}) {
 		r.cred.Secret.Wipe()
 		r = result{err: &credential.Error{
 			Reason: credential.Expired, Message: "the credential had already run out when it came",
@@ -358,7 +356,7 @@ func (e *Engine) land(ent *entry, f *flight, r result) {
 }
 
 // deliver gives each waiting caller a copy of its own. A credential that is still valid beats the failure to renew it.
-func (e *Engine) deliver(ent *entry, f *flight, err error, now instant) {
+func (e *Engine) deliver(ent *entry, f *flight, err error, now clock.Instant) {
 	for ch := range f.waiting {
 		if ent.valid(now) {
 			ch <- result{cred: ent.clone()}

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/zen-agent/zen/internal/clock"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -24,13 +25,13 @@ const (
 type entry struct {
 	key    Key
 	minter Minter // the latest caller's, for renewal ahead of expiry
-	used   instant
+	used   clock.Instant
 
 	cred    credential.Credential // the engine's copy
 	have    bool
 	expires bool // whether cred does
-	end     instant
-	renew   instant
+	end     clock.Instant
+	renew   clock.Instant
 	floor   time.Duration
 	life    time.Duration
 
@@ -41,43 +42,43 @@ type entry struct {
 }
 
 // valid reports whether there is a credential that may be handed out.
-func (e *entry) valid(now instant) bool { return e.have && (!e.expires || !now.reached(e.end)) }
+func (e *entry) valid(now clock.Instant) bool { return e.have && (!e.expires || !now.Reached(e.end)) }
 
 // wantsRenewal reports whether it is time to mint anew, be there a valid credential or not.
-func (e *entry) wantsRenewal(now instant) bool {
-	return !e.valid(now) || e.expires && now.reached(e.renew)
+func (e *entry) wantsRenewal(now clock.Instant) bool {
+	return !e.valid(now) || e.expires && now.Reached(e.renew)
 }
 
 // nearlyOver reports whether so little is left that a caller is better served by waiting.
-func (e *entry) nearlyOver(now instant) bool { return e.expires && now.until(e.end) <= e.floor }
+func (e *entry) nearlyOver(now clock.Instant) bool { return e.expires && now.Until(e.end) <= e.floor }
 
 // isRenewed reports whether the key is renewed without being asked for: it was used lately, and trying does not need a person
 // first (a wrong password that is tried again and again locks accounts).
-func (e *entry) isRenewed(now instant) bool {
-	return e.expires && now.since(e.used) <= min(2*e.life, maxLately) && (e.failure == nil || e.failure.class != person)
+func (e *entry) isRenewed(now clock.Instant) bool {
+	return e.expires && now.Since(e.used) <= min(2*e.life, maxLately) && (e.failure == nil || e.failure.class != person)
 }
 
 // keep replaces the credential by one whose minting began at issued.
-func (e *entry) keep(cred credential.Credential, issued instant) {
+func (e *entry) keep(cred credential.Credential, issued clock.Instant) {
 	e.wipe()
 	e.cred, e.have, e.expires, e.failure = cred, true, !cred.Expires.IsZero(), nil
 	if !e.expires {
 		return
 	}
 	e.life = lifeOf(cred, issued)
-	e.end = instant{wall: cred.Expires.Round(0), mono: issued.mono + e.life}
+	e.end = clock.Instant{Wall: cred.Expires.Round(0), Mono: issued.Mono + e.life}
 	share := lateShare
 	if e.life >= longLife {
 		share = earlyShare
 	}
 	e.floor = min(maxFloor, time.Duration(float64(e.life)*(1-share)/4))
 	share *= 1 + jitter*(2*rand.Float64()-1)
-	e.renew = issued.add(time.Duration(float64(e.life) * share))
+	e.renew = issued.Add(time.Duration(float64(e.life) * share))
 }
 
 // lifeOf is how long a credential lives, counted from when its request left: that never overestimates.
-func lifeOf(cred credential.Credential, issued instant) time.Duration {
-	return min(cred.Expires.Sub(issued.wall), maxLife)
+func lifeOf(cred credential.Credential, issued clock.Instant) time.Duration {
+	return min(cred.Expires.Sub(issued.Wall), maxLife)
 }
 
 func (e *entry) wipe() {
@@ -105,17 +106,17 @@ func (e *entry) clone() credential.Credential {
 }
 
 // nextLook is how long nothing has to be done about the entry; ok is false when it can be forgotten now.
-func (e *entry) nextLook(now instant) (wait time.Duration, ok bool) {
+func (e *entry) nextLook(now clock.Instant) (wait time.Duration, ok bool) {
 	switch {
 	case e.have && !e.expires:
-		wait = keepStatic - now.since(e.used)
+		wait = keepStatic - now.Since(e.used)
 	case e.valid(now):
-		wait = now.until(e.end)
+		wait = now.Until(e.end)
 		if e.isRenewed(now) {
-			wait = min(wait, max(now.until(e.renew), e.pause(now)))
+			wait = min(wait, max(now.Until(e.renew), e.pause(now)))
 		}
 	case e.failure != nil:
-		wait = now.until(e.failure.forget)
+		wait = now.Until(e.failure.forget)
 		if e.isRenewed(now) {
 			wait = min(wait, e.pause(now))
 		}
@@ -124,9 +125,9 @@ func (e *entry) nextLook(now instant) (wait time.Duration, ok bool) {
 }
 
 // pause is how long a failure forbids to try again.
-func (e *entry) pause(now instant) time.Duration {
+func (e *entry) pause(now clock.Instant) time.Duration {
 	if e.failure == nil {
 		return 0
 	}
-	return max(now.until(e.failure.over), 0)
+	return max(now.Until(e.failure.over), 0)
 }

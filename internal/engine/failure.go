@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zen-agent/zen/internal/clock"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -47,14 +48,14 @@ func classOf(err error) class {
 type failure struct {
 	err    error
 	class  class
-	streak int     // passing faults in a row
-	over   instant // until then nothing is tried; of a vault's failure, nothing that nobody asked for
-	forget instant // until then it is shown
+	streak int           // passing faults in a row
+	over   clock.Instant // until then nothing is tried; of a vault's failure, nothing that nobody asked for
+	forget clock.Instant // until then it is shown
 }
 
 // next is the failure that follows f (nil: the key was fine) when minting fails with err.
-func (f *failure) next(err error, now instant) *failure {
-	n := &failure{err: err, class: classOf(err), forget: now.add(keepFailure)}
+func (f *failure) next(err error, now clock.Instant) *failure {
+	n := &failure{err: err, class: classOf(err), forget: now.Add(keepFailure)}
 	wait := personWait
 	switch n.class {
 	case vault:
@@ -65,13 +66,13 @@ func (f *failure) next(err error, now instant) *failure {
 		}
 		wait = max(backoff(n.streak), min(retryAfter(err), maxRetry))
 	}
-	n.over = now.add(wait)
+	n.over = now.Add(wait)
 	return n
 }
 
 // counts reports whether callers get the failure instead of another try.
-func (f *failure) counts(now instant) bool {
-	return f != nil && f.class != vault && !now.reached(f.over)
+func (f *failure) counts(now clock.Instant) bool {
+	return f != nil && f.class != vault && !now.Reached(f.over)
 }
 
 func backoff(streak int) time.Duration {
