@@ -539,7 +539,6 @@ func TestImportOfLoginsIsInterrupted(t *testing.T) {
 		}
 	}
 	r := b.runIn(ctx, "--yes")
-	b.zend.onCall = nil
 	if r.code != credential.ExitInterrupted || b.read(dockerConfig) != before || !strings.Contains(r.stderr, "Aborted!") {
 		t.Errorf("interrupted: %+v\n%s", r, b.read(dockerConfig))
 	}
