@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,14 @@ type Config struct {
 	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
 	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
+	Policy   []Rule     `toml:"policy"`    // who may use what; none: everybody who is the user
+}
+
+// Equal reports whether both say the same.
+func (c Config) Equal(o Config) bool {
+	rules := slices.EqualFunc(c.Policy, o.Policy, Rule.equal)
+	c.Policy, o.Policy = nil, nil
+	return rules && reflect.DeepEqual(c, o)
 }
 
 // Default returns the settings of an empty config.toml.
@@ -167,17 +176,23 @@ func parse(path string, content []byte) (Config, error) {
 	cfg := Default()
 	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&cfg)
 	if err != nil {
-		return Config{}, explain(path, err)
+		return Config{}, explain(path, content, err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, unknownSetting(path, content, unknown[0])
+	}
+	if text := checkPolicy(cfg.Policy); text != "" {
+		return Config{}, wrong(text, path, 0, nil)
 	}
 	return cfg, nil
 }
 
 // explain says where config.toml is wrong, and what would be right.
-func explain(path string, err error) error {
+func explain(path string, content []byte, err error) error {
 	p, ok := errors.AsType[toml.ParseError](err)
+	if !ok && !areTables(content, "policy") {
+		return wrong("policy is a list of tables: write each as [[policy]]", path, 0, err)
+	}
 	if !ok {
 		return wrong(strings.TrimPrefix(err.Error(), "toml: "), path, 0, err)
 	}
@@ -186,6 +201,16 @@ func explain(path string, err error) error {
 		text = p.LastKey + ": " + text
 	}
 	return wrong(text, path, p.Position.Line, err)
+}
+
+// areTables reports whether a setting is what a list of tables can be decoded from, or not there.
+func areTables(content []byte, name string) bool {
+	var all map[string]any
+	if _, err := toml.Decode(string(content), &all); err != nil {
+		return true
+	}
+	_, ok := all[name].([]map[string]any)
+	return ok || all[name] == nil
 }
 
 func printable(r rune) rune {
@@ -207,13 +232,32 @@ func wrong(text, path string, line int, cause error) error {
 // unknownSetting names the line of a key that is no setting.
 func unknownSetting(path string, content []byte, key toml.Key) error {
 	var top map[string]toml.Primitive
+	meta, err := toml.Decode(string(content), &top)
+	if err != nil {
+		return wrong(err.Error(), path, 0, err)
+	}
+	name, where, names := key[0], top[key[0]], settings(reflect.TypeFor[Config]())
+	if len(key) > 1 && slices.Contains(names, name) { // of a table in a list of tables
+		name, where, names = key[0]+"."+key[1], inTables(meta, where, key[1]), settings(reflect.TypeFor[Rule]())
+	}
 	line := 0
-	if meta, err := toml.Decode(string(content), &top); err == nil {
-		if p, ok := errors.AsType[toml.ParseError](meta.PrimitiveDecode(top[key[0]], new(unwanted))); ok {
-			line = p.Position.Line
+	if p, ok := errors.AsType[toml.ParseError](meta.PrimitiveDecode(where, new(unwanted))); ok {
+		line = p.Position.Line
+	}
+	return wrong(fmt.Sprintf("there is no setting %q; settings are %s", name, strings.Join(names, ", ")), path, line, nil)
+}
+
+// inTables is the first value of that name in a list of tables.
+func inTables(meta toml.MetaData, list toml.Primitive, name string) toml.Primitive {
+	var tables []map[string]toml.Primitive
+	if meta.PrimitiveDecode(list, &tables) == nil {
+		for _, t := range tables {
+			if v, ok := t[name]; ok {
+				return v
+			}
 		}
 	}
-	return wrong(fmt.Sprintf("there is no setting %q; settings are %s", key, strings.Join(settings(), ", ")), path, line, nil)
+	return list
 }
 
 // unwanted is a value whose decoding fails, which makes the decoder tell where it stands.
@@ -221,9 +265,9 @@ type unwanted struct{}
 
 func (*unwanted) UnmarshalTOML(any) error { return errors.New("unwanted") }
 
-// settings are the names that config.toml may have.
-func settings() (names []string) {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+// settings are the names that a table may have.
+func settings(table reflect.Type) (names []string) {
+	for _, f := range reflect.VisibleFields(table) {
 		names = append(names, f.Tag.Get("toml"))
 	}
 	return names

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestLoad(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.toml")
 			write(t, path, tt.text)
-			if got, err := Load(path); err != nil || got != tt.want {
+			if got, err := Load(path); err != nil || !got.Equal(tt.want) {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
@@ -52,7 +53,7 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	const times = `write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`
 	tests := []struct{ name, text, want string }{
-		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting "idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit`},
+		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting "idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, policy`},
 		{"unknown table", "# x\n[guard]\nimport = true\n", `config.toml, line 2: there is no setting "guard"; settings are`},
 		{"choice", "list = \"some\"\n", `config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"`},
 		{"choice, other type", "\nlog_level = 3\n", `config.toml, line 2: log_level: 3 is not allowed; write "debug", "info", "warn" or "error"`},
@@ -87,7 +88,7 @@ func TestLoadRefuses(t *testing.T) {
 
 func TestLoadOfWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
-	if got, err := Load(filepath.Join(dir, "no", "config.toml")); err != nil || got != Default() {
+	if got, err := Load(filepath.Join(dir, "no", "config.toml")); err != nil || !got.Equal(Default()) {
 		t.Errorf("missing: %+v, %v", got, err)
 	}
 	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "it is not a file") {
@@ -104,7 +105,7 @@ func TestLoadOfWhatIsNoFile(t *testing.T) {
 
 // The example explains every setting, and shows its default.
 func TestExample(t *testing.T) {
-	if cfg, err := parse("example.toml", []byte(Example())); err != nil || cfg != Default() {
+	if cfg, err := parse("example.toml", []byte(Example())); err != nil || !cfg.Equal(Default()) {
 		t.Errorf("as it is: %+v, %v", cfg, err)
 	}
 	var shown strings.Builder
@@ -114,14 +115,15 @@ func TestExample(t *testing.T) {
 		}
 	}
 	cfg, err := parse("example.toml", []byte(shown.String()))
-	if err != nil || cfg != Default() {
+	if err != nil || !cfg.Equal(Default()) {
 		t.Errorf("with its lines switched on: %+v, %v", cfg, err)
 	}
-	for _, name := range settings() {
-		if !strings.Contains(shown.String(), name+" = ") {
+	for _, name := range settings(reflect.TypeFor[Config]()) {
+		if !strings.Contains(shown.String(), name+" = ") && name != "policy" {
 			t.Errorf("%s is not explained", name)
 		}
 	}
+	checkExampleRule(t)
 }
 
 // Whatever the file holds: valid settings or an error of one printable line.
@@ -131,6 +133,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("list.x = 1\nlog_level = [\"\\u0000\"]\n")
 	f.Add("\"\\u001b\" = 1\n")
 	f.Add("a.b.c = 1\na.b.c = 2")
+	f.Add("[[policy]]\nconnector = \"prod-*\"\nregistry = \"ghcr.io/team\"\nexecutables = [\"/usr/bin/*\"]\nrate = \"5/1h\"\n")
+	f.Add("policy = [{confirm = true, confirm_keep = \"1d\"}, {directories = [\"~\"]}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		cfg, err := parse("/home/user/config.toml", []byte(text))
 		if err != nil {
@@ -147,14 +151,21 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("duration %d", d)
 			}
 		}
+		for i, r := range cfg.Policy {
+			if !r.Confirm && r.Executables == nil && r.Directories == nil && r.Rate.Count == 0 || r.Rate.Count < 0 || r.ConfirmKeep < 0 {
+				t.Fatalf("rule %d: %+v", i, r)
+			}
+		}
+		rules := len(cfg.Policy)
+		cfg.Policy = nil
 		again := "log_level = \"" + string(cfg.LogLevel) + "\"\nlist = \"" + string(cfg.List) + "\"\n"
 		for name, d := range map[string]Duration{"login_ttl": cfg.LoginTTL, "auto_lock": cfg.AutoLock, "idle_exit": cfg.IdleExit} {
 			again += name + " = \"" + time.Duration(d).String() + "\"\n"
 		}
-		if got, err := parse("config.toml", []byte(again)); err != nil || got != cfg {
+		if got, err := parse("config.toml", []byte(again)); err != nil || !got.Equal(cfg) {
 			t.Fatalf("%q means %+v, written out it means %+v, %v", text, cfg, got, err)
 		}
-		if meta, err := toml.Decode(text, &map[string]any{}); err == nil && len(meta.Keys()) > len(settings()) {
+		if meta, err := toml.Decode(text, &map[string]any{}); err == nil && rules == 0 && len(meta.Keys()) > len(settings(reflect.TypeFor[Config]())) {
 			t.Fatalf("a setting was passed over: %v", meta.Keys())
 		}
 	})

@@ -21,7 +21,7 @@ func (d *daemon) watchConfig(ctx context.Context) {
 			d.setConfigError(err)
 			return
 		}
-		if old := d.config(); old != cfg {
+		if !cfg.Equal(d.config()) {
 			d.log.Info("Took over the edited config.toml")
 		}
 		d.apply(cfg)
