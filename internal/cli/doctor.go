@@ -170,12 +170,11 @@ func (a *app) drawDoctor(results []doctor.Result) {
 	}
 	indent := strings.Repeat(" ", width+5)
 	for _, r := range results {
-		columns := pageWidth
+		message := oneLine(r.Message)
 		if a.term.width > 0 {
-			columns = a.term.width
+			message = strings.Join(wrap(message, max(a.term.width-len(indent), 30)), "\n"+indent)
 		}
-		lines := wrap(oneLine(r.Message), max(columns-len(indent), 30))
-		fmt.Fprintf(a.out, "%s %s  %s\n", signs[r.Status], pad(r.Check, width), strings.Join(lines, "\n"+indent))
+		fmt.Fprintf(a.out, "%s %s  %s\n", signs[r.Status], pad(r.Check, width), message)
 		if r.Hint != "" {
 			fmt.Fprintf(a.out, "%s=> %s\n", indent, oneLine(r.Hint))
 		}
@@ -183,7 +182,7 @@ func (a *app) drawDoctor(results []doctor.Result) {
 	problems, warnings, skipped := doctor.Count(results, doctor.Problem), doctor.Count(results, doctor.Warning), doctor.Count(results, doctor.Skipped)
 	parts := []string{count(problems, "problem"), count(warnings, "warning")}
 	if skipped > 0 {
-		parts = append(parts, count(skipped, "check")+" that needs zend")
+		parts = append(parts, count(skipped, "check")+" left out")
 	}
 	if problems+warnings+skipped == 0 {
 		a.say("Everything is fine.")

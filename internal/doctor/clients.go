@@ -167,7 +167,7 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 	files, _ := f.configFiles()
 	var found []Result
 	named := 0
-	check := func(file configFile, helper, member, host string) {
+	look := func(file configFile, helper, member, host string) {
 		if helper == "" || helper == ownHelper {
 			return // the latter is told by helper
 		}
@@ -179,17 +179,17 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 	for _, file := range files {
 		store, _ := file.doc.Text("credsStore")
 		if file.client != "podman" { // which knows no credsStore
-			check(file, store, "credsStore", "")
+			look(file, store, "credsStore", "")
 		}
 		for _, key := range file.doc.Keys("credHelpers") {
 			helper, _ := file.doc.Text("credHelpers", key)
-			check(file, helper, `credHelpers["`+clientconfig.Printable(key)+`"]`, key)
+			look(file, helper, `credHelpers["`+clientconfig.Printable(key)+`"]`, key)
 		}
 	}
 	if len(f.Env.InstalledReaders("podman")) > 0 {
 		list, _ := f.Env.Asks("podman", address.Address{}, "") // a file that cannot be read is told by client-files
 		for _, a := range list {
-			check(configFile{client: "podman", path: a.File}, a.Helper, a.Member, "")
+			look(configFile{client: "podman", path: a.File}, a.Helper, a.Member, "")
 		}
 	}
 	if named == 0 {
@@ -305,8 +305,8 @@ func dockerSnap(_ context.Context, f Facts) []Result {
 	if docker == "" || f.OS != "linux" {
 		return nil
 	}
-	if docker == "/snap/bin/docker" || docker == "/var/lib/snapd/snap/bin/docker" {
-		return one(Problem, docker+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
+	if root := f.Env.Root; docker == root+"/snap/bin/docker" || docker == root+"/var/lib/snapd/snap/bin/docker" {
+		return one(Problem, clientconfig.Printable(docker)+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
 			"install docker from its own packages instead: https://docs.docker.com/engine/install/")
 	}
 	return fine("docker is no snap")

@@ -26,7 +26,7 @@ func All() []Client {
 			Note: "the classic builder sends everything that the helper lists to the engine; buildx asks for single registries",
 		}, {
 			Name: "buildx", Also: []string{"buildkit", "compose"}, Config: "buildx", EnvAuth: true, keys: buildKit,
-			Note: "BuildKit asks by the name of the server and keeps what it got for almost five minutes",
+			Note: "BuildKit keeps what it got for almost five minutes",
 		}, {
 			Name: "crane", Also: []string{"cosign", "flux", "gcrane", "kaniko", "ko", "syft", "trivy"}, Config: "docker", Stops: true,
 			keys: repositoryFirst,
