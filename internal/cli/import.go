@@ -35,14 +35,14 @@ func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use: "import", Short: "Move the logins that clients have already into the vault",
-		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in clear in their files, and those of the
-credential helpers docker-credential-` + strings.Join(logins.Sources()[4:], ", -") + `.
+		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in clear in their files, and those of
+the credential helpers docker-credential-` + strings.Join(logins.Sources()[4:], ", -") + `.
 Without --yes it is shown what would be done, and on a terminal it is asked for.
 
-Each login is shown to its registry, stored, and read back from zen. Only then it is taken out of its file, where nothing
-else changes, and only if the client asks zen by then: that is seen to as by 'zen setup'. What other helpers keep stays
-there unless --remove is given. What a registry refuses, and what would take the place of another login in zen, stays where
-it is; --prefer says which of two logins is to be kept. --undo puts everything back.`,
+Each login is shown to its registry, stored, and read back from zen. Only then it is taken out of its file, where
+nothing else changes, and only if the client asks zen by then: that is seen to as by 'zen setup'. What other helpers
+keep stays there unless --remove is given. What a registry refuses, and what would take the place of another login in
+zen, stays where it is; --prefer says which of two logins is to be kept. --undo puts everything back.`,
 		Example: `  zen import
   zen import --yes
   zen import --from docker --from pass --remove

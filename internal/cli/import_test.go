@@ -19,6 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -107,8 +108,7 @@ func (z *importZend) has(at, username, secret, connector string) {
 type importBox struct {
 	*setupBox
 
-	zend  *importZend
-	stdin string // of a person at a terminal; "" is no terminal
+	zend *importZend
 }
 
 func newImportBox(t *testing.T) *importBox {
@@ -126,7 +126,7 @@ func (b *importBox) runIn(ctx context.Context, line string) ran {
 	b.t.Helper()
 	var out, err bytes.Buffer
 	a := &app{
-		in: strings.NewReader(b.stdin), out: &dataWriter{w: &out}, err: &err, now: noon,
+		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &err, now: noon,
 		getenv: func(k string) string { return b.vars[k] },
 		zend:   func(bool) (caller, error) { return b.zend, nil },
 		dirs:   func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
@@ -552,4 +552,53 @@ func TestImportTable(t *testing.T) {
 	r := b.run("--yes")
 	b.transcript.WriteString("$ zen import --yes\n" + r.stdout + r.stderr)
 	b.compare("import.golden")
+}
+
+// serve makes the zend reachable for a process at a terminal.
+func (z *importZend) serve() *fakeZend {
+	methods := map[string]server.Handler{}
+	for _, method := range []string{api.MethodLogins, api.MethodGet, api.MethodStore, api.MethodCredentialVerify} {
+		methods[method] = func(_ context.Context, call *server.Call) error {
+			reply, err := z.Call(method, call.Params, time.Time{})
+			if err == nil {
+				call.Result.Append(func(dst []byte) []byte { return append(dst, reply.Result...) })
+			}
+			return err
+		}
+	}
+	return &fakeZend{t: z.t, socket: serve(z.t, methods)}
+}
+
+// At a terminal the table is followed by a question.
+func TestImportAtATerminal(t *testing.T) {
+	secret := base64.StdEncoding.EncodeToString([]byte("alice:" + canary))
+	script := `mkdir -p $HOME/.docker $HOME/bin
+echo '{"auths": {"a.example": {"auth": "` + secret + `"}}}' > $HOME/.docker/config.json
+echo '#!/bin/sh' > $HOME/bin/docker-credential-zen; chmod +x $HOME/bin/docker-credential-zen
+PATH=$HOME/bin:$PATH exec $ZEN import`
+	for _, tt := range []struct {
+		answer string
+		code   int
+		moved  bool
+	}{{"n", 1, false}, {"", 1, false}, {"y", 0, true}} {
+		t.Run("answer "+tt.answer, func(t *testing.T) {
+			z := &importZend{t: t, kept: map[string]api.Login{}, secret: map[string]string{}}
+			d := startProgram(t, z.serve(), 200, "/bin/sh", "-c", script)
+			d.expect("to import")
+			d.expect("docker would ask zen for credentials from then on")
+			d.answer("Import these logins? [y/N]: ", tt.answer)
+			if tt.moved {
+				d.expect("imported, taken out of the file")
+			} else {
+				d.expect("Aborted!")
+			}
+			d.end(tt.code)
+			d.hides(canary)
+			d.hides(secret)
+			text, err := os.ReadFile(filepath.Join(d.home, ".docker/config.json"))
+			if err != nil || strings.Contains(string(text), secret) == tt.moved || (z.secret["a.example"] == canary) != tt.moved {
+				t.Errorf("%v; docker's file is %s, zen has %d logins", err, text, len(z.kept))
+			}
+		})
+	}
 }
