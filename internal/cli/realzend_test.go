@@ -117,12 +117,18 @@ func serve(tb testing.TB, methods map[string]server.Handler) string {
 // brokered are zend's own handlers as far as these commands need them.
 func brokered(b *broker.Broker) map[string]server.Handler {
 	return map[string]server.Handler{
-		api.MethodLogin:             asking(b.Login),
-		api.MethodConnectorTypes:    simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil }),
+		api.MethodLogin: asking(b.Login),
+		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes,
+			error,
+		) {
+			return b.ConnectorTypes(q), nil
+		}),
 		api.MethodConnectorRegister: secretly(b.RegisterConnector),
 		api.MethodConnectorUpdate:   secretly(b.UpdateConnector),
 		api.MethodConnectorVerify:   asking(b.VerifyConnector),
-		api.MethodConnectorDelete: asking(func(ctx context.Context, c broker.Caller, r api.DeleteConnector) (api.ConnectorResult, error) {
+		api.MethodConnectorDelete: asking(func(ctx context.Context, c broker.Caller,
+			r api.DeleteConnector,
+		) (api.ConnectorResult, error) {
 			return b.DeleteConnector(ctx, c, r.Ref)
 		}),
 		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
@@ -177,7 +183,9 @@ func asking[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, er
 	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, broker.Caller{}, r) })
 }
 
-func secretly[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+func secretly[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp,
+	error),
+) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		secrets, err := ipc.Secrets(call.Params)
 		if err != nil {

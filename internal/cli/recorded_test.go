@@ -216,8 +216,10 @@ func TestDifferencesAreDocumented(t *testing.T) {
 func withoutCounterpart() []string {
 	return []string{
 		"container-registry explain", "container-registry logs", "container-registry register --env",
-		"container-registry register --secret", "stack connect", "stack deploy", "stack export-requirements", "stack register-secrets",
-		"stack set-default", "stack register --connector", "stack register --env", "stack register --provider", "stack register --secret",
+		"container-registry register --secret", "stack connect", "stack deploy", "stack export-requirements",
+		"stack register-secrets",
+		"stack set-default", "stack register --connector", "stack register --env", "stack register --provider",
+		"stack register --secret",
 	}
 }
 
@@ -251,7 +253,8 @@ func TestZenMLsHelpIsCovered(t *testing.T) {
 			}
 			flag := lookup(cmd, m[2][2:])
 			check(strings.Join(append(path, m[2]), " "), flag != nil)
-			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] && !slices.Contains(flag.Annotations[shorthandAnnotation], m[1][1:]) {
+			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] && !slices.Contains(flag.Annotations[shorthandAnnotation],
+				m[1][1:]) {
 				t.Errorf("%v: %s is not %s", path, m[1], m[2])
 			}
 		}

@@ -27,8 +27,10 @@ func BenchmarkEntities(b *testing.B) {
 		}
 	}
 	for _, line := range []string{
-		"service-connector list", "service-connector list --size 2000 -o csv", "container-registry list", "container-registry list --size 500 -o json",
-		"container-registry list --name contains:99 --sort_by desc:created", "stack list", "stack list --size 200 -o json", "stack describe",
+		"service-connector list", "service-connector list --size 2000 -o csv", "container-registry list",
+		"container-registry list --size 500 -o json",
+		"container-registry list --name contains:99 --sort_by desc:created", "stack list", "stack list --size 200 -o json",
+		"stack describe",
 	} {
 		b.Run(line, func(b *testing.B) {
 			for b.Loop() {
@@ -37,7 +39,8 @@ func BenchmarkEntities(b *testing.B) {
 		})
 	}
 	for _, change := range []string{
-		"container-registry update registry-7 --default_repository=n%d", "container-registry connect registry-7 -c connector-7 --no-verify",
+		"container-registry update registry-7 --default_repository=n%d",
+		"container-registry connect registry-7 -c connector-7 --no-verify",
 		"stack update stack-7 --label n=%d", "stack set stack-%d",
 	} {
 		b.Run(change, func(b *testing.B) {
@@ -67,14 +70,16 @@ func populate(b *testing.B, zend *broker.Broker) {
 		_, err := zend.RegisterConnector(b.Context(), broker.Caller{},
 			api.RegisterConnector{Name: fmt.Sprintf("connector-%d", i), Type: "docker", NoVerify: true},
 			map[string]credential.Secret{
-				"username": credential.SecretString("u"), "password": credential.SecretString("p"), "registry": credential.SecretString(host(i)),
+				"username": credential.SecretString("u"), "password": credential.SecretString("p"),
+				"registry": credential.SecretString(host(i)),
 			})
 		must(err)
 	}
 	for i := range 500 {
 		_, err := zend.RegisterRegistry(b.Context(), api.RegisterRegistry{
-			Name: fmt.Sprintf("registry-%d", i), Configuration: map[string]string{"uri": host(i)}, Connector: fmt.Sprintf("connector-%d", i),
-			NoVerify: true,
+			Name: fmt.Sprintf("registry-%d", i), Configuration: map[string]string{"uri": host(i)},
+			Connector: fmt.Sprintf("connector-%d", i),
+			NoVerify:  true,
 		})
 		must(err)
 	}

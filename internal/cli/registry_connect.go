@@ -38,7 +38,8 @@ type connectOptions struct {
 func (a *app) registryConnectCommand() *cobra.Command {
 	var o connectOptions
 	cmd := &cobra.Command{
-		Use: "connect [NAME_ID_OR_PREFIX] (--connector NAME | --interactive)", Short: "Connect container registry to a service connector",
+		Use:   "connect [NAME_ID_OR_PREFIX] (--connector NAME | --interactive)",
+		Short: "Connect container registry to a service connector",
 		Long: `Connect a container registry, the one with that name or the active stack's, to the service connector whose
 credentials give access to it. The registry is asked whether they are right, unless --no-verify is given.
 --interactive lists the service connectors that fit and asks.`,
@@ -57,7 +58,8 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 	ctx := cmd.Context()
 	switch {
 	case o.connector == "" && !o.interactive:
-		return refused("Please provide either a connector ID or set the interactive flag.", cmd.CommandPath()+" NAME --connector CONNECTOR")
+		return refused("Please provide either a connector ID or set the interactive flag.",
+			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	case o.connector != "" && o.interactive:
 		return refused("Please provide either a connector ID or set the interactive flag, not both.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")

@@ -65,20 +65,28 @@ func TestRegistryGolden(t *testing.T) {
 		{
 			name: "registry-list",
 			setup: []string{
-				registerReg, "registry register one --uri=docker.io/me --label env=prod", "registry register two --uri=HOST --connector reg",
+				registerReg, "registry register one --uri=docker.io/me --label env=prod",
+				"registry register two --uri=HOST --connector reg",
 				"registry register three --uri=ghcr.io/me", "stack update -c two",
 			},
 			cases: lines(
-				"container-registry list", "registry list -o json", "registry list -o yaml", "registry list -o csv", "registry list -o tsv",
+				"container-registry list", "registry list -o json", "registry list -o yaml", "registry list -o csv",
+				"registry list -o tsv",
 				"registry list --flavor dockerhub", "registry list --flavor oneof:[\"github\",\"dockerhub\"] --sort_by desc:name",
-				"registry list --connector reg -o json", "registry list --label env", "registry list --uri contains:ghcr --columns all -o yaml",
-				"registry list --size 2", "registry list --size 2 --page 2 -o csv", "registry list --page 9", "registry list --name nope",
-				"registry list --name nope -o json", "registry list --columns nosuch", "registry list --sort_by nosuch", "registry list extra",
+				"registry list --connector reg -o json", "registry list --label env",
+				"registry list --uri contains:ghcr --columns all -o yaml",
+				"registry list --size 2", "registry list --size 2 --page 2 -o csv", "registry list --page 9",
+				"registry list --name nope",
+				"registry list --name nope -o json", "registry list --columns nosuch", "registry list --sort_by nosuch",
+				"registry list extra",
 			),
 		},
 		{
 			// Ids and addresses that chance makes would be broken over lines here: none is shown.
-			name: "registry-60", width: 60, setup: []string{"registry register one --uri=docker.io/me --label env=prod", "stack update -c one"},
+			name: "registry-60", width: 60, setup: []string{
+				"registry register one --uri=docker.io/me --label env=prod",
+				"stack update -c one",
+			},
 			cases: lines("registry list", "registry list --columns active,name,flavor,owner,uri,labels,created", "registry describe",
 				"registry flavor list"),
 		},
@@ -89,11 +97,13 @@ func TestRegistryGolden(t *testing.T) {
 		{
 			name: "registry-describe",
 			setup: []string{
-				registerReg, "registry register one --uri=docker.io/me --label env=prod", "registry register two --uri=HOST --connector reg",
+				registerReg, "registry register one --uri=docker.io/me --label env=prod",
+				"registry register two --uri=HOST --connector reg",
 			},
 			cases: lines(
 				"registry describe one", "registry describe two", "registry describe two -o json", "registry describe two -o yaml",
-				"registry describe two -o csv", "registry describe one -o json", "registry describe", "registry get", "registry get -o json",
+				"registry describe two -o csv", "registry describe one -o json", "registry describe", "registry get",
+				"registry get -o json",
 				"stack update -c two", "registry describe", "registry get", "registry get -o json", "registry get -o tsv",
 				"registry describe nope", "registry describe t", "registry describe one two",
 			),
@@ -108,21 +118,26 @@ func TestRegistryGolden(t *testing.T) {
 				"registry update one --uri=docker.io/you --label env --label team=a", "registry update one --uri=bad.io/you",
 				"registry update --default-repository=team", "registry update two --uri=example.com", "registry update two --nosuch=1",
 				"registry update one --label a=b=c", "registry update one", "registry update nope --uri=x.io",
-				"registry remove-attribute one default-repository", "registry remove-attribute one uri", "registry remove-attribute one nosuch",
+				"registry remove-attribute one default-repository", "registry remove-attribute one uri",
+				"registry remove-attribute one nosuch",
 				"registry remove-attribute one --label team", "registry remove-attribute one", "registry remove-attribute",
-				"registry describe one", "registry rename one uno", "registry rename uno two", "registry rename nope x", "registry rename uno",
+				"registry describe one", "registry rename one uno", "registry rename uno two", "registry rename nope x",
+				"registry rename uno",
 				"registry copy two three", "registry copy two three", "registry copy nope x", "registry describe three",
 				"registry delete three", "registry delete two", "registry delete nope", "registry delete", "registry delete un",
 				"registry list",
 			),
 		},
 		{
-			name:  "registry-connect",
-			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register two --uri=HOST", "stack update -c two"),
+			name: "registry-connect",
+			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register two --uri=HOST",
+				"stack update -c two"),
 			cases: lines(
 				"container-registry connect two --connector reg", "registry connect two --connector reg --resource-id HOST",
-				"registry connect two -c reg -r example.com", "registry connect -c re -o json", "registry connect two -c reg --no-verify",
-				"registry connect two -c second", "registry connect one -c reg", "registry connect two -c nope", "registry connect nope -c reg",
+				"registry connect two -c reg -r example.com", "registry connect -c re -o json",
+				"registry connect two -c reg --no-verify",
+				"registry connect two -c second", "registry connect one -c reg", "registry connect two -c nope",
+				"registry connect nope -c reg",
 				"registry connect two", "registry connect two -c reg -i", "registry describe two", "registry disconnect two",
 				"registry disconnect", "registry disconnect nope", "registry describe two",
 			),
@@ -153,11 +168,14 @@ func TestRegistryGolden(t *testing.T) {
 			),
 		},
 		{name: "registry-flavor", cases: lines(
-			"container-registry flavor list", "registry flavor list -o json", "registry flavor list -o csv", "registry flavor describe default",
-			"registry flavor describe aws", "registry flavor describe github -o yaml", "registry flavor describe nosuch", "registry flavor describe",
+			"container-registry flavor list", "registry flavor list -o json", "registry flavor list -o csv",
+			"registry flavor describe default",
+			"registry flavor describe aws", "registry flavor describe github -o yaml", "registry flavor describe nosuch",
+			"registry flavor describe",
 			"registry flavor",
 		)},
-		{name: "registry-help", cases: lines("container-registry --help", "registry nosuch", "registry register --help", "registry connect --help")},
+		{name: "registry-help", cases: lines("container-registry --help", "registry nosuch", "registry register --help",
+			"registry connect --help")},
 	})
 }
 
@@ -219,7 +237,8 @@ func TestConnectInteractively(t *testing.T) {
 
 // Wherever the dialog ends early, nothing is connected.
 func TestConnectInteractivelyInterrupted(t *testing.T) {
-	const several, single = "Please enter the name or ID of the connector you want to use: ", "Would you like to use this connector? [Y/n]: "
+	const several, single = "Please enter the name or ID of the connector you want to use: ",
+		"Would you like to use this connector? [Y/n]: "
 	for _, tt := range []struct {
 		name, question, keys string
 		code                 int
@@ -250,7 +269,10 @@ func TestConnectInteractivelyInterrupted(t *testing.T) {
 
 func TestPick(t *testing.T) {
 	list := []api.Resource{
-		{ConnectorID: "aa11", ConnectorName: "hub"}, {ConnectorID: "ab22", ConnectorName: "hub-staging"}, {ConnectorID: "bb33", ConnectorName: "aa"},
+		{ConnectorID: "aa11", ConnectorName: "hub"}, {ConnectorID: "ab22", ConnectorName: "hub-staging"}, {
+			ConnectorID:   "bb33",
+			ConnectorName: "aa",
+		},
 	}
 	for answer, want := range map[string]string{
 		"hub": "aa11", "hub-": "ab22", "ab22": "ab22", "ab": "ab22", "bb": "bb33", "aa": "bb33", "a": "", "hu": "", "nope": "",
@@ -263,7 +285,8 @@ func TestPick(t *testing.T) {
 
 func TestEntityCompletion(t *testing.T) {
 	z := startRealZend(t, "me")
-	z.must(registerReg, "registry register one --uri=docker.io/me", "registry register two --uri=HOST", "stack register prod -c two -o kubeflow")
+	z.must(registerReg, "registry register one --uri=docker.io/me", "registry register two --uri=HOST",
+		"stack register prod -c two -o kubeflow")
 	for _, tt := range []struct {
 		line string
 		want []string
@@ -294,9 +317,12 @@ func TestEntitiesWithoutZend(t *testing.T) {
 	locked := credential.NewError(credential.Locked, "the vault is locked", "zen unlock")
 	methods := map[string]server.Handler{}
 	for _, method := range []string{
-		api.MethodRegistryFlavors, api.MethodRegistryRegister, api.MethodRegistryList, api.MethodRegistryGet, api.MethodRegistryUpdate,
-		api.MethodRegistryDelete, api.MethodRegistryCopy, api.MethodRegistryConnect, api.MethodRegistryDisconnect, api.MethodStackRegister,
-		api.MethodStackList, api.MethodStackGet, api.MethodStackUpdate, api.MethodStackDelete, api.MethodStackCopy, api.MethodStackSet,
+		api.MethodRegistryFlavors, api.MethodRegistryRegister, api.MethodRegistryList, api.MethodRegistryGet,
+		api.MethodRegistryUpdate,
+		api.MethodRegistryDelete, api.MethodRegistryCopy, api.MethodRegistryConnect, api.MethodRegistryDisconnect,
+		api.MethodStackRegister,
+		api.MethodStackList, api.MethodStackGet, api.MethodStackUpdate, api.MethodStackDelete, api.MethodStackCopy,
+		api.MethodStackSet,
 		api.MethodStackExport, api.MethodStackImport,
 	} {
 		methods[method] = refusing(locked)
@@ -304,13 +330,17 @@ func TestEntitiesWithoutZend(t *testing.T) {
 	z := served(t, methods)
 	for _, line := range []string{
 		"registry register x --uri=x.io", "registry list", "registry describe", "registry get", "registry update --uri=x.io",
-		"registry remove-attribute x y", "registry rename x y", "registry copy x y", "registry delete x", "registry connect x -c y",
-		"registry connect x -i", "registry disconnect x", "registry flavor list", "registry flavor describe default", "stack register x",
-		"stack update -c x", "stack remove-component -c", "stack list", "stack describe", "stack get", "stack set x", "stack rename x y",
+		"registry remove-attribute x y", "registry rename x y", "registry copy x y", "registry delete x",
+		"registry connect x -c y",
+		"registry connect x -i", "registry disconnect x", "registry flavor list", "registry flavor describe default",
+		"stack register x",
+		"stack update -c x", "stack remove-component -c", "stack list", "stack describe", "stack get", "stack set x",
+		"stack rename x y",
 		"stack copy x y", "stack delete x -y", "stack export", "stack import -f -",
 	} {
 		r := zen(t, z, "components: {orchestrator: {name: x}}", terminalOf{}, words(line)...)
-		if want := credential.Locked.Info().Exit; r.code != want || !strings.Contains(r.stderr, "Error: the vault is locked\nHint: zen unlock\n") {
+		if want := credential.Locked.Info().Exit; r.code != want || !strings.Contains(r.stderr,
+			"Error: the vault is locked\nHint: zen unlock\n") {
 			t.Errorf("zen %s: exit %d, want %d\n%s%s", line, r.code, want, r.stdout, r.stderr)
 		}
 	}

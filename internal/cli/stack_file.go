@@ -63,7 +63,8 @@ func (a *app) warnOfFlavors(file api.StackFile) {
 		}
 	}
 	if unknown != nil {
-		a.warn("zen does not know the flavor of "+strings.Join(unknown, ", "), "fill in flavor: and configuration: before ZenML imports it")
+		a.warn("zen does not know the flavor of "+strings.Join(unknown, ", "),
+			"fill in flavor: and configuration: before ZenML imports it")
 	}
 }
 

@@ -14,11 +14,13 @@ func TestStackGolden(t *testing.T) {
 	compareEntities(t, []entityGolden{
 		{name: "stack-register", setup: two, cases: lines(
 			"stack list", "stack describe", "stack get", "stack register s -o default -a default -c two --set", "stack get",
-			"stack register s2 -c one", "stack register s3 -c nope", "stack register s -c two", "stack register", "stack register a b",
+			"stack register s2 -c one", "stack register s3 -c nope", "stack register s -c two", "stack register",
+			"stack register a b",
 			"stack register s4 -c tw --label env=prod --output json",
 			"stack register s5 -a s3 -o kubeflow -c two -r mlflow -s k8s -s sagemaker -f feast -d kserve -e mlflow -e wandb -al slack -an "+
 				"argilla -dv evidently -i kaniko -D dd -l logs -sb box",
-			"stack register s6 --artifact_store a --orchestrator b --container-registry one --image-builder c", "stack register s7 -c one -c two",
+			"stack register s6 --artifact_store a --orchestrator b --container-registry one --image-builder c",
+			"stack register s7 -c one -c two",
 			"stack register s8 --label env", "stack register -x", "stack register s9 -c", "stack register default", "stack list",
 			"stack list --columns name,container_registry,image_builder,experiment_tracker",
 		)},
@@ -35,16 +37,23 @@ func TestStackGolden(t *testing.T) {
 			),
 		},
 		{
-			name: "stack-60", width: 60, setup: []string{"registry register one --uri=docker.io/me", "stack register s -c one --set -e mlflow -e wandb"},
+			name: "stack-60", width: 60, setup: []string{
+				"registry register one --uri=docker.io/me",
+				"stack register s -c one --set -e mlflow -e wandb",
+			},
 			cases: lines("stack list", "stack describe"),
 		},
-		{name: "stack-200", width: 200, setup: append(two, "stack register s -c two --set"), cases: lines("stack list --columns all")},
+		{
+			name: "stack-200", width: 200, setup: append(two, "stack register s -c two --set"),
+			cases: lines("stack list --columns all"),
+		},
 		{
 			name:  "stack-describe",
 			setup: append(two, "stack register s -c two --label env=prod", "stack register multi -e mlflow -e wandb"),
 			cases: lines(
 				"stack describe", "stack describe s", "stack describe s -o json", "stack describe s -o yaml", "stack describe s -o csv",
-				"stack describe s -o tsv", "stack describe multi", "stack describe multi -o json", "stack describe default -o json", "stack describe nope",
+				"stack describe s -o tsv", "stack describe multi", "stack describe multi -o json", "stack describe default -o json",
+				"stack describe nope",
 				"stack describe m", "stack get", "stack get -o json", "stack set s", "stack describe", "stack get", "stack get -o csv",
 				"stack set nope", "stack set def", "stack set",
 			),
@@ -53,10 +62,13 @@ func TestStackGolden(t *testing.T) {
 			name:  "stack-change",
 			setup: append(two, "stack register s -c two --set", "stack register other -c one -i kaniko -al slack"),
 			cases: append(lines(
-				"stack update -c one", "stack update s -c two -e mlflow --label env=prod", "stack update -c nope", "stack update nope -c two",
-				"stack update", "stack update s --label a=b=c", "stack describe s", "stack remove-component -c", "stack remove-component other -i -al",
+				"stack update -c one", "stack update s -c two -e mlflow --label env=prod", "stack update -c nope",
+				"stack update nope -c two",
+				"stack update", "stack update s --label a=b=c", "stack describe s", "stack remove-component -c",
+				"stack remove-component other -i -al",
 				"stack remove-component other -o", "stack remove-component", "stack remove-component nope -c", "stack describe other",
-				"stack rename other others", "stack rename others s", "stack rename default x", "stack rename nope x", "stack rename others",
+				"stack rename other others", "stack rename others s", "stack rename default x", "stack rename nope x",
+				"stack rename others",
 				"stack copy others copied", "stack copy others copied", "stack copy nope x", "stack copy others", "stack delete s -y",
 				"stack delete default -y", "stack delete nope -y", "stack delete",
 			),
@@ -73,9 +85,11 @@ func TestStackGolden(t *testing.T) {
 			),
 		},
 		{
-			name:  "stack-export",
-			setup: append(two, "stack register s -c two", "stack register multi -e mlflow -e wandb", "registry update two --label env=prod"),
-			cases: lines("stack export", "stack export s", "stack export s -", "stack export multi", "stack export nope", "stack export s a b"),
+			name: "stack-export",
+			setup: append(two, "stack register s -c two", "stack register multi -e mlflow -e wandb",
+				"registry update two --label env=prod"),
+			cases: lines("stack export", "stack export s", "stack export s -", "stack export multi", "stack export nope",
+				"stack export s a b"),
 		},
 		{name: "stack-help", cases: lines("stack --help", "stack nosuch", "stack register --help", "stack import --help")},
 	})
@@ -215,16 +229,28 @@ func TestStackImportRefused(t *testing.T) {
 		{"stack import -f -", "", 1, "Error: standard input is not a stack in ZenML's format: it has no components\n"},
 		{"stack import -f -", "just text", 1, "Error: standard input is not a stack in ZenML's format: yaml: unmarshal errors:"},
 		{"stack import -f -", "a: [", 1, "Error: standard input is not a stack in ZenML's format: yaml: "},
-		{"stack import -f -", "components: {orchestrator: [{name: x, configuration: {1: {2: 3}}}]}", 1, "holds what no stack can have"},
-		{"stack import x -f -", "components: {orchestrator: [{name: x, configuration: {n: .nan}}]}", 1, "holds what no stack can have"},
+		{
+			"stack import -f -", "components: {orchestrator: [{name: x, configuration: {1: {2: 3}}}]}", 1,
+			"holds what no stack can have",
+		},
+		{
+			"stack import x -f -", "components: {orchestrator: [{name: x, configuration: {n: .nan}}]}", 1,
+			"holds what no stack can have",
+		},
 		{"stack import x -f -", "components: {'Not A Type': [{name: x}]}", 1, "is not a type of stack components"},
 		{"stack import -f -", component, 1, "The stack name cannot be empty."},
 		{"stack import taken -f -", component, 1, "A stack with name `taken` already exists, please use a different name."},
 		{"stack import new -f -", exported, 1, "There is already a container registry with the name 'c8', and it is not the one of the file."},
-		{"stack import new -f -", strings.NewReplacer("uri: 127.0.0.1:5050", "uri: ''", "c8", "c9").Replace(exported), 1, "missing required attribute 'uri'"},
+		{
+			"stack import new -f -", strings.NewReplacer("uri: 127.0.0.1:5050", "uri: ''", "c8", "c9").Replace(exported), 1,
+			"missing required attribute 'uri'",
+		},
 		{"stack import a b -f -", component, 2, "Got unexpected extra argument (b)"},
 		{"stack import big -f -", strings.Repeat("#", maxInput+1), 1, "standard input: more than 1 MiB"},
-		{"stack export taken /nonexistent/x.yaml", "", 1, "Error: cannot write the file: open /nonexistent/x.yaml: no such file or directory\n"},
+		{
+			"stack export taken /nonexistent/x.yaml", "", 1,
+			"Error: cannot write the file: open /nonexistent/x.yaml: no such file or directory\n",
+		},
 	} {
 		if r := z.run(0, tt.stdin, tt.line); r.code != tt.code || !strings.Contains(r.stderr, tt.says) || r.stdout != "" {
 			t.Errorf("zen %s: exit %d, want %d and %q\n%s%s", tt.line, r.code, tt.code, tt.says, r.stdout, r.stderr)
@@ -271,7 +297,8 @@ func TestStackComponentsSent(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, r.stdout)
 		}
 	}
-	if strings.Contains(r.stdout, "name: first") || strings.Index(r.stdout, "name: one") > strings.Index(r.stdout, "name: two") {
+	if strings.Contains(r.stdout, "name: first") || strings.Index(r.stdout, "name: one") > strings.Index(r.stdout,
+		"name: two") {
 		t.Errorf("exported:\n%s", r.stdout)
 	}
 }

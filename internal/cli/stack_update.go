@@ -86,7 +86,8 @@ func (a *app) stackRenameCommand() *cobra.Command {
 		Example: "  zen stack rename prod production",
 		Args:    arguments(2, 2, "STACK_NAME_ID_OR_PREFIX", "NEW_STACK_NAME"), ValidArgsFunction: a.completeFrom(1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackUpdate, api.UpdateStack{Ref: args[0], Name: &args[1]})
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackUpdate,
+				api.UpdateStack{Ref: args[0], Name: &args[1]})
 			if err != nil {
 				return err
 			}
@@ -133,7 +134,8 @@ func (a *app) stackDeleteCommand() *cobra.Command {
 	var yes, recursive bool
 	cmd := &cobra.Command{
 		Use: "delete STACK_NAME_ID_OR_PREFIX", Short: "Delete a stack",
-		Long:    "Delete a stack, after a question. Its components stay, unless --recursive is given. The active stack cannot be deleted.",
+		Long: "Delete a stack, after a question. Its components stay, unless --recursive is given. The active stack\n" +
+			"cannot be deleted.",
 		Example: "  zen stack delete staging\n  zen stack delete staging --recursive --yes",
 		Args:    arguments(1, 1, "STACK_NAME_ID_OR_PREFIX"), ValidArgsFunction: a.completeFrom(1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
