@@ -151,7 +151,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 		job.run(ctx)
 	}
 	err := a.showImport(cmd, o, job.rows, noImports)
-	job.sayAfter()
+	job.sayAfter(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -168,6 +168,7 @@ func (a *app) askForImport(ctx context.Context, job *importJob, o importOptions)
 	if !job.movable() {
 		return false, nil
 	}
+	job.warnOfEnd(ctx)
 	if clients := job.clientsToSetUp(ctx); len(clients) > 0 {
 		a.say("%s would ask zen for credentials from then on, as after: zen setup %s", strings.Join(clients, ", "), strings.Join(clients, " "))
 	}

@@ -286,7 +286,10 @@ func isDown(err error) bool {
 }
 
 // sayAfter tells what else was changed, and what is left to do.
-func (j *importJob) sayAfter() {
+func (j *importJob) sayAfter(ctx context.Context) {
+	if slices.ContainsFunc(j.rows, func(r *importRow) bool { return r.held() && r.removed }) {
+		j.warnOfEnd(ctx)
+	}
 	for _, r := range j.reports {
 		j.app.sayApplied(r, setupOptions{})
 	}
@@ -296,6 +299,16 @@ func (j *importJob) sayAfter() {
 			return
 		}
 	}
+}
+
+// warnOfEnd tells of a vault that does not outlast the machine's next boot: what left its file is gone then.
+func (j *importJob) warnOfEnd(ctx context.Context) {
+	vault, err := ask[api.VaultStatus](ctx, j.zend.caller, api.MethodVaultStatus, api.Empty{}, nil, glance)
+	lasts := func(s api.VaultSlot) bool { return s.Kind != "session" && s.Kind != "memory" }
+	if err != nil || len(vault.Slots) == 0 || slices.ContainsFunc(vault.Slots, lasts) {
+		return
+	}
+	j.app.warn("the vault's key does not outlast the next boot, and what was imported is gone with it", "keep it: zen vault passphrase")
 }
 
 // suffixOf is the name by which configurations call a helper.

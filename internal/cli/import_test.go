@@ -32,6 +32,7 @@ type importZend struct {
 	secret map[string]string    // by address
 	calls  []string
 	fail   map[string]error // by method
+	slots  []api.VaultSlot  // of the vault
 	lie    bool             // answers get with something else than was stored
 	onCall func(method string)
 }
@@ -46,7 +47,7 @@ func (z *importZend) Call(method string, params []byte, _ time.Time) (ipc.Reply,
 	if z.onCall != nil {
 		z.onCall(method)
 	}
-	if method != api.MethodLogins {
+	if method != api.MethodLogins && method != api.MethodVaultStatus {
 		z.calls = append(z.calls, strings.TrimSpace(method+" "+p.ServerURL+" "+p.Username))
 	}
 	if err := z.fail[method]; err != nil {
@@ -61,6 +62,9 @@ func (z *importZend) Call(method string, params []byte, _ time.Time) (ipc.Reply,
 }
 
 func (z *importZend) answer(method, server, username, secret string) (any, error) {
+	if method == api.MethodVaultStatus {
+		return api.VaultStatus{Slots: z.slots}, nil
+	}
 	if method == api.MethodLogins {
 		list := api.LoginList{}
 		for _, l := range z.kept {
@@ -404,6 +408,26 @@ func TestImportWithOlderZend(t *testing.T) {
 	b.auths(dockerConfig, "a.example alice "+canary)
 	b.zend.fail[api.MethodCredentialVerify] = credential.NewError(credential.UnknownMethod, "what?", "")
 	b.want("--yes", 0, "docker a.example alice imported skipped removed")
+}
+
+// Somebody whose vault ends with the session has to know before a file is emptied.
+func TestImportIntoVaultThatEnds(t *testing.T) {
+	const warning = "does not outlast the next boot"
+	for kind, warns := range map[string]bool{"session": true, "memory": true, "os-keyring": false, "passphrase": false} {
+		b := newImportBox(t)
+		b.auths(dockerConfig, "a.example alice "+canary)
+		b.zend.slots = []api.VaultSlot{{Kind: kind}}
+		for _, line := range []string{"", "--yes"} {
+			if r := b.run(line); r.code != 0 || strings.Contains(r.stderr, warning) != warns {
+				t.Errorf("%s, zen import %s: %+v", kind, line, r)
+			}
+		}
+		b.zend.slots = append(b.zend.slots, api.VaultSlot{Kind: "passphrase"})
+		b.auths(dockerConfig, "a.example alice "+canary)
+		if r := b.run("--yes"); strings.Contains(r.stderr, warning) {
+			t.Errorf("%s and passphrase: %+v", kind, r)
+		}
+	}
 }
 
 // The login stays as long as its client would take it from there.

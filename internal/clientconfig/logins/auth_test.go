@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ func TestDecodeAuth(t *testing.T) {
 			if (err != nil) != tt.bad || username != tt.username || string(secret.Reveal()) != tt.password {
 				t.Errorf("decodeAuth(%q) = %q, %q, %v", tt.auth, username, secret.Reveal(), err)
 			}
-			if err != nil && err != errAuth {
+			if err != nil && !errors.Is(err, errAuth) {
 				t.Errorf("the error says more than it should: %v", err)
 			}
 		})

@@ -1,6 +1,7 @@
 package logins
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,7 +65,7 @@ func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
 		return d, nil
 	}
 	place, message := path, err.Error()
-	if syntax, ok := err.(*jsonedit.SyntaxError); ok {
+	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
 		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
 		message = syntax.Message
 	}

@@ -245,8 +245,8 @@ func TestScrub(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBox(t)
 			b.write(tt.file, tt.before)
-			if strings.HasSuffix(tt.file, "1") {
-				b.write(strings.TrimSuffix(tt.file, "1"), "{}")
+			if used, ok := strings.CutSuffix(tt.file, "1"); ok {
+				b.write(used, "{}")
 			}
 			stay, err := Scrub(t.Context(), b.at(tt.file), b.importable())
 			if err != nil || len(stay) != 0 {

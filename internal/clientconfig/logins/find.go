@@ -189,7 +189,7 @@ func (s *search) helpers(ctx context.Context) {
 				s.note("docker-credential-"+n.name+" stays in charge where "+printable(n.file)+" names it: what it hands out is "+
 					"made anew each time, or kept where zen does not know how to take it from", "")
 			}
-		case !s.wants(source) && !(source == "desktop" && s.wants(desktopKept(runtime.GOOS))):
+		case !s.wants(source) && (source != "desktop" || !s.wants(desktopKept(runtime.GOOS))):
 		case source == "desktop" && s.Env.FindHelper(n.name) == "":
 			asked[n.name] = true
 			s.desktopGone(ctx, n, asked)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ const notFound = "credentials not found in native keychain"
 
 // secretserviceLabel stands before the server in what docker-credential-secretservice lists since 0.9: it lists the labels
 // of its items, and they were given a new form.
-const secretserviceLabel = "Registry credentials for "
+const secretserviceLabel = "Registry credentials for " //nolint:gosec // a label, not a credential
 
 // helper is a program that speaks the protocol of docker-credential-helpers.
 type helper struct {
@@ -78,7 +79,7 @@ func (h *helper) login(key string) *Login {
 
 // explain makes an error for a person of the way a call ended.
 func (h *helper) explain(err error, output []byte) error {
-	if _, ok := err.(*credential.Error); ok {
+	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
 	}
 	return h.failed(credential.Unavailable, "failed: "+said(output))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -108,12 +109,13 @@ func TestHelpers(t *testing.T) {
 		{
 			name: "Docker Desktop is gone; what it kept is not",
 			setup: func(b *box) {
-				kept := desktopKept("linux")
+				kept := desktopKept(runtime.GOOS)
 				b.helper(kept)
 				b.keep(kept, "https://index.docker.io/v1/", "hub", "pw")
 				b.write(config, `{"auths": {"https://index.docker.io/v1/": {}}, "credsStore": "desktop"}`)
 			},
-			want:  []string{"pass docker-credential-pass https://index.docker.io/v1/=>https://index.docker.io/v1/ hub:pw"},
+			want: []string{desktopKept(runtime.GOOS) + " docker-credential-" + desktopKept(runtime.GOOS) +
+				" https://index.docker.io/v1/=>https://index.docker.io/v1/ hub:pw"},
 			notes: []string{"still names docker-credential-desktop, which went away with Docker Desktop"},
 		},
 		{
@@ -360,7 +362,7 @@ func TestHowHelpersAreExecuted(t *testing.T) {
 	b.helper("pass")
 	b.keep("pass", "ghcr.io", "alice", "hunter2")
 	script := b.read("bin/docker-credential-pass")
-	b.write("bin/docker-credential-pass", strings.Replace(script, "\ndir=", "\n{ echo \"$@\"; cat /proc/$$/environ | tr '\\0' '\\n'; } >> "+b.at("log")+"\ndir=", 1))
+	b.write("bin/docker-credential-pass", strings.Replace(script, "\ndir=", "\n{ echo \"$@\"; env; } >> "+b.at("log")+"\ndir=", 1))
 	found, _ := b.fetched("pass")
 	l := found.Logins[0]
 	if err := l.Erase(t.Context()); err != nil {
