@@ -147,7 +147,8 @@ func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 	return list, nil
 }
 
-// podmanHelpers are the helpers that are asked now, zen's own file included, and the file that says so; "" if none does.
+// podmanHelpers are the helpers that are asked now, zen's own file included, and the file that says so; "" if none does. A file
+// that CONTAINERS_REGISTRIES_CONF names is read alone, as newer versions do; those of 2022 read the drop-ins beside it.
 func (e Env) podmanHelpers() conf {
 	used := conf{helpers: []string{authFileHelper}}
 	take := func(file string) {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
+	"github.com/zen-agent/zen/internal/doctor/clients"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -61,7 +64,7 @@ func systemSetUps() []broken {
 			"warning: HOME is DIR/home, which is bob's, and zen runs as root => export HOME=/root",
 		}},
 
-		{"directories", "not made yet", nil, []string{"ok: the vault is in DIR/home/data, the logs are in DIR/home/state"}},
+		{"directories", "not made yet", nil, []string{"ok: the vault is in DIR/zen/data, the logs are in DIR/zen/state"}},
 		{"directories", "there are none", func(m *machine) {
 			m.facts.DirsErr = credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME")
 		}, []string{"problem: HOME is not set to an absolute path => set HOME"}},
@@ -69,28 +72,28 @@ func systemSetUps() []broken {
 			"problem: DIR/run/zen can be read by other users => chmod 700 DIR/run/zen",
 		}},
 		{"directories", "a link", func(m *machine) {
-			if err := os.Symlink("/", m.at("home/data")); err != nil {
+			if err := os.Symlink("/", m.at("zen/data")); err != nil {
 				m.t.Fatal(err)
 			}
-		}, []string{"problem: DIR/home/data is a symbolic link => replace it by a directory: rm DIR/home/data"}},
+		}, []string{"problem: DIR/zen/data is a symbolic link => replace it by a directory: rm DIR/zen/data"}},
 		{"directories", "read-only", func(m *machine) {
-			m.mkdir("home/state")
-			m.facts.System.Writable = func(path string) bool { return !strings.HasPrefix(path, m.at("home")) }
+			m.mkdir("zen/state")
+			m.facts.System.Writable = func(path string) bool { return !strings.HasPrefix(path, m.at("zen")) }
 		}, []string{
-			"problem: DIR/home/data cannot be made: nothing can be written to DIR/home => ls -ld DIR/home",
-			"problem: DIR/home/state cannot be written to => ls -ld DIR/home/state",
+			"problem: DIR/zen/data cannot be made: nothing can be written to DIR/zen => ls -ld DIR/zen",
+			"problem: DIR/zen/state cannot be written to => ls -ld DIR/zen/state",
 		}},
 		{"directories", "disk full", func(m *machine) {
-			m.facts.System.Free = func(path string) (uint64, bool) { return 4096, path == m.at("home") }
+			m.facts.System.Free = func(path string) (uint64, bool) { return 4096, path == m.at("zen") }
 		}, []string{
-			"problem: the disk of DIR/home/data is full => make room: df -h DIR/home",
-			"problem: the disk of DIR/home/state is full => make room: df -h DIR/home",
+			"problem: the disk of DIR/zen/data is full => make room: df -h DIR/zen",
+			"problem: the disk of DIR/zen/state is full => make room: df -h DIR/zen",
 		}},
 
 		{"runtime-directory", "all is well", nil, []string{"ok: the socket is DIR/run/zen/zend.sock"}},
 		{"runtime-directory", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"runtime-directory", "path too long", func(m *machine) { m.facts.Dirs.Runtime = "/" + strings.Repeat("x", 200) }, []string{
-			"problem: the socket's path is too long (211 bytes, at most 107): /" + strings.Repeat("x", 200) + "/zend.sock => " +
+			"problem: the socket's path is too long (211 bytes, at most " + strconv.Itoa(paths.MaxSocketPath) + "): /" + strings.Repeat("x", 200) + "/zend.sock => " +
 				"set ZEN_SOCKET to a shorter path",
 		}},
 		{"runtime-directory", "variable not set, and the system's used", func(m *machine) {
@@ -110,19 +113,19 @@ func systemSetUps() []broken {
 				"set XDG_RUNTIME_DIR to an absolute path that is yours alone, or: unset XDG_RUNTIME_DIR",
 		}},
 
-		{"settings", "none", nil, []string{"ok: DIR/home/config/config.toml is as it should be, or not there"}},
+		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not there"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
-		{"settings", "a mistake", func(m *machine) { m.write("home/config/config.toml", "list = \"some\"\n") }, []string{
-			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none" => edit DIR/home/config/config.toml`,
+		{"settings", "a mistake", func(m *machine) { m.write("zen/config/config.toml", "list = \"some\"\n") }, []string{
+			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none" => edit DIR/zen/config/config.toml`,
 		}},
-		{"settings", "nothing is listed", func(m *machine) { m.write("home/config/config.toml", "list = \"none\"\n") }, []string{
-			"ok: DIR/home/config/config.toml is as it should be, or not there",
+		{"settings", "nothing is listed", func(m *machine) { m.write("zen/config/config.toml", "list = \"none\"\n") }, []string{
+			"ok: DIR/zen/config/config.toml is as it should be, or not there",
 		}},
 		{"settings", "nothing is listed for regctl", func(m *machine) {
 			m.program("regctl")
-			m.write("home/config/config.toml", "list = \"none\"\n")
+			m.write("zen/config/config.toml", "list = \"none\"\n")
 		}, []string{
-			`warning: list = "none" in DIR/home/config/config.toml: regctl asks only for registries that are listed, so for none => ` +
+			`warning: list = "none" in DIR/zen/config/config.toml: regctl asks only for registries that are listed, so for none => ` +
 				`write list = "all" or list = "static"`,
 		}},
 	}
@@ -204,7 +207,7 @@ func zendSetUps() []broken {
 			"warning: the old file was kept aside => rm it",
 		}},
 		{"vault", "no zend and no vault", stopped, []string{"ok: there is no vault yet; the first login makes one"}},
-		{"vault", "no zend", func(m *machine) { stopped(m); m.write("home/data/vault.json", "{}") }, []string{
+		{"vault", "no zend", func(m *machine) { stopped(m); m.write("zen/data/vault.json", "{}") }, []string{
 			"skipped: zend does not run, and only zend can tell whether the vault opens => zen doctor --start",
 		}},
 
@@ -357,13 +360,13 @@ func clientSetUps() []broken {
 			m.docker(`{"credHelpers": {"ghcr.io": "zen", "quay.io": "x"}}`)
 		}, []string{"ok: docker asks zen for ghcr.io only (credHelpers in DIR/home/.docker/config.json)"}},
 		{"client-setup", "nobody asks, but there is a login", func(m *machine) {
-			m.program("docker", "podman", "helm", "docker-credential-pass", "pass", "docker-credential-desktop")
+			m.program("docker", "podman", "helm", "docker-credential-desktop")
 			m.docker(`{"credsStore": "desktop"}`)
 		}, []string{
 			"problem: docker does not ask zen: DIR/home/.docker/config.json names docker-credential-desktop => zen setup docker",
 			"problem: podman, skopeo and buildah do not ask zen: no configuration names a helper => zen setup podman",
-			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, and docker-credential-pass is " +
-				"there, so that is used => zen setup helm",
+			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
+				"in clear => zen setup helm",
 		}},
 		{"client-setup", "one asks", func(m *machine) {
 			m.program("docker", "helm")
@@ -525,12 +528,12 @@ func plaintextSetUps() []broken {
 		{"plaintext-logins", "everywhere", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "https://ghcr.io": ` + secret() + `, "https://alice:` + canary + `@x/": ` + secret() +
 				`, "b.io": {"identitytoken": "` + canary + `"}}, "credsStore": "zen"}`)
-			m.write("run/containers/auth.json", `{"auths": {"quay.io/team": `+secret()+`}}`)
+			m.write("home/.config/containers/auth.json", `{"auths": {"quay.io/team": `+secret()+`}}`)
 			m.write("home/.config/helm/registry/config.json", `{"auths": {"charts.io": `+secret()+`}}`)
 			m.write("home/.regctl/config.json", `{"hosts": {"r.io": {"user": "alice", "pass": "`+canary+`"}, "s.io": {"tls": "disabled"}}}`)
 		}, []string{
 			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io, b.io, x/ => zen import",
-			"warning: DIR/run/containers/auth.json holds logins in clear: quay.io/team => zen import",
+			"warning: DIR/home/.config/containers/auth.json holds logins in clear: quay.io/team => zen import",
 			"warning: DIR/home/.config/helm/registry/config.json holds logins in clear: charts.io => zen import",
 			"warning: DIR/home/.regctl/config.json holds logins in clear: r.io => zen import",
 		}},
@@ -581,6 +584,21 @@ func TestChecks(t *testing.T) {
 		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(name) {
 			t.Errorf("%q is no name for a check", name)
 		}
+	}
+}
+
+// A helper that docker picks by itself. On many machines that is one which nobody ever set up.
+func TestClientSetupWithADetectedHelper(t *testing.T) {
+	helper := "pass"
+	if runtime.GOOS == "darwin" {
+		helper = "osxkeychain"
+	}
+	m := newMachine(t)
+	m.program("docker", "pass", "docker-credential-"+helper)
+	want := "problem: docker does not ask zen: DIR/home/.docker/config.json names no helper, and docker-credential-" + helper +
+		" is there, so that is used => zen setup docker"
+	if got := m.results("client-setup"); len(got) != 1 || got[0] != want {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -644,5 +662,23 @@ func TestHelperVersion(t *testing.T) {
 	defer cancel()
 	if _, err := version(ctx, "/bin/sleep"); err == nil || err.Error() != "it does not answer" {
 		t.Errorf("out of time: %v", err)
+	}
+}
+
+// Whoever reads the name of a check must find it in the documentation.
+func TestEveryCheckIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range doctor.Checks() {
+		if !strings.Contains(string(text), "\n| `"+name+"` | ") {
+			t.Errorf("docs/troubleshooting.md has no row for %s", name)
+		}
+	}
+	for _, name := range clients.Names() {
+		if !regexp.MustCompile(`[ (|]` + name + `[,) ]`).Match(text) {
+			t.Errorf("docs/troubleshooting.md does not tell how %s asks", name)
+		}
 	}
 }

@@ -28,17 +28,17 @@ func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{t: t, dir: t.TempDir()}
 	home := m.at("home")
-	m.env = map[string]string{"HOME": home, "PATH": m.at("bin"), "XDG_RUNTIME_DIR": m.at("run")}
-	for _, dir := range []string{"home", "bin", "run"} {
+	m.env = map[string]string{"HOME": home, "PATH": m.at("bin"), "XDG_RUNTIME_DIR": m.at("run"), "HELM_CONFIG_HOME": m.at("home/.config/helm")}
+	for _, dir := range []string{"home", "bin", "run", "zen"} {
 		if err := os.Mkdir(m.at(dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	m.facts = doctor.Facts{
 		Env: clientconfig.Env{
-			Getenv: func(name string) string { return m.env[name] }, State: m.at("home/state"), Program: m.at("bin/zen"), Root: m.at("root"),
+			Getenv: func(name string) string { return m.env[name] }, State: m.at("zen/state"), Program: m.at("bin/zen"), Root: m.at("root"),
 		},
-		Dirs:    paths.Dirs{Data: m.at("home/data"), Config: m.at("home/config"), State: m.at("home/state"), Runtime: m.at("run/zen")},
+		Dirs:    paths.Dirs{Data: m.at("zen/data"), Config: m.at("zen/config"), State: m.at("zen/state"), Runtime: m.at("run/zen")},
 		OS:      "linux",
 		UID:     os.Getuid(),
 		Version: "1.2.3",
