@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/zen-agent/zen/internal/sessionbus"
 )
 
 // Names of the Secret Service (https://specifications.freedesktop.org/secret-service-spec/).
@@ -23,7 +25,7 @@ const (
 // the service is there, has a keyring, and will prompt. It tells the parent what to wait for. A probe starts nothing.
 func inspect(ctx context.Context, q request, a answer) (fault, string) {
 	address := os.Getenv(envBus)
-	if !isLocal(address) {
+	if !sessionbus.IsLocal(address) {
 		return faultNoBus, envBus + " does not name a Unix socket"
 	}
 	conn, err := dbus.Connect(address, dbus.WithContext(ctx))

@@ -56,12 +56,6 @@ func TestChildEnvironmentHasOnlyWhatItNeeds(t *testing.T) {
 	}
 }
 
-func TestAddressOfOddRuntimeDirectoryIsEscaped(t *testing.T) {
-	if got, want := escapeAddress("/run/a b,c;d/ü*"), "/run/a%20b%2cc%3bd/%c3%bc*"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestEveryFaultIsExplained(t *testing.T) {
 	for f, e := range explanations() {
 		err, ok := errors.AsType[*credential.Error](explain(f, "DETAIL"))
