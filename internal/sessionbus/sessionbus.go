@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-const (
-	envBus     = "DBUS_SESSION_BUS_ADDRESS"
-	envRuntime = "XDG_RUNTIME_DIR"
-)
+// Variable is the environment variable that names the bus.
+const Variable = "DBUS_SESSION_BUS_ADDRESS"
+
+const envRuntime = "XDG_RUNTIME_DIR"
 
 // passed are the variables a child may see: where its user, bus and display are, and the language in which it talks. PATH is not
 // among them: a library that looks for dbus-launch to start a bus of its own finds none.
@@ -29,7 +29,7 @@ func Environ(getenv func(string) string, bus string) []string {
 		}
 	}
 	if bus != "" {
-		out = append(out, envBus+"="+bus)
+		out = append(out, Variable+"="+bus)
 	}
 	return out
 }
@@ -38,19 +38,19 @@ func Environ(getenv func(string) string, bus string) []string {
 // missing. Only sockets of this machine are accepted, so that nothing secret is sent over a network, and never one that would
 // have to be started.
 func Find(getenv func(string) string) (address, problem string) {
-	if bus := getenv(envBus); bus != "" {
+	if bus := getenv(Variable); bus != "" {
 		if !IsLocal(bus) {
-			return "", envBus + " does not name a Unix socket"
+			return "", Variable + " does not name a Unix socket"
 		}
 		return bus, ""
 	}
 	dir := getenv(envRuntime)
 	if dir == "" {
-		return "", "there is no session message bus (neither " + envBus + " nor " + envRuntime + " is set)"
+		return "", "there is no session message bus (neither " + Variable + " nor " + envRuntime + " is set)"
 	}
 	socket := filepath.Join(dir, "bus")
 	if info, err := os.Stat(socket); err != nil || info.Mode().Type() != os.ModeSocket {
-		return "", "there is no session message bus (" + envBus + " is not set, and " + socket + " is no socket)"
+		return "", "there is no session message bus (" + Variable + " is not set, and " + socket + " is no socket)"
 	}
 	return "unix:path=" + escape(socket), ""
 }

@@ -24,9 +24,9 @@ const (
 // inspect asks the bus, on a connection of its own and without showing any prompt, what to expect of the operation: whether
 // the service is there, has a keyring, and will prompt. It tells the parent what to wait for. A probe starts nothing.
 func inspect(ctx context.Context, q request, a answer) (fault, string) {
-	address := os.Getenv(envBus)
+	address := os.Getenv(sessionbus.Variable)
 	if !sessionbus.IsLocal(address) {
-		return faultNoBus, envBus + " does not name a Unix socket"
+		return faultNoBus, sessionbus.Variable + " does not name a Unix socket"
 	}
 	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
 	if err != nil {
