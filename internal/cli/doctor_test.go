@@ -26,6 +26,7 @@ type doctorBox struct {
 	zend      func(method string, params []byte) (any, error)
 	started   bool // zend was to be started
 	elsewhere []string
+	dirsErr   error
 	width     int
 }
 
@@ -54,6 +55,9 @@ func (b *doctorBox) run(line string) (stdout string, status int) {
 		getenv: func(k string) string { return b.vars[k] },
 		zend:   func(start bool) (caller, error) { b.started = b.started || start; return b, nil },
 		dirs: func() (paths.Dirs, error) {
+			if b.dirsErr != nil {
+				return paths.Dirs{}, b.dirsErr
+			}
 			return paths.Dirs{
 				Data: filepath.Join(b.dir, "data"), State: filepath.Join(b.dir, "state"), Config: filepath.Join(b.dir, "config"),
 				Runtime: filepath.Join(b.dir, "run"),
@@ -134,6 +138,8 @@ func TestDoctor(t *testing.T) {
 	if !b.started {
 		t.Error("zend was not to be started")
 	}
+	b.dirsErr = credential.NewError(credential.InvalidInput, `ZEN_SOCKET is not an absolute path: "x"`, "")
+	b.run("doctor directories runtime-directory settings one-zend zend vault client-setup")
 	b.compare("doctor.golden")
 }
 

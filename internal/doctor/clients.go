@@ -146,6 +146,9 @@ func zenHosts(file string) []string {
 
 // recorded reports whether zen changed a file and was not told to take that back.
 func (f Facts) recorded(file string) bool {
+	if f.DirsErr != nil {
+		return false
+	}
 	list, err := f.Env.Recorded()
 	if err != nil {
 		return false

@@ -157,6 +157,7 @@ func zendSetUps() []broken {
 	memory := api.VaultSlot{Kind: "memory", Detail: "zend's memory"}
 	passphrase := api.VaultSlot{Kind: "passphrase", Detail: "a passphrase"}
 	return []broken{
+		{"one-zend", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"one-zend", "one", nil, []string{"ok: there is no second zend"}},
 		{"one-zend", "two", func(m *machine) { m.facts.Others = []string{"/run/user/7/zen/zend.sock", "/a b"} }, []string{
 			"problem: another zend of yours listens at /run/user/7/zen/zend.sock; only one of them can have the vault => " +
@@ -215,11 +216,11 @@ func zendSetUps() []broken {
 		{"vault-key", "none yet", vault("absent", "", ""), nil},
 		{"vault-key", "no zend", stopped, nil},
 		{"vault-key", "session", vault("unlocked", "", "", session), []string{
-			"warning: the key of the vault, and with it every login, ends with the next boot of the machine (session: the kernel's user " +
-				"keyring (there is no Secret Service)) => zen vault passphrase",
+			"warning: every login ends with the next boot of the machine, since nothing else keeps the vault's key: the kernel's user " +
+				"keyring (there is no Secret Service) => zen vault passphrase",
 		}},
 		{"vault-key", "memory", vault("unlocked", "", "", memory), []string{
-			"warning: the key of the vault, and with it every login, ends when zend does (memory: zend's memory) => zen vault passphrase",
+			"warning: every login ends when zend does, since nothing else keeps the vault's key: zend's memory => zen vault passphrase",
 		}},
 		{"vault-key", "session and passphrase", vault("unlocked", "", "", session, passphrase), []string{"ok: passphrase: a passphrase"}},
 

@@ -103,10 +103,10 @@ func (f Facts) directory(dir string) (Result, bool) {
 	return Result{}, false
 }
 
-// existing is dir, or the innermost directory above it that exists.
+// existing is dir, or the innermost directory above it that exists and can be seen.
 func existing(dir string) string {
 	for {
-		if _, err := os.Lstat(dir); !os.IsNotExist(err) || dir == filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
 			return dir
 		}
 		dir = filepath.Dir(dir)

@@ -23,6 +23,9 @@ const startHint = "zen doctor --start"
 
 // oneZend: a second zend cannot open the vault as long as the first one has it.
 func oneZend(_ context.Context, f Facts) []Result {
+	if f.DirsErr != nil {
+		return nil
+	}
 	var found []Result
 	for _, socket := range f.Others {
 		found = append(found, Result{
@@ -105,7 +108,7 @@ func vaultKey(_ context.Context, f Facts) []Result {
 			kept = append(kept, slot.Kind+": "+slot.Detail)
 			continue
 		}
-		message = "the key of the vault, and with it every login, ends " + end + " (" + slot.Kind + ": " + slot.Detail + ")"
+		message = "every login ends " + end + ", since nothing else keeps the vault's key: " + slot.Detail
 	}
 	if len(kept) == 0 {
 		return one(Warning, message, "zen vault passphrase")
