@@ -53,8 +53,8 @@ func systemSetUps() []broken {
 			"problem: HOME is DIR/home, which is alice's, and zen runs as  => set HOME to your own home directory",
 		}},
 		{"user", "sudo that keeps HOME", func(m *machine) { m.sudo(1000) }, []string{
-			"problem: sudo lets zen work as root in DIR/home, which is bob's: what it writes there would be root's => " +
-				"run zen and docker without sudo",
+			"problem: sudo left HOME at DIR/home, which is bob's: clients read the configuration there, but root has a zend and logins " +
+				"of its own => run zen and docker without sudo",
 		}},
 		{"user", "sudo that sets HOME", func(m *machine) { m.sudo(0) }, []string{
 			"warning: zen runs as root by sudo: root has a zend and logins of its own, none of bob's => " +
@@ -112,6 +112,10 @@ func systemSetUps() []broken {
 			"warning: XDG_RUNTIME_DIR is /run/user/1, which belongs to user 1; zen uses DIR/home/.cache/zen/run instead => " +
 				"set XDG_RUNTIME_DIR to an absolute path that is yours alone, or: unset XDG_RUNTIME_DIR",
 		}},
+
+		{"runtime-directory", "HOME is another matter", func(m *machine) {
+			m.fallback("HOME", m.at("home"), "/root", "is not yours")
+		}, []string{"ok: the socket is DIR/run/zen/zend.sock"}},
 
 		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not there"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},

@@ -40,7 +40,7 @@ func (f Facts) foreignHome() bool {
 	return ok && owner != f.UID
 }
 
-// whoRuns: sudo keeps HOME on some systems; then root's zend works in the user's files, and leaves files there that the user
+// whoRuns: sudo keeps HOME on some systems; then clients work as root in the user's files, and leave files there that the user
 // cannot change. Where it does not, sudo docker simply has none of the user's logins.
 func whoRuns(_ context.Context, f Facts) []Result {
 	home, sudo := f.Env.Getenv("HOME"), f.sudoUser()
@@ -52,8 +52,8 @@ func whoRuns(_ context.Context, f Facts) []Result {
 	case !exists:
 		return one(Warning, "HOME is "+shown+", which does not exist", "mkdir -m 700 "+clientconfig.ShellWord(home))
 	case f.foreignHome() && sudo != "":
-		return one(Problem, "sudo lets zen work as root in "+shown+", which is "+f.System.UserName(owner)+"'s: what it writes there "+
-			"would be root's", "run zen and docker without sudo")
+		return one(Problem, "sudo left HOME at "+shown+", which is "+f.System.UserName(owner)+"'s: clients read the configuration there, "+
+			"but root has a zend and logins of its own", "run zen and docker without sudo")
 	case f.foreignHome() && f.UID == 0: // in a container, where it does no harm
 		return one(Warning, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as root", "export HOME=/root")
 	case f.foreignHome():
@@ -127,6 +127,7 @@ func runtimeDirectory(_ context.Context, f Facts) []Result {
 	for _, fall := range f.Dirs.Fallbacks {
 		used := clientconfig.Printable(fall.Used)
 		switch {
+		case fall.Variable == "HOME": // told by user
 		case fall.Wanted != "":
 			found = append(found, Result{
 				Status:  Warning,
