@@ -88,7 +88,8 @@ e2e: ## real registries, docker, gnome-keyring: installs Debian packages, run as
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
 
 .PHONY: bench
-bench: ## the benchmarks, and the time of one docker-credential-zen get
+bench: ## the time of docker-credential-zen get beside docker's helpers, then the benchmarks
+	$(GO) test -tags bench -count 1 -timeout 15m -v ./bench/
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
 
 .PHONY: fuzz

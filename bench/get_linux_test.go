@@ -81,8 +81,9 @@ func TestGet(t *testing.T) {
 	}
 	h.build("zend")
 	h.store(get.path)
-	empty := &program{name: "empty static Go program", path: h.buildEmpty(), env: h.environ()}
-	programs := []*program{empty, get}
+	empty := &program{name: "an empty static Go program", path: h.buildSource("empty", nothing), env: h.environ()}
+	line := &program{name: "a static Go program that prints a line", path: h.buildSource("line", oneLine), env: h.environ(), want: "a line"}
+	programs := []*program{empty, line, get}
 	for _, peer := range []*program{h.secretService(), h.pass()} {
 		if peer != nil {
 			programs = append(programs, peer)
@@ -92,7 +93,8 @@ func TestGet(t *testing.T) {
 	report(programs, rounds)
 	fmt.Println()
 	verdict("docker-credential-zen get, in empty programs", ratio(get, empty), mostOverEmpty, false)
-	for _, peer := range programs[2:] {
+	verdict("docker-credential-zen get, in programs that print a line", ratio(get, line), mostOverEmpty, false)
+	for _, peer := range programs[3:] {
 		verdict("times faster than "+peer.name, ratio(peer, get), peer.faster, true)
 	}
 	for _, peer := range []string{"docker-credential-secretservice", "docker-credential-pass"} {
@@ -100,7 +102,7 @@ func TestGet(t *testing.T) {
 			fmt.Printf("%s is not installed, or lacks its keyring: not measured\n", peer)
 		}
 	}
-	together(t, programs[1:])
+	together(t, programs[2:])
 	h.first(get)
 }
 

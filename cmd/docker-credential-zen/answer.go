@@ -61,15 +61,14 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// send writes the answer and returns the exit status. A client that does not read must not keep the program for ever.
+// send writes the answer and returns the exit status.
 func (a answer) send() int {
 	if a.limit == 0 {
 		a.limit = defaultTimeout
 	}
-	watchdog := time.AfterFunc(a.limit, func() { os.Exit(1) })
-	defer watchdog.Stop()
+	deadline := time.Now().Add(a.limit)
 	if a.stderr != "" {
-		writeAll(unix.Stderr, []byte(a.stderr))
+		writeAll(unix.Stderr, []byte(a.stderr), deadline)
 	}
 	if a.stdout == nil {
 		return a.code
@@ -79,23 +78,32 @@ func (a answer) send() int {
 	line[len(a.stdout)] = '\n'
 	clear(a.stdout)
 	defer clear(line)
-	if !writeAll(unix.Stdout, line) {
+	if !writeAll(unix.Stdout, line, deadline) {
 		return 1
 	}
 	return a.code
 }
 
-// writeAll writes b at once, and reports whether it was taken whole. It goes by the descriptor: os.File would end the
-// program with SIGPIPE instead of an exit status when nobody reads.
-func writeAll(fd int, b []byte) bool {
+// unblocked is the number of bytes that a pipe which is ready takes without making one wait (pipe(7), PIPE_BUF).
+const unblocked = 4096
+
+// writeAll writes b at once, and reports whether it was taken whole. A client that does not read must not keep the program
+// for ever. It goes by the descriptor: os.File would end the program with SIGPIPE instead of an exit status when nobody
+// reads.
+func writeAll(fd int, b []byte, deadline time.Time) bool {
+	if len(b) > unblocked {
+		watchdog := time.AfterFunc(time.Until(deadline), func() { os.Exit(1) })
+		defer watchdog.Stop()
+	}
 	for len(b) > 0 {
+		if !await(fd, unix.POLLOUT, deadline) {
+			return false
+		}
 		n, err := unix.Write(fd, b)
 		switch {
 		case n > 0:
 			b = b[n:]
-		case err == unix.EINTR:
-		case err == unix.EAGAIN && await(fd, unix.POLLOUT, time.Now().Add(time.Hour)): // the watchdog is sooner
-		default:
+		case err != unix.EINTR && err != unix.EAGAIN:
 			return false
 		}
 	}

@@ -15,6 +15,7 @@ type finder struct {
 	uid     int
 	runUser string // where the system keeps its users' runtime directories: /run/user
 	passwd  string // /etc/passwd
+	homeDir string // once it was found
 	dirs    Dirs
 }
 
@@ -111,9 +112,17 @@ func (f *finder) runtimeFallback() (string, error) {
 	return filepath.Join(path, "run"), err
 }
 
-// home returns $HOME, or what /etc/passwd says. A HOME that belongs to another user, as sudo may leave it, is not used when
-// the system has one that is the user's: what root makes there the other user could not change any more.
-func (f *finder) home() (string, error) {
+// home returns the home directory.
+func (f *finder) home() (path string, err error) {
+	if f.homeDir == "" {
+		f.homeDir, err = f.findHome()
+	}
+	return f.homeDir, err
+}
+
+// findHome returns $HOME, or what /etc/passwd says. A HOME that belongs to another user, as sudo may leave it, is not used
+// when the system has one that is the user's: what root makes there the other user could not change any more.
+func (f *finder) findHome() (string, error) {
 	home := f.getenv("HOME")
 	if filepath.IsAbs(home) && f.owns(home) {
 		return home, nil // without a look at the list
@@ -123,7 +132,7 @@ func (f *finder) home() (string, error) {
 	case filepath.IsAbs(home) && !f.owns(listed):
 		return home, nil
 	case filepath.IsAbs(home):
-		f.noteHome(home, listed)
+		f.note("HOME", home, listed, "is not yours")
 		return listed, nil
 	case filepath.IsAbs(listed):
 		return listed, nil
@@ -139,16 +148,6 @@ func (f *finder) owns(dir string) bool {
 	}
 	have, ok := owner(info)
 	return ok && have == f.uid
-}
-
-// noteHome notes once that another home directory is used: every directory asks for it.
-func (f *finder) noteHome(wanted, used string) {
-	for _, have := range f.dirs.Fallbacks {
-		if have.Variable == "HOME" {
-			return
-		}
-	}
-	f.note("HOME", wanted, used, "is not yours")
 }
 
 // passwdHome returns the home directory that /etc/passwd has for the user, or "".
