@@ -40,90 +40,112 @@ func (p Peer) Parents() []string {
 	return p.process.parents
 }
 
+// look finds out about the peer's process by its number, and then that the number was still its own.
 func (p Peer) look() {
-	type found struct {
-		exe     string
-		parents []string
+	exe := executable(p.PID)
+	if id, ok := p.identity(); ok {
+		p.process.exe, p.process.parents = exe, p.process.ancestors.of(id.parent)
 	}
-	f := ofPeer(p, func() found {
-		st, _ := stat(p.PID)
-		return found{executable(p.PID, st.name), p.process.ancestors.of(st.parent)}
-	})
-	p.process.exe, p.process.parents = f.exe, f.parents
 }
 
 // Dir is the peer's working directory, "" when it cannot be read.
 func (p Peer) Dir() string {
-	return ofPeer(p, func() string {
-		dir, _ := os.Readlink(procPath(p.PID, "cwd"))
-		return dir
-	})
+	if p.process == nil {
+		return ""
+	}
+	dir, _ := os.Readlink(procPath(p.PID, "cwd"))
+	if _, ok := p.identity(); !ok {
+		return ""
+	}
+	return dir
 }
 
-// ofPeer returns what f reads about the peer's process number, unless that process has ended: the number may be another's
-// by now. The kernel names the very process with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
-func ofPeer[T any](p Peer, f func() T) (none T) {
-	if p.process == nil || p.PID <= 0 {
-		return none
+// identity is false when the peer's process has ended: its number may be another's by now. The kernel names the very process
+// with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
+func (p Peer) identity() (id identity, ok bool) {
+	if p.PID <= 0 {
+		return id, false
 	}
-	result, pidfd := f(), -1
+	pidfd := -1
 	err := p.process.conn.Control(func(fd uintptr) {
 		if got, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PEERPIDFD); err == nil {
 			pidfd = got
 		}
 	})
 	if err != nil {
-		return none
+		return id, false
 	}
 	if pidfd < 0 {
-		return result
+		return stat(p.PID)
 	}
 	defer unix.Close(pidfd)
-	if unix.PidfdSendSignal(pidfd, 0, nil, 0) != nil {
-		return none
+	if id, ok := behind(pidfd); ok {
+		return id, true
 	}
-	return result
+	id, ok = stat(p.PID)
+	return id, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
 }
 
 func procPath(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
 
-// executable is the path of a process's program, or its bracketed name.
-func executable(pid int, name string) string {
+// executable is the path of a process's program, or its bracketed name; "" when the process is gone.
+func executable(pid int) string {
 	if exe, err := os.Readlink(procPath(pid, "exe")); err == nil {
 		return strings.TrimSuffix(exe, " (deleted)")
 	}
-	if name == "" {
+	var buf [64]byte // 16 bytes are the most that the kernel keeps of a name
+	name, err := readOnce(procPath(pid, "comm"), buf[:])
+	if err != nil {
 		return ""
 	}
-	return "[" + name + "]"
+	return "[" + strings.TrimSuffix(string(name), "\n") + "]"
 }
 
-// status is the part of /proc/PID/stat that is of use here.
-type status struct {
-	name   string
+// identity is whose child a process is, and what no other process has had since the boot. Numbers are given out again.
+type identity struct {
 	parent int
-	start  string // when the process began, in clock ticks since the boot: with the number it names the process
+	unique uint64
 }
 
-// stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything and START is the 22nd field (proc(5)).
-func stat(pid int) (status, bool) {
+// identityOf finds out about a process by its number.
+func identityOf(pid int) (id identity, ok bool) {
+	if pidfd, err := unix.PidfdOpen(pid, 0); err == nil {
+		defer unix.Close(pidfd)
+		if id, ok := behind(pidfd); ok {
+			return id, true
+		}
+	}
+	return stat(pid)
+}
+
+// behind asks a descriptor of a process (Linux 6.13, where its inode is the process's own). It takes a third of the time that
+// reading from /proc does.
+func behind(pidfd int) (id identity, ok bool) {
+	var st unix.Stat_t
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
+	if unix.Fstat(pidfd, &st) != nil || unix.IoctlPidfdInfo(pidfd, &info) != nil {
+		return id, false
+	}
+	return identity{int(info.Ppid), st.Ino}, true
+}
+
+// stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything. The 22nd field is when the process
+// began, in clock ticks since the boot (proc(5)).
+func stat(pid int) (id identity, ok bool) {
 	var buf [1024]byte // it has less than 400 bytes, and the kernel works for each read
 	content, err := readOnce(procPath(pid, "stat"), buf[:])
 	if err != nil {
-		return status{}, false
+		return id, false
 	}
-	open, shut := bytes.IndexByte(content, '('), bytes.LastIndexByte(content, ')')
-	if open < 0 || shut < open {
-		return status{}, false
-	}
-	fields := strings.Fields(string(content[shut+1:]))
+	fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
 	if len(fields) < 20 {
-		return status{}, false
+		return id, false
 	}
-	parent, err := strconv.Atoi(fields[1])
-	return status{string(content[open+1 : shut]), parent, fields[19]}, err == nil
+	parent, err1 := strconv.Atoi(fields[1])
+	start, err2 := strconv.ParseUint(fields[19], 10, 64)
+	return identity{parent, start}, err1 == nil && err2 == nil
 }
 
 // readOnce does with three system calls what takes os.Open and Read eight: the client waits for it.
@@ -146,7 +168,7 @@ type ancestors struct {
 
 // lineage is a process and the programs of itself and its ancestors, as they were when it was first seen.
 type lineage struct {
-	status
+	identity
 	programs []string
 }
 
@@ -162,23 +184,23 @@ func (a *ancestors) chain(pid, steps int) []string {
 	if pid <= 1 || steps == 0 {
 		return nil
 	}
-	st, ok := stat(pid)
+	id, ok := identityOf(pid)
 	if !ok {
 		return nil
 	}
 	a.mu.Lock()
 	l := a.known[pid]
 	a.mu.Unlock()
-	if l.status == st {
+	if l.identity == id {
 		return l.programs
 	}
-	programs := append([]string{executable(pid, st.name)}, a.chain(st.parent, steps-1)...)
+	programs := append([]string{executable(pid)}, a.chain(id.parent, steps-1)...)
 	programs = programs[:min(len(programs), maxParents)]
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.known) >= maxKnown {
 		clear(a.known)
 	}
-	a.known[pid] = lineage{st, programs}
+	a.known[pid] = lineage{id, programs}
 	return programs
 }
