@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,6 +14,9 @@ const maxText = 1024
 // clean makes a text safe to print: what is not printable (control characters, escapes, marks that turn the direction of
 // writing, broken UTF-8) is shown as Go would escape it, and what is too long is cut.
 func clean(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "..."
 	}
@@ -35,9 +39,22 @@ func clean(s string) string {
 	return b.String()
 }
 
+// isPlain reports whether a text is short and printable ASCII, as nearly all are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return len(s) <= maxText
+}
+
 func unsafe(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 
 func cleanAll(list []string) []string {
+	if !slices.ContainsFunc(list, func(s string) bool { return !isPlain(s) }) {
+		return list // nobody changes it
+	}
 	out := make([]string, 0, len(list))
 	for _, s := range list {
 		out = append(out, clean(s))

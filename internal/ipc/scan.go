@@ -192,29 +192,32 @@ func (s *scanner) digits() bool {
 
 // str walks over a string, from quote to quote.
 func (s *scanner) str() error {
-	for s.i++; s.i < len(s.b); {
-		switch c := s.b[s.i]; {
+	b, i := s.b, s.i+1
+	for i < len(b) {
+		c := b[i]
+		if plain(c) {
+			i++
+			continue
+		}
+		n := 0
+		switch {
 		case c == '"':
-			s.i++
+			s.i = i + 1
 			return nil
 		case c == '\\':
-			_, n := unescape(s.b[s.i:])
-			if n == 0 {
-				return s.fail()
+			_, n = unescape(b[i:])
+		case c >= 0x7f:
+			var r rune
+			if r, n = utf8.DecodeRune(b[i:]); r == utf8.RuneError && n == 1 {
+				n = 0
 			}
-			s.i += n
-		case c < 0x20:
-			return s.fail()
-		case c < utf8.RuneSelf:
-			s.i++
-		default:
-			r, n := utf8.DecodeRune(s.b[s.i:])
-			if r == utf8.RuneError && n == 1 {
-				return s.fail()
-			}
-			s.i += n
 		}
+		if n == 0 {
+			break
+		}
+		i += n
 	}
+	s.i = i
 	return s.fail()
 }
 

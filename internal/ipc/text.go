@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -118,17 +119,15 @@ func notText() error {
 
 // unquoteInto appends the text of the inside of a JSON string that str has walked over. It is never longer than body.
 func unquoteInto(dst, body []byte) []byte {
-	for i := 0; i < len(body); {
-		if body[i] != '\\' {
-			dst = append(dst, body[i])
-			i++
-			continue
+	for {
+		at := bytes.IndexByte(body, '\\')
+		if at < 0 {
+			return append(dst, body...)
 		}
-		r, n := unescape(body[i:])
-		dst = utf8.AppendRune(dst, r)
-		i += n
+		r, n := unescape(body[at:])
+		dst = utf8.AppendRune(append(dst, body[:at]...), r)
+		body = body[at+n:]
 	}
-	return dst
 }
 
 // unescape decodes the escape at the start of b and returns its length, 0 if it is none. A surrogate counts only with

@@ -7,6 +7,9 @@ import (
 // keepBuffer is the size in bytes up to which a connection keeps its buffers for the next request.
 const keepBuffer = 16 << 10
 
+// firstBuffer is the size in bytes of a buffer at first: what nearly all requests and responses fit into.
+const firstBuffer = 2048
+
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
 
@@ -34,7 +37,7 @@ func (b *Buffer) add(s string) {
 func (b *Buffer) begin(id []byte) {
 	b.wipe()
 	if b.b == nil {
-		b.b = make([]byte, 0, 1024)
+		b.b = make([]byte, 0, firstBuffer)
 	}
 	b.add(`{"jsonrpc":"2.0","id":`)
 	b.b = append(b.b, id...)

@@ -19,18 +19,48 @@ type conn struct {
 	net.Conn
 	peer Peer
 
-	in    []byte // bytes read and not yet served
-	reply Buffer
+	in      []byte // bytes read and not yet served
+	reply   Buffer
+	reading patience
+	writing patience
 
 	mu     sync.Mutex
 	idle   bool // waiting for the first byte of a further request
 	ending bool // no further request is served
 }
 
+// patience is how long one direction of a connection may take. The runtime's timer for it is set only when it would ring too
+// late: it may ring too early, and is then set for the rest. To set it for each request costs as much as to read one.
+type patience struct {
+	set   func(time.Time) error // the connection's deadline
+	timer time.Time             // when it rings; zero: never
+	until time.Time
+}
+
+// begin allows d from now.
+func (p *patience) begin(d time.Duration) error {
+	p.until = time.Now().Add(d)
+	if !p.timer.IsZero() && !p.timer.After(p.until) {
+		return nil
+	}
+	p.timer = p.until
+	return p.set(p.timer)
+}
+
+// tooEarly reports whether err only says that the timer rang before the time was over; then there is a new one.
+func (p *patience) tooEarly(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(p.until) {
+		return false
+	}
+	p.timer = p.until
+	return p.set(p.timer) == nil
+}
+
 // serve answers requests until the client goes, breaks a limit, or the server drains.
 func (c *conn) serve() {
 	defer c.wipe()
-	if err := c.SetReadDeadline(time.Now().Add(c.limits.FirstLine)); err != nil {
+	c.reading.set, c.writing.set = c.SetReadDeadline, c.SetWriteDeadline
+	if err := c.reading.begin(c.limits.FirstLine); err != nil {
 		return
 	}
 	for {
@@ -41,18 +71,13 @@ func (c *conn) serve() {
 		}
 		ok := c.respond(line)
 		c.consume(len(line) + 1)
-		if !ok || !c.more() {
+		if !ok || len(c.in) == 0 && !c.awaitNext() {
+			return
+		}
+		if bytes.IndexByte(c.in, '\n') < 0 && c.reading.begin(c.limits.FirstLine) != nil {
 			return
 		}
 	}
-}
-
-// more prepares for a further request, which may have come together with the last one. It reports false when there is none.
-func (c *conn) more() bool {
-	if len(c.in) > 0 {
-		return c.SetReadDeadline(time.Now().Add(c.limits.FirstLine)) == nil
-	}
-	return c.awaitNext()
 }
 
 // errTooLarge is for a line longer than ipc.MaxMessage.
@@ -78,17 +103,21 @@ func (c *conn) readLine() ([]byte, error) {
 // read appends what the client sent to c.in. An array that is outgrown is cleared.
 func (c *conn) read() error {
 	if len(c.in) == cap(c.in) {
-		bigger := make([]byte, len(c.in), min(max(2048, 2*cap(c.in)), ipc.MaxMessage))
+		bigger := make([]byte, len(c.in), min(max(firstBuffer, 2*cap(c.in)), ipc.MaxMessage))
 		copy(bigger, c.in)
 		clear(c.in)
 		c.in = bigger
 	}
-	n, err := c.Read(c.in[len(c.in):cap(c.in)])
-	c.in = c.in[:len(c.in)+n]
-	if n > 0 {
-		return nil
+	for {
+		n, err := c.Read(c.in[len(c.in):cap(c.in)])
+		c.in = c.in[:len(c.in)+n]
+		if n > 0 {
+			return nil
+		}
+		if !c.reading.tooEarly(err) {
+			return err
+		}
 	}
-	return err
 }
 
 // consume clears the first n bytes of c.in and moves what is left to the front.
@@ -109,23 +138,29 @@ func (c *conn) respond(line []byte) bool {
 }
 
 func (c *conn) send() bool {
-	if err := c.SetWriteDeadline(time.Now().Add(c.limits.Write)); err != nil {
+	if c.writing.begin(c.limits.Write) != nil {
 		return false
 	}
-	_, err := c.Write(c.reply.b)
-	return err == nil
+	for left := c.reply.b; ; {
+		n, err := c.Write(left)
+		if err == nil {
+			return true
+		}
+		if left = left[n:]; !c.writing.tooEarly(err) {
+			return false
+		}
+	}
 }
 
-// awaitNext waits for the first byte of a further request and then sets the time in which the rest must come. It reports
-// false when there is none.
+// awaitNext waits for the beginning of a further request. It reports false when there is none.
 func (c *conn) awaitNext() bool {
-	if c.SetReadDeadline(time.Now().Add(c.limits.Idle)) != nil {
+	if c.reading.begin(c.limits.Idle) != nil {
 		return false
 	}
 	c.setIdle(true)
 	err := c.read()
 	c.setIdle(false)
-	return err == nil && c.SetReadDeadline(time.Now().Add(c.limits.FirstLine)) == nil
+	return err == nil
 }
 
 // setIdle notes whether the connection waits for a request.
@@ -154,7 +189,7 @@ func (c *conn) closeRead() {
 		_ = half.CloseRead()
 		return
 	}
-	_ = c.SetReadDeadline(time.Now())
+	_ = c.Close()
 }
 
 // explain tells the client what was wrong with its line before the connection is closed.
@@ -176,7 +211,12 @@ func (c *conn) explain(err error) {
 	c.send()
 }
 
+// wipe clears the buffers; large ones are given up.
 func (c *conn) wipe() {
 	clear(c.in[:cap(c.in)])
+	c.in = c.in[:0]
+	if cap(c.in) > keepBuffer {
+		c.in = nil
+	}
 	c.reply.wipe()
 }

@@ -86,9 +86,10 @@ type running struct {
 	base   context.Context // of all handlers; ends when draining takes too long
 	known  *ancestors
 
+	workers
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
-	wg    sync.WaitGroup
 }
 
 // Serve accepts connections until ctx ends or the listener fails. Then it takes no new ones, answers what was already
@@ -96,13 +97,17 @@ type running struct {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	r := &running{Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(), conns: map[*conn]struct{}{}}
+	r := &running{
+		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
+		workers: newWorkers(), conns: map[*conn]struct{}{},
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	stop := context.AfterFunc(ctx, func() { withdraw(ln) })
 	defer stop()
 	err := r.accept(ctx, ln)
+	r.dismiss()
 	r.drain(cancel)
 	if ctx.Err() != nil {
 		return nil
@@ -153,10 +158,7 @@ func (r *running) start(nc net.Conn) {
 	r.mu.Lock()
 	r.conns[c] = struct{}{}
 	r.mu.Unlock()
-	r.wg.Go(func() {
-		defer r.forget(c)
-		c.serve()
-	})
+	r.assign(c)
 }
 
 // room reports whether one more connection is within the limit.
