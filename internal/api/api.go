@@ -66,6 +66,9 @@ const (
 	MethodStackImport   = "stack.import"
 
 	MethodAudit = "audit"
+
+	MethodApprovalList   = "approval.list"   // requests that wait for a person's yes
+	MethodApprovalAnswer = "approval.answer" // yes or no
 )
 
 // SecretsMember is the member of a request's params (and of a reveal's result) that carries secrets: an object of
@@ -595,6 +598,33 @@ type WhyResult struct {
 	Reason  string   `json:"reason,omitempty"` // a credential.Reason, "" when get would answer
 	Message string   `json:"message,omitempty"`
 	Hint    string   `json:"hint,omitempty"`
+}
+
+// Approval is a request that waits until a person allows it. The programs' names are theirs to choose.
+type Approval struct {
+	ID          string    `json:"id"` // four characters, for a person to type
+	Asked       time.Time `json:"asked"`
+	Action      string    `json:"action"` // "get" or "reveal"
+	Address     string    `json:"address,omitempty"`
+	Connector   string    `json:"connector,omitempty"`
+	Asker       string    `json:"asker,omitempty"`    // executable of the client that docker-credential-zen asks for
+	Programs    []string  `json:"programs,omitempty"` // executables of whoever asks and its ancestors, nearest first
+	PID         int       `json:"pid,omitempty"`
+	Dir         string    `json:"dir,omitempty"`
+	KeepSeconds int       `json:"keep_seconds,omitempty"` // for how long a yes counts; 0: once
+	Waiting     int       `json:"waiting"`                // requests that wait now; 0: the answer is for the next one
+}
+
+// ApprovalList answers approval.list and, with what was answered, approval.answer.
+type ApprovalList struct {
+	Items []Approval `json:"items"`
+}
+
+// AnswerApproval is the params of approval.answer.
+type AnswerApproval struct {
+	ID   string `json:"id,omitempty"`
+	All  bool   `json:"all,omitempty"` // instead of ID: every request
+	Deny bool   `json:"deny,omitempty"`
 }
 
 // AuditQuery is the params of audit.

@@ -23,8 +23,18 @@ type Caller struct {
 	UID     int
 	Exe     func() string   // path of the executable, "" when unknown
 	Parents func() []string // executables of the ancestors, nearest first
+	Cwd     func() string   // working directory as the system knows it, "" when unknown
 	Dir     string          // working directory the client sent, "" when unknown
 	Profile string          // profile the client sent
+}
+
+// WorkDir is where the caller works: as it said itself, since its shell may know the directory by another name than the system,
+// or else as the system knows it.
+func (c Caller) WorkDir() string {
+	if c.Dir == "" && c.Cwd != nil {
+		return c.Cwd()
+	}
+	return c.Dir
 }
 
 // Action is what a caller wants to do, as the audit log and the policy name it.
@@ -46,6 +56,8 @@ const (
 	ActionUnlock   Action = "unlock"
 	ActionVault    Action = "vault"
 	ActionVerify   Action = "verify"
+	ActionApprove  Action = "approve"
+	ActionDeny     Action = "deny"
 )
 
 // Subject is what an action is about.
@@ -55,9 +67,13 @@ type Subject struct {
 	Connector string // name
 }
 
-// Policy decides whether a caller may act; an error is the refusal, made for a person.
+// Policy decides whether a caller may act.
 type Policy interface {
+	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as ctx allows.
 	Allow(ctx context.Context, caller Caller, subject Subject) error
+
+	// Explain says, in sentences, what is asked of those who want to do what the subject is about.
+	Explain(subject Subject) []string
 }
 
 // Auditor records what was done. It must not block for long and cannot fail.

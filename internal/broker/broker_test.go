@@ -515,10 +515,14 @@ func TestListPolicy(t *testing.T) {
 type denying struct{}
 
 func (denying) Allow(_ context.Context, _ Caller, s Subject) error {
-	if s.Action == ActionGet {
+	if s.Action == ActionGet || s.Action == ActionReveal {
 		return credential.NewError(credential.Denied, "policy says no", "")
 	}
 	return nil
+}
+
+func (denying) Explain(s Subject) []string {
+	return []string{"nobody may " + string(s.Action) + " " + s.Address.String()}
 }
 
 func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
@@ -526,10 +530,43 @@ func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
 	r.policy = denying{}
 	r.store("ghcr.io", "bob", "one")
 	r.wantGet("ghcr.io", "denied")
-	if last := r.audit.last(); last != "get ghcr.io  denied" {
+	if last := r.audit.last(); last != "get ghcr.io  denied policy says no" {
 		t.Errorf("audit says %q", last)
 	}
 	r.wantGet("quay.io", "not_logged_in")
+	r.register("prod", "127.0.0.1:1", "pw")
+	if _, _, err := r.RevealConnector(t.Context(), Caller{}, api.UseConnector{Ref: "prod"}); !credential.Denied.Is(err) {
+		t.Errorf("reveal: %v", err)
+	}
+	if last := r.audit.last(); last != "reveal 127.0.0.1:1 prod denied policy says no" {
+		t.Errorf("audit says %q", last)
+	}
+	why, err := r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: "ghcr.io"})
+	if err != nil || why.Reason != "" || why.Steps[len(why.Steps)-1] != "nobody may get ghcr.io" {
+		t.Errorf("why: %+v, %v", why, err)
+	}
+}
+
+// A credential that is kept back for another reason than the policy is written down too.
+func TestPlainHTTPIsAudited(t *testing.T) {
+	r := newRig(t)
+	r.store("https://ghcr.io", "bob", "one")
+	r.wantGet("http://ghcr.io", "denied")
+	if last := r.audit.last(); last != "get ghcr.io  denied the credential for ghcr.io is not sent over http" {
+		t.Errorf("audit says %q", last)
+	}
+}
+
+func TestWorkDir(t *testing.T) {
+	system := func() string { return "/private/tmp" }
+	for _, tt := range []struct {
+		c    Caller
+		want string
+	}{{Caller{}, ""}, {Caller{Cwd: system}, "/private/tmp"}, {Caller{Dir: "/tmp", Cwd: system}, "/tmp"}} {
+		if got := tt.c.WorkDir(); got != tt.want {
+			t.Errorf("%+v: %s", tt.c, got)
+		}
+	}
 }
 
 func TestWhy(t *testing.T) {

@@ -399,9 +399,9 @@ func (b *Broker) RevealConnector(ctx context.Context, caller Caller, use api.Use
 	if err != nil {
 		return conn, nil, err
 	}
-	subject := Subject{Action: ActionReveal, Connector: conn.Name}
+	subject := Subject{Action: ActionReveal, Address: mustParse(conn.ResourceID), Connector: conn.Name}
 	if err := b.allow(ctx, caller, subject); err != nil {
-		b.audit(caller, subject, err, "")
+		b.audit(caller, subject, err, refusalText(err))
 		return conn, nil, err
 	}
 	attrs, err := b.secrets(ctx, conn.ID)

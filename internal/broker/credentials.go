@@ -44,14 +44,25 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	if err != nil {
 		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
-	if scheme == address.HTTP && !login.PlainHTTP && !isLoopback(a.Host()) {
-		return credential.Credential{}, credential.NewError(credential.Denied,
-			"the credential for "+login.Address+" is not sent over http", "ask for https://"+a.Host()+", or log in to http://"+a.Host())
-	}
 	subject := Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName}
-	cred, err := b.getFor(ctx, caller, subject, login)
-	b.audit(caller, subject, err, "")
+	var cred credential.Credential
+	if scheme == address.HTTP && !login.PlainHTTP && !isLoopback(a.Host()) {
+		err = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
+			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
+	} else {
+		cred, err = b.getFor(ctx, caller, subject, login)
+	}
+	b.audit(caller, subject, err, refusalText(err))
 	return cred, err
+}
+
+// refusalText is what the audit log tells of an error: why zen did not hand out what it could have.
+func refusalText(err error) string {
+	switch credential.ReasonOf(err) {
+	case credential.Denied, credential.RateLimited, credential.Timeout:
+		return err.Error()
+	}
+	return ""
 }
 
 // unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses

@@ -94,13 +94,14 @@ func TestExamplesAreUnderstood(t *testing.T) {
 // Everything that shows something does so in every format.
 func TestOutputFormats(t *testing.T) {
 	for _, line := range []string{
-		"status", "vault status", "version", "why docker.io", "audit", "service-connector list", "service-connector describe reg",
+		"status", "approve", "vault status", "version", "why docker.io", "audit", "service-connector list", "service-connector describe reg",
 		"service-connector verify reg", "service-connector list-resources", "service-connector list-types",
 		"service-connector describe-type docker", "service-connector update reg --description=d", "daemon status",
 	} {
 		for _, format := range formats() {
 			w := smallWorld()
 			w.why.Reason = ""
+			w.approvals = pendingApprovals()
 			z := startZend(t, w)
 			r := zen(t, z, "", terminalOf{}, append(words(line), "-o", format)...)
 			if r.code != 0 || r.stdout == "" {

@@ -56,6 +56,7 @@ type world struct {
 	passphrase string
 	audit      []api.AuditEntry
 	why        api.WhyResult
+	approvals  []api.Approval
 	fail       map[string]error // by method
 	restarts   int
 }
@@ -167,6 +168,9 @@ func (z *fakeZend) methods() map[string]answer {
 		api.MethodWhy:     typed(func(api.WhyRequest) (any, error) { return w.why, nil }),
 		api.MethodAudit:   typed(func(api.AuditQuery) (any, error) { return api.AuditList{Items: w.audit}, nil }),
 		"connector.types": typed(z.types),
+
+		api.MethodApprovalList:   typed(func(api.Empty) (any, error) { return api.ApprovalList{Items: w.approvals}, nil }),
+		api.MethodApprovalAnswer: typed(z.answerApproval),
 
 		api.MethodVaultStatus: typed(func(api.Empty) (any, error) { return w.vault, nil }),
 		api.MethodVaultLock:   typed(func(api.Empty) (any, error) { w.vault.State = "locked"; return api.Empty{}, nil }),
@@ -333,6 +337,29 @@ func (z *fakeZend) logout(req api.LogoutRequest) (any, error) {
 		return nil, credential.NewError(credential.NotLoggedIn, "'"+req.Name+"' is not logged in", "see who is: zen status")
 	}
 	return api.LogoutResult{Ended: ended}, nil
+}
+
+func (z *fakeZend) answerApproval(req api.AnswerApproval) (any, error) {
+	list, open := api.ApprovalList{Items: []api.Approval{}}, []api.Approval{}
+	for _, r := range z.world.approvals {
+		if req.All || r.ID == req.ID {
+			list.Items = append(list.Items, r)
+		} else {
+			open = append(open, r)
+		}
+	}
+	z.world.approvals = open
+	if len(list.Items) == 0 && !req.All {
+		return nil, credential.NewError(credential.NoSuchEntity, "no request '"+req.ID+"' waits for somebody to allow it", "see which do: zen approve")
+	}
+	return list, nil
+}
+
+// add makes a request wait.
+func (z *fakeZend) add(r api.Approval) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.world.approvals = append(z.world.approvals, r)
 }
 
 func (z *fakeZend) unlock(_ []byte, secrets map[string]string) (any, error) {

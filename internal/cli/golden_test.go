@@ -174,6 +174,13 @@ func goldens() []golden {
 		},
 		{name: "audit", cases: lines("audit", "audit -o json", "audit -o csv", "audit --since 1y", "audit --since 24h", "audit -n 0")},
 		{
+			name:  "approve",
+			setup: func(w *world) { w.approvals = pendingApprovals() },
+			cases: lines("approve", "approve -o json", "approve -o csv", "approve zzzz", "approve k7qm", "approve k7qm", "approve b3x2 --deny",
+				"approve --all", "approve --all --deny", "approve", "approve --deny", "approve k7qm --all", "approve --follow", "approve -f k7qm",
+				"approve a b", "approve --help"),
+		},
+		{
 			name: "failures",
 			setup: func(w *world) {
 				w.fail[api.MethodConnectorList] = credential.NewError(credential.Locked, "the vault is locked", "")

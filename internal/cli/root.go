@@ -49,7 +49,7 @@ container registries and stacks use them.`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.whyCommand(), a.setupCommand(),
+	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
 		a.importCommand())
 	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),

@@ -137,5 +137,5 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 
 // caller is the peer as the broker knows it.
 func caller(p server.Peer) broker.Caller {
-	return broker.Caller{PID: p.PID, UID: p.UID, Exe: p.Executable, Parents: p.Parents}
+	return broker.Caller{PID: p.PID, UID: p.UID, Exe: p.Executable, Parents: p.Parents, Cwd: p.Dir}
 }

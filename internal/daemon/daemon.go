@@ -208,7 +208,7 @@ func (d *daemon) notices() []api.Notice {
 	d.mu.Lock()
 	err := d.cfgErr
 	d.mu.Unlock()
-	list := d.parts.notices()
+	list := append(d.parts.notices(), d.policyNotices()...)
 	if err != nil {
 		list = append(list, api.Notice{Time: time.Now().UTC(), Text: err.Error(), Hint: "edit " + d.dirs.ConfigFile()})
 	}

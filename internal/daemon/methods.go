@@ -22,6 +22,9 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodWhy:    asked(b.Why),
 		api.MethodAudit:  server.Typed(d.auditEntries),
 
+		api.MethodApprovalList:   server.Typed(d.approvals),
+		api.MethodApprovalAnswer: asked(d.parts.gate.Answer),
+
 		api.MethodDaemonStop:    server.Typed(d.stopRequest),
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 

@@ -19,6 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
 	"github.com/zen-agent/zen/internal/keystore/oskeyring"
+	"github.com/zen-agent/zen/internal/policy/desktop"
+	"github.com/zen-agent/zen/internal/policy/gate"
 )
 
 // parts are what the daemon owns beside the broker and the server.
@@ -27,6 +29,7 @@ type parts struct {
 	memory          *memorySlot
 	engine          *engine.Engine
 	audit           *audit.Log
+	gate            *gate.Gate
 	settingsChanged chan struct{} // something changed that watchIdle goes by
 
 	closing sync.Once
@@ -52,9 +55,10 @@ func (d *daemon) build() error {
 	}
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
+	p.gate = gate.New(gate.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
 	d.parts = p
 	d.broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(), Engine: p.engine, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+		Vault: vault, Kinds: kinds(), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
 	})
 	if err != nil {
 		p.close()
@@ -83,7 +87,8 @@ func owner() string {
 }
 
 // apply passes on edited settings.
-func (p *parts) apply(config.Config) {
+func (p *parts) apply(cfg config.Config) {
+	p.gate.SetRules(policyRules(cfg.Policy))
 	select {
 	case p.settingsChanged <- struct{}{}:
 	default: // watchIdle has not looked at the last change yet, and will see this one too
@@ -109,6 +114,7 @@ func (p *parts) notices() []api.Notice {
 func (p *parts) close() (err error) {
 	p.closing.Do(func() {
 		p.engine.Wipe()
+		p.gate.Close()
 		err = errors.Join(p.vault.Close(), p.audit.Close())
 	})
 	return err

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+type approveOptions struct {
+	output output
+	all    bool
+	deny   bool
+	follow bool
+}
+
+func (a *app) approveCommand() *cobra.Command {
+	var o approveOptions
+	cmd := &cobra.Command{
+		Use: "approve [ID]", Short: "Allow or deny the use of credentials that ask a person first",
+		Long: `Answer the requests of programs that want to use credentials for which config.toml has confirm = true. Without an
+ID, zen asks about each request on a terminal, and lists them elsewhere. With --follow it stays and asks about
+every further one. Answers are written down in the audit log.`,
+		Example: `  zen approve
+  zen approve k7qm
+  zen approve k7qm --deny
+  zen approve --follow`,
+		Args:              arguments(0, 1, "ID"),
+		ValidArgsFunction: a.completeFrom(1, approvalIDs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.approve(cmd, strings.Join(args, ""), &o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.all, "all", false, "answer all requests")
+	flags.BoolVar(&o.deny, "deny", false, "deny instead of allowing")
+	flags.BoolVarP(&o.follow, "follow", "f", false, "stay, and ask about further requests as they come")
+	a.addOutput(cmd, &o.output)
+	return cmd
+}
+
+// approvalIDs lists the requests, each with what it is about.
+func approvalIDs(ctx context.Context, client caller) ([]string, error) {
+	list, err := ask[api.ApprovalList](ctx, client, api.MethodApprovalList, api.Empty{}, nil, completionTime)
+	var names []string
+	for _, r := range list.Items {
+		names = append(names, described(r.ID, filepath.Base(askerOf(r))+" uses "+wantedBy(r)))
+	}
+	return names, err
+}
+
+func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
+	ctx := cmd.Context()
+	switch {
+	case o.follow && (id != "" || o.all || o.deny):
+		return misused(cmd, "'--follow' asks about each request: leave out the ID, '--all' and '--deny'.")
+	case o.follow && !a.term.attended():
+		return refused("'--follow' asks questions, and there is no terminal to ask them on", "name a request: zen approve ID")
+	case o.all && id != "":
+		return misused(cmd, "Please give either an ID or '--all', not both.")
+	case o.deny && id == "" && !o.all:
+		return misused(cmd, "'--deny' needs the ID of a request, or '--all'.")
+	case o.follow:
+		return a.approveFollowing(ctx)
+	case id != "" || o.all:
+		return a.answerApproval(ctx, api.AnswerApproval{ID: id, All: o.all, Deny: o.deny})
+	}
+	list, err := call[api.ApprovalList](ctx, a, api.MethodApprovalList, api.Empty{})
+	if err != nil {
+		return err
+	}
+	if !a.term.attended() || !o.output.isTable() {
+		return showList(a, cmd, o.output, listing[api.Approval]{
+			columns: a.approvalColumns(), items: list.Items, empty: "No request waits for somebody to allow it.",
+		})
+	}
+	if len(list.Items) == 0 {
+		a.say("No request waits for somebody to allow it.")
+	}
+	return a.askAll(ctx, list.Items)
+}
+
+func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) error {
+	done, err := call[api.ApprovalList](ctx, a, api.MethodApprovalAnswer, answer)
+	if err != nil {
+		return err
+	}
+	if len(done.Items) == 0 {
+		a.say("No request waits for somebody to allow it.")
+	}
+	for _, r := range done.Items {
+		switch {
+		case answer.Deny:
+			a.say("%s may not use %s.", askerOf(r), wantedBy(r))
+		case r.Waiting == 0:
+			a.say("%s may use %s when it asks again.", askerOf(r), wantedBy(r))
+		default:
+			a.say("%s may use %s.", askerOf(r), wantedBy(r))
+		}
+	}
+	return nil
+}
+
+// askAll asks a person about each request and passes their answers on. One that is not open any more was answered elsewhere.
+func (a *app) askAll(ctx context.Context, list []api.Approval) error {
+	for _, r := range list {
+		yes, err := a.confirm(ctx, a.approvalQuestion(r), false)
+		if err != nil {
+			return err
+		}
+		err = a.answerApproval(ctx, api.AnswerApproval{ID: r.ID, Deny: !yes})
+		if credential.NoSuchEntity.Is(err) {
+			a.say("The request is not open any more.")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approvalPoll is how often zend is asked for further requests: often enough for a person, who has seconds to answer.
+const approvalPoll = 300 * time.Millisecond
+
+// approveFollowing asks about requests as they come until it is interrupted, which is how it ends.
+func (a *app) approveFollowing(ctx context.Context) error {
+	a.say("Waiting for requests. Ctrl-C ends this.")
+	tick := time.NewTicker(approvalPoll)
+	defer tick.Stop()
+	for {
+		list, err := call[api.ApprovalList](ctx, a, api.MethodApprovalList, api.Empty{})
+		if err != nil {
+			return err
+		}
+		if err := a.askAll(ctx, list.Items); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// approvalQuestion says all that is known of a request. What programs chose cannot be taken for the question itself: it
+// cannot begin a line.
+func (a *app) approvalQuestion(r api.Approval) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s wants to %s.\n", askerOf(r), oneLine(purpose(r)))
+	for _, line := range [][2]string{
+		{"Registry", r.Address},
+		{"Directory", r.Dir},
+		{"Started by", strings.Join(ancestorsOf(r), " < ")},
+		{"Asked", span(a.now().Sub(r.Asked)) + " ago"},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(&b, "  %-11s %s\n", line[0]+":", oneLine(line[1]))
+		}
+	}
+	if r.KeepSeconds > 0 {
+		fmt.Fprintf(&b, "A yes counts for %s. ", span(time.Duration(r.KeepSeconds)*time.Second))
+	}
+	return b.String() + "Allow it?"
+}
+
+func purpose(r api.Approval) string {
+	if r.Action == "get" {
+		return "use " + wantedBy(r)
+	}
+	return "show the secrets of " + wantedBy(r)
+}
+
+func askerOf(r api.Approval) string { return oneLine(cmp.Or(r.Asker, "An unknown program")) }
+
+func wantedBy(r api.Approval) string {
+	if r.Connector == "" {
+		return "the login for " + r.Address
+	}
+	return "service connector '" + r.Connector + "'"
+}
+
+// ancestorsOf are the programs that started the one that asks, nearest first.
+func ancestorsOf(r api.Approval) []string {
+	for i, p := range r.Programs {
+		if p == r.Asker {
+			return r.Programs[i+1:]
+		}
+	}
+	return nil
+}
+
+func (a *app) approvalColumns() []column[api.Approval] {
+	type request = api.Approval
+	return []column[request]{
+		{key: "id", value: func(r request) any { return r.ID }},
+		{key: "asker", header: "PROGRAM", value: func(r request) any { return orNull(r.Asker) }, cell: askerOf},
+		{key: "connector", header: "WANTS", value: func(r request) any { return orNull(r.Connector) }, cell: purpose},
+		{key: "address", header: "REGISTRY", value: func(r request) any { return orNull(r.Address) }},
+		{key: "dir", header: "DIRECTORY", value: func(r request) any { return orNull(r.Dir) }, cell: func(r request) string { return oneLine(r.Dir) }},
+		{
+			key: "asked", value: func(r request) any { return r.Asked.UTC() },
+			cell: func(r request) string { return span(a.now().Sub(r.Asked)) + " ago" },
+		},
+		{key: "action", when: exact, value: func(r request) any { return r.Action }},
+		{key: "programs", when: exact, value: func(r request) any { return orEmpty(r.Programs) }},
+		{key: "pid", when: exact, value: func(r request) any { return r.PID }},
+		{key: "keep_seconds", when: exact, value: func(r request) any { return r.KeepSeconds }},
+		{key: "waiting", when: exact, value: func(r request) any { return r.Waiting }},
+	}
+}
