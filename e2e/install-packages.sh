@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   docker.io docker-registry apache2-utils # engine, registry, htpasswd
   gnome-keyring libsecret-tools dbus      # Secret Service on a bus of its own
+  libnotify-bin                           # notify-send, for questions on a desktop
   skopeo buildah podman                   # clients that do not share code with docker
   pass gnupg golang-docker-credential-helpers # peers, for the benchmark
   systemd make procps util-linux

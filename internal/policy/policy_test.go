@@ -136,7 +136,7 @@ func TestDecide(t *testing.T) {
 		{"program and directory", []Rule{{Executables: []string{"docker"}, Directories: []string{"/src"}}}, nil, "ok"},
 		{"program, but another directory", []Rule{{Executables: []string{"docker"}, Directories: []string{"/a"}}}, nil, "and not in"},
 		{"each rule has to be satisfied", []Rule{{Number: 1, Executables: []string{"docker"}}, {Number: 2, Executables: []string{"podman"}}}, nil, "rule 2"},
-		{"a stored login", []Rule{{Executables: []string{"podman"}}}, func(u *Use) { u.Connector = "" }, "the login for ghcr.io is only for podman"},
+		{"a stored login", []Rule{{Executables: []string{"podman"}}}, func(u *Use) { u.Connector, u.Address = "", parse(t, "ghcr.io/team/app") }, "the login for ghcr.io is only for podman"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -39,12 +39,12 @@ type Use struct {
 	Dir       string          // working directory of the client; "" when unknown
 }
 
-// What names what is to be used, for a person.
+// What names what is to be used, for a person and for counting. One login may serve all repositories of a registry.
 func (u Use) What() string {
 	if u.Connector != "" {
 		return "service connector '" + u.Connector + "'"
 	}
-	return "the login for " + u.Address.String()
+	return "the login for " + u.Address.Host()
 }
 
 // helper is what clients ask through, as its path and as the kernel calls a process that forbids to be looked at (the first 15
