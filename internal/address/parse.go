@@ -1,6 +1,7 @@
 package address
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -130,7 +131,7 @@ func (f fault) Error() string { return f.message }
 // explain names the whole input, which checkBytes found to be plain ASCII without userinfo, and what is wrong with it.
 func explain(s string, err error) error {
 	const most = 100
-	f, _ := err.(fault)
+	f, _ := errors.AsType[fault](err)
 	if len(s) > most {
 		s = s[:most] + "..."
 	}

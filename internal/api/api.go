@@ -75,7 +75,7 @@ const (
 // strings. It is never decoded by encoding/json, which would leave copies behind; ipc reads it from the request's bytes.
 const SecretsMember = "secrets"
 
-// Names of single secrets inside SecretsMember.
+// SecretPassphrase is the name of a passphrase inside SecretsMember.
 const SecretPassphrase = "passphrase"
 
 // Empty is the params or result of a method that has none.

@@ -139,7 +139,7 @@ func TestNamesFollowRenames(t *testing.T) {
 	w.login(api.Login{Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg"})
 	s.Name, s.Revision = "dockerhub", 2
 	w.put(s)
-	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "hub", Name: ptr("main")}, w.tick()))
+	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "hub", Name: new("main")}, w.tick()))
 	if l := w.Logins()[0]; l.ConnectorName != "dockerhub" {
 		t.Errorf("login is by %q", l.ConnectorName)
 	}
@@ -176,11 +176,11 @@ func TestDanglingReferences(t *testing.T) {
 	if r, err := w.ResolveRegistry("r"); err != nil || r.ConnectorName != "" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
-	_, _, err = w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": ptr("a.io")}}, w.now)
+	_, _, err = w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}}, w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
 	_, _, err = w.ConnectRegistry("r", w.connector("c", "docker", "a.io"), "", w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
-	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": ptr("a")}}, w.tick()))
+	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}}, w.tick()))
 	done[api.ContainerRegistry](w)(w.DisconnectRegistry("r", w.tick()))
 	w.commit(Change{Delete: []string{activeID}})
 	if s, err := w.ResolveStack(""); err != nil || s.Name != "default" {
@@ -259,8 +259,8 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		}
 	case 6:
 		_, change, err = w.UpdateRegistry(api.UpdateRegistry{
-			Ref: registry(), Name: ptr(registry()), Configuration: map[string]*string{
-				"uri": ptr(host()), "default_repository": nil,
+			Ref: registry(), Name: new(registry()), Configuration: map[string]*string{
+				"uri": new(host()), "default_repository": nil,
 			},
 		}, now)
 	case 7:
@@ -282,7 +282,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		}, now, "me")
 	case 13:
 		_, change, err = w.UpdateStack(api.UpdateStack{
-			Ref: stack(), Components: map[string]*string{"container_registry": ptr(registry()), "deployer": nil},
+			Ref: stack(), Components: map[string]*string{"container_registry": new(registry()), "deployer": nil},
 		}, now)
 	case 14:
 		_, change, err = w.DeleteStack(api.DeleteStack{Ref: stack(), Recursive: random.IntN(2) == 0})
@@ -305,7 +305,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 			l.ConnectorID = s.ID
 		}
 		if random.IntN(3) == 0 {
-			l.Until = ptr(now.Add(1))
+			l.Until = new(now.Add(1))
 		}
 		change, _, err = w.PutLogin(l)
 	}
@@ -367,7 +367,7 @@ func TestSameOperationSameResult(t *testing.T) {
 	}
 	// The same name at the same time, after the first one was renamed, is another registry.
 	w.commit(first)
-	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Name: ptr("old")}, w.now))
+	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Name: new("old")}, w.now))
 	c := done[api.ContainerRegistry](w)(w.RegisterRegistry(req, nil, w.now, "me"))
 	if c.ID == a.ID || len(w.Registries()) != 2 {
 		t.Errorf("registries are %+v", w.Registries())

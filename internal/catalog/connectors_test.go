@@ -135,11 +135,11 @@ func TestExpired(t *testing.T) {
 		{nil, 301 * time.Second, false},
 		{nil, 300 * time.Second, true},
 		{nil, 0, true},
-		{ptr(0), time.Nanosecond, false},
-		{ptr(0), 0, true},
-		{ptr(0), -time.Hour, true},
-		{ptr(3600), time.Hour, true},
-		{ptr(3600), time.Hour + 1, false},
+		{new(0), time.Nanosecond, false},
+		{new(0), 0, true},
+		{new(0), -time.Hour, true},
+		{new(3600), time.Hour, true},
+		{new(3600), time.Hour + 1, false},
 	} {
 		s := api.ServiceConnector{ExpiresAt: &end, ExpiresSkewTolerance: tt.skew}
 		if got := expired(s, end.Add(-tt.before)); got != tt.want {

@@ -36,7 +36,7 @@ func TestLoginFor(t *testing.T) {
 		{ID: "quay", Address: "quay.io"},
 		{ID: "root", Address: "root.example", Dir: "/"},
 		{ID: "port", Address: "localhost:5000"},
-		{ID: "short", Address: "old.example/a/b", Until: ptr(start.Add(time.Hour))},
+		{ID: "short", Address: "old.example/a/b", Until: new(start.Add(time.Hour))},
 		{ID: "long", Address: "old.example"},
 	} {
 		w.login(l)
@@ -130,9 +130,9 @@ func TestPutLogin(t *testing.T) {
 
 func TestPutLoginSweepsWhatHasEnded(t *testing.T) {
 	w := newWorld(t)
-	w.login(api.Login{ID: "other", Address: "quay.io", Until: ptr(w.now.Add(time.Minute))})
-	w.login(api.Login{ID: "same", Address: "ghcr.io", Until: ptr(w.now.Add(time.Minute))})
-	w.login(api.Login{ID: "still", Address: "gcr.io", Until: ptr(w.now.Add(time.Hour))})
+	w.login(api.Login{ID: "other", Address: "quay.io", Until: new(w.now.Add(time.Minute))})
+	w.login(api.Login{ID: "same", Address: "ghcr.io", Until: new(w.now.Add(time.Minute))})
+	w.login(api.Login{ID: "still", Address: "gcr.io", Until: new(w.now.Add(time.Hour))})
 	w.now = w.now.Add(2 * time.Minute)
 	if old := w.login(api.Login{ID: "new", Address: "ghcr.io"}); old != nil {
 		t.Errorf("a login that had ended was replaced: %+v", old)

@@ -16,7 +16,7 @@ func shelf(t testing.TB) *world {
 	reg := w.connector("reg", "docker", "127.0.0.1:5050")
 	bad := w.connector("bad", "docker", "127.0.0.1:5050")
 	bad.Labels = map[string]string{"env": "dev", "team": ""}
-	bad.ExpiresAt, bad.ExpirationSeconds, bad.ExpiresSkewTolerance = ptr(w.now.Add(time.Hour)), ptr(3600), ptr(60)
+	bad.ExpiresAt, bad.ExpirationSeconds, bad.ExpiresSkewTolerance = new(w.now.Add(time.Hour)), new(3600), new(60)
 	bad.Description, bad.Owner, bad.Verification, bad.Revision = "does not work", "somebody", api.VerificationRejected, 2
 	w.put(bad)
 	aws := w.connector("Elastic", "aws", "")
@@ -39,8 +39,8 @@ func shelf(t testing.TB) *world {
 	w.stack("s", "local", true)
 	w.stack("t", "dh", false)
 	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
-		Ref: "t", Description: ptr("second"), Labels: map[string]*string{"env": ptr("dev")},
-		Components: map[string]*string{"step_operator": ptr("spark")}, Further: map[string][]string{"step_operator": {"vertex"}},
+		Ref: "t", Description: new("second"), Labels: map[string]*string{"env": new("dev")},
+		Components: map[string]*string{"step_operator": new("spark")}, Further: map[string][]string{"step_operator": {"vertex"}},
 	}, w.tick()))
 	return w
 }
@@ -136,13 +136,13 @@ func TestFilterConnectors(t *testing.T) {
 		},
 		{api.Query{Filters: filters{"name": {"reg", "bad"}}, Operator: "OR"}, []string{"reg", "bad"}},
 		{api.Query{Filters: filters{}, Operator: "or"}, []string{"reg", "dockerhub", "bad", "Elastic"}},
-		{api.Query{Labels: map[string]*string{"env": ptr("dev")}}, []string{"bad"}},
+		{api.Query{Labels: map[string]*string{"env": new("dev")}}, []string{"bad"}},
 		{api.Query{Labels: map[string]*string{"env": nil}}, []string{"bad", "Elastic"}},
 		{api.Query{Labels: map[string]*string{"team": nil}}, []string{"bad"}},
-		{api.Query{Labels: map[string]*string{"team": ptr("x")}}, []string{}},
+		{api.Query{Labels: map[string]*string{"team": new("x")}}, []string{}},
 		{api.Query{Labels: map[string]*string{"env": nil}, Filters: filters{"name": {"bad"}}}, []string{"bad"}},
 		{
-			api.Query{Labels: map[string]*string{"env": ptr("prod")}, Filters: filters{"name": {"reg"}}, Operator: "or"},
+			api.Query{Labels: map[string]*string{"env": new("prod")}, Filters: filters{"name": {"reg"}}, Operator: "or"},
 			[]string{"reg", "Elastic"},
 		},
 	} {
@@ -365,7 +365,7 @@ func BenchmarkChange(b *testing.B) {
 		},
 		"stack update": func() (Change, error) {
 			_, c, err := w.UpdateStack(api.UpdateStack{
-				Ref: "stack-7", Components: map[string]*string{"container_registry": ptr("registry-8")},
+				Ref: "stack-7", Components: map[string]*string{"container_registry": new("registry-8")},
 			}, w.tick())
 			return c, err
 		},

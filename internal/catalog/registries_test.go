@@ -322,8 +322,8 @@ func TestUpdateRegistry(t *testing.T) {
 	w := newWorld(t)
 	w.registry("dh", "", "docker.io/me")
 	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
-		Ref: "dh", Configuration: map[string]*string{"uri": ptr("docker.io/you/"), "default_repository": ptr("you")},
-		Labels: map[string]*string{"a": ptr("1"), "b": ptr("2")},
+		Ref: "dh", Configuration: map[string]*string{"uri": new("docker.io/you/"), "default_repository": new("you")},
+		Labels: map[string]*string{"a": new("1"), "b": new("2")},
 	}, w.tick()))
 	wantSame(t, "configuration", r.Configuration, map[string]string{"uri": "docker.io/you", "default_repository": "you"})
 	wantSame(t, "labels", r.Labels, map[string]string{"a": "1", "b": "2"})
@@ -331,7 +331,7 @@ func TestUpdateRegistry(t *testing.T) {
 		t.Errorf("times are %v, %v", r.Created, r.Updated)
 	}
 	r = done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
-		Ref: "dh", Name: ptr("dhx"), Configuration: map[string]*string{"default_repository": nil}, Labels: map[string]*string{"a": nil, "never": nil},
+		Ref: "dh", Name: new("dhx"), Configuration: map[string]*string{"default_repository": nil}, Labels: map[string]*string{"a": nil, "never": nil},
 	}, w.tick()))
 	wantSame(t, "configuration", r.Configuration, map[string]string{"uri": "docker.io/you"})
 	wantSame(t, "labels", r.Labels, map[string]string{"b": "2"})
@@ -340,7 +340,7 @@ func TestUpdateRegistry(t *testing.T) {
 	}
 	// The active stack's.
 	w.stack("s", "dhx", true)
-	if r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Name: ptr("main")}, w.tick())); r.Name != "main" || !r.Active {
+	if r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Name: new("main")}, w.tick())); r.Name != "main" || !r.Active {
 		t.Errorf("registry is %+v", r)
 	}
 }
@@ -360,12 +360,12 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 		texts  []string
 	}{
 		"taken name": {
-			api.UpdateRegistry{Ref: "dh", Name: ptr("local")},
+			api.UpdateRegistry{Ref: "dh", Name: new("local")},
 			credential.Exists,
 			[]string{"There are already existing components with the name 'local'."},
 		},
 		"bad name": {
-			api.UpdateRegistry{Ref: "dh", Name: ptr("a\nb")}, credential.InvalidInput, []string{"cannot be printed"},
+			api.UpdateRegistry{Ref: "dh", Name: new("a\nb")}, credential.InvalidInput, []string{"cannot be printed"},
 		},
 		"remove uri": {
 			api.UpdateRegistry{Ref: "dh", Configuration: map[string]*string{"uri": nil}},
@@ -383,7 +383,7 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 			[]string{"['nosuch']"},
 		},
 		"set the unknown": {
-			api.UpdateRegistry{Ref: "dh", Configuration: map[string]*string{"nosuch": ptr("1")}},
+			api.UpdateRegistry{Ref: "dh", Configuration: map[string]*string{"nosuch": new("1")}},
 			credential.InvalidInput,
 			[]string{"['nosuch']"},
 		},
@@ -398,13 +398,13 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 			"connector 'dockerhub' authorization failure", "'bad.io'", "zen container-registry disconnect any",
 		}},
 		"empty label": {
-			api.UpdateRegistry{Ref: "dh", Labels: map[string]*string{"": ptr("x")}},
+			api.UpdateRegistry{Ref: "dh", Labels: map[string]*string{"": new("x")}},
 			credential.InvalidInput,
 			[]string{"key=value"},
 		},
 		"no such registry": {api.UpdateRegistry{Ref: "nope"}, credential.NoSuchEntity, nil},
 		"none is active": {
-			api.UpdateRegistry{Name: ptr("x")},
+			api.UpdateRegistry{Name: new("x")},
 			credential.NoSuchEntity,
 			[]string{"No container registry is set for the active stack 'default'."},
 		},
@@ -434,7 +434,7 @@ func TestUpdateOfTheURIMovesTheResource(t *testing.T) {
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
 	done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, "", w.tick()))
 	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
-		Ref: "gar", Configuration: map[string]*string{"uri": ptr("us-docker.pkg.dev/p/r")},
+		Ref: "gar", Configuration: map[string]*string{"uri": new("us-docker.pkg.dev/p/r")},
 	}, w.tick()))
 	if r.ConnectorResourceID != "us-docker.pkg.dev/p/r" || r.ConnectorName != "multi" {
 		t.Errorf("registry is %+v", r)

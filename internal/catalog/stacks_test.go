@@ -39,7 +39,7 @@ func TestDefaultStack(t *testing.T) {
 	}
 	w.registry("hub", "", "docker.io/me")
 	updated := done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
-		Components: map[string]*string{"container_registry": ptr("hub")},
+		Components: map[string]*string{"container_registry": new("hub")},
 	}, w.tick()))
 	if updated.ID != s.ID || updated.Owner != "" || !updated.Created.Equal(w.now) || updated.Components["container_registry"].Name != "hub" {
 		t.Errorf("updated stack is %+v", updated)
@@ -54,7 +54,7 @@ func TestDefaultStack(t *testing.T) {
 		_, _, err = w.DeleteStack(api.DeleteStack{Ref: "default"})
 		wantError(t, err, credential.InvalidInput, "The default stack cannot be deleted.")
 	}
-	_, _, err = w.UpdateStack(api.UpdateStack{Ref: "default", Name: ptr("mine")}, w.now)
+	_, _, err = w.UpdateStack(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
 	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy default mine")
 	_, _, err = w.RegisterStack(api.RegisterStack{Name: "default"}, w.now, "me")
 	wantError(t, err, credential.Exists)
@@ -162,8 +162,8 @@ func TestUpdateStack(t *testing.T) {
 	w.registry("c8", "", "localhost:5001")
 	w.stack("s", "local", true)
 	s := done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
-		Name: ptr("renamed"), Description: ptr("d"), Labels: map[string]*string{"a": ptr("b")},
-		Components: map[string]*string{"container_registry": ptr("c8"), "image_builder": ptr("kaniko"), "deployer": nil},
+		Name: new("renamed"), Description: new("d"), Labels: map[string]*string{"a": new("b")},
+		Components: map[string]*string{"container_registry": new("c8"), "image_builder": new("kaniko"), "deployer": nil},
 	}, w.tick()))
 	wantSame(t, "components", components(s), []string{
 		"artifact_store=default", "container_registry=c8", "image_builder=kaniko", "orchestrator=default",
@@ -174,7 +174,7 @@ func TestUpdateStack(t *testing.T) {
 	}
 	s = done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
 		Ref: "renamed", Labels: map[string]*string{"a": nil}, Components: map[string]*string{
-			"container-registry": nil, "image-builder": nil, "orchestrator": ptr("k8s"),
+			"container-registry": nil, "image-builder": nil, "orchestrator": new("k8s"),
 		},
 	}, w.tick()))
 	wantSame(t, "components", components(s), []string{"artifact_store=default", "orchestrator=k8s"})
@@ -195,16 +195,16 @@ func TestUpdateStackRefuses(t *testing.T) {
 		texts  []string
 	}{
 		"taken name": {
-			api.UpdateStack{Name: ptr("t")},
+			api.UpdateStack{Name: new("t")},
 			credential.Exists,
 			[]string{"There are already existing stacks with the name 't'."},
 		},
-		"bad name": {api.UpdateStack{Name: ptr(" ")}, credential.InvalidInput, nil},
+		"bad name": {api.UpdateStack{Name: new(" ")}, credential.InvalidInput, nil},
 		"no such stack": {api.UpdateStack{Ref: "s4"}, credential.NoSuchEntity, []string{
 			"No stacks have been found that have a name/ID prefix that matches the provided string 's4'.", "zen stack list",
 		}},
 		"no such registry": {
-			api.UpdateStack{Components: map[string]*string{"container_registry": ptr("nope")}},
+			api.UpdateStack{Components: map[string]*string{"container_registry": new("nope")}},
 			credential.NoSuchEntity,
 			[]string{"'nope'"},
 		},

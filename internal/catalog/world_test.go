@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -140,7 +141,7 @@ func wantError(t testing.TB, err error, reason credential.Reason, texts ...strin
 		t.Errorf("error is %v (%s), want %s", err, credential.ReasonOf(err), reason)
 		return
 	}
-	e, _ := err.(*credential.Error)
+	e, _ := errors.AsType[*credential.Error](err)
 	whole := e.Message + "\n" + e.HintText()
 	for _, s := range texts {
 		if !strings.Contains(whole, s) {
@@ -158,5 +159,3 @@ func wantSame(t testing.TB, what string, got, want any) {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

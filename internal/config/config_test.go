@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -79,8 +80,8 @@ func TestLoadRefuses(t *testing.T) {
 			if credential.ReasonOf(err) != credential.InvalidInput || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v\nwant %s", err, tt.want)
 			}
-			if e := err.(*credential.Error); e.HintText() != "edit "+path {
-				t.Errorf("hint: %s", e.HintText())
+			if e, ok := errors.AsType[*credential.Error](err); !ok || e.HintText() != "edit "+path {
+				t.Errorf("hint of %v", err)
 			}
 		})
 	}

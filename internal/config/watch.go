@@ -18,6 +18,8 @@ const (
 	maxSettle = time.Second
 )
 
+var errEnded = errors.New("watching config.toml ended")
+
 // maxLinks bounds a chain of symbolic links.
 const maxLinks = 16
 
@@ -62,12 +64,15 @@ func (w *watch) run(ctx context.Context) error {
 			return ctx.Err()
 		case e, ok := <-w.fs.Events:
 			if !ok {
-				return errors.New("watching config.toml ended")
+				return errEnded
 			}
 			if !w.matters(e) {
 				continue
 			}
-		case <-w.fs.Errors: // an overflow: something was missed
+		case _, ok := <-w.fs.Errors: // an overflow: something was missed
+			if !ok {
+				return errEnded
+			}
 		case <-due.C:
 			first = time.Time{}
 			if err := w.follow(); err != nil {

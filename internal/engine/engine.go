@@ -340,10 +340,9 @@ func (e *Engine) land(ent *entry, f *flight, r result) {
 			Hint: "check the clock of this machine", Cause: errStale,
 		}}
 	}
-	switch {
-	case r.err == nil:
+	if r.err == nil {
 		ent.keep(r.cred, r.issued)
-	default:
+	} else {
 		r.cred.Secret.Wipe()
 		ent.failure = ent.failure.next(r.err, now)
 	}

@@ -193,7 +193,7 @@ func readDisk(t testing.TB, path string) disk {
 // tests make are kept in memory where the system has a place for that.
 func (d disk) write(t testing.TB) (path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "zen-test-") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("/dev/shm", "zen-test-")
 	if err != nil {
 		dir = t.TempDir()
 	}

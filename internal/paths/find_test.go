@@ -1,6 +1,7 @@
 package paths
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -152,9 +153,7 @@ func TestFind(t *testing.T) {
 				t.Skip("not on this system")
 			}
 			p := newPlace(t)
-			for k, v := range tt.env {
-				p.env[k] = v
-			}
+			maps.Copy(p.env, tt.env)
 			if tt.setup != nil {
 				tt.setup(p)
 			}

@@ -9,7 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -54,13 +54,9 @@ func StartBearer(username, password string) *Registry {
 func newRegistry(username, password string) *Registry {
 	key := make([]byte, 32)
 	rand.Read(key)
-	quiet := registry.Logger(log.New(discard{}, "", 0))
+	quiet := registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelError))
 	return &Registry{key: key, handler: registry.New(quiet), users: map[string]string{username: password}}
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (r *Registry) started() *Registry {
 	r.Host = strings.TrimPrefix(r.srv.URL, "http://")

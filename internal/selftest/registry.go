@@ -5,7 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -27,7 +27,7 @@ func startRegistry(ctx context.Context, c Connector) (*registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the self-test's registry: %w", err)
 	}
-	quiet := log.New(io.Discard, "", 0)
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv := &http.Server{
 		Handler:           demand(c.Username, c.Password, ggcr.New(ggcr.Logger(quiet))),
 		ReadHeaderTimeout: 10 * time.Second,

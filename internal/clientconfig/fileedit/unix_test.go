@@ -167,7 +167,7 @@ func TestEditForeignFile(t *testing.T) {
 // openTempDir is a temporary directory that other users can reach.
 func openTempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fileedit") //nolint:usetesting // t.TempDir is inside of a directory that others cannot enter
+	dir, err := os.MkdirTemp("", "fileedit") // t.TempDir is inside of a directory that others cannot enter
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func farFuture() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) 
 
 // The protocol of docker-credential-helpers.
 
-func helperArgs(given []string) []string { return append(given[:len(given):len(given)], "get") }
+func helperArgs(given []string) []string { return append(slices.Clip(given), "get") }
 
 func helperStdin(q question) []byte { return []byte(q.registry.ServerURL()) }
 

@@ -20,7 +20,7 @@ func ownGroup(cmd *osexec.Cmd) {
 // killGroup ends what the program left behind. The group has the number of a process that was just waited for, which no
 // other process gets so soon.
 func killGroup(cmd *osexec.Cmd) {
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // mostly there is nobody left
 }
 
 // checkOwner refuses a file that somebody else may change.

@@ -7,7 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 )
-
-func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // Each of these answers on a loopback port, without ever taking the password, and each gets a sentence of its own.
 func TestNoCredentialForLiars(t *testing.T) {
@@ -241,7 +239,7 @@ func expiredFake(t *testing.T) *fake {
 	f := &fake{}
 	f.Server = httptest.NewUnstartedServer(f.record(func(http.ResponseWriter, *http.Request) {}))
 	f.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	f.Config.ErrorLog = quietLog()
+	f.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	f.StartTLS()
 	t.Cleanup(f.Close)
 	return f

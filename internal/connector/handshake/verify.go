@@ -381,6 +381,6 @@ func (h *handshake) cancelUpload(ctx context.Context, a answer, header string) {
 		return
 	}
 	if location, err := base.Parse(a.location); err == nil && a.location != "" {
-		h.send(ctx, http.MethodDelete, location.String(), header)
+		_, _ = h.send(ctx, http.MethodDelete, location.String(), header)
 	}
 }

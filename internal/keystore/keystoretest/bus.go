@@ -38,7 +38,7 @@ func StartBus(t testing.TB) *Bus {
 
 func newBus(t testing.TB) *Bus {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "zenbus") //nolint:usetesting // t.TempDir is too long for a socket's path of 107 bytes
+	dir, err := os.MkdirTemp("/tmp", "zenbus") // t.TempDir is too long for a socket's path of 107 bytes
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return &Bus{Dir: dir}
