@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		harden()
 		showHardening()
 	case "zend":
+		searchWhenAsked()
 		os.Exit(zend([]keystore.KeySlot{fileSlot{filepath.Join(os.Getenv("HOME"), "key")}}))
 	case "memory":
 		os.Exit(zend([]keystore.KeySlot{}))
