@@ -1,10 +1,7 @@
 package zenml
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -28,81 +24,78 @@ const (
 	longTimeout  = 120 * time.Second
 )
 
-// Auth methods of a server.
+// Ways to say to a server who we are.
 const (
-	AuthAPIKey   = "api-key"
-	AuthPassword = "password"
-	AuthDevice   = "device"
-	AuthNone     = "none" // the server has authentication switched off
+	AuthAPIKey   = "api-key"  // the key of a service account
+	AuthPassword = "password" // a user's name and password
+	AuthDevice   = "device"   // the access token that a person allowed in a browser
+	AuthNone     = "none"     // the server has authentication switched off
 )
+
+// Key gives the secret of a server: API key, password, or access token of a device. It is called when an access token is
+// needed, and what it returns is wiped afterwards.
+type Key func(ctx context.Context) (credential.Secret, error)
 
 // Config says which server and who we are.
 type Config struct {
+	ID       string // names the server in a Pool
+	Revision string // another one makes what a Pool knows of the server worthless
 	URL      string // "https://zenml.example.com", without /api
 	Auth     string
-	Username string            // of AuthPassword
-	Secret   credential.Secret // API key, password, or the access token of a device
-	CACert   []byte            // PEM; empty: the system's roots
-	Insecure bool              // allow http to another host than loopback
-	Version  string            // zen's version, for the User-Agent
+	Username string // of AuthPassword
+	Key      Key    // nil for AuthNone
+	CACert   []byte // PEM; empty: the system's roots
+	Insecure bool   // allow http to another host than loopback, and AuthNone there
+	Version  string // zen's version, for the User-Agent
 	Now      func() time.Time
 }
 
 // Client talks to one server. It is safe for concurrent use.
 type Client struct {
-	cfg  Config
-	base *url.URL
-	http *http.Client
-
-	mu    sync.Mutex
-	token accessToken
+	cfg Config
+	*session
 }
 
-// New checks the address and prepares a client; it sends nothing.
+// New checks the address and prepares a client with a session of its own; it sends nothing.
 func New(cfg Config) (*Client, error) {
-	base, err := parseURL(cfg.URL, cfg.Insecure)
+	s, err := newSession(cfg)
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	transport.ResponseHeaderTimeout = longTimeout
-	if len(cfg.CACert) > 0 {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(cfg.CACert) {
-			return nil, credential.NewError(credential.InvalidInput, "the CA certificate is not PEM", "give a PEM file: --ssl-ca-cert=@FILE")
-		}
-		transport.TLSClientConfig.RootCAs = pool
-	}
+	return &Client{cfg: withDefaults(cfg), session: s}, nil
+}
+
+func withDefaults(cfg Config) Config {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Client{cfg: cfg, base: base}
-	c.http = &http.Client{Transport: transport, CheckRedirect: c.sameHost}
-	return c, nil
+	return cfg
 }
 
 // Close drops idle connections and forgets the access token.
-func (c *Client) Close() {
-	c.http.CloseIdleConnections()
-	c.dropToken()
-}
+func (c *Client) Close() { c.close() }
 
 // URL is the server's canonical address.
 func (c *Client) URL() string { return c.base.String() }
 
 func parseURL(raw string, insecure bool) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(raw, "/"))
+	shown := raw
+	if err != nil || u.User != nil {
+		shown = "the address"
+	} else {
+		shown = "'" + clean(shown) + "'"
+	}
 	bad := func(why string) error {
-		return credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is not a server address: %s", raw, why),
+		return credential.NewError(credential.InvalidInput, shown+" is not a ZenML server's address: "+why,
 			"zen server connect https://zenml.example.com")
 	}
-	u, err := url.Parse(strings.TrimRight(raw, "/"))
 	switch {
 	case err != nil:
 		return nil, bad("it cannot be parsed")
 	case u.User != nil:
 		return nil, bad("it holds a user name")
-	case u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+	case u.Host == "" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
 		return nil, bad("it needs a scheme and a host, and no query")
 	case u.Scheme == "https":
 	case u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
@@ -112,6 +105,9 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	default:
 		return nil, bad("the scheme must be https")
 	}
+	u.Host = strings.ToLower(u.Host)
+	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v1")
+	u.RawPath = ""
 	return u, nil
 }
 
@@ -120,28 +116,16 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-var errElsewhere = errors.New("redirected elsewhere")
-
-// sameHost follows a redirect only on the same scheme and host: headers hold the access token.
-func (c *Client) sameHost(req *http.Request, via []*http.Request) error {
-	if req.URL.Scheme != c.base.Scheme || req.URL.Host != c.base.Host || len(via) > 5 {
-		return errElsewhere
-	}
-	return nil
-}
-
 // call is one exchange.
 type call struct {
-	method  string
-	path    string // below /api/v1
-	query   url.Values
-	form    url.Values // POST form, else
-	body    any        // JSON
-	rawBody []byte     // JSON that holds a secret; wiped by the caller
-	out     any
-	rawOut  *[]byte // the answer's bytes, when it holds a secret; the caller wipes them
-	long    bool
-	anon    bool // send no token
+	method string
+	path   string // below /api/v1
+	query  url.Values
+	form   url.Values // POST form
+	out    any
+	rawOut *[]byte // the answer's bytes, when it holds a secret; the caller wipes them
+	long   bool
+	anon   bool // send no token
 }
 
 // do sends a call with a token and, when the server says that the token is not valid, once more with a new one.
@@ -157,7 +141,7 @@ func (c *Client) do(ctx context.Context, k call) error {
 	if !errors.Is(err, errToken) || c.cfg.Auth == AuthDevice {
 		return err
 	}
-	c.dropToken()
+	c.dropToken(token)
 	if token, err = c.accessToken(ctx); err != nil {
 		return err
 	}
@@ -188,18 +172,8 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 	u.Path += "/api/v1" + k.path
 	u.RawQuery = k.query.Encode()
 	var body io.Reader
-	contentType := ""
-	switch {
-	case k.form != nil:
-		body, contentType = strings.NewReader(k.form.Encode()), "application/x-www-form-urlencoded"
-	case k.rawBody != nil:
-		body, contentType = bytes.NewReader(k.rawBody), "application/json"
-	case k.body != nil:
-		b, err := json.Marshal(k.body)
-		if err != nil {
-			return nil, err
-		}
-		body, contentType = bytes.NewReader(b), "application/json"
+	if k.form != nil {
+		body = strings.NewReader(k.form.Encode())
 	}
 	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
 	if err != nil {
@@ -207,8 +181,8 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "zen/"+c.cfg.Version)
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
+	if k.form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -230,9 +204,9 @@ func (c *Client) receive(resp *http.Response, k call) error {
 	case len(raw) > maxAnswer:
 		return c.strange("its answer is larger than 8 MiB")
 	case resp.StatusCode >= 400:
-		return c.explainStatus(resp.StatusCode, raw)
+		return c.explainStatus(resp, raw)
 	case resp.StatusCode != http.StatusOK:
-		return c.strange(fmt.Sprintf("it answered %s", resp.Status))
+		return c.strange(fmt.Sprintf("it answered %s", clean(resp.Status)))
 	case !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
 		return c.strange("its answer is not JSON but " + mediaType(resp))
 	}

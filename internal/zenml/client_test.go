@@ -16,7 +16,7 @@ import (
 
 func client(t *testing.T, s *zenmltest.Server, change ...func(*Config)) *Client {
 	t.Helper()
-	cfg := Config{URL: s.URL, Auth: AuthAPIKey, Secret: credential.SecretString(s.APIKey), Version: "test"}
+	cfg := Config{URL: s.URL, Auth: AuthAPIKey, Key: key(s.APIKey), Version: "test"}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -26,6 +26,11 @@ func client(t *testing.T, s *zenmltest.Server, change ...func(*Config)) *Client 
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// key gives a secret of its own to each caller, who wipes it.
+func key(s string) Key {
+	return func(context.Context) (credential.Secret, error) { return credential.SecretString(s), nil }
 }
 
 func start(t *testing.T) *zenmltest.Server {
@@ -64,6 +69,7 @@ func TestURL(t *testing.T) {
 	}{
 		{"https://zenml.example.com/", "https://zenml.example.com"},
 		{"https://example.com/zenml", "https://example.com/zenml"},
+		{"https://Example.com/zenml/api/v1/", "https://example.com/zenml"},
 		{"http://127.0.0.1:8237", "http://127.0.0.1:8237"},
 		{"http://localhost:8237", "http://localhost:8237"},
 		{"http://zenml.example.com", "without TLS"},
@@ -174,7 +180,7 @@ func TestListsReadEveryPage(t *testing.T) {
 	if err != nil || len(list) != 251 {
 		t.Fatalf("%d connectors, %v", len(list), err)
 	}
-	if list[0].Name != "reg" || list[0].Type != "aws" || list[0].Server != s.URL || list[0].Owner != "zenbot" {
+	if list[0].Name != "reg" || list[0].Type != "aws" || list[0].Owner != "zenbot" {
 		t.Errorf("first is %+v", list[0])
 	}
 	if n := count(s, "GET /api/v1/service_connectors"); n != 3 {
@@ -258,7 +264,7 @@ func TestCancelledAndDown(t *testing.T) {
 
 func TestNoErrorHoldsASecret(t *testing.T) {
 	s := start(t)
-	c := client(t, s, func(cfg *Config) { cfg.Secret = credential.SecretString("ZENKEY_canary") })
+	c := client(t, s, func(cfg *Config) { cfg.Key = key("ZENKEY_canary") })
 	_, err := c.Login(t.Context())
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("error is %v", err)

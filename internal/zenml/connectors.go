@@ -3,8 +3,10 @@ package zenml
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -73,7 +75,7 @@ type connector struct {
 		Skew          *int     `json:"expires_skew_tolerance"`
 	} `json:"body"`
 	Metadata struct {
-		Configuration     map[string]any `json:"configuration"`
+		Configuration     publicConfig   `json:"configuration"`
 		ExpirationSeconds *int           `json:"expiration_seconds"`
 		Labels            map[string]any `json:"labels"`
 	} `json:"metadata"`
@@ -86,13 +88,55 @@ type connector struct {
 
 func (c connector) public() api.ServiceConnector {
 	s := api.ServiceConnector{
-		ID: c.ID, Name: clean(c.Name), Description: clean(c.Body.Description), Type: clean(string(c.Body.Type)),
+		ID: clean(c.ID), Name: clean(c.Name), Description: clean(c.Body.Description), Type: clean(string(c.Body.Type)),
 		AuthMethod: clean(c.Body.AuthMethod), ResourceTypes: cleanAll(c.Body.ResourceTypes), ResourceID: clean(c.Body.ResourceID),
 		ExpiresAt: c.Body.ExpiresAt.ptr(), ExpiresSkewTolerance: c.Body.Skew, ExpirationSeconds: c.Metadata.ExpirationSeconds,
 		Owner: clean(c.Resources.User.Name), Created: c.Body.Created.Time, Updated: c.Body.Updated.Time,
-		Configuration: texts(c.Metadata.Configuration), Labels: texts(c.Metadata.Labels),
+		Configuration: c.Metadata.Configuration.values, SecretAttributes: c.Metadata.Configuration.others, Labels: texts(c.Metadata.Labels),
 	}
 	return s
+}
+
+// publicConfig is what of a connector's configuration may be shown. A server sends the secrets along when it is not told
+// otherwise, and some ignore that: what is not known to be public counts as secret, and is not kept.
+type publicConfig struct {
+	values map[string]string
+	others []string // names
+}
+
+// UnmarshalJSON keeps the public attributes, and the names of the others.
+func (p *publicConfig) UnmarshalJSON(b []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	p.values = make(map[string]string)
+	for name, raw := range all {
+		var v any
+		if !isPublic(name) {
+			if string(raw) != "null" && len(p.others) < maxTexts {
+				p.others = append(p.others, clean(name))
+			}
+			clear(raw)
+			continue
+		}
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return err
+		}
+		maps.Copy(p.values, texts(map[string]any{name: v}))
+	}
+	slices.Sort(p.others)
+	return nil
+}
+
+// isPublic reports whether an attribute of ZenML's connector types is known to hold no secret.
+func isPublic(name string) bool {
+	switch name {
+	case "registry", "region", "endpoint_url", "profile_name", "role_arn", "project_id", "subscription_id", "tenant_id", "resource_group",
+		"storage_account", "service_account_email", "target_principal", "generate_temporary_tokens":
+		return true
+	}
+	return false
 }
 
 func cleanAll(list []string) []string {
@@ -103,10 +147,16 @@ func cleanAll(list []string) []string {
 	return out
 }
 
+// maxTexts bounds the attributes and the labels of one entity.
+const maxTexts = 100
+
 // texts keeps what can be shown as text; nulls are left out.
 func texts(m map[string]any) map[string]string {
-	out := make(map[string]string, len(m))
+	out := make(map[string]string, min(len(m), maxTexts))
 	for k, v := range m {
+		if len(out) == maxTexts {
+			break
+		}
 		switch v := v.(type) {
 		case string:
 			out[clean(k)] = clean(v)
@@ -124,9 +174,10 @@ type page[T any] struct {
 	Items      []T `json:"items"`
 }
 
-// all reads every page of a list, oldest first so that what is created meanwhile does not shift pages.
-func all[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	var items []T
+// all reads every page of a list, oldest first so that what is created meanwhile does not shift pages. Of each entity only
+// what public makes of it is kept.
+func all[T, Public any](ctx context.Context, c *Client, path string, query url.Values, public func(T) Public) ([]Public, error) {
+	items := []Public{}
 	query.Set("hydrate", "true")
 	query.Set("size", strconv.Itoa(pageSize))
 	query.Set("sort_by", "asc:created")
@@ -136,7 +187,12 @@ func all[T any](ctx context.Context, c *Client, path string, query url.Values) (
 		if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query, out: &p}); err != nil {
 			return nil, err
 		}
-		items = append(items, p.Items...)
+		if len(p.Items) > pageSize {
+			return nil, c.strange("its lists have longer pages than were asked for")
+		}
+		for _, item := range p.Items {
+			items = append(items, public(item))
+		}
 		if n >= p.TotalPages {
 			return items, nil
 		}
@@ -147,50 +203,83 @@ func all[T any](ctx context.Context, c *Client, path string, query url.Values) (
 // Connectors lists the server's service connectors. Secrets are never asked for: an answer with expand_secrets would carry
 // every one of them.
 func (c *Client) Connectors(ctx context.Context) ([]api.ServiceConnector, error) {
-	items, err := all[connector](ctx, c, "/service_connectors", url.Values{"expand_secrets": {"false"}})
+	return all(ctx, c, "/service_connectors", url.Values{"expand_secrets": {"false"}}, connector.public)
+}
+
+// Resources asks the server which registries a connector gives access to; it may have to ask a cloud.
+func (c *Client) Resources(ctx context.Context, id string) ([]string, error) {
+	var answer struct {
+		Resources []struct {
+			Type  string   `json:"resource_type"`
+			IDs   []string `json:"resource_ids"`
+			Error string   `json:"error"`
+		} `json:"resources"`
+		Error string `json:"error"`
+	}
+	err := c.do(ctx, call{
+		method: http.MethodPut, path: connectorPath(id) + "/verify", out: &answer, long: true,
+		query: url.Values{"resource_type": {resourceType}, "list_resources": {"true"}},
+	})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]api.ServiceConnector, len(items))
-	for i, item := range items {
-		list[i] = item.public()
-		list[i].Server = c.URL()
+	var ids []string
+	why := answer.Error
+	for _, r := range answer.Resources {
+		if r.Type != resourceType || len(ids) > maxPages*pageSize {
+			continue
+		}
+		ids = append(ids, cleanAll(r.IDs)...)
+		if r.Error != "" {
+			why = r.Error
+		}
 	}
-	return list, nil
+	if len(ids) == 0 && why != "" {
+		return nil, credential.NewError(credential.Rejected, "ZenML server "+c.base.Host+": "+clean(why), "")
+	}
+	return ids, nil
 }
+
+// resourceType is ZenML's name for container registries.
+const resourceType = "docker-registry"
+
+func connectorPath(id string) string { return "/service_connectors/" + url.PathEscape(id) }
 
 // Delete removes a connector from the server.
 func (c *Client) Delete(ctx context.Context, id string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: "/service_connectors/" + url.PathEscape(id)})
+	return c.do(ctx, call{method: http.MethodDelete, path: connectorPath(id)})
 }
 
 // Credential is what the server minted for one registry.
 type Credential struct {
 	credential.Credential
-	Registry address.Address
+	Registry  address.Address
+	PlainHTTP bool // the server says that the registry speaks plain http
 }
 
 // Credential asks the server to mint a credential for a connector's registry; resource narrows a connector of several. An
-// answer for another host than want is refused.
+// answer for another host than want is refused. What the server does not limit in time is limited here: see expiry.
 func (c *Client) Credential(ctx context.Context, id, resource string, want address.Address) (Credential, error) {
-	query := url.Values{"resource_type": {"docker-registry"}}
+	query := url.Values{"resource_type": {resourceType}}
 	if resource != "" {
 		query.Set("resource_id", resource)
 	}
 	var raw []byte
-	err := c.do(ctx, call{method: http.MethodGet, path: "/service_connectors/" + url.PathEscape(id) + "/client", query: query, rawOut: &raw, long: true})
+	asked := c.cfg.Now()
+	err := c.do(ctx, call{method: http.MethodGet, path: connectorPath(id) + "/client", query: query, rawOut: &raw, long: true})
 	defer func() { clear(raw) }()
 	if err != nil {
 		return Credential{}, err
 	}
-	minted, err := c.parseMinted(raw)
+	minted, err := c.parseMinted(raw, asked)
 	if err != nil {
 		return Credential{}, err
 	}
 	if minted.Registry.Host() != want.Host() {
 		minted.Secret.Wipe()
 		return Credential{}, credential.NewError(credential.Denied,
-			"ZenML server "+c.base.Host+" answered with a credential for "+minted.Registry.Host()+", not for "+want.Host(), "")
+			"ZenML server "+c.base.Host+" answered with a credential for "+minted.Registry.Host()+", not for "+want.Host(),
+			"look at the connector on the server, and log in to the registry that it is for")
 	}
 	return minted, nil
 }
@@ -200,10 +289,11 @@ type credentialAnswer struct {
 	Body struct {
 		Type      typeName `json:"connector_type"`
 		ExpiresAt Time     `json:"expires_at"`
+		Skew      *int     `json:"expires_skew_tolerance"`
 	} `json:"body"`
 	Metadata struct {
 		Configuration secretConfig `json:"configuration"`
-		Secrets       secretConfig `json:"secrets"` // servers before 0.80 keep them apart
+		Secrets       secretConfig `json:"secrets"` // some servers keep them apart
 	} `json:"metadata"`
 }
 
@@ -214,7 +304,10 @@ type secretConfig struct {
 	Registry string          `json:"registry"`
 }
 
-func (c *Client) parseMinted(raw []byte) (Credential, error) {
+// hub is the registry of a docker connector that names none.
+const hub = "docker.io"
+
+func (c *Client) parseMinted(raw []byte, asked time.Time) (Credential, error) {
 	var a credentialAnswer
 	if err := json.Unmarshal(raw, &a); err != nil || a.Body.Type != "docker" {
 		return Credential{}, c.strange("its credential has another form than a docker connector's")
@@ -225,22 +318,25 @@ func (c *Client) parseMinted(raw []byte) (Credential, error) {
 			clear(b)
 		}
 	}()
-	user, err := text(config.Username, more.Username)
-	if err != nil {
+	user, ok := text(config.Username, more.Username)
+	if !ok {
 		return Credential{}, c.strange("its credential has no user name")
 	}
-	password, err := text(config.Password, more.Password)
-	if err != nil {
+	password, ok := text(config.Password, more.Password)
+	if !ok {
 		return Credential{}, c.strange("its credential has no password")
 	}
+	secret := credential.NewSecret(password)
 	registry := config.Registry
 	if registry == "" {
-		registry = "docker.io"
+		registry = hub
 	}
-	where, err := address.Parse(registry)
+	where, scheme, err := address.ParseScheme(registry)
 	if err != nil {
+		secret.Wipe()
 		return Credential{}, c.strange("its credential is for no registry address")
 	}
-	cred := credential.Credential{Username: string(user), Secret: credential.NewSecret(password), Expires: a.Body.ExpiresAt.Time}
-	return Credential{Credential: cred, Registry: where}, nil
+	cred := credential.Credential{Username: string(user), Secret: secret}
+	cred.Expires = expiry(cred, a.Body.ExpiresAt.Time, a.Body.Skew, asked)
+	return Credential{Credential: cred, Registry: where, PlainHTTP: scheme == address.HTTP}, nil
 }

@@ -3,5 +3,6 @@
 // of any cloud, which is what zen needs it for.
 //
 // Every answer is distrusted: bounded in size and time, never followed to another host, and a credential for a host that
-// was not asked for is refused. The package keeps no file and logs nothing; access tokens live in memory only.
+// was not asked for is refused. The package keeps no file and logs nothing; access tokens live in memory only, in a [Pool]
+// that gives every client of one server the same token. The secret behind them is asked for when a token is needed.
 package zenml

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -31,13 +33,13 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, ""))
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 300 {
-		s = s[:300] + "..."
+		s = strings.ToValidUTF8(s[:300], "") + "..."
 	}
 	return s
 }
 
 // strange is the error for a server that does not behave like ZenML.
-func (c *Client) strange(why string) error {
+func (c *Client) strange(why string) *credential.Error {
 	return credential.NewError(credential.Unreachable, fmt.Sprintf("%s does not answer like a ZenML server: %s", c.base.Host, why),
 		"check the address: zen server list")
 }
@@ -52,7 +54,9 @@ func (c *Client) explainTransport(err error) error {
 	case errors.Is(err, errElsewhere):
 		why, hint = "it redirects elsewhere, where a key must not be sent", "connect to the address it redirects to"
 	case errors.As(err, &certErr):
-		why, hint = "its certificate is not trusted: "+clean(certErr.Err.Error()), "add --ssl-ca-cert=@FILE with the CA that signed it"
+		why, hint = "its certificate is not trusted: "+clean(certErr.Err.Error()), "add --ssl-ca-cert FILE, with the certificate authority that signed it"
+	case strings.Contains(why, "HTTP response to HTTPS client"): // net/http has no type for it
+		why, hint = "it does not speak TLS", "http:// is for this machine; elsewhere add --insecure"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		reason, why = credential.Timeout, "it does not answer in time"
 	case errors.Is(err, context.Canceled):
@@ -91,8 +95,34 @@ func detail(raw []byte) (class, message string) {
 	return "", clean(message)
 }
 
-func (c *Client) explainStatus(status int, raw []byte) error {
+// waitError is an error that says when another try makes sense (Retry-After, RFC 9110, section 10.2.3).
+type waitError struct {
+	err  *credential.Error
+	wait time.Duration
+}
+
+// Error returns the message.
+func (e *waitError) Error() string { return e.err.Error() }
+
+// RetryAfter is how long the server wants not to be asked.
+func (e *waitError) RetryAfter() time.Duration { return e.wait }
+
+// Unwrap returns the error itself, so that errors.As finds the credential.Error.
+func (e *waitError) Unwrap() error { return e.err }
+
+func (c *Client) explainStatus(resp *http.Response, raw []byte) error {
+	e := c.statusError(resp.StatusCode, raw)
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		return &waitError{e, time.Duration(min(seconds, 24*60*60)) * time.Second}
+	}
+	return e
+}
+
+func (c *Client) statusError(status int, raw []byte) *credential.Error {
 	class, message := detail(raw)
+	if oauth := readOAuthError(raw); oauth != nil {
+		return &credential.Error{Reason: credential.InvalidInput, Message: "ZenML server " + c.base.Host + ": " + oauth.Error(), Cause: oauth}
+	}
 	if message == "" {
 		message = http.StatusText(status)
 	}

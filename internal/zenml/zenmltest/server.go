@@ -4,7 +4,10 @@ package zenmltest
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -19,6 +22,7 @@ type Server struct {
 	URL string
 
 	Version    string
+	Scheme     string // auth_scheme; NO_AUTH lets everybody in
 	APIKey     string
 	Users      map[string]string // user name -> password
 	TokenLife  int               // seconds; 0: tokens have no life time
@@ -26,6 +30,8 @@ type Server struct {
 	Registries []map[string]any
 	Stacks     []map[string]any
 	Broken     http.HandlerFunc // when set, answers everything instead
+	Allowed    bool             // a person allowed the device
+	Interval   int              // seconds between two questions about a device
 
 	srv      *httptest.Server
 	tokens   map[string]time.Time // token -> end; zero: none
@@ -36,18 +42,58 @@ type Server struct {
 // Connector is a service connector of the fake.
 type Connector struct {
 	ID, Name, Type, ResourceID string
-	Username, Password         string // what /client mints
-	Registry                   string // the registry /client answers for
-	Life                       time.Duration
-	Mints                      int
+	AuthMethod                 string        // "": password
+	Instances                  []string      // registries of a connector without a ResourceID
+	Username, Password         string        // what /client mints
+	Registry                   string        // the registry /client answers for
+	Life                       time.Duration // of what /client mints; 0: expires_at is null
+	Skew                       int           // expires_skew_tolerance in seconds; 0: null
+	Mints                      int           // answers of /client
 }
+
+// DeviceToken is what the fake gives a device that was allowed.
+const DeviceToken = "jwt-device"
 
 // Start runs a fake that accepts the API key "ZENKEY_test".
 func Start() *Server {
-	s := &Server{Version: "0.98.0", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password"}, tokens: map[string]time.Time{}}
+	s := newServer()
 	s.srv = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = s.srv.URL
 	return s
+}
+
+// StartTLS is Start with a certificate of its own authority; see CA.
+func StartTLS() *Server {
+	s := newServer()
+	s.srv = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.srv.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it are what it is for
+	s.srv.StartTLS()
+	s.URL = s.srv.URL
+	return s
+}
+
+func newServer() *Server {
+	return &Server{
+		Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password"},
+		Interval: 1, tokens: map[string]time.Time{},
+	}
+}
+
+// CA is the certificate, in PEM, that a client of StartTLS's server has to trust.
+func (s *Server) CA() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.srv.Certificate().Raw})
+}
+
+// Minted is how often /client was answered for a connector.
+func (s *Server) Minted(name string) int {
+	s.Lock()
+	defer s.Unlock()
+	for _, c := range s.Connectors {
+		if c.Name == name {
+			return c.Mints
+		}
+	}
+	return 0
 }
 
 // Close stops the fake.
@@ -82,10 +128,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/info":
 		answer(w, map[string]any{
 			"id": "d5abb2d2-e398-428b-a6e4-b19c08204186", "name": "default", "version": s.Version,
-			"active": true, "auth_scheme": "OAUTH2_PASSWORD_BEARER",
+			"active": true, "auth_scheme": s.Scheme,
 		})
+	case path == "/login" && r.PostFormValue("device_code") != "":
+		s.device(w, r)
 	case path == "/login":
 		s.login(w, r)
+	case path == "/device_authorization":
+		answer(w, map[string]any{
+			"device_code": "0fa43256", "user_code": "d3f0d666", "verification_uri": "/devices/verify",
+			"verification_uri_complete": "/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666", "expires_in": 300, "interval": s.Interval,
+		})
 	default:
 		s.authorized(w, r, path)
 	}
@@ -119,10 +172,21 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]any{"access_token": token, "token_type": "bearer", "expires_in": life, "refresh_token": nil})
 }
 
+func (s *Server) device(w http.ResponseWriter, r *http.Request) {
+	if r.PostFormValue("device_code") != "0fa43256" || r.PostFormValue("client_id") == "" || !s.Allowed {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		json.NewEncoder(w).Encode(map[string]any{"error": "authorization_pending", "error_description": "nobody allowed it yet"})
+		return
+	}
+	s.tokens[DeviceToken] = time.Now().Add(time.Hour)
+	answer(w, map[string]any{"access_token": DeviceToken, "token_type": "bearer", "expires_in": 3600, "device_id": "c7ba3f7c"})
+}
+
 func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	end, ok := s.tokens[token]
-	if !ok || !end.IsZero() && time.Now().After(end) {
+	if s.Scheme != "NO_AUTH" && (!ok || !end.IsZero() && time.Now().After(end)) {
 		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: error decoding access token: Invalid JWT token: Signature has expired.")
 		return
 	}
@@ -164,17 +228,47 @@ func (s *Server) connectors() []map[string]any {
 
 // response is a hydrated ServiceConnectorResponse.
 func (c *Connector) response(kind string, config map[string]any, expires any) map[string]any {
+	var skew any
+	if c.Skew > 0 {
+		skew = c.Skew
+	}
 	return map[string]any{
 		"id": c.ID, "name": c.Name, "permission_denied": false,
 		"body": map[string]any{
 			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102", "description": "",
 			"connector_type": map[string]any{"name": "Service Connector", "connector_type": kind},
-			"auth_method":    "password", "resource_types": []string{"docker-registry"}, "resource_id": c.ResourceID,
-			"supports_instances": false, "expires_at": expires, "expires_skew_tolerance": nil,
+			"auth_method":    c.method(), "resource_types": []string{"docker-registry"}, "resource_id": orNull(c.ResourceID),
+			"supports_instances": c.ResourceID == "", "expires_at": expires, "expires_skew_tolerance": skew,
 		},
 		"metadata":  map[string]any{"configuration": config, "expiration_seconds": nil, "labels": map[string]any{}},
 		"resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
+}
+
+func (c *Connector) method() string {
+	if c.AuthMethod == "" {
+		return "password"
+	}
+	return c.AuthMethod
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// verify answers what a connector gives access to.
+func (s *Server) verify(w http.ResponseWriter, c *Connector) {
+	ids := c.Instances
+	if c.ResourceID != "" {
+		ids = []string{c.ResourceID}
+	}
+	answer(w, map[string]any{
+		"id": c.ID, "name": c.Name, "connector_type": map[string]any{"connector_type": c.Type}, "error": nil,
+		"resources": []map[string]any{{"resource_type": "docker-registry", "resource_ids": ids, "error": nil}},
+	})
 }
 
 func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) {
@@ -185,6 +279,8 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) 
 		fail(w, http.StatusNotFound, "KeyError", "\"Unable to get service connector with ID '"+id+"': No service connector with this ID found\"")
 	case action == "client":
 		s.client(w, r, s.Connectors[i])
+	case action == "verify" && r.Method == http.MethodPut:
+		s.verify(w, s.Connectors[i])
 	case r.Method == http.MethodDelete:
 		s.Connectors = slices.Delete(s.Connectors, i, i+1)
 		answer(w, nil)
@@ -195,7 +291,7 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) 
 }
 
 func (s *Server) client(w http.ResponseWriter, r *http.Request, c *Connector) {
-	if want := r.URL.Query().Get("resource_id"); want != "" && want != c.ResourceID {
+	if want := r.URL.Query().Get("resource_id"); want != "" && want != c.ResourceID && !slices.Contains(c.Instances, want) {
 		fail(w, http.StatusUnauthorized, "AuthorizationException", "The connector does not allow access to the provided '"+want+
 			"' Docker/OCI container registry resource. It only allows access to the following resource: '"+c.ResourceID+"'.")
 		return
