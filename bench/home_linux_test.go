@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,6 +21,7 @@ import (
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
+	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 )
 
 // home is a home directory with zend, and keyrings of its own. Nothing of the user's is touched.
@@ -120,15 +120,15 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 // store has a helper keep the credential that is measured.
 func (h *home) store(helper string) {
 	h.t.Helper()
-	if err := h.tryStore(helper); err != nil {
+	cmd := h.command(helper, "store")
+	cmd.Stdin = strings.NewReader(h.credential())
+	if err := cmd.Run(); err != nil {
 		h.t.Fatalf("%s store: %v", helper, err)
 	}
 }
 
-func (h *home) tryStore(helper string) error {
-	cmd := h.command(helper, "store")
-	cmd.Stdin = strings.NewReader(`{"ServerURL":"` + benchmarkedAddress + `","Username":"alice","Secret":"` + h.secret + `"}`)
-	return cmd.Run()
+func (h *home) credential() string {
+	return `{"ServerURL":"` + benchmarkedAddress + `","Username":"alice","Secret":"` + h.secret + `"}`
 }
 
 func (h *home) client() *ipc.Client {
@@ -180,34 +180,21 @@ func (h *home) forget() {
 func (h *home) secretService() *program {
 	h.t.Helper()
 	helper := look("docker-credential-secretservice")
-	bus, keyring := look("dbus-daemon"), look("gnome-keyring-daemon")
-	if helper == "" || bus == "" || keyring == "" {
+	if helper == "" || look("dbus-daemon") == "" || look("gnome-keyring-daemon") == "" {
 		return nil
 	}
-	daemon := h.command(bus, "--session", "--nofork", "--nopidfile", "--print-address")
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		h.t.Fatal(err)
+	bus := keystoretest.StartDaemon(h.t)
+	bus.StartGnomeKeyring(h.t)
+	p := h.peer(helper, fasterThanSecrets)
+	p.env = append(bus.Headless(), "PATH="+h.env["PATH"])
+	cmd := h.command(helper, "store")
+	cmd.Env = p.env
+	cmd.Stdin = strings.NewReader(h.credential())
+	if err := cmd.Run(); err != nil {
+		h.t.Errorf("%s store: %v", helper, err)
+		return nil
 	}
-	h.start(daemon)
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.env["DBUS_SESSION_BUS_ADDRESS"] = strings.TrimSpace(address)
-	defer func() { h.env["DBUS_SESSION_BUS_ADDRESS"] = "" }()
-	secrets := h.command(keyring, "--foreground", "--unlock", "--components=secrets")
-	secrets.Stdin, secrets.Stderr = strings.NewReader("password"), nil
-	h.start(secrets)
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // until it owns its name
-		if err := h.tryStore(helper); err == nil {
-			break
-		} else if time.Now().After(end) {
-			h.t.Errorf("gnome-keyring does not serve: %v", err)
-			return nil
-		}
-	}
-	return h.peer(helper, fasterThanSecrets)
+	return p
 }
 
 // pass sets docker-credential-pass up with a key without a passphrase; nil where that cannot be.
@@ -246,18 +233,6 @@ func (h *home) peer(path string, faster float64) *program {
 		name: filepath.Base(path) + " get", path: path, args: []string{"get"}, stdin: benchmarkedAddress, env: h.environ(),
 		want: `"Secret":"` + h.secret + `"`, faster: faster,
 	}
-}
-
-// start runs a daemon until the test ends.
-func (h *home) start(cmd *exec.Cmd) {
-	h.t.Helper()
-	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
 }
 
 func look(name string) string {
