@@ -14,7 +14,7 @@ for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
     CGO_ENABLED=0 GOOS=$os GOARCH=$arch "$GO" build -buildvcs=false -trimpath -ldflags "$LDFLAGS" -o "$root/$p" "./cmd/$p"
   done
   cp README.md SECURITY.md LICENSE CHANGELOG.md "$root"
-  cp packaging/README.md "$root/packaging"
+  cp packaging/README.md packaging/config.toml "$root/packaging"
   case $os in
     linux) cp -R packaging/systemd "$root/packaging" ;;
     darwin) cp -R packaging/launchd "$root/packaging" ;;

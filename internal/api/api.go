@@ -369,7 +369,6 @@ type ConnectorType struct {
 	Local                     bool           `json:"local"`
 	Remote                    bool           `json:"remote"`
 	Emoji                     string         `json:"emoji,omitempty"`
-	DocsURL                   string         `json:"docs_url,omitempty"`
 }
 
 // AuthMethod is one way a connector type authenticates.

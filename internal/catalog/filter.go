@@ -48,8 +48,6 @@ func parseCondition(s string) condition {
 	return condition{opEquals, s}
 }
 
-func (c condition) String() string { return string(c.op) + ":" + c.operand }
-
 // kind is the type of a field, which decides what its filters can do.
 type kind int
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	_ "embed" // for Example
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +18,6 @@ import (
 
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-//go:embed example.toml
-var example string
-
-// Example is a config.toml that sets nothing and explains every setting.
-func Example() string { return example }
 
 // maxFile bounds config.toml in bytes.
 const maxFile = 1 << 20

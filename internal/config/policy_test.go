@@ -23,7 +23,7 @@ func whole() Rule {
 func checkExampleRule(t *testing.T) {
 	t.Helper()
 	var shown strings.Builder
-	for line := range strings.Lines(Example()) {
+	for line := range strings.Lines(example(t)) {
 		if text, ok := strings.CutPrefix(line, "## "); ok {
 			shown.WriteString(text)
 		}
@@ -33,7 +33,7 @@ func checkExampleRule(t *testing.T) {
 		t.Errorf("the rule of the example: %+v, %v", cfg.Policy, err)
 	}
 	for _, name := range settings(reflect.TypeFor[Rule]()) {
-		if !strings.Contains(shown.String(), name+" = ") || !strings.Contains(Example(), "\n#   "+name+" ") {
+		if !strings.Contains(shown.String(), name+" = ") || !strings.Contains(example(t), "\n#   "+name+" ") {
 			t.Errorf("%s is not explained", name)
 		}
 	}

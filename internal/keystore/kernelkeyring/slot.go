@@ -32,10 +32,6 @@ func unavailable(text string, cause error) error {
 	return e
 }
 
-func lost() error {
-	return credential.NewError(credential.KeyLost, "the kernel keyring has no such key", "")
-}
-
 // Probe stores, reads and removes a key of its own: sandboxes allow some of the calls and forbid others.
 func (s Slot) Probe(ctx context.Context) error { return s.probe(ctx) }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 const keyType = "user"
@@ -102,7 +104,7 @@ func isGone(err error) bool {
 func explain(err error) error {
 	switch {
 	case isGone(err):
-		return lost()
+		return credential.NewError(credential.KeyLost, "the kernel keyring has no such key", "")
 	case errors.Is(err, unix.ENOSYS):
 		return unavailable("is not part of this kernel", err)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):

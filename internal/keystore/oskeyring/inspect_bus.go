@@ -50,6 +50,9 @@ func inspect(ctx context.Context, q request, a answer) (fault, string) {
 	return i.collection(q, a)
 }
 
+// wait says that what comes now can take as long as a person needs.
+func (a answer) wait(what string) { a.line(wordWait, what) }
+
 type inspector struct {
 	ctx  context.Context
 	conn *dbus.Conn

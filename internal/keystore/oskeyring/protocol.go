@@ -74,8 +74,6 @@ func (q request) append(dst, value []byte) []byte {
 // answer is how the child talks.
 type answer struct{ w io.Writer }
 
-func (a answer) wait(what string) { a.line(wordWait, what) }
-
 func (a answer) ok(value string) { a.line(wordOK, value) }
 
 func (a answer) fault(f fault, text string) { a.line(wordFault, string(f)+" "+printable(text)) }

@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -66,7 +65,7 @@ func Start() *Server {
 func StartTLS() *Server {
 	s := newServer()
 	s.srv = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.srv.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it are what it is for
+	s.srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // clients that do not trust it are what it is for
 	s.srv.StartTLS()
 	s.URL = s.srv.URL
 	return s
