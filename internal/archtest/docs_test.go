@@ -178,6 +178,44 @@ func hasSubcommands(text string) bool {
 	return regexp.MustCompile(`(?mi)^[a-z ]*commands:?$`).MatchString(text)
 }
 
+// The table of invariants names tests and the packages they are in: `TestA`, `FuzzB` (internal/x).
+func TestInvariantsHaveTheirTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := regexp.MustCompile("((?:`(?:Test|Fuzz)[A-Za-z0-9]+`(?:, )?)+) \\(([a-z0-9/-]+)\\)").FindAllSubmatch(text, -1)
+	if len(claims) < 20 {
+		t.Fatalf("found only %d claims", len(claims))
+	}
+	for _, claim := range claims {
+		have := testsIn(t, string(claim[2]))
+		for name := range strings.SplitSeq(string(claim[1]), ", ") {
+			if !strings.Contains(have, "\nfunc "+strings.Trim(name, "`")+"(") {
+				t.Errorf("ARCHITECTURE.md: %s has no %s", claim[2], name)
+			}
+		}
+	}
+}
+
+// testsIn is the text of a package's test files.
+func testsIn(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root(t), dir, "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Errorf("%s has no tests: %v", dir, err)
+	}
+	var all strings.Builder
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(content)
+	}
+	return all.String()
+}
+
 func TestCommandsAreFound(t *testing.T) {
 	const text = "Type `zen login NAME`, for\nzen is no command here, or:\n\n```\n$ zen setup docker   # once\nzen status -o json | jq .\necho x | zen unlock --stdin\n```\nzens are not."
 	want := []string{"login NAME", "setup docker", "status -o json", "unlock --stdin"}
