@@ -10,6 +10,13 @@ const keepBuffer = 16 << 10
 // firstBuffer is the size in bytes of a buffer at first: what nearly all requests and responses fit into.
 const firstBuffer = 2048
 
+// Requests that need a buffer larger than largeBuffer, in bytes, wait for each other: maxLarge at a time. Without that a
+// thousand clients could make zend occupy gigabytes.
+const (
+	largeBuffer = 64 << 10
+	maxLarge    = 16
+)
+
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
 

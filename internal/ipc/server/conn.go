@@ -23,6 +23,7 @@ type conn struct {
 	reply   Buffer
 	reading patience
 	writing patience
+	large   bool // c.in may be larger than most, of which there are only so many
 
 	mu     sync.Mutex
 	idle   bool // waiting for the first byte of a further request
@@ -69,9 +70,7 @@ func (c *conn) serve() {
 			c.explain(err)
 			return
 		}
-		ok := c.respond(line)
-		c.consume(len(line) + 1)
-		if !ok || len(c.in) == 0 && !c.awaitNext() {
+		if !c.respond(line) || len(c.in) == 0 && !c.awaitNext() {
 			return
 		}
 		if bytes.IndexByte(c.in, '\n') < 0 && c.reading.begin(c.limits.FirstLine) != nil {
@@ -103,7 +102,11 @@ func (c *conn) readLine() ([]byte, error) {
 // read appends what the client sent to c.in. An array that is outgrown is cleared.
 func (c *conn) read() error {
 	if len(c.in) == cap(c.in) {
-		bigger := make([]byte, len(c.in), min(max(firstBuffer, 2*cap(c.in)), ipc.MaxMessage))
+		size := min(max(firstBuffer, 2*cap(c.in)), ipc.MaxMessage)
+		if size > largeBuffer && !c.mayBeLarge() {
+			return os.ErrDeadlineExceeded
+		}
+		bigger := make([]byte, len(c.in), size)
 		copy(bigger, c.in)
 		clear(c.in)
 		c.in = bigger
@@ -120,20 +123,50 @@ func (c *conn) read() error {
 	}
 }
 
+// mayBeLarge waits until fewer than maxLarge connections have a large request, but not longer than the request may take.
+func (c *conn) mayBeLarge() bool {
+	if c.large {
+		return true
+	}
+	late := time.NewTimer(time.Until(c.reading.until))
+	defer late.Stop()
+	select {
+	case c.larges <- struct{}{}:
+		c.large = true
+	case <-late.C:
+	}
+	return c.large
+}
+
+// small gives back what mayBeLarge took.
+func (c *conn) small() {
+	if c.large {
+		c.large = false
+		<-c.larges
+	}
+}
+
 // consume clears the first n bytes of c.in and moves what is left to the front.
 func (c *conn) consume(n int) {
 	left := copy(c.in, c.in[n:])
 	clear(c.in[left:])
 	c.in = c.in[:left]
-	if left == 0 && cap(c.in) > keepBuffer {
+	c.shrink()
+}
+
+// shrink gives up a large buffer that has nothing in it.
+func (c *conn) shrink() {
+	if len(c.in) == 0 && cap(c.in) > keepBuffer {
 		c.in = nil
+		c.small()
 	}
 }
 
 // respond serves a line and sends the response. It reports whether the connection is still good.
 func (c *conn) respond(line []byte) bool {
-	wanted := c.answer(c.peer, line, &c.reply)
 	defer c.reply.wipe()
+	wanted := c.answer(c.peer, line, &c.reply)
+	c.consume(len(line) + 1) // before a slow client makes it last
 	return !wanted || c.send()
 }
 
@@ -205,6 +238,7 @@ func (c *conn) explain(err error) {
 	default:
 		return
 	}
+	c.consume(len(c.in))
 	c.reply.begin([]byte("null"))
 	c.reply.fail(tell)
 	c.reply.end()
@@ -215,8 +249,6 @@ func (c *conn) explain(err error) {
 func (c *conn) wipe() {
 	clear(c.in[:cap(c.in)])
 	c.in = c.in[:0]
-	if cap(c.in) > keepBuffer {
-		c.in = nil
-	}
+	c.shrink()
 	c.reply.wipe()
 }

@@ -19,12 +19,19 @@ import (
 )
 
 // pipe serves one connection that is no socket, so that time can be made up.
-func pipe(srv *Server) (client net.Conn, served chan struct{}) {
-	client, theirs := net.Pipe()
-	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), conns: map[*conn]struct{}{}}
+func pipe(srv *Server) (client net.Conn, served chan struct{}) { return unstarted(srv).pipe() }
+
+// unstarted is a server without a socket.
+func unstarted(srv *Server) *running {
+	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), larges: make(chan struct{}, maxLarge)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	return r
+}
+
+func (r *running) pipe() (client net.Conn, served chan struct{}) {
+	client, theirs := net.Pipe()
 	c := &conn{running: r, Conn: theirs, peer: Peer{UID: 1}}
 	served = make(chan struct{})
 	go func() {
@@ -122,6 +129,50 @@ func TestSlowReader(t *testing.T) {
 		<-served
 		if took := time.Since(begin); took != 10*time.Second {
 			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// Only so many clients at a time may send large requests, however many want to, so that memory is bounded. The next one waits
+// for its turn, and small requests are served meanwhile.
+func TestLargeRequestsWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := unstarted(pingServer())
+		padding := strings.Repeat(" ", 2*largeBuffer)
+		for range maxLarge {
+			client, served := r.pipe()
+			io.WriteString(client, padding) // a pipe has no buffer: it has been read
+			defer func() {
+				said, _ := io.ReadAll(client)
+				if got := reason(t, said); got != credential.Timeout {
+					t.Errorf("said %q", said)
+				}
+				<-served
+			}()
+		}
+		time.Sleep(time.Second)
+		begin := time.Now()
+		ask := func(line string) time.Duration {
+			client, served := r.pipe()
+			go io.WriteString(client, line)
+			said, err := bufio.NewReader(client).ReadBytes('\n')
+			if err != nil || reason(t, said) != "" {
+				t.Errorf("said %q (%v)", said, err)
+			}
+			took := time.Since(begin)
+			client.Close()
+			<-served
+			return took
+		}
+		if took := ask(ping); took != 0 {
+			t.Errorf("a small request took %v", took)
+		}
+		if took := ask(padding + ping); took != time.Second { // until the others had their two seconds
+			t.Errorf("one too many took %v", took)
+		}
+		synctest.Wait()
+		if len(r.larges) != 0 {
+			t.Errorf("%d are still counted", len(r.larges))
 		}
 	})
 }

@@ -85,6 +85,7 @@ type running struct {
 	log    *slog.Logger
 	base   context.Context // of all handlers; ends when draining takes too long
 	known  *ancestors
+	larges chan struct{} // one for each connection with a large request
 
 	workers
 
@@ -99,7 +100,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	r := &running{
 		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
-		workers: newWorkers(), conns: map[*conn]struct{}{},
+		larges: make(chan struct{}, maxLarge), workers: newWorkers(), conns: map[*conn]struct{}{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
