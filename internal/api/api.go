@@ -186,7 +186,7 @@ type UpdateConnector struct {
 	ExpiresSkewTolerance *int               `json:"expires_skew_tolerance,omitempty"`
 	ExpirationSeconds    *int               `json:"expiration_seconds,omitempty"`
 	Labels               map[string]*string `json:"labels,omitempty"` // nil value: remove the label
-	Remove               []string           `json:"remove,omitempty"` // attributes, or resource_id, resource_type, expires_at, expiration_seconds
+	Remove               []string           `json:"remove,omitempty"` // attributes, or resource_id, expires_at, ...; - counts as _
 	NoVerify             bool               `json:"no_verify,omitempty"`
 	DryRun               bool               `json:"dry_run,omitempty"`
 }

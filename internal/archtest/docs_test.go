@@ -166,7 +166,7 @@ func (h *help) check(line string) string {
 	}
 	for _, f := range fields {
 		option, _, _ := strings.Cut(strings.Trim(f, "[],.)"), "=")
-		if strings.HasPrefix(option, "--") && len(option) > 2 && !bytes.Contains([]byte(text), []byte(option)) && option != "--help" {
+		if strings.HasPrefix(option, "--") && len(option) > 2 && !strings.Contains(text, option) && option != "--help" {
 			return "there is no option " + option
 		}
 	}

@@ -461,6 +461,38 @@ func TestUpdateTakesEffectAtOnce(t *testing.T) {
 	r.wantGet(reg.Host, "alice:new")
 }
 
+// People take attributes away as they typed them: as options, with dashes.
+func TestUpdateRemoves(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	end, skew := r.clock.Now().Add(time.Hour), 60
+	_, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{
+		Name: "reg", Type: "docker", ExpiresAt: &end, ExpiresSkewTolerance: &skew,
+	}, secretsOf("username", "alice", "password", "pw", "registry", reg.Host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.login("reg")
+	update := func(remove ...string) api.ServiceConnector {
+		result, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg", Remove: remove, NoVerify: true}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Connector
+	}
+	if c := update("expires-at"); c.ExpiresAt != nil || c.ExpiresSkewTolerance == nil {
+		t.Errorf("without expires-at: %+v", c)
+	}
+	if c := update("expires_skew_tolerance"); c.ExpiresSkewTolerance != nil {
+		t.Errorf("without expires_skew_tolerance: %+v", c)
+	}
+	r.clock.add(2 * time.Hour)
+	r.wantGet(reg.Host, "alice:pw")
+	if c := update("registry"); c.Configuration["registry"] != "" || c.ResourceID != "docker.io" {
+		t.Errorf("without registry: %+v", c)
+	}
+}
+
 func TestDeleteEndsLogins(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)

@@ -270,6 +270,7 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.Upd
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
+	req.Remove = attributeNames(req.Remove)
 	whole, err := b.mergedConfig(ctx, conn, req, config)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -284,6 +285,15 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.Upd
 		b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "")
 	}
 	return result, err
+}
+
+// attributeNames spells names as attributes are: people type them as options too, with dashes.
+func attributeNames(typed []string) []string {
+	names := make([]string, len(typed))
+	for i, name := range typed {
+		names[i] = strings.ReplaceAll(name, "-", "_")
+	}
+	return names
 }
 
 // hasInstances reports whether the connector's type gives access to more than one resource of its kind.
@@ -309,13 +319,15 @@ func (b *Broker) updated(c api.ServiceConnector, req api.UpdateConnector) api.Se
 	setPtr(&c.ExpiresSkewTolerance, req.ExpiresSkewTolerance)
 	setPtr(&c.ExpirationSeconds, req.ExpirationSeconds)
 	for _, name := range req.Remove {
-		switch strings.ReplaceAll(name, "-", "_") {
+		switch name {
 		case "resource_id":
 			c.ResourceID = ""
 		case "resource_type":
 			c.ResourceTypes = nil
 		case "expires_at":
 			c.ExpiresAt = nil
+		case "expires_skew_tolerance":
+			c.ExpiresSkewTolerance = nil
 		case "expiration_seconds":
 			c.ExpirationSeconds = nil
 		}

@@ -226,7 +226,8 @@ func ownTypes() []string { return []string{"docker", "aws", "gcp", "azure"} }
 // checkConnector refuses a connector that cannot give access to the registry, in ZenML's words. Kinds of connectors that
 // ZenML does not have may serve any flavor.
 func (f flavor) checkConnector(r api.ContainerRegistry, s api.ServiceConnector) error {
-	problem, hint := "", "pick another: zen service-connector list-resources --resource-id "+r.URI()
+	var problem string
+	hint := "pick another: zen service-connector list-resources --resource-id " + r.URI()
 	switch {
 	case f.connectorType != "" && f.connectorType != s.Type && slices.Contains(ownTypes(), s.Type):
 		problem = fmt.Sprintf("connector type '%s' does not match the '%s' connector type specified in the "+

@@ -26,7 +26,7 @@ const (
 // checkName refuses names that nobody could type or that would write to the terminal when they are shown. ZenML forbids only
 // \t \n \r \v \f (BANNED_NAME_CHARACTERS).
 func checkName(what, name string) error {
-	problem := ""
+	var problem string
 	switch {
 	case strings.TrimSpace(name) == "":
 		return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name cannot be empty.", what), "give it a name")

@@ -404,7 +404,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "everybody may change its directory"},
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
-		"zen's helper, another name": {changed(func(p string) error { return os.Remove(p) }), "would ask zend again"},
+		"zen's helper, another name": {changed(os.Remove), "would ask zend again"},
 		"no program":                 {changed(func(p string) error { return os.WriteFile(p, []byte("hello"), 0o700) }), "is no program"},
 		"no interpreter":             {changed(func(p string) error { return os.WriteFile(p, []byte("#!/no/such/shell\n"), 0o700) }), "cannot be run"},
 	} {

@@ -36,7 +36,7 @@ func (s *Slot) call(ctx context.Context, op, id string, value []byte) ([]byte, e
 }
 
 func (s *Slot) childEnviron() ([]string, error) {
-	env := environment(nil)
+	var env environment
 	if s.Environ != nil {
 		env = s.Environ()
 	} else {
