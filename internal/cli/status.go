@@ -25,11 +25,20 @@ func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
 
 func (a *app) statusCommand() *cobra.Command {
 	var o output
+	watch := false
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
-		Example: "  zen status\n  zen status -o json",
+		Long: `Show who is logged in where, the vault and the daemon. With --watch it goes on: on a terminal as a live view, which q or
+Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: a status a line).`,
+		Example: "  zen status\n  zen status --watch\n  zen status -o json",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if watch && !o.isTable() && o.format != formatJSON {
+				return misused(cmd, "'--watch' goes with '--output' table or json.")
+			}
+			if watch {
+				return a.watchStatus(cmd.Context(), o)
+			}
 			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, api.Empty{})
 			if err != nil {
 				return err
@@ -37,6 +46,7 @@ func (a *app) statusCommand() *cobra.Command {
 			return a.show(o, status, func() { a.drawStatus(status) })
 		},
 	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing it as it changes")
 	a.addOutput(cmd, &o)
 	return cmd
 }

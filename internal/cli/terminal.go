@@ -12,6 +12,8 @@ type terminal struct {
 	err   bool     // standard error is a terminal
 	width int      // columns for tables on standard output; 0 when it is no terminal: as wide as they are
 	color bool     // standard error may have colours and a spinner
+
+	screen *os.File // standard output when it is a terminal that can be drawn on as a whole, else nil
 }
 
 // attended reports whether somebody is there who sees a question and can answer it.
@@ -28,6 +30,9 @@ func findTerminal(in, out, err *os.File, getenv func(string) string) terminal {
 	if term.IsTerminal(int(out.Fd())) {
 		if width, _, sizeErr := term.GetSize(int(out.Fd())); sizeErr == nil {
 			t.width = width
+		}
+		if kind := getenv("TERM"); kind != "" && kind != "dumb" {
+			t.screen = out
 		}
 	}
 	return t

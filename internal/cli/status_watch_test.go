@@ -1,0 +1,362 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// watchedWorld is a moment with all that can be in one.
+func watchedWorld() watched {
+	z := fakeZend{world: smallWorld()}
+	used, token, ends := noon().Add(-75*time.Second), noon().Add(59*time.Minute+10*time.Second), noon().Add(75*time.Hour)
+	z.world.logins[0].LastUsed = &used
+	z.world.logins = append(z.world.logins, api.Login{
+		Address: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ConnectorName: "aws\x1b[2J\nforged", Source: "connector",
+		Until: &ends, TokenExpires: &token,
+	})
+	s := z.status()
+	s.Notices = []api.Notice{{Text: "a request waits until you allow it", Hint: "zen approve"}, {Text: "config.toml\nis broken"}}
+	return watched{status: s, known: true}
+}
+
+func TestWatchView(t *testing.T) {
+	refused := credential.NewError(credential.Unavailable, "zend is not running (nothing answers at /run/zend.sock)", "")
+	quiet := watchedWorld()
+	quiet.status.Logins, quiet.status.Notices = nil, nil
+	quiet.status.Vault.Problem = "the key is gone"
+	down := watchedWorld()
+	down.err = refused
+	many := watchedWorld()
+	for i := range 30 {
+		many.status.Logins = append(many.status.Logins, api.Login{Address: fmt.Sprintf("registry-%02d.example", i), Source: "docker login"})
+	}
+	var b strings.Builder
+	for _, tt := range []struct {
+		name          string
+		w             watched
+		first         int
+		columns, rows int
+	}{
+		{"a wide screen", watchedWorld(), 0, 160, 24},
+		{"a usual screen", watchedWorld(), 0, 80, 24},
+		{"a narrow screen", watchedWorld(), 0, 40, 24},
+		{"a very narrow screen", watchedWorld(), 0, 12, 24},
+		{"a low screen", many, 0, 100, 12},
+		{"a low screen, scrolled", many, 7, 100, 12},
+		{"a low screen, scrolled to the end", many, 1000, 100, 12},
+		{"a screen of three lines", many, 0, 100, 3},
+		{"nothing is there", quiet, 0, 80, 24},
+		{"zend has gone", down, 0, 100, 24},
+		{"zend was never there", watched{err: refused}, 0, 100, 24},
+	} {
+		lines, last := tt.w.view(noon(), tt.first, tt.columns, tt.rows)
+		fmt.Fprintf(&b, "%s: %d columns, %d rows, scrolls to %d\n", tt.name, tt.columns, tt.rows, last)
+		for _, line := range lines {
+			b.WriteString("|" + line + "\n")
+			if displayWidth(line) > tt.columns || strings.ContainsFunc(line, unsafeRune) || strings.Contains(line, "\n") {
+				t.Errorf("%s: %q", tt.name, line)
+			}
+		}
+		if len(lines) > tt.rows {
+			t.Errorf("%s: %d lines", tt.name, len(lines))
+		}
+		b.WriteByte('\n')
+	}
+	compareGolden(t, filepath.Join("testdata", "golden", "status-watch.txt"), b.String())
+}
+
+// Whatever the size and the names: nothing is wider or higher than the screen.
+func FuzzWatchView(f *testing.F) {
+	f.Add("ghcr.io", "a", 80, 24, 0)
+	f.Add("日本語\x1b", "💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥", 9, 5, 3)
+	f.Fuzz(func(t *testing.T, address, problem string, columns, rows, first int) {
+		columns, rows, first = 1+abs(columns)%300, 1+abs(rows)%100, abs(first)%100
+		w := watchedWorld()
+		for range 20 {
+			w.status.Logins = append(w.status.Logins, api.Login{Address: address, Problem: problem, ConnectorName: problem})
+		}
+		lines, last := w.view(noon(), first, columns, rows)
+		if len(lines) > rows || last < 0 {
+			t.Fatalf("%d lines of %d, last %d", len(lines), rows, last)
+		}
+		for _, line := range lines {
+			if displayWidth(line) > columns && columns > 2 || strings.ContainsFunc(line, unsafeRune) || strings.Contains(line, "\n") {
+				t.Fatalf("%d columns: %q", columns, line)
+			}
+		}
+	})
+}
+
+func abs(n int) int { return max(n, -(n + 1)) }
+
+func TestWatchKeys(t *testing.T) {
+	for text, want := range map[string][]watchKey{
+		"": nil, "q": {keyQuit}, "Q": {keyQuit}, "\x03": {keyQuit}, "\x04": {keyQuit}, "\x1a": {keySuspend}, "x": {keyOther}, "xq": {keyOther, keyQuit},
+		"\x1b[A": {keyUp}, "\x1bOB\x1b[Bj": {keyDown, keyDown, keyDown}, "k": {keyUp}, "\x1b": {keyOther}, "\x1b[5~": {keyOther}, "\x1b[Aq": {keyUp, keyQuit},
+	} {
+		if got := keysIn(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestRough(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 7 * time.Second: "7s", 59*time.Minute + 59*time.Second: "59m59s", time.Hour + 59*time.Second: "1h",
+		25*time.Hour + 59*time.Minute: "1d1h", 90 * 24 * time.Hour: "90d",
+	} {
+		if got := rough(d); got != want {
+			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
+// printed collects what a command prints, for a test that reads along.
+type printed struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	news *sync.Cond
+}
+
+func newOutput2() *printed {
+	o := &printed{}
+	o.news = sync.NewCond(&o.mu)
+	return o
+}
+
+func (o *printed) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	defer o.news.Broadcast()
+	return o.text.Write(p)
+}
+
+// await returns when the text was printed.
+func (o *printed) await(t *testing.T, text string) {
+	t.Helper()
+	deadline := time.Now().Add(patienceWithTerminals)
+	late := time.AfterFunc(patienceWithTerminals, o.news.Broadcast)
+	defer late.Stop()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !strings.Contains(o.text.String(), text) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was not printed, but\n%s", text, o.text.String())
+		}
+		o.news.Wait()
+	}
+}
+
+func (o *printed) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// watchInBackground runs zen status --watch without a terminal; end interrupts it and returns its exit status.
+func watchInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, end func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	a := testApp(t, z, "", &bytes.Buffer{})
+	out = newOutput2()
+	a.out = &dataWriter{w: out}
+	done := make(chan int, 1)
+	go func() { done <- a.run(ctx, append([]string{"status", "--watch"}, args...)) }()
+	return out, func() int {
+		cancel(errInterrupted)
+		return <-done
+	}
+}
+
+func (z *fakeZend) change(f func(w *world)) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	f(&z.world)
+}
+
+// Without a terminal each thing is told when it changes, and not again.
+func TestWatchWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	out, end := watchInBackground(t, z)
+	out.await(t, "docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC\n")
+	used := noon().Add(time.Second)
+	z.change(func(w *world) { w.logins[0].LastUsed = &used })
+	out.await(t, ", used 2026-11-23 12:00:01 UTC\n")
+	z.change(func(w *world) {
+		w.logins = w.logins[1:]
+		w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "")
+	})
+	out.await(t, "zend: does not answer: too slow\n")
+	z.change(func(w *world) { delete(w.fail, api.MethodStatus) })
+	out.await(t, "docker.io: no longer\n")
+	if code := end(); code != credential.ExitInterrupted {
+		t.Errorf("exit status %d", code)
+	}
+	const want = `2026-11-23 12:00:00 UTC  zend: 1.2.3, process 4711, since 2026-11-23 10:30:00 UTC
+2026-11-23 12:00:00 UTC  vault: unlocked
+2026-11-23 12:00:00 UTC  docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC
+2026-11-23 12:00:00 UTC  ghcr.io/team (below /home/me/src, profile work): docker login, the vault is locked
+2026-11-23 12:00:00 UTC  docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC, used 2026-11-23 12:00:01 UTC
+2026-11-23 12:00:00 UTC  zend: does not answer: too slow
+2026-11-23 12:00:00 UTC  zend: 1.2.3, process 4711, since 2026-11-23 10:30:00 UTC
+2026-11-23 12:00:00 UTC  docker.io: no longer
+`
+	if got := out.String(); got != want {
+		t.Errorf("it printed\n%s", got)
+	}
+}
+
+func TestWatchInJSON(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	out, end := watchInBackground(t, z, "-o", "json")
+	out.await(t, "\n")
+	z.change(func(w *world) { w.logins = nil })
+	out.await(t, `"logins":null`)
+	end()
+	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var s api.Status
+		if err := json.Unmarshal([]byte(line), &s); err != nil || len(s.Logins) != 2-2*i {
+			t.Errorf("line %d: %v, %d logins", i, err, len(s.Logins))
+		}
+	}
+	if r := zen(t, z, "", terminalOf{}, "status", "--watch", "-o", "csv"); r.code != 2 || !strings.Contains(r.stderr, "'--watch' goes with '--output' table or json.") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A shell at the same terminal tells afterwards whether everything is as it was.
+const watchAndLook = `"$ZEN" status --watch; echo "ended with $?"; stty -a | tr ' ;' '\n\n' | grep -E '^-?(echo|icanon|opost|isig)$' | tr '\n' ' '`
+
+func startWatch(t *testing.T, z *fakeZend, columns uint16) *dialog {
+	t.Helper()
+	d := startProgram(t, z, columns, "sh", "-c", "trap : INT; "+watchAndLook)
+	d.expect(enterScreen)
+	d.expect("docker.io")
+	return d
+}
+
+func (d *dialog) isAsBefore(code int) {
+	d.t.Helper()
+	d.expect(leaveScreen)
+	d.expect(fmt.Sprintf("ended with %d\r\n", code))
+	text := d.end(0)
+	now := strings.Fields(text[strings.LastIndex(text, "ended with"):])
+	for _, setting := range []string{"isig", "icanon", "echo", "opost"} {
+		if !slices.Contains(now, setting) {
+			d.t.Errorf("the terminal is given back as %q", now)
+		}
+	}
+}
+
+func TestWatchOnATerminal(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	d := startWatch(t, z, 100)
+	used := time.Now()
+	z.change(func(w *world) { w.logins[0].LastUsed = &used })
+	d.find(`docker\.io .*s ago`)
+	z.change(func(w *world) { w.logins = nil })
+	d.expect("Nobody is logged in.")
+	z.change(func(w *world) { w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "") })
+	d.expect("zend does not answer: too slow")
+	d.press("x") // means nothing
+	d.press("q")
+	d.isAsBefore(0)
+}
+
+func TestWatchEndsWithCtrlC(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	d := startWatch(t, z, 100)
+	d.press("\x03")
+	d.isAsBefore(0)
+}
+
+func TestWatchEndsWithASignal(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	d := startProgram(t, z, 100, "sh", "-c", `"$ZEN" status --watch & pid=$!; fg=1; read line; kill $pid; wait $pid; echo "ended with $?"`)
+	// A program in the background may not change a terminal's settings in a shell with job control; this one has none.
+	d.expect(enterScreen)
+	d.press("\n\r")
+	d.expect(leaveScreen)
+	d.find(`ended with (130|0)`)
+	d.end(0)
+}
+
+// Ctrl-Z stops the program, and the shell gets a terminal as it was; when it goes on, so does the view.
+func TestWatchSuspends(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	d := startDialog(t, z, 100, "status", "-w")
+	d.expect("docker.io")
+	d.press("\x1a")
+	d.expect(leaveScreen)
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(d.cmd.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v, %v", status, err)
+	}
+	if err := d.cmd.Process.Signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(enterScreen)
+	d.expect("docker.io")
+	d.press("q")
+	d.expect(leaveScreen)
+	d.end(0)
+}
+
+func TestWatchResizes(t *testing.T) {
+	t.Parallel()
+	z := startZend(t, smallWorld())
+	d := startWatch(t, z, 120)
+	if err := pty.Setsize(d.tty, &pty.Winsize{Rows: 10, Cols: 30}); err != nil {
+		t.Fatal(err)
+	}
+	d.find(`\x1b\[2J\x1b\[1;1H[^\x1b]*\x1b\[K`)
+	d.find(`REGISTRY {2,}STATE\x1b`)
+	d.press("q")
+	d.isAsBefore(0)
+	text := d.text()
+	text = text[strings.LastIndex(text, "\x1b[2J\x1b[1;1H"):]
+	for line := range strings.SplitSeq(text, "\x1b[") {
+		if _, shown, ok := strings.Cut(line, "H"); ok && displayWidth(shown) > 30 {
+			t.Errorf("a line of %d columns on a screen of 30: %q", displayWidth(shown), shown)
+		}
+	}
+}
+
+func TestWatchScrolls(t *testing.T) {
+	t.Parallel()
+	w := smallWorld()
+	for i := range 80 {
+		w.logins = append(w.logins, api.Login{ID: fmt.Sprint(i), Address: fmt.Sprintf("registry-%02d.example", i), Source: "docker login"})
+	}
+	z := startZend(t, w)
+	d := startWatch(t, z, 100)
+	d.expect("registry-41.exam")
+	d.expect("of 82 logins")
+	d.press("\x1b[B\x1b[B")
+	d.expect("registry-43.exam")
+	d.press(strings.Repeat("j", 60))
+	d.expect("registry-79.exam")
+	d.press("k")
+	d.press("q")
+	d.isAsBefore(0)
+}
