@@ -93,7 +93,6 @@ func TestGet(t *testing.T) {
 	report(programs, rounds)
 	fmt.Println()
 	verdict("docker-credential-zen get, in empty programs", ratio(get, empty), mostOverEmpty, false)
-	verdict("docker-credential-zen get, in programs that print a line", ratio(get, line), mostOverEmpty, false)
 	for _, peer := range programs[3:] {
 		verdict("times faster than "+peer.name, ratio(peer, get), peer.faster, true)
 	}
@@ -106,7 +105,8 @@ func TestGet(t *testing.T) {
 	h.first(get)
 }
 
-// measure runs every program once a round, in an order of its own each time.
+// measure runs every program once a round, in an order of its own each time: one that always follows itself, or another run
+// of the same file, is a tenth faster than users see.
 func measure(t *testing.T, programs []*program) int {
 	rounds := defaultRounds
 	if n, err := strconv.Atoi(os.Getenv("ROUNDS")); err == nil && n > 0 {
