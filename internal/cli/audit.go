@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,18 +20,28 @@ type auditOptions struct {
 	host    string
 	limit   int
 	columns string
+	lines   bool
+	follow  bool
 }
 
 func (a *app) auditCommand() *cobra.Command {
 	var o auditOptions
 	cmd := &cobra.Command{
 		Use: "audit", Short: "Show who asked for which credentials",
-		Example: "  zen audit\n  zen audit --since 24h --host ghcr.io\n  zen audit -n 1000 -o csv",
-		Args:    arguments(0, 0),
+		Long: `Show the audit log: who asked for which credentials, what was changed, and what came of it. --json prints it as it is
+kept, one JSON object a line; --follow goes on with what is added.`,
+		Example: `  zen audit
+  zen audit --since 24h --host ghcr.io
+  zen audit -n 1000 -o csv
+  zen audit --follow --json | jq .exe`,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query, err := o.query(cmd, a.now())
 			if err != nil {
 				return err
+			}
+			if o.lines || o.follow {
+				return a.auditLines(cmd, query, &o)
 			}
 			list, err := call[api.AuditList](cmd.Context(), a, api.MethodAudit, query)
 			if err != nil {
@@ -43,6 +56,8 @@ func (a *app) auditCommand() *cobra.Command {
 	flags.StringVar(&o.since, "since", "", "only since this `TIME`: 24h ago, or '2026-12-31 23:59:59' UTC")
 	flags.StringVar(&o.host, "host", "", "only of this registry `HOST`")
 	flags.IntVarP(&o.limit, "limit", "n", 50, "at most this `NUMBER` of entries, the newest")
+	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
+	flags.BoolVarP(&o.follow, "follow", "f", false, "go on with what is added, until Ctrl-C")
 	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all")
 	a.addOutput(cmd, &o.output)
 	return cmd
@@ -67,6 +82,62 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 	}
 	q.Since = t
 	return q, nil
+}
+
+// auditPoll is how often zend is asked for what was added.
+const auditPoll = 500 * time.Millisecond
+
+// auditLines prints entries as lines and, if it is to follow, goes on with further ones until it is interrupted. Once it follows,
+// a zend that ended is not brought back for it.
+func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptions) error {
+	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.format != formatJSON) || o.columns != "" {
+		return misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' and '--columns'.")
+	}
+	asJSON := o.lines || o.output.format == formatJSON
+	ctx := cmd.Context()
+	for start := true; ; start = false {
+		client, err := a.zend(start)
+		if err != nil {
+			return err
+		}
+		list, err := ask[api.AuditList](ctx, client, api.MethodAudit, query, nil, patience)
+		if err != nil && (start || !isAbsent(err)) {
+			return err
+		}
+		for _, e := range list.Items {
+			if err := a.auditLine(e, asJSON); err != nil {
+				return err
+			}
+			query.Since = e.Time
+		}
+		if !o.follow {
+			return nil
+		}
+		query.Limit = 0 // zend's own: the person's was for what had been there before
+		select {
+		case <-time.After(auditPoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
+	if asJSON {
+		line, err := jsonLine(e)
+		if err == nil {
+			_, err = io.WriteString(a.out, line)
+		}
+		return err
+	}
+	parts := []string{fmt.Sprintf("%s  %-8s %-6s  %s", clock(e.Time), e.Action, e.Result, orDash(e.Address))}
+	for _, part := range []string{e.Connector, askedBy(e), e.Detail} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	_, err := fmt.Fprintln(a.out, oneLine(strings.Join(parts, "  ")))
+	return err
 }
 
 func auditColumns() []column[api.AuditEntry] {

@@ -166,7 +166,7 @@ func (z *fakeZend) methods() map[string]answer {
 		api.MethodLogin:   typed(z.login),
 		api.MethodLogout:  typed(z.logout),
 		api.MethodWhy:     typed(func(api.WhyRequest) (any, error) { return w.why, nil }),
-		api.MethodAudit:   typed(func(api.AuditQuery) (any, error) { return api.AuditList{Items: w.audit}, nil }),
+		api.MethodAudit:   typed(z.auditEntries),
 		"connector.types": typed(z.types),
 
 		api.MethodApprovalList:   typed(func(api.Empty) (any, error) { return api.ApprovalList{Items: w.approvals}, nil }),
@@ -337,6 +337,16 @@ func (z *fakeZend) logout(req api.LogoutRequest) (any, error) {
 		return nil, credential.NewError(credential.NotLoggedIn, "'"+req.Name+"' is not logged in", "see who is: zen status")
 	}
 	return api.LogoutResult{Ended: ended}, nil
+}
+
+func (z *fakeZend) auditEntries(q api.AuditQuery) (any, error) {
+	list := api.AuditList{Items: []api.AuditEntry{}}
+	for _, e := range z.world.audit {
+		if e.Time.After(q.Since) {
+			list.Items = append(list.Items, e)
+		}
+	}
+	return list, nil
 }
 
 func (z *fakeZend) answerApproval(req api.AnswerApproval) (any, error) {

@@ -172,7 +172,8 @@ func goldens() []golden {
 			},
 			cases: lines("why docker.io"),
 		},
-		{name: "audit", cases: lines("audit", "audit -o json", "audit -o csv", "audit --since 1y", "audit --since 24h", "audit -n 0")},
+		{name: "audit", cases: lines("audit", "audit -o json", "audit -o csv", "audit --since 1y", "audit --since 24h", "audit -n 0",
+			"audit --json", "audit --json -o yaml", "audit --follow -c time")},
 		{
 			name:  "approve",
 			setup: func(w *world) { w.approvals = pendingApprovals() },

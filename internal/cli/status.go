@@ -33,7 +33,7 @@ Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: 
 		Example: "  zen status\n  zen status --watch\n  zen status -o json",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if watch && !o.isTable() && o.format != formatJSON {
+			if watch && cmd.Flags().Changed("output") && !o.isTable() && o.format != formatJSON {
 				return misused(cmd, "'--watch' goes with '--output' table or json.")
 			}
 			if watch {

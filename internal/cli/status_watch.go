@@ -22,7 +22,7 @@ const watchInterval = time.Second
 
 // watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
 func (a *app) watchStatus(ctx context.Context, o output) error {
-	if a.term.screen == nil || !o.isTable() {
+	if a.term.screen == nil || o.format == formatJSON {
 		return a.watchLines(ctx, o)
 	}
 	s := &screen{tty: a.term.screen, keys: a.term.in}

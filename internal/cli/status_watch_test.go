@@ -167,15 +167,15 @@ func (o *printed) String() string {
 	return o.text.String()
 }
 
-// watchInBackground runs zen status --watch without a terminal; end interrupts it and returns its exit status.
-func watchInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, end func() int) {
+// runInBackground runs a command that does not end by itself, without a terminal; end interrupts it and returns its exit status.
+func runInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a := testApp(t, z, "", &bytes.Buffer{})
 	out = newOutput2()
 	a.out = &dataWriter{w: out}
 	done := make(chan int, 1)
-	go func() { done <- a.run(ctx, append([]string{"status", "--watch"}, args...)) }()
+	go func() { done <- a.run(ctx, args) }()
 	return out, func() int {
 		cancel(errInterrupted)
 		return <-done
@@ -192,7 +192,7 @@ func (z *fakeZend) change(f func(w *world)) {
 func TestWatchWithoutATerminal(t *testing.T) {
 	t.Parallel()
 	z := startZend(t, smallWorld())
-	out, end := watchInBackground(t, z)
+	out, end := runInBackground(t, z, "status", "--watch")
 	out.await(t, "docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC\n")
 	used := noon().Add(time.Second)
 	z.change(func(w *world) { w.logins[0].LastUsed = &used })
@@ -224,7 +224,7 @@ func TestWatchWithoutATerminal(t *testing.T) {
 func TestWatchInJSON(t *testing.T) {
 	t.Parallel()
 	z := startZend(t, smallWorld())
-	out, end := watchInBackground(t, z, "-o", "json")
+	out, end := runInBackground(t, z, "status", "-w", "-o", "json")
 	out.await(t, "\n")
 	z.change(func(w *world) { w.logins = nil })
 	out.await(t, `"logins":null`)
