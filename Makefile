@@ -81,8 +81,16 @@ test: ## every hermetic test, with the race detector (a few minutes; needs Go an
 	@[ -n '$(RACE)' ] || echo "no C compiler: running without the race detector"
 	$(if $(RACE),CGO_ENABLED=1,CGO_ENABLED=0) $(GO) test $(RACE) -timeout 5m ./...
 
+# The registry clients that zen is tried with, and a program that calls their libraries. docker's command line has no go.mod
+# that would say what Go it is written in.
+.PHONY: callers
+callers: ## compile registry clients for the end-to-end tests into .build/callers (minutes the first time)
+	@mkdir -p .build/callers
+	@cd e2e/callers && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w' \
+	  -gcflags 'github.com/docker/cli/...=-lang=go1.26' -o ../../.build/callers/ tool ./ask
+
 .PHONY: e2e
-e2e: ## real registries, docker, gnome-keyring: installs Debian packages, run as root
+e2e: callers ## real registries, docker, gnome-keyring: installs Debian packages, run as root
 	@bash e2e/install-packages.sh
 	$(GO) test -count 1 -timeout 10m ./internal/keystore/...
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
