@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/connector/secretjson"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -30,7 +31,7 @@ type dialect struct {
 	args  func(given []string) []string
 	stdin func(question) []byte
 	// read takes username, secret and expiry out of an answer; the secret lies in the answer's buffer.
-	read func(doc value, q question, asked time.Time) (answer, error)
+	read func(doc secretjson.Value, q question, asked time.Time) (answer, error)
 }
 
 // answer is what a program said.
@@ -60,12 +61,12 @@ func read(d dialect, out []byte, q question, asked time.Time) (credential.Creden
 	if len(bytes.TrimSpace(out)) == 0 {
 		return credential.Credential{}, errors.New("it printed nothing")
 	}
-	doc, buf, err := parseJSON(out)
+	doc, buf, err := secretjson.Parse(out)
 	if err != nil {
 		return credential.Credential{}, err
 	}
 	defer clear(buf)
-	if doc.kind != '{' {
+	if doc.Kind != '{' {
 		return credential.Credential{}, errors.New("it printed no JSON object")
 	}
 	a, err := d.read(doc, q, asked)
@@ -102,13 +103,13 @@ func tokenEnd(secret []byte) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	doc, buf, err := parseJSON(claims[:n])
+	doc, buf, err := secretjson.Parse(claims[:n])
 	defer clear(buf)
-	exp := doc.get("exp")
-	if err != nil || exp.kind != '0' {
+	exp := doc.Get("exp")
+	if err != nil || exp.Kind != '0' {
 		return time.Time{}
 	}
-	seconds, err := strconv.ParseFloat(string(exp.text), 64)
+	seconds, err := strconv.ParseFloat(string(exp.Text), 64)
 	if err != nil || seconds < 0 || seconds > float64(farFuture().Unix()) {
 		return time.Time{}
 	}
@@ -124,24 +125,24 @@ func helperArgs(given []string) []string { return append(slices.Clip(given), "ge
 
 func helperStdin(q question) []byte { return []byte(q.registry.ServerURL()) }
 
-func readHelper(doc value, _ question, _ time.Time) (answer, error) {
-	return answer{username: doc.get("Username").text, secret: doc.get("Secret").text}, nil
+func readHelper(doc secretjson.Value, _ question, _ time.Time) (answer, error) {
+	return answer{username: doc.Get("Username").Text, secret: doc.Get("Secret").Text}, nil
 }
 
 // An object modelled on AWS's credential_process (docs.aws.amazon.com/sdkref, "Process credential provider").
 
-func readCommand(doc value, _ question, _ time.Time) (answer, error) {
-	if v := doc.get("Version"); v.kind != '0' || string(v.text) != "1" {
+func readCommand(doc secretjson.Value, _ question, _ time.Time) (answer, error) {
+	if v := doc.Get("Version"); v.Kind != '0' || string(v.Text) != "1" {
 		return answer{}, errors.New(`there is no "Version": 1 in it`)
 	}
-	a := answer{username: doc.get("Username").text, secret: doc.get("Secret").text}
-	if end := doc.get("Expiration"); end.isString() && len(end.text) > 0 {
-		t, err := time.Parse(time.RFC3339, string(end.text))
+	a := answer{username: doc.Get("Username").Text, secret: doc.Get("Secret").Text}
+	if end := doc.Get("Expiration"); end.IsString() && len(end.Text) > 0 {
+		t, err := time.Parse(time.RFC3339, string(end.Text))
 		if err != nil {
 			return answer{}, errors.New(`its "Expiration" is no time like 2026-01-02T15:04:05Z`)
 		}
 		a.expires = t
-	} else if end.kind != 0 && end.kind != 'n' && !end.isString() {
+	} else if end.Kind != 0 && end.Kind != 'n' && !end.IsString() {
 		return answer{}, errors.New(`its "Expiration" is no time like 2026-01-02T15:04:05Z`)
 	}
 	return a, nil
@@ -167,18 +168,18 @@ func kubeletStdin(q question) []byte {
 	return request
 }
 
-func readKubelet(doc value, q question, asked time.Time) (answer, error) {
-	version, kind := doc.get("apiVersion").text, doc.get("kind").text
+func readKubelet(doc secretjson.Value, q question, asked time.Time) (answer, error) {
+	version, kind := doc.Get("apiVersion").Text, doc.Get("kind").Text
 	if !bytes.HasPrefix(version, []byte(kubeletAPI)) || string(kind) != "CredentialProviderResponse" {
 		return answer{}, errors.New("it is no CredentialProviderResponse")
 	}
-	entry, ok := bestEntry(doc.get("auth").members, q)
+	entry, ok := bestEntry(doc.Get("auth").Members, q)
 	if !ok {
 		return answer{}, errors.New("it has no credential for " + q.host())
 	}
-	a := answer{username: entry.get("username").text, secret: entry.get("password").text}
-	if d := doc.get("cacheDuration"); d.isString() {
-		life, err := time.ParseDuration(string(d.text))
+	a := answer{username: entry.Get("username").Text, secret: entry.Get("password").Text}
+	if d := doc.Get("cacheDuration"); d.IsString() {
+		life, err := time.ParseDuration(string(d.Text))
 		if err != nil || life < 0 {
 			return answer{}, errors.New(`its "cacheDuration" is no duration like 6h`)
 		}
@@ -188,11 +189,11 @@ func readKubelet(doc value, q question, asked time.Time) (answer, error) {
 }
 
 // bestEntry is the entry of an auth map that fits best: the longest pattern.
-func bestEntry(entries []member, q question) (best value, ok bool) {
+func bestEntry(entries []secretjson.Member, q question) (best secretjson.Value, ok bool) {
 	longest := -1
 	for _, m := range entries {
-		if len(m.name) > longest && fits(string(m.name), q) {
-			best, longest = m.value, len(m.name)
+		if len(m.Name) > longest && fits(string(m.Name), q) {
+			best, longest = m.Value, len(m.Name)
 		}
 	}
 	return best, longest >= 0

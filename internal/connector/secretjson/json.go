@@ -1,4 +1,4 @@
-package exec
+package secretjson
 
 import (
 	"fmt"
@@ -9,17 +9,18 @@ import (
 // maxDepth bounds the nesting of values; the deepest answer known has four levels.
 const maxDepth = 16
 
-// value is one JSON value (RFC 8259). Its texts lie in one buffer that wipe clears: encoding/json would leave copies of
+// Value is one JSON value (RFC 8259). Its texts lie in one buffer that wipe clears: encoding/json would leave copies of
 // secrets in memory. Names are compared as encoding/json does, without regard to ASCII case, and must not stand twice.
-type value struct {
-	kind    byte   // '{', '[', '"', '0' for a number, or 't', 'f', 'n'
-	text    []byte // of a string, decoded; of a number, as it stands
-	members []member
+type Value struct {
+	Kind    byte   // '{', '[', '"', '0' for a number, or 't', 'f', 'n'; 0 of a value that is not there
+	Text    []byte // of a string, decoded; of a number, as it stands
+	Members []Member
 }
 
-type member struct {
-	name  []byte
-	value value
+// Member is a member of an object.
+type Member struct {
+	Name  []byte
+	Value Value
 }
 
 // parser decodes one document into buf, which never has to grow: a decoded string is no longer than its text.
@@ -29,8 +30,8 @@ type parser struct {
 	buf []byte
 }
 
-// parseJSON reads a document that is one value. The caller clears buf, which holds all its texts.
-func parseJSON(in []byte) (doc value, buf []byte, err error) {
+// Parse reads a document that is one value. The caller clears buf, which holds all its texts.
+func Parse(in []byte) (doc Value, buf []byte, err error) {
 	p := parser{in: in, buf: make([]byte, 0, len(in))}
 	doc, err = p.value(0)
 	if err == nil {
@@ -40,23 +41,23 @@ func parseJSON(in []byte) (doc value, buf []byte, err error) {
 	}
 	if err != nil {
 		clear(p.buf[:cap(p.buf)])
-		return value{}, nil, err
+		return Value{}, nil, err
 	}
 	return doc, p.buf, nil
 }
 
-// get is a member of an object by name; the zero value if there is none.
-func (v value) get(name string) value {
-	for _, m := range v.members {
-		if equalFold(m.name, name) {
-			return m.value
+// Get is a member of an object by name; the zero value if there is none.
+func (v Value) Get(name string) Value {
+	for _, m := range v.Members {
+		if equalFold(m.Name, name) {
+			return m.Value
 		}
 	}
-	return value{}
+	return Value{}
 }
 
-// isString reports whether v is a string; a missing value is none.
-func (v value) isString() bool { return v.kind == '"' }
+// IsString reports whether v is a string; a missing value is none.
+func (v Value) IsString() bool { return v.Kind == '"' }
 
 func equalFold[A, B []byte | string](a A, b B) bool {
 	if len(a) != len(b) {
@@ -103,26 +104,26 @@ func (p *parser) take(c byte) bool {
 	return false
 }
 
-func (p *parser) value(depth int) (value, error) {
+func (p *parser) value(depth int) (Value, error) {
 	p.space()
 	switch {
 	case depth > maxDepth:
-		return value{}, p.fail("too deep")
+		return Value{}, p.fail("too deep")
 	case p.at == len(p.in):
-		return value{}, p.fail("it ends too early")
+		return Value{}, p.fail("it ends too early")
 	case p.take('{'):
 		return p.object(depth)
 	case p.take('['):
 		return p.array(depth)
 	case p.take('"'):
 		text, err := p.text()
-		return value{kind: '"', text: text}, err
+		return Value{Kind: '"', Text: text}, err
 	}
 	return p.word()
 }
 
-func (p *parser) object(depth int) (value, error) {
-	v := value{kind: '{'}
+func (p *parser) object(depth int) (Value, error) {
+	v := Value{Kind: '{'}
 	for more := !p.take('}'); more; {
 		if !p.take('"') {
 			return v, p.fail("a name is missing")
@@ -131,8 +132,8 @@ func (p *parser) object(depth int) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		for _, m := range v.members {
-			if equalFold(m.name, name) {
+		for _, m := range v.Members {
+			if equalFold(m.Name, name) {
 				return v, p.fail("a name stands twice")
 			}
 		}
@@ -143,7 +144,7 @@ func (p *parser) object(depth int) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		v.members = append(v.members, member{name, inner})
+		v.Members = append(v.Members, Member{name, inner})
 		if more = p.take(','); !more && !p.take('}') {
 			return v, p.fail("an object does not end")
 		}
@@ -152,8 +153,8 @@ func (p *parser) object(depth int) (value, error) {
 }
 
 // array walks over the items; nobody asks for them.
-func (p *parser) array(depth int) (value, error) {
-	v := value{kind: '['}
+func (p *parser) array(depth int) (Value, error) {
+	v := Value{Kind: '['}
 	for more := !p.take(']'); more; {
 		if _, err := p.value(depth + 1); err != nil {
 			return v, err
@@ -166,20 +167,20 @@ func (p *parser) array(depth int) (value, error) {
 }
 
 // word reads true, false, null or a number.
-func (p *parser) word() (value, error) {
+func (p *parser) word() (Value, error) {
 	rest := p.in[p.at:]
 	for _, w := range []string{"true", "false", "null"} {
 		if len(rest) >= len(w) && string(rest[:len(w)]) == w {
 			p.at += len(w)
-			return value{kind: w[0]}, nil
+			return Value{Kind: w[0]}, nil
 		}
 	}
 	n := numberLen(rest)
 	if n == 0 {
-		return value{}, p.fail("no value begins like this")
+		return Value{}, p.fail("no value begins like this")
 	}
 	p.at += n
-	return value{kind: '0', text: p.keep(rest[:n])}, nil
+	return Value{Kind: '0', Text: p.keep(rest[:n])}, nil
 }
 
 // numberLen is the length of the number at the start of b, 0 if there is none.
