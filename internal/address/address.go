@@ -1,6 +1,9 @@
 package address
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Docker Hub's one name, and what Docker calls it (docker/cli, registry.IndexServer).
 const (
@@ -53,6 +56,16 @@ func (a Address) IsHub() bool { return a.host == hubHost && a.path == "" }
 // a device login (docker/cli, internal/oauth/manager: access-token, refresh-token). They are credentials of Docker's
 // own, not of a registry: Docker Hub does not cover them and they cover nothing but themselves.
 func (a Address) IsHubToken() bool { return strings.HasPrefix(a.host, hubHost+"/") }
+
+// IsLoopback reports whether the registry is on this machine, where docker itself speaks plain http.
+func (a Address) IsLoopback() bool {
+	host, _, err := splitPort(a.host)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
 
 // Parent returns the address one path segment up, the host last. A whole registry and a token key have none.
 func (a Address) Parent() (Address, bool) {

@@ -336,6 +336,22 @@ func TestHubIdentity(t *testing.T) {
 	}
 }
 
+func TestIsLoopback(t *testing.T) {
+	for in, want := range map[string]bool{
+		"localhost": true, "LOCALHOST:5000/app": true, "127.0.0.1:5000": true, "127.1.2.3": true, "[::1]": true, "[::1]:5000": true,
+		"[::ffff:127.0.0.1]:80": true, "http://localhost": true,
+		"docker.io": false, "https://index.docker.io/v1/access-token": false, "localhost.example": false, "10.0.0.1:5000": false,
+		"[fe80::1]": false, "127.0.0.1.example": false, "0.0.0.0": false,
+	} {
+		if got := parse(t, in).IsLoopback(); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+	if (address.Address{}).IsLoopback() {
+		t.Error("no address is on this machine")
+	}
+}
+
 func TestCovers(t *testing.T) {
 	tests := []struct {
 		a, b string

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -16,10 +15,6 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-// defaultSkew is how long before expires_at a connector counts as expired when it does not say otherwise
-// (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
-const defaultSkew = 300 * time.Second
 
 func (b *Broker) kind(name string) (connector.Kind, error) {
 	if k, ok := b.kinds[name]; ok {
@@ -46,14 +41,7 @@ func publicSpec(c api.ServiceConnector) connector.Spec {
 }
 
 func (b *Broker) notExpired(c api.ServiceConnector) error {
-	if c.ExpiresAt == nil {
-		return nil
-	}
-	skew := defaultSkew
-	if c.ExpiresSkewTolerance != nil {
-		skew = time.Duration(*c.ExpiresSkewTolerance) * time.Second
-	}
-	if b.now().Before(c.ExpiresAt.Add(-skew)) {
+	if !catalog.Expired(c, b.now()) {
 		return nil
 	}
 	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
@@ -182,7 +170,7 @@ func (b *Broker) keepConnector(ctx context.Context, conn api.ServiceConnector, c
 }
 
 func (b *Broker) validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
-	method, err := authMethod(kind.Describe(), conn)
+	method, err := connector.MethodOf(kind.Describe(), conn.AuthMethod)
 	if err != nil {
 		return connector.Spec{}, nil, err
 	}
@@ -192,25 +180,6 @@ func (b *Broker) validSpec(kind connector.Kind, conn api.ServiceConnector, confi
 	warnings := connector.Split(method, config, &spec)
 	spec, err = kind.Validate(spec)
 	return spec, warnings, err
-}
-
-// authMethod returns the connector's auth method, or the only one there is (ZenML's rule).
-func authMethod(t api.ConnectorType, conn api.ServiceConnector) (api.AuthMethod, error) {
-	var names []string
-	for _, m := range t.AuthMethods {
-		if m.Method == conn.AuthMethod || (conn.AuthMethod == "" && len(t.AuthMethods) == 1) {
-			return m, nil
-		}
-		names = append(names, m.Method)
-	}
-	if conn.AuthMethod == "" {
-		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"Multiple authentication methods are available for the %s service connector type. Please specify one of the following: [%s].",
-			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
-	}
-	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, conn.AuthMethod),
-		"supported: "+strings.Join(names, ", "))
 }
 
 // fill takes over what validation made of the specification.
@@ -332,7 +301,7 @@ func (b *Broker) updated(c api.ServiceConnector, req api.UpdateConnector) api.Se
 			c.ExpirationSeconds = nil
 		}
 	}
-	c.Labels = mergeLabels(c.Labels, req.Labels)
+	c.Labels = catalog.Merged(c.Labels, req.Labels)
 	c.Updated = b.now().UTC()
 	c.Revision++
 	return c
@@ -348,21 +317,6 @@ func setPtr[T any](dst **T, v *T) {
 	if v != nil {
 		*dst = v
 	}
-}
-
-func mergeLabels(have map[string]string, change map[string]*string) map[string]string {
-	out := maps.Clone(have)
-	for k, v := range change {
-		if v == nil {
-			delete(out, k)
-			continue
-		}
-		if out == nil {
-			out = make(map[string]string)
-		}
-		out[k] = *v
-	}
-	return out
 }
 
 // mergedConfig is the whole configuration after an update, secret and public attributes alike.

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -46,7 +45,7 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	}
 	subject := Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName}
 	var cred credential.Credential
-	if scheme == address.HTTP && !login.PlainHTTP && !isLoopback(a.Host()) {
+	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
 		err = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
 			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
 	} else {
@@ -72,16 +71,6 @@ func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error)
 		return err
 	}
 	return notFound
-}
-
-// isLoopback reports whether a registry is on this machine, where docker itself speaks http.
-func isLoopback(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	ip := net.ParseIP(strings.Trim(name, "[]"))
-	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, err error) {

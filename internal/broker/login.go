@@ -127,11 +127,11 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 }
 
 func (b *Broker) recordLogin(ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest) (api.LoginResult, error) {
+	_, plain, _ := connector.RegistryOf(spec.Config, "")
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
 		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
-		PlainHTTP: strings.HasPrefix(spec.Config["registry"], "http://"),
-		Created:   b.now().UTC(), Until: b.until(req.TTLSeconds),
+		PlainHTTP: plain, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
 	}
 	result := api.LoginResult{Login: login, Connector: conn, TypeName: kind.Describe().Name}
 	var replaced *api.Login

@@ -124,7 +124,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.ConnectRegistry(req.Ref, conn, req.ResourceID, b.now().UTC())
+		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.now().UTC())
 		result.Registry = reg
 		return edit{Change: change}, err
 	}

@@ -43,7 +43,7 @@ func (b *Broker) askAbout(ctx context.Context, a address.Address, plain bool, cr
 	defer username.Wipe()
 	spec := connector.Spec{
 		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry},
-		Secrets: map[string]credential.Secret{blobUsername: username, "password": cred.Secret},
+		Secrets: map[string]credential.Secret{"username": username, "password": cred.Secret},
 	}
 	reg, ok := kind.Match(spec, a)
 	if !ok {

@@ -83,7 +83,7 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	s.Active, s.Expired, s.Revision = true, true, 2
 	w.put(s)
 	r := w.registry("hub", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, w.tick()))
 	w.stack("s", "hub", true)
 	w.login(api.Login{
 		Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg", Username: "alice", Problem: "none", TokenExpires: &w.now, LastUsed: &w.now,
@@ -134,7 +134,7 @@ func TestNamesFollowRenames(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "docker.io")
 	w.registry("hub", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, w.tick()))
 	w.stack("s", "hub", true)
 	w.login(api.Login{Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg"})
 	s.Name, s.Revision = "dockerhub", 2
@@ -178,7 +178,7 @@ func TestDanglingReferences(t *testing.T) {
 	}
 	_, _, err = w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}}, w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
-	_, _, err = w.ConnectRegistry("r", w.connector("c", "docker", "a.io"), "", w.now)
+	_, _, err = w.ConnectRegistry("r", w.connector("c", "docker", "a.io"), w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
 	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}}, w.tick()))
 	done[api.ContainerRegistry](w)(w.DisconnectRegistry("r", w.tick()))
@@ -272,7 +272,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		if e != nil {
 			return Change{}, e
 		}
-		_, change, err = w.ConnectRegistry(registry(), s, "", now)
+		_, change, err = w.ConnectRegistry(registry(), s, now)
 	case 10:
 		_, change, err = w.DisconnectRegistry(registry(), now)
 	case 11, 12:

@@ -13,8 +13,8 @@ import (
 // (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
 const defaultSkew = 300 * time.Second
 
-// expired reports whether a connector's credentials have run out, its tolerance taken off.
-func expired(s api.ServiceConnector, now time.Time) bool {
+// Expired reports whether a connector's credentials have run out, its tolerance taken off.
+func Expired(s api.ServiceConnector, now time.Time) bool {
 	if s.ExpiresAt == nil {
 		return false
 	}
@@ -68,7 +68,7 @@ func (c *Catalog) ResolveConnector(ref string) (api.ServiceConnector, error) {
 func (c *Catalog) QueryConnectors(q api.Query, now time.Time) (api.ConnectorList, error) {
 	all := c.Connectors()
 	for i := range all {
-		all[i].Expired = expired(all[i], now)
+		all[i].Expired = Expired(all[i], now)
 	}
 	items, page, err := run(q, connectorSchema(), all)
 	return api.ConnectorList{Items: items, Page: page}, err

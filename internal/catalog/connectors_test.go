@@ -76,7 +76,7 @@ func TestConnectorUpdateKeepsItsRegistriesInReach(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "127.0.0.1:5050")
 	w.registry("local", "", "127.0.0.1:5050/team")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", s, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", s, w.tick()))
 	s.Revision++
 	s.ResourceID = "other.example"
 	_, err := w.PutConnector(s)
@@ -99,7 +99,7 @@ func TestDeleteConnector(t *testing.T) {
 	w.connector("other", "docker", "docker.io")
 	for _, name := range []string{"one", "two", "my third"} {
 		w.registry(name, "", "docker.io/"+name[:2])
-		done[api.ContainerRegistry](w)(w.ConnectRegistry(name, s, "", w.tick()))
+		done[api.ContainerRegistry](w)(w.ConnectRegistry(name, s, w.tick()))
 	}
 	w.login(api.Login{ID: "l1", Address: "docker.io", ConnectorID: s.ID})
 	w.login(api.Login{ID: "l2", Address: "ghcr.io"})
@@ -142,11 +142,11 @@ func TestExpired(t *testing.T) {
 		{new(3600), time.Hour + 1, false},
 	} {
 		s := api.ServiceConnector{ExpiresAt: &end, ExpiresSkewTolerance: tt.skew}
-		if got := expired(s, end.Add(-tt.before)); got != tt.want {
+		if got := Expired(s, end.Add(-tt.before)); got != tt.want {
 			t.Errorf("skew %v, %v before: %v", tt.skew, tt.before, got)
 		}
 	}
-	if expired(api.ServiceConnector{}, end) {
+	if Expired(api.ServiceConnector{}, end) {
 		t.Error("a connector without an end expired")
 	}
 }

@@ -109,7 +109,7 @@ func TestPrefixesEverywhere(t *testing.T) {
 	r := w.registry("registry", "", "docker.io/me")
 	st := w.stack("stack", "regi", false)
 	for _, ref := range []string{"registry", "reg", r.ID, r.ID[:8]} {
-		done[api.ContainerRegistry](w)(w.ConnectRegistry(ref, s, "", w.tick()))
+		done[api.ContainerRegistry](w)(w.ConnectRegistry(ref, s, w.tick()))
 		done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: ref}, w.tick()))
 		done[api.ContainerRegistry](w)(w.DisconnectRegistry(ref, w.tick()))
 		if _, _, err := w.DeleteRegistry(ref); !credential.InUse.Is(err) {

@@ -27,9 +27,9 @@ func shelf(t testing.TB) *world {
 	w.put(aws)
 
 	w.registry("local", "default", "127.0.0.1:5050")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, w.tick()))
 	w.registry("dh", "dockerhub", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, w.tick()))
 	done[api.ContainerRegistry](w)(w.RegisterRegistry(api.RegisterRegistry{
 		Name: "gh", Labels: map[string]string{"env": "dev"},
 		Configuration: map[string]string{
@@ -360,7 +360,7 @@ func BenchmarkChange(b *testing.B) {
 			return w.PutConnector(conn)
 		},
 		"registry connect": func() (Change, error) {
-			_, c, err := w.ConnectRegistry("registry-7", conn, "", w.tick())
+			_, c, err := w.ConnectRegistry("registry-7", conn, w.tick())
 			return c, err
 		},
 		"stack update": func() (Change, error) {

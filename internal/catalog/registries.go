@@ -203,7 +203,7 @@ func (c *Catalog) UpdateRegistry(req api.UpdateRegistry, now time.Time) (api.Con
 	if err := checkLabels(req.Labels); err != nil {
 		return r, Change{}, err
 	}
-	r.Labels = merged(r.Labels, req.Labels)
+	r.Labels = Merged(r.Labels, req.Labels)
 	r.Updated = now
 	return c.putRegistry(r)
 }
@@ -231,7 +231,7 @@ func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*s
 		return r, err
 	}
 	before := r.URI()
-	if r.Configuration, err = f.configure(merged(r.Configuration, attributes)); err != nil {
+	if r.Configuration, err = f.configure(Merged(r.Configuration, attributes)); err != nil {
 		return r, err
 	}
 	conn, linked := c.ConnectorByID(r.ConnectorID)
@@ -246,8 +246,8 @@ func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*s
 	return moved, err
 }
 
-// merged returns have with changes; a nil value removes.
-func merged(have map[string]string, changes map[string]*string) map[string]string {
+// Merged returns have with changes; a nil value removes.
+func Merged(have map[string]string, changes map[string]*string) map[string]string {
 	out := maps.Clone(have)
 	for k, v := range changes {
 		switch {
@@ -293,11 +293,8 @@ func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, err
 	return r, Change{Delete: []string{r.ID}}, nil
 }
 
-// ConnectRegistry links a container registry to a connector. resourceID is not needed, since the registry's uri says what is
-// to be accessed.
-func (c *Catalog) ConnectRegistry(
-	ref string, conn api.ServiceConnector, resourceID string, now time.Time,
-) (api.ContainerRegistry, Change, error) {
+// ConnectRegistry links a container registry to a connector. What is to be accessed the registry's uri says.
+func (c *Catalog) ConnectRegistry(ref string, conn api.ServiceConnector, now time.Time) (api.ContainerRegistry, Change, error) {
 	r, err := c.ResolveRegistry(ref)
 	if err != nil {
 		return r, Change{}, err

@@ -225,15 +225,15 @@ func TestConnectRegistry(t *testing.T) {
 	w.registry("hub", "", "index.docker.io/me")
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
 
-	r := done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, "ignored.example", w.tick()))
+	r := done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, w.tick()))
 	if r.ConnectorID != reg.ID || r.ConnectorName != "reg" || r.ConnectorType != "docker" || r.ConnectorResourceID != "127.0.0.1:5050" ||
 		!r.Updated.Equal(w.now) || r.Created.Equal(w.now) {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", hub, "", w.tick())); r.ConnectorResourceID != "docker.io" {
+	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", hub, w.tick())); r.ConnectorResourceID != "docker.io" {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, "", w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
+	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
 		t.Errorf("registry is %+v", r)
 	}
 	// In one step with the registration.
@@ -303,15 +303,15 @@ func TestConnectRegistryRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, change, err := w.ConnectRegistry(tt.registry, tt.conn, "", w.now)
+			_, change, err := w.ConnectRegistry(tt.registry, tt.conn, w.now)
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
 			}
 		})
 	}
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", aws, "", w.tick()))
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", own, "", w.tick())) // a kind that ZenML does not have
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", aws, w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", own, w.tick())) // a kind that ZenML does not have
 	_, _, err := w.RegisterRegistry(api.RegisterRegistry{
 		Name: "n", Configuration: map[string]string{"uri": "ghcr.io"},
 	}, &hub, w.now, "me")
@@ -350,9 +350,9 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 	hub := w.connector("dockerhub", "docker", "docker.io")
 	w.registry("local", "", "localhost:5000")
 	w.registry("dh", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, w.tick()))
 	w.registry("any", "default", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("any", hub, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("any", hub, w.tick()))
 	uri := func(s string) map[string]*string { return map[string]*string{"uri": &s} }
 	for name, tt := range map[string]struct {
 		req    api.UpdateRegistry
@@ -432,7 +432,7 @@ func TestUpdateOfTheURIMovesTheResource(t *testing.T) {
 	w := newWorld(t)
 	multi := w.connector("multi", "gcp", "")
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, "", w.tick()))
+	done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, w.tick()))
 	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
 		Ref: "gar", Configuration: map[string]*string{"uri": new("us-docker.pkg.dev/p/r")},
 	}, w.tick()))

@@ -91,7 +91,7 @@ func (c *Catalog) UpdateStack(req api.UpdateStack, now time.Time) (api.Stack, Ch
 	if err := checkLabels(req.Labels); err != nil {
 		return c.view(found), Change{}, err
 	}
-	s.Labels = merged(s.Labels, req.Labels)
+	s.Labels = Merged(s.Labels, req.Labels)
 	s.Updated = now
 	if s.Created.IsZero() {
 		s.Created = now // the built-in one gets its record now

@@ -80,7 +80,7 @@ func Complete(t api.ConnectorType, spec Spec) (Spec, error) {
 	if spec.Config == nil {
 		spec.Config = make(map[string]string)
 	}
-	method, err := findMethod(t, spec.AuthMethod)
+	method, err := MethodOf(t, spec.AuthMethod)
 	if err != nil {
 		return Spec{}, err
 	}
@@ -94,29 +94,23 @@ func Complete(t api.ConnectorType, spec Spec) (Spec, error) {
 	return spec, checkExpiration(method, spec.ExpirationSeconds)
 }
 
-// Method returns the description of an auth method by name; the zero AuthMethod if there is none.
-func Method(t api.ConnectorType, name string) api.AuthMethod {
-	for _, m := range t.AuthMethods {
-		if m.Method == name {
-			return m
-		}
-	}
-	return api.AuthMethod{}
-}
-
-func findMethod(t api.ConnectorType, want string) (api.AuthMethod, error) {
-	if want == "" && len(t.AuthMethods) == 1 {
-		return t.AuthMethods[0], nil
-	}
-	if m := Method(t, want); m.Method != "" {
-		return m, nil
-	}
+// MethodOf returns the auth method of that name, or the only one there is when name is empty (ZenML's rule).
+func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 	var names []string
 	for _, m := range t.AuthMethods {
+		if m.Method == name || name == "" && len(t.AuthMethods) == 1 {
+			return m, nil
+		}
 		names = append(names, m.Method)
 	}
-	return api.AuthMethod{}, Invalid(fmt.Sprintf("connector type '%s' does not support the '%s' authentication method. "+
-		"Supported authentication methods are: %s.", t.Type, printable(want), list(names)), "add --auth-method="+names[0])
+	if name == "" {
+		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+			"Multiple authentication methods are available for the %s service connector type. Please specify one of the following: [%s].",
+			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
+	}
+	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, printable(name)),
+		"supported: "+strings.Join(names, ", "))
 }
 
 func findResourceType(t api.ConnectorType, want string) (string, error) {

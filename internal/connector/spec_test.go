@@ -63,7 +63,7 @@ func TestComplete(t *testing.T) {
 	}{
 		"good":                {func(*connector.Spec) {}, ""},
 		"no resource type":    {func(s *connector.Spec) { s.ResourceType = "" }, ""},
-		"no auth method":      {func(s *connector.Spec) { s.AuthMethod = "" }, "does not support the '' authentication method. Supported authentication methods are: ['key', 'implicit']."},
+		"no auth method":      {func(s *connector.Spec) { s.AuthMethod = "" }, "Please specify one of the following: [key, implicit]."},
 		"wrong resource type": {func(s *connector.Spec) { s.ResourceType = "x\x1b" }, "does not support resource type 'x?'. Supported resource types are: ['docker-registry', 's3-bucket']."},
 		"secret is missing":   {func(s *connector.Spec) { delete(s.Secrets, "token") }, "missing required attribute 'token'"},
 		"public is missing":   {func(s *connector.Spec) { delete(s.Config, "region") }, "missing required attribute 'region'"},

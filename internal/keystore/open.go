@@ -76,7 +76,7 @@ func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 
 // attempt tries the key slots in order and installs the keys, unless the vault was locked or changed meanwhile.
 func (v *Vault) attempt(fl *flight, f *file) {
-	k, fault := v.tryslots(v.ctx, f)
+	k, fault := v.trySlots(v.ctx, f)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	defer close(fl.done)
@@ -135,8 +135,8 @@ func (v *Vault) tampered(f *file, k *keys) *credential.Error {
 	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", v.opt.Path, what))
 }
 
-// tryslots opens the vault key through the first key slot that works.
-func (v *Vault) tryslots(ctx context.Context, f *file) (*keys, *failure) {
+// trySlots opens the vault key through the first key slot that works.
+func (v *Vault) trySlots(ctx context.Context, f *file) (*keys, *failure) {
 	var first error
 	passphrase, lost := false, true
 	for i := range f.slots {

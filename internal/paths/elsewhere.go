@@ -9,7 +9,7 @@ import (
 // Elsewhere returns the sockets that other sessions of the user would use, as far as they may differ from this one in
 // XDG_RUNTIME_DIR and ZEN_SOCKET only. A zend that listens at one of them is a second one.
 func (d Dirs) Elsewhere(getenv func(string) string, uid int) []string {
-	f := finder{getenv: getenv, uid: uid, runUser: "/run/user", passwd: "/etc/passwd"}
+	f := newFinder(getenv, uid)
 	var dirs []string
 	if wanted := getenv("XDG_RUNTIME_DIR"); wanted != "" && unfit(wanted, uid) == "" {
 		dirs = append(dirs, filepath.Join(wanted, "zen"))

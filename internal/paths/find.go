@@ -24,8 +24,12 @@ type finder struct {
 // not used (XDG Base Directory Specification 0.8); Dirs.Fallbacks tells of them. With ZEN_SOCKET the directory of that
 // socket is the runtime directory, so that two sockets have two sets of locks.
 func Find() (Dirs, error) {
-	f := finder{getenv: os.Getenv, uid: os.Geteuid(), runUser: "/run/user", passwd: "/etc/passwd"}
+	f := newFinder(os.Getenv, os.Geteuid())
 	return f.find()
+}
+
+func newFinder(getenv func(string) string, uid int) finder {
+	return finder{getenv: getenv, uid: uid, runUser: "/run/user", passwd: "/etc/passwd"}
 }
 
 func (f *finder) find() (Dirs, error) {

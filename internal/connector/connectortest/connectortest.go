@@ -39,7 +39,11 @@ func Run(t *testing.T, kind connector.Kind, samples ...Sample) {
 	for _, s := range samples {
 		tested[s.AuthMethod] = true
 		t.Run(s.Name, func(t *testing.T) {
-			c := check{T: t, kind: kind, sample: s, method: connector.Method(kind.Describe(), s.AuthMethod)}
+			method, err := connector.MethodOf(kind.Describe(), s.AuthMethod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := check{T: t, kind: kind, sample: s, method: method}
 			t.Run("validate", c.with(check.validate))
 			t.Run("incomplete", c.with(check.incomplete))
 			t.Run("match", c.with(check.match))

@@ -86,7 +86,7 @@ func TestValidateRefuses(t *testing.T) {
 	}{
 		"auth method": {
 			with(func(s *connector.Spec) { s.AuthMethod = "token" }),
-			"connector configuration is not valid: connector type 'docker' does not support the 'token' authentication method. Supported authentication methods are: ['password'].",
+			"The 'docker' service connector type does not support the 'token' authentication method.",
 		},
 		"resource type": {
 			with(func(s *connector.Spec) { s.ResourceType = "s3-bucket" }),

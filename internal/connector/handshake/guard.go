@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 )
 
@@ -251,14 +252,10 @@ func hostPort(u *url.URL) string {
 
 func origin(u *url.URL) string { return u.Scheme + "://" + hostPort(u) }
 
-// isLoopback reports whether a registry host[:port] is on this machine, where docker itself speaks plain http.
+// isLoopback reports whether a host[:port] is on this machine, where docker itself speaks plain http.
 func isLoopback(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	if strings.EqualFold(name, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().IsLoopback()
+	a, err := address.Parse(host)
+	return err == nil && a.IsLoopback()
 }
 
 // isLocal reports whether an address is this machine or its link, where clouds have their metadata services.
