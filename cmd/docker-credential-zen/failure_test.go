@@ -270,6 +270,33 @@ func TestOddEnvironment(t *testing.T) {
 	}
 }
 
+// A zend that hangs keeps nobody from a public image: only who is logged in waits for it.
+func TestZendHangs(t *testing.T) {
+	w := newWorld(t)
+	if err := os.MkdirAll(filepath.Join(w.home, "run", "zen"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.env["XDG_RUNTIME_DIR"] = filepath.Join(w.home, "run")
+	ln, err := net.Listen("unix", filepath.Join(w.home, "run", "zen", "zend.sock")) // nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if err := os.Chmod(filepath.Join(w.home, "run", "zen", "zend.sock"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.index(indexHeader, "ghcr.io")
+	w.env["ZEN_TIMEOUT"] = "2s"
+	begin := time.Now()
+	if r := w.run("quay.io", "get"); r.stdout != notFound || r.code != 1 || time.Since(begin) > 1500*time.Millisecond {
+		t.Errorf("unknown host: %+v after %v", r, time.Since(begin))
+	}
+	begin = time.Now()
+	if r := w.run("ghcr.io", "get"); !strings.Contains(r.stdout, "did not answer in time") || r.code != 1 || time.Since(begin) < 2*time.Second {
+		t.Errorf("known host: %+v after %v", r, time.Since(begin))
+	}
+}
+
 func TestTimeouts(t *testing.T) {
 	for value, want := range map[string]time.Duration{"": 10 * time.Second, "30s": 30 * time.Second, "1m30s": 90 * time.Second, "5": 5 * time.Second, "200ms": 200 * time.Millisecond} {
 		if got, err := timeout(value); err != nil || got != want {
@@ -458,7 +485,7 @@ func TestOneWrite(t *testing.T) {
 // The reply, the params of store and the input are wiped.
 func TestNothingIsLeft(t *testing.T) {
 	var sent, received []byte
-	r := request{call: func(method string, params []byte, _ time.Time) (ipc.Reply, error) {
+	r := request{call: func(method string, params []byte, _ time.Time, _ func() bool) (ipc.Reply, error) {
 		sent = params
 		return ipc.Reply{}, nil
 	}}
@@ -471,7 +498,7 @@ func TestNothingIsLeft(t *testing.T) {
 	w := newWorld(t)
 	w.startZend().put("ghcr.io", "a", "canary")
 	c := &ipc.Client{Socket: w.socket()}
-	r = request{deadline: time.Now().Add(10 * time.Second), call: func(method string, params []byte, deadline time.Time) (ipc.Reply, error) {
+	r = request{deadline: time.Now().Add(10 * time.Second), call: func(method string, params []byte, deadline time.Time, _ func() bool) (ipc.Reply, error) {
 		reply, err := c.Call(method, params, deadline)
 		received = reply.Result
 		return reply, err

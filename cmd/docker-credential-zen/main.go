@@ -86,7 +86,7 @@ func act(action, calledAs string) (a answer) {
 	}
 	dirs, err := paths.Find()
 	if err != nil {
-		r.call = func(string, []byte, time.Time) (ipc.Reply, error) { return ipc.Reply{}, err }
+		r.call = func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
 	} else {
 		r.hosts = dirs.Hosts()
 		r.call = caller(dirs)
@@ -103,10 +103,14 @@ func act(action, calledAs string) (a answer) {
 }
 
 // caller returns what sends a request to the zend of these directories.
-func caller(dirs paths.Dirs) func(string, []byte, time.Time) (ipc.Reply, error) {
+func caller(dirs paths.Dirs) callFunc {
 	client, err := ipc.NewClient(dirs, programName)
 	if err != nil {
-		return func(string, []byte, time.Time) (ipc.Reply, error) { return ipc.Reply{}, err }
+		return func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
 	}
-	return client.Call
+	client.Patience = patience
+	return func(method string, params []byte, deadline time.Time, wait func() bool) (ipc.Reply, error) {
+		client.Wait = wait
+		return client.Call(method, params, deadline)
+	}
 }

@@ -15,8 +15,16 @@ type request struct {
 	dir, profile string // of the client
 	deadline     time.Time
 	hosts        string // path of the host index; "": not known
-	call         func(method string, params []byte, deadline time.Time) (ipc.Reply, error)
+	call         callFunc
 }
+
+// callFunc calls zend. wait is asked once, if the answer takes longer than patience, whether it is worth waiting for; nil
+// waits until the deadline.
+type callFunc func(method string, params []byte, deadline time.Time, wait func() bool) (ipc.Reply, error)
+
+// patience is how long a zend that hangs may keep somebody from a public image. Answering for an address that nobody is
+// logged in to takes it no work at all.
+const patience = 700 * time.Millisecond
 
 // get answers with the credential. An address that nobody is logged in to is not found whatever happens to zend: since
 // docker 29 any other error stops a pull, of a public image too.
@@ -25,7 +33,7 @@ func (r request) get(input []byte) answer {
 	if err != nil {
 		return failed(err)
 	}
-	reply, err := r.call(api.MethodGet, r.params(url), r.deadline)
+	reply, err := r.call(api.MethodGet, r.params(url), r.deadline, func() bool { return r.knows(addr) != no })
 	defer reply.Wipe()
 	switch {
 	case credential.NotLoggedIn.Is(err):
@@ -83,7 +91,7 @@ func (r request) store(input []byte) answer {
 	params = append(params, ',')
 	params = r.appendMembers(params, l.url)
 	defer clear(params)
-	reply, err := r.call(api.MethodStore, params, r.deadline)
+	reply, err := r.call(api.MethodStore, params, r.deadline, nil)
 	defer reply.Wipe()
 	if err != nil {
 		return failed(err)
@@ -97,7 +105,7 @@ func (r request) erase(input []byte) answer {
 	if err != nil {
 		return failed(err)
 	}
-	reply, err := r.call(api.MethodErase, r.params(url), r.deadline)
+	reply, err := r.call(api.MethodErase, r.params(url), r.deadline, nil)
 	defer reply.Wipe()
 	if err != nil && !credential.NotLoggedIn.Is(err) && r.knows(addr) != no {
 		return failed(err)
@@ -107,7 +115,7 @@ func (r request) erase(input []byte) answer {
 
 // list answers with the user names by address.
 func (r request) list() answer {
-	reply, err := r.call(api.MethodList, r.params(""), r.deadline)
+	reply, err := r.call(api.MethodList, r.params(""), r.deadline, nil)
 	defer reply.Wipe()
 	if err != nil {
 		if r.knowsAny() == no {

@@ -26,6 +26,11 @@ type Client struct {
 	Socket string   // path of the socket
 	Name   string   // the program and its version, "zen/0.1.0"; zend logs it
 	Start  *Starter // starts zend when nobody answers; nil: never
+
+	// Patience is how long an answer is waited for before Wait is asked, once, whether to wait on until the deadline; if not,
+	// the call ends as if the deadline had passed. Without Wait the deadline alone counts.
+	Patience time.Duration
+	Wait     func() bool
 }
 
 // NewClient returns a client of the user's zend that starts it when needed. name is the program's, without version.
@@ -50,6 +55,9 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (reply R
 			return err
 		}
 		defer conn.Close()
+		if c.Wait != nil {
+			conn.patience, conn.waitOn = c.Patience, c.Wait
+		}
 		reply, err = conn.Call(method, params, deadline)
 		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !repeatable(method) {
 			return lost.public()

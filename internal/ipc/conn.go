@@ -18,6 +18,9 @@ import (
 type Conn struct {
 	fd   int
 	name string
+
+	patience time.Duration // see Client
+	waitOn   func() bool
 }
 
 // lostError says that zend went away before its answer came.
@@ -128,7 +131,7 @@ func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, er
 	if err := c.send(request, deadline); err != nil {
 		return Reply{}, err
 	}
-	line, err := c.readLine(deadline)
+	line, err := c.await(deadline)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -169,6 +172,16 @@ func (c *Conn) sendFailed(cause error, deadline time.Time) error {
 		}
 	}
 	return lost(false, cause)
+}
+
+// await reads the answer, and gives up early if it has to be waited for and is not worth it.
+func (c *Conn) await(deadline time.Time) ([]byte, error) {
+	if soon := time.Now().Add(c.patience); c.waitOn != nil && soon.Before(deadline) {
+		if err := c.wait(unix.POLLIN, soon); err != nil && !c.waitOn() {
+			return nil, err
+		}
+	}
+	return c.readLine(deadline)
 }
 
 // readLine reads up to a newline. The line lies in an array of its own; arrays it outgrew are cleared.
