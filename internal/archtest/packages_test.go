@@ -131,7 +131,7 @@ func varFaults(file string, d *ast.GenDecl, vars map[string]string) []fault {
 	for _, spec := range d.Specs {
 		v := spec.(*ast.ValueSpec)
 		for i, name := range v.Names {
-			if name.Name == "_" || d.Doc != nil && strings.Contains(d.Doc.Text()+rawDoc(d), "go:embed") {
+			if name.Name == "_" {
 				continue
 			}
 			if i >= len(v.Values) {
@@ -146,14 +146,6 @@ func varFaults(file string, d *ast.GenDecl, vars map[string]string) []fault {
 		}
 	}
 	return list
-}
-
-func rawDoc(d *ast.GenDecl) string {
-	var b strings.Builder
-	for _, c := range d.Doc.List {
-		b.WriteString(c.Text)
-	}
-	return b.String()
 }
 
 // suspicious says why a value is not that of a sentinel error or of a constant table.

@@ -15,7 +15,7 @@ import (
 
 const (
 	defaultLimit = 1000
-	maxReply     = 700 << 10 // bytes of lines in one answer: a message of the wire has at most 1 MiB
+	maxReply     = 700 << 10 // bytes of lines in one answer: more than that nobody reads
 	maxLine      = 64 << 10
 )
 
