@@ -98,12 +98,12 @@ func processorTime(b *testing.B) time.Duration {
 func BenchmarkGetNewConnection(b *testing.B) {
 	socket, request := served(b), []byte(benchRequest)
 	measure(b, func(pb *testing.PB) error {
+		var c benchConn
 		for pb.Next() {
-			conn, err := net.Dial("unix", socket)
-			if err != nil {
+			var err error
+			if c.Conn, err = net.Dial("unix", socket); err != nil {
 				return err
 			}
-			c := benchConn{Conn: conn}
 			if err := c.ask(request); err != nil {
 				return err
 			}

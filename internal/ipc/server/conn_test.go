@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +119,38 @@ func TestTimeToFirstLine(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A request that came in time is served in any case: on a busy machine it may be zend that is late.
+func TestWhatCameInTimeIsServed(t *testing.T) {
+	for _, tt := range []struct {
+		sent string
+		say  credential.Reason
+	}{{ping, ""}, {ping[:10], credential.Timeout}, {"", credential.Timeout}} {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ends [2]net.Conn
+		for i, fd := range fds {
+			f := os.NewFile(uintptr(fd), "")
+			if ends[i], err = net.FileConn(f); err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+			defer ends[i].Close()
+		}
+		io.WriteString(ends[0], tt.sent)
+		srv := pingServer()
+		srv.Limits.FirstLine, srv.Limits.Idle = time.Nanosecond, time.Nanosecond
+		c := &conn{running: unstarted(srv), Conn: ends[1], peer: Peer{UID: 1}}
+		c.serve()
+		ends[1].Close()
+		said, err := io.ReadAll(ends[0])
+		if err != nil || reason(t, said) != tt.say {
+			t.Errorf("%q: said %q (%v)", tt.sent, said, err)
+		}
 	}
 }
 

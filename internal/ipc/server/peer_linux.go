@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,9 +85,7 @@ func (p Peer) identity() (id identity, ok bool) {
 	return id, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
 }
 
-func procPath(pid int, name string) string {
-	return filepath.Join("/proc", strconv.Itoa(pid), name)
-}
+func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
 // executable is the path of a process's program, or its bracketed name; "" when the process is gone.
 func executable(pid int) string {

@@ -15,7 +15,7 @@ type workers struct {
 }
 
 // maxWaiting bounds the memory.
-const maxWaiting = 32
+const maxWaiting = 64
 
 func newWorkers() workers { return workers{next: make(chan *conn), closing: make(chan struct{})} }
 
