@@ -32,4 +32,5 @@ func TestRig(t *testing.T) {
 // refusals are what docker and registries say to who is not logged in.
 var refusals = []string{
 	"no basic auth credentials", "unauthorized", "authentication required", "access to the resource is denied", "access denied",
+	"basic credential not found", // oras-go
 }

@@ -44,7 +44,10 @@ func (k keychain) get(ctx context.Context, server string) (credential, error) {
 	if err != nil {
 		return credential{}, err
 	}
-	return credential{Username: c.Username, Secret: c.Password, Identity: c.IdentityToken}, nil
+	if c.IdentityToken != "" { // beside which some keychains leave the helper's "<token>"
+		return credential{Identity: c.IdentityToken}, nil
+	}
+	return credential{Username: c.Username, Secret: c.Password}, nil
 }
 
 func (k keychain) resolve(ctx context.Context, image string) (string, error) {
