@@ -1,0 +1,265 @@
+package filewatch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// watched are files that are being watched. Their contents are told after each look that found others.
+type watched struct {
+	t     *testing.T
+	told  chan string
+	looks chan struct{}
+	wake  chan struct{}
+
+	mu    sync.Mutex
+	paths []string
+}
+
+func start(t *testing.T, paths ...string) *watched {
+	t.Helper()
+	w := &watched{t: t, told: make(chan string, 1000), looks: make(chan struct{}, 100_000), wake: make(chan struct{}), paths: paths}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	last := "nothing yet"
+	go func() {
+		ended <- Watch{
+			Paths:  w.all,
+			Beside: func(path string) bool { return strings.HasSuffix(path, ".left") },
+			Wake:   w.wake,
+			Look: func(context.Context) time.Duration {
+				now := w.content()
+				if w.looks <- struct{}{}; now != last {
+					last = now
+					w.told <- now
+				}
+				return 0
+			},
+		}.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return w
+}
+
+func (w *watched) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.paths)
+}
+
+// content is what the files hold, and how many files are left beside them.
+func (w *watched) content() string {
+	var all []string
+	for _, path := range w.all() {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			b = []byte("-")
+		}
+		left, _ := filepath.Glob(filepath.Dir(path) + "/*.left")
+		all = append(all, string(b)+strings.Repeat("+", len(left)))
+	}
+	return strings.Join(all, " ")
+}
+
+// want waits until the files were found to hold this; on the way there they may be found to hold something else.
+func (w *watched) want(content string) {
+	w.t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		select {
+		case got := <-w.told:
+			if got == content {
+				return
+			}
+		case <-late:
+			w.t.Fatalf("it was not noticed that the files hold %q", content)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+func TestFilesComeAndGo(t *testing.T) {
+	top := t.TempDir()
+	one, two := filepath.Join(top, "a", "one"), filepath.Join(top, "b", "c", "two")
+	w := start(t, one, two)
+	w.want("- -")
+	write(t, two, "2")
+	w.want("- 2")
+	write(t, one, "1")
+	w.want("1 2")
+	must(t, os.RemoveAll(filepath.Join(top, "b")))
+	w.want("1 -")
+	write(t, two+".new", "3")
+	must(t, os.Rename(two+".new", two))
+	w.want("1 3")
+	must(t, os.Rename(filepath.Dir(two), filepath.Join(top, "away")))
+	w.want("1 -")
+	must(t, os.Rename(filepath.Join(top, "away"), filepath.Dir(two)))
+	w.want("1 3")
+	write(t, filepath.Join(top, "a", "x.left"), "")
+	w.want("1+ 3")
+	must(t, os.Chmod(one, 0o640))
+	must(t, os.Remove(filepath.Join(top, "a", "x.left")))
+	w.want("1 3")
+}
+
+// Somebody moves a whole tree away and puts another in its place.
+func TestDirectoryFarAboveIsReplaced(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only the nearest directories are watched here")
+	}
+	top := t.TempDir()
+	path := filepath.Join(top, "config", "containers", "deep", "auth.json")
+	write(t, path, "old")
+	write(t, filepath.Join(top, "new", "containers", "deep", "auth.json"), "new")
+	w := start(t, path)
+	w.want("old")
+	must(t, os.Rename(filepath.Join(top, "config"), filepath.Join(top, "saved")))
+	w.want("-")
+	must(t, os.Rename(filepath.Join(top, "new"), filepath.Join(top, "config")))
+	w.want("new")
+	write(t, path, "edited")
+	w.want("edited")
+	write(t, filepath.Join(top, "saved", "containers", "deep", "auth.json"), "not ours")
+	write(t, path, "again")
+	w.want("again")
+}
+
+// Links to the file, to its directory and further up are switched, as people do who keep their settings elsewhere.
+func TestLinksAreSwitched(t *testing.T) {
+	top := t.TempDir()
+	for _, v := range []string{"v1", "v2"} {
+		write(t, filepath.Join(top, v, "docker", "config.json"), v)
+		write(t, filepath.Join(top, v, "docker", "other.json"), v+" other")
+	}
+	link := func(target, name string) {
+		must(t, os.Symlink(target, name+".new"))
+		must(t, os.Rename(name+".new", name))
+	}
+	link("v1", filepath.Join(top, "current"))
+	link("current/docker", filepath.Join(top, "dot"))
+	path := filepath.Join(top, "dot", "config.json")
+	w := start(t, path)
+	w.want("v1")
+	link("v2", filepath.Join(top, "current")) // a link on the way of a link
+	w.want("v2")
+	link(filepath.Join(top, "v1", "docker"), filepath.Join(top, "dot"))
+	w.want("v1")
+	link("../../v2/docker/other.json", path) // in v1/docker by now
+	w.want("v2 other")
+	write(t, filepath.Join(top, "v2", "docker", "other.json"), "edited")
+	w.want("edited")
+	link("config.json", path) // a circle
+	w.want("-")
+	link("missing.json", path)
+	write(t, filepath.Join(top, "v1", "docker", "missing.json"), "there now")
+	w.want("there now")
+}
+
+// Two tools that write without end do not keep the file from being looked at, nor make a look of each write; when they are
+// done, the last content has been seen.
+func TestThousandsOfEvents(t *testing.T) {
+	top := t.TempDir()
+	path := filepath.Join(top, "config.json")
+	write(t, path, "start")
+	w := start(t, path)
+	w.want("start")
+	var writers sync.WaitGroup
+	for tool := range 2 {
+		writers.Go(func() {
+			temp := path + strconv.Itoa(tool) + ".tmp"
+			for i := range 1000 {
+				if os.WriteFile(temp, []byte(strconv.Itoa(i)), 0o600) != nil || os.Rename(temp, path) != nil {
+					t.Error("cannot write")
+				}
+			}
+		})
+	}
+	writers.Wait()
+	write(t, path, "end")
+	w.want("end")
+	if n := len(w.looks); n > 50 {
+		t.Errorf("looked %d times at 2,000 writes", n)
+	}
+}
+
+// What to watch may change with what is found.
+func TestPathsChange(t *testing.T) {
+	top := t.TempDir()
+	one, two := filepath.Join(top, "a", "one"), filepath.Join(top, "b", "two")
+	write(t, one, "1")
+	w := start(t, one)
+	w.want("1")
+	w.mu.Lock()
+	w.paths = []string{two}
+	w.mu.Unlock()
+	w.wake <- struct{}{}
+	w.want("-")
+	write(t, two, "2")
+	w.want("2")
+	write(t, one, "not watched any more")
+	write(t, two, "3")
+	w.want("3")
+}
+
+func TestTrail(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the way is shortened here")
+	}
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(top, "real", "sub"), 0o700))
+	must(t, os.Symlink("real/sub", filepath.Join(top, "link")))
+	must(t, os.Symlink("../../gone", filepath.Join(top, "real", "sub", "dangling")))
+	must(t, os.Symlink("loop", filepath.Join(top, "loop")))
+	must(t, os.Symlink("../file", filepath.Join(top, "real", "sub", "up"))) // up from where the link led
+	write(t, filepath.Join(top, "real", "file"), "")
+	for path, want := range map[string]string{
+		"real/file":     "real real/file",
+		"link/x":        "link real real/sub real/sub/x",
+		"link/../file":  "file", // filepath.Join takes it out
+		"link/up":       "link real real/sub real/sub/up real/file",
+		"link/dangling": "link real real/sub real/sub/dangling gone",
+		"no/such/file":  "no",
+		"real/file/x":   "real real/file",
+	} {
+		var got []string
+		for _, name := range trail(filepath.Join(top, path)) {
+			if below, ok := strings.CutPrefix(name, top+"/"); ok {
+				got = append(got, below)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if got := trail(filepath.Join(top, "loop")); len(got) > 200 {
+		t.Errorf("a circle: %d names", len(got))
+	}
+}
