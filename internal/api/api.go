@@ -242,6 +242,9 @@ type LoginRequest struct {
 	Path         string `json:"path,omitempty"`        // binds the login to a repository path
 	Profile      string `json:"profile,omitempty"`
 	NoVerify     bool   `json:"no_verify,omitempty"`
+
+	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name "<token>") instead of the password.
+	IdentityToken bool `json:"identity_token,omitempty"`
 }
 
 // LoginResult answers login.
@@ -265,7 +268,8 @@ type Login struct {
 	Source        string     `json:"source"`                // "connector" or "docker login"
 	Dir           string     `json:"dir,omitempty"`
 	Profile       string     `json:"profile,omitempty"`
-	PlainHTTP     bool       `json:"plain_http,omitempty"` // may answer a client that says http://
+	PlainHTTP     bool       `json:"plain_http,omitempty"`     // may answer a client that says http://
+	IdentityToken bool       `json:"identity_token,omitempty"` // hands out an identity token
 	Created       time.Time  `json:"created"`
 	Until         *time.Time `json:"until,omitempty"`         // the login ends
 	TokenExpires  *time.Time `json:"token_expires,omitempty"` // the minted token in memory ends

@@ -121,7 +121,11 @@ func (b *Broker) resolve(ctx context.Context, login api.Login, a address.Address
 		return credential.Credential{}, credential.NewError(credential.NoSuchEntity,
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
 	}
-	return b.mint(ctx, conn, login.ResourceID, a)
+	cred, err := b.mint(ctx, conn, login.ResourceID, a)
+	if err != nil {
+		return cred, err
+	}
+	return b.chosen(ctx, login, cred)
 }
 
 func (b *Broker) storedCredential(ctx context.Context, login api.Login) (credential.Credential, error) {

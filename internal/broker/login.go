@@ -86,7 +86,12 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 	if err != nil {
 		return api.LoginResult{}, a, err
 	}
-	result, err := b.recordLogin(ctx, conn, kind, spec, a, req)
+	token, err := b.identityToken(ctx, kind, spec, conn, a, req)
+	defer token.Secret.Wipe()
+	if err != nil {
+		return api.LoginResult{}, a, err
+	}
+	result, err := b.recordLogin(ctx, conn, kind, spec, a, req, token)
 	result.Resource = proof
 	return result, a, err
 }
@@ -111,6 +116,9 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 		return api.Resource{}, err
 	}
 	cred.Secret.Wipe()
+	if cred.IsIdentityToken() && !req.IdentityToken {
+		return api.Resource{}, tokenNotWanted(conn.Name)
+	}
 	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
 		return api.Resource{}, err
 	}
@@ -126,19 +134,22 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 	return resources[0], nil
 }
 
-func (b *Broker) recordLogin(ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest) (api.LoginResult, error) {
+func (b *Broker) recordLogin(
+	ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest,
+	token credential.Credential,
+) (api.LoginResult, error) {
 	_, plain, _ := connector.RegistryOf(spec.Config, "")
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
 		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
-		PlainHTTP: plain, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
+		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
 	}
 	result := api.LoginResult{Login: login, Connector: conn, TypeName: kind.Describe().Name}
 	var replaced *api.Login
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		change, old, err := c.PutLogin(login)
 		replaced = old
-		return edit{Change: change}, err
+		return edit{Change: change, secrets: tokenSecret(login.ID, token)}, err
 	})
 	if err != nil {
 		return result, err

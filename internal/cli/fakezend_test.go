@@ -319,6 +319,7 @@ func (z *fakeZend) login(req api.LoginRequest) (any, error) {
 		Connector: c, TypeName: "Docker Service Connector", Resource: z.found(c)[0],
 		Login: api.Login{Address: c.ResourceID, ServerURL: "https://index.docker.io/v1/", ConnectorName: c.Name, Source: "connector"},
 	}
+	result.Login.IdentityToken = req.IdentityToken
 	if req.TTLSeconds > 0 {
 		until := noon().Add(time.Duration(req.TTLSeconds) * time.Second)
 		result.Login.Until = &until

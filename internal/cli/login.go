@@ -21,6 +21,7 @@ type loginOptions struct {
 	profile  string
 	registry string
 	noVerify bool
+	token    bool
 }
 
 func (a *app) loginCommand() *cobra.Command {
@@ -71,6 +72,7 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
 	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
+	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the registry grants, not the password")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 }
@@ -78,7 +80,7 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
 	req := api.LoginRequest{
 		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
-		Path: o.path, Profile: o.profile, NoVerify: o.noVerify,
+		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token,
 	}
 	if cmd.Flags().Changed("ttl") {
 		if o.ttl < time.Second {
@@ -132,6 +134,9 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 		result.Connector.Name, result.TypeName)
 	if result.Replaced != "" {
 		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
+	}
+	if result.Login.IdentityToken {
+		a.say("Clients get an identity token (user name <token>), which most take, but not all.")
 	}
 	if result.Login.Until != nil {
 		a.say("The login ends in %s.", span(result.Login.Until.Sub(a.now()).Round(time.Second)))

@@ -38,6 +38,13 @@ type Verifier interface {
 	Verify(ctx context.Context, spec Spec, reg Registry, opt VerifyOptions) (Report, error)
 }
 
+// IdentityTokens is implemented by kinds that can have an identity token granted for what they mint: an OAuth2 refresh token,
+// which some clients take instead of a password (credential.TokenUsername).
+type IdentityTokens interface {
+	// IdentityToken asks the registry for a token, and proves that it is of use. The caller wipes it.
+	IdentityToken(ctx context.Context, spec Spec, reg Registry) (credential.Credential, error)
+}
+
 // Static is implemented by kinds whose credentials may be the stored ones.
 type Static interface {
 	// IsStatic reports whether Mint returns what is stored: at once, without asking anybody, and without expiry.

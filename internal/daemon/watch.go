@@ -21,10 +21,11 @@ func (d *daemon) watchConfig(ctx context.Context) {
 			d.setConfigError(err)
 			return
 		}
-		if !cfg.Equal(d.config()) {
+		edited := !cfg.Equal(d.config())
+		d.apply(cfg)
+		if edited {
 			d.log.Info("Took over the edited config.toml")
 		}
-		d.apply(cfg)
 	})
 	if err != nil && ctx.Err() == nil {
 		d.log.Warn("Cannot watch config.toml", "error", err)

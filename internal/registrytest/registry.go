@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -30,6 +31,7 @@ type Registry struct {
 
 	mu       sync.Mutex
 	users    map[string]string
+	tokens   map[string]string // identity token -> user
 	requests []string
 }
 
@@ -41,7 +43,8 @@ func StartBasic(username, password string) *Registry {
 }
 
 // StartBearer runs a registry with a token service of its own, reachable as localhost on the same port. Anonymous callers
-// get a token that allows nothing.
+// get a token that allows nothing. It grants identity tokens (OAuth2 refresh tokens) to whoever asks for one, until the user's
+// password changes.
 func StartBearer(username, password string) *Registry {
 	r := newRegistry(username, password)
 	mux := http.NewServeMux()
@@ -55,7 +58,7 @@ func newRegistry(username, password string) *Registry {
 	key := make([]byte, 32)
 	rand.Read(key)
 	quiet := registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelError))
-	return &Registry{key: key, handler: registry.New(quiet), users: map[string]string{username: password}}
+	return &Registry{key: key, handler: registry.New(quiet), users: map[string]string{username: password}, tokens: map[string]string{}}
 }
 
 func (r *Registry) started() *Registry {
@@ -71,6 +74,7 @@ func (r *Registry) SetPassword(username, password string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.users[username] = password
+	maps.DeleteFunc(r.tokens, func(_, user string) bool { return user == username })
 }
 
 // Requests returns method and path of every request so far.
@@ -128,19 +132,56 @@ type claims struct {
 // password is wrong.
 func (r *Registry) serveToken(w http.ResponseWriter, req *http.Request) {
 	user, pass, given := req.BasicAuth()
-	if given && !r.knows(user, pass) {
+	known := r.knows(user, pass)
+	scopes := req.URL.Query()["scope"]
+	if req.PostFormValue("grant_type") == "refresh_token" {
+		user, given = r.holder(req.PostFormValue("refresh_token")), true
+		known, scopes = user != "", strings.Fields(req.PostFormValue("scope"))
+	}
+	if given && !known {
 		refuse(w)
 		return
 	}
+	answer := map[string]any{"expires_in": 300}
+	if given && req.URL.Query().Get("offline_token") == "true" {
+		answer["refresh_token"] = r.newToken(user)
+	}
 	c := claims{Subject: user, Expires: time.Now().Add(5 * time.Minute).Unix(), Access: []access{}}
-	for _, scope := range req.URL.Query()["scope"] {
+	for _, scope := range scopes {
 		parts := strings.Split(scope, ":")
 		if given && len(parts) == 3 {
 			c.Access = append(c.Access, access{Type: parts[0], Name: parts[1], Actions: strings.Split(parts[2], ",")})
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(map[string]any{"token": r.sign(c), "expires_in": 300})
+	answer["token"] = r.sign(c)
+	answer["access_token"] = answer["token"]
+	json.NewEncoder(w).Encode(answer)
+}
+
+// newToken makes an identity token.
+func (r *Registry) newToken(user string) string {
+	b := make([]byte, 15)
+	rand.Read(b)
+	token := "identity-" + base64.RawURLEncoding.EncodeToString(b)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tokens[token] = user
+	return token
+}
+
+// holder is whose an identity token is, "" when it is nobody's.
+func (r *Registry) holder(token string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tokens[token]
+}
+
+// IdentityTokens are those that are good.
+func (r *Registry) IdentityTokens() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.tokens))
 }
 
 func (r *Registry) sign(c claims) string {

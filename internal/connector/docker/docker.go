@@ -44,7 +44,8 @@ func (*Kind) Describe() api.ConnectorType {
 			Method: methodPassword,
 			Name:   "Docker username and password/token",
 			Description: "A user name and a password, or better an access token that is good for what you need and can be taken back. " +
-				"They are handed out as they are and do not expire by themselves.",
+				"They are handed out as they are and do not expire by themselves. " +
+				"With the user name <token> the password is an identity token (OAuth2 refresh token).",
 			Attributes: []api.Attribute{
 				{Name: attrUsername, Title: "Username", Type: "string", Required: true, Secret: true},
 				{Name: attrPassword, Title: "Password", Type: "string", Required: true, Secret: true},
@@ -144,16 +145,38 @@ func (*Kind) Mint(_ context.Context, spec connector.Spec, _ connector.Registry) 
 func (k *Kind) Verify(
 	ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions,
 ) (connector.Report, error) {
-	own, plain, ok := connector.RegistryOf(spec.Config, hub)
-	if !ok {
-		return connector.Report{}, connector.Invalid("the registry is not a registry address", "")
+	target, err := targetOf(spec)
+	if err != nil {
+		return connector.Report{}, err
 	}
 	cred, err := k.Mint(ctx, spec, reg)
 	if err != nil {
 		return connector.Report{}, err
 	}
 	defer cred.Secret.Wipe()
-	return k.checker.Verify(ctx, handshake.Target{Registry: own, PlainHTTP: plain}, cred, opt)
+	return k.checker.Verify(ctx, target, cred, opt)
+}
+
+// IdentityToken has one granted for the user name and password, or returns the one that is in their place.
+func (k *Kind) IdentityToken(ctx context.Context, spec connector.Spec, reg connector.Registry) (credential.Credential, error) {
+	target, err := targetOf(spec)
+	if err != nil {
+		return credential.Credential{}, err
+	}
+	cred, err := k.Mint(ctx, spec, reg)
+	if err != nil || cred.IsIdentityToken() {
+		return cred, err
+	}
+	defer cred.Secret.Wipe()
+	return k.checker.IdentityToken(ctx, target, cred)
+}
+
+func targetOf(spec connector.Spec) (handshake.Target, error) {
+	own, plain, ok := connector.RegistryOf(spec.Config, hub)
+	if !ok {
+		return handshake.Target{}, connector.Invalid("the registry is not a registry address", "")
+	}
+	return handshake.Target{Registry: own, PlainHTTP: plain}, nil
 }
 
 // IsStatic reports true: what is stored is handed out.
