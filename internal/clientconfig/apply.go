@@ -137,6 +137,9 @@ func (s *setup) remember(ctx context.Context, r record) error {
 	if r.File == "" {
 		r.Client, r.File = s.client.name, s.target
 	}
+	if s.file != s.target {
+		r.Path = s.file
+	}
 	s.remembered = true
 	return s.env.recollect(ctx, s.target, r)
 }

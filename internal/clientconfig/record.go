@@ -20,6 +20,7 @@ const recordVersion = 1
 type record struct {
 	Client  string             `json:"client"`            // for whom it was changed first
 	File    string             `json:"file"`              // with symbolic links followed
+	Path    string             `json:"path,omitempty"`    // as the client finds it, if that is another name
 	Created bool               `json:"created,omitempty"` // there was no file
 	Dirs    []string           `json:"dirs,omitempty"`    // directories that were made for it, the innermost first
 	Changes []*jsonedit.Change `json:"changes,omitempty"` // in the order they were made

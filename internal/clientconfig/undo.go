@@ -14,7 +14,8 @@ import (
 // Recorded is a file that zen changed and can change back.
 type Recorded struct {
 	Client string
-	File   string
+	File   string // with symbolic links followed, as they were then
+	Path   string // as the client found it
 }
 
 // Recorded lists the files that zen changed.
@@ -25,7 +26,7 @@ func (e Env) Recorded() ([]Recorded, error) {
 	}
 	var out []Recorded
 	for _, r := range list {
-		out = append(out, Recorded{Client: r.Client, File: r.File})
+		out = append(out, Recorded{Client: r.Client, File: r.File, Path: cmp.Or(r.Path, r.File)})
 	}
 	return out, nil
 }

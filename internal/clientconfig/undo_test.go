@@ -128,7 +128,7 @@ func TestUndoElsewhere(t *testing.T) {
 		t.Error("a directory was made")
 	}
 	list, err := m.env.Recorded()
-	if diff := cmp.Diff([]clientconfig.Recorded{{Client: "docker", File: file}}, list); diff != "" || err != nil {
+	if diff := cmp.Diff([]clientconfig.Recorded{{Client: "docker", File: file, Path: file}}, list); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	if r := m.undo(clientconfig.Options{File: file}); !r.Exact || len(r.Elsewhere) > 0 || m.read("home/.docker/config.json") != "{}" {
