@@ -75,6 +75,21 @@ func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
 	}
 }
 
+// Read returns the logins in a client's file. One that does not exist has none. The caller wipes them.
+func Read(client, path string) ([]*Login, error) {
+	content, err := fileedit.Read(path)
+	if err != nil || !content.Exists {
+		return nil, err
+	}
+	defer clear(content.Data)
+	f := formatOf(client, path)
+	d, err := f.document(path, content.Data)
+	if err != nil {
+		return nil, err
+	}
+	return f.logins(client, path, d), nil
+}
+
 // printable makes a path safe to print.
 func printable(path string) string {
 	if q := strconv.QuoteToGraphic(path); q != `"`+path+`"` {

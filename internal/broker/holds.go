@@ -1,0 +1,41 @@
+package broker
+
+import (
+	"context"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Holding is what zen has for a registry, beside a credential that is kept elsewhere.
+type Holding struct {
+	Connector string // name of the service connector that answers; "" for a stored login
+	Exact     bool   // the login is for this very address, not for one above it
+	Same      bool   // clients are given this very credential
+}
+
+// Holds compares a credential that somebody else keeps with the one that zen has for its address, in no particular directory
+// or profile. It reads the sealed record, hands out nothing, and so is no use of it: no policy is asked. NotLoggedIn means that
+// zen has none. The credential stays the caller's to wipe.
+func (b *Broker) Holds(ctx context.Context, serverURL string, cred credential.Credential) (Holding, error) {
+	a, scheme, err := address.ParseScheme(serverURL)
+	if err != nil {
+		return Holding{}, err
+	}
+	login, err := b.loginFor(Caller{}, a)
+	if err != nil {
+		return Holding{}, b.unknown(ctx, a, err)
+	}
+	h := Holding{Connector: login.ConnectorName, Exact: login.Address == a.String()}
+	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
+		return h, nil // Get refuses it
+	}
+	if !b.isStatic(login) {
+		h.Same = b.wasServed(login.ID, cred)
+		return h, nil
+	}
+	have, err := b.resolve(ctx, login, a)
+	defer have.Secret.Wipe()
+	h.Same = err == nil && have.Username == cred.Username && have.Secret.Equal(cred.Secret)
+	return h, err
+}

@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"testing"
+
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+func (r *rig) wantHolds(url, user, secret string, want Holding, reason credential.Reason) {
+	r.t.Helper()
+	got, err := r.Holds(r.t.Context(), url, credential.Credential{Username: user, Secret: credential.SecretString(secret)})
+	if got != want || credential.ReasonOf(err) != reason {
+		r.t.Errorf("%s as %s: %+v, %v; want %+v, %s", url, user, got, err, want, reason)
+	}
+}
+
+func TestHolds(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	none := credential.ReasonOf(nil)
+	r.wantHolds("ghcr.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
+	r.wantHolds("not a host", "alice", "pw", Holding{}, credential.InvalidInput)
+	r.store("ghcr.io", "alice", "pw")
+	r.wantHolds("ghcr.io", "alice", "pw", Holding{Exact: true, Same: true}, none)
+	r.wantHolds("https://ghcr.io/v1/", "alice", "pw", Holding{Exact: true, Same: true}, none)
+	r.wantHolds("ghcr.io/team", "alice", "pw", Holding{Same: true}, none)
+	r.wantHolds("ghcr.io", "bob", "pw", Holding{Exact: true}, none)
+	r.wantHolds("ghcr.io", "alice", "pw2", Holding{Exact: true}, none)
+	r.wantHolds("http://ghcr.io", "alice", "pw", Holding{Exact: true}, none)
+	r.wantHolds("quay.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
+
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	r.wantHolds(reg.Host, "alice", "pw", Holding{Connector: "reg", Exact: true, Same: true}, none)
+	r.wantHolds(reg.Host, "alice", "other", Holding{Connector: "reg", Exact: true}, none)
+
+	last := r.LastUse()
+	r.clock.add(1)
+	r.wantHolds("ghcr.io", "alice", "pw", Holding{Exact: true, Same: true}, none)
+	if !r.LastUse().Equal(last) {
+		t.Error("a comparison counts as a use of the vault")
+	}
+	if err := r.Lock(Caller{}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantHolds("ghcr.io", "alice", "pw", Holding{Exact: true}, credential.Locked)
+	r.wantHolds("quay.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
+}
