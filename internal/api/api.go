@@ -22,6 +22,7 @@ const (
 	MethodLogout = "logout"
 	MethodLogins = "logins"
 	MethodWhy    = "why"
+	MethodLimits = "limits" // asks Docker Hub how many pulls are left
 
 	MethodCredentialVerify = "credential.verify" // params as store's; asks the registry and keeps nothing
 
@@ -307,7 +308,27 @@ type Status struct {
 	Vault    VaultStatus `json:"vault"`
 	Logins   []Login     `json:"logins"`
 	Counts   Counts      `json:"counts"`
-	Notices  []Notice    `json:"notices,omitempty"` // things the user should know, such as a plaintext login seen by the guard
+	Limits   []PullLimit `json:"pull_limits,omitempty"` // only where they were asked for: from the method limits
+	Notices  []Notice    `json:"notices,omitempty"`     // things the user should know, such as a plaintext login seen by the guard
+}
+
+// LimitList answers limits.
+type LimitList struct {
+	Items []PullLimit `json:"items"`
+}
+
+// PullLimit is how many more images may be pulled from a registry, by those for whom one login answers.
+type PullLimit struct {
+	Address       string `json:"address"`
+	AnsweredBy    string `json:"answered_by"` // the login's connector or source; "nobody" for anonymous pulls
+	Username      string `json:"username,omitempty"`
+	Limited       bool   `json:"limited"`
+	Limit         int    `json:"limit,omitempty"`
+	Remaining     int    `json:"remaining"`
+	WindowSeconds int    `json:"window_seconds,omitempty"`
+	Source        string `json:"source,omitempty"` // whom the registry counts for: an IP address, or an account's id
+	Error         string `json:"error,omitempty"`  // why it is not known
+	Hint          string `json:"hint,omitempty"`
 }
 
 // Counts are the numbers of entities.

@@ -382,6 +382,11 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.Use
 		return api.ConnectorResult{}, err
 	}
 	resources, err := b.verifyConnector(ctx, conn, use)
+	found := ""
+	if len(resources) > 0 {
+		found = resources[0].Verification
+	}
+	b.audit(caller, Subject{Action: ActionVerify, Address: mustParse(conn.ResourceID), Connector: conn.Name}, err, found)
 	return api.ConnectorResult{Connector: conn, Resources: resources}, err
 }
 

@@ -57,6 +57,7 @@ type world struct {
 	audit      []api.AuditEntry
 	why        api.WhyResult
 	approvals  []api.Approval
+	limits     []api.PullLimit
 	fail       map[string]error // by method
 	restarts   int
 }
@@ -162,6 +163,7 @@ func (z *fakeZend) methods() map[string]answer {
 	w := &z.world
 	return map[string]answer{
 		api.MethodStatus:  typed(func(api.Empty) (any, error) { return z.status(), nil }),
+		api.MethodLimits:  typed(func(api.Empty) (any, error) { return api.LimitList{Items: w.limits}, nil }),
 		api.MethodLogins:  typed(func(api.Empty) (any, error) { return api.LoginList{Items: w.logins}, nil }),
 		api.MethodLogin:   typed(z.login),
 		api.MethodLogout:  typed(z.logout),

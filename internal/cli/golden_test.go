@@ -135,6 +135,20 @@ func goldens() []golden {
 		)},
 		{name: "status", cases: lines("status", "status -o json", "status -o yaml", "vault status", "vault status -o csv")},
 		{
+			name: "status-limits",
+			setup: func(w *world) {
+				w.limits = []api.PullLimit{
+					{
+						Address: "docker.io", AnsweredBy: "service connector 'dockerhub'", Username: "me", Limited: true, Limit: 200, Remaining: 0,
+						WindowSeconds: 21600, Source: "4b1d0c",
+					},
+					{Address: "docker.io/team", AnsweredBy: "docker login", Username: "team\x1b[2J"},
+					{Address: "docker.io/x", AnsweredBy: "docker login", Error: "docker.io cannot be reached: timeout", Hint: "check your network"},
+				}
+			},
+			cases: lines("status --limits", "status --limits -o json", "status --limits --watch"),
+		},
+		{
 			name: "status-trouble",
 			setup: func(w *world) {
 				w.vault = api.VaultStatus{File: "/v", State: "key lost", Problem: "the key is gone", Hint: "zen vault restore"}

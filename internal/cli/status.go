@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,21 +26,28 @@ func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
 
 func (a *app) statusCommand() *cobra.Command {
 	var o output
-	watch := false
+	watch, limits := false, false
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
 		Long: `Show who is logged in where, the vault and the daemon. With --watch it goes on: on a terminal as a live view, which q or
-Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: a status a line).`,
-		Example: "  zen status\n  zen status --watch\n  zen status -o json",
+Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: a status a line). With --limits
+Docker Hub is asked how many more images may be pulled; that is the only thing here that uses the network.`,
+		Example: "  zen status\n  zen status --watch\n  zen status --limits\n  zen status -o json",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if watch && cmd.Flags().Changed("output") && !o.isTable() && o.format != formatJSON {
 				return misused(cmd, "'--watch' goes with '--output' table or json.")
 			}
+			if watch && limits {
+				return misused(cmd, "Docker Hub is asked once: '--limits' does not go with '--watch'.")
+			}
 			if watch {
 				return a.watchStatus(cmd.Context(), o)
 			}
 			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, api.Empty{})
+			if err == nil && limits {
+				status.Limits, err = a.pullLimits(cmd.Context())
+			}
 			if err != nil {
 				return err
 			}
@@ -47,8 +55,36 @@ Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: 
 		},
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing it as it changes")
+	cmd.Flags().BoolVar(&limits, "limits", false, "ask Docker Hub how many pulls are left")
 	a.addOutput(cmd, &o)
 	return cmd
+}
+
+func (a *app) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
+	defer a.busy(ctx, "Asking Docker Hub for its limits...")()
+	list, err := call[api.LimitList](ctx, a, api.MethodLimits, api.Empty{})
+	return list.Items, err
+}
+
+func (a *app) drawLimits(limits []api.PullLimit) {
+	t := table{title: "Pulls from Docker Hub", header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
+	for _, l := range limits {
+		left, of := "no limit", "-"
+		switch {
+		case l.Error != "":
+			left = "💥 " + l.Error
+		case l.Limited:
+			left, of = strconv.Itoa(l.Remaining), strconv.Itoa(l.Limit)
+			if l.WindowSeconds > 0 {
+				of += " in " + span(time.Duration(l.WindowSeconds)*time.Second)
+			}
+		}
+		t.rows = append(t.rows, []string{l.Address, l.AnsweredBy, orDash(l.Username), left, of, orDash(l.Source)})
+	}
+	a.drawTable(t)
+	for _, l := range limits {
+		a.hint(l.Hint)
+	}
 }
 
 func (a *app) drawStatus(s api.Status) {
@@ -62,6 +98,9 @@ func (a *app) drawStatus(s api.Status) {
 		}, ", ")},
 	})
 	a.drawLogins(s.Logins)
+	if s.Limits != nil {
+		a.drawLimits(s.Limits)
+	}
 	for _, n := range s.Notices {
 		a.warn(n.Text, n.Hint)
 	}

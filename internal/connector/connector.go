@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"time"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
@@ -43,6 +44,21 @@ type Verifier interface {
 type IdentityTokens interface {
 	// IdentityToken asks the registry for a token, and proves that it is of use. The caller wipes it.
 	IdentityToken(ctx context.Context, spec Spec, reg Registry) (credential.Credential, error)
+}
+
+// Limiter is implemented by the kind that can ask a registry how often it may be used.
+type Limiter interface {
+	// Limits asks about the holder of a credential, or about an anonymous caller if it is empty. The secret stays the caller's.
+	Limits(ctx context.Context, registry address.Address, cred credential.Credential) (Limits, error)
+}
+
+// Limits are how often something may be pulled from a registry.
+type Limits struct {
+	Limited   bool // false: there is no limit, and the rest is empty
+	Limit     int  // pulls
+	Remaining int
+	Window    time.Duration // in this time; 0 when it is not known
+	Source    string        // whom the registry counts for: an IP address, or an account's id; "" when it does not say
 }
 
 // Static is implemented by kinds whose credentials may be the stored ones.

@@ -20,7 +20,10 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodLogout: asked(b.Logout),
 		api.MethodLogins: server.Typed(d.logins),
 		api.MethodWhy:    asked(b.Why),
-		api.MethodAudit:  server.Typed(d.auditEntries),
+		api.MethodLimits: asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.LimitList, error) {
+			return b.Limits(ctx, c)
+		}),
+		api.MethodAudit: server.Typed(d.auditEntries),
 
 		api.MethodApprovalList:   server.Typed(d.approvals),
 		api.MethodApprovalAnswer: asked(d.parts.gate.Answer),

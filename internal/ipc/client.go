@@ -129,7 +129,7 @@ func unreachable(socket string, err error) error {
 func repeatable(method string) bool {
 	switch method {
 	case api.MethodGet, api.MethodStore, api.MethodErase, api.MethodList,
-		api.MethodStatus, api.MethodLogins, api.MethodWhy, api.MethodAudit, api.MethodVaultStatus:
+		api.MethodStatus, api.MethodLogins, api.MethodWhy, api.MethodLimits, api.MethodAudit, api.MethodVaultStatus:
 		return true
 	}
 	_, verb, _ := strings.Cut(method, ".")

@@ -171,6 +171,14 @@ func (k *Kind) IdentityToken(ctx context.Context, spec connector.Spec, reg conne
 	return k.checker.IdentityToken(ctx, target, cred)
 }
 
+// Limits asks Docker Hub, the only registry that tells.
+func (k *Kind) Limits(ctx context.Context, registry address.Address, cred credential.Credential) (connector.Limits, error) {
+	if registry.Host() != hub {
+		return connector.Limits{}, credential.NewError(credential.InvalidInput, registry.Host()+" does not tell its limits", "")
+	}
+	return k.checker.Limits(ctx, handshake.Target{Registry: registry}, cred)
+}
+
 func targetOf(spec connector.Spec) (handshake.Target, error) {
 	own, plain, ok := connector.RegistryOf(spec.Config, hub)
 	if !ok {

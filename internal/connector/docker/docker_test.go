@@ -170,3 +170,13 @@ func TestIsWhatTheBrokerLooksFor(t *testing.T) {
 		t.Error("not static")
 	}
 }
+
+func TestLimitsOfOtherRegistries(t *testing.T) {
+	a, err := address.Parse("ghcr.io")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New().Limits(t.Context(), a, credential.Credential{}); !credential.InvalidInput.Is(err) || err.Error() != "ghcr.io does not tell its limits" {
+		t.Errorf("%v", err)
+	}
+}

@@ -74,6 +74,7 @@ type answer struct {
 	status      int
 	contentType string
 	location    string
+	rates       rates
 	body        []byte // of an error
 }
 
@@ -154,7 +155,9 @@ func (g *guard) allowed(u *url.URL) error {
 
 // keep remembers the response and bounds its body.
 func (g *guard) keep(resp *http.Response) error {
-	a := answer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), location: resp.Header.Get("Location")}
+	a := answer{
+		status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), location: resp.Header.Get("Location"), rates: ratesOf(resp.Header),
+	}
 	if resp.StatusCode >= 300 {
 		body, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 		resp.Body.Close()

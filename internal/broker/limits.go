@@ -1,0 +1,67 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// anonymous is who answers where nobody is logged in.
+const anonymous = "nobody"
+
+// Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
+// network.
+func (b *Broker) Limits(ctx context.Context, caller Caller) (api.LimitList, error) {
+	limiter, ok := b.kinds[staticKind].(connector.Limiter)
+	if !ok {
+		return api.LimitList{Items: []api.PullLimit{}}, nil
+	}
+	hub, err := address.Parse("docker.io")
+	if err != nil {
+		return api.LimitList{}, err
+	}
+	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return mustParse(l.Address).Host() != hub.Host() })
+	if len(logins) == 0 {
+		limits, err := limiter.Limits(ctx, hub, credential.Credential{})
+		return api.LimitList{Items: []api.PullLimit{pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err)}}, nil
+	}
+	items := make([]api.PullLimit, len(logins))
+	var asking sync.WaitGroup
+	for i, l := range logins {
+		asking.Go(func() { items[i] = b.limitsOf(ctx, limiter, hub, l) })
+	}
+	asking.Wait()
+	for _, l := range logins {
+		b.audit(caller, Subject{Action: ActionVerify, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "pull limits")
+	}
+	return api.LimitList{Items: items}, nil
+}
+
+func (b *Broker) limitsOf(ctx context.Context, limiter connector.Limiter, hub address.Address, l api.Login) api.PullLimit {
+	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}
+	cred, err := b.resolve(ctx, l, mustParse(l.Address))
+	if err != nil {
+		return pullLimit(p, connector.Limits{}, err)
+	}
+	defer cred.Secret.Wipe()
+	p.Username = cred.Username
+	limits, err := limiter.Limits(ctx, hub, cred)
+	return pullLimit(p, limits, err)
+}
+
+func pullLimit(p api.PullLimit, l connector.Limits, err error) api.PullLimit {
+	if err != nil {
+		p.Error = err.Error()
+		if e, ok := asError(err); ok {
+			p.Hint = e.HintText()
+		}
+		return p
+	}
+	p.Limited, p.Limit, p.Remaining, p.WindowSeconds, p.Source = l.Limited, l.Limit, l.Remaining, int(l.Window.Seconds()), l.Source
+	return p
+}
