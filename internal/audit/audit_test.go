@@ -345,7 +345,7 @@ func TestOddFilesAreNotWrittenTo(t *testing.T) {
 
 // A disk that hangs must not keep gets waiting: the queue takes what it can, the rest is counted.
 func TestAFullQueueLosesEntriesInsteadOfTime(t *testing.T) {
-	l := &Log{opt: Options{Path: filepath.Join(t.TempDir(), "a")}.withDefaults(), queue: make(chan item, 2), quit: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{opt: Options{Path: filepath.Join(t.TempDir(), "a")}.withDefaults(), queue: make(chan *item, 2), quit: make(chan struct{}), done: make(chan struct{})}
 	for range 5 {
 		l.Record(broker.Caller{}, broker.Subject{Action: broker.ActionList}, nil, "")
 	}

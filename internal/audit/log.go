@@ -46,7 +46,7 @@ func (o Options) withDefaults() Options {
 // Log is the audit log. It is safe for concurrent use; one goroutine writes.
 type Log struct {
 	opt   Options
-	queue chan item
+	queue chan *item
 	lost  atomic.Int64  // entries that found the queue full, not yet reported
 	quit  chan struct{} // closed by Close
 	done  chan struct{} // closed when the writer ended
@@ -58,7 +58,8 @@ type Log struct {
 
 var _ broker.Auditor = (*Log)(nil)
 
-// item is an entry to write, or a request to tell when all before it is written.
+// item is an entry to write, or a request to tell when all before it is written. The queue has pointers: thousands of entries
+// that are not there would count as memory in use, and the garbage that Go allows grows with that.
 type item struct {
 	entry   api.AuditEntry
 	flushed chan<- struct{}
@@ -66,7 +67,7 @@ type item struct {
 
 // New returns a log that appends to the file, which is made when there is something to write.
 func New(opt Options) *Log {
-	l := &Log{opt: opt.withDefaults(), queue: make(chan item, queueSize), quit: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{opt: opt.withDefaults(), queue: make(chan *item, queueSize), quit: make(chan struct{}), done: make(chan struct{})}
 	go l.write()
 	return l
 }
@@ -87,7 +88,7 @@ func (l *Log) Record(caller broker.Caller, subject broker.Subject, result error,
 		e.Parents = cleanAll(caller.Parents())
 	}
 	select {
-	case l.queue <- item{entry: e}:
+	case l.queue <- &item{entry: e}:
 	default:
 		l.lost.Add(1)
 	}
@@ -97,7 +98,7 @@ func (l *Log) Record(caller broker.Caller, subject broker.Subject, result error,
 func (l *Log) flush() {
 	flushed := make(chan struct{})
 	select {
-	case l.queue <- item{flushed: flushed}:
+	case l.queue <- &item{flushed: flushed}:
 	case <-l.done:
 		return
 	}

@@ -77,7 +77,7 @@ func (w *writer) drain() {
 	}
 }
 
-func (w *writer) take(it item) {
+func (w *writer) take(it *item) {
 	if it.flushed != nil {
 		w.flush()
 		close(it.flushed)
