@@ -177,7 +177,7 @@ func openAndRead(path string) error {
 	}
 	defer f.Close()
 	_, err = f.Read(make([]byte, 64))
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

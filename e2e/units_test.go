@@ -313,7 +313,7 @@ func TestLaunchAgentIsWellFormed(t *testing.T) {
 	var texts []string
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -29,7 +29,7 @@ func refused(text string) answer { return answer{stdout: []byte(text), code: 1} 
 
 // failed is a failure that a person has to see.
 func failed(err error) answer {
-	if e, ok := err.(protocolError); ok {
+	if e, ok := errors.AsType[protocolError](err); ok {
 		return refused(string(e))
 	}
 	a := refused("zen: " + oneLine(err.Error()))

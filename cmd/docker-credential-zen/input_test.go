@@ -228,7 +228,7 @@ func TestStore(t *testing.T) {
 func checkServerURLInput(t *testing.T, input []byte) {
 	url, a, err := parseServerURL(input)
 	if err != nil {
-		_, plain := err.(protocolError)
+		_, plain := errors.AsType[protocolError](err)
 		if _, ok := errors.AsType[*credential.Error](err); !ok && !plain || strings.ContainsFunc(err.Error(), ipc.IsControl) {
 			t.Errorf("%q is refused with %q", input, err)
 		}

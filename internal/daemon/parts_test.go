@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -228,7 +229,7 @@ func TestIdleSteps(t *testing.T) {
 		if next := d.idleStep(at(time.Hour - time.Millisecond)); next != time.Millisecond || *stopped != nil {
 			t.Errorf("next look in %v, stopped for %v", next, *stopped)
 		}
-		if d.idleStep(at(time.Hour)); *stopped != errIdle {
+		if d.idleStep(at(time.Hour)); !errors.Is(*stopped, errIdle) {
 			t.Errorf("stopped for %v", *stopped)
 		}
 	})
@@ -240,7 +241,7 @@ func TestIdleSteps(t *testing.T) {
 		if err := d.broker.SetPassphrase(t.Context(), broker.Caller{}, credential.SecretString("correct horse battery")); err != nil {
 			t.Fatal(err)
 		}
-		if d.idleStep(at(time.Hour)); *stopped != errIdle {
+		if d.idleStep(at(time.Hour)); !errors.Is(*stopped, errIdle) {
 			t.Errorf("with a passphrase, stopped for %v", *stopped)
 		}
 	})

@@ -220,7 +220,7 @@ func TestMembersRefuses(t *testing.T) {
 			t.Error("went on after an error")
 		}
 		return stop
-	}); err != stop {
+	}); !errors.Is(err, stop) {
 		t.Errorf("the function's error became %v", err)
 	}
 }

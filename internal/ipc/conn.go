@@ -216,7 +216,7 @@ func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
 // unread reports whether err, of a read, says that the other end went away without having read all that was sent to it, or
 // without having accepted the connection. Linux resets a Unix socket in just these cases (unix_release_sock); what was read
 // to its end is a plain end of file.
-func unread(err error) bool { return runtime.GOOS == "linux" && err == unix.ECONNRESET }
+func unread(err error) bool { return runtime.GOOS == "linux" && errors.Is(err, unix.ECONNRESET) }
 
 // wait sleeps until the socket is ready.
 func (c *Conn) wait(events int16, deadline time.Time) error {

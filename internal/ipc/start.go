@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -219,7 +220,7 @@ func awaitReady(pipe *os.File, deadline time.Time) error {
 }
 
 func hintOf(err error) string {
-	if e, ok := err.(*credential.Error); ok {
+	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return e.HintText()
 	}
 	return ""

@@ -101,7 +101,7 @@ func bind(path string) (*Listener, error) {
 	ln.SetUnlinkOnClose(false)
 	if err := publish(hidden, path); err != nil {
 		ln.Close()
-		os.Remove(hidden)
+		_ = os.Remove(hidden)
 		return nil, cannotListen(err)
 	}
 	return newListener(ln, path)
