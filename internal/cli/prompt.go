@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -40,7 +41,7 @@ func (a *app) prompt(ctx context.Context, q question) (string, error) {
 		}
 		switch {
 		case answer == "" && !q.optional:
-		case answer != "" && q.choices != nil && !contains(q.choices, answer):
+		case answer != "" && q.choices != nil && !slices.Contains(q.choices, answer):
 			a.say("Error: '%s' is not %s.", answer, oneOf(q.choices))
 		default:
 			return answer, nil
@@ -58,15 +59,6 @@ func (q question) String() string {
 		b.WriteString(" [" + q.fallback + "]")
 	}
 	return b.String() + ": "
-}
-
-func contains(list []string, s string) bool {
-	for _, entry := range list {
-		if entry == s {
-			return true
-		}
-	}
-	return false
 }
 
 // oneOf is how click names the choices that an answer is none of.

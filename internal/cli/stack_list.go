@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func stackColumns() []column[api.Stack] {
 		columns = append(columns, componentColumn(name, always))
 	}
 	for _, t := range componentTypes() {
-		if !contains(shown, t.name) {
+		if !slices.Contains(shown, t.name) {
 			columns = append(columns, componentColumn(t.name, byName))
 		}
 	}

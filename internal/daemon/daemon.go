@@ -76,7 +76,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	d := &daemon{opt: opt, dirs: dirs, started: time.Now(), stop: stop, level: new(slog.LevelVar)}
 	unfit := unfitDirs(dirs)
 	closeLog := d.openLog()
-	defer closeLog()
+	defer func() { _ = closeLog() }()
 	if d.ln, err = listen(dirs); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err := d.build(); err != nil {
 		return err
 	}
-	defer d.parts.close()
+	defer func() { _ = d.parts.close() }()
 	d.tellOf(unfit)
 	err = d.serve(ctx, ready)
 	if errors.Is(err, errRestart) {

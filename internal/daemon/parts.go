@@ -61,7 +61,7 @@ func (d *daemon) build() error {
 		Vault: vault, Kinds: kinds(), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
 	})
 	if err != nil {
-		p.close()
+		_ = p.close()
 		return err
 	}
 	d.srv = &server.Server{Methods: d.methods(), Log: d.log}

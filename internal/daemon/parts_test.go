@@ -186,12 +186,12 @@ func TestHandOverRefuses(t *testing.T) {
 	}
 	pid := strconv.Itoa(os.Getpid())
 	for _, value := range []string{"nonsense", "1:3", pid + ":x", pid + ":0", pid + ":-1"} {
-		os.Setenv(memoryVariable, value)
+		t.Setenv(memoryVariable, value)
 		if err := newMemorySlot().takeOver(); err != nil {
 			t.Errorf("%q is for somebody else: %v", value, err)
 		}
 	}
-	os.Setenv(memoryVariable, pid+":9999")
+	t.Setenv(memoryVariable, pid+":9999")
 	if err := newMemorySlot().takeOver(); err == nil {
 		t.Error("a descriptor that is not open")
 	}

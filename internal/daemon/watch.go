@@ -64,7 +64,7 @@ func (d *daemon) watchSocket(ctx context.Context) {
 		return // the socket is the service manager's
 	}
 	events, errs, done := d.socketEvents()
-	defer done()
+	defer func() { _ = done() }()
 	var poll <-chan time.Time
 	if events == nil {
 		ticker := time.NewTicker(socketPoll)

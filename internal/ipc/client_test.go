@@ -91,6 +91,9 @@ func TestServersThatMisbehave(t *testing.T) {
 			if credential.ReasonOf(err) != tt.reason || err.Error() != tt.message || reply.Result != nil {
 				t.Errorf("%q, %v (%s)", reply.Result, err, credential.ReasonOf(err))
 			}
+			for end := soon(); connections.Load() < tt.connections && time.Now().Before(end); {
+				time.Sleep(time.Millisecond) // the kernel accepts before the server's loop gets to count
+			}
 			if n := connections.Load(); n != tt.connections && !(tt.connections == someConnections && n < 18) {
 				t.Errorf("%d connections, not %d", n, tt.connections)
 			}

@@ -147,11 +147,11 @@ func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, er
 func (c *Conn) send(b []byte, deadline time.Time) error {
 	for len(b) > 0 {
 		n, err := sendNoSignal(c.fd, b)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			b = b[n:]
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
 			if err := c.wait(unix.POLLOUT, deadline); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -241,7 +242,7 @@ func TestNothingIsLeft(t *testing.T) {
 	big := canary + strings.Repeat("x", 3*keepBuffer)
 	var log bytes.Buffer
 	var kept [][]byte
-	keep := func(b []byte) { kept = append(kept, b[:len(b):len(b)]) }
+	keep := func(b []byte) { kept = append(kept, slices.Clip(b)) }
 	methods := map[string]Handler{
 		"echo": func(_ context.Context, call *Call) error {
 			keep(call.Params)

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -75,7 +76,7 @@ func takeLock(lockPath, socket string, wait time.Duration) (*os.File, error) {
 
 // answers reports whether somebody listens at socket.
 func answers(socket string) bool {
-	c, err := net.DialTimeout("unix", socket, 100*time.Millisecond)
+	c, err := (&net.Dialer{Timeout: 100 * time.Millisecond}).DialContext(context.Background(), "unix", socket)
 	if err != nil {
 		return false
 	}
@@ -201,7 +202,7 @@ func (l *Listener) queued() (net.Conn, error) {
 	control := raw.Control(func(s uintptr) {
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
-		for fd, _, err = unix.Accept(int(s)); err == unix.EINTR || err == unix.ECONNABORTED; {
+		for fd, _, err = unix.Accept(int(s)); errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED); {
 			fd, _, err = unix.Accept(int(s))
 		}
 		if err == nil {
