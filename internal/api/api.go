@@ -66,6 +66,13 @@ const (
 	MethodStackExport   = "stack.export"
 	MethodStackImport   = "stack.import"
 
+	MethodServerConnect    = "server.connect" // secrets: key
+	MethodServerDevice     = "server.device"  // begins a login in a browser
+	MethodServerList       = "server.list"
+	MethodServerGet        = "server.get"
+	MethodServerUse        = "server.use"
+	MethodServerDisconnect = "server.disconnect"
+
 	MethodAudit = "audit"
 
 	MethodApprovalList   = "approval.list"   // requests that wait for a person's yes
@@ -77,7 +84,10 @@ const (
 const SecretsMember = "secrets"
 
 // SecretPassphrase is the name of a passphrase inside SecretsMember.
-const SecretPassphrase = "passphrase"
+const (
+	SecretPassphrase = "passphrase"
+	SecretKey        = "key" // API key or password of a server
+)
 
 // Empty is the params or result of a method that has none.
 type Empty struct{}
@@ -202,8 +212,9 @@ type ConnectorResult struct {
 
 // ConnectorList answers connector.list.
 type ConnectorList struct {
-	Items []ServiceConnector `json:"items"`
-	Page  Page               `json:"pagination"`
+	Items    []ServiceConnector `json:"items"`
+	Page     Page               `json:"pagination"`
+	Warnings []string           `json:"warnings,omitempty"` // servers that did not answer
 }
 
 // DeleteConnector is the params of connector.delete: refused while a registry uses it or, without Force, a login does.
@@ -216,7 +227,8 @@ type UseConnector struct {
 	Ref          string `json:"ref"`
 	ResourceType string `json:"resource_type,omitempty"`
 	ResourceID   string `json:"resource_id,omitempty"`
-	Push         string `json:"push,omitempty"` // verify: repository to check push permission on
+	Push         string `json:"push,omitempty"`   // verify: repository to check push permission on
+	Server       string `json:"server,omitempty"` // where the connector lives; "": this machine first
 }
 
 // ResourcesQuery is the params of connector.resources.
@@ -225,16 +237,19 @@ type ResourcesQuery struct {
 	ResourceType  string `json:"resource_type,omitempty"`
 	ResourceID    string `json:"resource_id,omitempty"`
 	Verify        bool   `json:"verify,omitempty"` // ask the registries too
+	Server        string `json:"server,omitempty"` // only connectors of this server
 }
 
 // ResourceList answers connector.resources.
 type ResourceList struct {
-	Items []Resource `json:"items"`
+	Items    []Resource `json:"items"`
+	Warnings []string   `json:"warnings,omitempty"` // servers that did not answer
 }
 
 // LoginRequest is the params of login. An empty Name means the active stack's container registry.
 type LoginRequest struct {
 	Name         string `json:"name,omitempty"`     // connector
+	Server       string `json:"server,omitempty"`   // where the connector lives; "": this machine first
 	Registry     string `json:"registry,omitempty"` // container registry: log in through its connector
 	ResourceType string `json:"resource_type,omitempty"`
 	ResourceID   string `json:"resource_id,omitempty"`
@@ -255,6 +270,7 @@ type LoginResult struct {
 	TypeName  string           `json:"type_name"` // "Docker Service Connector"
 	Resource  Resource         `json:"resource"`
 	Replaced  string           `json:"replaced,omitempty"` // who answered for the address before, if somebody else
+	Shadowed  []string         `json:"shadowed,omitempty"` // servers that have a connector of the same name, which was not meant
 }
 
 // Login says who answers for an address.
@@ -605,6 +621,67 @@ type FileComponent struct {
 type ImportStack struct {
 	Name string    `json:"name,omitempty"` // "": the file's
 	File StackFile `json:"file"`
+}
+
+// Server is a ZenML server that zen is connected to, without its secret.
+type Server struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	URL      string     `json:"url"`
+	Auth     string     `json:"auth"`               // see ServerAuth
+	Username string     `json:"username,omitempty"` // of ServerAuthPassword
+	User     string     `json:"user,omitempty"`     // who the server says we are
+	CACert   string     `json:"ca_cert,omitempty"`  // PEM
+	Insecure bool       `json:"insecure,omitempty"` // without TLS, or without authentication, and not on this machine
+	ServerID string     `json:"server_id,omitempty"`
+	Version  string     `json:"version,omitempty"` // ZenML's, when it was connected
+	Until    *time.Time `json:"until,omitempty"`   // when a login in a browser ends
+	Active   bool       `json:"active"`            // names that several servers have are its
+	Owner    string     `json:"owner"`
+	Created  time.Time  `json:"created"`
+	Updated  time.Time  `json:"updated"`
+	Logins   int        `json:"logins"`            // through its connectors; computed
+	Problem  string     `json:"problem,omitempty"` // why it cannot be used now; computed by server.get
+}
+
+// Ways to say to a server who we are.
+const (
+	ServerAuthAPIKey   = "api-key"
+	ServerAuthPassword = "password"
+	ServerAuthDevice   = "device"
+	ServerAuthNone     = "none"
+)
+
+// ConnectServer is the params of server.connect and, without Auth, Username and Device, of server.device.
+type ConnectServer struct {
+	URL      string `json:"url,omitempty"`
+	Name     string `json:"name,omitempty"` // "": the URL's host
+	Auth     string `json:"auth,omitempty"`
+	Username string `json:"username,omitempty"`
+	CACert   string `json:"ca_cert,omitempty"` // PEM
+	Insecure bool   `json:"insecure,omitempty"`
+	Device   string `json:"device,omitempty"` // what server.device answered; all else but Name is known from it
+}
+
+// ServerDevice answers server.device.
+type ServerDevice struct {
+	Device   string    `json:"device,omitempty"` // names it for server.connect; "": the server lets everybody in, connect with ServerAuthNone
+	URL      string    `json:"url,omitempty"`    // to open in a browser
+	UserCode string    `json:"user_code,omitempty"`
+	Until    time.Time `json:"until,omitzero"`
+}
+
+// ServerResult answers server.connect, get, use and disconnect.
+type ServerResult struct {
+	Server     Server `json:"server"`
+	Pending    bool   `json:"pending,omitempty"`      // connect: nobody allowed the device yet; ask again
+	Connectors *int   `json:"connectors,omitempty"`   // get: how many it has for registries
+	Ended      int    `json:"ended_logins,omitempty"` // disconnect: logins that ended with it
+}
+
+// ServerList answers server.list.
+type ServerList struct {
+	Items []Server `json:"items"`
 }
 
 // WhyRequest is the params of why: the key a client would send.

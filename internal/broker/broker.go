@@ -58,6 +58,9 @@ const (
 	ActionVerify   Action = "verify"
 	ActionApprove  Action = "approve"
 	ActionDeny     Action = "deny"
+
+	ActionConnect    Action = "connect" // a ZenML server
+	ActionDisconnect Action = "disconnect"
 )
 
 // Subject is what an action is about.
@@ -97,15 +100,19 @@ type Settings struct {
 
 // Config is everything a Broker needs. Policy, Auditor, Index, Log and Now may be nil.
 type Config struct {
-	Vault    *keystore.Vault
-	Kinds    []connector.Kind
-	Engine   *engine.Engine
-	Policy   Policy
-	Auditor  Auditor
-	Index    HostIndex
-	Log      *slog.Logger
-	Now      func() time.Time
-	Owner    string // user name shown as owner of entities
+	Vault   *keystore.Vault
+	Kinds   []connector.Kind
+	Engine  *engine.Engine
+	Policy  Policy
+	Auditor Auditor
+	Index   HostIndex
+	Log     *slog.Logger
+	Now     func() time.Time
+	Owner   string // user name shown as owner of entities
+
+	Servers    Servers        // nil: zend talks to no ZenML servers
+	ServerKind connector.Kind // of the connectors that live there
+
 	Settings Settings
 }
 
@@ -121,6 +128,9 @@ type Broker struct {
 	log     *slog.Logger
 	now     func() time.Time
 	owner   string
+
+	servers    Servers
+	serverKind connector.Kind
 
 	changing sync.Mutex // one change at a time; held over the vault's write, never by a reader
 
@@ -138,7 +148,7 @@ type Broker struct {
 func New(cfg Config) (*Broker, error) {
 	b := &Broker{
 		vault: cfg.Vault, engine: cfg.Engine, policy: cfg.Policy, auditor: cfg.Auditor, index: cfg.Index,
-		log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings,
+		log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings, servers: cfg.Servers, serverKind: cfg.ServerKind,
 		kinds: make(map[string]connector.Kind, len(cfg.Kinds)),
 		used:  make(map[string]time.Time), names: make(map[string]string), served: newServedSet(),
 	}
@@ -226,7 +236,11 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 	}
 	var e edit
 	var err error
-	b.read(func(c *catalog.Catalog) { e, err = compute(c) })
+	b.read(func(c *catalog.Catalog) {
+		if e, err = compute(c); err == nil {
+			e.Change = c.WithoutUnusedRemotes(e.Change)
+		}
+	})
 	defer e.wipe()
 	if err != nil || (len(e.Put) == 0 && len(e.Delete) == 0) {
 		return err

@@ -44,6 +44,10 @@ func (b *Broker) notExpired(c api.ServiceConnector) error {
 	if !catalog.Expired(c, b.now()) {
 		return nil
 	}
+	if c.Server != "" {
+		return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
+			"give it new ones on the server '"+c.Server+"'")
+	}
 	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
 		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name))
 }
@@ -80,9 +84,9 @@ func (b *Broker) resolveConnector(ref string) (conn api.ServiceConnector, err er
 
 // Connector answers connector.get: the connector as list shows it, and what it gives access to.
 func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.resolveConnector(use.Ref)
-	if err != nil {
-		return api.ConnectorResult{}, err
+	conn, err := b.findConnector(ctx, use.Ref, use.Server)
+	if err != nil || conn.Server != "" {
+		return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn)}, err
 	}
 	list, err := b.QueryConnectors(api.Query{Filters: map[string][]string{"id": {conn.ID}}})
 	if err == nil && len(list.Items) == 1 {
@@ -96,6 +100,9 @@ func (b *Broker) plainResources(conn api.ServiceConnector) []api.Resource {
 		return nil
 	}
 	r := resource(conn)
+	if conn.Server != "" && forRegistries(conn) {
+		r.ResourceType = resourceTypeRegistry
+	}
 	if conn.ResourceID != "" {
 		r.ResourceIDs = []string{conn.ResourceID}
 	}
@@ -207,10 +214,18 @@ func (b *Broker) check(ctx context.Context, kind connector.Kind, spec connector.
 	if skip || !ok || len(ids) == 0 {
 		return []api.Resource{r}, nil
 	}
+	if spec.ResourceID == "" {
+		spec.ResourceID = ids[0]
+	}
 	report, err := b.verify(ctx, kind, v, spec, ids[0], push)
 	if err != nil {
 		return nil, err
 	}
+	return reported(r, report)
+}
+
+// reported puts what the registry said into a resource. Rejected is an error.
+func reported(r api.Resource, report connector.Report) ([]api.Resource, error) {
 	r.Verification = report.Verification
 	switch report.Verification {
 	case api.VerificationRejected:
@@ -377,7 +392,7 @@ func (b *Broker) RevealConnector(ctx context.Context, caller Caller, use api.Use
 
 // VerifyConnector asks the registry whether the connector's credential works.
 func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.resolveConnector(use.Ref)
+	conn, err := b.findConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -391,18 +406,21 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.Use
 }
 
 func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector, use api.UseConnector) ([]api.Resource, error) {
-	kind, err := b.kind(conn.Type)
+	kind, err := b.kindOf(conn)
 	if err != nil {
 		return nil, err
 	}
 	if err := b.notExpired(conn); err != nil {
 		return nil, err
 	}
-	spec := publicSpec(conn)
+	spec, secretID, err := b.specOf(conn)
+	if err != nil {
+		return nil, err
+	}
 	if spec, err = request(spec, use.ResourceType, use.ResourceID); err != nil {
 		return nil, err
 	}
-	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
+	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {
 		return nil, err
 	}
 	defer wipeAll(spec.Secrets)
@@ -439,9 +457,16 @@ func request(spec connector.Spec, resourceType, resourceID string) (connector.Sp
 func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
 	list := api.ResourceList{Items: []api.Resource{}}
 	var conns []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
-	for _, conn := range conns {
-		if q.ConnectorType != "" && q.ConnectorType != conn.Type {
+	if q.Server == "" {
+		b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+	}
+	remote, warnings, err := b.remoteConnectors(ctx, q.Server)
+	if err != nil {
+		return list, err
+	}
+	list.Warnings = warnings
+	for _, conn := range append(conns, remote...) {
+		if q.ConnectorType != "" && q.ConnectorType != conn.Type || conn.Server != "" && !forRegistries(conn) {
 			continue
 		}
 		list.Items = append(list.Items, b.connectorResources(ctx, conn, q)...)

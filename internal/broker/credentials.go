@@ -155,11 +155,14 @@ func (b *Broker) mint(ctx context.Context, conn api.ServiceConnector, resource s
 	if err := b.notExpired(conn); err != nil {
 		return credential.Credential{}, err
 	}
-	kind, err := b.kind(conn.Type)
+	kind, err := b.kindOf(conn)
 	if err != nil {
 		return credential.Credential{}, err
 	}
-	spec := publicSpec(conn)
+	spec, secretID, err := b.specOf(conn)
+	if err != nil {
+		return credential.Credential{}, err
+	}
 	if resource != "" {
 		spec.ResourceID = resource
 	}
@@ -169,13 +172,13 @@ func (b *Broker) mint(ctx context.Context, conn api.ServiceConnector, resource s
 			fmt.Sprintf("service connector '%s' does not give access to %s", conn.Name, a), "zen logout "+a.String())
 	}
 	key := engine.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
-	return b.engine.Get(ctx, key, minter{b, conn.ID, kind, spec, reg})
+	return b.engine.Get(ctx, key, minter{b, secretID, kind, spec, reg})
 }
 
 // minter makes one credential of one connector: it opens the connector's secrets for just that long.
 type minter struct {
 	broker *Broker
-	id     string
+	id     string // of the record with the secrets
 	kind   connector.Kind
 	spec   connector.Spec
 	reg    connector.Registry
@@ -340,7 +343,7 @@ func (b *Broker) isStatic(l api.Login) bool {
 	}
 	var conn api.ServiceConnector
 	b.read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
-	kind, err := b.kind(conn.Type)
+	kind, err := b.kindOf(conn)
 	if err != nil {
 		return false
 	}

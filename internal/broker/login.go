@@ -31,19 +31,22 @@ func (b *Broker) until(ttlSeconds int) *time.Time {
 // Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
 // registry accepts what was minted.
 func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest) (api.LoginResult, error) {
-	conn, wanted, err := b.loginConnector(req)
+	conn, wanted, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err
 	}
 	result, a, err := b.login(ctx, caller, conn, wanted, req)
+	if err == nil && req.Name != "" && req.Server == "" {
+		result.Shadowed = b.shadowed(ctx, conn)
+	}
 	b.audit(caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err
 }
 
 // loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own).
-func (b *Broker) loginConnector(req api.LoginRequest) (conn api.ServiceConnector, resource string, err error) {
+func (b *Broker) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource string, err error) {
 	if req.Name != "" {
-		conn, err = b.resolveConnector(req.Name)
+		conn, err = b.findConnector(ctx, req.Name, req.Server)
 		return conn, req.ResourceID, err
 	}
 	var reg api.ContainerRegistry
@@ -62,20 +65,32 @@ func (b *Broker) loginConnector(req api.LoginRequest) (conn api.ServiceConnector
 
 func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {
 	var none address.Address
-	kind, err := b.kind(conn.Type)
+	kind, err := b.kindOf(conn)
 	if err != nil {
 		return api.LoginResult{}, none, err
 	}
-	spec, err := request(publicSpec(conn), req.ResourceType, resource)
+	spec, secretID, err := b.specOf(conn)
 	if err != nil {
 		return api.LoginResult{}, none, err
+	}
+	if spec, err = request(spec, req.ResourceType, resource); err != nil {
+		return api.LoginResult{}, none, err
+	}
+	if spec.ResourceID == "" && conn.Server != "" {
+		if spec.ResourceID, err = b.onlyResource(ctx, kind, spec, secretID, conn); err != nil {
+			return api.LoginResult{}, none, err
+		}
 	}
 	if spec.ResourceID == "" {
 		return api.LoginResult{}, none, credential.NewError(credential.InvalidInput, fmt.Sprintf(
 			"the connector is configured to provide access to multiple %s resources. A resource name must be specified when requesting access to a resource.",
 			spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
 	}
-	a, err := loginAddress(spec.ResourceID, req.Path)
+	registry := spec.ResourceID
+	if conn.Server != "" { // clients ask for the host, and that is what a server's credentials are good for
+		registry = mustParse(registry).Host()
+	}
+	a, err := loginAddress(registry, req.Path)
 	if err != nil {
 		return api.LoginResult{}, none, err
 	}
@@ -115,15 +130,23 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 	if err != nil {
 		return api.Resource{}, err
 	}
-	cred.Secret.Wipe()
+	defer cred.Secret.Wipe()
 	if cred.IsIdentityToken() && !req.IdentityToken {
 		return api.Resource{}, tokenNotWanted(conn.Name)
+	}
+	if prover, ok := kind.(connector.Prover); ok {
+		return b.proveMinted(ctx, kind, prover, spec, conn, a, cred, req.NoVerify)
 	}
 	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
 		return api.Resource{}, err
 	}
 	defer wipeAll(spec.Secrets)
 	resources, err := b.check(ctx, kind, spec, conn, req.NoVerify, "")
+	return proven(resources, err, conn)
+}
+
+// proven is the resource that a registry was asked about; one that cannot be reached proves nothing.
+func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api.Resource, error) {
 	if err != nil || len(resources) == 0 {
 		return api.Resource{}, err
 	}
@@ -132,6 +155,52 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 			fmt.Sprintf("check the address and your network, or: zen login %s --no-verify", conn.Name))
 	}
 	return resources[0], nil
+}
+
+// proveMinted asks the registry about a credential that is there already: minting again would cost the server another one.
+func (b *Broker) proveMinted(
+	ctx context.Context, kind connector.Kind, prover connector.Prover, spec connector.Spec, conn api.ServiceConnector,
+	a address.Address, cred credential.Credential, skip bool,
+) (api.Resource, error) {
+	r := resource(conn)
+	r.ResourceType, r.ResourceIDs, r.Verification = spec.ResourceType, []string{spec.ResourceID}, api.VerificationSkipped
+	reg, ok := kind.Match(spec, a)
+	if skip || !ok {
+		return r, nil
+	}
+	report, err := prover.Prove(ctx, spec, reg, cred, connector.VerifyOptions{})
+	if err != nil {
+		return r, err
+	}
+	resources, err := reported(r, report)
+	return proven(resources, err, conn)
+}
+
+// onlyResource is the registry of a server's connector that names none: the only one it gives access to. Of several a person
+// has to choose one, and is told which there are.
+func (b *Broker) onlyResource(
+	ctx context.Context, kind connector.Kind, spec connector.Spec, secretID string, conn api.ServiceConnector,
+) (string, error) {
+	var err error
+	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {
+		return "", err
+	}
+	defer wipeAll(spec.Secrets)
+	ids, err := kind.Resources(ctx, spec)
+	switch {
+	case err != nil:
+		return "", err
+	case len(ids) == 1:
+		return ids[0], nil
+	case len(ids) == 0:
+		return "", credential.NewError(credential.InvalidInput,
+			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
+	}
+	const most = 10
+	shown := ids[:min(len(ids), most)]
+	return "", credential.NewError(credential.InvalidInput, fmt.Sprintf(
+		"service connector '%s' gives access to %d container registries: %s", conn.Name, len(ids), strings.Join(shown, ", ")),
+		"choose one: zen service-connector login "+conn.Name+" --resource-id "+ids[0])
 }
 
 func (b *Broker) recordLogin(
@@ -144,10 +213,17 @@ func (b *Broker) recordLogin(
 		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
 		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
 	}
-	result := api.LoginResult{Login: login, Connector: conn, TypeName: kind.Describe().Name}
+	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.typeName(conn, kind)}
 	var replaced *api.Login
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		change, old, err := c.PutLogin(login)
+		var kept catalog.Change
+		if conn.Server != "" {
+			var err error
+			if kept, err = c.PutRemote(withoutConfiguration(conn)); err != nil {
+				return edit{}, err
+			}
+		}
+		change, old, err := c.PutLogin(login, kept.Put...)
 		replaced = old
 		return edit{Change: change, secrets: tokenSecret(login.ID, token)}, err
 	})
@@ -156,11 +232,35 @@ func (b *Broker) recordLogin(
 	}
 	if replaced != nil {
 		b.forget([]api.Login{*replaced})
-		if replaced.ConnectorID != conn.ID {
+		if replaced.ConnectorID != conn.ID || replaced.ResourceID != login.ResourceID {
 			result.Replaced = source(*replaced)
 		}
 	}
 	return result, nil
+}
+
+// typeName is what the connector's type is called.
+func (b *Broker) typeName(conn api.ServiceConnector, kind connector.Kind) string {
+	if own, err := b.kind(conn.Type); err == nil {
+		return own.Describe().Name
+	}
+	if len(conn.Type) <= 3 { // aws, gcp
+		return strings.ToUpper(conn.Type) + " Service Connector"
+	}
+	if conn.Type == "azure" {
+		return "Azure Service Connector"
+	}
+	return kind.Describe().Name
+}
+
+// withoutConfiguration is what is kept of a server's connector: enough to ask for a credential again.
+func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
+	config := map[string]string{}
+	if registry := conn.Configuration[connector.AttrRegistry]; registry != "" {
+		config[connector.AttrRegistry] = registry
+	}
+	conn.Configuration, conn.SecretAttributes, conn.Labels = config, nil, nil
+	return conn
 }
 
 // Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
@@ -190,6 +290,13 @@ func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error
 		return scope, nil
 	}
 	conn, err := b.resolveConnector(req.Name)
+	if credential.NoSuchEntity.Is(err) {
+		var remotes []api.ServiceConnector
+		b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+		if len(remotes) > 0 {
+			conn, err = catalog.ResolveIn(remotes, req.Name)
+		}
+	}
 	if err == nil {
 		return func(l api.Login) bool { return l.ConnectorID == conn.ID && scope(l) }, nil
 	}

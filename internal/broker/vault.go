@@ -38,6 +38,9 @@ func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
 func (b *Broker) lock(caller Caller, why string) error {
 	err := b.vault.Lock()
 	b.engine.Wipe()
+	if b.servers != nil {
+		b.servers.Forget()
+	}
 	b.mu.Lock()
 	clear(b.names)
 	clear(b.served.by)

@@ -16,6 +16,8 @@ import (
 // Apply.
 type Catalog struct {
 	connectors map[string]*api.ServiceConnector
+	remotes    map[string]*api.ServiceConnector // of servers, while a login uses them
+	servers    map[string]*api.Server
 	registries map[string]*api.ContainerRegistry
 	stacks     map[string]*api.Stack // as stored: a container registry by its id only
 	logins     map[string]*login
@@ -39,6 +41,8 @@ type Change struct {
 func Load(records []Record) (*Catalog, error) {
 	c := &Catalog{
 		connectors: make(map[string]*api.ServiceConnector),
+		remotes:    make(map[string]*api.ServiceConnector),
+		servers:    make(map[string]*api.Server),
 		registries: make(map[string]*api.ContainerRegistry),
 		stacks:     make(map[string]*api.Stack),
 		logins:     make(map[string]*login, len(records)),
@@ -88,6 +92,8 @@ func (c *Catalog) findInUse() (u inUse) {
 // drop forgets the record of an id, of whatever kind.
 func (c *Catalog) drop(id string) {
 	delete(c.connectors, id)
+	delete(c.remotes, id)
+	delete(c.servers, id)
 	delete(c.registries, id)
 	delete(c.stacks, id)
 	c.dropLogin(id)
@@ -110,7 +116,8 @@ func (c *Catalog) newID(kind Kind, name string, now time.Time) string {
 }
 
 func (c *Catalog) has(id string) bool {
-	return c.connectors[id] != nil || c.registries[id] != nil || c.stacks[id] != nil || c.logins[id] != nil
+	return c.connectors[id] != nil || c.remotes[id] != nil || c.servers[id] != nil || c.registries[id] != nil ||
+		c.stacks[id] != nil || c.logins[id] != nil
 }
 
 // sorted returns the values of m, oldest first; name and id decide between those of one age.

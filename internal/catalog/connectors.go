@@ -39,15 +39,22 @@ func (c *Catalog) Connectors() []api.ServiceConnector {
 	return out
 }
 
-// ConnectorByID returns the service connector of that very id.
+// ConnectorByID returns the service connector of that very id, be it one of a server.
 func (c *Catalog) ConnectorByID(id string) (api.ServiceConnector, bool) {
-	s := c.connectors[id]
+	s := c.connectorByID(id)
 	if s == nil {
 		return api.ServiceConnector{}, false
 	}
 	out := *s
 	out.Active = id == c.inUse.connector
 	return out, true
+}
+
+func (c *Catalog) connectorByID(id string) *api.ServiceConnector {
+	if s := c.connectors[id]; s != nil {
+		return s
+	}
+	return c.remotes[id]
 }
 
 // ResolveConnector finds a service connector by name, id, or a prefix of either.
@@ -64,9 +71,9 @@ func (c *Catalog) ResolveConnector(ref string) (api.ServiceConnector, error) {
 	return s, nil
 }
 
-// QueryConnectors answers service-connector list.
-func (c *Catalog) QueryConnectors(q api.Query, now time.Time) (api.ConnectorList, error) {
-	all := c.Connectors()
+// QueryConnectors answers service-connector list: this machine's connectors and then those of servers.
+func (c *Catalog) QueryConnectors(q api.Query, now time.Time, remote ...api.ServiceConnector) (api.ConnectorList, error) {
+	all := append(c.Connectors(), remote...)
 	for i := range all {
 		all[i].Expired = Expired(all[i], now)
 	}

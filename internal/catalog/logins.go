@@ -83,7 +83,7 @@ func (c *Catalog) LoginFor(a address.Address, dir, profile string, now time.Time
 
 func (c *Catalog) viewLogin(l *login) api.Login {
 	out := l.Login
-	if conn := c.connectors[l.ConnectorID]; conn != nil {
+	if conn := c.connectorByID(l.ConnectorID); conn != nil {
 		out.ConnectorName = conn.Name
 	}
 	return out
@@ -106,13 +106,15 @@ func (c *Catalog) Logins() []api.Login {
 }
 
 // PutLogin records a login. It takes the place of the one with the same address, directory and profile, which is returned if
-// it had not ended by itself. Logins that had ended when this one began go with the same change.
-func (c *Catalog) PutLogin(l api.Login) (change Change, replaced *api.Login, err error) {
+// it had not ended by itself. Logins that had ended when this one began go with the same change. With are records that come
+// with it, such as the server's connector that it uses.
+func (c *Catalog) PutLogin(l api.Login, with ...Record) (change Change, replaced *api.Login, err error) {
 	a, err := address.Parse(l.Address)
 	if err != nil {
 		return Change{}, nil, err
 	}
-	if err := c.checkLogin(l); err != nil {
+	comes := slices.ContainsFunc(with, func(r Record) bool { return r.ID == l.ConnectorID })
+	if err := c.checkLogin(l, comes); err != nil {
 		return Change{}, nil, err
 	}
 	l.Address, l.ServerURL = a.String(), a.ServerURL()
@@ -123,7 +125,7 @@ func (c *Catalog) PutLogin(l api.Login) (change Change, replaced *api.Login, err
 	if err != nil {
 		return Change{}, nil, err
 	}
-	change.Put = []Record{r}
+	change.Put = append(slices.Clone(with), r)
 	for _, old := range c.logins {
 		same := old.address == a && old.Dir == l.Dir && old.Profile == l.Profile
 		if old.ID == l.ID || !same && !old.ended(l.Created) {
@@ -139,13 +141,13 @@ func (c *Catalog) PutLogin(l api.Login) (change Change, replaced *api.Login, err
 	return change, replaced, nil
 }
 
-func (c *Catalog) checkLogin(l api.Login) error {
+func (c *Catalog) checkLogin(l api.Login, connectorComes bool) error {
 	switch {
 	case l.ID == "":
 		return credential.NewError(credential.Internal, "a login has no id", "")
 	case l.Dir != "" && !filepath.IsAbs(l.Dir):
 		return credential.NewError(credential.InvalidInput, "a login's directory must be an absolute path: "+l.Dir, "")
-	case l.ConnectorID != "" && c.connectors[l.ConnectorID] == nil:
+	case l.ConnectorID != "" && !connectorComes && c.connectorByID(l.ConnectorID) == nil:
 		return credential.NewError(credential.NoSuchEntity, "the service connector was deleted meanwhile", seeConnectors)
 	}
 	return nil

@@ -22,6 +22,8 @@ const (
 	KindStack     Kind = "stack"
 	KindLogin     Kind = "login"
 	KindActive    Kind = "active_stack"
+	KindServer    Kind = "server"
+	KindRemote    Kind = "server_connector" // a connector that lives on a server, as it was when a login began to use it
 )
 
 // activeID is the id of the one record that names the active stack.
@@ -60,6 +62,11 @@ type (
 		LastUsed      *string `json:"last_used,omitempty"`
 		Problem       *string `json:"problem,omitempty"`
 	}
+	storedServer struct {
+		*api.Server
+		Logins  *int    `json:"logins,omitempty"`
+		Problem *string `json:"problem,omitempty"`
+	}
 	storedActive struct {
 		StackID string `json:"stack_id"`
 	}
@@ -89,6 +96,14 @@ func loginRecord(l api.Login) (Record, error) {
 	return record(l.ID, KindLogin, storedLogin{Login: &l})
 }
 
+func remoteRecord(s api.ServiceConnector) (Record, error) {
+	return record(s.ID, KindRemote, storedConnector{ServiceConnector: &s})
+}
+
+func serverRecord(s api.Server) (Record, error) {
+	return record(s.ID, KindServer, storedServer{Server: &s})
+}
+
 func activeRecord(stackID string) (Record, error) {
 	return record(activeID, KindActive, storedActive{StackID: stackID})
 }
@@ -111,6 +126,20 @@ func (c *Catalog) decode(r Record) (func(), error) {
 		}
 		s.Active, s.Expired = false, false
 		return func() { c.connectors[r.ID] = &s }, nil
+	case KindRemote:
+		s, err := read[api.ServiceConnector](r)
+		if err != nil || s.ID != r.ID || s.Name == "" || s.Server == "" {
+			return nil, damaged(r, err)
+		}
+		s.Active, s.Expired = false, false
+		return func() { c.remotes[r.ID] = &s }, nil
+	case KindServer:
+		s, err := read[api.Server](r)
+		if err != nil || s.ID != r.ID || s.Name == "" || s.URL == "" {
+			return nil, damaged(r, err)
+		}
+		s.Logins, s.Problem = 0, ""
+		return func() { c.servers[r.ID] = &s }, nil
 	case KindRegistry:
 		g, err := read[api.ContainerRegistry](r)
 		if err != nil || g.ID != r.ID || g.Name == "" {

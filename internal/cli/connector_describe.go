@@ -20,6 +20,7 @@ type describeOptions struct {
 	output      output
 	showSecrets bool
 	client      bool
+	server      string
 }
 
 func (a *app) connectorDescribeCommand() *cobra.Command {
@@ -40,12 +41,13 @@ terminal; that is noted in the audit log. --client describes what a client of on
 	cmd.Flags().BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show security sensitive attributes")
 	cmd.Flags().BoolVarP(&o.client, "client", "c", false, "describe the client of a resource")
 	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addServer(cmd, &o.server)
 	a.addOutput(cmd, &o.output)
 	return cmd
 }
 
 func (a *app) describeConnector(ctx context.Context, ref string, o *describeOptions) error {
-	use := api.UseConnector{Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID}
+	use := api.UseConnector{Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Server: o.server}
 	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, use)
 	if err != nil {
 		return err
@@ -57,6 +59,9 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 		}
 	}
 	config := configuration(c)
+	if o.showSecrets && c.Server != "" {
+		return refused("the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'", "leave out --show-secrets")
+	}
 	if o.showSecrets {
 		if err := a.confirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
 			return err
@@ -106,7 +111,7 @@ func configuration(c api.ServiceConnector) map[string]string {
 }
 
 func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) object {
-	return object{
+	o := object{
 		{"id", c.ID},
 		{"name", c.Name},
 		{"description", c.Description},
@@ -126,6 +131,10 @@ func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) 
 		{"created", c.Created},
 		{"updated", c.Updated},
 	}
+	if c.Server != "" {
+		o = append(o, member{"server", c.Server})
+	}
+	return o
 }
 
 func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config map[string]string) {
@@ -151,6 +160,9 @@ func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config 
 	}
 	if c.Description != "" {
 		rows = slices.Insert(rows, 2, []string{"DESCRIPTION", c.Description})
+	}
+	if c.Server != "" {
+		rows = append(rows, []string{"SERVER", c.Server})
 	}
 	a.drawProperties(title, "PROPERTY", rows)
 	if len(config) == 0 {

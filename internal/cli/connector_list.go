@@ -28,6 +28,7 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 			if err != nil {
 				return err
 			}
+			a.warnServers(list.Warnings)
 			return showList(a, cmd, o.output, listing[api.ServiceConnector]{
 				columns: a.connectorColumns(cmd.Context(), o.output), items: list.Items, page: &list.Page, chosen: o.columns,
 				empty: "No service connectors found for the given filters.",
@@ -35,9 +36,16 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 		},
 	}
 	filters := append(commonFilters(), filter{"connector_type", "STRING"}, filter{"auth_method", "STRING"},
-		filter{"resource_type", "STRING"}, filter{"resource_id", "STRING"})
+		filter{"resource_type", "STRING"}, filter{"resource_id", "STRING"}, filter{"server", "STRING"})
 	a.addListFlags(cmd, &o, filters, listing[api.ServiceConnector]{columns: a.connectorColumnsFor(&typeBook{})}.names())
 	return cmd
+}
+
+// warnServers says of each server that did not answer why.
+func (a *app) warnServers(warnings []string) {
+	for _, w := range warnings {
+		a.warn(w, "zen server list")
+	}
 }
 
 // connectorColumns are ZenML's columns. Tables have emojis, for which zend is asked.
@@ -66,6 +74,7 @@ func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector]
 			key: "resource_name", value: func(c connector) any { return orNull(c.ResourceID) },
 			cell: func(c connector) string { return multipleWithout(c.ResourceID) },
 		},
+		{key: "server", when: ifItem, value: func(c connector) any { return orNull(c.Server) }},
 		{key: "owner", value: func(c connector) any { return c.Owner }},
 		{
 			key: "expires_in", when: ifAny, value: func(c connector) any { return orNull(a.expiresIn(c)) },

@@ -15,6 +15,7 @@ type resourcesOptions struct {
 	connectorType string
 	excludeErrors bool
 	verify        bool
+	server        string
 }
 
 func (a *app) connectorResourcesCommand() *cobra.Command {
@@ -31,6 +32,7 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&o.excludeErrors, "exclude-errors", "e", false, "leave out what cannot be used")
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "ask the registries whether the credentials are right")
 	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addServer(cmd, &o.server)
 	a.addOutput(cmd, &o.output)
 	complete(cmd, "connector-type", a.completeFrom(0, connectorTypeNames))
 	return cmd
@@ -39,11 +41,12 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 	ctx := cmd.Context()
 	list, err := call[api.ResourceList](ctx, a, api.MethodConnectorResources, api.ResourcesQuery{
-		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify,
+		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify, Server: o.server,
 	})
 	if err != nil {
 		return prefixed(err, "Could not fetch service connector resources: ")
 	}
+	a.warnServers(list.Warnings)
 	if o.excludeErrors {
 		list.Items = slices.DeleteFunc(list.Items, func(r api.Resource) bool { return r.Error != "" })
 	}

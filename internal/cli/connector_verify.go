@@ -16,6 +16,7 @@ type verifyOptions struct {
 	output     output
 	verifyOnly bool
 	push       string
+	server     string
 }
 
 func (a *app) connectorVerifyCommand() *cobra.Command {
@@ -35,6 +36,7 @@ lets everybody in and cannot tell; then zen says that the credentials were not v
 	cmd.Flags().BoolVarP(&o.verifyOnly, "verify-only", "v", false, "only verify, do not list resources")
 	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
 	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addServer(cmd, &o.server)
 	a.addOutput(cmd, &o.output)
 	return cmd
 }
@@ -43,7 +45,7 @@ func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions)
 	const failed = "Service connector '%s' verification failed: "
 	stop := a.busy(ctx, "Verifying service connector '%s'...", ref)
 	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, api.UseConnector{
-		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push,
+		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push, Server: o.server,
 	})
 	stop()
 	if err != nil {

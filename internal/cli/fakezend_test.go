@@ -47,6 +47,10 @@ type request struct {
 
 // world is what the fake zend knows and how it behaves.
 type world struct {
+	servers []api.Server
+	device  api.ServerDevice
+	pending int // questions about the device before it is allowed
+
 	types      []api.ConnectorType
 	connectors []api.ServiceConnector
 	secrets    map[string]map[string]string // by connector name
@@ -174,6 +178,23 @@ func (z *fakeZend) methods() map[string]answer {
 		api.MethodApprovalList:   typed(func(api.Empty) (any, error) { return api.ApprovalList{Items: w.approvals}, nil }),
 		api.MethodApprovalAnswer: typed(z.answerApproval),
 
+		api.MethodServerList:    typed(func(api.Empty) (any, error) { return api.ServerList{Items: w.servers}, nil }),
+		api.MethodServerDevice:  typed(func(api.ConnectServer) (any, error) { return w.device, nil }),
+		api.MethodServerConnect: z.connect,
+		api.MethodServerGet: typed(func(r api.Ref) (any, error) {
+			s, err := z.server(r)
+			n := 3
+			return api.ServerResult{Server: s, Connectors: &n}, err
+		}),
+		api.MethodServerUse: typed(func(r api.Ref) (any, error) {
+			s, err := z.server(r)
+			return api.ServerResult{Server: s}, err
+		}),
+		api.MethodServerDisconnect: typed(func(r api.Ref) (any, error) {
+			s, err := z.server(r)
+			return api.ServerResult{Server: s, Ended: s.Logins}, err
+		}),
+
 		api.MethodVaultStatus: typed(func(api.Empty) (any, error) { return w.vault, nil }),
 		api.MethodVaultLock:   typed(func(api.Empty) (any, error) { w.vault.State = "locked"; return api.Empty{}, nil }),
 		api.MethodVaultUnlock: z.unlock,
@@ -208,6 +229,33 @@ func (z *fakeZend) status() api.Status {
 		LogFile: "/home/me/.local/state/zen/zend.log", Activity: "on demand", Vault: w.vault, Logins: w.logins,
 		Counts: api.Counts{Connectors: len(w.connectors), Registries: 1, Stacks: 2},
 	}
+}
+
+// server finds a server by its name; "" is the first.
+func (z *fakeZend) server(r api.Ref) (api.Server, error) {
+	for _, s := range z.world.servers {
+		if r.Name == "" || r.Name == s.Name {
+			return s, nil
+		}
+	}
+	return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a ZenML server", "zen server connect URL")
+}
+
+func (z *fakeZend) connect(params []byte, secrets map[string]string) (any, error) {
+	req := decode[api.ConnectServer](params)
+	if req.Device != "" && z.world.pending > 0 {
+		z.world.pending--
+		return api.ServerResult{Pending: true}, nil
+	}
+	if key := secrets[api.SecretKey]; key == "wrong" {
+		return nil, credential.NewError(credential.Rejected, "ZenML server zenml.example.com refused the login", "check the key")
+	}
+	s := api.Server{Name: req.Name, URL: req.URL, Auth: req.Auth, User: req.Username, Version: "0.98.0", Active: len(z.world.servers) == 0}
+	if req.Device != "" {
+		until := noon().Add(24 * time.Hour)
+		s.URL, s.Until = "https://zenml.example.com", &until
+	}
+	return api.ServerResult{Server: s}, nil
 }
 
 func (z *fakeZend) types(q api.ConnectorTypesQuery) (any, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -196,6 +197,40 @@ func goldens() []golden {
 				"approve a b", "approve --help"),
 		},
 		{
+			name:  "server",
+			setup: withServers,
+			cases: []goldenCase{
+				{line: "server list"},
+				{line: "server list -o json"},
+				{line: "server describe"},
+				{line: "server describe dev -o yaml"},
+				{line: "server describe nope"},
+				{line: "server use dev"},
+				{line: "server disconnect prod"},
+				{line: "server connect https://zenml.example.com --api-key-stdin --name work", stdin: canary + "\n"},
+				{line: "server connect https://zenml.example.com --api-key-stdin", stdin: "wrong"},
+				{line: "server connect https://zenml.example.com --api-key-stdin", stdin: "\n"},
+				{line: "server connect https://zenml.example.com --username alice --password-stdin --name work", stdin: canary},
+				{line: "server connect https://zenml.example.com --username alice --name work", stdin: canary + "\n"},
+				{line: "server connect https://zenml.example.com --name work"},
+				{line: "server connect https://zenml.example.com --api-key " + canary + " --username alice"},
+				{line: "server connect https://zenml.example.com --password-stdin"},
+				{line: "server connect https://zenml.example.com --api-key @/nonexistent/file"},
+				{line: "server connect https://zenml.example.com --ssl-ca-cert /nonexistent/file"},
+				{line: "server connect"},
+				{line: "server connect --help"},
+				{line: "service-connector list"},
+				{line: "service-connector describe reg"},
+				{line: "service-connector describe reg --show-secrets"},
+				{line: "service-connector login reg --server prod"},
+			},
+		},
+		{
+			name:  "server-open",
+			setup: func(w *world) { w.device = api.ServerDevice{} },
+			cases: lines("server connect http://127.0.0.1:8237 --name local", "server list"),
+		},
+		{
 			name: "failures",
 			setup: func(w *world) {
 				w.fail[api.MethodConnectorList] = credential.NewError(credential.Locked, "the vault is locked", "")
@@ -208,6 +243,28 @@ func goldens() []golden {
 		},
 		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
 	}
+}
+
+// withServers lets a world be connected to two servers, on one of which a connector lives.
+func withServers(w *world) {
+	until := noon().Add(90 * time.Minute)
+	w.servers = []api.Server{
+		{
+			ID: "5e000000-0000-4000-8000-000000000001", Name: "prod", URL: "https://zenml.example.com", Auth: api.ServerAuthAPIKey,
+			User: "zenbot", Version: "0.98.0", Active: true, Owner: "me", Created: noon(), Updated: noon(), Logins: 2,
+		}, {
+			ID: "5e000000-0000-4000-8000-000000000002", Name: "dev", URL: "http://127.0.0.1:8237", Auth: api.ServerAuthDevice,
+			Version: "0.94.3", Owner: "me", Created: noon(), Updated: noon(), Until: &until,
+		},
+	}
+	w.connectors = w.connectors[:2]
+	for i := range w.connectors {
+		if w.connectors[i].Name == "reg" {
+			w.connectors[i].Server, w.connectors[i].SecretAttributes = "prod", nil
+		}
+	}
+	w.device = api.ServerDevice{Device: "d1", URL: "https://zenml.example.com/devices/verify?user_code=x", UserCode: "x", Until: until}
+	w.pending = 2
 }
 
 func resourceWith(verification, why string) []api.Resource {

@@ -27,6 +27,7 @@ const (
 	byName        // only when --columns names it, or all
 	ifAny         // in a table only when an item has a value; always in the other formats
 	inTable       // in tables only
+	ifItem        // in any format only when an item has a value
 	exact         // in the other formats only, and in a table when --columns names it
 )
 
@@ -155,6 +156,8 @@ func (l listing[T]) visible(c column[T], o output) bool {
 		return o.isTable()
 	case exact:
 		return !o.isTable()
+	case ifItem:
+		return slices.ContainsFunc(l.items, func(item T) bool { return plain(c.value(item)) != "" })
 	case ifAny:
 		return !o.isTable() || slices.ContainsFunc(l.items, func(item T) bool { return plain(c.value(item)) != "" })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type loginOptions struct {
 	registry string
 	noVerify bool
 	token    bool
+	server   string
 }
 
 func (a *app) loginCommand() *cobra.Command {
@@ -75,12 +77,13 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the registry grants, not the password")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
 	a.addResourceFlags(cmd, &o.resourceFlags)
+	a.addServer(cmd, &o.server)
 }
 
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
 	req := api.LoginRequest{
 		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
-		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token,
+		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server,
 	}
 	if cmd.Flags().Changed("ttl") {
 		if o.ttl < time.Second {
@@ -132,6 +135,12 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	a.warnUnchecked([]api.Resource{result.Resource})
 	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
 		result.Connector.Name, result.TypeName)
+	if s := result.Connector.Server; s != "" {
+		a.say("It lives on server '%s', which makes the credentials.", s)
+	}
+	if len(result.Shadowed) > 0 {
+		a.say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(result.Shadowed, ", "))
+	}
 	if result.Replaced != "" {
 		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
 	}

@@ -42,12 +42,13 @@ func (d *daemon) methods() map[string]server.Handler {
 	connectorMethods(m, b)
 	registryMethods(m, b)
 	stackMethods(m, b)
+	serverMethods(m, b)
 	return m
 }
 
 func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodConnectorTypes] = pure(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil })
-	m[api.MethodConnectorList] = pure(b.QueryConnectors)
+	m[api.MethodConnectorList] = plain(b.ListConnectors)
 	m[api.MethodConnectorGet] = plain(b.Connector)
 	m[api.MethodConnectorRegister] = withSecrets(b.RegisterConnector)
 	m[api.MethodConnectorUpdate] = withSecrets(b.UpdateConnector)
@@ -81,6 +82,17 @@ func stackMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodStackSet] = named(b.SetStack)
 	m[api.MethodStackExport] = pure(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) })
 	m[api.MethodStackImport] = plain(b.ImportStack)
+}
+
+func serverMethods(m map[string]server.Handler, b *broker.Broker) {
+	m[api.MethodServerConnect] = withSecrets(b.ConnectServer)
+	m[api.MethodServerDevice] = plain(b.ServerDevice)
+	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.ServerList(), nil })
+	m[api.MethodServerGet] = named(b.Server)
+	m[api.MethodServerUse] = named(b.UseServer)
+	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c broker.Caller, r api.Ref) (api.ServerResult, error) {
+		return b.DisconnectServer(ctx, c, r.Name)
+	})
 }
 
 // The shapes of broker functions, as handlers.

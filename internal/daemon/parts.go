@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/audit"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
+	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -30,6 +31,7 @@ type parts struct {
 	engine          *engine.Engine
 	audit           *audit.Log
 	gate            *gate.Gate
+	servers         *zenmlServers
 	settingsChanged chan struct{} // something changed that watchIdle goes by
 
 	closing sync.Once
@@ -57,8 +59,10 @@ func (d *daemon) build() error {
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
 	p.gate = gate.New(gate.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
 	d.parts = p
+	p.servers = newZenMLServers()
 	d.broker, err = broker.New(broker.Config{
 		Vault: vault, Kinds: kinds(), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+		Servers: p.servers, ServerKind: serverkind.New(p.servers.pool),
 	})
 	if err != nil {
 		_ = p.close()
@@ -115,6 +119,9 @@ func (p *parts) close() (err error) {
 	p.closing.Do(func() {
 		p.engine.Wipe()
 		p.gate.Close()
+		if p.servers != nil {
+			p.servers.Forget()
+		}
 		err = errors.Join(p.vault.Close(), p.audit.Close())
 	})
 	return err

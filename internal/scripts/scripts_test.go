@@ -19,6 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
 	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
 var update = flag.Bool("update", false, "write what the programs print into the scripts' cmp files")
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"nosecret": noSecret,
 			"password": setPassword,
 			"killzend": killZend,
+			"zenml":    zenmlServer,
 		},
 	})
 }
@@ -57,6 +59,7 @@ type story struct {
 	password string
 	basic    *registrytest.Registry
 	bearer   *registrytest.Registry
+	zenml    *zenmltest.Server // has connectors for the registries
 }
 
 type storyKey struct{}
@@ -71,6 +74,7 @@ func setup(t *testing.T, e *testscript.Env, bin string) error {
 	s := &story{password: randomPassword()}
 	s.basic = registrytest.StartBasic("alice", s.password)
 	s.bearer = registrytest.StartBearer("alice", s.password)
+	s.zenml = s.startZenML()
 	e.Values[storyKey{}] = s
 	home := filepath.Join(e.WorkDir, "home")
 	for _, dir := range []string{home, filepath.Join(home, ".docker")} {
@@ -81,11 +85,14 @@ func setup(t *testing.T, e *testscript.Env, bin string) error {
 	if err := os.WriteFile(filepath.Join(e.WorkDir, "password"), []byte(s.password), 0o600); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(e.WorkDir, "apikey"), []byte(s.zenml.APIKey+"\n"), 0o600); err != nil {
+		return err
+	}
 	e.Vars = append(e.Vars,
 		"HOME="+home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=", "XDG_CACHE_HOME=",
 		"DBUS_SESSION_BUS_ADDRESS=", "DOCKER_CONFIG="+filepath.Join(home, ".docker"), "DOCKER_AUTH_CONFIG=", "NO_COLOR=1",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"BASIC="+s.basic.Host, "BEARER="+s.bearer.Host, "RUN="+run, "BIN="+bin)
+		"BASIC="+s.basic.Host, "BEARER="+s.bearer.Host, "RUN="+run, "BIN="+bin, "ZENML="+s.zenml.URL)
 	e.Defer(func() {
 		stopZend(e.Getenv)
 		if err := keystoretest.Forget(filepath.Join(home, ".local/share/zen/vault.json"), kernelkeyring.Slot{}); err != nil {
@@ -93,6 +100,7 @@ func setup(t *testing.T, e *testscript.Env, bin string) error {
 		}
 		s.basic.Close()
 		s.bearer.Close()
+		s.zenml.Close()
 		os.RemoveAll(run)
 	})
 	return nil
@@ -137,14 +145,14 @@ func killZend(ts *testscript.TestScript, neg bool, args []string) {
 // directories except the one the test wrote itself.
 func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts)
-	needles := []string{s.password}
+	needles := []string{s.password, s.zenml.APIKey}
 	for _, text := range []string{s.password, "alice:" + s.password} {
 		needles = append(needles, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(text)), "="))
 	}
 	searched := 0
 	for _, root := range []string{ts.Getenv("WORK"), ts.Getenv("RUN")} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() || path == ts.MkAbs("password") {
+			if err != nil || !d.Type().IsRegular() || path == ts.MkAbs("password") || path == ts.MkAbs("apikey") {
 				return nil
 			}
 			searched++

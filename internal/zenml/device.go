@@ -22,9 +22,9 @@ const (
 
 // Device is a login that a person has to allow in a browser.
 type Device struct {
-	URL      string // to open; it holds the code
-	UserCode string // what the page shows
-	Life     time.Duration
+	URL      string    // to open; it holds the code
+	UserCode string    // what the page shows
+	Until    time.Time // when it is too late
 
 	code     credential.Secret
 	clientID string
@@ -58,7 +58,7 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 	}
 	d := &Device{
 		URL: page, UserCode: clean(a.UserCode), code: credential.SecretString(a.DeviceCode), clientID: clientID,
-		Life: min(max(time.Duration(a.ExpiresIn)*time.Second, minInterval), maxDevice), interval: defInterval,
+		interval: defInterval, Until: c.cfg.Now().Add(min(max(time.Duration(a.ExpiresIn)*time.Second, minInterval), maxDevice)),
 	}
 	if a.Interval > 0 {
 		d.interval = min(max(time.Duration(a.Interval)*time.Second, minInterval), maxInterval)
@@ -79,29 +79,34 @@ func (c *Client) page(ref string) (string, error) {
 	return u.String(), nil
 }
 
-// errPending is the answer of a server that waits for the person.
-var errPending = errors.New("authorization pending")
+// ErrPending is the error while the person has not answered yet.
+var ErrPending = errors.New("authorization pending")
 
-// WaitDevice asks, as often as the server wants, until the person has allowed or refused the login, or it is too late. The
-// access token it returns is all there is: it cannot be renewed without a person. A zero end is none.
+// WaitDevice asks, as often as the server wants, until the person has allowed or refused the login, or it is too late. When
+// ctx ends before that it returns ErrPending and may be called again. The access token it returns is all there is: it cannot
+// be renewed without a person. A zero end is none.
 func (c *Client) WaitDevice(ctx context.Context, d *Device) (token credential.Secret, end time.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, d.Life)
-	defer cancel()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(d.interval)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return credential.Secret{}, time.Time{}, credential.NewError(credential.Timeout,
-				"nobody allowed the login in time", "zen server connect "+c.URL())
+			return credential.Secret{}, time.Time{}, ErrPending
+		}
+		if !c.cfg.Now().Before(d.Until) {
+			return credential.Secret{}, time.Time{}, c.tooLate()
 		}
 		token, end, err = c.pollDevice(ctx, d)
-		if !errors.Is(err, errPending) {
+		if !errors.Is(err, ErrPending) {
 			return token, end, err
 		}
 		timer.Reset(d.interval)
 	}
+}
+
+func (c *Client) tooLate() error {
+	return credential.NewError(credential.Timeout, "nobody allowed the login in time", "zen server connect "+c.URL())
 }
 
 func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, time.Time, error) {
@@ -115,8 +120,8 @@ func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, 
 	switch {
 	case errors.As(err, &refused):
 		return credential.Secret{}, time.Time{}, c.deviceRefused(d, refused, err)
-	case err != nil && credential.Unreachable.Is(err) && ctx.Err() == nil:
-		return credential.Secret{}, time.Time{}, errPending // a person is on it: one failed question is no reason to give up
+	case err != nil && (credential.Unreachable.Is(err) || ctx.Err() != nil):
+		return credential.Secret{}, time.Time{}, ErrPending // a person is on it: one failed question is no reason to give up
 	case err != nil:
 		return credential.Secret{}, time.Time{}, err
 	case a.AccessToken == "":
@@ -132,12 +137,12 @@ func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, 
 func (c *Client) deviceRefused(d *Device, e *oauthError, err error) error {
 	switch e.code {
 	case "authorization_pending":
-		return errPending
+		return ErrPending
 	case "slow_down":
 		d.interval = min(d.interval+slowDown, maxInterval)
-		return errPending
+		return ErrPending
 	case "expired_token":
-		return credential.NewError(credential.Timeout, "nobody allowed the login in time", "zen server connect "+c.URL())
+		return c.tooLate()
 	case "access_denied":
 		return credential.NewError(credential.Denied, "the login was refused in the browser", "")
 	}

@@ -71,11 +71,11 @@ func TestDeviceFlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" || d.Life != 5*time.Minute {
+	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" || time.Until(d.Until) < 4*time.Minute {
 		t.Errorf("device is %+v", d)
 	}
 	d.interval = time.Millisecond
-	if _, _, err := c.pollDevice(t.Context(), d); !errors.Is(err, errPending) {
+	if _, _, err := c.pollDevice(t.Context(), d); !errors.Is(err, ErrPending) {
 		t.Fatalf("before it is allowed: %v", err)
 	}
 	s.Lock()
@@ -106,7 +106,7 @@ func TestDeviceFlowEnds(t *testing.T) {
 			fmt.Fprintf(w, `{"error": %q, "error_description": "because"}`, code)
 		}
 		c := client(t, s)
-		d := &Device{Life: time.Minute, interval: time.Millisecond}
+		d := &Device{Until: time.Now().Add(time.Minute), interval: time.Millisecond}
 		if _, _, err := c.WaitDevice(t.Context(), d); credential.ReasonOf(err) != want {
 			t.Errorf("%s: %v", code, err)
 		}
@@ -117,9 +117,14 @@ func TestDeviceFlowEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Life, d.interval = 20*time.Millisecond, time.Hour
+	d.Until, d.interval = time.Now().Add(20*time.Millisecond), time.Millisecond
 	if _, _, err := c.WaitDevice(t.Context(), d); !credential.Timeout.Is(err) {
 		t.Errorf("nobody came: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := c.WaitDevice(ctx, d); !errors.Is(err, ErrPending) {
+		t.Errorf("not waited for: %v", err)
 	}
 }
 

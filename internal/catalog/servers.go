@@ -1,0 +1,206 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+const seeServers = "see all: zen server list"
+
+func serverKey(s *api.Server) (time.Time, string, string) { return s.Created, s.Name, s.ID }
+
+// Servers returns all ZenML servers, the active one first and then the oldest.
+func (c *Catalog) Servers() []api.Server {
+	out := make([]api.Server, 0, len(c.servers))
+	for _, s := range sorted(c.servers, serverKey) {
+		view := c.viewServer(s)
+		if s.Active {
+			out = slices.Insert(out, 0, view)
+		} else {
+			out = append(out, view)
+		}
+	}
+	return out
+}
+
+// viewServer fills in what is computed.
+func (c *Catalog) viewServer(s *api.Server) api.Server {
+	out := *s
+	for _, l := range c.logins {
+		if r := c.remotes[l.ConnectorID]; r != nil && r.Server == s.Name {
+			out.Logins++
+		}
+	}
+	return out
+}
+
+// ResolveServer finds a server by name, id, or a prefix of either, or by its URL; an empty ref is the active one.
+func (c *Catalog) ResolveServer(ref string) (api.Server, error) {
+	all := make([]entity, 0, len(c.servers))
+	for id, s := range c.servers {
+		if s.URL == ref || ref == "" && s.Active {
+			return c.viewServer(s), nil
+		}
+		all = append(all, entity{id, s.Name})
+	}
+	if len(all) == 0 || ref == "" {
+		return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a ZenML server", "zen server connect URL")
+	}
+	id, err := resolve("servers", seeServers, ref, all)
+	if err != nil {
+		return api.Server{}, err
+	}
+	return c.viewServer(c.servers[id]), nil
+}
+
+// ServerNamed returns the server of that very name.
+func (c *Catalog) ServerNamed(name string) (api.Server, bool) {
+	for _, s := range c.servers {
+		if s.Name == name {
+			return *s, true
+		}
+	}
+	return api.Server{}, false
+}
+
+// PutServer connects a server, or changes the one of the same id. The first one is the active one.
+func (c *Catalog) PutServer(s api.Server) (Change, error) {
+	if s.ID == "" {
+		return Change{}, credential.NewError(credential.Internal, "a server has no id", "")
+	}
+	if err := checkName("server", s.Name); err != nil {
+		return Change{}, err
+	}
+	for _, o := range c.servers {
+		if o.Name == s.Name && o.ID != s.ID {
+			return Change{}, credential.NewError(credential.Exists,
+				fmt.Sprintf("zen is connected to another server of the name '%s' already: %s", s.Name, o.URL),
+				"choose another name: --name NAME, or: zen server disconnect "+arg(s.Name))
+		}
+	}
+	if old := c.servers[s.ID]; old != nil && old.Name != s.Name {
+		return Change{}, credential.NewError(credential.Exists,
+			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen server disconnect "+arg(old.Name))
+	}
+	s.Active = len(c.servers) == 0 || c.servers[s.ID] != nil && c.servers[s.ID].Active
+	return put(serverRecord(s))
+}
+
+// UseServer makes a server the active one.
+func (c *Catalog) UseServer(ref string) (api.Server, Change, error) {
+	s, err := c.ResolveServer(ref)
+	if err != nil || s.Active {
+		return s, Change{}, err
+	}
+	s.Active = true
+	change, err := put(serverRecord(s))
+	for _, o := range c.servers {
+		if !o.Active || err != nil {
+			continue
+		}
+		old := *o
+		old.Active = false
+		var r Record
+		if r, err = serverRecord(old); err == nil {
+			change.Put = append(change.Put, r)
+		}
+	}
+	return s, change, err
+}
+
+// DeleteServer disconnects a server: its logins end, and another server becomes the active one if it was.
+func (c *Catalog) DeleteServer(ref string) (s api.Server, ended []api.Login, change Change, err error) {
+	if s, err = c.ResolveServer(ref); err != nil {
+		return s, nil, Change{}, err
+	}
+	ended, change = c.EndLogins(func(l api.Login) bool {
+		r := c.remotes[l.ConnectorID]
+		return r != nil && r.Server == s.Name
+	})
+	for id, r := range c.remotes {
+		if r.Server == s.Name {
+			change.Delete = append(change.Delete, id)
+		}
+	}
+	change.Delete = append(change.Delete, s.ID)
+	slices.Sort(change.Delete)
+	for _, o := range sorted(c.servers, serverKey) {
+		if !s.Active || o.ID == s.ID {
+			continue
+		}
+		next := *o
+		next.Active = true
+		r, err := serverRecord(next)
+		change.Put = append(change.Put, r)
+		return s, ended, change, err
+	}
+	return s, ended, change, nil
+}
+
+// Remotes returns the connectors of servers that logins use, oldest first.
+func (c *Catalog) Remotes() []api.ServiceConnector {
+	out := make([]api.ServiceConnector, 0, len(c.remotes))
+	for _, s := range sorted(c.remotes, connectorKey) {
+		out = append(out, *s)
+	}
+	return out
+}
+
+// PutRemote keeps a connector of a server for a login that uses it. Its id is the server's choice, so it must not be that of
+// anything else; it is no change when what is kept says the same.
+func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
+	if _, ok := c.ServerNamed(s.Server); !ok {
+		return Change{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("the server '%s' was disconnected meanwhile", s.Server), seeServers)
+	}
+	if s.ID == "" || s.ID == activeID {
+		return Change{}, credential.NewError(credential.InvalidInput, "a service connector of the server has no id of its own", "")
+	}
+	old := c.remotes[s.ID]
+	switch {
+	case old == nil && c.has(s.ID), old != nil && old.Server != s.Server:
+		return Change{}, credential.NewError(credential.Exists,
+			fmt.Sprintf("the server gives its service connector '%s' the id of another entity, %s", s.Name, s.ID), "")
+	case old != nil && old.Revision == s.Revision:
+		return Change{}, nil
+	}
+	return put(remoteRecord(s))
+}
+
+// ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.
+func ResolveIn(list []api.ServiceConnector, ref string) (api.ServiceConnector, error) {
+	all := make([]entity, len(list))
+	for i, s := range list {
+		all[i] = entity{s.ID, s.Name}
+	}
+	id, err := resolve("service_connectors", seeConnectors, ref, all)
+	i := slices.IndexFunc(list, func(s api.ServiceConnector) bool { return s.ID == id })
+	if err != nil || i < 0 {
+		return api.ServiceConnector{}, err
+	}
+	return list[i], nil
+}
+
+// WithoutUnusedRemotes adds to a change that connectors of servers go with the last login that uses them.
+func (c *Catalog) WithoutUnusedRemotes(change Change) Change {
+	used := make(map[string]bool)
+	for id, l := range c.logins {
+		used[l.ConnectorID] = used[l.ConnectorID] || !slices.Contains(change.Delete, id)
+	}
+	for _, r := range change.Put {
+		if r.Kind == KindLogin {
+			if l, err := readLogin(r); err == nil {
+				used[l.ConnectorID] = true
+			}
+		}
+	}
+	for id := range c.remotes {
+		if !used[id] && !slices.Contains(change.Delete, id) {
+			change.Delete = append(change.Delete, id)
+		}
+	}
+	return change
+}

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// Environment variables by which ZenML's own command is told about its server.
+const (
+	envStoreURL      = "ZENML_STORE_URL"
+	envStoreAPIKey   = "ZENML_STORE_API_KEY"
+	envStoreUsername = "ZENML_STORE_USERNAME"
+	envStorePassword = "ZENML_STORE_PASSWORD"
+)
+
+type serverConnectOptions struct {
+	name          string
+	apiKey        string
+	apiKeyStdin   bool
+	username      string
+	passwordStdin bool
+	insecure      bool
+	caCert        string
+	noBrowser     bool
+}
+
+func (a *app) serverConnectCommand() *cobra.Command {
+	var o serverConnectOptions
+	cmd := &cobra.Command{
+		Use: "connect [URL]", Short: "Connect to a ZenML server",
+		Long: `Connect to a ZenML server: its service connectors can be used as those of this machine are, and the server makes
+their credentials.
+
+The key or the password is sealed in the vault, and access tokens are kept in memory only. Without either zen opens
+a page of the server in a browser, where the login is allowed; such a login ends after a while. A server on this
+machine that lets everybody in needs nothing.
+
+Without a URL it is ` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
+` + envStoreUsername + ` and the password in ` + envStorePassword + `. Connecting again to the same server
+replaces the key.`,
+		Example: `  zen server connect https://zenml.example.com --api-key-stdin < key
+  zen server connect https://zenml.example.com --api-key @key.txt --name prod
+  zen server connect https://zenml.example.com --username alice
+  zen server connect http://127.0.0.1:8237`,
+		Args: arguments(0, 1, "URL"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, first(args), &o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.name, "name", "", "what zen calls the server: `NAME`; its host when left out")
+	flags.StringVar(&o.apiKey, "api-key", "", "`KEY` of a service account, or @FILE")
+	flags.BoolVar(&o.apiKeyStdin, "api-key-stdin", false, "read the API key from standard input")
+	flags.StringVar(&o.username, "username", "", "log in as this user `NAME`, with a password that is asked for")
+	flags.BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
+	flags.BoolVar(&o.insecure, "insecure", false, "allow http:// to another machine, or a server that lets everybody in there")
+	flags.StringVar(&o.caCert, "ssl-ca-cert", "", "`FILE` with the certificate authority of the server, in PEM")
+	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the address to open, and open nothing")
+	return cmd
+}
+
+func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOptions) error {
+	ctx := cmd.Context()
+	req, err := o.request(cmd, url, a.getenv)
+	if err != nil {
+		return err
+	}
+	key, err := a.serverSecret(ctx, cmd, &req, o)
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	if key.IsEmpty() {
+		return a.connectByDevice(ctx, req, o)
+	}
+	return a.finishConnect(ctx, req, secrets{api.SecretKey: key})
+}
+
+func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv func(string) string) (api.ConnectServer, error) {
+	req := api.ConnectServer{URL: url, Name: o.name, Username: o.username, Insecure: o.insecure}
+	if url == "" {
+		req.URL = getenv(envStoreURL)
+	}
+	if req.URL == "" {
+		return req, misused(cmd, "Missing argument 'URL'.")
+	}
+	given := 0
+	for _, yes := range []bool{o.apiKey != "", o.apiKeyStdin, o.username != ""} {
+		if yes {
+			given++
+		}
+	}
+	if given > 1 {
+		return req, misused(cmd, "Please give one of '--api-key', '--api-key-stdin' and '--username'.")
+	}
+	if o.passwordStdin && o.username == "" {
+		return req, misused(cmd, "'--password-stdin' needs '--username'.")
+	}
+	if o.caCert != "" {
+		pem, err := os.ReadFile(o.caCert)
+		if err != nil {
+			return req, refused("cannot read "+strings.TrimPrefix(err.Error(), "open "), "")
+		}
+		req.CACert = string(pem)
+	}
+	return req, nil
+}
+
+// serverSecret finds the key or the password, and sets what it is. Nothing means that a browser is needed.
+func (a *app) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.ConnectServer, o *serverConnectOptions) (credential.Secret, error) {
+	req.Auth = api.ServerAuthAPIKey
+	switch file, isFile := strings.CutPrefix(o.apiKey, "@"); {
+	case o.apiKeyStdin:
+		return present(cmd, "--api-key-stdin")(a.readSecret(ctx, "--api-key-stdin"))
+	case isFile:
+		return present(cmd, "--api-key")(readSecretFile(file))
+	case o.apiKey != "":
+		a.warn("the value of --api-key is in your shell's history, and every user of this machine can see it while the command runs",
+			"use --api-key-stdin or --api-key @FILE")
+		return credential.SecretString(o.apiKey), nil
+	case o.username != "":
+		req.Auth = api.ServerAuthPassword
+		if o.passwordStdin {
+			return present(cmd, "--password-stdin")(a.readSecret(ctx, "--password-stdin"))
+		}
+		return present(cmd, "the password")(a.promptSecret(ctx, "Password of "+o.username))
+	case a.getenv(envStoreAPIKey) != "":
+		return credential.SecretString(a.getenv(envStoreAPIKey)), nil
+	case a.getenv(envStoreUsername) != "" && a.getenv(envStorePassword) != "":
+		req.Auth, req.Username = api.ServerAuthPassword, a.getenv(envStoreUsername)
+		return credential.SecretString(a.getenv(envStorePassword)), nil
+	}
+	return credential.Secret{}, nil
+}
+
+// present makes an error of a secret that is empty.
+func present(cmd *cobra.Command, what string) func(credential.Secret, error) (credential.Secret, error) {
+	return func(s credential.Secret, err error) (credential.Secret, error) {
+		if err == nil && s.IsEmpty() {
+			err = misused(cmd, "%s is empty.", what)
+		}
+		return s, err
+	}
+}
+
+// connectByDevice lets a person allow the login in a browser, unless the server lets everybody in.
+func (a *app) connectByDevice(ctx context.Context, req api.ConnectServer, o *serverConnectOptions) error {
+	req.Auth = ""
+	device, err := call[api.ServerDevice](ctx, a, api.MethodServerDevice, req)
+	if err != nil {
+		return prefixed(err, "Could not connect: ")
+	}
+	if device.Device == "" {
+		req.Auth = api.ServerAuthNone
+		return a.finishConnect(ctx, req, nil)
+	}
+	a.say("Open this address in a browser and allow the login:\n\n  %s\n", device.URL)
+	if !o.noBrowser && a.term.attended() {
+		openBrowser(ctx, device.URL)
+	}
+	return a.finishConnect(ctx, api.ConnectServer{Device: device.Device, Name: req.Name}, nil)
+}
+
+// openBrowser opens an address in whatever the desktop opens such with. It may not work: the address was printed.
+func openBrowser(ctx context.Context, url string) {
+	program := "xdg-open"
+	if runtime.GOOS == "darwin" {
+		program = "open"
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, url)
+	if cmd.Start() == nil {
+		go func() { _ = cmd.Wait() }()
+	}
+}
+
+// finishConnect connects, and says so.
+func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with secrets) error {
+	text := "Connecting to the server..."
+	if req.Device != "" {
+		text = "Waiting until the login is allowed..."
+	}
+	stop := a.busy(ctx, "%s", text)
+	result := api.ServerResult{Pending: true}
+	var err error
+	for result.Pending && err == nil { // each time zend waits for a while
+		result, err = callWith[api.ServerResult](ctx, a, api.MethodServerConnect, req, with)
+	}
+	stop()
+	if err != nil {
+		return prefixed(err, "Could not connect: ")
+	}
+	a.sayConnected(result.Server)
+	return nil
+}
+
+func (a *app) sayConnected(s api.Server) {
+	as := ""
+	if s.User != "" && s.Auth != api.ServerAuthNone {
+		as = " as '" + s.User + "'"
+	}
+	a.say("Connected to server '%s' (%s, ZenML %s)%s.", s.Name, s.URL, s.Version, as)
+	if s.Until != nil {
+		a.say("The login ends in %s.", span(s.Until.Sub(a.now()).Round(time.Second)))
+	}
+	if !s.Active {
+		a.say("Another server is the active one; see zen server use.")
+	}
+}
