@@ -322,6 +322,7 @@ type Status struct {
 	Activity string      `json:"activation"`        // "on demand", "socket activation" or "foreground"
 	IdleExit int         `json:"idle_exit_seconds"` // 0: never
 	Vault    VaultStatus `json:"vault"`
+	AutoLock *time.Time  `json:"auto_lock_at,omitempty"` // when the vault locks itself unless it is used before
 	Logins   []Login     `json:"logins"`
 	Counts   Counts      `json:"counts"`
 	Limits   []PullLimit `json:"pull_limits,omitempty"` // only where they were asked for: from the method limits

@@ -237,6 +237,33 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	r.wantGet(reg.Host, "not_logged_in")
 }
 
+// A password that worked and does so no more is told from one that never did.
+func TestRevokedPassword(t *testing.T) {
+	reg := bearer(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.login("reg")
+	reg.SetPassword("alice", "another")
+	const revoked = "rejects the credentials: authentication required; it accepted them before, so they were revoked, changed or have run out"
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+		t.Errorf("login: %v", err)
+	}
+	if _, err := r.VerifyConnector(t.Context(), Caller{}, api.UseConnector{Ref: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+		t.Errorf("verify: %v", err)
+	}
+	if last := r.audit.last(); !strings.HasPrefix(last, "verify "+reg.Host+" reg rejected") {
+		t.Errorf("audit: %s", last)
+	}
+	// What is wrong from the start is not said to have worked.
+	_, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg", NoVerify: true}, secretsOf("password", "wrong"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || strings.Contains(err.Error(), "before") {
+		t.Errorf("login with another wrong password: %v", err)
+	}
+}
+
 func TestUnreachableRegistry(t *testing.T) {
 	r := newRig(t)
 	res := r.register("down", "127.0.0.1:1", "pw")

@@ -424,7 +424,23 @@ func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector,
 		return nil, err
 	}
 	defer wipeAll(spec.Secrets)
-	return b.check(ctx, kind, spec, conn, false, use.Push)
+	resources, err := b.check(ctx, kind, spec, conn, false, use.Push)
+	if use.Push != "" { // the refusal may be of the push
+		return resources, err
+	}
+	return resources, acceptedBefore(conn, err)
+}
+
+// acceptedBefore tells a password that was revoked from one that was never right. conn is as it is kept: what it holds now was
+// checked with its last change.
+func acceptedBefore(conn api.ServiceConnector, err error) error {
+	e, ok := asError(err)
+	if !ok || e.Reason != credential.Rejected || conn.Verification != api.VerificationValid {
+		return err
+	}
+	c := *e
+	c.Message += "; it accepted them before, so they were revoked, changed or have run out"
+	return &c
 }
 
 // request narrows a specification to the resource that was asked for, with ZenML's messages when it does not fit.

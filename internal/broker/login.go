@@ -148,7 +148,7 @@ func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.
 // proven is the resource that a registry was asked about; one that cannot be reached proves nothing.
 func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api.Resource, error) {
 	if err != nil || len(resources) == 0 {
-		return api.Resource{}, err
+		return api.Resource{}, acceptedBefore(conn, err)
 	}
 	if r := resources[0]; r.Verification == api.VerificationUnreachable {
 		return r, credential.NewError(credential.Unreachable, r.Error,

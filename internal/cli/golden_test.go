@@ -138,6 +138,8 @@ func goldens() []golden {
 		{
 			name: "status-limits",
 			setup: func(w *world) {
+				soon := noon().Add(14 * time.Minute)
+				w.autoLock = &soon
 				w.limits = []api.PullLimit{
 					{
 						Address: "docker.io", AnsweredBy: "service connector 'dockerhub'", Username: "me", Limited: true, Limit: 200, Remaining: 0,

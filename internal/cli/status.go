@@ -91,7 +91,7 @@ func (a *app) drawStatus(s api.Status) {
 	a.drawProperties("", "ZEND", [][]string{
 		{"VERSION", s.Version},
 		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, span(a.now().Sub(s.Started)), s.Activity)},
-		{"VAULT", vaultLine(s.Vault)},
+		{"VAULT", vaultLine(s.Vault) + locksIn(s, a.now())},
 		{"KEY", keyLines(s.Vault)},
 		{"HOLDS", strings.Join([]string{
 			count(s.Counts.Connectors, "service connector"), registryCount(s.Counts.Registries), count(s.Counts.Stacks, "stack"),
@@ -164,6 +164,14 @@ func vaultLine(v api.VaultStatus) string {
 		line += ": " + v.Problem
 	}
 	return paragraph(line)
+}
+
+// locksIn says when an open vault locks itself, "" if never.
+func locksIn(s api.Status, now time.Time) string {
+	if s.AutoLock == nil {
+		return ""
+	}
+	return ", locks itself in " + rough(s.AutoLock.Sub(now))
 }
 
 // vaultAbsent is the state of a vault that was not made yet.

@@ -29,6 +29,8 @@ func watchedWorld() watched {
 		Until: &ends, TokenExpires: &token,
 	})
 	s := z.status()
+	locks := noon().Add(14 * time.Minute)
+	s.AutoLock = &locks
 	s.Notices = []api.Notice{{Text: "a request waits until you allow it", Hint: "zen approve"}, {Text: "config.toml\nis broken"}}
 	return watched{status: s, known: true}
 }

@@ -59,7 +59,7 @@ func (w watched) head(now time.Time, columns int) []string {
 	if !w.known {
 		return lines
 	}
-	vault := []string{"vault " + strings.TrimSuffix(w.status.Vault.State+": "+w.status.Vault.Problem, ": ")}
+	vault := []string{"vault " + strings.TrimSuffix(w.status.Vault.State+": "+w.status.Vault.Problem, ": ") + locksIn(w.status, now)}
 	for _, slot := range w.status.Vault.Slots {
 		vault = append(vault, slot.Kind+", "+slot.Detail)
 	}

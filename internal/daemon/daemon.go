@@ -200,6 +200,10 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, _ api.Empty) (api.St
 	if s.Logins == nil {
 		s.Logins = []api.Login{}
 	}
+	if limit := time.Duration(cfg.AutoLock); limit > 0 && s.Vault.State == keystore.StateUnlocked {
+		at := d.broker.LastUse().Add(limit).UTC()
+		s.AutoLock = &at
+	}
 	return s, nil
 }
 
