@@ -113,8 +113,11 @@ func (c *Conn) connect(path string, deadline time.Time) error {
 	}
 }
 
+// timeout is the error of a zend that said nothing: one that is waiting for something itself answers before the deadline,
+// which it is sent. It cannot be asked to end then, and may be killed at any time.
 func timeout() error {
-	return credential.NewError(credential.Timeout, "zend did not answer in time", "")
+	return credential.NewError(credential.Timeout, "zend did not answer in time",
+		"if that goes on, end zend; the next client starts it again: pkill -KILL -u $(id -u) -x zend")
 }
 
 // Close ends the connection.
