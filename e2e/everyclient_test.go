@@ -83,6 +83,31 @@ func callers() []caller {
 	}
 }
 
+// containersCallers are Debian's clients of containers/image, which read credHelpers only.
+func containersCallers() []caller {
+	list := clients()
+	skopeo, buildah := list[0], list[2]
+	copied := skopeo.pull
+	skopeo.pull = func(h *home, image string) result {
+		if r := h.run("", "skopeo", "inspect", "--tls-verify=false", "docker://"+image); r.code != 0 {
+			return r
+		}
+		return copied(h, image)
+	}
+	var callers []caller
+	for _, c := range []client{skopeo, buildah} {
+		callers = append(callers, caller{
+			client: c, checks: true,
+			login: func(h *home, r *registry, password string) result {
+				h.zenOK("setup", "docker", "--host", r.host)
+				return h.run(password, c.name, "login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)
+			},
+			logout: func(h *home, r *registry) result { return h.run("", c.name, "logout", r.host) },
+		})
+	}
+	return callers
+}
+
 func dockerPush(h *home, image string) result {
 	h.ok("", "docker", "tag", baseImage, image)
 	h.t.Cleanup(func() { execute(h.t, exec.Command("docker", "-H", theEngine(h.t).host, "rmi", image), "") })
@@ -189,7 +214,7 @@ func TestEveryClient(t *testing.T) {
 // The clients' own logins are stored in zen, and taken away again by their logouts.
 func TestEveryClientsOwnLogin(t *testing.T) {
 	for _, r := range registries(t) {
-		for _, c := range callers() {
+		for _, c := range append(callers(), containersCallers()...) {
 			if c.login == nil {
 				continue
 			}

@@ -33,4 +33,5 @@ func TestRig(t *testing.T) {
 var refusals = []string{
 	"no basic auth credentials", "unauthorized", "authentication required", "access to the resource is denied", "access denied",
 	"basic credential not found", // oras-go
+	"invalid username/password",  // containers/image
 }
