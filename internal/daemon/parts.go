@@ -47,7 +47,7 @@ func (d *daemon) build() error {
 		cfg = config.Default()
 		d.log.Warn("Using the default settings: config.toml is broken", "error", cfgErr)
 	}
-	p := &parts{memory: newMemorySlot(), engine: engine.New(engine.Config{}), settingsChanged: make(chan struct{}, 1)}
+	p := &parts{memory: newMemorySlot(), engine: engine.New(engine.Config{Network: network}), settingsChanged: make(chan struct{}, 1)}
 	if err := p.memory.takeOver(); err != nil {
 		d.log.Warn("Cannot take over the keys of the zend before", "error", err)
 	}

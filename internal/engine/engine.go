@@ -31,6 +31,10 @@ type Config struct {
 	Timeout      time.Duration    // for one minting, waiting for its turn included; 60 s
 	Concurrency  int              // mintings at the same time; 8
 	PerConnector int              // mintings of one connector at the same time; 2
+
+	// Network is a text that differs when this machine has moved to another network: failures to reach something in the old
+	// one do not count in the new one. It is called only while there are such failures. Without it there is one network.
+	Network func() string
 }
 
 // Engine keeps minted credentials. It is safe for concurrent use.
@@ -38,6 +42,7 @@ type Engine struct {
 	clock        clock.Clock
 	timeout      time.Duration
 	perConnector int
+	network      func() string
 	turns        chan struct{}
 
 	mu         sync.Mutex // never held over a minting
@@ -53,9 +58,12 @@ type connector struct {
 
 // New returns an empty engine.
 func New(cfg Config) *Engine {
+	if cfg.Network == nil {
+		cfg.Network = func() string { return "" }
+	}
 	return &Engine{
 		clock: clock.New(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
-		turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
+		network: cfg.Network, turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
 	}
 }
 
@@ -83,8 +91,13 @@ func (e *Engine) Get(ctx context.Context, key Key, m Minter) (credential.Credent
 		defer e.mu.Unlock()
 		return ent.clone(), nil
 	case failed && ent.flight == nil:
-		defer e.mu.Unlock()
-		return credential.Credential{}, ent.failure.err
+		failure := ent.failure
+		e.mu.Unlock()
+		if !failure.ofNetwork || e.network() == failure.network {
+			return credential.Credential{}, failure.err
+		}
+		e.forgive(ent, failure)
+		return e.Get(ctx, key, m)
 	}
 	f, ch := ent.flight, make(chan result, 1)
 	f.waiting[ch] = struct{}{}
@@ -94,6 +107,15 @@ func (e *Engine) Get(ctx context.Context, key Key, m Minter) (credential.Credent
 		return r.cred, r.err
 	case <-ctx.Done():
 		return e.leave(ctx, ent, f, ch)
+	}
+}
+
+// forgive lets a failure not count any more.
+func (e *Engine) forgive(ent *entry, f *failure) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ent.failure == f {
+		ent.failure = nil
 	}
 }
 
@@ -253,9 +275,10 @@ type flight struct {
 }
 
 type result struct {
-	cred   credential.Credential
-	err    error
-	issued clock.Instant
+	cred    credential.Credential
+	err     error
+	issued  clock.Instant
+	network string // where err happened
 }
 
 // launch begins a minting. It runs on its own time: callers may come and go.
@@ -265,7 +288,11 @@ func (e *Engine) launch(ent *entry) {
 	ent.flight = f
 	go func(m Minter, own chan struct{}) {
 		defer cancel()
-		e.land(ent, f, e.fly(ctx, m, own, e.turns))
+		r := e.fly(ctx, m, own, e.turns)
+		if ofNetwork(r.err) {
+			r.network = e.network()
+		}
+		e.land(ent, f, r)
 	}(ent.minter, e.connectors[ent.key.ConnectorID].turns)
 }
 
@@ -344,7 +371,7 @@ func (e *Engine) land(ent *entry, f *flight, r result) {
 		ent.keep(r.cred, r.issued)
 	} else {
 		r.cred.Secret.Wipe()
-		ent.failure = ent.failure.next(r.err, now)
+		ent.failure = ent.failure.next(r.err, r.network, now)
 	}
 	e.deliver(ent, f, r.err, now)
 	if ent.dropped {

@@ -364,6 +364,42 @@ func TestFailuresAreRememberedByClass(t *testing.T) {
 	}
 }
 
+// Whoever comes home and opens the laptop need not wait until the failures of the train's network stop counting.
+func TestAnotherNetworkEndsFailuresToReach(t *testing.T) {
+	for reason, ends := range map[credential.Reason]bool{
+		credential.Unreachable: true, credential.Timeout: true, credential.RateLimited: false, credential.Rejected: false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var network atomic.Value
+			network.Store("train")
+			e, s := New(Config{Network: func() string { return network.Load().(string) }}), &source{err: fault(reason)}
+			defer e.Wipe()
+			for range 6 {
+				get(t, e, key, s)
+				time.Sleep(time.Minute)
+			}
+			get(t, e, key, s)
+			before := s.mints.Load()
+			want(t, "in the same network", get(t, e, key, s), "error: "+string(reason))
+			network.Store("home")
+			get(t, e, key, s) // fails there as well
+			get(t, e, key, s)
+			tried := s.mints.Load() - before
+			if want := map[bool]int32{true: 1}[ends]; tried != want {
+				t.Errorf("%s: tried %d times in another network, want %d", reason, tried, want)
+			}
+			if !ends {
+				return
+			}
+			s.set(0, nil)
+			time.Sleep(firstBackoff) // the pauses grow from the start again
+			if got := get(t, e, key, s); !strings.HasPrefix(got, "token-") {
+				t.Errorf("%s: %q", reason, got)
+			}
+		})
+	}
+}
+
 type retryLater struct {
 	error
 	after time.Duration

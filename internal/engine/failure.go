@@ -44,18 +44,25 @@ func classOf(err error) class {
 	return passing
 }
 
+// ofNetwork reports whether an error may come from the network that this machine is in.
+func ofNetwork(err error) bool { return credential.Unreachable.Is(err) || credential.Timeout.Is(err) }
+
 // failure is the last fault of a key.
 type failure struct {
-	err    error
-	class  class
+	err   error
+	class class
+
+	ofNetwork bool   // another network may not have it
+	network   string // where it happened
+
 	streak int           // passing faults in a row
 	over   clock.Instant // until then nothing is tried; of a vault's failure, nothing that nobody asked for
 	forget clock.Instant // until then it is shown
 }
 
 // next is the failure that follows f (nil: the key was fine) when minting fails with err.
-func (f *failure) next(err error, now clock.Instant) *failure {
-	n := &failure{err: err, class: classOf(err), forget: now.Add(keepFailure)}
+func (f *failure) next(err error, network string, now clock.Instant) *failure {
+	n := &failure{err: err, class: classOf(err), ofNetwork: ofNetwork(err), network: network, forget: now.Add(keepFailure)}
 	wait := personWait
 	switch n.class {
 	case vault:
