@@ -47,6 +47,13 @@ func rules() []rule {
 			},
 			why: "the command line asks zend and never opens the vault or mints by itself",
 		}, {
+			who: []string{"internal/guard"},
+			forbidden: []string{
+				"internal/keystore/...", "internal/broker/...", "internal/engine/...", "internal/connector/...", "internal/catalog/...",
+				"internal/daemon/...", "internal/config/...", "internal/cli/...", "internal/ipc/server", "net/http",
+			},
+			why: "the guard keeps nothing itself: what it finds goes through the vault that it is given",
+		}, {
 			who:       []string{"internal/keystore/..."},
 			forbidden: []string{"internal/connector/...", "internal/engine/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
 			why:       "the vault knows no registries, and talks to no network",

@@ -8,7 +8,12 @@ import (
 
 func (r *rig) wantHolds(url, user, secret string, want Holding, reason credential.Reason) {
 	r.t.Helper()
-	got, err := r.Holds(r.t.Context(), url, credential.Credential{Username: user, Secret: credential.SecretString(secret)})
+	r.wantHoldsFor(Caller{}, url, user, secret, want, reason)
+}
+
+func (r *rig) wantHoldsFor(c Caller, url, user, secret string, want Holding, reason credential.Reason) {
+	r.t.Helper()
+	got, err := r.Holds(r.t.Context(), c, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)})
 	if got != want || credential.ReasonOf(err) != reason {
 		r.t.Errorf("%s as %s: %+v, %v; want %+v, %s", url, user, got, err, want, reason)
 	}
@@ -28,6 +33,14 @@ func TestHolds(t *testing.T) {
 	r.wantHolds("ghcr.io", "alice", "pw2", Holding{Exact: true}, none)
 	r.wantHolds("http://ghcr.io", "alice", "pw", Holding{Exact: true}, none)
 	r.wantHolds("quay.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
+
+	work := Caller{Profile: "work"}
+	if err := r.Store(t.Context(), work, "work.example", credential.Credential{Username: "bob", Secret: credential.SecretString("pw")}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantHoldsFor(work, "work.example", "bob", "pw", Holding{Exact: true, Same: true}, none)
+	r.wantHoldsFor(work, "ghcr.io", "alice", "pw", Holding{Exact: true, Same: true}, none)
+	r.wantHolds("work.example", "bob", "pw", Holding{}, credential.NotLoggedIn)
 
 	r.register("reg", reg.Host, "pw")
 	r.login("reg")

@@ -95,6 +95,10 @@ func (e Env) missing() Warning {
 	return w
 }
 
+// HelperInstalled reports whether there is a docker-credential-zen: on PATH, or beside this program, whose PATH need not be the
+// clients'.
+func (e Env) HelperInstalled() bool { return e.FindHelper(helperName) != "" || e.own() != "" }
+
 // own is the docker-credential-zen beside this program, or "".
 func (e Env) own() string {
 	if e.Program == "" {

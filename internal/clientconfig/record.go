@@ -34,16 +34,17 @@ type records struct {
 	Files   []record `json:"files"`
 }
 
-// recordFile is in a directory of its own: the lock for its edits must not be the one of a client's file.
-func (e Env) recordFile() string { return filepath.Join(e.State, "setup", "undo.json") }
+// RecordFile is where zen remembers what it changed. It is in a directory of its own: the lock for its edits must not be the one
+// of a client's file.
+func (e Env) RecordFile() string { return filepath.Join(e.State, "setup", "undo.json") }
 
 // recorded returns what is remembered.
 func (e Env) recorded() ([]record, error) {
-	content, err := fileedit.Read(e.recordFile())
+	content, err := fileedit.Read(e.RecordFile())
 	if err != nil {
 		return nil, err
 	}
-	return decodeRecords(e.recordFile(), content)
+	return decodeRecords(e.RecordFile(), content)
 }
 
 func decodeRecords(file string, content fileedit.Content) ([]record, error) {
@@ -106,8 +107,8 @@ func without(list []record, file string) []record {
 }
 
 func (e Env) editRecords(ctx context.Context, edit func([]record) []record) error {
-	_, err := fileedit.Edit(ctx, e.recordFile(), func(before fileedit.Content) (fileedit.Content, error) {
-		list, err := decodeRecords(e.recordFile(), before)
+	_, err := fileedit.Edit(ctx, e.RecordFile(), func(before fileedit.Content) (fileedit.Content, error) {
+		list, err := decodeRecords(e.RecordFile(), before)
 		if err != nil {
 			return before, err
 		}

@@ -1,0 +1,242 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/filewatch"
+)
+
+// Mode says what is done beside telling.
+type Mode string
+
+// The modes.
+const (
+	Off    Mode = "off"    // nothing, not even telling
+	Report Mode = "report" // telling only
+	Repair Mode = "repair" // clients that no longer ask zen are pointed at it again
+	Import Mode = "import" // that, and logins in clear are moved into the vault
+)
+
+// Holding is what zen has for a registry, beside a login that was found in a file.
+type Holding struct {
+	Connector string // name of the service connector that answers; "" for a stored login
+	Exact     bool   // the login is for this very address, not for one above it
+	Same      bool   // clients are given the very credential
+}
+
+// Vault is where logins go. A profile is that of the helper which the client executes, "" for docker-credential-zen itself.
+// Credentials stay the caller's to wipe.
+type Vault interface {
+	// Holds compares a credential with what zen has. NotLoggedIn means that it has nothing.
+	Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (Holding, error)
+	// Verify asks the registry about a credential.
+	Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error)
+	// Store makes zen answer with a credential.
+	Store(ctx context.Context, profile, serverURL string, cred credential.Credential) error
+}
+
+// Options are what a Guard needs.
+type Options struct {
+	Env   clientconfig.Env // as zend has it; that of the user's shells may differ
+	Vault Vault
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
+}
+
+// How long files are left alone before they are looked at, and how long at most while somebody writes all the time: one command
+// may rewrite several files, and zen setup --undo forgets a file only after it was changed.
+const (
+	settle    = 300 * time.Millisecond
+	maxSettle = 3 * time.Second
+)
+
+// poll is how often files are looked at when the system cannot tell of changes.
+const poll = time.Minute
+
+// How long it is told what was done, and of how much.
+const (
+	toldFor = 24 * time.Hour
+	toldOf  = 20
+)
+
+// Guard is a guard. Its methods may be called at any time.
+type Guard struct {
+	env   clientconfig.Env
+	vault Vault
+	log   *slog.Logger
+	now   func() time.Time
+	wake  chan struct{}
+	run   func(filewatch.Watch, context.Context) error // filewatch.Watch.Run
+
+	// These are the looking goroutine's.
+	memory   memory
+	seed     maphash.Seed
+	verdicts map[uint64]api.CredentialReport // of registries, by digest: they are asked once
+	taken    map[place]uint64                // digest of the login that was last taken out of a place, or put back there
+
+	mu    sync.Mutex
+	mode  Mode
+	found []finding
+	told  []api.Notice // what was done
+	blind error        // why changes are not noticed at once
+}
+
+// New returns a Guard that is off.
+func New(o Options) *Guard {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Guard{
+		env: dependable(o.Env), vault: o.Vault, log: o.Log, now: o.Now, wake: make(chan struct{}, 1), run: filewatch.Watch.Run, mode: Off,
+		memory: memory{file: memoryFile(o.Env.State)}, seed: maphash.MakeSeed(),
+		verdicts: map[uint64]api.CredentialReport{}, taken: map[place]uint64{},
+	}
+}
+
+// SetMode makes a mode effective.
+func (g *Guard) SetMode(m Mode) {
+	g.mu.Lock()
+	changed := g.mode != m
+	g.mode = m
+	g.mu.Unlock()
+	if changed {
+		g.Wake()
+	}
+}
+
+// Wake asks for a look: what could not be done may be possible by now.
+func (g *Guard) Wake() {
+	select {
+	case g.wake <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+func (g *Guard) currentMode() Mode {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mode
+}
+
+// Run guards until ctx ends.
+func (g *Guard) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if g.currentMode() == Off {
+			g.publish(nil)
+			select {
+			case <-ctx.Done():
+			case <-g.wake:
+			}
+			continue
+		}
+		select {
+		case <-g.wake: // there is a look to come
+		default:
+		}
+		err := g.watch(ctx)
+		if ctx.Err() != nil || g.currentMode() == Off {
+			continue
+		}
+		g.setBlind(err)
+		g.look(ctx)
+		select {
+		case <-ctx.Done():
+		case <-g.wake:
+		case <-time.After(poll):
+		}
+	}
+}
+
+// watch looks whenever something may have changed, until ctx ends, the guard is switched off, or the system cannot do that.
+func (g *Guard) watch(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return g.run(filewatch.Watch{
+		Paths: g.paths, Beside: isTemporary, Wake: g.wake, Settle: settle, MaxSettle: maxSettle,
+		Look: func(ctx context.Context) time.Duration {
+			if g.currentMode() == Off {
+				stop()
+				return 0
+			}
+			g.setBlind(nil)
+			return g.look(ctx)
+		},
+	}, ctx)
+}
+
+// setBlind remembers why changes are not noticed at once; nil says that they are.
+func (g *Guard) setBlind(err error) {
+	g.mu.Lock()
+	known := g.blind != nil
+	g.blind = err
+	g.mu.Unlock()
+	if err != nil && !known {
+		g.log.Warn("Cannot watch the clients' files; looking at them from time to time", "error", err)
+	}
+}
+
+// publish replaces what was found by what is found now, and logs what is new.
+func (g *Guard) publish(found []finding) {
+	found = merge(found)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range found {
+		f := &found[i]
+		f.since = g.now()
+		if j := slices.IndexFunc(g.found, func(old finding) bool { return old.text() == f.text() }); j >= 0 {
+			f.since = g.found[j].since
+			continue
+		}
+		g.log.Warn("Guard: "+f.text(), "hint", f.hint)
+	}
+	g.found = found
+}
+
+// tell keeps what was done for people to see.
+func (g *Guard) tell(text, hint string) {
+	g.log.Info("Guard: " + text)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.told = append(g.told, api.Notice{Time: g.now().UTC(), Text: text, Hint: hint})
+	if n := len(g.told) - toldOf; n > 0 {
+		g.told = g.told[n:]
+	}
+}
+
+// Notices are what a person should know: what is wrong now, and what the guard did in the last 24 hours.
+func (g *Guard) Notices() (list []api.Notice) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, f := range g.found {
+		list = append(list, api.Notice{Time: f.since.UTC(), Text: f.text(), Hint: f.hint})
+	}
+	for _, n := range g.told {
+		if g.now().Sub(n.Time) < toldFor {
+			list = append(list, n)
+		}
+	}
+	if g.blind != nil && g.mode != Off {
+		list = append(list, api.Notice{
+			Time: g.now().UTC(), Text: "the clients' files are looked at once a minute only: " + g.blind.Error(),
+			Hint: "let the system watch more files: sysctl fs.inotify",
+		})
+	}
+	return list
+}
+
+// hintOf is what an error says to type.
+func hintOf(err error) string {
+	if e, ok := errors.AsType[*credential.Error](err); ok {
+		return e.HintText()
+	}
+	return ""
+}
