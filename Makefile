@@ -90,8 +90,9 @@ callers: ## compile registry clients for the end-to-end tests into .build/caller
 	  -gcflags 'github.com/docker/cli/...=-lang=go1.26' -o ../../.build/callers/ tool ./ask
 
 .PHONY: e2e
-e2e: callers ## real registries, docker, gnome-keyring: installs Debian packages, run as root
+e2e: callers ## real registries, docker, gnome-keyring, ZenML: installs Debian packages, run as root
 	@bash e2e/install-packages.sh
+	@bash e2e/install-zenml.sh
 	$(GO) test -count 1 -timeout 10m ./internal/keystore/...
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
 

@@ -9,6 +9,7 @@ packages=(
   libnotify-bin                           # notify-send, for questions on a desktop
   skopeo buildah podman                   # clients that do not share code with docker
   pass gnupg golang-docker-credential-helpers # peers, for the benchmark
+  python3-venv                            # for a real ZenML
   systemd make procps util-linux
 )
 
