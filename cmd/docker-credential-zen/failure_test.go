@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -294,6 +295,51 @@ func TestZendHangs(t *testing.T) {
 	begin = time.Now()
 	if r := w.run("ghcr.io", "get"); !strings.Contains(r.stdout, "did not answer in time") || r.code != 1 || time.Since(begin) < 2*time.Second {
 		t.Errorf("known host: %+v after %v", r, time.Since(begin))
+	}
+}
+
+// Nor does one that hangs while it starts, whoever of several clients starts it, and on a machine where zen was never used.
+func TestZendHangsWhileItStarts(t *testing.T) {
+	w := newWorld(t)
+	w.env["ZEN_DAEMON"] = filepath.Join(w.home, "zend")
+	script := "#!/bin/sh\necho $$ >> " + w.home + "/pids\nexec /bin/sleep 60\n"
+	if err := os.WriteFile(w.env["ZEN_DAEMON"], []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		pids, _ := os.ReadFile(w.home + "/pids")
+		for line := range strings.Lines(string(pids)) {
+			if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
+	notFoundSoon := func(name, host string) {
+		t.Helper()
+		results := make([]result, 3)
+		var wg sync.WaitGroup
+		for i := range results {
+			wg.Go(func() { results[i] = w.run(host, "get") })
+		}
+		wg.Wait()
+		for _, r := range results {
+			if r.stdout != notFound || r.code != 1 || !strings.HasPrefix(r.stderr, "zen: zend is ") || r.took > 1500*time.Millisecond {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	}
+	notFoundSoon("never used", "ghcr.io")
+	w.index(indexHeader, "ghcr.io")
+	notFoundSoon("not logged in", "quay.io")
+	w.env["ZEN_TIMEOUT"] = "1s"
+	if r := w.run("ghcr.io", "get"); r.stdout != "zen: zend is not ready in time\n" || r.code != 1 || r.took < time.Second {
+		t.Errorf("logged in: %+v", r)
+	}
+	if err := errors.Join(os.Remove(w.hosts()), os.WriteFile(w.home+"/.local/share/zen/vault.json", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.run("ghcr.io", "get"); r.stdout != notFound || r.took < time.Second {
+		t.Errorf("perhaps logged in: %+v", r)
 	}
 }
 

@@ -24,8 +24,9 @@ const (
 	usage          = "Usage: " + programName + " <store|get|erase|list|version>"
 )
 
-// execMarker is set in the environment of every program that an exec service connector runs (internal/connector/exec, Marker).
-// Such a program must not wait for zend, which waits for it.
+// execMarker is set in the environment of every program that an exec service connector runs (internal/connector/exec, Marker),
+// and of the helpers that zen import asks. Such a program must not wait for zend, which waits for it: the host index alone
+// answers it.
 const execMarker = "ZEN_EXEC"
 
 // The actions of the protocol (docker-credential-helpers, credentials.Action).
@@ -62,10 +63,6 @@ func run(args []string) answer {
 
 // act finds out what a request needs besides its input, and sends it.
 func act(action, calledAs string) (a answer) {
-	if os.Getenv(execMarker) != "" {
-		return failed(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
-			"see who that is: zen service-connector list --connector-type exec"))
-	}
 	limit, err := timeout(os.Getenv("ZEN_TIMEOUT"))
 	if err != nil {
 		return failed(err)
@@ -85,10 +82,16 @@ func act(action, calledAs string) (a answer) {
 		}
 	}
 	dirs, err := paths.Find()
-	if err != nil {
-		r.call = func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
-	} else {
-		r.hosts = dirs.Hosts()
+	if err == nil {
+		r.hosts, r.vault = dirs.Hosts(), dirs.Vault()
+	}
+	switch {
+	case os.Getenv(execMarker) != "":
+		r.call = refuse(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
+			"see who that is: zen service-connector list --connector-type exec"))
+	case err != nil:
+		r.call = refuse(err)
+	default:
 		r.call = caller(dirs)
 	}
 	switch action {
@@ -106,11 +109,16 @@ func act(action, calledAs string) (a answer) {
 func caller(dirs paths.Dirs) callFunc {
 	client, err := ipc.NewClient(dirs, programName)
 	if err != nil {
-		return func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
+		return refuse(err)
 	}
 	client.Patience = patience
 	return func(method string, params []byte, deadline time.Time, wait func() bool) (ipc.Reply, error) {
 		client.Wait = wait
 		return client.Call(method, params, deadline)
 	}
+}
+
+// refuse returns what calls nobody.
+func refuse(err error) callFunc {
+	return func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -14,7 +15,7 @@ import (
 type request struct {
 	dir, profile string // of the client
 	deadline     time.Time
-	hosts        string // path of the host index; "": not known
+	hosts, vault string // paths of the host index and of the vault; "": not known
 	call         callFunc
 }
 
@@ -33,7 +34,7 @@ func (r request) get(input []byte) answer {
 	if err != nil {
 		return failed(err)
 	}
-	reply, err := r.call(api.MethodGet, r.params(url), r.deadline, func() bool { return r.knows(addr) != no })
+	reply, err := r.call(api.MethodGet, r.params(url), r.deadline, func() bool { return r.mayKnow(addr) })
 	defer reply.Wipe()
 	switch {
 	case credential.NotLoggedIn.Is(err):
@@ -158,6 +159,17 @@ func (r request) appendMembers(dst []byte, url string) []byte {
 // knows reports what the host index says about an address: whether somebody is logged in to it or to what is above it.
 func (r request) knows(a address.Address) known {
 	return inIndex(r.hosts, func(have address.Address) bool { return have.Covers(a) })
+}
+
+// mayKnow reports whether zend is worth waiting for: somebody may be logged in. Without an index, nobody ever was if there is
+// no vault either.
+func (r request) mayKnow(a address.Address) bool {
+	k := r.knows(a)
+	if k != unknown {
+		return k == yes
+	}
+	_, err := os.Lstat(r.vault)
+	return !os.IsNotExist(err)
 }
 
 func (r request) knowsAny() known {

@@ -36,7 +36,7 @@ unless --no-verify is given. Attributes are given as for register.`,
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "new `NAME`")
 	cmd.Flags().StringArrayVar(&o.remove, "remove-attr", nil,
-		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expiration-seconds; may be repeated")
+		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expires-skew-tolerance, expiration-seconds; may be repeated")
 	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
 	return cmd

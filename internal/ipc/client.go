@@ -27,8 +27,8 @@ type Client struct {
 	Name   string   // the program and its version, "zen/0.1.0"; zend logs it
 	Start  *Starter // starts zend when nobody answers; nil: never
 
-	// Patience is how long an answer is waited for before Wait is asked, once, whether to wait on until the deadline; if not,
-	// the call ends as if the deadline had passed. Without Wait the deadline alone counts.
+	// Patience is how long a zend that starts, and its answer, are waited for before Wait is asked, once, whether to wait on
+	// until the deadline; if not, the call ends as if the deadline had passed. Without Wait the deadline alone counts.
 	Patience time.Duration
 	Wait     func() bool
 }
@@ -49,16 +49,14 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 // When zend vanishes (killed, or ended for idleness at that moment) the call is repeated with another one, provided that
 // the method may be carried out twice or that zend did not get the request whole.
 func (c *Client) Call(method string, params []byte, deadline time.Time) (reply Reply, err error) {
-	err = retry(deadline, func() error {
-		conn, err := c.dial(deadline)
+	l := &limit{deadline: deadline, soon: time.Now().Add(c.Patience), worth: c.Wait}
+	err = retry(l, func() error {
+		conn, err := c.dial(l)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		if c.Wait != nil {
-			conn.patience, conn.waitOn = c.Patience, c.Wait
-		}
-		reply, err = conn.Call(method, params, deadline)
+		reply, err = conn.call(method, params, l)
 		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !repeatable(method) {
 			return lost.public()
 		}
@@ -70,17 +68,18 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (reply R
 // Dial connects to zend, starting it if need be, for several calls over one connection. Calls over a kept connection are
 // not repeated.
 func (c *Client) Dial(deadline time.Time) (conn *Conn, err error) {
-	err = retry(deadline, func() error {
-		conn, err = c.dial(deadline)
+	l := &limit{deadline: deadline}
+	err = retry(l, func() error {
+		conn, err = c.dial(l)
 		return err
 	})
 	return conn, unreachable(c.Socket, err)
 }
 
-func (c *Client) dial(deadline time.Time) (*Conn, error) {
-	conn, err := dialSocket(c.Socket, deadline)
+func (c *Client) dial(l *limit) (*Conn, error) {
+	conn, err := dialSocket(c.Socket, l)
 	if absent(err) && c.Start != nil {
-		conn, err = c.Start.start(c.Socket, deadline)
+		conn, err = c.Start.start(c.Socket, l)
 	}
 	if err != nil {
 		return nil, err
@@ -90,7 +89,7 @@ func (c *Client) dial(deadline time.Time) (*Conn, error) {
 }
 
 // retry calls f again while it fails because zend vanished.
-func retry(deadline time.Time, f func() error) error {
+func retry(l *limit, f func() error) error {
 	sent, unsent := 0, 0
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := f()
@@ -103,7 +102,7 @@ func retry(deadline time.Time, f func() error) error {
 		} else {
 			unsent++
 		}
-		if sent == sentAttempts || unsent == unsentAttempts || time.Until(deadline) <= pause {
+		if sent == sentAttempts || unsent == unsentAttempts || l.left() <= pause {
 			return lost.public()
 		}
 		time.Sleep(pause)

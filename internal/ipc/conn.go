@@ -18,9 +18,6 @@ import (
 type Conn struct {
 	fd   int
 	name string
-
-	patience time.Duration // see Client
-	waitOn   func() bool
 }
 
 // lostError says that zend went away before its answer came.
@@ -44,7 +41,7 @@ func lost(sent bool, cause error) error {
 
 // dialSocket connects to the socket at path and checks that both the file and the process behind it are the user's own.
 // Nothing is sent.
-func dialSocket(path string, deadline time.Time) (*Conn, error) {
+func dialSocket(path string, l *limit) (*Conn, error) {
 	if err := checkSocket(path); err != nil {
 		return nil, err
 	}
@@ -53,7 +50,7 @@ func dialSocket(path string, deadline time.Time) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{fd: fd}
-	if err := c.connect(path, deadline); err != nil {
+	if err := c.connect(path, l); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -93,7 +90,7 @@ func absent(err error) bool {
 }
 
 // connect waits while the listener's queue is full, which a Unix socket reports as EAGAIN instead of letting one poll.
-func (c *Conn) connect(path string, deadline time.Time) error {
+func (c *Conn) connect(path string, l *limit) error {
 	addr := &unix.SockaddrUnix{Name: path}
 	for {
 		err := unix.Connect(c.fd, addr)
@@ -106,7 +103,7 @@ func (c *Conn) connect(path string, deadline time.Time) error {
 		default:
 			return err
 		}
-		if time.Until(deadline) <= 0 {
+		if l.left() <= 0 {
 			return timeout()
 		}
 		time.Sleep(time.Millisecond)
@@ -126,15 +123,19 @@ func (c *Conn) Close() { _ = unix.Close(c.fd) }
 // Call sends one request and waits for its answer. See Client.Call for the errors; the connection is of no use after one
 // that did not come from zend.
 func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, error) {
-	request := appendRequest(nil, c.name, method, params, time.Until(deadline))
+	return c.call(method, params, &limit{deadline: deadline})
+}
+
+func (c *Conn) call(method string, params []byte, l *limit) (Reply, error) {
+	request := appendRequest(nil, c.name, method, params, time.Until(l.deadline))
 	defer clear(request)
 	if len(request) > MaxMessage {
 		return Reply{}, credential.NewError(credential.TooLarge, "the request is too large", "")
 	}
-	if err := c.send(request, deadline); err != nil {
+	if err := c.send(request, l); err != nil {
 		return Reply{}, err
 	}
-	line, err := c.await(deadline)
+	line, err := c.readLine(l)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -147,7 +148,7 @@ func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, er
 	return reply, nil
 }
 
-func (c *Conn) send(b []byte, deadline time.Time) error {
+func (c *Conn) send(b []byte, l *limit) error {
 	for len(b) > 0 {
 		n, err := sendNoSignal(c.fd, b)
 		switch {
@@ -155,11 +156,11 @@ func (c *Conn) send(b []byte, deadline time.Time) error {
 			b = b[n:]
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN):
-			if err := c.wait(unix.POLLOUT, deadline); err != nil {
+			if err := c.wait(unix.POLLOUT, l); err != nil {
 				return err
 			}
 		default:
-			return c.sendFailed(err, deadline)
+			return c.sendFailed(err, l)
 		}
 	}
 	return nil
@@ -167,8 +168,8 @@ func (c *Conn) send(b []byte, deadline time.Time) error {
 
 // sendFailed looks for the answer of a zend that refused the connection without reading the request (too many
 // connections, for example); otherwise the request is lost.
-func (c *Conn) sendFailed(cause error, deadline time.Time) error {
-	if line, err := c.readLine(deadline); err == nil {
+func (c *Conn) sendFailed(cause error, l *limit) error {
+	if line, err := c.readLine(l); err == nil {
 		defer clear(line)
 		if _, err := parseReply(line); err != nil {
 			return err
@@ -177,21 +178,11 @@ func (c *Conn) sendFailed(cause error, deadline time.Time) error {
 	return lost(false, cause)
 }
 
-// await reads the answer, and gives up early if it has to be waited for and is not worth it.
-func (c *Conn) await(deadline time.Time) ([]byte, error) {
-	if soon := time.Now().Add(c.patience); c.waitOn != nil && soon.Before(deadline) {
-		if err := c.wait(unix.POLLIN, soon); err != nil && !c.waitOn() {
-			return nil, err
-		}
-	}
-	return c.readLine(deadline)
-}
-
 // readLine reads up to a newline. The line lies in an array of its own; arrays it outgrew are cleared.
-func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
+func (c *Conn) readLine(l *limit) ([]byte, error) {
 	buf := make([]byte, 0, 4096)
 	for {
-		if err := c.wait(unix.POLLIN, deadline); err != nil {
+		if err := c.wait(unix.POLLIN, l); err != nil {
 			clear(buf)
 			return nil, err
 		}
@@ -222,9 +213,9 @@ func (c *Conn) readLine(deadline time.Time) ([]byte, error) {
 func unread(err error) bool { return runtime.GOOS == "linux" && errors.Is(err, unix.ECONNRESET) }
 
 // wait sleeps until the socket is ready.
-func (c *Conn) wait(events int16, deadline time.Time) error {
+func (c *Conn) wait(events int16, l *limit) error {
 	for {
-		left := time.Until(deadline)
+		left := l.left()
 		if left <= 0 {
 			return timeout()
 		}

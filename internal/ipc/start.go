@@ -45,10 +45,8 @@ func NewStarter(dirs paths.Dirs) *Starter {
 }
 
 // start returns a connection to a zend that it or another client started.
-func (s *Starter) start(socket string, deadline time.Time) (*Conn, error) {
-	if limit := time.Now().Add(startTimeout); deadline.After(limit) {
-		deadline = limit
-	}
+func (s *Starter) start(socket string, l *limit) (*Conn, error) {
+	end := time.Now().Add(startTimeout)
 	if err := paths.SecureDir(filepath.Dir(s.Lock)); err != nil {
 		return nil, unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
@@ -59,14 +57,14 @@ func (s *Starter) start(socket string, deadline time.Time) (*Conn, error) {
 	defer unix.Close(lock) // gives the lock back
 	for wait := time.Millisecond; ; wait = min(2*wait, 16*time.Millisecond) {
 		got := unix.Flock(lock, unix.LOCK_EX|unix.LOCK_NB) == nil
-		conn, err := dialSocket(socket, deadline)
+		conn, err := dialSocket(socket, l)
 		if !absent(err) {
 			return conn, err
 		}
 		if got {
-			return s.spawnAndDial(socket, deadline)
+			return s.spawnAndDial(socket, l, end)
 		}
-		if time.Until(deadline) <= 0 {
+		if min(l.left(), time.Until(end)) <= 0 {
 			return nil, unavailable("zend is being started by another program and takes too long", "", nil)
 		}
 		time.Sleep(wait)
@@ -90,9 +88,9 @@ func unavailable(message, hint string, cause error) error {
 }
 
 // spawnAndDial starts zend and connects to it. A zend that failed because another one was quicker is no failure.
-func (s *Starter) spawnAndDial(socket string, deadline time.Time) (*Conn, error) {
-	started := s.spawn(deadline)
-	conn, err := dialSocket(socket, deadline)
+func (s *Starter) spawnAndDial(socket string, l *limit, end time.Time) (*Conn, error) {
+	started := s.spawn(l, end)
+	conn, err := dialSocket(socket, l)
 	switch {
 	case !absent(err):
 		return conn, err
@@ -102,8 +100,8 @@ func (s *Starter) spawnAndDial(socket string, deadline time.Time) (*Conn, error)
 	return nil, &lostError{message: "zend was started and is gone already", cause: err}
 }
 
-// spawn starts zend and waits until it says that it is ready.
-func (s *Starter) spawn(deadline time.Time) error {
+// spawn starts zend and waits until it says that it is ready, for as long as that is worth it and not beyond end.
+func (s *Starter) spawn(l *limit, end time.Time) error {
 	path, err := s.Program()
 	if err != nil {
 		return err
@@ -119,7 +117,7 @@ func (s *Starter) spawn(deadline time.Time) error {
 		return unavailable("zend cannot be started: "+err.Error(), "", err)
 	}
 	go process.Wait() //nolint:errcheck // only so that no zombie stays; the pipe tells how it went
-	return awaitReady(ready, deadline)
+	return awaitReady(ready, l, end)
 }
 
 // Program is the path of the zend that would be started. It never looks into PATH, where another program of that name could
@@ -193,19 +191,20 @@ func daemonEnv(env []string) []string {
 }
 
 // awaitReady reads zend's line from the ready pipe.
-func awaitReady(pipe *os.File, deadline time.Time) error {
-	if err := pipe.SetReadDeadline(deadline); err != nil {
-		return unavailable("zend cannot be started: "+err.Error(), "", err)
-	}
+func awaitReady(pipe *os.File, l *limit, end time.Time) error {
 	var line []byte
 	buf := make([]byte, 1024)
 	for bytes.IndexByte(line, '\n') < 0 && len(line) < 16<<10 {
+		left := min(l.left(), time.Until(end))
+		if left <= 0 {
+			return unavailable("zend is not ready in time", "", nil)
+		}
+		if err := pipe.SetReadDeadline(time.Now().Add(left)); err != nil {
+			return unavailable("zend cannot be started: "+err.Error(), "", err)
+		}
 		n, err := pipe.Read(buf)
 		line = append(line, buf[:n]...)
-		if os.IsTimeout(err) {
-			return unavailable("zend is not ready in time", "", err)
-		}
-		if err != nil {
+		if err != nil && !os.IsTimeout(err) {
 			break
 		}
 	}

@@ -80,6 +80,45 @@ func TestStarting(t *testing.T) {
 	}
 }
 
+// Who need not wait for a zend that hangs while it starts is asked once, and does not.
+func TestStartIsNotWaitedFor(t *testing.T) {
+	dir := shortDir(t)
+	lock, err := os.OpenFile(filepath.Join(dir, "spawn.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	for _, tt := range []struct {
+		name    string
+		locked  bool // by somebody who starts zend
+		worth   bool
+		message string
+	}{
+		{"it hangs", false, false, "zend is not ready in time"},
+		{"another one's hangs", true, false, "zend is being started by another program and takes too long"},
+		{"it is waited for", false, true, "zend is not ready in time"},
+	} {
+		how := unix.LOCK_UN
+		if tt.locked {
+			how = unix.LOCK_EX
+		}
+		if err := unix.Flock(int(lock.Fd()), how); err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, dir, "hang")
+		asked := 0
+		c.Patience, c.Wait = 20*time.Millisecond, func() bool { asked++; return tt.worth }
+		begin := time.Now()
+		_, err := c.Call("get", nil, begin.Add(500*time.Millisecond))
+		if !credential.Unavailable.Is(err) || err.Error() != tt.message || asked != 1 {
+			t.Errorf("%s: %v, asked %d times", tt.name, err, asked)
+		}
+		if took := time.Since(begin); tt.worth != (took >= 500*time.Millisecond) {
+			t.Errorf("%s: took %v", tt.name, took)
+		}
+	}
+}
+
 // What a zend says before it dies is for its log: not for the client's terminal, and readable by the user only.
 func TestDyingWordsAreLogged(t *testing.T) {
 	dir := shortDir(t)
