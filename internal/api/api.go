@@ -250,10 +250,13 @@ type ResourceList struct {
 type LoginRequest struct {
 	Name         string `json:"name,omitempty"`     // connector
 	Server       string `json:"server,omitempty"`   // where the connector lives; "": this machine first
+// NoTTL is the LoginRequest.TTLSeconds of a login that lasts until logout, whatever the settings say.
+const NoTTL = -1
+
 	Registry     string `json:"registry,omitempty"` // container registry: log in through its connector
 	ResourceType string `json:"resource_type,omitempty"`
 	ResourceID   string `json:"resource_id,omitempty"`
-	TTLSeconds   int    `json:"ttl_seconds,omitempty"` // 0: no limit but the policy's
+	TTLSeconds   int    `json:"ttl_seconds,omitempty"` // 0: as the settings say; NoTTL: until logout
 	Dir          string `json:"dir,omitempty"`         // binds the login to a directory, absolute
 	Path         string `json:"path,omitempty"`        // binds the login to a repository path
 	Profile      string `json:"profile,omitempty"`

@@ -450,6 +450,23 @@ func TestTimeLimit(t *testing.T) {
 	}
 }
 
+// What a login says itself is more than the setting.
+func TestDefaultTimeLimit(t *testing.T) {
+	reg := registry(t)
+	r := newRig(t)
+	r.register("reg", reg.Host, "pw")
+	r.SetSettings(Settings{LoginTTL: 12 * time.Hour})
+	for seconds, want := range map[int]time.Duration{0: 12 * time.Hour, 60: time.Minute, 86400: 24 * time.Hour, api.NoTTL: 0} {
+		res, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: seconds})
+		switch until := res.Login.Until; {
+		case err != nil:
+			t.Error(err)
+		case until == nil && want != 0, until != nil && until.Sub(r.clock.Now()) != want:
+			t.Errorf("%d seconds: ends at %v, now is %v", seconds, until, r.clock.Now())
+		}
+	}
+}
+
 func TestExpiredConnector(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
@@ -526,7 +543,7 @@ func TestDeleteEndsLogins(t *testing.T) {
 	r.register("reg", reg.Host, "pw")
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
-	res, err := r.DeleteConnector(t.Context(), Caller{}, "reg")
+	res, err := r.DeleteConnector(t.Context(), Caller{}, api.DeleteConnector{Ref: "reg"})
 	if err != nil || res.Ended != 1 {
 		t.Fatalf("delete: %+v, %v", res, err)
 	}

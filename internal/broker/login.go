@@ -15,7 +15,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// until is when a login that starts now ends: after ttl seconds, else after the configured default, else never.
+// until is when a login that starts now ends: after ttl seconds, or if that is 0 after the configured default; nil: never.
 func (b *Broker) until(ttlSeconds int) *time.Time {
 	ttl := time.Duration(ttlSeconds) * time.Second
 	if ttl == 0 {
@@ -36,8 +36,8 @@ func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest)
 		return api.LoginResult{}, err
 	}
 	result, a, err := b.login(ctx, caller, conn, wanted, req)
-	if err == nil && req.Name != "" && req.Server == "" {
-		result.Shadowed = b.shadowed(ctx, conn)
+	if err == nil && req.Name != "" {
+		result.Shadowed = b.shadowed(ctx, conn, req.Server)
 	}
 	b.audit(caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err

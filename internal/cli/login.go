@@ -70,7 +70,7 @@ for several resources need --resource-id to say which one is meant.`,
 
 func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags := cmd.Flags()
-	flags.DurationVar(&o.ttl, "ttl", 0, "end the login after this `DURATION`, such as 45m or 8h")
+	flags.DurationVar(&o.ttl, "ttl", 0, "end the login after this `DURATION`, such as 45m or 8h; 0: until logout (default the setting login_ttl)")
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
 	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
@@ -86,10 +86,13 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server,
 	}
 	if cmd.Flags().Changed("ttl") {
-		if o.ttl < time.Second {
-			return req, misused(cmd, "Invalid value for '--ttl': at least 1s.")
+		if o.ttl < time.Second && o.ttl != 0 {
+			return req, misused(cmd, "Invalid value for '--ttl': at least 1s, or 0 for until logout.")
 		}
 		req.TTLSeconds = int(o.ttl / time.Second)
+		if o.ttl == 0 {
+			req.TTLSeconds = api.NoTTL
+		}
 	}
 	if name != "" && o.registry != "" {
 		return req, misused(cmd, "Please name either a service connector or a container registry, not both.")
