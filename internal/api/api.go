@@ -246,13 +246,13 @@ type ResourceList struct {
 	Warnings []string   `json:"warnings,omitempty"` // servers that did not answer
 }
 
+// NoTTL is the LoginRequest.TTLSeconds of a login that lasts until logout, whatever the settings say.
+const NoTTL = -1
+
 // LoginRequest is the params of login. An empty Name means the active stack's container registry.
 type LoginRequest struct {
 	Name         string `json:"name,omitempty"`     // connector
 	Server       string `json:"server,omitempty"`   // where the connector lives; "": this machine first
-// NoTTL is the LoginRequest.TTLSeconds of a login that lasts until logout, whatever the settings say.
-const NoTTL = -1
-
 	Registry     string `json:"registry,omitempty"` // container registry: log in through its connector
 	ResourceType string `json:"resource_type,omitempty"`
 	ResourceID   string `json:"resource_id,omitempty"`
@@ -324,6 +324,7 @@ type Status struct {
 	LogFile  string      `json:"log_file,omitempty"`
 	Activity string      `json:"activation"`        // "on demand", "socket activation" or "foreground"
 	IdleExit int         `json:"idle_exit_seconds"` // 0: never
+	Guard    string      `json:"guard"`             // "off", "report", "repair" or "import"
 	Vault    VaultStatus `json:"vault"`
 	AutoLock *time.Time  `json:"auto_lock_at,omitempty"` // when the vault locks itself unless it is used before
 	Logins   []Login     `json:"logins"`
@@ -363,6 +364,7 @@ type Notice struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"`
 	Hint string    `json:"hint,omitempty"`
+	Done bool      `json:"done,omitempty"` // zend did it by itself; nothing is wrong
 }
 
 // VaultStatus answers vault.status.

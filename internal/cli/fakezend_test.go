@@ -227,7 +227,7 @@ func (z *fakeZend) status() api.Status {
 	return api.Status{
 		Version: "1.2.3", PID: 4711, Started: noon().Add(-90*time.Minute + time.Duration(w.restarts)*time.Minute),
 		Socket:  "/run/user/1000/zen/zend.sock",
-		LogFile: "/home/me/.local/state/zen/zend.log", Activity: "on demand", Vault: w.vault, Logins: w.logins,
+		LogFile: "/home/me/.local/state/zen/zend.log", Activity: "on demand", Guard: "report", Vault: w.vault, Logins: w.logins,
 		Counts: api.Counts{Connectors: len(w.connectors), Registries: 1, Stacks: 2}, AutoLock: w.autoLock,
 	}
 }

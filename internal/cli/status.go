@@ -102,6 +102,11 @@ func (a *app) drawStatus(s api.Status) {
 		a.drawLimits(s.Limits)
 	}
 	for _, n := range s.Notices {
+		if n.Done {
+			a.labelled(styleHint, "Done: ", n.Text)
+			a.hint(n.Hint)
+			continue
+		}
 		a.warn(n.Text, n.Hint)
 	}
 	if s.Vault.Problem != "" {

@@ -70,6 +70,9 @@ func (w watched) head(now time.Time, columns int) []string {
 func (w watched) notes() (lines []string) {
 	for _, n := range w.status.Notices {
 		text := "! " + oneLine(n.Text)
+		if n.Done {
+			text = "✓ " + oneLine(n.Text)
+		}
 		if n.Hint != "" {
 			text += " (" + oneLine(n.Hint) + ")"
 		}

@@ -29,6 +29,7 @@ type Config struct {
 	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
 	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
+	Guard    GuardMode  `toml:"guard"`     // what is done about logins in clear and clients that lost zen
 	Policy   []Rule     `toml:"policy"`    // who may use what; none: everybody who is the user
 }
 
@@ -40,7 +41,7 @@ func (c Config) Equal(o Config) bool {
 }
 
 // Default returns the settings of an empty config.toml.
-func Default() Config { return Config{LogLevel: "info", List: ListAll} }
+func Default() Config { return Config{LogLevel: "info", List: ListAll, Guard: GuardReport} }
 
 // LogLevel is a level of log/slog in lower case.
 type LogLevel string
@@ -55,6 +56,17 @@ const (
 	ListNone   ListPolicy = "none"
 )
 
+// GuardMode says what zend does about the clients' files.
+type GuardMode string
+
+// The modes of the guard.
+const (
+	GuardReport GuardMode = "report"
+	GuardRepair GuardMode = "repair"
+	GuardImport GuardMode = "import"
+	GuardOff    GuardMode = "off"
+)
+
 // UnmarshalTOML takes one of the levels.
 func (l *LogLevel) UnmarshalTOML(v any) error {
 	return choose(l, v, "debug", "info", "warn", "error")
@@ -62,6 +74,11 @@ func (l *LogLevel) UnmarshalTOML(v any) error {
 
 // UnmarshalTOML takes one of the policies.
 func (p *ListPolicy) UnmarshalTOML(v any) error { return choose(p, v, ListAll, ListStatic, ListNone) }
+
+// UnmarshalTOML takes one of the modes.
+func (m *GuardMode) UnmarshalTOML(v any) error {
+	return choose(m, v, GuardReport, GuardRepair, GuardImport, GuardOff)
+}
 
 func choose[T ~string](to *T, v any, allowed ...T) error {
 	var names []string

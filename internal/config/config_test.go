@@ -32,13 +32,14 @@ func TestLoad(t *testing.T) {
 	}{
 		{"empty", "", Default()},
 		{"comments", "# nothing\n\n", Default()},
-		{"all", "log_level = 'debug'\nlist=\"none\"\nlogin_ttl = \"12h\"\nauto_lock = \"15m\"\nidle_exit = \"2ms\"\n", Config{
+		{"all", "log_level = 'debug'\nlist=\"none\"\nlogin_ttl = \"12h\"\nauto_lock = \"15m\"\nidle_exit = \"2ms\"\nguard = \"import\"\n", Config{
 			LogLevel: "debug", List: ListNone, LoginTTL: Duration(12 * time.Hour), AutoLock: Duration(15 * time.Minute), IdleExit: Duration(2 * time.Millisecond),
+			Guard: GuardImport,
 		}},
-		{"days", `login_ttl = "7d"`, Config{LogLevel: "info", List: ListAll, LoginTTL: Duration(7 * 24 * time.Hour)}},
-		{"days and hours", `login_ttl = "1d12h"`, Config{LogLevel: "info", List: ListAll, LoginTTL: Duration(36 * time.Hour)}},
+		{"days", `login_ttl = "7d"`, Config{LogLevel: "info", List: ListAll, Guard: GuardReport, LoginTTL: Duration(7 * 24 * time.Hour)}},
+		{"days and hours", `login_ttl = "1d12h"`, Config{LogLevel: "info", List: ListAll, Guard: GuardReport, LoginTTL: Duration(36 * time.Hour)}},
 		{"never", "login_ttl = \"0\"\nauto_lock = \"0s\"", Default()},
-		{"windows line ends", "list = \"static\"\r\n", Config{LogLevel: "info", List: ListStatic}},
+		{"windows line ends", "list = \"static\"\r\n", Config{LogLevel: "info", List: ListStatic, Guard: GuardReport}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,8 +55,9 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	const times = `write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`
 	tests := []struct{ name, text, want string }{
-		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting "idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, policy`},
-		{"unknown table", "# x\n[guard]\nimport = true\n", `config.toml, line 2: there is no setting "guard"; settings are`},
+		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting "idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, guard, policy`},
+		{"unknown table", "# x\n[keyring]\nimport = true\n", `config.toml, line 2: there is no setting "keyring"; settings are`},
+		{"guard", "guard = true\n", `config.toml, line 1: guard: true is not allowed; write "report", "repair", "import" or "off"`},
 		{"choice", "list = \"some\"\n", `config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"`},
 		{"choice, other type", "\nlog_level = 3\n", `config.toml, line 2: log_level: 3 is not allowed; write "debug", "info", "warn" or "error"`},
 		{"time without unit", "auto_lock = 15\n", `config.toml, line 1: auto_lock: 15 is no time; ` + times},

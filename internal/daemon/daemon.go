@@ -145,6 +145,7 @@ func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	watchers.Go(func() { d.watchConfig(ctx) })
 	watchers.Go(func() { d.watchSocket(ctx) })
 	watchers.Go(func() { d.watchIdle(ctx) })
+	watchers.Go(func() { d.parts.guard.Run(ctx) })
 	d.log.Info("Serving", "version", api.Version, "pid", os.Getpid(), "socket", d.ln.Path(), "activation", d.activation())
 	ready.Done()
 	err := d.srv.Serve(ctx, d.ln)
@@ -193,7 +194,7 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, _ api.Empty) (api.St
 	cfg := d.config()
 	s := api.Status{
 		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.logFile,
-		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second),
+		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second), Guard: string(cfg.Guard),
 		Vault: d.broker.VaultStatus(), Logins: d.broker.Logins(ctx), Counts: d.broker.Counts(),
 		Notices: d.notices(),
 	}

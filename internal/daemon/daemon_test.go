@@ -236,9 +236,9 @@ func TestEditedConfig(t *testing.T) {
 
 func TestABrokenConfigDoesNotKeepZendFromStarting(t *testing.T) {
 	w := newWorld(t)
-	w.write(w.dirs.ConfigFile(), "guard = true\n")
+	w.write(w.dirs.ConfigFile(), "keyring = true\n")
 	w.start()
-	if s := w.status(); len(s.Notices) != 1 || !strings.Contains(s.Notices[0].Text, `there is no setting "guard"`) {
+	if s := w.status(); len(s.Notices) != 1 || !strings.Contains(s.Notices[0].Text, `there is no setting "keyring"`) {
 		t.Errorf("%+v", s.Notices)
 	}
 }

@@ -43,6 +43,9 @@ func (d *daemon) methods() map[string]server.Handler {
 	registryMethods(m, b)
 	stackMethods(m, b)
 	serverMethods(m, b)
+	for _, name := range []string{api.MethodVaultUnlock, api.MethodVaultRestore, api.MethodLogin, api.MethodLogout} {
+		m[name] = then(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
+	}
 	return m
 }
 
@@ -122,6 +125,17 @@ func ordered(f func(context.Context, broker.Caller) error) server.Handler {
 	return asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.Empty, error) {
 		return api.Empty{}, f(ctx, c)
 	})
+}
+
+// then serves as h does, and calls f when that went well.
+func then(h server.Handler, f func()) server.Handler {
+	return func(ctx context.Context, call *server.Call) error {
+		err := h(ctx, call)
+		if err == nil {
+			f()
+		}
+		return err
+	}
 }
 
 // withSecrets serves what takes secrets beside its typed params; they are wiped afterwards.

@@ -16,6 +16,7 @@ import (
 	"github.com/zen-agent/zen/internal/config"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/guard"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
@@ -31,6 +32,7 @@ type parts struct {
 	engine          *engine.Engine
 	audit           *audit.Log
 	gate            *gate.Gate
+	guard           *guard.Guard
 	servers         *zenmlServers
 	settingsChanged chan struct{} // something changed that watchIdle goes by
 
@@ -68,6 +70,7 @@ func (d *daemon) build() error {
 		_ = p.close()
 		return err
 	}
+	p.guard = d.newGuard()
 	d.srv = &server.Server{Methods: d.methods(), Log: d.log}
 	d.apply(cfg)
 	d.setConfigError(cfgErr)
@@ -93,6 +96,7 @@ func owner() string {
 // apply passes on edited settings.
 func (p *parts) apply(cfg config.Config) {
 	p.gate.SetRules(policyRules(cfg.Policy))
+	p.guard.SetMode(guard.Mode(cfg.Guard))
 	select {
 	case p.settingsChanged <- struct{}{}:
 	default: // watchIdle has not looked at the last change yet, and will see this one too
@@ -111,7 +115,7 @@ func (p *parts) notices() []api.Notice {
 	p.mu.Lock()
 	list := append([]api.Notice(nil), p.lasting...)
 	p.mu.Unlock()
-	return append(list, p.audit.Notices()...)
+	return append(append(list, p.audit.Notices()...), p.guard.Notices()...)
 }
 
 // close wipes what is in memory and writes what is queued.

@@ -107,6 +107,7 @@ func newWorld(t testing.TB) *world {
 	for k, v := range map[string]string{
 		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "",
 		"XDG_CACHE_HOME": "", "DBUS_SESSION_BUS_ADDRESS": "", "ZEN_SOCKET": "", roleVariable: "zend",
+		"DOCKER_CONFIG": "", "REGISTRY_AUTH_FILE": "", "HELM_REGISTRY_CONFIG": "", "HELM_CONFIG_HOME": "", "REGCTL_CONFIG": "",
 		"GORACE": "atexit_sleep_ms=0", // else each end of a zend with the race detector takes a second
 	} {
 		t.Setenv(k, v)

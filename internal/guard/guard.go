@@ -206,7 +206,7 @@ func (g *Guard) tell(text, hint string) {
 	g.log.Info("Guard: " + text)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.told = append(g.told, api.Notice{Time: g.now().UTC(), Text: text, Hint: hint})
+	g.told = append(g.told, api.Notice{Time: g.now().UTC(), Text: text, Hint: hint, Done: true})
 	if n := len(g.told) - toldOf; n > 0 {
 		g.told = g.told[n:]
 	}

@@ -1,0 +1,43 @@
+package daemon
+
+import (
+	"context"
+	"os"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/guard"
+)
+
+// newGuard returns the guard of the clients' files, which begins to look at them when it is run.
+func (d *daemon) newGuard() *guard.Guard {
+	return guard.New(guard.Options{
+		Env:   clientconfig.Env{Getenv: os.Getenv, State: d.dirs.State, Program: d.opt.Executable},
+		Vault: guardVault{broker: d.broker, exe: d.opt.Executable}, Log: d.log,
+	})
+}
+
+// guardVault is the broker as the guard sees it. In the audit log it is zend that asks.
+type guardVault struct {
+	broker *broker.Broker
+	exe    string
+}
+
+func (v guardVault) caller(profile string) broker.Caller {
+	return broker.Caller{PID: os.Getpid(), UID: os.Geteuid(), Exe: func() string { return v.exe }, Profile: profile}
+}
+
+func (v guardVault) Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (guard.Holding, error) {
+	h, err := v.broker.Holds(ctx, v.caller(profile), serverURL, cred)
+	return guard.Holding(h), err
+}
+
+func (v guardVault) Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
+	return v.broker.VerifyCredential(ctx, v.caller(""), serverURL, cred)
+}
+
+func (v guardVault) Store(ctx context.Context, profile, serverURL string, cred credential.Credential) error {
+	return v.broker.Store(ctx, v.caller(profile), serverURL, cred)
+}

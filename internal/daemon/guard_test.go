@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/registrytest"
+)
+
+// dockerFile is docker's configuration in the world; logins are in clear.
+func (w *world) dockerFile() string { return filepath.Join(w.home, ".docker", "config.json") }
+
+func (w *world) writeLogins(hosts ...string) {
+	w.t.Helper()
+	auth := base64.StdEncoding.EncodeToString([]byte("alice:" + canary))
+	var entries []string
+	for _, host := range hosts {
+		entries = append(entries, `"`+host+`":{"auth":"`+auth+`"}`)
+	}
+	w.write(w.dockerFile(), `{"credsStore":"zen","auths":{`+strings.Join(entries, ",")+`}}`)
+}
+
+func (w *world) dockerFileIs(want string) func() bool {
+	return func() bool {
+		text, err := os.ReadFile(w.dockerFile())
+		return err == nil && string(text) == want
+	}
+}
+
+// tells reports whether a notice has the text, and whether that is of something that zend did.
+func (w *world) tells(text string, done bool) func() bool {
+	return func() bool {
+		return slices.ContainsFunc(w.status().Notices, func(n api.Notice) bool { return n.Done == done && strings.Contains(n.Text, text) })
+	}
+}
+
+// A login in clear is told of, moved into the vault when config.toml says so, and left alone when it says that.
+func TestGuard(t *testing.T) {
+	w := newWorld(t)
+	w.write(filepath.Join(w.home, "bin", "docker-credential-zen"), "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(w.home, "bin", "docker-credential-zen"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Join(w.home, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	registry := registrytest.StartBasic("alice", canary)
+	t.Cleanup(registry.Close)
+	host := registry.Host
+
+	w.writeLogins(host)
+	p := w.start()
+	inClear := w.dockerFile() + " holds logins in clear: " + host
+	eventually(t, "it is told", w.tells(inClear, false))
+	if s := w.status(); s.Guard != "report" || s.Vault.State != "absent" {
+		t.Errorf("guard is %q, the vault %s", s.Guard, s.Vault.State)
+	}
+
+	w.write(w.dirs.ConfigFile(), "guard = \"import\"\n")
+	eventually(t, "it is imported", w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`":{}}}`))
+	w.wantGet(host, canary)
+	eventually(t, "that is told", w.tells("the login for "+host+" was in clear in "+w.dockerFile(), true))
+	var audit api.AuditList
+	if err := json.Unmarshal([]byte(w.mustCall(api.MethodAudit, api.AuditQuery{})), &audit); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(audit.Items, func(e api.AuditEntry) bool {
+		return e.Action == "store" && e.PID == p.cmd.Process.Pid && e.Exe == os.Args[0]
+	}) {
+		t.Errorf("the audit log does not say that zend stored it: %+v", audit.Items)
+	}
+
+	w.mustCall(api.MethodVaultLock, api.Empty{})
+	w.writeLogins(host + "/team")
+	eventually(t, "the vault is locked", w.tells(inClear+"/team; the vault was locked", false))
+	w.mustCall(api.MethodVaultUnlock, api.Empty{})
+	eventually(t, "it is imported after all", w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`/team":{}}}`))
+
+	w.write(w.dirs.ConfigFile(), "guard = \"off\"\n")
+	p.awaitLogs("Took over the edited config.toml", 2)
+	w.writeLogins(host)
+	w.mustCall(api.MethodVaultUnlock, api.Empty{})
+	if w.tells(inClear, false)() || w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`":{}}}`)() {
+		t.Error("the guard is off, and at work")
+	}
+}
