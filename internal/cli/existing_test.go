@@ -81,11 +81,13 @@ func TestAutoConfigureFinds(t *testing.T) {
 		{"an empty entry", `{"auths":{"docker.io":{}}}`, "", "has no login for docker.io"},
 		{"zen itself", `{"credsStore":"zen"}`, "", "docker asks zen itself for docker.io"},
 		{"a broken file", `{"auths":`, "", "Failed to register service connector: "},
-		{"not base64", `{"auths":{"docker.io":{"auth":"*"}}}`, "", "has no login for docker.io"},
+		{"not base64", `{"auths":{"docker.io":{"auth":"*"}}}`, "", "its auth is not the base64 of USER:PASSWORD"},
+		{"no password", `{"auths":{"docker.io":{"auth":"` + basic("me", "") + `"}}}`, "", "there is a user name and no password"},
+		{"a helper with no user name", `{"credsStore":"other"}`, `echo '{"Secret":"` + canary + `"}'`, "there is no user name"},
 		{"a helper without it", `{"credsStore":"other"}`, "echo credentials not found in native keychain; exit 1", "docker-credential-other has no login"},
 		{"a helper that fails", `{"credsStore":"other"}`, "echo 'the \x1b[2J bus is gone'; exit 1", `docker-credential-other failed: the \x1b[2J bus is gone`},
 		{"a helper that talks nonsense", `{"credsStore":"other"}`, "echo hello", "Failed to register service connector: "},
-		{"a helper that is not there", `{"credsStore":"absent"}`, "", "cannot run docker-credential-absent"},
+		{"a helper that is not there", `{"credsStore":"absent"}`, "", "docker-credential-absent is not on PATH"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			z := startZend(t, autoWorld())
