@@ -106,8 +106,9 @@ fuzz: ## run each fuzz target for FUZZTIME (default 20s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh
 
 .PHONY: chaos
-chaos: ## zend killed again and again under load: nothing may fail or get lost
+chaos: ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
 	$(GO) test -tags chaos -count 1 -timeout 15m -v ./internal/chaos/
+	$(GO) test -tags chaos -count 1 -timeout 10m -v -run Killed ./internal/keystore/
 	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
 
 ## Checking

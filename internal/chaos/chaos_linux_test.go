@@ -34,11 +34,17 @@ type world struct {
 // newWorld builds zend and gives it an empty home. The process's environment is the world's from here on.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	home, err := os.MkdirTemp("/tmp", "zen")
+	return newWorldIn(t, "/tmp")
+}
+
+// newWorldIn makes the home below another directory, from which programs need not be executable.
+func newWorldIn(t *testing.T, dir string) *world {
+	t.Helper()
+	home, err := os.MkdirTemp(dir, "zen")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, zend: filepath.Join(home, "bin", "zend")}
+	w := &world{t: t, zend: filepath.Join(t.TempDir(), "zend")}
 	build := exec.Command("go", "build", "-o", w.zend, "../../cmd/zend")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -4,7 +4,9 @@ package chaos
 
 // The full measure of make chaos.
 const (
-	rounds     = 100
-	requests   = 50000
-	storeEvery = 200
+	rounds         = 100
+	requests       = 50000
+	storeEvery     = 200
+	politeRequests = 500
+	soakGets       = 1000000
 )

@@ -4,7 +4,9 @@ package chaos
 
 // The measure of the ordinary tests: seconds, not minutes.
 const (
-	rounds     = 3
-	requests   = 1000
-	storeEvery = 20
+	rounds         = 3
+	requests       = 1000
+	storeEvery     = 20
+	politeRequests = 15
+	soakGets       = 20000
 )

@@ -17,6 +17,9 @@ const (
 	maxLarge    = 16
 )
 
+// maxUnsent bounds, in bytes, all responses larger than largeBuffer that wait for their readers.
+const maxUnsent = 64 << 20
+
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
 
@@ -57,6 +60,15 @@ func (b *Buffer) fail(err error) {
 	clear(b.b[b.prefix:])
 	b.b = append(b.b[:b.prefix], `,"error":`...)
 	b.Append(func(dst []byte) []byte { return ipc.AppendError(dst, err) })
+}
+
+// replace puts an error in the place of a whole response, whose memory it gives up.
+func (b *Buffer) replace(err error) {
+	head := append(make([]byte, 0, firstBuffer), b.b[:b.prefix]...)
+	b.wipe()
+	b.b = head
+	b.fail(err)
+	b.end()
 }
 
 // end completes the line.

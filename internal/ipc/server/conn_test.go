@@ -168,6 +168,34 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// After requests there is quiet once, and only when none is served.
+func TestQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := make(chan time.Duration, 10)
+		begin := time.Now()
+		srv := pingServer()
+		srv.Quiet = func() { calls <- time.Since(begin) }
+		srv.Methods["wait"] = func(context.Context, *Call) error { time.Sleep(10 * time.Second); return nil }
+		client, served := pipe(srv)
+		go io.Copy(io.Discard, client)
+		io.WriteString(client, ping)
+		time.Sleep(3 * time.Second)
+		io.WriteString(client, ping)
+		time.Sleep(30 * time.Second)
+		io.WriteString(client, strings.Replace(ping, "ping", "wait", 1))
+		time.Sleep(time.Minute)
+		client.Close()
+		<-served
+		var quiet []time.Duration
+		for len(calls) > 0 {
+			quiet = append(quiet, <-calls)
+		}
+		if len(quiet) != 2 || quiet[0] != 8*time.Second || quiet[1] < 48*time.Second || quiet[1] > 53*time.Second {
+			t.Errorf("there was quiet after %v", quiet)
+		}
+	})
+}
+
 // Only so many clients at a time may send large requests, however many want to, so that memory is bounded. The next one waits
 // for its turn, and small requests are served meanwhile.
 func TestLargeRequestsWaitForEachOther(t *testing.T) {
@@ -208,6 +236,48 @@ func TestLargeRequestsWaitForEachOther(t *testing.T) {
 		synctest.Wait()
 		if len(r.larges) != 0 {
 			t.Errorf("%d are still counted", len(r.larges))
+		}
+	})
+}
+
+// Who does not read large answers can only have zend keep so many of them. The next one is told so, small ones are sent all the
+// same, and there is room again when one was read.
+func TestLargeAnswersThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := pingServer()
+		srv.Methods["large"] = func(_ context.Context, call *Call) error {
+			call.Result.Append(func(dst []byte) []byte { return ipc.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
+			return nil
+		}
+		large := strings.Replace(ping, "ping", "large", 1)
+		r := unstarted(srv)
+		const others = maxUnsent - 6*largeBuffer
+		r.unsent.Store(others)
+		ask := func(line string, want credential.Reason) {
+			t.Helper()
+			client, served := r.pipe()
+			io.WriteString(client, line)
+			said, err := bufio.NewReader(client).ReadBytes('\n')
+			if err != nil || reason(t, said) != want || !bytes.Contains(said, []byte(`"id":1`)) {
+				t.Errorf("said %.200q (%v), want %q", said, err, want)
+			}
+			client.Close()
+			<-served
+		}
+		ask(large, "")
+		slow, served := r.pipe()
+		io.WriteString(slow, large)
+		synctest.Wait() // it is being sent
+		ask(large, credential.RateLimited)
+		ask(ping, "")
+		if said, err := bufio.NewReader(slow).ReadBytes('\n'); err != nil || reason(t, said) != "" || len(said) < 3*largeBuffer {
+			t.Errorf("the slow one was told %.200q (%v)", said, err)
+		}
+		slow.Close()
+		<-served
+		ask(large, "")
+		if left := r.unsent.Load() - others; left != 0 {
+			t.Errorf("%d bytes are still counted", left)
 		}
 	})
 }

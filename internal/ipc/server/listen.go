@@ -236,6 +236,17 @@ func (l *Listener) Close() error {
 	return errors.Join(err, l.lock.Close())
 }
 
+// mostConnections is how many connections zend takes at the same time: it needs files of its own as well, for the vault and the
+// registries, and may have few.
+func mostConnections() int {
+	const most, own = 4096, 64
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur >= most+own {
+		return most
+	}
+	return max(int(limit.Cur)-own, int(limit.Cur)/2, 1)
+}
+
 // isExhausted reports whether Accept failed for want of something that others will give back.
 func isExhausted(err error) bool {
 	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED} {

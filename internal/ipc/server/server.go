@@ -28,7 +28,7 @@ type Handler func(ctx context.Context, call *Call) error
 
 // Limits bound what a client can cost. Zero fields mean the default.
 type Limits struct {
-	Connections int           // at the same time; 4096
+	Connections int           // at the same time; 4096, or what the limit on open files leaves
 	FirstLine   time.Duration // from the connection, or from the first byte of a further request, to its last byte; 2 s
 	Idle        time.Duration // between two requests; 60 s
 	Call        time.Duration // for a handler; 3 min, enough for a person who is asked by the keyring
@@ -37,7 +37,7 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Connections = orDefault(l.Connections, 4096)
+	l.Connections = orDefault(l.Connections, mostConnections())
 	l.FirstLine = orDefault(l.FirstLine, 2*time.Second)
 	l.Idle = orDefault(l.Idle, time.Minute)
 	l.Call = orDefault(l.Call, 3*time.Minute)
@@ -58,10 +58,15 @@ type Server struct {
 	Methods map[string]Handler
 	Log     *slog.Logger // nil: nothing is logged
 	Limits  Limits
+	Quiet   func() // called when nothing was asked for quietAfter, once each time; may be nil
 
 	active atomic.Int64 // requests being served
 	last   atomic.Int64 // when one was last begun or done, Unix nanoseconds
+	lively atomic.Bool  // Quiet is still to be called
 }
+
+// quietAfter is how long nothing must have been asked for.
+const quietAfter = 5 * time.Second
 
 // LastActivity is when a request was last begun or done: now while one is being served, zero when there was none yet.
 // Connections without a request do not count.
@@ -86,6 +91,7 @@ type running struct {
 	base   context.Context // of all handlers; ends when draining takes too long
 	known  *ancestors
 	larges chan struct{} // one for each connection with a large request
+	unsent atomic.Int64  // bytes of large responses that wait for their readers
 
 	workers
 
@@ -230,7 +236,24 @@ func (r *running) answer(peer Peer, line []byte, reply *Buffer) (wanted bool) {
 	return wanted
 }
 
-func (r *running) touch() { r.last.Store(time.Now().UnixNano()) }
+func (r *running) touch() {
+	r.last.Store(time.Now().UnixNano())
+	if r.Quiet != nil && !r.lively.Load() && r.lively.CompareAndSwap(false, true) {
+		r.awaitQuiet(quietAfter)
+	}
+}
+
+// awaitQuiet looks after a while whether there was quiet, and else again.
+func (r *running) awaitQuiet(d time.Duration) {
+	time.AfterFunc(d, func() {
+		if left := quietAfter - time.Since(r.LastActivity()); left > 0 {
+			r.awaitQuiet(left)
+			return
+		}
+		r.lively.Store(false)
+		r.Quiet()
+	})
+}
 
 func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	handler, ok := r.Methods[req.method]
