@@ -70,6 +70,14 @@ completions: build ## write the shells' completions into dist/completions
 dist: ## archives with checksums for Linux and macOS in dist/
 	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' sh tools/dist.sh
 
+.PHONY: sbom
+sbom: build ## what each program is linked from, as CycloneDX, in dist/sbom
+	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/sbom.sh
+
+.PHONY: reproducible
+reproducible: ## build twice in different places: the same bytes
+	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/reproducible.sh
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist .build
@@ -114,7 +122,7 @@ chaos: ## zend killed, crowded and asked a million times: nothing may fail, get 
 ## Checking
 
 .PHONY: check
-check: fmt-check vet staticcheck lint test ## everything a change must pass
+check: fmt-check vet staticcheck lint vuln test ## everything a change must pass
 
 .PHONY: fmt
 fmt: ## format the code
@@ -138,3 +146,7 @@ staticcheck: ## staticcheck at the version of tools/lint.mod
 .PHONY: lint
 lint: ## golangci-lint at the version of tools/golangci.mod (the first build takes minutes)
 	$(GOLANGCI) run
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what the programs call, where govulncheck's database can be reached
+	@GO='$(GO)' sh tools/vuln.sh

@@ -264,3 +264,25 @@ func TestNoFileNamesAMachine(t *testing.T) {
 		t.Errorf("looked at %d files: %v", files, err)
 	}
 }
+
+// Each dependency is one more party to trust: go.mod says what it is for.
+func TestEachDependencyHasAReason(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(content)) {
+		dep, reason, _ := strings.Cut(strings.TrimSpace(line), " // ")
+		if !strings.HasPrefix(line, "\t") || reason == "indirect" {
+			continue
+		}
+		direct++
+		if len(reason) < 10 {
+			t.Errorf("go.mod does not say what %s is for", dep)
+		}
+	}
+	if direct < 10 {
+		t.Errorf("found %d direct dependencies", direct)
+	}
+}
