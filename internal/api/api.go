@@ -182,6 +182,7 @@ type RegisterConnector struct {
 	Labels               map[string]string `json:"labels,omitempty"`
 	NoVerify             bool              `json:"no_verify,omitempty"`
 	DryRun               bool              `json:"dry_run,omitempty"` // validate and verify, keep nothing
+	Server               string            `json:"server,omitempty"`  // register it there; "": on this machine
 }
 
 // UpdateConnector is the params of connector.update. Nil leaves a field alone. Changed configuration attributes travel in
@@ -200,6 +201,7 @@ type UpdateConnector struct {
 	Remove               []string           `json:"remove,omitempty"` // attributes, or resource_id, expires_at, ...; - counts as _
 	NoVerify             bool               `json:"no_verify,omitempty"`
 	DryRun               bool               `json:"dry_run,omitempty"`
+	Server               string             `json:"server,omitempty"` // the connector of this server; "": of this machine
 }
 
 // ConnectorResult answers register, update, get and verify.
@@ -208,6 +210,7 @@ type ConnectorResult struct {
 	Resources []Resource       `json:"resources,omitempty"`
 	Warnings  []string         `json:"warnings,omitempty"`     // attributes that were ignored, for example
 	Ended     int              `json:"ended_logins,omitempty"` // delete: logins that ended with it
+	Shadowed  []string         `json:"shadowed,omitempty"`     // servers that have a connector of the same name, which was not meant
 }
 
 // ConnectorList answers connector.list.
@@ -219,7 +222,8 @@ type ConnectorList struct {
 
 // DeleteConnector is the params of connector.delete: refused while a registry uses it or, without Force, a login does.
 type DeleteConnector struct {
-	Ref string `json:"ref"`
+	Ref    string `json:"ref"`
+	Server string `json:"server,omitempty"` // the connector of this server; "": of this machine
 }
 
 // UseConnector is the params of connector.get, verify and reveal.
@@ -398,6 +402,7 @@ type ConnectorTypesQuery struct {
 	Type         string `json:"type,omitempty"`
 	ResourceType string `json:"resource_type,omitempty"`
 	AuthMethod   string `json:"auth_method,omitempty"`
+	Server       string `json:"server,omitempty"` // the types that this server has; "": those of this machine
 }
 
 // ConnectorTypes answers connector.types.

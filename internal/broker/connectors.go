@@ -52,15 +52,22 @@ func (b *Broker) notExpired(c api.ServiceConnector) error {
 		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name))
 }
 
-// ConnectorTypes answers the kinds' descriptions that fit the query.
-func (b *Broker) ConnectorTypes(q api.ConnectorTypesQuery) api.ConnectorTypes {
+// ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
+func (b *Broker) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
-	for _, t := range b.types {
+	types := b.types
+	if q.Server != "" {
+		var err error
+		if types, err = b.serverTypes(ctx, q.Server); err != nil {
+			return list, err
+		}
+	}
+	for _, t := range types {
 		if (q.Type == "" || q.Type == t.Type) && hasResourceType(t, q.ResourceType) && hasAuthMethod(t, q.AuthMethod) {
 			list.Items = append(list.Items, t)
 		}
 	}
-	return list
+	return list, nil
 }
 
 func hasResourceType(t api.ConnectorType, want string) bool {
@@ -92,7 +99,7 @@ func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.Conne
 	if err == nil && len(list.Items) == 1 {
 		conn = list.Items[0]
 	}
-	return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn)}, nil
+	return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn), Shadowed: b.shadowed(ctx, conn, use.Server)}, nil
 }
 
 func (b *Broker) plainResources(conn api.ServiceConnector) []api.Resource {
@@ -120,6 +127,9 @@ func resource(conn api.ServiceConnector) api.Resource {
 // RegisterConnector validates, verifies (unless told not to) and keeps a connector. The configuration's secrets are the
 // caller's to wipe. A registry that cannot be reached does not stop a registration, one that refuses the credential does.
 func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+	if req.Server != "" {
+		return b.registerOnServer(ctx, caller, req, config)
+	}
 	now := b.now().UTC()
 	conn := api.ServiceConnector{
 		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
@@ -250,11 +260,14 @@ func (b *Broker) verify(ctx context.Context, kind connector.Kind, v connector.Ve
 
 // UpdateConnector changes a connector and verifies the result before anything is kept; changed attributes come in config.
 func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+	req.Remove = attributeNames(req.Remove)
+	if req.Server != "" {
+		return b.updateOnServer(ctx, caller, req, config)
+	}
 	conn, err := b.resolveConnector(req.Ref)
 	if err != nil {
-		return api.ConnectorResult{}, err
+		return api.ConnectorResult{}, b.elsewhere(ctx, req.Ref, err)
 	}
-	req.Remove = attributeNames(req.Remove)
 	whole, err := b.mergedConfig(ctx, conn, req, config)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -267,6 +280,9 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.Upd
 	result, err := b.keepConnector(ctx, next, whole, req.NoVerify, req.DryRun)
 	if !req.DryRun {
 		b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "")
+	}
+	if err == nil {
+		result.Shadowed = b.shadowed(ctx, conn, "")
 	}
 	return result, err
 }
@@ -355,11 +371,17 @@ func (b *Broker) mergedConfig(ctx context.Context, conn api.ServiceConnector, re
 }
 
 // DeleteConnector removes a connector and ends its logins; it is refused while a container registry uses it.
-func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, ref string) (api.ConnectorResult, error) {
+func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
+	if req.Server != "" {
+		return b.deleteOnServer(ctx, caller, req)
+	}
+	if _, err := b.resolveConnector(req.Ref); err != nil {
+		return api.ConnectorResult{}, b.elsewhere(ctx, req.Ref, err)
+	}
 	var conn api.ServiceConnector
 	var logins []api.Login
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		gone, change, err := c.DeleteConnector(ref)
+		gone, change, err := c.DeleteConnector(req.Ref)
 		conn = gone
 		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
 		return edit{Change: change}, err
@@ -370,7 +392,7 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, ref string)
 	}
 	b.engine.Drop(conn.ID)
 	b.forget(logins)
-	return api.ConnectorResult{Connector: conn, Ended: len(logins)}, nil
+	return api.ConnectorResult{Connector: conn, Ended: len(logins), Shadowed: b.shadowed(ctx, conn, "")}, nil
 }
 
 // RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
@@ -402,7 +424,10 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.Use
 		found = resources[0].Verification
 	}
 	b.audit(caller, Subject{Action: ActionVerify, Address: mustParse(conn.ResourceID), Connector: conn.Name}, err, found)
-	return api.ConnectorResult{Connector: conn, Resources: resources}, err
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	return api.ConnectorResult{Connector: conn, Resources: resources, Shadowed: b.shadowed(ctx, conn, use.Server)}, nil
 }
 
 func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector, use api.UseConnector) ([]api.Resource, error) {

@@ -40,6 +40,22 @@ type Servers interface {
 	Registries(ctx context.Context, s api.Server, key ServerKey) ([]api.ContainerRegistry, error)
 	Stacks(ctx context.Context, s api.Server, key ServerKey) ([]api.Stack, error)
 
+	// Types lists the types of service connectors that a server has.
+	Types(ctx context.Context, s api.Server, key ServerKey) ([]api.ConnectorType, error)
+
+	// CheckConnector asks a server to check a connector that is not registered, and what it gives access to.
+	CheckConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (resources []string, err error)
+
+	// RegisterConnector and UpdateConnector make a connector on a server, and make one what the draft says.
+	RegisterConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (api.ServiceConnector, error)
+	UpdateConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (api.ServiceConnector, error)
+
+	// DeleteConnector removes a connector from a server.
+	DeleteConnector(ctx context.Context, s api.Server, key ServerKey, id string) error
+
+	// Configuration reads a connector's whole configuration, with its secrets, which the caller wipes.
+	Configuration(ctx context.Context, s api.Server, key ServerKey, id string) (map[string]credential.Secret, error)
+
 	// Forget wipes all access tokens.
 	Forget()
 }
@@ -50,6 +66,14 @@ const (
 	noticeTime = time.Second      // to find out whether a server has a connector of the same name
 	deviceTime = time.Minute      // for one question whether a person allowed a login
 )
+
+// Draft is a connector as it is to be on a server.
+type Draft struct {
+	Connector api.ServiceConnector // without its configuration
+	Instances bool                 // its resource type has several instances
+	Method    api.AuthMethod
+	Config    map[string]credential.Secret // the whole configuration; nil leaves it as it is. Secrets are the broker's to wipe
+}
 
 var errNoServers = credential.NewError(credential.Unavailable, "this zend talks to no ZenML servers", "")
 
@@ -401,9 +425,10 @@ func choose(lists []fromServer, ref string, missing error) (api.ServiceConnector
 	return api.ServiceConnector{}, missing
 }
 
-// shadowed names the servers that have a connector of the same name as one that was chosen because it is this machine's.
-func (b *Broker) shadowed(ctx context.Context, conn api.ServiceConnector) (names []string) {
-	if conn.Server != "" || !b.hasServers() {
+// shadowed names the servers that have a connector of the same name as one that was chosen because it is this machine's, and
+// not by naming a server.
+func (b *Broker) shadowed(ctx context.Context, conn api.ServiceConnector, server string) (names []string) {
+	if conn.Server != "" || server != "" || !b.hasServers() {
 		return nil
 	}
 	for _, from := range b.askServers(ctx, noticeTime, "") {

@@ -42,6 +42,17 @@ func (a *app) completeFrom(n int, list lister) cobra.CompletionFunc {
 	}
 }
 
+// completeOn is completeFrom for names that depend on the server that --server chooses.
+func (a *app) completeOn(n int, list func(ctx context.Context, client caller, server string) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		server := ""
+		if flag := cmd.Flags().Lookup("server"); flag != nil {
+			server = flag.Value.String()
+		}
+		return a.completeFrom(n, func(ctx context.Context, client caller) ([]string, error) { return list(ctx, client, server) })(cmd, args, typed)
+	}
+}
+
 func contextOf(cmd *cobra.Command) context.Context {
 	if ctx := cmd.Context(); ctx != nil {
 		return ctx
@@ -108,8 +119,8 @@ func loginNames(ctx context.Context, client caller) ([]string, error) {
 }
 
 // connectorTypeNames lists the connector types.
-func connectorTypeNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{}, nil, completionTime)
+func connectorTypeNames(ctx context.Context, client caller, server string) ([]string, error) {
+	list, err := ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server}, nil, completionTime)
 	var names []string
 	for _, t := range list.Items {
 		names = append(names, described(t.Type, t.Name))
@@ -130,8 +141,8 @@ func resourceTypeNames(ctx context.Context, client caller) ([]string, error) {
 }
 
 // authMethodNames lists the authentication methods of all connector types.
-func authMethodNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{}, nil, completionTime)
+func authMethodNames(ctx context.Context, client caller, server string) ([]string, error) {
+	list, err := ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server}, nil, completionTime)
 	var names []string
 	for _, t := range list.Items {
 		for _, m := range t.AuthMethods {

@@ -30,6 +30,20 @@ func (a *app) addResourceFlags(cmd *cobra.Command, r *resourceFlags) {
 	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
 }
 
+// sayServer says where a connector is that was changed, if not on this machine.
+func (a *app) sayServer(c api.ServiceConnector) {
+	if c.Server != "" {
+		a.say("This was done on server '%s', for everybody who uses it there.", c.Server)
+	}
+}
+
+// sayShadowed says that another connector of the same name was not meant.
+func (a *app) sayShadowed(servers []string) {
+	if len(servers) > 0 {
+		a.say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(servers, ", "))
+	}
+}
+
 // drawResources prints ZenML's table of what one connector gives access to.
 func (a *app) drawResources(ctx context.Context, list []api.Resource) {
 	book := a.pictures(ctx)

@@ -7,15 +7,17 @@ import (
 )
 
 func (a *app) connectorDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var server string
+	cmd := &cobra.Command{
 		Use: "delete NAME_ID_OR_PREFIX", Short: "Delete a service connector",
 		Long: `Delete a service connector with its credentials, and end its logins. It is refused while a container registry
-uses the connector.`,
-		Example:           "  zen service-connector delete dockerhub",
+uses the connector. A connector of a ZenML server is deleted there, with --server.`,
+		Example:           "  zen service-connector delete dockerhub\n  zen service-connector delete team --server prod",
 		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: a.completeFrom(1, connectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.ConnectorResult](cmd.Context(), a, api.MethodConnectorDelete, api.DeleteConnector{Ref: args[0]})
+			req := api.DeleteConnector{Ref: args[0], Server: server}
+			result, err := call[api.ConnectorResult](cmd.Context(), a, api.MethodConnectorDelete, req)
 			if err != nil {
 				return err
 			}
@@ -23,7 +25,11 @@ uses the connector.`,
 			if result.Ended > 0 {
 				a.say("%s ended with it.", count(result.Ended, "login"))
 			}
+			a.sayServer(result.Connector)
+			a.sayShadowed(result.Shadowed)
 			return nil
 		},
 	}
+	a.addServer(cmd, &server)
+	return cmd
 }

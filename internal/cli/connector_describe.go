@@ -52,6 +52,7 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 	if err != nil {
 		return err
 	}
+	a.sayShadowed(result.Shadowed)
 	c := result.Connector
 	if o.client || o.resourceType != "" || o.resourceID != "" {
 		if c, err = a.clientOf(ctx, use, c); err != nil {

@@ -28,6 +28,7 @@ type connectorFlags struct {
 	interactive       bool
 	showSecrets       bool
 	attrs             attributes
+	server            string
 }
 
 func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
@@ -44,7 +45,8 @@ func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addOutput(cmd, &o.output)
-	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	a.addServer(cmd, &o.server)
+	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
 	o.attrs = a.takesAttributes(cmd)
 }
 
@@ -114,10 +116,13 @@ standard input (@@ stands for a value that begins with @). On a terminal zen ask
 left out.
 
 The registry is asked whether the credentials are right, unless --no-verify is given. When it cannot be reached
-the connector is registered and zen says that it was not verified.`,
+the connector is registered and zen says that it was not verified.
+
+With --server the connector is registered on that ZenML server, for everybody who may use it there.`,
 		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
   zen service-connector register work --type docker --username=me --password=@token --registry=registry.example.com
   zen service-connector register hub --type docker --auto-configure
+  zen service-connector register team --server prod --type docker --username=me --password=@token
   zen service-connector register -i`,
 		Args: arguments(0, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -136,7 +141,8 @@ the connector is registered and zen says that it was not verified.`,
 	cmd.Flags().BoolVar(&o.autoConfigure, "auto-configure", false, "take the credentials of the login that docker has already")
 	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
-	complete(cmd, "type", a.completeFrom(0, connectorTypeNames))
+	cmd.Flags().Lookup("server").Usage = "register it on this ZenML server `NAME`, with the types that the server knows"
+	complete(cmd, "type", a.completeOn(0, connectorTypeNames))
 	return cmd
 }
 
@@ -154,7 +160,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 		return err
 	}
 	const failed = "Failed to register service connector: "
-	book, err := a.types(ctx)
+	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
 		return prefixed(err, failed)
 	}
@@ -190,7 +196,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 		ResourceType: o.resourceType, ResourceID: o.resourceID, ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
-		Labels:               labels, NoVerify: o.noVerify,
+		Labels:               labels, NoVerify: o.noVerify, Server: o.server,
 	}, err
 }
 
@@ -240,6 +246,7 @@ func (a *app) showRegistered(ctx context.Context, o output, result api.Connector
 		a.warn(w, "")
 	}
 	name := result.Connector.Name
+	a.sayServer(result.Connector)
 	if noVerify {
 		a.say("Successfully registered service connector `%s`.", name)
 		if o.isTable() {

@@ -16,7 +16,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 	if err != nil {
 		return err
 	}
-	w := &wizard{app: a, ctx: ctx, docs: !o.noDocs, visible: o.showSecrets}
+	w := &wizard{app: a, ctx: ctx, docs: !o.noDocs, visible: o.showSecrets, server: o.server}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, nil)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
 	a.addOutput(cmd, &o.output)
-	complete(cmd, "connector-type", a.completeFrom(0, connectorTypeNames))
+	complete(cmd, "connector-type", a.completeOn(0, connectorTypeNames))
 	return cmd
 }
 

@@ -22,19 +22,27 @@ func (a *app) connectorTypesCommand() *cobra.Command {
 	var o typesOptions
 	cmd := &cobra.Command{
 		Use: "list-types", Short: "List available service connector types",
-		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker --detailed",
-		Args:    arguments(0, 0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listTypes(cmd, &o) },
+		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker --detailed\n" +
+			"  zen service-connector list-types --server prod",
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listTypes(cmd, &o) },
 	}
 	cmd.Flags().StringVarP(&o.query.Type, "type", "t", "", "only this connector `TYPE`")
 	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this resource `TYPE`")
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this authentication `METHOD`")
 	cmd.Flags().BoolVarP(&o.detailed, "detailed", "d", false, "explain each type")
 	a.addOutput(cmd, &o.output)
-	complete(cmd, "type", a.completeFrom(0, connectorTypeNames))
+	complete(cmd, "type", a.completeOn(0, connectorTypeNames))
 	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
-	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
+	a.addTypesOf(cmd, &o.query.Server)
 	return cmd
+}
+
+// addTypesOf gives a command --server, for the types that a server knows.
+func (a *app) addTypesOf(cmd *cobra.Command, server *string) {
+	cmd.Flags().StringVar(server, "server", "", "the types that this ZenML server `NAME` knows")
+	complete(cmd, "server", a.completeFrom(0, serverNames))
 }
 
 func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
@@ -103,7 +111,7 @@ func (a *app) connectorTypeCommand() *cobra.Command {
 		Example: `  zen service-connector describe-type docker
   zen service-connector describe-type docker --auth-method password`,
 		Args:              arguments(1, 1, "TYPE"),
-		ValidArgsFunction: a.completeFrom(1, connectorTypeNames),
+		ValidArgsFunction: a.completeOn(1, connectorTypeNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.describeTypes(cmd.Context(), args[0], &o)
 		},
@@ -112,12 +120,13 @@ func (a *app) connectorTypeCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this authentication `METHOD`")
 	a.addOutput(cmd, &o.output)
 	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
-	complete(cmd, "auth-method", a.completeFrom(0, authMethodNames))
+	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
+	a.addTypesOf(cmd, &o.query.Server)
 	return cmd
 }
 
 func (a *app) describeTypes(ctx context.Context, name string, o *typesOptions) error {
-	book, err := a.types(ctx)
+	book, err := a.typesOn(ctx, o.query.Server)
 	if err != nil {
 		return err
 	}

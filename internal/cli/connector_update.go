@@ -20,11 +20,13 @@ func (a *app) connectorUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing service connector",
 		Long: `Change a service connector. What is not named stays as it is. The result is verified before anything is kept,
-unless --no-verify is given. Attributes are given as for register.`,
+unless --no-verify is given. Attributes are given as for register. A connector of a ZenML server is changed there, with
+--server.`,
 		Example: `  zen service-connector update dockerhub --password-stdin < token
   zen service-connector update dockerhub --name hub --label env=prod --label old
   zen service-connector update dockerhub --remove-attr expires-at
-  zen service-connector update dockerhub -i`,
+  zen service-connector update dockerhub -i
+  zen service-connector update team --server prod --password-stdin < token`,
 		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: a.completeFrom(1, connectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,11 +50,11 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	if err != nil {
 		return err
 	}
-	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref})
+	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
 	if err != nil {
 		return err
 	}
-	book, err := a.types(ctx)
+	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
 		return prefixed(err, updateFailed)
 	}
@@ -85,6 +87,7 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
 		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify,
+		Server: o.server,
 	}, err
 }
 
@@ -93,6 +96,8 @@ func (a *app) showUpdated(cmd *cobra.Command, o output, result api.ConnectorResu
 	for _, w := range result.Warnings {
 		a.warn(w, "")
 	}
+	a.sayServer(result.Connector)
+	a.sayShadowed(result.Shadowed)
 	if noVerify {
 		a.say("Successfully updated service connector `%s`", result.Connector.Name)
 		if o.isTable() {

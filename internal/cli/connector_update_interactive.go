@@ -18,17 +18,17 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if err != nil {
 		return err
 	}
-	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref})
+	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
 	if err != nil {
 		return err
 	}
-	book, err := a.types(ctx)
+	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
 		return prefixed(err, updateFailed)
 	}
 	kind, _ := book.find(current.Connector.Type)
 	req.Ref = current.Connector.ID
-	w := &wizard{app: a, ctx: ctx, visible: o.showSecrets}
+	w := &wizard{app: a, ctx: ctx, visible: o.showSecrets, server: o.server}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, nil)
 	if err != nil {
 		return err

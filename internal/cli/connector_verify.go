@@ -59,6 +59,7 @@ func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions)
 		a.say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
 			result.Connector.Name)
 	}
+	a.sayShadowed(result.Shadowed)
 	if o.verifyOnly && o.output.isTable() {
 		return nil
 	}

@@ -17,6 +17,8 @@ type wizard struct {
 	ctx     context.Context
 	docs    bool // explain what there is to choose from
 	visible bool // secrets are shown while they are typed
+
+	server string // where the connector lives; "": on this machine
 }
 
 // explain prints documentation among the questions.
@@ -34,8 +36,9 @@ func (w *wizard) name(fallback, own string) (string, error) {
 			return name, err
 		}
 		list, err := call[api.ConnectorList](w.ctx, w.app, api.MethodConnectorList,
-			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: 1})
-		if err != nil || len(list.Items) == 0 {
+			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: -1})
+		// One of the same name elsewhere is no obstacle.
+		if err != nil || !slices.ContainsFunc(list.Items, func(c api.ServiceConnector) bool { return c.Server == w.server }) {
 			return name, err
 		}
 		w.say("A service connector with the name '%s' already exists. Please choose a different name.", name)
@@ -44,7 +47,7 @@ func (w *wizard) name(fallback, own string) (string, error) {
 
 // connectorType asks which type the connector is of. wanted narrows the choice.
 func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
-	book, err := w.types(w.ctx)
+	book, err := w.typesOn(w.ctx, w.server)
 	if err != nil {
 		return api.ConnectorType{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -141,9 +140,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	if s := result.Connector.Server; s != "" {
 		a.say("It lives on server '%s', which makes the credentials.", s)
 	}
-	if len(result.Shadowed) > 0 {
-		a.say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(result.Shadowed, ", "))
-	}
+	a.sayShadowed(result.Shadowed)
 	if result.Replaced != "" {
 		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
 	}

@@ -118,19 +118,13 @@ func serve(tb testing.TB, methods map[string]server.Handler) string {
 func brokered(b *broker.Broker) map[string]server.Handler {
 	return map[string]server.Handler{
 		api.MethodLogin: asking(b.Login),
-		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes,
-			error,
-		) {
-			return b.ConnectorTypes(q), nil
+		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
+			return b.ConnectorTypes(context.Background(), q)
 		}),
 		api.MethodConnectorRegister: secretly(b.RegisterConnector),
 		api.MethodConnectorUpdate:   secretly(b.UpdateConnector),
 		api.MethodConnectorVerify:   asking(b.VerifyConnector),
-		api.MethodConnectorDelete: asking(func(ctx context.Context, c broker.Caller,
-			r api.DeleteConnector,
-		) (api.ConnectorResult, error) {
-			return b.DeleteConnector(ctx, c, r.Ref)
-		}),
+		api.MethodConnectorDelete:   asking(b.DeleteConnector),
 		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
 			_, secrets, err := b.RevealConnector(ctx, broker.Caller{}, decode[api.UseConnector](call.Params))
 			if err != nil {

@@ -33,10 +33,15 @@ stays as it is, to the byte, and a file that cannot be read is not touched. What
 --undo can put it back; without a client it does so for all.
 
 podman, skopeo and buildah get a file of zen's own in registries.conf.d, helm a credsStore in its own file. buildx reads
-docker's configuration, and with --host HOST/REPOSITORY one for that repository. The other clients read docker's.`,
+docker's configuration, and with --host HOST/REPOSITORY one for that repository. The other clients read docker's.
+
+With --profile the clients, or those hosts, get the logins of a profile (zen login NAME --profile PROFILE), and those
+without one where the profile has none. That is a helper of its own, docker-credential-zen-PROFILE: a link to
+docker-credential-zen, which zen makes and --undo removes.`,
 		Example: `  zen setup docker
   zen setup docker --dry-run
   zen setup docker --host ghcr.io --host localhost:5000
+  zen setup docker --host ghcr.io --profile work
   zen setup podman helm
   zen setup --all
   zen setup docker --undo`,
@@ -47,6 +52,7 @@ docker's configuration, and with --host HOST/REPOSITORY one for that repository.
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.all, "all", "a", false, "every client that is installed")
 	flags.StringArrayVar(&o.Hosts, "host", nil, "only for this `REGISTRY`, in any spelling; may be given several times")
+	flags.StringVar(&o.Profile, "profile", "", "use the logins of this `PROFILE`")
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
 	complete(cmd, "host", a.completeFrom(0, loginNames))
@@ -67,6 +73,7 @@ func knownClients(_ *cobra.Command, args []string) error {
 // setupDocument is what scripts get.
 type setupDocument struct {
 	Items []*clientconfig.Report `json:"items"`
+	Links []clientconfig.Link    `json:"links,omitempty"` // of profiles, made or removed
 }
 
 func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
@@ -81,17 +88,37 @@ func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 	if err != nil {
 		return err
 	}
-	var reports []*clientconfig.Report
+	var doc setupDocument
 	var failures []error
+	if o.Profile != "" && !o.undo {
+		link, err := env.Link(cmd.Context(), o.Profile, o.DryRun)
+		if err != nil {
+			return err
+		}
+		if link != nil {
+			doc.Links = append(doc.Links, *link)
+		}
+	}
 	for _, job := range jobs {
 		done, err := job.run(cmd.Context(), env, o)
-		reports = append(reports, done...)
+		doc.Items = append(doc.Items, done...)
 		if err != nil {
 			failures = append(failures, err)
 		}
 	}
-	if len(reports) > 0 || len(failures) == 0 {
-		if err := a.show(o.output, setupDocument{reports}, func() { a.drawSetup(reports, o) }); err != nil {
+	if o.undo || len(failures) > 0 && !o.DryRun {
+		links, err := env.Unlink(cmd.Context(), doc.Items, o.DryRun)
+		if err != nil {
+			failures = append(failures, err)
+		}
+		if o.undo {
+			doc.Links = links
+		} else if len(links) > 0 {
+			doc.Links = nil // what was made was of no use
+		}
+	}
+	if len(doc.Items) > 0 || len(failures) == 0 {
+		if err := a.show(o.output, doc, func() { a.drawSetup(doc, o) }); err != nil {
 			return err
 		}
 	}
@@ -176,8 +203,12 @@ func (a *app) clientEnv() (clientconfig.Env, error) {
 	return clientconfig.Env{Getenv: a.getenv, State: dirs.State, Program: program}, nil
 }
 
-func (a *app) drawSetup(reports []*clientconfig.Report, o setupOptions) {
+func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 	said := map[clientconfig.Warning]bool{}
+	reports := doc.Items
+	if !o.undo {
+		a.sayLinks(doc.Links, o)
+	}
 	for i, r := range reports {
 		done := slices.ContainsFunc(reports[:i], func(before *clientconfig.Report) bool { return before.Target == r.Target })
 		repeated := done && (o.DryRun || !r.Changed) // clients that read the same file
@@ -198,8 +229,27 @@ func (a *app) drawSetup(reports []*clientconfig.Report, o setupOptions) {
 			fmt.Fprint(a.out, r.Diff) // made for a terminal, and its tabs must stay
 		}
 	}
+	if o.undo {
+		a.sayLinks(doc.Links, o)
+	}
 	if o.DryRun {
 		a.say("This was a dry run: nothing was written.")
+	}
+}
+
+// sayLinks tells of the links for profiles.
+func (a *app) sayLinks(links []clientconfig.Link, o setupOptions) {
+	what := "is a link to docker-credential-zen now, for the profile %s."
+	switch {
+	case o.undo && o.DryRun:
+		what = "would be removed: the link for the profile %s, which no client would use any more."
+	case o.undo:
+		what = "is removed: the link for the profile %s, which no client uses any more."
+	case o.DryRun:
+		what = "would be a link to docker-credential-zen, for the profile %s."
+	}
+	for _, l := range links {
+		a.say("%s "+what, l.Path, l.Profile)
 	}
 }
 
@@ -210,6 +260,9 @@ func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
 	whose := "credentials"
 	if len(o.Hosts) > 0 {
 		whose = "the credentials of " + strings.Join(o.Hosts, ", ")
+	}
+	if o.Profile != "" {
+		whose += " in the profile " + o.Profile
 	}
 	switch {
 	case !r.Changed:

@@ -26,6 +26,18 @@ func (a *app) types(ctx context.Context) (*typeBook, error) {
 	return a.known, nil
 }
 
+// typesOn asks for the connector types of a server; "" is this machine.
+func (a *app) typesOn(ctx context.Context, server string) (*typeBook, error) {
+	if server == "" {
+		return a.types(ctx)
+	}
+	answer, err := call[api.ConnectorTypes](ctx, a, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server})
+	if err != nil {
+		return nil, err
+	}
+	return &typeBook{types: answer.Items}, nil
+}
+
 // pictures is the type book for tables: without it they lack emojis and nothing else.
 func (a *app) pictures(ctx context.Context) *typeBook {
 	book, err := a.types(ctx)

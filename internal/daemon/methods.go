@@ -50,14 +50,12 @@ func (d *daemon) methods() map[string]server.Handler {
 }
 
 func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodConnectorTypes] = pure(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) { return b.ConnectorTypes(q), nil })
+	m[api.MethodConnectorTypes] = plain(b.ConnectorTypes)
 	m[api.MethodConnectorList] = plain(b.ListConnectors)
 	m[api.MethodConnectorGet] = plain(b.Connector)
 	m[api.MethodConnectorRegister] = withSecrets(b.RegisterConnector)
 	m[api.MethodConnectorUpdate] = withSecrets(b.UpdateConnector)
-	m[api.MethodConnectorDelete] = asked(func(ctx context.Context, c broker.Caller, r api.DeleteConnector) (api.ConnectorResult, error) {
-		return b.DeleteConnector(ctx, c, r.Ref)
-	})
+	m[api.MethodConnectorDelete] = asked(b.DeleteConnector)
 	m[api.MethodConnectorVerify] = asked(b.VerifyConnector)
 	m[api.MethodConnectorResources] = plain(b.Resources)
 	m[api.MethodConnectorReveal] = reveal(b)

@@ -163,6 +163,64 @@ func (z *zenmlServers) Stacks(ctx context.Context, s api.Server, key broker.Serv
 	return c.Stacks(ctx)
 }
 
+// Types lists the types of service connectors that a server has.
+func (z *zenmlServers) Types(ctx context.Context, s api.Server, key broker.ServerKey) ([]api.ConnectorType, error) {
+	c, err := z.client(s, key)
+	if err != nil {
+		return nil, err
+	}
+	return c.Types(ctx)
+}
+
+func draftOf(d broker.Draft) zenml.Draft {
+	return zenml.Draft{ServiceConnector: d.Connector, Instances: d.Instances, Method: d.Method, Config: d.Config}
+}
+
+// CheckConnector asks a server to check a connector.
+func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) ([]string, error) {
+	c, err := z.client(s, key)
+	if err != nil {
+		return nil, err
+	}
+	return c.Check(ctx, draftOf(d))
+}
+
+// RegisterConnector makes a connector on a server.
+func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) (api.ServiceConnector, error) {
+	c, err := z.client(s, key)
+	if err != nil {
+		return api.ServiceConnector{}, err
+	}
+	return c.Register(ctx, draftOf(d))
+}
+
+// UpdateConnector changes a connector on a server.
+func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) (api.ServiceConnector, error) {
+	c, err := z.client(s, key)
+	if err != nil {
+		return api.ServiceConnector{}, err
+	}
+	return c.Update(ctx, draftOf(d))
+}
+
+// DeleteConnector removes a connector from a server.
+func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key broker.ServerKey, id string) error {
+	c, err := z.client(s, key)
+	if err != nil {
+		return err
+	}
+	return c.Delete(ctx, id)
+}
+
+// Configuration reads a connector's whole configuration.
+func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key broker.ServerKey, id string) (map[string]credential.Secret, error) {
+	c, err := z.client(s, key)
+	if err != nil {
+		return nil, err
+	}
+	return c.Configuration(ctx, id)
+}
+
 // Forget wipes all access tokens.
 func (z *zenmlServers) Forget() {
 	z.pool.Forget()

@@ -1,6 +1,7 @@
 package zenml
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,6 +123,8 @@ type call struct {
 	path   string // below /api/v1
 	query  url.Values
 	form   url.Values // POST form
+	json   []byte     // or a JSON body; it may hold secrets, and stays the caller's to wipe
+	hide   [][]byte   // what of the body no error may repeat, though the server does
 	out    any
 	rawOut *[]byte // the answer's bytes, when it holds a secret; the caller wipes them
 	long   bool
@@ -172,8 +175,11 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 	u.Path += "/api/v1" + k.path
 	u.RawQuery = k.query.Encode()
 	var body io.Reader
-	if k.form != nil {
+	switch {
+	case k.form != nil:
 		body = strings.NewReader(k.form.Encode())
+	case k.json != nil:
+		body = bytes.NewReader(k.json)
 	}
 	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
 	if err != nil {
@@ -181,8 +187,11 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "zen/"+c.cfg.Version)
-	if k.form != nil {
+	switch {
+	case k.form != nil:
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case k.json != nil:
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -204,7 +213,7 @@ func (c *Client) receive(resp *http.Response, k call) error {
 	case len(raw) > maxAnswer:
 		return c.strange("its answer is larger than 8 MiB")
 	case resp.StatusCode >= 400:
-		return c.explainStatus(resp, raw)
+		return c.explainStatus(resp, withoutEcho(raw, k))
 	case resp.StatusCode != http.StatusOK:
 		return c.strange(fmt.Sprintf("it answered %s", clean(resp.Status)))
 	case !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):

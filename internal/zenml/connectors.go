@@ -206,16 +206,19 @@ func (c *Client) Connectors(ctx context.Context) ([]api.ServiceConnector, error)
 	return all(ctx, c, "/service_connectors", url.Values{"expand_secrets": {"false"}}, connector.public)
 }
 
+// resourcesModel is a ServiceConnectorResourcesModel.
+type resourcesModel struct {
+	Resources []struct {
+		Type  string   `json:"resource_type"`
+		IDs   []string `json:"resource_ids"`
+		Error string   `json:"error"`
+	} `json:"resources"`
+	Error string `json:"error"`
+}
+
 // Resources asks the server which registries a connector gives access to; it may have to ask a cloud.
 func (c *Client) Resources(ctx context.Context, id string) ([]string, error) {
-	var answer struct {
-		Resources []struct {
-			Type  string   `json:"resource_type"`
-			IDs   []string `json:"resource_ids"`
-			Error string   `json:"error"`
-		} `json:"resources"`
-		Error string `json:"error"`
-	}
+	var answer resourcesModel
 	err := c.do(ctx, call{
 		method: http.MethodPut, path: connectorPath(id) + "/verify", out: &answer, long: true,
 		query: url.Values{"resource_type": {resourceType}, "list_resources": {"true"}},
@@ -223,6 +226,11 @@ func (c *Client) Resources(ctx context.Context, id string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.resourceIDs(answer)
+}
+
+// resourceIDs are the registries; it is an error when there are none and the server says why.
+func (c *Client) resourceIDs(answer resourcesModel) ([]string, error) {
 	var ids []string
 	why := answer.Error
 	for _, r := range answer.Resources {
@@ -245,7 +253,7 @@ const resourceType = "docker-registry"
 
 func connectorPath(id string) string { return "/service_connectors/" + url.PathEscape(id) }
 
-// Delete removes a connector from the server.
+// Delete removes a connector from the server. One that a component of a stack there uses is not removed.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: connectorPath(id)})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,8 +77,14 @@ func innermost(err error) string {
 	}
 }
 
-// detail reads ZenML's error body: {"detail": ["Class", "message"]}, {"detail": "text"} or ["Class", "message"].
+// detail reads ZenML's error body, for a line on a terminal.
 func detail(raw []byte) (class, message string) {
+	class, message = rawDetail(raw)
+	return clean(class), clean(message)
+}
+
+// rawDetail reads ZenML's error body: {"detail": ["Class", "message"]}, {"detail": "text"} or ["Class", "message"].
+func rawDetail(raw []byte) (class, message string) {
 	var wrapped struct {
 		Detail json.RawMessage `json:"detail"`
 	}
@@ -89,10 +96,10 @@ func detail(raw []byte) (class, message string) {
 	if json.Unmarshal(inner, &pair) == nil && len(pair) == 2 {
 		_ = json.Unmarshal(pair[0], &class)
 		_ = json.Unmarshal(pair[1], &message)
-		return clean(class), clean(message)
+		return class, message
 	}
 	_ = json.Unmarshal(inner, &message)
-	return "", clean(message)
+	return "", message
 }
 
 // waitError is an error that says when another try makes sense (Retry-After, RFC 9110, section 10.2.3).
@@ -149,4 +156,30 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 		e.Message = fmt.Sprintf("ZenML server %s failed (%d): %s", c.base.Host, status, message)
 	}
 	return e
+}
+
+// withoutEcho is an error's body without what the server repeats of a request that held secrets: a validation error of ZenML
+// quotes its whole input.
+func withoutEcho(raw []byte, k call) []byte {
+	if k.json == nil {
+		return raw
+	}
+	class, message := rawDetail(raw)
+	for _, secret := range k.hide {
+		message = strings.ReplaceAll(message, string(secret), "[HIDDEN]")
+	}
+	if i := strings.Index(message, "'input'"); i >= 0 {
+		var found []string
+		for _, m := range regexp.MustCompile(`'loc': \(([^)]*)\), 'msg': '([^']*)'`).FindAllStringSubmatch(message, 10) {
+			found = append(found, strings.NewReplacer("'", "", "body, ", "").Replace(m[1])+": "+m[2])
+		}
+		if message = strings.Join(found, "; "); found == nil {
+			message = "it does not accept the service connector"
+		}
+	}
+	out, err := json.Marshal(map[string]any{"detail": []string{class, message}})
+	if err != nil {
+		return nil
+	}
+	return out
 }

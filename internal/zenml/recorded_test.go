@@ -158,7 +158,8 @@ func TestFakeAnswersAsTheRealOne(t *testing.T) {
 	for _, path := range []string{
 		"GET /info", "POST /login", "POST /device_authorization", "GET /current-user", "GET /service_connectors",
 		"GET /service_connectors/" + recordedID + "/client", "PUT /service_connectors/" + recordedID + "/verify",
-		"GET /service_connectors/00000000-0000-0000-0000-000000000000",
+		"GET /service_connectors/00000000-0000-0000-0000-000000000000", "GET /service_connector_types", "POST /service_connectors",
+		"POST /service_connectors/verify", "PUT /service_connectors/" + recordedID,
 	} {
 		method, p, _ := strings.Cut(path, " ")
 		real, fake := shapeOf(t, list, method, "/api/v1"+p), ask(t, s, method, "/api/v1"+p)
@@ -187,7 +188,11 @@ func ask(t *testing.T, s *zenmltest.Server, method, path string) (v any) {
 	t.Helper()
 	form := url.Values{"password": {s.APIKey}, "client_id": {"11111111-1111-1111-1111-111111111111"}}
 	var body io.Reader
-	if method == http.MethodPost {
+	switch {
+	case strings.Contains(path, "/service_connectors"):
+		body = strings.NewReader(`{"name": "viarest", "connector_type": "docker", "auth_method": "password", "configuration": ` +
+			`{"username": "username", "password": "password", "registry": "127.0.0.1:5050"}}`)
+	case method == http.MethodPost:
 		body = strings.NewReader(form.Encode())
 	}
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path+"?page=1&size=20", body)

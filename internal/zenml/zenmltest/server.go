@@ -48,6 +48,11 @@ type Connector struct {
 	Life                       time.Duration // of what /client mints; 0: expires_at is null
 	Skew                       int           // expires_skew_tolerance in seconds; 0: null
 	Mints                      int           // answers of /client
+	Description                string
+	Labels                     map[string]string
+	More                       map[string]any // attributes beside user name, password and registry
+	ExpirationSeconds          any
+	InUse                      bool // a component of a stack uses it
 }
 
 // DeviceToken is what the fake gives a device that was allowed.
@@ -192,8 +197,14 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string)
 	switch {
 	case path == "/current-user":
 		answer(w, map[string]any{"id": "190c74b9-9ef6-4324-939c-32508517a594", "name": "admin", "body": map[string]any{"is_admin": true}})
+	case path == "/service_connectors" && r.Method == http.MethodPost:
+		s.register(w, r)
 	case path == "/service_connectors":
 		s.list(w, r, s.connectors())
+	case path == "/service_connectors/verify":
+		s.check(w, r)
+	case path == "/service_connector_types":
+		answer(w, types())
 	case path == "/components":
 		s.list(w, r, s.Registries)
 	case path == "/stacks":
@@ -220,9 +231,23 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, items []map[string
 func (s *Server) connectors() []map[string]any {
 	var out []map[string]any
 	for _, c := range s.Connectors {
-		out = append(out, c.response(c.Type, map[string]any{"registry": c.Registry}, nil))
+		out = append(out, c.response(c.Type, c.config(false), nil))
 	}
 	return out
+}
+
+// config is the configuration, with secrets if they are asked for.
+func (c *Connector) config(secrets bool) map[string]any {
+	config := map[string]any{"registry": c.Registry}
+	if secrets {
+		config["username"], config["password"] = c.Username, c.Password
+	}
+	for name, v := range c.More {
+		if secrets || !strings.Contains(name, "json") {
+			config[name] = v
+		}
+	}
+	return config
 }
 
 // response is a hydrated ServiceConnectorResponse.
@@ -231,15 +256,19 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 	if c.Skew > 0 {
 		skew = c.Skew
 	}
+	labels := map[string]any{}
+	for k, v := range c.Labels {
+		labels[k] = v
+	}
 	return map[string]any{
 		"id": c.ID, "name": c.Name, "permission_denied": false,
 		"body": map[string]any{
-			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102", "description": "",
+			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102", "description": c.Description,
 			"connector_type": map[string]any{"name": "Service Connector", "connector_type": kind},
 			"auth_method":    c.method(), "resource_types": []string{"docker-registry"}, "resource_id": orNull(c.ResourceID),
 			"supports_instances": c.ResourceID == "", "expires_at": expires, "expires_skew_tolerance": skew,
 		},
-		"metadata":  map[string]any{"configuration": config, "expiration_seconds": nil, "labels": map[string]any{}},
+		"metadata":  map[string]any{"configuration": config, "expiration_seconds": c.ExpirationSeconds, "labels": labels},
 		"resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
 }
@@ -280,12 +309,17 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) 
 		s.client(w, r, s.Connectors[i])
 	case action == "verify" && r.Method == http.MethodPut:
 		s.verify(w, s.Connectors[i])
+	case r.Method == http.MethodDelete && s.Connectors[i].InUse:
+		fail(w, http.StatusForbidden, "IllegalOperationError", "Service connector with ID "+id+" cannot be deleted as it is still referenced by 2 stack components. "+
+			"Before deleting this service connector, make sure to remove it from all stack components.")
 	case r.Method == http.MethodDelete:
 		s.Connectors = slices.Delete(s.Connectors, i, i+1)
 		answer(w, nil)
+	case r.Method == http.MethodPut:
+		s.update(w, r, s.Connectors[i])
 	default:
 		c := s.Connectors[i]
-		answer(w, c.response(c.Type, map[string]any{"registry": c.Registry}, nil))
+		answer(w, c.response(c.Type, c.config(r.URL.Query().Get("expand_secrets") == "true"), nil))
 	}
 }
 
