@@ -1,9 +1,6 @@
 package address
 
-import (
-	"net/netip"
-	"strings"
-)
+import "strings"
 
 // Docker Hub's one name, and what Docker calls it (docker/cli, registry.IndexServer).
 const (
@@ -63,8 +60,7 @@ func (a Address) IsLoopback() bool {
 	if err != nil {
 		return false
 	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	return host == "localhost" || host != "" && isLoopbackIP(host)
 }
 
 // Parent returns the address one path segment up, the host last. A whole registry and a token key have none.

@@ -1,7 +1,6 @@
 package address
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -58,7 +57,7 @@ func parseHost(host string) (string, error) {
 	case len(host) > maxHost:
 		return "", fault{"the host is too long", ""}
 	case host[0] == '[':
-		return parseIPv6(host)
+		return canonicalIPv6(host)
 	}
 	host = strings.ToLower(host)
 	labels := strings.Split(host, ".")
@@ -89,7 +88,7 @@ func checkIPv4(host, last string) error {
 	if !isNumber(last) {
 		return nil
 	}
-	if ip, err := netip.ParseAddr(host); err != nil || !ip.Is4() {
+	if _, ok := parseIPv4(host); !ok {
 		return fault{"an IPv4 address is four numbers from 0 to 255, without leading zeros", "write it like 127.0.0.1"}
 	}
 	return nil
@@ -106,11 +105,11 @@ func isNumber(label string) bool {
 	return true
 }
 
-// parseIPv6 returns the canonical text (RFC 5952) of a literal in brackets.
-func parseIPv6(host string) (string, error) {
-	ip, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
-	if err != nil || !ip.Is6() || host[len(host)-1] != ']' {
+// canonicalIPv6 returns the canonical text of a literal in brackets.
+func canonicalIPv6(host string) (string, error) {
+	ip, ok := parseIPv6(strings.TrimSuffix(host[1:], "]"))
+	if !ok || host[len(host)-1] != ']' {
 		return "", fault{"what is in brackets is not an IPv6 address", "write it like [::1]:5000"}
 	}
-	return "[" + ip.String() + "]", nil
+	return "[" + textIPv6(ip) + "]", nil
 }

@@ -25,7 +25,8 @@ func rules() []rule {
 		{
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: append([]string{
-				"net", "net/http/...", "net/url", "fmt", "encoding/json", "os/exec", "log/...", "reflect", "regexp", "text/...", "html/...", "crypto/...",
+				"net", "net/http/...", "net/netip", "net/url", "unique", "fmt", "encoding/json", "os/exec", "log/...", "reflect", "regexp",
+				"text/...", "html/...", "crypto/...",
 				"github.com/spf13/...", "github.com/godbus/...", "github.com/google/...", "github.com/zalando/...",
 			}, cloud...),
 			// The system calls; it links reflect on Linux and fmt on macOS. What that costs is part of make bench.
@@ -96,7 +97,7 @@ func rules() []rule {
 			why:       "a leaf imports nothing of ours but the vocabulary",
 		}, {
 			who:       []string{"internal/address"},
-			forbidden: []string{"os", "net", "net/url", "regexp", "encoding/json", "fmt"},
+			forbidden: []string{"os", "net", "net/netip", "net/url", "regexp", "encoding/json", "fmt"},
 			why:       "an address is parsed without I/O, and linked by docker-credential-zen",
 		}, {
 			who:       []string{"cmd/...", "internal/..."},
