@@ -186,6 +186,14 @@ func zendSetUps() []broken {
 		{"zend-notices", "some", func(m *machine) {
 			m.facts.Zend.Status.Notices = []api.Notice{{Text: "config.toml is broken", Hint: "edit it"}}
 		}, []string{"warning: config.toml is broken => edit it"}},
+		{"zend-notices", "of the guard", func(m *machine) {
+			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "quay.io": ` + secret() + `}}`)
+			m.facts.Zend.Status.Notices = []api.Notice{
+				{Text: m.at("home/.docker/config.json") + " holds logins in clear: ghcr.io, quay.io", Hint: "zen import"},
+				{Text: m.at("home/.docker/config.json") + " holds logins in clear: quay.io; the vault is locked", Hint: "zen unlock"},
+				{Text: "the login for ghcr.io is in the vault now", Done: true},
+			}
+		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: quay.io; the vault is locked => zen unlock"}},
 
 		{"vault", "open", nil, []string{"ok: it is open"}},
 		{"vault", "absent", vault("absent", "", ""), []string{"ok: there is no vault yet; the first login makes one"}},
@@ -542,6 +550,18 @@ func plaintextSetUps() []broken {
 			"warning: DIR/home/.config/helm/registry/config.json holds logins in clear: charts.io => zen import",
 			"warning: DIR/home/.regctl/config.json holds logins in clear: r.io => zen import",
 		}},
+
+		{"plaintext-logins", "the guard reports", func(m *machine) {
+			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
+			m.facts.Zend.Status.Guard = "report"
+		}, []string{
+			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import; so that zend does it by itself from " +
+				"then on: guard = \"import\" in DIR/zen/config/config.toml",
+		}},
+		{"plaintext-logins", "the guard imports", func(m *machine) {
+			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
+			m.facts.Zend.Status.Guard = "import"
+		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import"}},
 
 		{"leftover-files", "none", func(m *machine) {
 			m.docker("{}")

@@ -16,6 +16,14 @@ type inClear struct {
 	registries []string
 }
 
+// text says so, in the words of zend's guard.
+func (c inClear) text() string {
+	return clientconfig.Printable(c.file) + " holds logins in clear: " + strings.Join(c.registries, ", ")
+}
+
+// guardImports is the mode of zend's guard in which it moves logins into the vault by itself (api.Status).
+const guardImports = "import"
+
 // find looks into the clients' files; no helper is executed. Secrets that were read on the way are wiped.
 func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
 	found, err := kept.Finder{Env: f.Env}.Find(ctx, []string{"docker", "containers", "helm", "regctl"})
@@ -46,13 +54,14 @@ func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
 // plaintextLogins: passwords that clients wrote into files.
 func plaintextLogins(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
+	hint := "zen import"
+	if z := f.Zend.Status; z != nil && z.Guard != "" && z.Guard != guardImports && f.DirsErr == nil {
+		hint += `; so that zend does it by itself from then on: guard = "` + guardImports + `" in ` + clientconfig.Printable(f.Dirs.ConfigFile())
+	}
 	var found []Result
 	for _, file := range files {
 		if !file.leftover {
-			found = append(found, Result{
-				Status: Warning, Message: clientconfig.Printable(file.file) + " holds logins in clear: " + strings.Join(file.registries, ", "),
-				Hint: "zen import",
-			})
+			found = append(found, Result{Status: Warning, Message: file.text(), Hint: hint})
 		}
 	}
 	return otherwise(found, "no client keeps a login in clear")

@@ -59,13 +59,17 @@ func zendVersion(_ context.Context, f Facts) []Result {
 	return fine("zend and zen are of version " + f.Version)
 }
 
-// zendNotices are what zend itself wants people to know.
-func zendNotices(_ context.Context, f Facts) []Result {
+// zendNotices are what zend itself wants people to know, without what it did and what plaintext-logins tells in the same words.
+func zendNotices(ctx context.Context, f Facts) []Result {
 	if f.Zend.Status == nil {
 		return nil
 	}
+	files, _ := f.find(ctx)
 	var found []Result
 	for _, n := range f.Zend.Status.Notices {
+		if n.Done || slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
+			continue
+		}
 		found = append(found, Result{Status: Warning, Message: n.Text, Hint: n.Hint})
 	}
 	return otherwise(found, "zend has nothing to say")

@@ -82,6 +82,7 @@ type Guard struct {
 	seed     maphash.Seed
 	verdicts map[uint64]api.CredentialReport // of registries, by digest: they are asked once
 	taken    map[place]uint64                // digest of the login that was last taken out of a place, or put back there
+	mended   map[string][]uint64             // digests of the logins that were in a file when it was last made to name zen again
 
 	mu    sync.Mutex
 	mode  Mode
@@ -99,6 +100,7 @@ func New(o Options) *Guard {
 		env: dependable(o.Env), vault: o.Vault, log: o.Log, now: o.Now, wake: make(chan struct{}, 1), run: filewatch.Watch.Run, mode: Off,
 		memory: memory{file: memoryFile(o.Env.State)}, seed: maphash.MakeSeed(),
 		verdicts: map[uint64]api.CredentialReport{}, taken: map[place]uint64{},
+		mended: map[string][]uint64{},
 	}
 }
 

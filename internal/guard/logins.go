@@ -150,6 +150,16 @@ func (s *scene) putBack(ctx context.Context, k *logins.Login, same bool) bool {
 	return true
 }
 
+// news reports whether there is a login in the file that was not there when zen last made it name zen again, nor was taken out
+// of it: a tool put it there and wrote the whole file anew, which is no quarrel. It has to be one that zen is to move.
+func (s *scene) news() bool {
+	return s.mode == Import && slices.ContainsFunc(s.kept, func(k *logins.Login) bool {
+		at, id := s.place(k), s.digest(k)
+		last, taken := s.taken[at]
+		return k.Problem == nil && !slices.Contains(s.mended[s.path], id) && (taken && last != id || !taken && s.memory.find(at, "") < 0)
+	})
+}
+
 // takeOut removes from the file what zen answers for, as far as the client asks zen. Where it was is remembered first, for zen
 // import --undo.
 func (s *scene) takeOut(ctx context.Context, repaired bool) {

@@ -211,7 +211,7 @@ func (s *scene) repairable(ctx context.Context, strays []clientconfig.Stray) (to
 		switch {
 		case s.mode != Repair && s.mode != Import:
 			left = append(left, stray)
-		case i >= 0:
+		case i >= 0 && !s.news():
 			s.forgot(s.memory.again(ctx, i))
 			again = append(again, stray)
 		default:
@@ -273,6 +273,10 @@ func (s *scene) repair(ctx context.Context, todo []clientconfig.Stray) bool {
 		return false
 	}
 	if len(done) > 0 {
+		s.mended[s.path] = nil
+		for _, k := range s.kept {
+			s.mended[s.path] = append(s.mended[s.path], s.digest(k))
+		}
 		for _, stray := range done {
 			s.forgot(s.memory.did(ctx, place{s.path, stray.Member}, stray.Helper, s.look.now()))
 		}

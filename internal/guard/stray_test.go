@@ -142,6 +142,41 @@ func TestRepairedOnce(t *testing.T) {
 	}
 }
 
+// A tool that writes the file anew for another login is no quarrel; who only takes zen out again is.
+func TestRepairedForEachLogin(t *testing.T) {
+	h := newHome(t, Import)
+	h.config("{}")
+	h.setup("docker")
+	for i, host := range []string{"ghcr.io", "quay.io", "ghcr.io"} {
+		password := canary + string(rune('a'+i))
+		h.config(`{"auths": {"` + host + `": {"auth": "` + basic(password) + `"}}}`)
+		h.look()
+		h.wantFile(docker, `{"auths": {"`+host+`": {}},"credsStore": "zen"}`)
+		h.vault.has(t, host, "alice:"+password)
+	}
+	for _, now := range []string{`{"auths": {"ghcr.io": {}}}`, `{"auths": {"ghcr.io": {"auth": "` + basic(canary+"c") + `"}}}`} {
+		h.config(now) // without a login, and with one that zen took out before
+		h.look()
+		h.wantFile(docker, now)
+		if list := strings.Join(h.notices(), "\n"); !strings.Contains(list, gone+"; zen mended that once, and somebody did it again -> zen setup docker") {
+			t.Error(list)
+		}
+	}
+
+	h.setup("docker")
+	h.look()
+	h.vault.minted["prod.example"] = "prod" // the login stays where it is
+	with := `{` + auths("prod.example") + `}`
+	h.config(with)
+	h.look()
+	h.wantFile(docker, `{`+auths("prod.example")+`,"credsStore": "zen"}`)
+	for range 2 {
+		h.config(with)
+		h.look()
+		h.wantFile(docker, with)
+	}
+}
+
 func TestImportedOnce(t *testing.T) {
 	h := newHome(t, Import)
 	const empty = `{"credsStore":"zen","auths": {"ghcr.io": {}}}`
