@@ -2,13 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -44,6 +47,23 @@ func (attributeFlag) String() string { return "" }
 
 // Type is what the help would call the value.
 func (attributeFlag) Type() string { return "string" }
+
+// spanFlag is a time as config.toml has them, with days.
+type spanFlag time.Duration
+
+func (f *spanFlag) Set(s string) error {
+	d, err := config.ParseDuration(s)
+	if err != nil {
+		return errors.New("write a number and a unit, such as 45m, 8h or 7d")
+	}
+	*f = spanFlag(d)
+	return nil
+}
+
+func (*spanFlag) String() string { return "" }
+
+// Type is what the help would call the value.
+func (*spanFlag) Type() string { return "duration" }
 
 // longShorthand is ZenML's kind of short option with several letters, such as -ri for --resource-id.
 func longShorthand(cmd *cobra.Command, letters, name string) {

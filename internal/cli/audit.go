@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/config"
 )
 
 type auditOptions struct {
@@ -53,7 +54,7 @@ kept, one JSON object a line; --follow goes on with what is added.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.since, "since", "", "only since this `TIME`: 24h ago, or '2026-12-31 23:59:59' UTC")
+	flags.StringVar(&o.since, "since", "", "only since this `TIME`: 24h or 7d ago, or '2026-12-31 23:59:59' UTC")
 	flags.StringVar(&o.host, "host", "", "only of this registry `HOST`")
 	flags.IntVarP(&o.limit, "limit", "n", 50, "at most this `NUMBER` of entries, the newest")
 	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
@@ -71,7 +72,7 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 	if o.since == "" {
 		return q, nil
 	}
-	if ago, err := time.ParseDuration(o.since); err == nil && ago >= 0 {
+	if ago, err := config.ParseDuration(o.since); err == nil && ago >= 0 {
 		q.Since = now.Add(-ago).UTC()
 		return q, nil
 	}

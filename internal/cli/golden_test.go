@@ -130,7 +130,7 @@ func goldens() []golden {
 			"service-connector describe-type docker -o yaml",
 		)},
 		{name: "login", cases: lines(
-			"service-connector login dockerhub", "login dockerhub --ttl 90m", "login dockerhub --identity-token", "login nope", "login dockerhub --ttl 1ms", "login a b",
+			"service-connector login dockerhub", "login dockerhub --ttl 90m", "login dockerhub --identity-token", "login nope", "login dockerhub --ttl 1ms", "login dockerhub --ttl 7d", "login dockerhub --ttl soon", "login a b",
 			"login dockerhub --registry x", "logout dockerhub", "logout ghcr.io/team", "logout --all", "logout", "logout x --all",
 			"logout nope", "service-connector logout dockerhub",
 		)},

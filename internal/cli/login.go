@@ -69,7 +69,7 @@ for several resources need --resource-id to say which one is meant.`,
 
 func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags := cmd.Flags()
-	flags.DurationVar(&o.ttl, "ttl", 0, "end the login after this `DURATION`, such as 45m or 8h; 0: until logout (default the setting login_ttl)")
+	flags.Var((*spanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h or 7d; 0: until logout (default the setting login_ttl)")
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
 	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")

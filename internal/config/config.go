@@ -103,7 +103,7 @@ const maxDuration = 10 * 365 * 24 * time.Hour
 func (d *Duration) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	if ok {
-		span, err := parseDuration(text)
+		span, err := ParseDuration(text)
 		if err == nil && span >= 0 && span <= maxDuration {
 			*d = Duration(span)
 			return nil
@@ -112,8 +112,8 @@ func (d *Duration) UnmarshalTOML(v any) error {
 	return fmt.Errorf(`%s is no time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
 }
 
-// parseDuration is time.ParseDuration with days, which come first and are whole.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration is time.ParseDuration with days, which come first and are whole.
+func ParseDuration(text string) (time.Duration, error) {
 	days, rest, ok := strings.Cut(text, "d")
 	if !ok {
 		return time.ParseDuration(text)

@@ -127,7 +127,7 @@ func (r *Rate) UnmarshalTOML(v any) error {
 	text, _ := v.(string)
 	times, span, _ := strings.Cut(text, "/")
 	n, err := strconv.Atoi(times)
-	per, spanErr := parseDuration(span)
+	per, spanErr := ParseDuration(span)
 	if err != nil || spanErr != nil || n < 1 || n > maxRate || per < time.Second || per > maxDuration {
 		return fmt.Errorf(`%s is no rate; write a number and a time, such as "30/1m" for 30 times a minute`, show(v))
 	}
