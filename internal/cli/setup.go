@@ -106,16 +106,14 @@ func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 			failures = append(failures, err)
 		}
 	}
-	if o.undo || len(failures) > 0 && !o.DryRun {
-		links, err := env.Unlink(cmd.Context(), doc.Items, o.DryRun)
-		if err != nil {
-			failures = append(failures, err)
-		}
-		if o.undo {
-			doc.Links = links
-		} else if len(links) > 0 {
-			doc.Links = nil // what was made was of no use
-		}
+	switch {
+	case o.undo:
+		doc.Links, err = env.Unlink(cmd.Context(), doc.Items, o.DryRun)
+	case len(doc.Items) == 0 && len(doc.Links) > 0 && !o.DryRun: // it is of no use
+		err = env.RemoveLink(cmd.Context(), doc.Links[0])
+	}
+	if err != nil {
+		failures = append(failures, err)
 	}
 	if len(doc.Items) > 0 || len(failures) == 0 {
 		if err := a.show(o.output, doc, func() { a.drawSetup(doc, o) }); err != nil {

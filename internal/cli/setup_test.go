@@ -112,6 +112,21 @@ func TestSetup(t *testing.T) {
 	b.zen("--all")
 	b.zen("--all docker")
 
+	b.note("profiles")
+	b.config("{}")
+	b.zen("docker --profile work --host ghcr.io --dry-run")
+	b.zen("docker --profile work --host ghcr.io")
+	b.zen("docker helm --profile work")
+	b.zen("docker --undo --dry-run")
+	b.zen("docker --undo")
+	b.zen("helm --profile work --undo")
+	b.config("[]")
+	b.zen("docker --profile work")
+	b.zen("docker --profile a/b")
+	if entries, err := os.ReadDir(filepath.Join(b.dir, "bin")); err != nil || len(entries) != 1 {
+		t.Errorf("left %v, %v", entries, err)
+	}
+
 	b.note("other clients, and what is in the way")
 	b.config("{}")
 	for _, p := range []string{"docker", "crane", "podman", "helm"} {

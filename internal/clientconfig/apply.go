@@ -82,6 +82,8 @@ type setup struct {
 	file       string
 	target     string   // file, with symbolic links followed
 	keys       []string // of the hosts
+	helper     string   // whom to name
+	profile    bool     // helper is a profile's
 	report     *Report
 	dirs       []string           // directories that are missing, the innermost first
 	remembered bool               // a record was written
@@ -94,7 +96,11 @@ func (e Env) newSetup(c client, p place, o Options) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &setup{env: e, client: c, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file)}, nil
+	helper, err := helperOf(o.Profile)
+	return &setup{
+		env: e, client: c, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file),
+		helper: helper, profile: o.Profile != "",
+	}, err
 }
 
 // forClient names the client in a report.
@@ -150,7 +156,7 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	if err != nil {
 		return before, err
 	}
-	next, changes, err := setDocker(d, s.keys)
+	next, changes, err := s.set(d)
 	if err != nil {
 		return before, err
 	}
@@ -158,7 +164,7 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	s.inspect(d, next)
 	for _, c := range changes {
 		was, _ := d.Text(c.Path...)
-		s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: helperName})
+		s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: s.helper})
 	}
 	s.report.Diff = unified(s.version(d, before.Exists), s.version(next, true))
 	if s.dry || len(changes) == 0 {
@@ -191,29 +197,37 @@ func (s *setup) version(d *jsonedit.Document, exists bool) version {
 // applyOwn makes a file that is all zen's, unless the client asks zen without it.
 func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit.Content, error) {
 	s.report = &Report{}
-	if before.Exists {
-		if helpers, _ := helpersOf(before.Data); !namesZen(helpers) {
-			return before, credential.NewError(credential.InvalidInput,
-				printable(s.target)+" was written by zen, but somebody changed it and it does not name zen any more",
-				"rm "+shellWord(s.target)+", then: zen setup "+s.client.name)
-		}
-		return before, nil
-	}
-	if namesZen(effective(s.env.confs())) {
-		return before, nil
-	}
-	text := []byte(dropInText)
-	s.report.Changed, s.report.Created = true, true
-	s.report.Steps = []Step{{Member: confMember, After: helperName}}
-	s.report.Diff = unified(version{name: s.target}, version{name: s.target, masked: text})
-	if s.dry {
-		return before, nil
-	}
 	if err := s.recall(); err != nil {
 		return before, err
 	}
-	r := s.created()
+	helpers, _ := helpersOf(before.Data)
+	was := ""
+	switch {
+	case !before.Exists && s.named(effective(s.env.confs())), before.Exists && s.named(helpers):
+		return before, nil
+	case !before.Exists:
+	case namesZen(helpers) && digest(before.Data) == s.old.After:
+		was = helpers[0] // another profile's
+	default:
+		return before, credential.NewError(credential.InvalidInput,
+			printable(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
+			"rm "+shellWord(s.target)+", then: zen setup "+s.client.name)
+	}
+	text := []byte(dropInText(s.helper))
+	s.report.Changed, s.report.Created = true, !before.Exists
+	s.report.Steps = []Step{{Member: confMember, Before: was, After: s.helper}}
+	s.report.Diff = unified(version{name: s.target, masked: before.Data}, version{name: s.target, masked: text})
+	if s.dry {
+		return before, nil
+	}
+	r := s.old
+	if !before.Exists {
+		r = s.created()
+	}
 	r.After, r.Size = digest(text), len(text)
+	if s.profile {
+		r.Helper = s.helper
+	}
 	return fileedit.Content{Data: text, Exists: true}, s.remember(ctx, r)
 }
 

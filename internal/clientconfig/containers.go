@@ -29,10 +29,12 @@ const (
 const dropIn = "99-zen.conf"
 
 // dropInText is all that is in it.
-const dropInText = `# Written by "zen setup podman"; "zen setup podman --undo" removes it.
-# podman, skopeo and buildah ask docker-credential-zen for the credentials of all registries.
-credential-helpers = ["zen"]
+func dropInText(helper string) string {
+	return `# Written by "zen setup podman"; "zen setup podman --undo" removes it.
+# podman, skopeo and buildah ask docker-credential-` + helper + ` for the credentials of all registries.
+credential-helpers = ["` + helper + `"]
 `
+}
 
 // podmanPlaces: newer versions look below XDG_CONFIG_HOME, older ones (containers/image before 5.38) in ~/.config always.
 func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {

@@ -74,26 +74,43 @@ func at(d *jsonedit.Document, message string, path ...string) error {
 	return &jsonedit.SyntaxError{Line: line, Column: column, Message: message}
 }
 
-// setDocker names zen as the helper for the keys, or for everything when there are none. Members that name zen already, or
-// one of its profiles, stay as they are.
-func setDocker(d *jsonedit.Document, keys []string) (*jsonedit.Document, []*jsonedit.Change, error) {
+// set names the helper for the keys, or for everything when there are none. Members that name it already stay as they are,
+// and if no profile is asked for, those that name one.
+func (s *setup) set(d *jsonedit.Document) (*jsonedit.Document, []*jsonedit.Change, error) {
 	paths := [][]string{{credsStore}}
-	if len(keys) > 0 {
+	if len(s.keys) > 0 {
 		paths = nil
-		for _, key := range keys {
+		for _, key := range s.keys {
 			paths = append(paths, []string{credHelpers, key})
 		}
 	}
-	return setPaths(d, paths)
+	var members []member
+	for _, path := range paths {
+		if now, ok := d.Text(path...); !ok || !s.named([]string{now}) {
+			members = append(members, member{path, strconv.Quote(s.helper)})
+		}
+	}
+	return setMembers(d, members)
 }
 
-func setPaths(d *jsonedit.Document, paths [][]string) (*jsonedit.Document, []*jsonedit.Change, error) {
+// named reports whether helpers begin with the one to name: what comes before it is asked first, and gets the logins.
+func (s *setup) named(helpers []string) bool {
+	if s.profile {
+		return len(helpers) > 0 && helpers[0] == s.helper
+	}
+	return namesZen(helpers)
+}
+
+// member is one of a file and the text of its value.
+type member struct {
+	path  []string
+	value string
+}
+
+func setMembers(d *jsonedit.Document, members []member) (*jsonedit.Document, []*jsonedit.Change, error) {
 	var changes []*jsonedit.Change
-	for _, path := range paths {
-		if now, ok := d.Text(path...); ok && IsZen(now) {
-			continue
-		}
-		next, change, err := d.Set(strconv.Quote(helperName), path...)
+	for _, m := range members {
+		next, change, err := d.Set(m.value, m.path...)
 		if err != nil {
 			return nil, nil, err
 		}

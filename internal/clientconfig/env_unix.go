@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/user"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const exeSuffix = ""
@@ -55,3 +57,6 @@ func foreign(path string) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Uid != uint32(os.Geteuid())
 }
+
+// writable reports whether the user can put files into dir.
+func writable(dir string) bool { return unix.Access(dir, unix.W_OK|unix.X_OK) == nil }

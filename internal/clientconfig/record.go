@@ -26,6 +26,7 @@ type record struct {
 	Changes []*jsonedit.Change `json:"changes,omitempty"` // in the order they were made
 	After   string             `json:"after"`             // digest of what was written
 	Size    int                `json:"size"`              // and its length in bytes
+	Helper  string             `json:"helper,omitempty"`  // whom a file that is all zen's names, if not "zen"
 }
 
 // records is the content of the undo record's file.
@@ -53,17 +54,24 @@ func decodeRecords(file string, content fileedit.Content) ([]record, error) {
 	}
 	var r records
 	if err := json.Unmarshal(content.Data, &r); err != nil || r.Version < 1 {
-		return nil, &credential.Error{
-			Reason:  credential.CannotWrite,
-			Message: printable(file) + ", where zen remembers what it changed, is damaged", Cause: err,
-			Hint: "move it away, then try again: mv " + shellWord(file) + " " + shellWord(file+".damaged"),
-		}
+		return nil, damagedRecord(file, err)
 	}
 	if r.Version > recordVersion {
-		return nil, credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen",
-			"install the newer zen again")
+		return nil, newerRecord(file)
 	}
 	return r.Files, nil
+}
+
+func damagedRecord(file string, cause error) error {
+	return &credential.Error{
+		Reason:  credential.CannotWrite,
+		Message: printable(file) + ", where zen remembers what it changed, is damaged", Cause: cause,
+		Hint: "move it away, then try again: mv " + shellWord(file) + " " + shellWord(file+".damaged"),
+	}
+}
+
+func newerRecord(file string) error {
+	return credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen", "install the newer zen again")
 }
 
 // recollect puts r in the place of what is remembered about a file; the zero record makes it be forgotten.
@@ -131,11 +139,21 @@ func recordOf(list []record, file string) record {
 	return list[i]
 }
 
-// add appends changes; one that is there already for the same member is not in effect any more and goes.
+// add appends changes. One that is there already for the same member is not in effect any more and goes, unless what it set
+// is what was replaced now: together they are one change.
 func (r *record) add(changes []*jsonedit.Change) {
 	r.Changes = slices.Clone(r.Changes)
 	for _, c := range changes {
-		r.Changes = slices.DeleteFunc(r.Changes, func(old *jsonedit.Change) bool { return slices.Equal(old.Path, c.Path) })
+		i := slices.IndexFunc(r.Changes, func(old *jsonedit.Change) bool { return slices.Equal(old.Path, c.Path) })
+		if i >= 0 && c.Old != nil && *c.Old == r.Changes[i].New {
+			both := *r.Changes[i]
+			both.New = c.New
+			r.Changes[i] = &both
+			continue
+		}
+		if i >= 0 {
+			r.Changes = slices.Delete(r.Changes, i, i+1)
+		}
 		r.Changes = append(r.Changes, c)
 	}
 }

@@ -5,6 +5,8 @@ type Options struct {
 	Hosts  []string // only for these registries, in any spelling; none means all
 	DryRun bool     // write nothing
 	File   string   // Undo: the file of a Recorded, instead of the one the client would read now
+
+	Profile string // the helper of this profile, which Link makes; Undo: only where that is named; "": zen's, or whichever
 }
 
 // Report says what Apply or Undo did, or would do.

@@ -1,11 +1,11 @@
 package clientconfig
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
@@ -20,7 +20,8 @@ type Stray struct {
 	Registry string // of an entry of credHelpers; "" for what stands for all registries
 	Helper   string // what it names instead; "" if it is gone
 
-	path []string // in docker's format; empty for a file that is all zen's
+	path  []string // in docker's format; empty for a file that is all zen's
+	value string   // the text of what it named; the helper for a file that is all zen's
 }
 
 // Strays are the members of a recorded file that do not name zen any more. What counts is what lies where the client looks: a
@@ -48,7 +49,7 @@ func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
 		if helpers, _ := helpersOf(content.Data); namesZen(helpers) {
 			return nil, nil
 		}
-		s := Stray{Client: r.Client, File: file, Member: confMember}
+		s := Stray{Client: r.Client, File: file, Member: confMember, value: cmp.Or(r.Helper, helperName)}
 		if helpers, _ := helpersOf(content.Data); content.Exists && len(helpers) > 0 {
 			s.Helper = helpers[0]
 		}
@@ -67,7 +68,7 @@ func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
 		if IsZen(helper) {
 			continue
 		}
-		s := Stray{Client: r.Client, File: file, Member: memberName(c.Path), Helper: helper, path: c.Path}
+		s := Stray{Client: r.Client, File: file, Member: memberName(c.Path), Helper: helper, path: c.Path, value: c.New}
 		if len(c.Path) == 2 && c.Path[0] == credHelpers {
 			s.Registry = loginOf(c.Path[1]).name
 		}
@@ -85,7 +86,7 @@ func (r record) own() bool {
 // Mend is d with strays naming zen again.
 func Mend(d *jsonedit.Document, strays []Stray) (*jsonedit.Document, error) {
 	for _, s := range strays {
-		next, _, err := d.Set(strconv.Quote(helperName), s.path...)
+		next, _, err := d.Set(s.value, s.path...)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +143,7 @@ func mended(file string, before fileedit.Content, strays []Stray) (fileedit.Cont
 		return before, credential.NewError(credential.CannotWrite, printable(file)+" was written by zen, but somebody changed it",
 			"rm "+shellWord(file)+", then: zen setup podman")
 	}
-	return fileedit.Content{Data: []byte(dropInText), Exists: true}, nil
+	return fileedit.Content{Data: []byte(dropInText(strays[0].value)), Exists: true}, nil
 }
 
 func isDir(path string) bool {

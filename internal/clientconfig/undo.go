@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
@@ -99,7 +100,7 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 	s.report = &Report{Unrecorded: s.old.File == ""}
 	changes := s.old.Changes
 	if s.report.Unrecorded {
-		changes = slices.DeleteFunc(namingZen(d), func(c *jsonedit.Change) bool { return !s.selects(c.Path) })
+		changes = slices.DeleteFunc(namingZen(d), func(c *jsonedit.Change) bool { return !s.selects(c) })
 	}
 	back, err := s.revert(d, changes)
 	if err != nil {
@@ -135,13 +136,21 @@ func (s *setup) untouched(d *jsonedit.Document) bool {
 func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Content, error) {
 	helpers, _ := helpersOf(now.Data)
 	s.report = &Report{Unrecorded: s.old.File == ""}
-	if string(now.Data) != dropInText && digest(now.Data) != s.old.After {
+	if s.profile && !s.named(helpers) {
+		s.keep = []*jsonedit.Change{{}}
+		return now, nil
+	}
+	text := ""
+	if len(helpers) > 0 {
+		text = dropInText(helpers[0])
+	}
+	if string(now.Data) != text && digest(now.Data) != s.old.After {
 		names := strings.Join(helpers, ", ")
 		s.report.Steps = []Step{{Member: confMember, Before: names, After: names, Kept: true}}
 		return now, nil
 	}
 	s.report.Changed, s.report.Created, s.report.Exact = true, true, !s.report.Unrecorded
-	s.report.Steps = []Step{{Member: confMember, Before: helperName}}
+	s.report.Steps = []Step{{Member: confMember, Before: strings.Join(helpers, ", ")}}
 	s.report.Diff = unified(version{name: s.target, masked: now.Data}, version{name: s.target})
 	if s.dry {
 		return now, nil
@@ -152,7 +161,7 @@ func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Conte
 // revert takes changes back and makes those anew that were not asked for.
 func (s *setup) revert(d *jsonedit.Document, changes []*jsonedit.Change) (*jsonedit.Document, error) {
 	back := d
-	var again [][]string
+	var again []member
 	for _, c := range slices.Backward(changes) {
 		was, _ := d.Text(c.Path...)
 		next, outcome, err := back.Revert(c)
@@ -160,9 +169,9 @@ func (s *setup) revert(d *jsonedit.Document, changes []*jsonedit.Change) (*jsone
 			return nil, err
 		}
 		back = next
-		switch selected := s.selects(c.Path); {
+		switch selected := s.selects(c); {
 		case outcome == jsonedit.Reverted && !selected:
-			again = append(again, c.Path)
+			again = append(again, member{c.Path, c.New})
 		case outcome == jsonedit.Reverted:
 			old, _ := back.Text(c.Path...)
 			s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: old})
@@ -172,18 +181,21 @@ func (s *setup) revert(d *jsonedit.Document, changes []*jsonedit.Change) (*jsone
 	}
 	slices.Reverse(again)
 	slices.Reverse(s.report.Steps)
-	if len(s.keys) > 0 && !slices.ContainsFunc(s.report.Steps, func(step Step) bool { return !step.Kept }) {
+	if (len(s.keys) > 0 || s.profile) && !slices.ContainsFunc(s.report.Steps, func(step Step) bool { return !step.Kept }) {
 		s.keep = changes
 		return d, nil
 	}
-	back, keep, err := setPaths(back, again)
+	back, keep, err := setMembers(back, again)
 	s.keep = keep
 	return back, err
 }
 
-// selects reports whether the member at path is to be undone.
-func (s *setup) selects(path []string) bool {
-	return len(s.keys) == 0 || path[0] == credHelpers && slices.Contains(s.keys, path[1])
+// selects reports whether a change is to be undone.
+func (s *setup) selects(c *jsonedit.Change) bool {
+	if s.profile && c.New != strconv.Quote(s.helper) {
+		return false
+	}
+	return len(s.keys) == 0 || c.Path[0] == credHelpers && slices.Contains(s.keys, c.Path[1])
 }
 
 // namingZen are changes that would have led to the members which name zen.

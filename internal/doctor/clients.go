@@ -212,11 +212,7 @@ func (f Facts) missingHelper(file configFile, helper, member, host string) Resul
 	}
 	switch {
 	case clientconfig.IsZen(helper):
-		own := f.Env.FindHelper(ownHelper)
-		if own == "" {
-			own = "docker-credential-zen"
-		}
-		r.Hint = "ln -s docker-credential-zen " + clientconfig.ShellWord(filepath.Join(filepath.Dir(own), "docker-credential-"+helper))
+		r.Hint += " --profile " + clientconfig.ShellWord(clientconfig.Profile(helper))
 	case strings.TrimSuffix(helper, ".exe") == "desktop":
 		r.Message = clientconfig.Printable(file.path) + " still names docker-credential-" + clientconfig.Printable(helper) + " (" + member +
 			"), which went away with Docker Desktop"

@@ -443,7 +443,7 @@ func clientSetUps() []broken {
 		}},
 		{"configured-helpers", "a profile without its link", func(m *machine) { m.docker(`{"credsStore": "zen-work"}`) }, []string{
 			"problem: DIR/home/.docker/config.json names docker-credential-zen-work (credsStore), which is not on PATH => " +
-				"ln -s docker-credential-zen DIR/bin/docker-credential-zen-work",
+				"zen setup docker --profile work",
 		}},
 
 		{"cred-helpers", "none", func(m *machine) { m.docker(`{"credsStore": "pass", "credHelpers": {"a.io": "x"}}`) }, []string{
