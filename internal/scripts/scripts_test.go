@@ -32,11 +32,13 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         func(e *testscript.Env) error { return setup(t, e, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"crane":    crane,
-			"nosecret": noSecret,
-			"password": setPassword,
-			"killzend": killZend,
-			"zenml":    zenmlServer,
+			"crane":      crane,
+			"dockersave": dockerSave,
+			"eventually": eventually,
+			"nosecret":   noSecret,
+			"password":   setPassword,
+			"killzend":   killZend,
+			"zenml":      zenmlServer,
 		},
 	})
 }
