@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -313,7 +314,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer full.Close()
 	r := newRig(t, Options{})
-	w := &writer{Log: r.Log, file: full}
+	w := &writer{opt: r.opt, file: full}
 	n, err := w.file.Write([]byte("x"))
 	if n != 0 || unwrapPath(err) == nil || !strings.Contains(unwrapPath(err).Error(), "no space left") {
 		t.Errorf("%d, %v", n, err)
@@ -345,21 +346,41 @@ func TestOddFilesAreNotWrittenTo(t *testing.T) {
 
 // A disk that hangs must not keep gets waiting: the queue takes what it can, the rest is counted.
 func TestAFullQueueLosesEntriesInsteadOfTime(t *testing.T) {
-	l := &Log{opt: Options{Path: filepath.Join(t.TempDir(), "a")}.withDefaults(), queue: make(chan *item, 2), quit: make(chan struct{}), done: make(chan struct{})}
-	for range 5 {
-		l.Record(broker.Caller{}, broker.Subject{Action: broker.ActionList}, nil, "")
+	r := newRig(t, Options{MaxSize: 64 << 20})
+	r.disk.Lock() // the disk hangs
+	for range queueSize + 3 {
+		r.get("a.example")
 	}
-	go l.write() // the disk wakes up
-	list, err := l.Query(api.AuditQuery{})
-	if err != nil || len(list) != 3 || list[2].Detail != "3 entries before this one are lost" && list[0].Detail != "3 entries before this one are lost" {
+	r.disk.Unlock()
+	list, err := r.Query(api.AuditQuery{Limit: 2})
+	if err != nil || len(list) != 2 || list[0].Address != "a.example" || list[1].Detail != "3 entries before this one are lost" {
 		t.Errorf("%+v, %v", list, err)
 	}
-	l.Close()
-	l.Close()
-	l.Record(broker.Caller{}, broker.Subject{Action: broker.ActionList}, nil, "") // too late, and harmless
-	if _, err := l.Query(api.AuditQuery{}); err != nil {
-		t.Error(err)
+	if n := len(strings.Fields(r.addresses(api.AuditQuery{Limit: 2 * queueSize}))); n != queueSize {
+		t.Errorf("%d entries are there", n)
 	}
+	r.Close()
+	r.Close()
+	r.get("late.example") // too late, and harmless
+	r.want(api.AuditQuery{Limit: 1, Host: "late.example"}, "")
+}
+
+// An entry is in the file soon without anybody asking for it, also when it comes after quiet.
+func TestEntriesAreWrittenByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		for n := 1; n <= 3; n++ {
+			r.get("a.example")
+			r.get("b.example")
+			time.Sleep(linger + 1)
+			synctest.Wait()
+			content, err := os.ReadFile(r.path)
+			if err != nil || strings.Count(string(content), "\n") != 2*n {
+				t.Errorf("%q, %v", content, err)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
 }
 
 func TestManyWriters(t *testing.T) {
@@ -391,10 +412,12 @@ func BenchmarkRecord(b *testing.B) {
 	a, _ := address.Parse("ghcr.io/team")
 	subject := broker.Subject{Action: broker.ActionGet, Address: a, Connector: "github"}
 	b.ReportAllocs()
-	for b.Loop() {
+	for n := 1; b.Loop(); n++ {
 		l.Record(broker.Caller{PID: 1, Dir: "/home/me"}, subject, nil, "")
+		if n%queueSize == 0 {
+			b.StopTimer()
+			l.flush()
+			b.StartTimer()
+		}
 	}
-	b.StopTimer()
-	l.flush()
-	b.ReportMetric(float64(l.lost.Load()), "lost")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -17,6 +16,9 @@ const resultOK = "ok"
 
 // queueSize is how many entries may wait for the disk; further ones are counted as lost.
 const queueSize = 4096
+
+// linger is how long the first entry waits for others: to write each by itself would cost as much as to serve a request.
+const linger = 2 * time.Millisecond
 
 // Options say where the log is. Only Path is required; zero fields mean the default.
 type Options struct {
@@ -43,36 +45,30 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Log is the audit log. It is safe for concurrent use; one goroutine writes.
+// Log is the audit log. It is safe for concurrent use.
 type Log struct {
-	opt   Options
-	queue chan *item
-	lost  atomic.Int64  // entries that found the queue full, not yet reported
-	quit  chan struct{} // closed by Close
-	done  chan struct{} // closed when the writer ended
-	once  sync.Once
+	opt  Options
+	disk sync.Mutex // held while writing
+	file writer     // guarded by disk
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held over I/O
+	queue  []api.AuditEntry
+	lost   int64       // entries that found the queue full, not yet reported
+	due    *time.Timer // writes the queue; set when its first entry comes
+	closed bool
 	notice *api.Notice // nil: all is well
 }
 
 var _ broker.Auditor = (*Log)(nil)
 
-// item is an entry to write, or a request to tell when all before it is written. The queue has pointers: thousands of entries
-// that are not there would count as memory in use, and the garbage that Go allows grows with that.
-type item struct {
-	entry   api.AuditEntry
-	flushed chan<- struct{}
-}
-
 // New returns a log that appends to the file, which is made when there is something to write.
 func New(opt Options) *Log {
-	l := &Log{opt: opt.withDefaults(), queue: make(chan *item, queueSize), quit: make(chan struct{}), done: make(chan struct{})}
-	go l.write()
-	return l
+	opt = opt.withDefaults()
+	return &Log{opt: opt, file: writer{opt: opt}}
 }
 
-// Record queues one entry. It looks up the caller's processes at once, while they are there, and waits for nothing.
+// Record queues one entry. It looks up the caller's processes at once, while they are there, and waits for nothing. It wakes
+// nobody either: the caller's own answer comes first.
 func (l *Log) Record(caller broker.Caller, subject broker.Subject, result error, detail string) {
 	e := api.AuditEntry{
 		Time: l.opt.Now().UTC(), Action: string(subject.Action), Address: subject.Address.String(), Connector: clean(subject.Connector),
@@ -87,31 +83,55 @@ func (l *Log) Record(caller broker.Caller, subject broker.Subject, result error,
 	if caller.Parents != nil {
 		e.Parents = cleanAll(caller.Parents())
 	}
-	select {
-	case l.queue <- &item{entry: e}:
+	l.enqueue(e)
+}
+
+func (l *Log) enqueue(e api.AuditEntry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+	case len(l.queue) >= queueSize:
+		l.lost++
 	default:
-		l.lost.Add(1)
+		l.queue = append(l.queue, e)
+		if len(l.queue) == 1 {
+			l.wakeLater()
+		}
 	}
+}
+
+// wakeLater lets the queue be written soon.
+func (l *Log) wakeLater() {
+	if l.due == nil {
+		l.due = time.AfterFunc(linger, l.flush)
+		return
+	}
+	l.due.Reset(linger)
 }
 
 // flush returns when all that was recorded before is in the file or lost.
 func (l *Log) flush() {
-	flushed := make(chan struct{})
-	select {
-	case l.queue <- &item{flushed: flushed}:
-	case <-l.done:
-		return
-	}
-	select {
-	case <-flushed:
-	case <-l.done:
+	l.disk.Lock()
+	defer l.disk.Unlock()
+	l.mu.Lock()
+	queue, lost := l.queue, l.lost
+	l.queue, l.lost = nil, 0
+	l.mu.Unlock()
+	if len(queue) > 0 || lost > 0 {
+		l.report(l.file.write(queue, lost))
 	}
 }
 
 // Close writes what is queued and ends the log. What is recorded afterwards is lost.
 func (l *Log) Close() error {
-	l.once.Do(func() { close(l.quit) })
-	<-l.done
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.flush()
+	l.disk.Lock()
+	defer l.disk.Unlock()
+	l.file.close()
 	return nil
 }
 

@@ -14,79 +14,43 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Entries are gathered: to write each by itself would cost as much as to serve a request.
-const (
-	batch   = 64 << 10             // bytes after which they are written
-	linger  = 2 * time.Millisecond // how long the first one waits for others
-	recheck = time.Second          // how often it is looked whether the file still has its name
-)
+// recheck is how often it is looked whether the file still has its name.
+const recheck = time.Second
 
 // actionAudit is the action of the log's own entries.
 const actionAudit = "audit"
 
-// writer is the one goroutine's state.
+// batch is the number of bytes after which entries are written though there are more.
+const batch = 64 << 10
+
+// writer appends to the file. The zero writer opens it when there is something to write.
 type writer struct {
-	*Log
+	opt  Options
 	file *os.File
 	size int64
 	torn bool // the file may end in half a line
 	buf  bytes.Buffer
-	held int64 // entries in buf
-	gone int64 // entries that could not be written
-	last time.Time
+	held int64     // entries in buf
+	gone int64     // entries that were lost since one was last written
+	last time.Time // of the last entry
 	seen time.Time // when the file had its name
 }
 
-// write is the goroutine: it sleeps until there is something to write, and writes all there is at once.
-func (l *Log) write() {
-	defer close(l.done)
-	w := &writer{Log: l}
-	for {
-		select {
-		case it := <-l.queue:
-			w.take(it)
-			continue
-		default:
-		}
-		w.flush()
-		select {
-		case it := <-l.queue:
-			w.take(it)
-			if it.flushed == nil {
-				time.Sleep(linger)
-			}
-		case <-l.quit:
-			w.drain()
-			return
+// write appends entries, and after them how many more are lost. What the disk does not take is lost too, and counted.
+func (w *writer) write(entries []api.AuditEntry, lost int64) (err error) {
+	for _, e := range entries {
+		w.add(e)
+		w.held++
+		if w.buf.Len() >= batch {
+			err = w.flush()
 		}
 	}
-}
-
-func (w *writer) drain() {
-	for {
-		select {
-		case it := <-w.queue:
-			w.take(it)
-		default:
-			w.flush()
-			if w.file != nil {
-				_ = w.file.Close()
-			}
-			return
-		}
+	w.gone += lost
+	if w.buf.Len() > 0 || w.gone > 0 {
+		err = w.flush()
 	}
-}
-
-func (w *writer) take(it *item) {
-	if it.flushed != nil {
-		w.flush()
-		close(it.flushed)
-		return
-	}
-	w.add(it.entry)
-	if w.buf.Len() >= batch {
-		w.flush()
-	}
+	w.buf = bytes.Buffer{}
+	return err
 }
 
 // add appends an entry to the buffer. No two entries have the same time, so that who follows the log can say where it was.
@@ -98,21 +62,15 @@ func (w *writer) add(e api.AuditEntry) {
 	enc := json.NewEncoder(&w.buf)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(e) // of plain types into memory
-	w.held++
 }
 
-// flush writes the buffer. What the disk does not take is lost, and counted.
-func (w *writer) flush() {
-	if w.buf.Len() == 0 && w.lost.Load() == 0 {
-		return
-	}
-	if n := w.gone + w.lost.Swap(0); n > 0 {
-		w.gone = n
+// flush writes the buffer.
+func (w *writer) flush() error {
+	if w.gone > 0 {
 		w.add(api.AuditEntry{
 			Time: w.opt.Now().UTC(), Action: actionAudit, Result: string(credential.CannotWrite),
-			Detail: fmt.Sprintf("%d entries before this one are lost", n),
+			Detail: fmt.Sprintf("%d entries before this one are lost", w.gone),
 		})
-		w.held--
 	}
 	err := w.append(w.buf.Bytes())
 	if err != nil {
@@ -120,9 +78,16 @@ func (w *writer) flush() {
 	} else {
 		w.gone = 0
 	}
-	w.report(err)
 	w.held = 0
 	w.buf.Reset()
+	return err
+}
+
+func (w *writer) close() {
+	if w.file != nil {
+		_ = w.file.Close()
+		w.file = nil
+	}
 }
 
 func (w *writer) append(lines []byte) error {
