@@ -1,6 +1,7 @@
 package clientconfig
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -156,6 +157,9 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	if err != nil {
 		return before, err
 	}
+	if err := s.recall(); err != nil {
+		return before, err
+	}
 	next, changes, err := s.set(d)
 	if err != nil {
 		return before, err
@@ -164,14 +168,12 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	s.inspect(d, next)
 	for _, c := range changes {
 		was, _ := d.Text(c.Path...)
-		s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: s.helper})
+		now, _ := next.Text(c.Path...)
+		s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: now})
 	}
 	s.report.Diff = unified(s.version(d, before.Exists), s.version(next, true))
 	if s.dry || len(changes) == 0 {
 		return before, nil
-	}
-	if err := s.recall(); err != nil {
-		return before, err
 	}
 	r := s.old
 	if !before.Exists {
@@ -200,6 +202,9 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 	if err := s.recall(); err != nil {
 		return before, err
 	}
+	if !s.profile {
+		s.helper = cmp.Or(s.old.Helper, s.helper)
+	}
 	helpers, _ := helpersOf(before.Data)
 	was := ""
 	switch {
@@ -225,7 +230,7 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 		r = s.created()
 	}
 	r.After, r.Size = digest(text), len(text)
-	if s.profile {
+	if s.helper != helperName {
 		r.Helper = s.helper
 	}
 	return fileedit.Content{Data: text, Exists: true}, s.remember(ctx, r)

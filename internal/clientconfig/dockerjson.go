@@ -74,8 +74,8 @@ func at(d *jsonedit.Document, message string, path ...string) error {
 	return &jsonedit.SyntaxError{Line: line, Column: column, Message: message}
 }
 
-// set names the helper for the keys, or for everything when there are none. Members that name it already stay as they are,
-// and if no profile is asked for, those that name one.
+// set names the helper for the keys, or for everything when there are none. Members that name it already stay as they are. If
+// no profile is asked for, those that name one stay too, and those that were made to name one before are made to again.
 func (s *setup) set(d *jsonedit.Document) (*jsonedit.Document, []*jsonedit.Change, error) {
 	paths := [][]string{{credsStore}}
 	if len(s.keys) > 0 {
@@ -87,10 +87,19 @@ func (s *setup) set(d *jsonedit.Document) (*jsonedit.Document, []*jsonedit.Chang
 	var members []member
 	for _, path := range paths {
 		if now, ok := d.Text(path...); !ok || !s.named([]string{now}) {
-			members = append(members, member{path, strconv.Quote(s.helper)})
+			members = append(members, member{path, s.value(path)})
 		}
 	}
 	return setMembers(d, members)
+}
+
+// value is the text that the member at path is to have.
+func (s *setup) value(path []string) string {
+	i := slices.IndexFunc(s.old.Changes, func(c *jsonedit.Change) bool { return slices.Equal(c.Path, path) })
+	if i >= 0 && !s.profile {
+		return s.old.Changes[i].New
+	}
+	return strconv.Quote(s.helper)
 }
 
 // named reports whether helpers begin with the one to name: what comes before it is asked first, and gets the logins.

@@ -60,22 +60,23 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 		return nil, nil
 	}
 	name := "docker-credential-" + helper + exeSuffix
-	for _, dir := range e.linkDirs(zen) {
-		l := &Link{Profile: profile, Path: filepath.Join(dir, name), Target: zen}
-		if dir == filepath.Dir(zen) {
-			l.Target = filepath.Base(zen)
-		}
-		if _, err := os.Lstat(l.Path); err == nil {
-			return nil, credential.NewError(credential.Exists, printable(l.Path)+" is in the way: it leads to no program",
-				"rm "+shellWord(l.Path))
-		}
-		if dryRun {
-			return l, nil
-		}
-		return l, e.makeLink(ctx, l)
+	dirs := e.linkDirs(zen)
+	if len(dirs) == 0 {
+		return nil, credential.NewError(credential.CannotWrite, "there is no directory on PATH to put "+name+" into",
+			"sudo ln -s "+shellWord(filepath.Base(zen))+" "+shellWord(filepath.Join(filepath.Dir(zen), name)))
 	}
-	return nil, credential.NewError(credential.CannotWrite, "there is no directory on PATH to put "+name+" into",
-		"sudo ln -s "+shellWord(filepath.Base(zen))+" "+shellWord(filepath.Join(filepath.Dir(zen), name)))
+	l := &Link{Profile: profile, Path: filepath.Join(dirs[0], name), Target: zen}
+	if dirs[0] == filepath.Dir(zen) {
+		l.Target = filepath.Base(zen)
+	}
+	if _, err := os.Lstat(l.Path); err == nil {
+		return nil, credential.NewError(credential.Exists, printable(l.Path)+" is in the way: it leads to no program",
+			"rm "+shellWord(l.Path))
+	}
+	if dryRun {
+		return l, nil
+	}
+	return l, e.makeLink(ctx, l)
 }
 
 // linkDirs are the directories of PATH into which the user can put a link, and only the user below the home directory.

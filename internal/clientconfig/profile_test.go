@@ -131,6 +131,17 @@ func TestProfileStrays(t *testing.T) {
 	if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil || m.read("home/.docker/config.json") != `{"auths": {},"credsStore": "zen-work"}` {
 		t.Errorf("%v: %s", err, m.read("home/.docker/config.json"))
 	}
+	m.config(`{"auths": {}, "credsStore": "desktop"}`)
+	if r := m.apply(all()); r.Steps[0].After != "zen-work" || m.read("home/.docker/config.json") != `{"auths": {}, "credsStore": "zen-work"}` {
+		t.Errorf("%+v: %s", r, m.read("home/.docker/config.json"))
+	}
+	m.applyTo("podman", profiled("work"))
+	if err := os.Remove(m.at(dropIn)); err != nil {
+		t.Fatal(err)
+	}
+	if r := m.one(m.applyTo("podman", all())); r.Steps[0].After != "zen-work" || !strings.Contains(m.read(dropIn), `["zen-work"]`) {
+		t.Errorf("%+v: %s", r, m.read(dropIn))
+	}
 }
 
 func TestLink(t *testing.T) {
