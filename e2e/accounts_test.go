@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -238,15 +237,14 @@ func TestTwoAccountsByProfile(t *testing.T) {
 	h := accountsHome(t, b)
 	h.zenOK("login", "alice", "--profile", "work")
 	h.zenOK("login", "bob")
-	h.mkdirs(h.path("bin"))
-	h.check(os.Symlink(filepath.Join(programs, "docker-credential-zen"), h.path("bin/docker-credential-zen-work")))
-	h.env["PATH"] = h.path("bin") + ":" + h.env["PATH"]
+	h.ownPrograms() // the link for the profile is made beside them
 
 	shell := *h // where the profile is set for all that runs
 	shell.env = copied(h.env, "ZEN_PROFILE", "work")
 	configured := *h // where docker's configuration names the profile's helper
 	configured.env = copied(h.env, "DOCKER_CONFIG", h.path(".docker-work"))
-	h.write(".docker-work/config.json", fmt.Sprintf(`{"credsStore":"zen-work","credHelpers":{%q:"zen-work"}}`, b.host))
+	configured.zenOK("setup", "docker", "--profile", "work")
+	configured.zenOK("setup", "docker", "--profile", "work", "--host", b.host) // for skopeo
 
 	var own, foreign []pushing
 	for i, where := range []*home{&shell, &configured, h} {
@@ -274,8 +272,16 @@ func TestTwoAccountsByProfile(t *testing.T) {
 	build := []string{"buildx", "build", "--no-cache", "--pull", h.path("context")}
 	h.fails(refusals, "", "docker", build...)
 	repository, _, _ := strings.Cut(strings.TrimPrefix(own[0].image, b.host+"/"), ":")
-	h.write(".docker/buildx/config/"+b.host+"/"+repository+"/config.json", `{"credsStore":"zen-work"}`)
+	h.zenOK("setup", "buildx", "--profile", "work", "--host", b.host+"/"+repository)
 	h.ok("", "docker", build...)
+	h.zenOK("setup", "buildx", "--undo", "--host", b.host+"/"+repository) // which BuildKit would notice later
+	if !isExecutable(h.path("bin/docker-credential-zen-work")) {
+		t.Error("the link is gone although a configuration names it")
+	}
+	configured.zenOK("setup", "--undo")
+	if _, err := os.Lstat(h.path("bin/docker-credential-zen-work")); err == nil {
+		t.Error("the link is left")
+	}
 	for _, password := range b.passwords {
 		h.holdsNo(password)
 	}
