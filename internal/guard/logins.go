@@ -64,6 +64,9 @@ func (s *scene) consider(ctx context.Context, k *logins.Login) {
 	case k.Problem != nil:
 		s.leftBy(k, k.Problem)
 	case !s.asksZen(s.then, k):
+		if at := s.place(k); s.taken[at] == s.digest(k) {
+			s.again(ctx, at)
+		}
 		s.left(k, s.client+" does not ask zen for them", "zen import")
 	case s.keep(ctx, k):
 		s.ready = append(s.ready, k)
@@ -146,8 +149,15 @@ func (s *scene) putBack(ctx context.Context, k *logins.Login, same bool) bool {
 		return false // another login
 	}
 	s.taken[at] = id
-	s.forgot(s.memory.again(ctx, i))
+	s.again(ctx, at)
 	return true
+}
+
+// again remembers that a login was put back, which lasts until it is gone again.
+func (s *scene) again(ctx context.Context, at place) {
+	if i := s.memory.find(at, ""); i >= 0 {
+		s.forgot(s.memory.again(ctx, i))
+	}
 }
 
 // news reports whether there is a login in the file that was not there when zen last made it name zen again, nor was taken out

@@ -177,6 +177,25 @@ func TestRepairedForEachLogin(t *testing.T) {
 	}
 }
 
+// A quarrel about both ends when a person puts both right.
+func TestSettledQuarrel(t *testing.T) {
+	h := newHome(t, Import)
+	h.config("{}")
+	h.setup("docker")
+	const empty = `{"auths": {"ghcr.io": {}},"credsStore": "zen"}`
+	stray := `{` + auths("ghcr.io") + `}`
+	for range 3 {
+		h.config(stray)
+		h.look()
+		h.wantFile(docker, empty)
+		h.config(stray)
+		h.look()
+		h.wantFile(docker, stray)
+		h.config(empty) // zen import
+		h.look()
+	}
+}
+
 func TestImportedOnce(t *testing.T) {
 	h := newHome(t, Import)
 	const empty = `{"credsStore":"zen","auths": {"ghcr.io": {}}}`
