@@ -3,198 +3,352 @@
 package e2e
 
 import (
-	"encoding/json"
-	"net/http"
+	"bytes"
+	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
+	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
-// zenmlServer is a real ZenML server with logins on, whose access tokens live for one minute.
-type zenmlServer struct {
-	t      *testing.T
-	dir    string
-	port   string
-	url    string
-	apiKey string
-
-	*service
+// The stories of zen beside the real zenml, on one server of each version. While they are told, somebody asks for credentials
+// for three minutes with access tokens that live for one.
+func TestRealZenML(t *testing.T) {
+	for _, version := range zenmlVersions(t) {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			s := startZenML(t, version)
+			asked := s.askForMinutes(3 * time.Minute)
+			tell := func(name string, story func(*zenmlServer)) {
+				t.Run(name, func(t *testing.T) {
+					s.t = t
+					defer func(before *testing.T) { s.t = before }(s.t)
+					story(s)
+				})
+				s.t = t
+			}
+			tell("zenml registers and zen logs in", (*zenmlServer).fromZenMLToZen)
+			tell("zenml logs in through zen", (*zenmlServer).zenmlLogsInThroughZen)
+			tell("a hundred at once", (*zenmlServer).hundredAtOnce)
+			tell("a key is revoked and rotated", (*zenmlServer).keyIsRevoked)
+			tell("other ways to log in", (*zenmlServer).otherLogins)
+			asked()
+			tell("the server stops and starts", (*zenmlServer).serverStops)
+		})
+	}
 }
 
-// zenmlProgram is where install-zenml.sh puts a program.
-func zenmlProgram(t *testing.T, name string) string {
-	t.Helper()
-	found, err := filepath.Glob("../.build/zenml-*/bin/" + name)
-	if err != nil || len(found) == 0 {
-		t.Fatalf("there is no ZenML: %v; run make e2e, or e2e/install-zenml.sh", err)
+// jwt is how every access token of ZenML begins: {"alg":"HS256","typ":"JWT"}.
+const jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+
+// What zenml registered on a server, zen logs in with; and neither key nor token nor password is in any file, log, command
+// line or environment.
+func (s *zenmlServer) fromZenMLToZen() {
+	r := basicRegistry(s.t)
+	s.zenmlRegisters("reg", r)
+	in, bot := s.door(), s.newAccount("first")
+	h := engineHome(s.t)
+	h.write(".config/zen/config.toml", "log_level = \"debug\"\n")
+	h.zenOK("daemon", "restart")
+	var needles leak.Needles
+	for _, secret := range []string{bot.key, r.password, jwt} {
+		needles = append(needles, leak.NeedlesOf(credential.SecretString(secret))...)
 	}
-	path, err := filepath.Abs(found[len(found)-1])
-	if err != nil {
-		t.Fatal(err)
+	watcher := leak.Watch(needles)
+	defer watcher.Stop()
+
+	h.fails([]string{"refused the login"}, "ZENKEY_wrong", "zen", "server", "connect", in.url, "--api-key-stdin")
+	h.connect(in.url, bot)
+	for _, args := range [][]string{
+		{"service-connector", "list", "-o", "csv", "--columns", "name,type,resource_name,server"},
+		{"service-connector", "list-resources"},
+		{"service-connector", "describe", "reg"},
+		{"server", "describe"},
+	} {
+		if got := h.zenOK(args...); !strings.Contains(got.stdout, "reg") || !strings.Contains(got.stdout+got.stderr, "team") && args[1] != "list-resources" {
+			s.t.Errorf("zenml's connector and its server are not in it:\n%s", got)
+		}
 	}
-	return path
+	h.zenOK("service-connector", "verify", "reg")
+	docker, image := dockers(s.t)[0], r.image("team/app:1")
+	h.tagged(docker, image)
+	h.fails(refusals, "", docker, "push", image)
+
+	before := in.minted()
+	h.zenOK("service-connector", "login", "reg")
+	if n := in.minted() - before; n != 1 {
+		s.t.Errorf("a login asked the server for %d credentials", n)
+	}
+	for _, docker := range dockers(s.t) {
+		h.ok("", docker, "push", image)
+		h.pulls(docker, image)
+	}
+	crane := clients()[3]
+	for _, step := range []func(*home, string) result{crane.push, crane.pull} {
+		if did := step(h, r.image(crane.name+"/app:1")); did.code != 0 {
+			s.t.Fatalf("logged in through the server, but:\n%s", did)
+		}
+	}
+	if n := in.minted() - before; n != 1 {
+		s.t.Errorf("pushing and pulling asked the server for %d credentials more", n-1)
+	}
+
+	tokens := in.handedOut()
+	if len(tokens) == 0 || !strings.HasPrefix(tokens[0], jwt) {
+		s.t.Fatalf("%d access tokens were seen, and none begins with %s", len(tokens), jwt)
+	}
+	for _, secret := range append(tokens, bot.key, r.password, jwt) {
+		h.holdsNo(secret)
+	}
+	for _, leak := range watcher.Look().Leaks {
+		s.t.Errorf("a secret was in %s", leak)
+	}
+	if log := h.read(".local/state/zen/zend.log"); !strings.Contains(log, "Serving") {
+		s.t.Errorf("zend's log, which was searched, is not where it should be:\n%s", log)
+	}
+	h.zenOK("server", "disconnect", "team")
+	h.fails(refusals, "", docker, "push", image)
 }
 
-func startZenML(t *testing.T) *zenmlServer {
-	t.Helper()
-	dir, err := os.MkdirTemp(shared.dir, "zenml")
-	if err != nil {
-		t.Fatal(err)
+// With docker's configuration pointed at zen, zenml's own login ends in zen, and nothing in clear.
+func (s *zenmlServer) zenmlLogsInThroughZen() {
+	r := basicRegistry(s.t)
+	s.registers("own", r, "")
+	h := engineHome(s.t)
+	s.zenml(h.env, "service-connector", "login", "own")
+	h.holdsNo(r.password)
+}
+
+// A hundred clients at once, and no credential in memory: the server makes one.
+func (s *zenmlServer) hundredAtOnce() {
+	r := basicRegistry(s.t)
+	id := s.registers("hundred", r, "")
+	h := newHome(s.t)
+	h.connect(s.url, s.newAccount("hundred"))
+	h.zenOK("service-connector", "login", "hundred")
+	h.zenOK("daemon", "restart")
+	before := s.minted(id)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed []string
+	helper := h.lookPath("docker-credential-zen")
+	for range 100 {
+		all.Go(func() {
+			cmd := exec.Command(helper, "get")
+			cmd.Env, cmd.Dir, cmd.Stdin = h.environ(), h.dir, strings.NewReader(r.host)
+			if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte(r.password)) {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, fmt.Sprintf("%v: %s", err, out))
+			}
+		})
 	}
-	s := &zenmlServer{t: t, dir: dir, port: freePort(t)}
-	s.url = "http://127.0.0.1:" + s.port
-	s.start()
-	t.Cleanup(func() { s.stop() })
-	var account struct {
-		ID string `json:"id"`
+	all.Wait()
+	if len(failed) > 0 {
+		s.t.Errorf("%d of 100 failed, the first with %s", len(failed), failed[0])
 	}
-	s.admin("/service_accounts", `{"name":"bot","active":true,"description":""}`, &account)
-	var key struct {
+	if n := s.minted(id) - before; n != 1 {
+		s.t.Errorf("the server was asked for %d credentials", n)
+	}
+}
+
+// askForMinutes asks for credentials in the background, with commands that talk to the server each time. The result waits for
+// the end and checks that nothing failed and that the access token was renewed when it had to be.
+func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
+	s.t.Helper()
+	t, r, in := s.t, basicRegistry(s.t), s.door()
+	s.registers("minutes", r, "")
+	h := newHome(t)
+	h.connect(in.url, s.newAccount("minutes"))
+	h.zenOK("service-connector", "login", "minutes")
+	begin, logins := time.Now(), in.logins()
+	done := make(chan []result, 1)
+	go func() {
+		var bad []result
+		rounds := 0
+		for ; time.Since(begin) < long && t.Context().Err() == nil; time.Sleep(2 * time.Second) {
+			rounds++
+			for _, r := range []result{h.zen("service-connector", "verify", "minutes"), h.zen("login", "minutes"), h.helper("get", r.host)} {
+				if r.code != 0 {
+					bad = append(bad, r)
+				}
+			}
+		}
+		if rounds < 20 {
+			bad = append(bad, result{line: fmt.Sprintf("only %d rounds in %s", rounds, long)})
+		}
+		done <- bad
+	}()
+	return func() {
+		for _, r := range <-done {
+			t.Errorf("failed while tokens live for a minute:\n%s", r)
+		}
+		least, most := int(long/time.Minute), 2*int(long/time.Minute)+2
+		if n := in.logins() - logins; n < least || n > most {
+			t.Errorf("%d logins in %s with tokens of one minute, want %d to %d", n, long, least, most)
+		} else {
+			t.Logf("%d logins in %s, %d credentials made", n, long, in.minted())
+		}
+		for _, secret := range append(in.handedOut(), r.password) {
+			h.holdsNo(secret)
+		}
+	}
+}
+
+// A revoked key is a sentence, and no storm of logins. Another key for the same server takes its place at once.
+func (s *zenmlServer) keyIsRevoked() {
+	r, in, bot := basicRegistry(s.t), s.door(), s.newAccount("revoked")
+	s.registers("revoked", r, "")
+	h := newHome(s.t)
+	h.connect(in.url, bot)
+	h.zenOK("service-connector", "login", "revoked")
+	s.admin("PUT", bot.path, `{"active":false}`, nil)
+	h.fails([]string{"refused the login"}, "", "zen", "service-connector", "verify", "revoked")
+	h.zenOK("daemon", "restart")
+	logins := in.logins()
+	for range 20 {
+		got := h.fails([]string{"refused the login"}, r.host, "docker-credential-zen", "get")
+		if !strings.Contains(got.stderr, "zen server connect "+in.url) {
+			s.t.Fatalf("there is no hint what to do:\n%s", got)
+		}
+	}
+	if n := in.logins() - logins; n != 1 {
+		s.t.Errorf("20 gets with a revoked key tried %d logins", n)
+	}
+	if got := h.zenOK("server", "list"); !strings.Contains(got.stdout, "team") {
+		s.t.Errorf("the server is not listed any more:\n%s", got)
+	}
+
+	s.admin("PUT", bot.path, `{"active":true}`, nil)
+	var rotated struct {
 		Body struct {
 			Key string `json:"key"`
 		} `json:"body"`
 	}
-	s.admin("/service_accounts/"+account.ID+"/api_keys", `{"name":"key","description":""}`, &key)
-	if s.apiKey = key.Body.Key; s.apiKey == "" {
-		t.Fatal("ZenML made no API key")
+	s.admin("PUT", bot.path+"/rotate", `{"retain_period_minutes":0}`, &rotated)
+	h.fails([]string{"refused the login"}, bot.key, "zen", "server", "connect", in.url, "--api-key-stdin")
+	h.connect(in.url, serviceAccount{key: rotated.Body.Key})
+	if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
+		s.t.Errorf("with the new key:\n%s", got)
 	}
-	return s
+	for _, secret := range []string{bot.key, rotated.Body.Key, r.password, jwt} {
+		h.holdsNo(secret)
+	}
 }
 
-// start runs the server on what it kept before.
-func (s *zenmlServer) start() {
-	s.t.Helper()
-	env := []string{
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "ZENML_CONFIG_PATH=" + s.dir + "/config", "ZENML_LOCAL_STORES_PATH=" + s.dir + "/stores",
-		"ZENML_ANALYTICS_OPT_IN=false", "ZENML_SERVER_DEPLOYMENT_TYPE=other", "ZENML_SERVER_AUTO_ACTIVATE=1",
-		"ZENML_DEFAULT_USER_NAME=admin", "ZENML_DEFAULT_USER_PASSWORD=password",
-		"ZENML_SERVER_JWT_TOKEN_EXPIRE_MINUTES=1", "ZENML_SERVER_JWT_SECRET_KEY=" + strings.Repeat("e2e", 16),
+// A user's password, and a login that a person allows in a browser.
+func (s *zenmlServer) otherLogins() {
+	r := basicRegistry(s.t)
+	s.registers("others", r, "")
+	h := newHome(s.t)
+	h.fails([]string{"refused the login"}, "wrong", "zen", "server", "connect", s.url, "--username", "admin", "--password-stdin")
+	h.ok(zenmlPassword, "zen", "server", "connect", s.url, "--username", "admin", "--password-stdin", "--name", "password")
+	h.zenOK("login", "others", "--server", "password")
+
+	in := s.door()
+	cmd := h.command("zen", "server", "connect", in.url, "--no-browser", "--name", "device")
+	said := &shown{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
 	}
-	service, err := startService(s.dir, zenmlProgram(s.t, "python"), env,
-		"-m", "uvicorn", "zenml.zen_server.zen_server_api:app", "--host", "127.0.0.1", "--port", s.port)
+	address := regexp.MustCompile(`http://\S+`)
+	waitFor(s.t, "an address to open", 20*time.Second, func() bool { return address.MatchString(said.String()) })
+	page, err := url.Parse(address.FindString(said.String()))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.service = service
-	healthy := func() bool {
-		resp, err := http.Get(s.url + "/health")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+	device, code := page.Query().Get("device_id"), page.Query().Get("user_code")
+	s.admin("PUT", "/devices/"+device+"/verify", fmt.Sprintf(`{"user_code":%q,"trusted_device":false}`, code), nil)
+	if err := cmd.Wait(); err != nil {
+		s.t.Fatalf("%v:\n%s", err, said)
 	}
-	for range 3 { // the first start makes the database
-		if err = service.until("answer", healthy); err == nil {
-			return
-		}
+	if got := h.zenOK("server", "list", "-o", "csv"); !regexp.MustCompile(`device,\S+,device,admin,`).MatchString(got.stdout) {
+		s.t.Errorf("the login was allowed:\n%s", got)
 	}
-	s.t.Fatal(err)
-}
-
-// admin is one call of the server's administrator.
-func (s *zenmlServer) admin(path, body string, out any) {
-	s.t.Helper()
-	var login struct {
-		Token string `json:"access_token"`
+	h.zenOK("login", "others", "--server", "device")
+	if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
+		s.t.Errorf("through a device:\n%s", got)
 	}
-	resp, err := http.PostForm(s.url+"/api/v1/login", url.Values{"username": {"admin"}, "password": {"password"}})
-	s.decode(resp, err, &login)
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/api/v1"+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+login.Token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err = http.DefaultClient.Do(req)
-	s.decode(resp, err, out)
-}
-
-func (s *zenmlServer) decode(resp *http.Response, err error, out any) {
-	s.t.Helper()
-	if err == nil {
-		defer resp.Body.Close()
-		err = json.NewDecoder(resp.Body).Decode(out)
-	}
-	if err != nil {
-		s.t.Fatal(err)
+	for _, secret := range append(in.handedOut(), zenmlPassword, r.password, jwt) {
+		h.holdsNo(secret)
 	}
 }
 
-// requests counts the lines of the server's log that hold a text.
-func (s *zenmlServer) requests(text string) int {
-	s.t.Helper()
-	log, err := os.ReadFile(s.log.Name())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return strings.Count(string(log), text)
+// shown collects what a running program says.
+type shown struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-// zenml runs ZenML's own command line as the service account.
-func (s *zenmlServer) zenml(args ...string) result {
-	s.t.Helper()
-	cmd := command(s.t, zenmlProgram(s.t, "zenml"), args...)
-	cmd.Env = []string{
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "ZENML_CONFIG_PATH=" + s.dir + "/client", "ZENML_ANALYTICS_OPT_IN=false",
-		"ZENML_STORE_URL=" + s.url, "ZENML_STORE_API_KEY=" + s.apiKey, "COLUMNS=200", "NO_COLOR=1",
-	}
-	r := execute(s.t, cmd, "")
-	if r.code != 0 {
-		s.t.Fatalf("zenml:\n%s", r)
-	}
-	return r
+func (s *shown) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
 }
 
-// What zenml registered on a server, zen logs in with, and nothing of it is in any file; tokens that end are renewed; a server
-// that is down is no trouble while a credential is valid.
-func TestRealZenMLServer(t *testing.T) {
-	s, r := startZenML(t), basicRegistry(t)
-	s.zenml("service-connector", "register", "reg", "--type", "docker",
-		"--username="+r.username, "--password="+r.password, "--registry="+r.host)
-	h := newHome(t)
-	h.zenOK("setup", "docker", "--host", r.host)
-	h.fails([]string{"refused the login"}, "ZENKEY_wrong", "zen", "server", "connect", s.url, "--api-key-stdin")
-	h.ok(s.apiKey+"\n", "zen", "server", "connect", s.url, "--api-key-stdin", "--name", "team")
-	if got := h.zenOK("service-connector", "list", "-o", "csv", "--columns", "name,type,resource_name,server"); !strings.Contains(got.stdout, "reg,docker,"+r.host+",team") {
-		t.Fatalf("zenml's connector is not listed:\n%s", got)
-	}
-	h.zenOK("service-connector", "verify", "reg")
-	minted := s.requests("/client")
-	h.zenOK("service-connector", "login", "reg")
-	if n := s.requests("/client") - minted; n != 1 {
-		t.Errorf("a login asked the server for %d credentials", n)
-	}
-	for _, c := range clients() {
-		for _, step := range []func(*home, string) result{c.push, c.pull} {
-			if did := step(h, r.image(c.name+"/zenml:1")); did.code != 0 {
-				t.Fatalf("logged in through the server, but:\n%s", did)
-			}
-		}
-	}
+func (s *shown) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
 
-	logins := s.requests("POST /api/v1/login")
-	for end := time.Now().Add(75 * time.Second); time.Now().Before(end); time.Sleep(3 * time.Second) {
-		h.zenOK("service-connector", "verify", "reg")
+// A server that is down is no trouble while a credential is valid; then clients are told at once; and when it is back, clients
+// get credentials within the pause between two attempts.
+func (s *zenmlServer) serverStops() {
+	long, brief := basicRegistry(s.t), basicRegistry(s.t)
+	s.registers("long", long, "")
+	end := time.Now().Add(20 * time.Second)
+	moment := func(t time.Time) string {
+		return t.UTC().Format(`,"expires_skew_tolerance":1,"expires_at":"2006-01-02T15:04:05"`)
 	}
-	if n := s.requests("POST /api/v1/login") - logins; n < 1 || n > 5 {
-		t.Errorf("%d logins in 75 s with tokens of one minute", n)
-	}
+	id := s.registers("brief", brief, moment(end))
+	h := newHome(s.t)
+	h.connect(s.url, s.newAccount("stops"))
+	h.zenOK("login", "long")
+	h.zenOK("login", "brief")
+	s.admin("PUT", "/service_connectors/"+id, `{"resource_id":"`+brief.host+`"`+moment(end.Add(time.Hour))+`}`, nil)
 
 	s.stop()
-	if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
-		t.Fatalf("with the server down, while the credential is valid:\n%s", got)
+	for _, r := range []*registry{long, brief} {
+		if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
+			s.t.Fatalf("with the server down, while the credential is valid:\n%s", got)
+		}
 	}
-	h.fails([]string{"connection refused"}, "", "zen", "service-connector", "verify", "reg")
+	h.fails([]string{"connection refused"}, "", "zen", "service-connector", "verify", "long")
+	var got result
+	waitFor(s.t, "the brief credential ends", time.Until(end)+5*time.Second, func() bool {
+		got = h.helper("get", brief.host)
+		return got.code != 0
+	})
+	if time.Now().Before(end.Add(-2 * time.Second)) {
+		s.t.Errorf("a credential was not served to its end")
+	}
+	for range 5 {
+		if !strings.Contains(got.stderr, "connection refused") || got.elapsed > time.Second {
+			s.t.Errorf("with the server down, and the credential at its end:\n%s", got)
+		}
+		got = h.helper("get", brief.host)
+	}
+	if got := h.zen("service-connector", "list"); !strings.Contains(got.stderr, "team") || !strings.Contains(got.stdout, "brief") {
+		s.t.Errorf("with the server down, list shows what logins use, and who does not answer:\n%s", got)
+	}
+
 	s.start()
-	h.zenOK("service-connector", "verify", "reg")
-	h.holdsNo(r.password)
-	h.holdsNo(s.apiKey)
-	h.zenOK("server", "disconnect", "team")
-	if got := h.helper("get", r.host); got.code == 0 {
-		t.Errorf("after disconnecting:\n%s", got)
+	took := waitFor(s.t, "a credential after the server started again", time.Minute, func() bool {
+		return h.helper("get", brief.host).code == 0
+	})
+	s.t.Logf("the first credential came %s after the server was back", took.Round(100*time.Millisecond))
+	h.zenOK("service-connector", "verify", "long")
+	if fresh := h.status().Logins; !slices.ContainsFunc(fresh, func(l api.Login) bool { return l.Address == brief.host }) {
+		s.t.Errorf("logins: %+v", fresh)
 	}
 }

@@ -94,7 +94,8 @@ type Empty struct{}
 
 // Ref names an entity by name, id or prefix of either.
 type Ref struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Server string `json:"server,omitempty"` // registry.get, registry.disconnect, stack.get: where it lives; "": this machine first
 }
 
 // Page is ZenML's pagination object.
@@ -268,6 +269,16 @@ type LoginRequest struct {
 
 	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name "<token>") instead of the password.
 	IdentityToken bool `json:"identity_token,omitempty"`
+
+	// ZenML is the stack that the zenml command has chosen. It counts when nothing is named and zen's own active stack has no
+	// container registry.
+	ZenML *ZenMLStack `json:"zenml,omitempty"`
+}
+
+// ZenMLStack names a stack on a ZenML server.
+type ZenMLStack struct {
+	URL string `json:"url"`
+	ID  string `json:"id"`
 }
 
 // LoginResult answers login.
@@ -278,6 +289,7 @@ type LoginResult struct {
 	Resource  Resource         `json:"resource"`
 	Replaced  string           `json:"replaced,omitempty"` // who answered for the address before, if somebody else
 	Shadowed  []string         `json:"shadowed,omitempty"` // servers that have a connector of the same name, which was not meant
+	Stack     string           `json:"stack,omitempty"`    // of the zenml command, if that decided what to log in to
 }
 
 // Login says who answers for an address.
@@ -503,6 +515,7 @@ type CopyRef struct {
 
 // ConnectRegistry is the params of registry.connect.
 type ConnectRegistry struct {
+	Server     string `json:"server,omitempty"` // both are on this server; "": the registry is of this machine
 	Ref        string `json:"ref,omitempty"`
 	Connector  string `json:"connector"`
 	ResourceID string `json:"resource_id,omitempty"`
@@ -519,8 +532,9 @@ type RegistryResult struct {
 
 // RegistryList answers registry.list.
 type RegistryList struct {
-	Items []ContainerRegistry `json:"items"`
-	Page  Page                `json:"pagination"`
+	Items    []ContainerRegistry `json:"items"`
+	Page     Page                `json:"pagination"`
+	Warnings []string            `json:"warnings,omitempty"` // servers that did not answer
 }
 
 // Flavors answers registry.flavors.
@@ -595,8 +609,9 @@ type StackResult struct {
 
 // StackList answers stack.list.
 type StackList struct {
-	Items []Stack `json:"items"`
-	Page  Page    `json:"pagination"`
+	Items    []Stack  `json:"items"`
+	Page     Page     `json:"pagination"`
+	Warnings []string `json:"warnings,omitempty"` // servers that did not answer
 }
 
 // StackFile is ZenML's export format of a stack.

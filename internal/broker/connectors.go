@@ -40,16 +40,25 @@ func publicSpec(c api.ServiceConnector) connector.Spec {
 	return spec
 }
 
+// notExpired refuses a connector whose credentials have run out. Of one that lives on a server only the server knows: it may have
+// got new ones since it was listed.
 func (b *Broker) notExpired(c api.ServiceConnector) error {
+	if c.Server != "" {
+		return nil
+	}
+	return b.expired(c)
+}
+
+// expired is the error for a connector whose credentials have run out, by what is known of it here; nil if they have not.
+func (b *Broker) expired(c api.ServiceConnector) error {
 	if !catalog.Expired(c, b.now()) {
 		return nil
 	}
+	hint := fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name)
 	if c.Server != "" {
-		return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
-			"give it new ones on the server '"+c.Server+"'")
+		hint += " --server " + c.Server
 	}
-	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
-		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name))
+	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.", hint)
 }
 
 // ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
@@ -521,7 +530,7 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 		if q.ResourceType != "" && q.ResourceType != r.ResourceType || !offers(r, q.ResourceID) {
 			continue
 		}
-		if err := b.notExpired(conn); err != nil {
+		if err := b.expired(conn); err != nil {
 			r.Error = err.Error()
 		} else if q.Verify {
 			checked, err := b.verifyConnector(ctx, conn, api.UseConnector{})

@@ -31,11 +31,12 @@ func (b *Broker) until(ttlSeconds int) *time.Time {
 // Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
 // registry accepts what was minted.
 func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest) (api.LoginResult, error) {
-	conn, wanted, err := b.loginConnector(ctx, req)
+	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err
 	}
 	result, a, err := b.login(ctx, caller, conn, wanted, req)
+	result.Stack = stack
 	if err == nil && req.Name != "" {
 		result.Shadowed = b.shadowed(ctx, conn, req.Server)
 	}
@@ -43,24 +44,54 @@ func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest)
 	return result, err
 }
 
-// loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own).
-func (b *Broker) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource string, err error) {
+// loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own). stack is
+// that of the zenml command, if it decided.
+func (b *Broker) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource, stack string, err error) {
 	if req.Name != "" {
 		conn, err = b.findConnector(ctx, req.Name, req.Server)
-		return conn, req.ResourceID, err
+		return conn, req.ResourceID, "", err
 	}
-	var reg api.ContainerRegistry
-	b.read(func(c *catalog.Catalog) { reg, err = c.ResolveRegistry(req.Registry) })
+	reg, err := b.findRegistry(ctx, req.Registry, req.Server)
+	if req.Registry == "" && req.ZenML != nil && credential.NoSuchEntity.Is(err) {
+		var chosen api.Stack
+		reg, chosen, err = b.registryOfZenML(ctx, *req.ZenML)
+		stack = chosen.Name
+	}
 	if err != nil {
-		return conn, "", err
+		return conn, "", "", err
 	}
 	if reg.ConnectorID == "" {
-		return conn, "", credential.NewError(credential.InvalidInput,
+		where := ""
+		if reg.Server != "" {
+			where = " --server " + reg.Server
+		}
+		return conn, "", "", credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("container registry '%s' is not connected to a service connector", reg.Name),
-			fmt.Sprintf("zen container-registry connect %s --connector NAME", reg.Name))
+			fmt.Sprintf("zen container-registry connect %s --connector NAME%s", reg.Name, where))
 	}
-	conn, err = b.resolveConnector(reg.ConnectorID)
-	return conn, reg.ConnectorResourceID, err
+	if reg.Server != "" {
+		conn, err = b.findConnector(ctx, reg.ConnectorID, reg.Server)
+	} else {
+		conn, err = b.connectorByID(reg.ConnectorID)
+	}
+	return conn, orURI(reg), stack, err
+}
+
+// orURI is the resource of its connector that a container registry is.
+func orURI(reg api.ContainerRegistry) string {
+	if reg.ConnectorResourceID != "" {
+		return reg.ConnectorResourceID
+	}
+	return reg.URI()
+}
+
+func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error) {
+	var ok bool
+	b.read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
+	if !ok {
+		return b.resolveConnector(id)
+	}
+	return conn, nil
 }
 
 func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {

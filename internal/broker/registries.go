@@ -15,33 +15,19 @@ func (b *Broker) Flavors() (f api.Flavors) {
 	return f
 }
 
-// QueryRegistries answers registry.list.
-func (b *Broker) QueryRegistries(q api.Query) (list api.RegistryList, err error) {
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q) })
-	return list, err
-}
-
-// Registry answers registry.get; an empty ref is the active stack's.
-func (b *Broker) Registry(ref string) (result api.RegistryResult, err error) {
-	b.read(func(c *catalog.Catalog) {
-		result.Registry, err = c.ResolveRegistry(ref)
-		if conn, ok := c.ConnectorByID(result.Registry.ConnectorID); ok && err == nil {
-			result.Connector = &conn
-		}
-	})
-	return result, err
-}
-
 // RegisterRegistry keeps a container registry and, if a connector is named, connects it in the same change.
 func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry) (result api.RegistryResult, err error) {
-	conn, err := b.connectorFor(req.Connector)
+	conn, err := b.connectorFor(ctx, req.Connector)
 	if err != nil {
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (edit, error) {
 		reg, change, err := c.RegisterRegistry(req, conn, b.now().UTC(), b.owner)
 		result.Registry = reg
-		return edit{Change: change}, err
+		if err != nil || conn == nil {
+			return edit{Change: change}, err
+		}
+		return keeping(c, change, *conn)
 	}
 	if conn != nil {
 		// Check the registration before the network is asked.
@@ -49,7 +35,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 		if err != nil {
 			return result, err
 		}
-		if result.Resources, err = b.access(ctx, *conn, req.NoVerify); err != nil {
+		if result.Resources, err = b.access(ctx, *conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
 			return result, err
 		}
 	}
@@ -59,23 +45,38 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 }
 
 // connectorFor resolves a connector; an empty ref is none.
-func (b *Broker) connectorFor(ref string) (*api.ServiceConnector, error) {
+func (b *Broker) connectorFor(ctx context.Context, ref string) (*api.ServiceConnector, error) {
 	if ref == "" {
 		return nil, nil
 	}
-	conn, err := b.resolveConnector(ref)
+	conn, err := b.findConnector(ctx, ref, "")
 	if err != nil {
 		return nil, err
 	}
 	return &conn, nil
 }
 
-// access asks the registry whether the connector really gives access, and says so in ZenML's words when it does not.
-func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, noVerify bool) ([]api.Resource, error) {
+// keeping adds to a change what has to be kept of a connector: one of a server is known as long as something uses it.
+func keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnector) (edit, error) {
+	if conn.Server == "" {
+		return edit{Change: change}, nil
+	}
+	kept, err := c.PutRemote(withoutConfiguration(conn))
+	change.Put = append(kept.Put, change.Put...)
+	return edit{Change: change}, err
+}
+
+// access asks the registry whether the connector really gives access, and says so in ZenML's words when it does not. resource
+// is what a connector for several is wanted for.
+func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, resource string, noVerify bool) ([]api.Resource, error) {
 	if noVerify {
 		return nil, nil
 	}
-	resources, err := b.verifyConnector(ctx, conn, api.UseConnector{})
+	use := api.UseConnector{}
+	if conn.Server != "" && conn.ResourceID == "" {
+		use.ResourceID = resource
+	}
+	resources, err := b.verifyConnector(ctx, conn, use)
 	if e, ok := asError(err); ok {
 		c := *e
 		c.Message = fmt.Sprintf("Access to the resource could not be verified: %s", e.Message)
@@ -119,20 +120,30 @@ func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.Reg
 
 // ConnectRegistry links a registry to a connector after the registry accepted the connector's credential.
 func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	conn, err := b.resolveConnector(req.Connector)
+	if req.Server != "" {
+		return b.connectOnServer(ctx, req)
+	}
+	b.read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
+	if err != nil {
+		return result, b.registryElsewhere(ctx, req.Ref, err)
+	}
+	conn, err := b.findConnector(ctx, req.Connector, "")
 	if err != nil {
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (edit, error) {
 		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.now().UTC())
 		result.Registry = reg
-		return edit{Change: change}, err
+		if err != nil {
+			return edit{}, err
+		}
+		return keeping(c, change, conn)
 	}
 	b.read(func(c *catalog.Catalog) { _, err = compute(c) })
 	if err != nil {
 		return result, err
 	}
-	if result.Resources, err = b.access(ctx, conn, req.NoVerify); err != nil {
+	if result.Resources, err = b.access(ctx, conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
 		return result, err
 	}
 	result.Connector = &conn
@@ -141,11 +152,14 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 }
 
 // DisconnectRegistry unlinks a registry from its connector.
-func (b *Broker) DisconnectRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
+func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
+	if ref.Server != "" {
+		return b.disconnectOnServer(ctx, ref)
+	}
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.DisconnectRegistry(ref, b.now().UTC())
+		reg, change, err := c.DisconnectRegistry(ref.Name, b.now().UTC())
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
-	return result, err
+	return result, b.registryElsewhere(ctx, ref.Name, err)
 }

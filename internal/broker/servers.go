@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,6 +54,10 @@ type Servers interface {
 
 	// Configuration reads a connector's whole configuration, with its secrets, which the caller wipes.
 	Configuration(ctx context.Context, s api.Server, key ServerKey, id string) (map[string]credential.Secret, error)
+
+	// LinkRegistry links a container registry on a server to a connector there, for one of its resources; without ids it
+	// unlinks it.
+	LinkRegistry(ctx context.Context, s api.Server, key ServerKey, registry, connector, resource string) error
 
 	// Forget wipes all access tokens.
 	Forget()
@@ -257,35 +260,14 @@ func (b *Broker) DisconnectServer(ctx context.Context, caller Caller, ref string
 	return result, nil
 }
 
-// fromServer is what one server lists, or why it does not.
-type fromServer struct {
-	server api.Server
-	items  []api.ServiceConnector
-	err    error
-}
-
-// askServers lists the connectors of every server, or of the named one, all at the same time. A server that does not answer
-// has those that logins use.
-func (b *Broker) askServers(ctx context.Context, limit time.Duration, only string) []fromServer {
-	var servers []api.Server
+// askServers lists the connectors of every server, or of the named one. A server that does not answer has those that logins use.
+func (b *Broker) askServers(ctx context.Context, limit time.Duration, only string) []listed[api.ServiceConnector] {
 	var remotes []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { servers, remotes = c.Servers(), c.Remotes() })
-	servers = slices.DeleteFunc(servers, func(s api.Server) bool { return only != "" && s.Name != only })
-	out := make([]fromServer, len(servers))
-	if b.servers == nil {
-		return out[:0]
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	var all sync.WaitGroup
-	for i, s := range servers {
-		out[i].server = s
-		all.Go(func() {
-			items, err := b.servers.Connectors(ctx, s, b.serverKey(s))
-			out[i].items, out[i].err = placed(items, s, remotes), err
-		})
-	}
-	all.Wait()
+	b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+	out := everyServer(ctx, b, limit, only, func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
+		items, err := b.servers.Connectors(ctx, s, b.serverKey(s))
+		return placed(items, s, remotes), err
+	})
 	for i := range out {
 		if out[i].err != nil {
 			out[i].items = slices.DeleteFunc(slices.Clone(remotes), func(r api.ServiceConnector) bool { return r.Server != out[i].server.Name })
@@ -355,14 +337,14 @@ func (b *Broker) remoteConnectors(ctx context.Context, server string) (conns []a
 	for _, from := range b.askServers(ctx, listTime, server) {
 		conns = append(conns, from.items...)
 		if from.err != nil {
-			warnings = append(warnings, unheard(from))
+			warnings = append(warnings, unheard(from.server, from.err))
 		}
 	}
 	return conns, warnings, nil
 }
 
-func unheard(from fromServer) string {
-	return fmt.Sprintf("server '%s' was not asked successfully: %v", from.server.Name, from.err)
+func unheard(s api.Server, err error) string {
+	return fmt.Sprintf("server '%s' was not asked successfully: %v", s.Name, err)
 }
 
 // findConnector finds a connector by name, id or prefix: on this machine, else on the active server, else on one of the others;
@@ -386,7 +368,7 @@ func (b *Broker) findConnector(ctx context.Context, ref, server string) (api.Ser
 }
 
 // choose picks the connector that ref means among those of several servers; missing is the error when there is none.
-func choose(lists []fromServer, ref string, missing error) (api.ServiceConnector, error) {
+func choose(lists []listed[api.ServiceConnector], ref string, missing error) (api.ServiceConnector, error) {
 	var found []api.ServiceConnector
 	var silent []string
 	for _, from := range lists {
@@ -399,7 +381,7 @@ func choose(lists []fromServer, ref string, missing error) (api.ServiceConnector
 		case from.err != nil && len(lists) == 1:
 			return conn, from.err
 		case from.err != nil:
-			silent = append(silent, unheard(from))
+			silent = append(silent, unheard(from.server, from.err))
 		case !credential.NoSuchEntity.Is(err):
 			return conn, err
 		case missing == nil:

@@ -283,6 +283,13 @@ func (b *Broker) deleteOnServer(ctx context.Context, caller Caller, req api.Dele
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
+	var users []string
+	b.read(func(c *catalog.Catalog) { users = c.UsersOf(conn.ID) })
+	if len(users) > 0 {
+		return api.ConnectorResult{}, credential.NewError(credential.InUse, fmt.Sprintf(
+			"Service connector '%s' is used by the container registry '%s' of this machine.", conn.Name, users[0]),
+			"zen container-registry disconnect "+users[0])
+	}
 	err = b.servers.DeleteConnector(ctx, s, b.serverKey(s), conn.ID)
 	b.audit(caller, Subject{Action: ActionDelete, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {

@@ -7,18 +7,6 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 )
 
-// QueryStacks answers stack.list.
-func (b *Broker) QueryStacks(q api.Query) (list api.StackList, err error) {
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q) })
-	return list, err
-}
-
-// Stack answers stack.get; an empty ref is the active stack.
-func (b *Broker) Stack(ref string) (result api.StackResult, err error) {
-	b.read(func(c *catalog.Catalog) { result.Stack, err = c.ResolveStack(ref) })
-	return result, err
-}
-
 // stackChange runs one change of a stack and returns it.
 func (b *Broker) stackChange(ctx context.Context, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {

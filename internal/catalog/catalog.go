@@ -83,7 +83,7 @@ func (c *Catalog) findInUse() (u inUse) {
 		return u
 	}
 	u.registry = r.ID
-	if c.connectors[r.ConnectorID] != nil {
+	if c.connectorByID(r.ConnectorID) != nil {
 		u.connector = r.ConnectorID
 	}
 	return u

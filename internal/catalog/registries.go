@@ -29,7 +29,7 @@ func (c *Catalog) Registries() []api.ContainerRegistry {
 func (c *Catalog) viewRegistry(r api.ContainerRegistry) api.ContainerRegistry {
 	r.Active = r.ID == c.inUse.registry
 	r.ConnectorName, r.ConnectorType = "", ""
-	if s := c.connectors[r.ConnectorID]; s != nil {
+	if s := c.connectorByID(r.ConnectorID); s != nil {
 		r.ConnectorName, r.ConnectorType = s.Name, s.Type
 	}
 	return r
@@ -56,9 +56,9 @@ func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
 	return c.viewRegistry(*c.registries[id]), nil
 }
 
-// QueryRegistries answers container-registry list.
-func (c *Catalog) QueryRegistries(q api.Query) (api.RegistryList, error) {
-	items, page, err := run(q, c.registrySchema(), c.Registries())
+// QueryRegistries answers container-registry list: this machine's and then those of servers.
+func (c *Catalog) QueryRegistries(q api.Query, remote ...api.ContainerRegistry) (api.RegistryList, error) {
+	items, page, err := run(q, c.registrySchema(), append(c.Registries(), remote...))
 	return api.RegistryList{Items: items, Page: page}, err
 }
 
@@ -162,6 +162,9 @@ func (c *Catalog) putRegistry(r api.ContainerRegistry) (api.ContainerRegistry, C
 // whatever else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
 func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
 	s, ok := c.ConnectorByID(conn.ID)
+	if conn.Server != "" { // what is kept of it may be old, or not there yet
+		s, ok = conn, true
+	}
 	if !ok {
 		return r, credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("Service connector '%s' was deleted meanwhile.", conn.Name), seeConnectors)
@@ -182,6 +185,26 @@ func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) 
 		r.ConnectorResourceID = a.String()
 	}
 	return r, nil
+}
+
+// Linked returns a server's container registry linked to a connector of that server that gives access to it.
+func (c *Catalog) Linked(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+	own := r.Flavor
+	if _, err := flavorNamed(own); err != nil {
+		r.Flavor = defaultFlavor // somebody's own flavor takes any connector, as far as is known here
+	}
+	r, err := c.connected(r, conn)
+	r.Flavor = own
+	return r, err
+}
+
+// UsersOf are the names of the container registries that are connected to a connector.
+func (c *Catalog) UsersOf(connectorID string) []string {
+	var names []string
+	for _, r := range c.connectedTo(connectorID) {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // UpdateRegistry changes a container registry's name, attributes or labels. A uri that the linked connector cannot reach is

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -55,6 +56,17 @@ func (c *Catalog) ResolveServer(ref string) (api.Server, error) {
 		return api.Server{}, err
 	}
 	return c.viewServer(c.servers[id]), nil
+}
+
+// ServerAt returns the server of an address as somebody else may spell it.
+func (c *Catalog) ServerAt(url string) (api.Server, error) {
+	for _, s := range c.servers {
+		if strings.EqualFold(s.URL, strings.TrimSuffix(strings.TrimRight(url, "/"), "/api/v1")) {
+			return c.viewServer(s), nil
+		}
+	}
+	return api.Server{}, credential.NewError(credential.NoSuchEntity,
+		"zen is not connected to the ZenML server "+shorten(url), "zen server connect "+arg(url))
 }
 
 // ServerNamed returns the server of that very name.
@@ -112,7 +124,7 @@ func (c *Catalog) UseServer(ref string) (api.Server, Change, error) {
 	return s, change, err
 }
 
-// DeleteServer disconnects a server: its logins end, and another server becomes the active one if it was.
+// DeleteServer disconnects a server: its logins end, container registries are unlinked from its connectors, and another server becomes the active one if it was.
 func (c *Catalog) DeleteServer(ref string) (s api.Server, ended []api.Login, change Change, err error) {
 	if s, err = c.ResolveServer(ref); err != nil {
 		return s, nil, Change{}, err
@@ -128,6 +140,17 @@ func (c *Catalog) DeleteServer(ref string) (s api.Server, ended []api.Login, cha
 	}
 	change.Delete = append(change.Delete, s.ID)
 	slices.Sort(change.Delete)
+	for _, r := range sorted(c.registries, registryKey) {
+		if remote := c.remotes[r.ConnectorID]; remote != nil && remote.Server == s.Name {
+			alone := *r
+			alone.ConnectorID, alone.ConnectorResourceID = "", ""
+			record, err := registryRecord(alone)
+			if err != nil {
+				return s, nil, Change{}, err
+			}
+			change.Put = append(change.Put, record)
+		}
+	}
 	for _, o := range sorted(c.servers, serverKey) {
 		if !s.Active || o.ID == s.ID {
 			continue
@@ -172,29 +195,46 @@ func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
 
 // ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.
 func ResolveIn(list []api.ServiceConnector, ref string) (api.ServiceConnector, error) {
+	return Find(list, "service_connectors", ref, func(s api.ServiceConnector) (id, name string) { return s.ID, s.Name })
+}
+
+// Find finds an entity in a list of a server's by name, id, or a prefix of either. plural is what ZenML calls such entities.
+func Find[T any](list []T, plural, ref string, name func(T) (id, name string)) (found T, err error) {
 	all := make([]entity, len(list))
-	for i, s := range list {
-		all[i] = entity{s.ID, s.Name}
+	for i, item := range list {
+		all[i].id, all[i].name = name(item)
 	}
-	id, err := resolve("service_connectors", seeConnectors, ref, all)
-	i := slices.IndexFunc(list, func(s api.ServiceConnector) bool { return s.ID == id })
+	id, err := resolve(plural, seeServers, ref, all)
+	i := slices.IndexFunc(all, func(e entity) bool { return e.id == id })
 	if err != nil || i < 0 {
-		return api.ServiceConnector{}, err
+		return found, err
 	}
 	return list[i], nil
 }
 
-// WithoutUnusedRemotes adds to a change that connectors of servers go with the last login that uses them.
+// WithoutUnusedRemotes adds to a change that connectors of servers go with the last login or container registry that uses them.
 func (c *Catalog) WithoutUnusedRemotes(change Change) Change {
 	used := make(map[string]bool)
 	for id, l := range c.logins {
 		used[l.ConnectorID] = used[l.ConnectorID] || !slices.Contains(change.Delete, id)
 	}
+	written := make(map[string]bool)
 	for _, r := range change.Put {
-		if r.Kind == KindLogin {
+		written[r.ID] = true
+		switch r.Kind {
+		case KindLogin:
 			if l, err := readLogin(r); err == nil {
 				used[l.ConnectorID] = true
 			}
+		case KindRegistry:
+			if reg, err := read[api.ContainerRegistry](r); err == nil {
+				used[reg.ConnectorID] = true
+			}
+		}
+	}
+	for id, r := range c.registries {
+		if !written[id] && !slices.Contains(change.Delete, id) {
+			used[r.ConnectorID] = true
 		}
 	}
 	for id := range c.remotes {

@@ -118,9 +118,9 @@ func (c *Catalog) findStack(ref string) (*api.Stack, error) {
 	return stacks[slices.IndexFunc(stacks, func(s *api.Stack) bool { return s.ID == id })], nil
 }
 
-// QueryStacks answers stack list. A stack can be filtered by its components too: by name under their type.
-func (c *Catalog) QueryStacks(q api.Query) (api.StackList, error) {
-	all := c.Stacks()
+// QueryStacks answers stack list: this machine's and then those of servers. A stack can be filtered by its components too: by name under their type.
+func (c *Catalog) QueryStacks(q api.Query, remote ...api.Stack) (api.StackList, error) {
+	all := append(c.Stacks(), remote...)
 	items, page, err := run(q, stackSchema(all), all)
 	return api.StackList{Items: items, Page: page}, err
 }

@@ -30,8 +30,9 @@ func (a *app) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "login [NAME_ID_OR_PREFIX]", Short: "Let docker and other clients use a service connector's credentials",
 		Long: `Log in: from now on docker-credential-zen answers for the registry of the service connector. Without a name it is
-the one that the active stack's container registry is connected to. The registry is asked first whether it accepts
-the credentials, so a login that succeeded means that a pull will work.`,
+the one that the active stack's container registry is connected to: zen's own active stack, or else the one that the
+zenml command has chosen on a ZenML server. The registry is asked first whether it accepts the credentials, so a
+login that succeeded means that a pull will work.`,
 		Example: `  zen login dockerhub
   zen login work --ttl 8h
   zen login private --dir ~/src/private`,
@@ -106,12 +107,20 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 	return req, nil
 }
 
+// stackOfZenML adds the stack that the zenml command has chosen to a login that names nothing.
+func (a *app) stackOfZenML(req api.LoginRequest) api.LoginRequest {
+	if req.Name == "" && req.Registry == "" {
+		req.ZenML = a.zenml().activeStack()
+	}
+	return req
+}
+
 func (a *app) login(cmd *cobra.Command, name string, o *loginOptions) error {
 	req, err := o.request(cmd, name)
 	if err != nil {
 		return err
 	}
-	return a.logIn(cmd.Context(), req)
+	return a.logIn(cmd.Context(), a.stackOfZenML(req))
 }
 
 // logIn carries out a login and says what came of it, as ZenML does.
@@ -137,6 +146,9 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	a.warnUnchecked([]api.Resource{result.Resource})
 	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
 		result.Connector.Name, result.TypeName)
+	if result.Stack != "" {
+		a.say("It belongs to the container registry of '%s', the active stack of zenml.", result.Stack)
+	}
 	if s := result.Connector.Server; s != "" {
 		a.say("It lives on server '%s', which makes the credentials.", s)
 	}

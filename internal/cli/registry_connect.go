@@ -33,6 +33,7 @@ type connectOptions struct {
 
 	output      output
 	interactive bool
+	server      string
 }
 
 func (a *app) registryConnectCommand() *cobra.Command {
@@ -42,7 +43,8 @@ func (a *app) registryConnectCommand() *cobra.Command {
 		Short: "Connect container registry to a service connector",
 		Long: `Connect a container registry, the one with that name or the active stack's, to the service connector whose
 credentials give access to it. The registry is asked whether they are right, unless --no-verify is given.
---interactive lists the service connectors that fit and asks.`,
+--interactive lists the service connectors that fit and asks. With --server a container registry of a ZenML server is
+connected there, to a connector of that server.`,
 		Example: `  zen container-registry connect hub --connector dockerhub
   zen container-registry connect hub -i`,
 		Args: arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
@@ -51,6 +53,7 @@ credentials give access to it. The registry is asked whether they are right, unl
 	cmd.Flags().BoolVarP(&o.interactive, "interactive", "i", false, "choose among the service connectors that fit")
 	a.addLinkFlags(cmd, &o.linkFlags)
 	a.addOutput(cmd, &o.output)
+	a.addServerOf(cmd, &o.server, "container registry")
 	return cmd
 }
 
@@ -64,9 +67,12 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 		return refused("Please provide either a connector ID or set the interactive flag, not both.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	}
-	current, err := call[api.RegistryResult](ctx, a, api.MethodRegistryGet, api.Ref{Name: ref})
+	current, err := call[api.RegistryResult](ctx, a, api.MethodRegistryGet, api.Ref{Name: ref, Server: o.server})
 	if err != nil {
 		return err
+	}
+	if s := current.Registry.Server; s != "" && o.server == "" { // changing what others use too has to be asked for
+		return refused("container registry '"+current.Registry.Name+"' is not one of this machine; it lives on server '"+s+"'", "add --server "+s)
 	}
 	link := o.linkFlags
 	if o.interactive {
@@ -75,7 +81,7 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 		}
 	}
 	result, err := call[api.RegistryResult](ctx, a, api.MethodRegistryConnect, api.ConnectRegistry{
-		Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID, NoVerify: link.noVerify,
+		Server: o.server, Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID, NoVerify: link.noVerify,
 	})
 	if isUnknown(err) {
 		return prefixed(err, "Could not find a connector '%s': ", link.connector)
@@ -187,12 +193,13 @@ func pick(list []api.Resource, answer string) (id string, ok bool) {
 }
 
 func (a *app) registryDisconnectCommand() *cobra.Command {
-	return &cobra.Command{
+	var server string
+	cmd := &cobra.Command{
 		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service connector",
 		Example: "  zen container-registry disconnect hub",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDisconnect, api.Ref{Name: optional(args)})
+			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDisconnect, api.Ref{Name: optional(args), Server: server})
 			if err != nil {
 				return err
 			}
@@ -200,4 +207,6 @@ func (a *app) registryDisconnectCommand() *cobra.Command {
 			return nil
 		},
 	}
+	a.addServerOf(cmd, &server, "container registry")
+	return cmd
 }

@@ -13,14 +13,17 @@ import (
 const registryResource = "docker-registry"
 
 func (a *app) registryDescribeCommand() *cobra.Command {
-	var o output
+	var (
+		o      output
+		server string
+	)
 	cmd := &cobra.Command{
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show details about the (active) container registry",
 		Long:    "Show everything about a container registry: the one with that name, or that of the active stack.",
 		Example: "  zen container-registry describe hub\n  zen container-registry describe -o json",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{Name: optional(args)})
+			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{Name: optional(args), Server: server})
 			if err != nil {
 				return err
 			}
@@ -28,6 +31,7 @@ func (a *app) registryDescribeCommand() *cobra.Command {
 		},
 	}
 	a.addOutput(cmd, &o)
+	a.addServerOf(cmd, &server, "container registry")
 	return cmd
 }
 
@@ -63,7 +67,7 @@ func registryObject(r api.ContainerRegistry) object {
 			{"resource_name", orNull(r.ConnectorResourceID)},
 		}
 	}
-	return object{
+	o := object{
 		{"id", r.ID},
 		{"name", r.Name},
 		{"type", "container_registry"},
@@ -76,6 +80,10 @@ func registryObject(r api.ContainerRegistry) object {
 		{"created", r.Created},
 		{"updated", r.Updated},
 	}
+	if r.Server != "" {
+		o = append(o, member{"server", r.Server})
+	}
+	return o
 }
 
 func (a *app) drawRegistry(r api.ContainerRegistry) {
@@ -87,6 +95,9 @@ func (a *app) drawRegistry(r api.ContainerRegistry) {
 	rows := sortedRows(r.Configuration)
 	for _, row := range rows {
 		row[0] = strings.ToUpper(row[0])
+	}
+	if r.Server != "" {
+		rows = append(rows, []string{"SERVER", r.Server})
 	}
 	a.drawProperties(title, "COMPONENT_PROPERTY", rows)
 	a.drawLabels(r.Labels, "component")

@@ -12,9 +12,9 @@ func (a *app) registryListCommand() *cobra.Command {
 	var o listFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all registered container registries",
-		Long: `List the container registries; the mark shows the one of the active stack. Filters take a value or OPERATOR:VALUE
-with one of the operators equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be
-repeated.`,
+		Long: `List the container registries of this machine and of ZenML servers; the mark shows the one of the active stack.
+Filters take a value or OPERATOR:VALUE with one of the operators equals, notequals, contains, startswith, endswith,
+oneof, gt, gte, lt, lte, and may be repeated.`,
 		Example: `  zen container-registry list
   zen container-registry list --flavor dockerhub --sort_by name
   zen container-registry list --columns name,uri,connector -o csv`,
@@ -28,6 +28,7 @@ repeated.`,
 			if err != nil {
 				return err
 			}
+			a.warnServers(list.Warnings)
 			return showList(a, cmd, o.output, listing[api.ContainerRegistry]{
 				columns: registryColumns(), items: list.Items, page: &list.Page, chosen: o.columns,
 				empty: "No components found for the given filters.",
@@ -35,7 +36,7 @@ repeated.`,
 		},
 	}
 	filters := append(commonFilters(), filter{"flavor", "STRING"}, filter{"uri", "STRING"}, filter{"connector", "STRING"},
-		filter{"connector_id", "UUID"}, filter{"stack_id", "UUID"})
+		filter{"connector_id", "UUID"}, filter{"stack_id", "UUID"}, filter{"server", "STRING"})
 	a.addListFlags(cmd, &o, filters, listing[api.ContainerRegistry]{columns: registryColumns()}.names())
 	return cmd
 }
@@ -51,6 +52,7 @@ func registryColumns() []column[api.ContainerRegistry] {
 		{key: "id", value: func(r registry) any { return r.ID }},
 		{key: "name", value: func(r registry) any { return r.Name }},
 		{key: "flavor", value: func(r registry) any { return r.Flavor }},
+		{key: "server", when: ifItem, value: func(r registry) any { return orNull(r.Server) }},
 		{key: "owner", value: func(r registry) any { return r.Owner }},
 		{key: "uri", when: byName, value: func(r registry) any { return r.URI() }},
 		{key: "connector", when: byName, value: func(r registry) any { return orNull(r.ConnectorName) }},

@@ -183,8 +183,11 @@ func serverNames(ctx context.Context, client caller) ([]string, error) {
 	return names, err
 }
 
-// addServer gives a command --server.
-func (a *app) addServer(cmd *cobra.Command, server *string) {
-	cmd.Flags().StringVar(server, "server", "", "the connector of this ZenML server `NAME`, not one of this machine")
+// addServer gives a command --server, for a service connector.
+func (a *app) addServer(cmd *cobra.Command, server *string) { a.addServerOf(cmd, server, "connector") }
+
+// addServerOf gives a command --server, for whatever can live on one.
+func (a *app) addServerOf(cmd *cobra.Command, server *string, what string) {
+	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of this machine")
 	complete(cmd, "server", a.completeFrom(0, serverNames))
 }

@@ -12,13 +12,16 @@ import (
 )
 
 func (a *app) stackDescribeCommand() *cobra.Command {
-	var o output
+	var (
+		o      output
+		server string
+	)
 	cmd := &cobra.Command{
 		Use: "describe [STACK_NAME_ID_OR_PREFIX]", Short: "Show details about a stack, or the active one",
 		Example: "  zen stack describe\n  zen stack describe prod -o json",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: optional(args)})
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: optional(args), Server: server})
 			if err != nil {
 				return err
 			}
@@ -26,6 +29,7 @@ func (a *app) stackDescribeCommand() *cobra.Command {
 		},
 	}
 	a.addOutput(cmd, &o)
+	a.addServerOf(cmd, &server, "stack")
 	return cmd
 }
 
@@ -62,7 +66,7 @@ func stackObject(s api.Stack) object {
 	if !s.Created.IsZero() { // the built-in stack was never made
 		created, updated = s.Created, s.Updated
 	}
-	return object{
+	o := object{
 		{"id", s.ID},
 		{"name", s.Name},
 		{"active", s.Active},
@@ -72,6 +76,10 @@ func stackObject(s api.Stack) object {
 		{"created", created},
 		{"updated", updated},
 	}
+	if s.Server != "" {
+		o = append(o, member{"server", s.Server})
+	}
+	return o
 }
 
 func (a *app) drawStack(s api.Stack) {
@@ -81,6 +89,9 @@ func (a *app) drawStack(s api.Stack) {
 	}
 	if s.Active {
 		t.caption += " (ACTIVE)"
+	}
+	if s.Server != "" {
+		t.caption += " on server '" + s.Server + "'"
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
 		t.rows = append(t.rows, []string{strings.ToUpper(name), strings.Join(componentsOf(s, name), "\n")})

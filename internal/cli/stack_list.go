@@ -14,8 +14,9 @@ func (a *app) stackListCommand() *cobra.Command {
 	var o listFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all stacks that fulfill the filter requirements",
-		Long: `List the stacks; the mark shows the active one. Filters take a value or OPERATOR:VALUE with one of the operators
-equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
+		Long: `List the stacks of this machine and of ZenML servers; the mark shows the active one. Filters take a value or
+OPERATOR:VALUE with one of the operators equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte,
+and may be repeated.`,
 		Example: `  zen stack list
   zen stack list --container_registry hub
   zen stack list --columns name,container_registry,image_builder -o csv`,
@@ -29,13 +30,14 @@ equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and 
 			if err != nil {
 				return err
 			}
+			a.warnServers(list.Warnings)
 			return showList(a, cmd, o.output, listing[api.Stack]{
 				columns: stackColumns(), items: list.Items, page: &list.Page, chosen: o.columns,
 				empty: "No stacks found for the given filters.",
 			})
 		},
 	}
-	filters := append(commonFilters(), filter{"component_id", "UUID"}, filter{"component", "STRING"})
+	filters := append(commonFilters(), filter{"component_id", "UUID"}, filter{"component", "STRING"}, filter{"server", "STRING"})
 	for _, t := range componentTypes() {
 		filters = append(filters, filter{t.name, "STRING"})
 	}
@@ -50,6 +52,7 @@ func stackColumns() []column[api.Stack] {
 		{key: "active", value: func(s stack) any { return s.Active }, cell: func(s stack) string { return activeMark(s.Active) }},
 		{key: "id", value: func(s stack) any { return s.ID }},
 		{key: "name", value: func(s stack) any { return s.Name }},
+		{key: "server", when: ifItem, value: func(s stack) any { return orNull(s.Server) }},
 		{key: "user", value: func(s stack) any { return orNull(s.Owner) }, cell: func(s stack) string { return orDash(s.Owner) }},
 	}
 	shown := []string{registryComponent, "artifact_store", "orchestrator", "deployer"}

@@ -63,19 +63,19 @@ func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
 
 func registryMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodRegistryFlavors] = pure(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil })
-	m[api.MethodRegistryList] = pure(b.QueryRegistries)
-	m[api.MethodRegistryGet] = pure(func(r api.Ref) (api.RegistryResult, error) { return b.Registry(r.Name) })
+	m[api.MethodRegistryList] = plain(b.ListRegistries)
+	m[api.MethodRegistryGet] = plain(b.Registry)
 	m[api.MethodRegistryRegister] = plain(b.RegisterRegistry)
 	m[api.MethodRegistryUpdate] = plain(b.UpdateRegistry)
 	m[api.MethodRegistryCopy] = plain(b.CopyRegistry)
 	m[api.MethodRegistryDelete] = named(b.DeleteRegistry)
 	m[api.MethodRegistryConnect] = plain(b.ConnectRegistry)
-	m[api.MethodRegistryDisconnect] = named(b.DisconnectRegistry)
+	m[api.MethodRegistryDisconnect] = plain(b.DisconnectRegistry)
 }
 
 func stackMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodStackList] = pure(b.QueryStacks)
-	m[api.MethodStackGet] = pure(func(r api.Ref) (api.StackResult, error) { return b.Stack(r.Name) })
+	m[api.MethodStackList] = plain(b.ListStacks)
+	m[api.MethodStackGet] = plain(b.Stack)
 	m[api.MethodStackRegister] = plain(b.RegisterStack)
 	m[api.MethodStackUpdate] = plain(b.UpdateStack)
 	m[api.MethodStackDelete] = plain(b.DeleteStack)

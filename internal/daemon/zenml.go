@@ -221,6 +221,15 @@ func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key brok
 	return c.Configuration(ctx, id)
 }
 
+// LinkRegistry links a container registry on a server to a connector there.
+func (z *zenmlServers) LinkRegistry(ctx context.Context, s api.Server, key broker.ServerKey, registry, connector, resource string) error {
+	c, err := z.client(s, key)
+	if err != nil {
+		return err
+	}
+	return c.LinkComponent(ctx, registry, connector, resource)
+}
+
 // Forget wipes all access tokens.
 func (z *zenmlServers) Forget() {
 	z.pool.Forget()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type serverRig struct {
 	zenml    *zenmltest.Server
 	registry *registrytest.Registry
 	links    *zenmlServers
+	later    atomic.Int64 // by how much the broker's clock is ahead
 }
 
 func newServerRig(t *testing.T) *serverRig {
@@ -44,6 +46,7 @@ func newServerRig(t *testing.T) *serverRig {
 	r.Broker, err = broker.New(broker.Config{
 		Vault: vault, Kinds: kinds(), Engine: engine.New(engine.Config{}), Owner: "me",
 		Servers: r.links, ServerKind: serverkind.New(r.links.pool),
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.later.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -328,5 +331,20 @@ func TestServerThatHangs(t *testing.T) {
 	list, err := r.ListConnectors(ctx, api.Query{})
 	if err != nil || len(list.Items) != 1 || len(list.Warnings) != 1 || !strings.Contains(list.Warnings[0], "'slow'") {
 		t.Errorf("list: %+v, %v", list, err)
+	}
+}
+
+// What zen once read of a connector's end on a server is not what ends a login: it may have got new credentials there since.
+func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
+	r := newServerRig(t)
+	conn := r.zenml.Connectors[0]
+	conn.Life, conn.Ends = 0, time.Now().Add(time.Hour)
+	r.ready()
+	r.later.Store(int64(2 * time.Hour))
+	if err := r.get(); err != nil {
+		t.Errorf("mended on the server before its end: %v", err)
+	}
+	if list := r.Logins(t.Context()); len(list) != 1 || list[0].Problem != "" {
+		t.Errorf("logins: %+v", list)
 	}
 }

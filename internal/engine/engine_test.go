@@ -327,6 +327,8 @@ func TestFailuresAreRememberedByClass(t *testing.T) {
 		{"retry after a week", retryLater{fault(credential.RateLimited), 7 * 24 * time.Hour}, maxRetry},
 		{"needs login", fault(credential.NeedsLogin), personWait},
 		{"rejected", fault(credential.Rejected), personWait},
+		{"expired, and mended elsewhere", retryLater{fault(credential.Expired), 30 * time.Second}, 30 * time.Second},
+		{"denied for a week", retryLater{fault(credential.Denied), 7 * 24 * time.Hour}, personWait},
 		{"locked", fault(credential.Locked), 0},
 		{"key lost", fault(credential.KeyLost), 0},
 	}

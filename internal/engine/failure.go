@@ -64,6 +64,9 @@ type failure struct {
 func (f *failure) next(err error, network string, now clock.Instant) *failure {
 	n := &failure{err: err, class: classOf(err), ofNetwork: ofNetwork(err), network: network, forget: now.Add(keepFailure)}
 	wait := personWait
+	if n.class == person && retryAfter(err) > 0 {
+		wait = min(retryAfter(err), personWait)
+	}
 	switch n.class {
 	case vault:
 		wait = maxBackoff
@@ -90,7 +93,7 @@ func backoff(streak int) time.Duration {
 }
 
 // RetryAfter is implemented by errors that know when another try makes sense, such as one made from a Retry-After header
-// (RFC 9110, section 10.2.3).
+// (RFC 9110, section 10.2.3), or one that a person mends where zend does not see it.
 type RetryAfter interface {
 	error
 	RetryAfter() time.Duration

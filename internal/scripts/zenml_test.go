@@ -30,6 +30,14 @@ func (s *story) startZenML() *zenmltest.Server {
 			Username: "alice", Password: "not the password", Registry: s.basic.Host,
 		},
 	}
+	hub := zenmltest.Registry("55555555-5555-4555-8555-555555555551", "team-hub", s.basic.Host, z.Connectors[0])
+	z.Registries = []map[string]any{
+		hub, zenmltest.Registry("55555555-5555-4555-8555-555555555552", "lonely", s.basic.Host+"/lonely", nil),
+	}
+	z.Stacks = []map[string]any{
+		zenmltest.Stack("66666666-6666-4666-8666-666666666661", "team", hub),
+		zenmltest.Stack("66666666-6666-4666-8666-666666666662", "bare", nil),
+	}
 	return z
 }
 

@@ -2,6 +2,7 @@ package zenml
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -275,6 +276,43 @@ func TestOlderThan(t *testing.T) {
 	for version, want := range map[string]bool{"0.79.9": true, "0.80.0": false, "0.98.0": false, "1.0.0": false, "0.8": true, "junk": true} {
 		if got := olderThan(version, 0, 80); got != want {
 			t.Errorf("olderThan(%q) = %v", version, got)
+		}
+	}
+}
+
+// What a server refuses to make is mended there: zen must not take the refusal for longer than it takes to do that.
+func TestRefusalsCountBriefly(t *testing.T) {
+	s := start(t)
+	c := client(t, s)
+	mint := func() error {
+		_, err := c.Credential(t.Context(), s.Connectors[0].ID, "", parse(t, "reg.example.com"))
+		return err
+	}
+	tests := []struct {
+		name   string
+		spoil  func(*zenmltest.Connector)
+		reason credential.Reason
+	}{
+		{"expired", func(c *zenmltest.Connector) { c.Ends = time.Now().Add(299 * time.Second) }, credential.Expired},
+		{"of another host", func(c *zenmltest.Connector) { c.Registry = "other.example.com" }, credential.Denied},
+		{"gone", func(c *zenmltest.Connector) { c.ID = "another" }, credential.NoSuchEntity},
+	}
+	for _, tt := range tests {
+		was := *s.Connectors[0]
+		id := was.ID
+		s.Lock()
+		tt.spoil(s.Connectors[0])
+		s.Unlock()
+		_, err := c.Credential(t.Context(), id, "", parse(t, "reg.example.com"))
+		var wait interface{ RetryAfter() time.Duration }
+		if !tt.reason.Is(err) || !errors.As(err, &wait) || wait.RetryAfter() != refusalCounts {
+			t.Errorf("%s: %v, %#v", tt.name, err, err)
+		}
+		s.Lock()
+		*s.Connectors[0] = was
+		s.Unlock()
+		if err := mint(); err != nil {
+			t.Errorf("%s, mended: %v", tt.name, err)
 		}
 	}
 }

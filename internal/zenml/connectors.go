@@ -3,6 +3,7 @@ package zenml
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -265,9 +266,27 @@ type Credential struct {
 	PlainHTTP bool // the server says that the registry speaks plain http
 }
 
+// refusalCounts is how long a refusal to mint counts. What it takes is mended on the server, where zen does not see it.
+const refusalCounts = 30 * time.Second
+
 // Credential asks the server to mint a credential for a connector's registry; resource narrows a connector of several. An
-// answer for another host than want is refused. What the server does not limit in time is limited here: see expiry.
+// answer for another host than want is refused. What the server does not limit in time is limited here: see expiry. Refusals
+// say when another try makes sense.
 func (c *Client) Credential(ctx context.Context, id, resource string, want address.Address) (Credential, error) {
+	minted, err := c.mint(ctx, id, resource, want)
+	var e *credential.Error
+	var waits *waitError
+	if err == nil || errors.As(err, &waits) || !errors.As(err, &e) {
+		return minted, err
+	}
+	switch e.Reason {
+	case credential.Denied, credential.Expired, credential.NoSuchEntity, credential.InvalidInput:
+		err = &waitError{e, refusalCounts}
+	}
+	return minted, err
+}
+
+func (c *Client) mint(ctx context.Context, id, resource string, want address.Address) (Credential, error) {
 	query := url.Values{"resource_type": {resourceType}}
 	if resource != "" {
 		query.Set("resource_id", resource)

@@ -139,6 +139,8 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 		e.Reason, e.Cause = credential.NeedsLogin, errToken
 		e.Message = fmt.Sprintf("ZenML server %s refused the login: %s", c.base.Host, message)
 		e.Hint = "zen server connect " + c.URL()
+	case status == http.StatusUnauthorized && strings.HasSuffix(message, "credentials have expired."): // zenml service_connector.py
+		e.Reason, e.Hint = credential.Expired, "give the service connector new credentials, or a later expires_at, on ZenML server "+c.base.Host
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		e.Reason = credential.Denied
 	case status == http.StatusNotFound && class == "":

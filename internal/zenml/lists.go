@@ -2,6 +2,8 @@ package zenml
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -49,6 +51,26 @@ func (p component) registry() api.ContainerRegistry {
 	return r
 }
 
+// LinkComponent links a stack component to a connector, for one of its resources; without a connector it unlinks it. What an
+// update does not name stays, but for the connector.
+func (c *Client) LinkComponent(ctx context.Context, id, connector, resource string) error {
+	body, err := json.Marshal(struct {
+		Connector *string `json:"connector"`
+		Resource  *string `json:"connector_resource_id"`
+	}{orNil(connector), orNil(resource)})
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, call{method: http.MethodPut, path: "/components/" + url.PathEscape(id), json: body})
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // stack is a StackResponse.
 type stack struct {
 	ID   string `json:"id"`
@@ -62,6 +84,11 @@ type stack struct {
 		Description string                 `json:"description"`
 		Labels      map[string]any         `json:"labels"`
 	} `json:"metadata"`
+	Resources struct {
+		User struct {
+			Name string `json:"name"`
+		} `json:"user"`
+	} `json:"resources"`
 }
 
 // Stacks lists the server's stacks.
@@ -71,13 +98,23 @@ func (c *Client) Stacks(ctx context.Context) ([]api.Stack, error) {
 
 func (s stack) public() api.Stack {
 	out := api.Stack{
-		ID: clean(s.ID), Name: clean(s.Name), Description: clean(s.Metadata.Description), Labels: texts(s.Metadata.Labels), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
+		ID: clean(s.ID), Name: clean(s.Name), Description: clean(s.Metadata.Description), Labels: texts(s.Metadata.Labels),
+		Owner: clean(s.Resources.User.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
 		Components: make(map[string]api.Component),
 	}
 	for kind, list := range s.Metadata.Components {
-		if len(list) > 0 {
-			out.Components[clean(kind)] = api.Component{ID: clean(list[0].ID), Name: clean(list[0].Name), Flavor: clean(list[0].Body.Flavor)}
+		if len(list) == 0 || len(out.Components) == maxTexts {
+			continue
 		}
+		first := list[0].public()
+		for _, p := range list[1:min(len(list), maxTexts)] {
+			first.Further = append(first.Further, p.public())
+		}
+		out.Components[clean(kind)] = first
 	}
 	return out
+}
+
+func (p component) public() api.Component {
+	return api.Component{ID: clean(p.ID), Name: clean(p.Name), Flavor: clean(p.Body.Flavor)}
 }

@@ -154,4 +154,3 @@ func FuzzQuote(f *testing.F) {
 		}
 	})
 }
-

@@ -46,7 +46,8 @@ type Connector struct {
 	Username, Password         string        // what /client mints
 	Registry                   string        // the registry /client answers for
 	Life                       time.Duration // of what /client mints; 0: expires_at is null
-	Skew                       int           // expires_skew_tolerance in seconds; 0: null
+	Skew                       int           // expires_skew_tolerance in seconds; 0: null, which counts as 300
+	Ends                       time.Time     // expires_at of the connector, after which it mints nothing; zero: null
 	Mints                      int           // answers of /client
 	Description                string
 	Labels                     map[string]string
@@ -207,6 +208,9 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string)
 		answer(w, types())
 	case path == "/components":
 		s.list(w, r, s.Registries)
+	case strings.HasPrefix(path, "/components/"):
+		id, _ := strings.CutPrefix(path, "/components/")
+		s.component(w, r, id)
 	case path == "/stacks":
 		s.list(w, r, s.Stacks)
 	case strings.HasPrefix(path, "/service_connectors/"):
@@ -231,7 +235,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, items []map[string
 func (s *Server) connectors() []map[string]any {
 	var out []map[string]any
 	for _, c := range s.Connectors {
-		out = append(out, c.response(c.Type, c.config(false), nil))
+		out = append(out, c.response(c.Type, c.config(false), stamp(c.Ends)))
 	}
 	return out
 }
@@ -329,10 +333,29 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request, c *Connector) {
 			"' Docker/OCI container registry resource. It only allows access to the following resource: '"+c.ResourceID+"'.")
 		return
 	}
+	if !c.Ends.IsZero() && time.Now().After(c.Ends.Add(-c.tolerance())) {
+		fail(w, http.StatusUnauthorized, "AuthorizationException", "the connector's authentication credentials have expired.")
+		return
+	}
 	c.Mints++
-	var expires any
+	expires := stamp(c.Ends)
 	if c.Life > 0 {
-		expires = time.Now().UTC().Add(c.Life).Format("2006-01-02T15:04:05.999999")
+		expires = stamp(time.Now().Add(c.Life))
 	}
 	answer(w, c.response("docker", map[string]any{"username": c.Username, "password": c.Password, "registry": c.Registry}, expires))
+}
+
+func (c *Connector) tolerance() time.Duration {
+	if c.Skew > 0 {
+		return time.Duration(c.Skew) * time.Second
+	}
+	return 300 * time.Second
+}
+
+// stamp is a time as ZenML writes it; null when it is zero.
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999")
 }
