@@ -3,10 +3,12 @@ package clientconfig_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 func skipUnlessLinux(t *testing.T) {
@@ -183,33 +186,132 @@ func TestUndoAfterDocker(t *testing.T) {
 	}
 }
 
-// Many files such as people have: setup changes nothing else, docker reads the same in it, undo restores every byte.
+// Many files such as people have, also behind links, read-only, huge: setup changes nothing else, docker reads the same in it,
+// undo restores every byte. Broken and read-only ones are not touched.
 func TestRandomFiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	m := newMachine(t)
 	for i := range 200 {
 		text := randomConfig(r)
-		m.config(text)
+		place := m.place(r, text)
 		options := all()
-		if r.IntN(3) == 0 {
+		switch r.IntN(4) {
+		case 0:
 			options = hosts("ghcr.io", "docker.io", fmt.Sprintf("r%d.example.com:5000", r.IntN(3)))
+		case 1:
+			options.Profile = "work"
 		}
+		if broken := brokenConfig(r, text); broken != "" && r.IntN(4) == 0 {
+			place.write(broken)
+			before := place.look()
+			if _, err := m.env.Apply(t.Context(), docker, options); err == nil || place.look() != before {
+				t.Errorf("%d: %q: %v, and the file is %s", i, broken, err, place.look())
+			}
+			place.write(text)
+		}
+		if place.mode&0o200 == 0 {
+			before := place.look()
+			if _, err := m.env.Apply(t.Context(), docker, options); !credential.CannotWrite.Is(err) || place.look() != before {
+				t.Errorf("%d: read-only: %v, and the file is %s", i, err, clip(place.look()))
+			}
+			place.mode |= 0o200
+			place.write(text)
+		}
+		before := place.look()
 		m.apply(options)
 		after := m.read("home/.docker/config.json")
 		checkSame(t, text, after)
+		if got, want := place.look(), strings.Replace(before, strconv.Quote(text), strconv.Quote(after), 1); got != want {
+			t.Errorf("%d: it is %s, want %s", i, clip(got), clip(want))
+		}
 		if !strings.HasPrefix(after, "\ufeff") {
 			c, err := config.LoadFromReader(strings.NewReader(after))
 			if err != nil {
 				t.Fatalf("%d: docker cannot read %q: %v", i, after, err)
 			}
-			if len(options.Hosts) == 0 && c.CredentialsStore != "zen" || len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
+			if len(options.Hosts) == 0 && !clientconfig.IsZen(c.CredentialsStore) || len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
 				t.Errorf("%d: docker reads %+v in %q", i, c, after)
 			}
 		}
-		if report := m.undo(all()); report.Changed && !report.Exact || m.read("home/.docker/config.json") != text {
-			t.Fatalf("%d: undone %+v\n%q, was\n%q", i, report, m.read("home/.docker/config.json"), text)
+		if report := m.undo(all()); report.Changed && !report.Exact || place.look() != before {
+			t.Fatalf("%d: undone %+v\n%s, was\n%s", i, report, clip(place.look()), clip(before))
 		}
 	}
+}
+
+func clip(s string) string { return s[:min(len(s), 2000)] }
+
+// configPlace is where docker's file lies, perhaps behind links.
+type configPlace struct {
+	t    *testing.T
+	path []string // links, and the file itself
+	mode os.FileMode
+}
+
+// place puts docker's file somewhere.
+func (m *machine) place(r *rand.Rand, text string) configPlace {
+	m.t.Helper()
+	for _, name := range []string{"home/.docker", "home/dotfiles"} {
+		if err := os.RemoveAll(m.at(name)); err != nil {
+			m.t.Fatal(err)
+		}
+		m.mkdir(name, 0o700)
+	}
+	p := configPlace{t: m.t, path: []string{m.at("home/.docker/config.json")}, mode: []os.FileMode{0o600, 0o644, 0o400, 0o444, 0o640}[r.IntN(5)]}
+	for i := range r.IntN(4) / 2 * (1 + r.IntN(2)) { // none, one or two
+		last := p.path[len(p.path)-1]
+		next := fmt.Sprintf("dotfiles/docker%d.json", i)
+		p.path = append(p.path, m.at("home/"+next))
+		if r.IntN(2) == 0 {
+			next = m.at("home/" + next)
+		} else if next = "../" + next; i > 0 {
+			next = strings.TrimPrefix(next, "../dotfiles/")
+		}
+		if err := os.Symlink(next, last); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	p.write(text)
+	return p
+}
+
+func (p configPlace) write(text string) {
+	p.t.Helper()
+	file := p.path[len(p.path)-1]
+	if err := errors.Join(os.RemoveAll(file), os.WriteFile(file, []byte(text), 0o600), os.Chmod(file, p.mode)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// look is all that is there to see of the file and what leads to it.
+func (p configPlace) look() string {
+	p.t.Helper()
+	var b strings.Builder
+	for _, path := range p.path {
+		info, err := os.Lstat(path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		to, _ := os.Readlink(path)
+		fmt.Fprintf(&b, "%s %v %s\n", path, info.Mode(), to)
+	}
+	text, err := os.ReadFile(p.path[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return b.String() + strconv.Quote(string(text))
+}
+
+// brokenConfig is a text that nobody can edit without a guess: cut off, with something behind it, of another kind.
+func brokenConfig(r *rand.Rand, text string) string {
+	trimmed := strings.TrimRight(text, " \r\n")
+	if !strings.HasSuffix(trimmed, "}") {
+		return "" // nothing is an empty configuration
+	}
+	return []string{
+		trimmed[:len(trimmed)-1], text + "x", text + text, "[" + trimmed + "]", strings.Replace(text, "{", "{,", 1),
+		strings.Replace(text, "{", `{"credsStore": 7, `, 1), strings.Replace(text, "{", "{// a comment\n", 1), `"zen"`, text + "\x00",
+	}[r.IntN(9)]
 }
 
 // checkSame compares all members but those that setup sets.
@@ -251,6 +353,13 @@ func randomConfig(r *rand.Rand) string {
 		`"unknown":@[1, 2.50, true, null, {"a":@"]}"}]`,
 		`"\u00fcml\u00e4ut":@"\ud83d\udc33"`,
 		`"detachKeys":@"ctrl-q"`,
+	}
+	if r.IntN(20) == 0 { // with what a large company collects
+		var auths strings.Builder
+		for i := range 2000 {
+			fmt.Fprintf(&auths, `@@"r%d.example.com":@{"auth":@"%s"},`, i, basic())
+		}
+		parts[1] = `"auths":@{` + strings.TrimSuffix(auths.String(), ",") + `@}`
 	}
 	style := [][2]string{{"", " "}, {"\n\t", " "}, {"\n  ", " "}, {"\n    ", ""}, {"\r\n\t", " "}, {" ", " "}}[r.IntN(6)]
 	if r.IntN(12) == 0 {
