@@ -188,9 +188,12 @@ func readStack(r Record) (s api.Stack, err error) {
 }
 
 func readLogin(r Record) (*login, error) {
-	l, err := read[api.Login](r)
-	if err != nil {
-		return nil, err
+	l, ok := plainLogin(r.Public)
+	if !ok {
+		var err error
+		if l, err = read[api.Login](r); err != nil {
+			return nil, err
+		}
 	}
 	if l.ID != r.ID {
 		return nil, errors.New("it says that its id is " + strconv.Quote(l.ID))
