@@ -51,7 +51,7 @@ container registries and stacks use them.`,
 	}
 	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
 		a.importCommand())
-	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand(), a.serverCommand())
+	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand(), a.serverCommand(), a.zenmlEnvCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

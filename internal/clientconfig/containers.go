@@ -116,21 +116,30 @@ func (e Env) confs() []conf {
 // confFiles are all files that set credential-helpers, in the order they are read.
 func (e Env) confFiles() []conf {
 	var list []conf
-	add := func(file string, main bool) bool {
-		helpers, ok := helpersIn(file)
-		if ok {
-			list = append(list, conf{file, main, helpers})
-		}
-		_, err := os.Stat(file)
-		return err == nil
-	}
-	user, err := e.containersDirs()
+	files, err := e.registriesConfs()
 	if err != nil {
 		return nil
 	}
+	for _, file := range files {
+		if helpers, ok := helpersIn(file); ok {
+			list = append(list, conf{file, !strings.HasSuffix(filepath.Dir(file), ".conf.d"), helpers})
+		}
+	}
+	return list
+}
+
+// registriesConfs are the files that podman, skopeo and buildah read, in order, when no variable names others.
+func (e Env) registriesConfs() ([]string, error) {
+	user, err := e.containersDirs()
+	if err != nil {
+		return nil, err
+	}
+	var files []string
 	dirs := append(user, e.Root+"/etc/containers", e.Root+"/usr/share/containers")
 	for _, dir := range dirs {
-		if add(filepath.Join(dir, "registries.conf"), true) {
+		file := filepath.Join(dir, "registries.conf")
+		if _, err := os.Stat(file); err == nil {
+			files = append(files, file)
 			break // only the first one is read
 		}
 	}
@@ -143,10 +152,7 @@ func (e Env) confFiles() []conf {
 		}
 	}
 	slices.SortStableFunc(drops, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
-	for _, file := range drops {
-		add(file, false)
-	}
-	return list
+	return append(files, drops...), nil
 }
 
 // effective are the helpers that are asked as long as there is no file of zen's.
