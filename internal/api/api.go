@@ -687,6 +687,8 @@ type ConnectServer struct {
 	CACert   string `json:"ca_cert,omitempty"` // PEM
 	Insecure bool   `json:"insecure,omitempty"`
 	Device   string `json:"device,omitempty"` // what server.device answered; all else but Name is known from it
+
+	Until *time.Time `json:"until,omitempty"` // with ServerAuthDevice and an access token as the key: when that ends
 }
 
 // ServerDevice answers server.device.

@@ -136,7 +136,7 @@ func (b *Broker) ServerDevice(ctx context.Context, req api.ConnectServer) (api.S
 
 func serverOf(req api.ConnectServer) api.Server {
 	return api.Server{
-		Name: req.Name, URL: req.URL, Auth: req.Auth, Username: req.Username, CACert: req.CACert, Insecure: req.Insecure,
+		Name: req.Name, URL: req.URL, Auth: req.Auth, Username: req.Username, CACert: req.CACert, Insecure: req.Insecure, Until: req.Until,
 	}
 }
 

@@ -31,6 +31,7 @@ type serverConnectOptions struct {
 	insecure      bool
 	caCert        string
 	noBrowser     bool
+	fromZenML     bool
 }
 
 func (a *app) serverConnectCommand() *cobra.Command {
@@ -45,11 +46,12 @@ a page of the server in a browser, where the login is allowed; such a login ends
 machine that lets everybody in needs nothing.
 
 Without a URL it is ` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
-` + envStoreUsername + ` and the password in ` + envStorePassword + `. Connecting again to the same server
-replaces the key.`,
+` + envStoreUsername + ` and the password in ` + envStorePassword + `. A login that the zenml command has on
+this machine is offered, or taken with --from-zenml. Connecting again to the same server replaces the key.`,
 		Example: `  zen server connect https://zenml.example.com --api-key-stdin < key
   zen server connect https://zenml.example.com --api-key @key.txt --name prod
   zen server connect https://zenml.example.com --username alice
+  zen server connect --from-zenml
   zen server connect http://127.0.0.1:8237`,
 		Args: arguments(0, 1, "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, first(args), &o) },
@@ -63,6 +65,7 @@ replaces the key.`,
 	flags.BoolVar(&o.insecure, "insecure", false, "allow http:// to another machine, or a server that lets everybody in there")
 	flags.StringVar(&o.caCert, "ssl-ca-cert", "", "`FILE` with the certificate authority of the server, in PEM")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the address to open, and open nothing")
+	flags.BoolVar(&o.fromZenML, "from-zenml", false, "use the login that the zenml command has on this machine")
 	return cmd
 }
 
@@ -71,6 +74,20 @@ func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOpti
 	req, err := o.request(cmd, url, a.getenv)
 	if err != nil {
 		return err
+	}
+	if o.fromZenML || !o.hasKey(a.getenv) {
+		login, ok, err := a.zenmlLoginFor(ctx, req.URL, o.fromZenML)
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			return a.connectFromZenML(ctx, req, login)
+		case login.url != "": // it is there, and nobody can be asked
+			a.hint("zenml is logged in to " + oneLine(login.url) + "; to use that login: zen server connect " + oneLine(login.url) + " --from-zenml")
+		}
+	}
+	if req.URL == "" {
+		return misused(cmd, "Missing argument 'URL'.")
 	}
 	key, err := a.serverSecret(ctx, cmd, &req, o)
 	if err != nil {
@@ -88,17 +105,14 @@ func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv fu
 	if url == "" {
 		req.URL = getenv(envStoreURL)
 	}
-	if req.URL == "" {
-		return req, misused(cmd, "Missing argument 'URL'.")
-	}
 	given := 0
-	for _, yes := range []bool{o.apiKey != "", o.apiKeyStdin, o.username != ""} {
+	for _, yes := range []bool{o.apiKey != "", o.apiKeyStdin, o.username != "", o.fromZenML} {
 		if yes {
 			given++
 		}
 	}
 	if given > 1 {
-		return req, misused(cmd, "Please give one of '--api-key', '--api-key-stdin' and '--username'.")
+		return req, misused(cmd, "Please give one of '--api-key', '--api-key-stdin', '--username' and '--from-zenml'.")
 	}
 	if o.passwordStdin && o.username == "" {
 		return req, misused(cmd, "'--password-stdin' needs '--username'.")
@@ -111,6 +125,12 @@ func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv fu
 		req.CACert = string(pem)
 	}
 	return req, nil
+}
+
+// hasKey reports whether a key or a password is given, or is going to be asked for.
+func (o *serverConnectOptions) hasKey(getenv func(string) string) bool {
+	return o.apiKey != "" || o.apiKeyStdin || o.username != "" || getenv(envStoreAPIKey) != "" ||
+		getenv(envStoreUsername) != "" && getenv(envStorePassword) != ""
 }
 
 // serverSecret finds the key or the password, and sets what it is. Nothing means that a browser is needed.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -77,5 +79,75 @@ func TestDirectoryOfZenML(t *testing.T) {
 		if got := z.dir(); got != tt.want && (runtime.GOOS != "darwin" || tt.want == "" || tt.want == "/z") {
 			t.Errorf("%v: %s, want %s", tt.env, got, tt.want)
 		}
+	}
+}
+
+// credentialsOfZenML is a credentials.yaml as ZenML 0.98 writes it.
+const credentialsOfZenML = `https://key.example.com:
+  api_key: ZENKEY_canary
+  api_token:
+    access_token: made-from-the-key
+    expires_at: '2026-11-23T13:00:00.5+00:00'
+  server_id: d5abb2d2-e398-428b-a6e4-b19c08204186
+  url: https://key.example.com
+https://password.example.com:
+  password: canary
+  url: https://password.example.com
+  username: alice
+https://browser.example.com/:
+  api_token:
+    access_token: canary
+    device_id: c7ba3f7c-e246-445c-aad8-e69ee4de9092
+    expires_at: '2026-11-23T13:00:00.5+00:00'
+  url: https://browser.example.com
+https://over.example.com:
+  api_token: {access_token: canary, device_id: c7ba3f7c-e246-445c-aad8-e69ee4de9092, expires_at: '2026-11-23T11:00:00Z'}
+https://cloudapi.zenml.io:
+  api_token: {access_token: canary}
+https://empty.example.com: {}
+`
+
+func TestLoginsOfZenML(t *testing.T) {
+	home := zenmlHome(t, map[string]string{"zenml/credentials.yaml": credentialsOfZenML})
+	z := zenmlFiles{getenv: func(string) string { return filepath.Join(home, "zenml") }}
+	var got []string
+	for _, l := range z.logins(noon()) {
+		line := l.url + " " + l.auth + " " + l.username + " " + string(l.secret.Reveal())
+		if l.until != nil {
+			line += " " + l.until.Format("15:04:05")
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"https://browser.example.com device  canary 13:00:00", "https://key.example.com api-key  ZENKEY_canary",
+		"https://password.example.com password alice canary",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("logins are %q", got)
+	}
+	for _, broken := range []string{"", "- a\n", "{]", "https://x: [1]\n", "https://x:\n  api_key: [1]\n"} {
+		home := zenmlHome(t, map[string]string{"zenml/credentials.yaml": broken})
+		z := zenmlFiles{getenv: func(string) string { return filepath.Join(home, "zenml") }}
+		if got := z.logins(noon()); len(got) != 0 {
+			t.Errorf("%q has %d logins", broken, len(got))
+		}
+	}
+}
+
+// A person at a terminal is offered the login that zenml has.
+func TestOfferOfZenMLsLogin(t *testing.T) {
+	z := startZend(t, world{})
+	const script = `mkdir -p "$HOME/zenml" && printf 'https://key.example.com:\n  api_key: ZENKEY_` + canary + `\n' >"$HOME/zenml/credentials.yaml" &&
+		export ZENML_CONFIG_PATH="$HOME/zenml" && exec "$ZEN" server connect`
+	d := startProgram(t, z, 120, "/bin/sh", "-c", script)
+	d.expect("zenml is logged in to https://key.example.com with an API key. Would you like to use that login? [Y/n]: ")
+	d.enter("")
+	d.expect("Connected to server")
+	d.expect("zenml keeps an API key in clear in")
+	d.expect("zenml logout https://key.example.com --clear")
+	d.end(0)
+	sent := z.sent("server.connect")
+	if len(sent) != 1 || sent[0].secrets["key"] != "ZENKEY_"+canary || !strings.Contains(sent[0].params, `"url":"https://key.example.com"`) {
+		t.Errorf("zend got %+v", sent)
 	}
 }
