@@ -36,8 +36,8 @@ func TestPlainLogin(t *testing.T) {
 			ID: "a", Address: "ghcr.io/team", ServerURL: "x", ConnectorID: "c", ConnectorName: "n", ResourceID: "r", Username: "u", Source: "connector",
 			Dir: "/home/me/src", Profile: "work", PlainHTTP: true, IdentityToken: true, Created: created, Until: &until, TokenExpires: &until, Problem: "p",
 		}, true},
-		"another script": {api.Login{ID: "a", Address: "ghcr.io", Dir: "/home/jürgen", Created: created}, false},
-		"an escape":      {api.Login{ID: "a", Address: "ghcr.io", Dir: `/home/a"b`, Created: created}, false},
+		"another script": {api.Login{ID: "a", Address: "ghcr.io", Dir: "/srv/jürgen", Created: created}, false},
+		"an escape":      {api.Login{ID: "a", Address: "ghcr.io", Dir: `/srv/a"b`, Created: created}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := loginRecord(tt.login)
