@@ -273,6 +273,9 @@ type LoginRequest struct {
 	// ZenML is the stack that the zenml command has chosen. It counts when nothing is named and zen's own active stack has no
 	// container registry.
 	ZenML *ZenMLStack `json:"zenml,omitempty"`
+
+	// Replace lets the login take the place of one for another part of the same host: clients ask for the host.
+	Replace bool `json:"replace,omitempty"`
 }
 
 // ZenMLStack names a stack on a ZenML server.
@@ -290,6 +293,10 @@ type LoginResult struct {
 	Replaced  string           `json:"replaced,omitempty"` // who answered for the address before, if somebody else
 	Shadowed  []string         `json:"shadowed,omitempty"` // servers that have a connector of the same name, which was not meant
 	Stack     string           `json:"stack,omitempty"`    // of the zenml command, if that decided what to log in to
+
+	// When one of these is set nothing was done: somebody has to choose.
+	Choices []string `json:"choices,omitempty"` // registries that the connector gives access to: see LoginRequest.ResourceID
+	Taken   *Login   `json:"taken,omitempty"`   // answers for the host already, with another part of it: see LoginRequest.Replace
 }
 
 // Login says who answers for an address.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -515,24 +516,47 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 		return list, err
 	}
 	list.Warnings = warnings
-	for _, conn := range append(conns, remote...) {
-		if q.ConnectorType != "" && q.ConnectorType != conn.Type || conn.Server != "" && !forRegistries(conn) {
-			continue
-		}
-		list.Items = append(list.Items, b.connectorResources(ctx, conn, q)...)
+	conns = slices.DeleteFunc(append(conns, remote...), func(conn api.ServiceConnector) bool {
+		return q.ConnectorType != "" && q.ConnectorType != conn.Type || conn.Server != "" && !forRegistries(conn)
+	})
+	for _, found := range b.eachResources(ctx, conns, q) {
+		list.Items = append(list.Items, found...)
 	}
 	return list, nil
+}
+
+// eachResources asks about several connectors at a time: behind each can be a cloud, or a registry that does not answer.
+func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
+	const atOnce = 8
+	found := make([][]api.Resource, len(conns))
+	turns := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i, conn := range conns {
+		turns <- struct{}{}
+		all.Go(func() {
+			found[i] = b.connectorResources(ctx, conn, q)
+			<-turns
+		})
+	}
+	all.Wait()
+	return found
 }
 
 func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
 	var out []api.Resource
 	for _, r := range b.plainResources(conn) {
-		if q.ResourceType != "" && q.ResourceType != r.ResourceType || !offers(r, q.ResourceID) {
+		if q.ResourceType != "" && q.ResourceType != r.ResourceType {
+			continue
+		}
+		if conn.Server != "" && conn.ResourceID == "" {
+			b.askInstances(ctx, conn, &r)
+		}
+		if !offers(r, q.ResourceID) {
 			continue
 		}
 		if err := b.expired(conn); err != nil {
 			r.Error = err.Error()
-		} else if q.Verify {
+		} else if q.Verify && r.Error == "" {
 			checked, err := b.verifyConnector(ctx, conn, api.UseConnector{})
 			if err != nil {
 				r.Error = err.Error()
@@ -543,6 +567,20 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 		out = append(out, r)
 	}
 	return out
+}
+
+// askInstances asks a server which registries a connector without one of its own gives access to.
+func (b *Broker) askInstances(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
+	kind, err := b.kindOf(conn)
+	if err == nil {
+		spec, secretID, specErr := b.specOf(conn)
+		if err = specErr; err == nil {
+			r.ResourceIDs, err = b.resourcesOf(ctx, kind, spec, secretID, conn)
+		}
+	}
+	if err != nil {
+		r.Error = err.Error()
+	}
 }
 
 func offers(r api.Resource, want string) bool {

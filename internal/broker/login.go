@@ -40,6 +40,9 @@ func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest)
 	if err == nil && req.Name != "" {
 		result.Shadowed = b.shadowed(ctx, conn, req.Server)
 	}
+	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
+		return result, nil
+	}
 	b.audit(caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err
 }
@@ -108,9 +111,11 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 		return api.LoginResult{}, none, err
 	}
 	if spec.ResourceID == "" && conn.Server != "" {
-		if spec.ResourceID, err = b.onlyResource(ctx, kind, spec, secretID, conn); err != nil {
-			return api.LoginResult{}, none, err
+		ids, err := b.resourcesOf(ctx, kind, spec, secretID, conn)
+		if err != nil || len(ids) > 1 {
+			return api.LoginResult{Connector: conn, Choices: ids}, none, err
 		}
+		spec.ResourceID = ids[0]
 	}
 	if spec.ResourceID == "" {
 		return api.LoginResult{}, none, credential.NewError(credential.InvalidInput, fmt.Sprintf(
@@ -127,6 +132,9 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 	}
 	if err := b.allow(ctx, caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}); err != nil {
 		return api.LoginResult{}, a, err
+	}
+	if old := b.collides(a, spec.ResourceID, req); old != nil {
+		return api.LoginResult{Connector: conn, Login: api.Login{Address: a.String(), ResourceID: spec.ResourceID}, Taken: old}, a, nil
 	}
 	proof, err := b.prove(ctx, kind, spec, conn, a, req)
 	if err != nil {
@@ -207,31 +215,39 @@ func (b *Broker) proveMinted(
 	return proven(resources, err, conn)
 }
 
-// onlyResource is the registry of a server's connector that names none: the only one it gives access to. Of several a person
-// has to choose one, and is told which there are.
-func (b *Broker) onlyResource(
+// resourcesOf are the registries that a server's connector gives access to; none is an error.
+func (b *Broker) resourcesOf(
 	ctx context.Context, kind connector.Kind, spec connector.Spec, secretID string, conn api.ServiceConnector,
-) (string, error) {
+) ([]string, error) {
 	var err error
 	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {
-		return "", err
+		return nil, err
 	}
 	defer wipeAll(spec.Secrets)
 	ids, err := kind.Resources(ctx, spec)
-	switch {
-	case err != nil:
-		return "", err
-	case len(ids) == 1:
-		return ids[0], nil
-	case len(ids) == 0:
-		return "", credential.NewError(credential.InvalidInput,
+	if err == nil && len(ids) == 0 {
+		err = credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
 	}
-	const most = 10
-	shown := ids[:min(len(ids), most)]
-	return "", credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"service connector '%s' gives access to %d container registries: %s", conn.Name, len(ids), strings.Join(shown, ", ")),
-		"choose one: zen service-connector login "+conn.Name+" --resource-id "+ids[0])
+	return ids, err
+}
+
+// collides is the login that would be replaced although it is for another part of the same host: whoever logs in to the second
+// one may not know that clients ask for the host, and that one login answers for it.
+func (b *Broker) collides(a address.Address, resource string, req api.LoginRequest) (taken *api.Login) {
+	if req.Replace {
+		return nil
+	}
+	now := b.now()
+	b.read(func(c *catalog.Catalog) {
+		for _, l := range c.Logins() {
+			same := l.Address == a.String() && l.Dir == req.Dir && l.Profile == req.Profile && (l.Until == nil || l.Until.After(now))
+			if same && l.ConnectorID != "" && l.ResourceID != "" && mustParse(l.ResourceID) != mustParse(resource) {
+				taken = &l
+			}
+		}
+	})
+	return taken
 }
 
 func (b *Broker) recordLogin(

@@ -56,6 +56,8 @@ type world struct {
 	secrets    map[string]map[string]string // by connector name
 	resources  []api.Resource               // what register, update and verify find; nil: the connector's own
 	logins     []api.Login
+	choices    []string   // of a login that names no resource
+	taken      *api.Login // who answers already
 	vault      api.VaultStatus
 	passphrase string
 	audit      []api.AuditEntry
@@ -365,6 +367,12 @@ func (z *fakeZend) login(req api.LoginRequest) (any, error) {
 	c, err := z.find(req.Name)
 	if err != nil {
 		return nil, err
+	}
+	if len(z.world.choices) > 0 && req.ResourceID == "" {
+		return api.LoginResult{Connector: c, Choices: z.world.choices}, nil
+	}
+	if z.world.taken != nil && !req.Replace {
+		return api.LoginResult{Connector: c, Login: api.Login{Address: "eu.example", ResourceID: req.ResourceID}, Taken: z.world.taken}, nil
 	}
 	result := api.LoginResult{
 		Connector: c, TypeName: "Docker Service Connector", Resource: z.found(c)[0],

@@ -23,6 +23,7 @@ type loginOptions struct {
 	noVerify bool
 	token    bool
 	server   string
+	replace  bool
 }
 
 func (a *app) loginCommand() *cobra.Command {
@@ -76,6 +77,7 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
 	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the registry grants, not the password")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
+	flags.BoolVar(&o.replace, "replace", false, "take the place of a login for another part of the same host")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
 }
@@ -83,7 +85,7 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
 	req := api.LoginRequest{
 		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
-		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server,
+		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server, Replace: o.replace,
 	}
 	if cmd.Flags().Changed("ttl") {
 		if o.ttl < time.Second && o.ttl != 0 {
@@ -125,23 +127,24 @@ func (a *app) login(cmd *cobra.Command, name string, o *loginOptions) error {
 
 // logIn carries out a login and says what came of it, as ZenML does.
 func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
-	var stop func()
-	failed := ""
+	var text, name, failed string
 	switch {
 	case req.Name != "":
-		stop = a.busy(ctx, "Attempting to configure local client using service connector '%s'...", req.Name)
+		text, name = "Attempting to configure local client using service connector '%s'...", req.Name
 		failed = "Service connector '" + req.Name + "' could not configure the local client/SDK: "
 	case req.Registry != "":
-		stop = a.busy(ctx, "Attempting to configure local client using container registry '%s'...", req.Registry)
+		text, name = "Attempting to configure local client using container registry '%s'...", req.Registry
 		failed = "Container registry '" + req.Registry + "' could not configure the local client/SDK: "
 	default:
-		stop = a.busy(ctx, "Attempting to configure local client using the active stack's container registry...")
+		text, name = "Attempting to configure local client using the active %s...", "stack's container registry"
 		failed = "The active stack could not configure the local client/SDK: "
 	}
-	result, err := call[api.LoginResult](ctx, a, api.MethodLogin, req)
-	stop()
+	result, err := a.attempt(ctx, req, text, name)
 	if err != nil {
 		return loginFailed(err, failed, req)
+	}
+	if result == nil {
+		return nil
 	}
 	a.warnUnchecked([]api.Resource{result.Resource})
 	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
