@@ -77,6 +77,16 @@ func StartTLS() *Server {
 	return s
 }
 
+// New is a fake that nobody listens for: it is a handler, for a test that brings its own network.
+func New() *Server {
+	s := newServer()
+	s.URL = "http://127.0.0.1:8237"
+	return s
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r) }
+
 func newServer() *Server {
 	return &Server{
 		Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password"},
