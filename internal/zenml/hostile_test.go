@@ -114,6 +114,9 @@ func TestHostileServers(t *testing.T) {
 	for how, broken := range hostile(other.URL) {
 		s := start(t)
 		for what, ask := range operations(t) {
+			if huge := strings.HasPrefix(how, "endless") || how == "gzip bomb"; huge && what != "credential" && what != "connectors" {
+				continue // all answers are received in the same way, and these take long
+			}
 			c := client(t, s)
 			s.Lock()
 			s.Broken = nil
