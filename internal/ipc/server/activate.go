@@ -43,6 +43,7 @@ func Activated(path, lockPath string) (*Listener, error) {
 	}
 	l.activated = true
 	if l.lock, err = takeLock(lockPath, "", lockWait); err != nil {
+		l.waiting.Close()
 		l.UnixListener.Close()
 		return nil, err
 	}

@@ -25,6 +25,7 @@ const lockWait = 8 * time.Second
 // Listener is zend's socket together with the lock that makes it the only zend.
 type Listener struct {
 	*net.UnixListener
+	waiting   *os.File // the same socket, on which Accept waits
 	path      string
 	lock      *os.File
 	dev, ino  uint64
@@ -138,9 +139,15 @@ func cannotListen(err error) error {
 }
 
 func newListener(ln *net.UnixListener, path string) (*Listener, error) {
-	l := &Listener{UnixListener: ln, path: path}
+	waiting, err := ln.File()
+	if err != nil {
+		ln.Close()
+		return nil, cannotListen(err)
+	}
+	l := &Listener{UnixListener: ln, waiting: waiting, path: path}
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
+		waiting.Close()
 		ln.Close()
 		return nil, cannotListen(&os.PathError{Op: "lstat", Path: path, Err: err})
 	}
@@ -168,7 +175,7 @@ func (l *Listener) KeepOpen() { l.keep.Store(true) }
 // the queue are still handed out by Accept, which then fails. A socket that outlives this zend keeps name and queue.
 func (l *Listener) Withdraw() {
 	if l.activated || l.keep.Load() {
-		_ = l.SetDeadline(time.Now())
+		_ = l.waiting.SetReadDeadline(time.Now())
 		return
 	}
 	if l.Owned() {
@@ -179,42 +186,50 @@ func (l *Listener) Withdraw() {
 		wait = 0 // nobody can join the queue any more
 	}
 	l.withdrawn.Store(true)
-	_ = l.SetDeadline(time.Now().Add(wait))
+	_ = l.waiting.SetReadDeadline(time.Now().Add(wait))
 }
 
 // Accept waits for the next connection. Once the socket was withdrawn it hands out those in the queue and then fails.
 func (l *Listener) Accept() (net.Conn, error) {
-	c, err := l.UnixListener.Accept()
-	if err != nil && l.withdrawn.Load() {
-		return l.queued()
-	}
-	return c, err
-}
-
-// queued accepts a connection that is waiting. The runtime does not accept past a deadline, and Linux does not tell a
-// non-blocking accept that the socket was shut down: it goes on saying EAGAIN.
-func (l *Listener) queued() (net.Conn, error) {
-	raw, err := l.SyscallConn()
+	raw, err := l.waiting.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
 	fd := -1
-	control := raw.Control(func(s uintptr) {
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
-		for fd, _, err = unix.Accept(int(s)); errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED); {
-			fd, _, err = unix.Accept(int(s))
-		}
-		if err == nil {
-			unix.CloseOnExec(fd)
-		}
+	wait := raw.Read(func(s uintptr) bool {
+		fd, err = acceptNext(int(s))
+		return err != unix.EAGAIN
 	})
+	switch {
+	case wait == nil && err == nil:
+		return &socket{fd: fd}, nil
+	case wait == nil:
+		return nil, os.NewSyscallError("accept", err)
+	case !errors.Is(wait, os.ErrDeadlineExceeded):
+		return nil, net.ErrClosed // the only other thing that ends waiting
+	case l.withdrawn.Load():
+		return l.queued(raw)
+	}
+	return nil, wait
+}
+
+// queued accepts a connection that is waiting. The runtime does not accept past a deadline, and Linux does not tell a
+// non-blocking accept that the socket was shut down: it goes on saying EAGAIN.
+func (l *Listener) queued(raw syscall.RawConn) (net.Conn, error) {
+	fd, err := -1, error(nil)
+	control := raw.Control(func(s uintptr) { fd, err = acceptNext(int(s)) })
 	if err := errors.Join(control, err); err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "")
-	defer f.Close()
-	return net.FileConn(f)
+	return &socket{fd: fd}, nil
+}
+
+// acceptNext is acceptNow for the next client that is still there.
+func acceptNext(listening int) (fd int, err error) {
+	for fd, err = acceptNow(listening); err == unix.EINTR || err == unix.ECONNABORTED; {
+		fd, err = acceptNow(listening)
+	}
+	return fd, err
 }
 
 // shutdown makes the kernel refuse new connections and hand out queued ones (Linux, unix_stream_connect and unix_accept).
@@ -232,8 +247,7 @@ func (l *Listener) Close() error {
 	if !l.activated && !l.keep.Load() && l.Owned() {
 		_ = os.Remove(l.path)
 	}
-	err := l.UnixListener.Close()
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(l.waiting.Close(), l.UnixListener.Close(), l.lock.Close())
 }
 
 // mostConnections is how many connections zend takes at the same time: it needs files of its own as well, for the vault and the

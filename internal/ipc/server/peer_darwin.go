@@ -1,6 +1,10 @@
 package server
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // identify reads LOCAL_PEERCRED and LOCAL_PEERPID (unix(4), <sys/un.h>).
 func (p *Peer) identify(fd int) error {
@@ -26,3 +30,14 @@ func (p Peer) Parents() []string { return nil }
 type ancestors struct{}
 
 func newAncestors() *ancestors { return nil }
+
+// acceptNow takes a connection that waits, which neither blocks nor survives exec.
+func acceptNow(listening int) (fd int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if fd, _, err = unix.Accept(listening); err != nil {
+		return fd, err
+	}
+	unix.CloseOnExec(fd)
+	return fd, unix.SetNonblock(fd, true)
+}

@@ -201,3 +201,9 @@ func (a *ancestors) chain(pid, steps int) []string {
 	a.known[pid] = lineage{id, programs}
 	return programs
 }
+
+// acceptNow takes a connection that waits, which neither blocks nor survives exec.
+func acceptNow(listening int) (fd int, err error) {
+	fd, _, err = unix.Accept4(listening, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
+}

@@ -93,10 +93,13 @@ type running struct {
 	larges chan struct{} // one for each connection with a large request
 	unsent atomic.Int64  // bytes of large responses that wait for their readers
 
-	workers
+	workers sync.WaitGroup
+	waiting atomic.Int32 // workers that wait for a connection
+	ended   chan error   // why no more connections come
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	draining bool // connections end when they are next idle
 }
 
 // Serve accepts connections until ctx ends or the listener fails. Then it takes no new ones, answers what was already
@@ -106,15 +109,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	r := &running{
 		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
-		larges: make(chan struct{}, maxLarge), workers: newWorkers(), conns: map[*conn]struct{}{},
+		larges: make(chan struct{}, maxLarge), ended: make(chan error, 1), conns: map[*conn]struct{}{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	stop := context.AfterFunc(ctx, func() { withdraw(ln) })
 	defer stop()
-	err := r.accept(ctx, ln)
-	r.dismiss()
+	r.workers.Go(func() { r.work(ctx, ln) })
+	err := <-r.ended
 	r.drain(cancel)
 	if ctx.Err() != nil {
 		return nil
@@ -130,52 +133,79 @@ func withdraw(ln net.Listener) {
 	_ = ln.Close()
 }
 
-// accept hands out connections until the listener is closed or withdrawn. Running out of file descriptors passes.
-func (r *running) accept(ctx context.Context, ln net.Listener) error {
+// maxWaiting is how many workers wait for connections at most; it bounds the memory.
+const maxWaiting = 64
+
+// work accepts connections and serves them, one after the other, until no more come or enough others wait for them. The one who
+// accepts a connection serves it: to hand it to somebody else costs as much as a request does. What a connection leaves of its
+// buffers is empty.
+func (r *running) work(ctx context.Context, ln net.Listener) {
+	var in []byte
+	var reply Buffer
+	for r.waiting.Add(1) <= maxWaiting {
+		nc, err := r.accept(ctx, ln)
+		if r.waiting.Add(-1) == 0 && err == nil {
+			r.workers.Go(func() { r.work(ctx, ln) })
+		}
+		if err != nil {
+			select {
+			case r.ended <- err:
+			default:
+			}
+			return
+		}
+		c, err := r.admit(nc)
+		if err != nil {
+			r.refuse(nc, err)
+			continue
+		}
+		c.in, c.reply = in, reply
+		c.serve()
+		in, reply = c.in, c.reply
+		r.forget(c)
+	}
+	r.waiting.Add(-1)
+}
+
+// accept waits for a connection, until the listener is closed or withdrawn. Running out of file descriptors passes.
+func (r *running) accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
 	for {
 		c, err := ln.Accept()
-		switch {
-		case err == nil:
-			r.start(c)
-		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return err
-		case isExhausted(err):
-			r.log.Warn("Cannot accept a connection", "error", err)
-			time.Sleep(10 * time.Millisecond)
-		default:
-			return err
+		if err == nil || ctx.Err() != nil || errors.Is(err, net.ErrClosed) || !isExhausted(err) {
+			return c, err
 		}
+		r.log.Warn("Cannot accept a connection", "error", err)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func (r *running) start(nc net.Conn) {
+// admit checks who connects, and whether there is room.
+func (r *running) admit(nc net.Conn) (*conn, error) {
 	peer, err := peerOf(nc, r.known)
 	if err == nil {
 		err = peer.check()
 	}
+	c := &conn{running: r, Conn: nc, peer: peer}
 	if err == nil {
-		err = r.room()
+		err = r.register(c)
 	}
 	if err != nil {
 		r.log.Warn("Refused a connection", "error", err, "uid", peer.UID, "pid", peer.PID)
-		r.refuse(nc, err)
-		return
+		return nil, err
 	}
-	c := &conn{running: r, Conn: nc, peer: peer}
-	r.mu.Lock()
-	r.conns[c] = struct{}{}
-	r.mu.Unlock()
-	r.assign(c)
+	return c, nil
 }
 
-// room reports whether one more connection is within the limit.
-func (r *running) room() error {
+// register keeps a connection, unless there are too many.
+func (r *running) register(c *conn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.conns) < r.limits.Connections {
-		return nil
+	if len(r.conns) >= r.limits.Connections {
+		return credential.NewError(credential.RateLimited, "zend has too many connections", "")
 	}
-	return credential.NewError(credential.RateLimited, "zend has too many connections", "")
+	c.ending = r.draining
+	r.conns[c] = struct{}{}
+	return nil
 }
 
 // refuse tells why and closes the connection; it waits for nobody.
@@ -198,13 +228,16 @@ func (r *running) forget(c *conn) {
 
 // drain ends idle connections at once and the others when their request is answered or the time is over.
 func (r *running) drain(cancel context.CancelFunc) {
+	r.mu.Lock()
+	r.draining = true
+	r.mu.Unlock()
 	r.each(func(c *conn) { c.endIfIdle() })
 	late := time.AfterFunc(r.limits.Drain, func() {
 		cancel()
 		r.each(func(c *conn) { _ = c.Close() })
 	})
 	defer late.Stop()
-	r.wg.Wait()
+	r.workers.Wait()
 }
 
 func (r *running) each(f func(*conn)) {
