@@ -32,7 +32,8 @@ func watchedWorld() watched {
 	locks := noon().Add(14 * time.Minute)
 	s.AutoLock = &locks
 	s.Notices = []api.Notice{
-		{Text: "a request waits until you allow it", Hint: "zen approve"}, {Text: "config.toml\nis broken"},
+		{Text: "a request waits until you allow it", Hint: "zen approve"},
+		{Text: "config.toml\nis broken"},
 		{Text: "the login for ghcr.io is in the vault now", Done: true},
 	}
 	return watched{status: s, known: true}

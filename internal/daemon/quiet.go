@@ -11,7 +11,8 @@ const worthReturning = 4 << 20
 // returnMemory gives back to the system what a burst of requests needed. By itself the runtime does so minutes later.
 func returnMemory() {
 	held := []metrics.Sample{
-		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"}, // garbage is among them
 	}
 	metrics.Read(held)
