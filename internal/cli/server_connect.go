@@ -17,9 +17,9 @@ import (
 // Environment variables by which ZenML's own command is told about its server.
 const (
 	envStoreURL      = "ZENML_STORE_URL"
-	envStoreAPIKey   = "ZENML_STORE_API_KEY"
+	envStoreAPIKey   = "ZENML_STORE_API_KEY" //nolint:gosec // the name of a variable
 	envStoreUsername = "ZENML_STORE_USERNAME"
-	envStorePassword = "ZENML_STORE_PASSWORD"
+	envStorePassword = "ZENML_STORE_PASSWORD" //nolint:gosec // the name of a variable
 )
 
 type serverConnectOptions struct {

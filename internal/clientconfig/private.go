@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,9 +195,7 @@ func mergedValue(name string, before, value any) any {
 	switch now := value.(type) {
 	case map[string]any:
 		if old, ok := before.(map[string]any); ok && name == "aliases" {
-			for k, v := range now {
-				old[k] = v
-			}
+			maps.Copy(old, now)
 			return old
 		}
 	case []map[string]any:

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -99,7 +99,7 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	case u.Host == "" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
 		return nil, bad("it needs a scheme and a host, and no query")
 	case u.Scheme == "https":
-	case u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "http" && (insecure || isLoopback(u.Host)):
 	case u.Scheme == "http":
 		return nil, credential.NewError(credential.InvalidInput, u.Host+" would be asked without TLS: keys and credentials could be read on the way",
 			"use https://, or add --insecure")
@@ -112,9 +112,10 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	return u, nil
 }
 
+// isLoopback reports whether a URL's host is this machine.
 func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	a, err := address.Parse(host)
+	return err == nil && a.IsLoopback()
 }
 
 // call is one exchange.

@@ -34,7 +34,7 @@ func newSession(cfg Config) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Auth == AuthNone && !cfg.Insecure && !isLoopback(base.Hostname()) {
+	if cfg.Auth == AuthNone && !cfg.Insecure && !isLoopback(base.Host) {
 		return nil, credential.NewError(credential.InvalidInput, base.Host+" lets everybody in: whoever reaches it can take its credentials",
 			"switch authentication on there, or add --insecure")
 	}
