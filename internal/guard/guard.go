@@ -198,14 +198,14 @@ func (g *Guard) publish(found []finding) {
 			f.since = g.found[j].since
 			continue
 		}
-		g.log.Warn("Guard: "+f.text(), "hint", f.hint)
+		g.log.Warn("Guard: something is wrong", "what", f.text(), "hint", f.hint)
 	}
 	g.found = found
 }
 
 // tell keeps what was done for people to see.
 func (g *Guard) tell(text, hint string) {
-	g.log.Info("Guard: " + text)
+	g.log.Info("Guard: put something right", "what", text)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.told = append(g.told, api.Notice{Time: g.now().UTC(), Text: text, Hint: hint, Done: true})

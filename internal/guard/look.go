@@ -227,13 +227,13 @@ func (s *scene) tellStrays(strays []clientconfig.Stray, why string) {
 	if len(strays) == 0 {
 		return
 	}
-	hint := "zen setup " + strays[0].Client
+	words := []string{"zen setup", strays[0].Client}
 	for _, stray := range strays {
 		if stray.Registry != "" {
-			hint += " --host " + clientconfig.ShellWord(stray.Registry)
+			words = append(words, "--host", clientconfig.ShellWord(stray.Registry))
 		}
 	}
-	s.add(finding{file: s.path, what: " does not name zen any more: " + strayText(strays, "is"), why: why, hint: s.where(s.file, hint)})
+	s.add(finding{file: s.path, what: " does not name zen any more: " + strayText(strays, "is"), why: why, hint: s.where(s.file, strings.Join(words, " "))})
 }
 
 func strayText(strays []clientconfig.Stray, is string) string {
