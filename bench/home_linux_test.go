@@ -3,9 +3,12 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -243,49 +248,146 @@ func look(name string) string {
 	return path
 }
 
-// resident is how much memory a process occupies, in MB.
-func (h *home) resident(pid int) float64 {
+// gitCache sets git credential-cache up, which keeps passwords in the memory of a daemon as well; nil without git.
+func (h *home) gitCache() *program {
 	h.t.Helper()
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		h.t.Fatal(err)
+	git := look("git")
+	if git == "" {
+		return nil
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	kB, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	if err != nil {
-		h.t.Fatal(err)
+	const ask = "protocol=https\nhost=" + benchmarkedAddress + "\n"
+	cmd := h.command(git, "credential-cache", "store")
+	cmd.Stdin = strings.NewReader(ask + "username=alice\npassword=" + h.secret + "\n")
+	if err := cmd.Run(); err != nil {
+		h.t.Errorf("git credential-cache store: %v", err)
+		return nil
 	}
-	return kB / 1024
+	h.t.Cleanup(func() {
+		cmd := exec.Command(git, "credential-cache", "exit")
+		cmd.Env = h.environ()
+		_ = cmd.Run()
+	})
+	return &program{
+		name: "git credential-cache get", path: git, args: []string{"credential-cache", "get"}, stdin: ask, env: h.environ(),
+		want: "password=" + h.secret,
+	}
 }
 
-// rate is how many gets a second zend answers to so many clients, each with a connection of its own or with one a get.
-func (h *home) rate(clients int, keep bool) float64 {
+// resident is how much memory a process occupies, in MB: its own, and pages of files.
+func (h *home) resident(pid int) (anonymous, file float64) {
+	h.t.Helper()
+	return h.number(proc(pid), "RssAnon:") / 1024, h.number(proc(pid), "RssFile:") / 1024
+}
+
+// number is a number that /proc tells about a process or a thread.
+func (h *home) number(dir, name string) float64 {
+	h.t.Helper()
+	status, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), name)
+	n, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// idle is how long zend is watched doing nothing, and settle how long it is left alone before.
+const (
+	idle   = 20 * time.Second
+	settle = 8 * time.Second
+)
+
+// wakeUps is how often threads of a process that has nothing to do get a processor while it is idle.
+func (h *home) wakeUps(pid int) (n int) {
+	h.t.Helper()
+	count := func() (n int) {
+		threads, err := filepath.Glob(filepath.Join(proc(pid), "task", "*"))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, dir := range threads {
+			n += int(h.number(dir, "\nvoluntary_ctxt_switches:"))
+		}
+		return n
+	}
+	time.Sleep(settle)
+	before := count()
+	time.Sleep(idle)
+	return count() - before
+}
+
+func proc(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }
+
+// client is the cheapest one there can be, since it runs on the same processors: what is measured is zend.
+type client struct {
+	socket  string
+	request []byte
+	want    []byte
+	conn    net.Conn
+	buf     [4096]byte
+}
+
+// kept asks once on a connection that is kept. Clients wait in the runtime's poller, which is cheaper than a thread for each.
+func (c *client) kept() (err error) {
+	if c.conn == nil {
+		if c.conn, err = net.Dial("unix", c.socket); err != nil {
+			return err
+		}
+	}
+	if _, err := c.conn.Write(c.request); err != nil {
+		return err
+	}
+	n, err := c.conn.Read(c.buf[:])
+	return c.check(n, err)
+}
+
+// fresh asks once on a connection of its own, with the system calls that take and nothing else.
+func (c *client) fresh() error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.socket}); err != nil {
+		return err
+	}
+	if _, err := unix.Write(fd, c.request); err != nil {
+		return err
+	}
+	n, err := unix.Read(fd, c.buf[:])
+	return c.check(n, err)
+}
+
+func (c *client) check(n int, err error) error {
+	if err == nil && !bytes.Contains(c.buf[:n], c.want) {
+		return fmt.Errorf("zend answered %q", c.buf[:n])
+	}
+	return err
+}
+
+// rate is how many gets a second zend answers to so many clients.
+func (h *home) rate(clients int, get func(*client) error) float64 {
 	h.t.Helper()
 	const measured = 2 * time.Second
 	end := time.Now().Add(measured)
-	params := []byte(`{"ServerURL":"` + benchmarkedAddress + `"}`)
+	request := `{"jsonrpc":"2.0","id":1,"method":"get","client":"bench","timeout_ms":10000,"params":{"ServerURL":"` + benchmarkedAddress + `"}}`
 	var done atomic.Int64
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			conn, err := h.client().Dial(end.Add(10 * time.Second))
-			if err != nil {
-				h.t.Error(err)
-				return
-			}
-			defer conn.Close()
-			call := conn.Call
-			if !keep {
-				call = h.client().Call
-			}
+			c := &client{socket: h.client().Socket, request: []byte(request + "\n"), want: []byte(h.secret)}
 			for time.Now().Before(end) {
-				reply, err := call(api.MethodGet, params, end.Add(10*time.Second))
-				if err != nil {
+				if err := get(c); err != nil {
 					h.t.Error(err)
 					return
 				}
-				reply.Wipe()
 				done.Add(1)
+			}
+			if c.conn != nil {
+				c.conn.Close()
 			}
 		})
 	}
