@@ -115,6 +115,7 @@ type Query struct {
 	SortBy   string              `json:"sort_by,omitempty"` // "field", "asc:field" or "desc:field"
 	Page     int                 `json:"page,omitempty"`
 	Size     int                 `json:"size,omitempty"`
+	Quick    bool                `json:"quick,omitempty"` // a shell waits: leave out servers that do not answer within half a second
 }
 
 // ServiceConnector is a service connector without its secrets, in ZenML's terms.

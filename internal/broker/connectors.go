@@ -511,7 +511,7 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 	if q.Server == "" {
 		b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
 	}
-	remote, warnings, err := b.remoteConnectors(ctx, q.Server)
+	remote, warnings, err := b.remoteConnectors(ctx, q.Server, listTime)
 	if err != nil {
 		return list, err
 	}

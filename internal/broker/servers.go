@@ -66,6 +66,7 @@ type Servers interface {
 // Bounds of what is asked of servers.
 const (
 	listTime   = 15 * time.Second // for the lists of all servers
+	quickTime  = time.Second / 2  // for the same, when a shell completes a name
 	noticeTime = time.Second      // to find out whether a server has a connector of the same name
 	deviceTime = time.Minute      // for one question whether a person allowed a login
 )
@@ -312,7 +313,7 @@ func (b *Broker) hasServers() (yes bool) {
 
 // ListConnectors answers connector.list: the connectors of this machine and of every server.
 func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
-	remote, warnings, err := b.remoteConnectors(ctx, "")
+	remote, warnings, err := b.remoteConnectors(ctx, "", patience(q))
 	if err != nil {
 		return list, err
 	}
@@ -321,8 +322,16 @@ func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.Conn
 	return list, err
 }
 
+// patience is how long a list waits for servers.
+func patience(q api.Query) time.Duration {
+	if q.Quick {
+		return quickTime
+	}
+	return listTime
+}
+
 // remoteConnectors are the connectors of every server, or of one, and which servers did not answer.
-func (b *Broker) remoteConnectors(ctx context.Context, server string) (conns []api.ServiceConnector, warnings []string, err error) {
+func (b *Broker) remoteConnectors(ctx context.Context, server string, limit time.Duration) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
 		b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
@@ -334,7 +343,7 @@ func (b *Broker) remoteConnectors(ctx context.Context, server string) (conns []a
 	if !b.hasServers() {
 		return nil, nil, nil
 	}
-	for _, from := range b.askServers(ctx, listTime, server) {
+	for _, from := range b.askServers(ctx, limit, server) {
 		conns = append(conns, from.items...)
 		if from.err != nil {
 			warnings = append(warnings, unheard(from.server, from.err))
@@ -363,6 +372,12 @@ func (b *Broker) findConnector(ctx context.Context, ref, server string) (api.Ser
 			return conn, err
 		}
 		server = s.Name
+	}
+	if servers := b.ServerList().Items; server == "" && len(servers) > 0 { // the active one's counts anyway, and others may not answer
+		conn, missing := choose(b.askServers(ctx, listTime, servers[0].Name), ref, err)
+		if missing == nil || len(servers) == 1 {
+			return conn, missing
+		}
 	}
 	return choose(b.askServers(ctx, listTime, server), ref, err)
 }

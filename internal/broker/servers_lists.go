@@ -42,8 +42,8 @@ func everyServer[T any](
 	return out
 }
 
-func (b *Broker) askRegistries(ctx context.Context, only string) []listed[api.ContainerRegistry] {
-	return everyServer(ctx, b, listTime, only, func(ctx context.Context, s api.Server) ([]api.ContainerRegistry, error) {
+func (b *Broker) askRegistries(ctx context.Context, limit time.Duration, only string) []listed[api.ContainerRegistry] {
+	return everyServer(ctx, b, limit, only, func(ctx context.Context, s api.Server) ([]api.ContainerRegistry, error) {
 		items, err := b.servers.Registries(ctx, s, b.serverKey(s))
 		items = slices.DeleteFunc(items, func(r api.ContainerRegistry) bool { return r.ID == "" || r.Name == "" })
 		for i := range items {
@@ -53,8 +53,8 @@ func (b *Broker) askRegistries(ctx context.Context, only string) []listed[api.Co
 	})
 }
 
-func (b *Broker) askStacks(ctx context.Context, only string) []listed[api.Stack] {
-	return everyServer(ctx, b, listTime, only, func(ctx context.Context, s api.Server) ([]api.Stack, error) {
+func (b *Broker) askStacks(ctx context.Context, limit time.Duration, only string) []listed[api.Stack] {
+	return everyServer(ctx, b, limit, only, func(ctx context.Context, s api.Server) ([]api.Stack, error) {
 		items, err := b.servers.Stacks(ctx, s, b.serverKey(s))
 		items = slices.DeleteFunc(items, func(r api.Stack) bool { return r.ID == "" || r.Name == "" })
 		for i := range items {
@@ -77,7 +77,7 @@ func together[T any](lists []listed[T]) (items []T, warnings []string) {
 
 // ListRegistries answers registry.list: the container registries of this machine and of every server.
 func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
-	remote, warnings := together(b.askRegistries(ctx, ""))
+	remote, warnings := together(b.askRegistries(ctx, patience(q), ""))
 	b.read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q, remote...) })
 	list.Warnings = warnings
 	return list, err
@@ -85,7 +85,7 @@ func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.Regi
 
 // ListStacks answers stack.list: the stacks of this machine and of every server.
 func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
-	remote, warnings := together(b.askStacks(ctx, ""))
+	remote, warnings := together(b.askStacks(ctx, patience(q), ""))
 	b.read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q, remote...) })
 	list.Warnings = warnings
 	return list, err
@@ -153,7 +153,7 @@ func (b *Broker) findRegistry(ctx context.Context, ref, server string) (reg api.
 			return reg, err
 		}
 	}
-	return findOn(b.askRegistries(ctx, server), "stack_components", ref, registryName, err)
+	return findOn(b.askRegistries(ctx, listTime, server), "stack_components", ref, registryName, err)
 }
 
 // findStack finds a stack in the same way.
@@ -168,7 +168,7 @@ func (b *Broker) findStack(ctx context.Context, ref, server string) (s api.Stack
 			return s, err
 		}
 	}
-	return findOn(b.askStacks(ctx, server), "stacks", ref, stackName, err)
+	return findOn(b.askStacks(ctx, listTime, server), "stacks", ref, stackName, err)
 }
 
 // Registry answers registry.get; an empty ref is the active stack's.
@@ -197,7 +197,7 @@ func (b *Broker) registryElsewhere(ctx context.Context, ref string, err error) e
 	if !credential.NoSuchEntity.Is(err) || !b.hasServers() || ref == "" {
 		return err
 	}
-	reg, other := findOn(b.askRegistries(ctx, ""), "stack_components", ref, registryName, err)
+	reg, other := findOn(b.askRegistries(ctx, listTime, ""), "stack_components", ref, registryName, err)
 	if other != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func defineKnown(cmd *cobra.Command, attrs attributes, types []api.ConnectorType
 
 // connectorNames lists the connectors, each with what it is for.
 func connectorNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.ConnectorList](ctx, client, api.MethodConnectorList, api.Query{Size: -1}, nil, completionTime)
+	list, err := ask[api.ConnectorList](ctx, client, api.MethodConnectorList, api.Query{Size: -1, Quick: true}, nil, completionTime)
 	var names []string
 	for _, c := range list.Items {
 		names = append(names, described(c.Name, c.ResourceID))

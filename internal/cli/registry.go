@@ -23,7 +23,7 @@ func (a *app) registryCommand() *cobra.Command {
 
 // registryNames lists the container registries, each with its uri.
 func registryNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.RegistryList](ctx, client, api.MethodRegistryList, api.Query{Size: -1}, nil, completionTime)
+	list, err := ask[api.RegistryList](ctx, client, api.MethodRegistryList, api.Query{Size: -1, Quick: true}, nil, completionTime)
 	var names []string
 	for _, r := range list.Items {
 		names = append(names, described(r.Name, r.URI()))

@@ -103,7 +103,7 @@ func (f componentFlags) named() (first map[string]string, further map[string][]s
 
 // stackNames lists the stacks, each with its container registry.
 func stackNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1}, nil, completionTime)
+	list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, completionTime)
 	var names []string
 	for _, s := range list.Items {
 		names = append(names, described(s.Name, s.Components[registryComponent].Name))
@@ -117,7 +117,7 @@ func componentNames(componentType string) lister {
 		return registryNames
 	}
 	return func(ctx context.Context, client caller) ([]string, error) {
-		list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1}, nil, completionTime)
+		list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, completionTime)
 		var names []string
 		for _, s := range list.Items {
 			for _, name := range componentsOf(s, componentType) {

@@ -334,6 +334,30 @@ func TestServerThatHangs(t *testing.T) {
 	}
 }
 
+// A shell that completes names, and whoever means a connector of the active server, does not wait for one that hangs.
+func TestNobodyWaitsForAServerThatHangs(t *testing.T) {
+	r := newServerRig(t).ready()
+	release := make(chan struct{})
+	hang := zenmltest.Start()
+	t.Cleanup(hang.Close)
+	t.Cleanup(func() { close(release) })
+	if err := r.connect(hang, "slow"); err != nil {
+		t.Fatal(err)
+	}
+	hang.Lock()
+	hang.Broken = func(http.ResponseWriter, *http.Request) { <-release }
+	hang.Unlock()
+	began := time.Now()
+	list, err := r.ListConnectors(t.Context(), api.Query{Quick: true})
+	if err != nil || len(list.Items) != 1 || time.Since(began) > 5*time.Second {
+		t.Errorf("list: %d, %v after %v", len(list.Items), err, time.Since(began))
+	}
+	began = time.Now()
+	if err := r.login("reg"); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("login: %v after %v", err, time.Since(began))
+	}
+}
+
 // What zen once read of a connector's end on a server is not what ends a login: it may have got new credentials there since.
 func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	r := newServerRig(t)
