@@ -312,6 +312,7 @@ type Login struct {
 	Source        string     `json:"source"`                // "connector" or "docker login"
 	Dir           string     `json:"dir,omitempty"`
 	Profile       string     `json:"profile,omitempty"`
+	Here          bool       `json:"here,omitempty"`           // of a status: it would answer for its address
 	PlainHTTP     bool       `json:"plain_http,omitempty"`     // may answer a client that says http://
 	IdentityToken bool       `json:"identity_token,omitempty"` // hands out an identity token
 	Created       time.Time  `json:"created"`
@@ -337,6 +338,12 @@ type LogoutRequest struct {
 // LogoutResult lists the logins that ended.
 type LogoutResult struct {
 	Ended []Login `json:"ended"`
+}
+
+// StatusRequest is the params of status: from where clients would ask. Nothing stands for no directory and no profile.
+type StatusRequest struct {
+	Dir     string `json:"dir,omitempty"`
+	Profile string `json:"profile,omitempty"`
 }
 
 // Status answers status.

@@ -313,11 +313,11 @@ func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
 	r.store(reg.Host, "alice", "pw")
-	if l := r.Logins(t.Context()); len(l) != 1 || l[0].ConnectorName != "reg" {
+	if l := r.Logins(t.Context(), Caller{}); len(l) != 1 || l[0].ConnectorName != "reg" {
 		t.Errorf("logins are %+v", l)
 	}
 	r.store(reg.Host, "alice", "other")
-	if l := r.Logins(t.Context()); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
+	if l := r.Logins(t.Context(), Caller{}); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
 		t.Errorf("logins are %+v", l)
 	}
 	if last := r.audit.last(); !strings.Contains(last, "replaced the login by service connector 'reg'") {
@@ -445,7 +445,7 @@ func TestTimeLimit(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 	r.clock.add(time.Second)
 	r.wantGet(reg.Host, "not_logged_in")
-	if l := r.Logins(t.Context()); len(l) != 0 {
+	if l := r.Logins(t.Context(), Caller{}); len(l) != 0 {
 		t.Errorf("logins are %+v", l)
 	}
 }

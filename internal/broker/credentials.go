@@ -319,7 +319,7 @@ func (b *Broker) List(ctx context.Context, caller Caller) (map[string]string, er
 		if policy == "static" && !b.isStatic(l) {
 			continue
 		}
-		if answering, err := b.loginFor(caller, mustParse(l.Address)); err != nil || answering.ID != l.ID {
+		if !b.answers(caller, l) {
 			continue // another login answers for this address here
 		}
 		if name := b.username(ctx, l); name != "" && b.problem(l) == "" {

@@ -12,13 +12,15 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Logins lists who answers for which address, with what is known without asking anybody.
-func (b *Broker) Logins(ctx context.Context) []api.Login {
+// Logins lists who answers for which address, with what is known without asking anybody. Those that would answer the caller,
+// where it works and with its profile, are marked.
+func (b *Broker) Logins(ctx context.Context, caller Caller) []api.Login {
 	list := b.logins()
 	open := b.vault.State().State == keystore.StateUnlocked
 	for i := range list {
 		l := &list[i]
 		l.Problem = b.problem(*l)
+		l.Here = b.answers(caller, *l)
 		if open {
 			l.Username = b.username(ctx, *l)
 		}
@@ -32,6 +34,12 @@ func (b *Broker) Logins(ctx context.Context) []api.Login {
 		b.mu.RUnlock()
 	}
 	return list
+}
+
+// answers reports whether it is this login that answers the caller for its address.
+func (b *Broker) answers(caller Caller, l api.Login) bool {
+	answering, err := b.loginFor(caller, mustParse(l.Address))
+	return err == nil && answering.ID == l.ID
 }
 
 // problem says why a get for the login would fail, as far as that is known.

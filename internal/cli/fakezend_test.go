@@ -169,7 +169,7 @@ func typed[T any](f func(T) (any, error)) answer {
 func (z *fakeZend) methods() map[string]answer {
 	w := &z.world
 	return map[string]answer{
-		api.MethodStatus:  typed(func(api.Empty) (any, error) { return z.status(), nil }),
+		api.MethodStatus:  typed(func(api.StatusRequest) (any, error) { return z.status(), nil }),
 		api.MethodLimits:  typed(func(api.Empty) (any, error) { return api.LimitList{Items: w.limits}, nil }),
 		api.MethodLogins:  typed(func(api.Empty) (any, error) { return api.LoginList{Items: w.logins}, nil }),
 		api.MethodLogin:   typed(z.login),

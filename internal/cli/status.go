@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,13 @@ func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	return ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, glance)
+	return ask[api.Status](ctx, client, api.MethodStatus, a.here(), nil, glance)
+}
+
+// here is from where clients would ask that are started as zen is.
+func (a *app) here() api.StatusRequest {
+	dir, _ := os.Getwd() // a removed one matches no login that is bound to a directory
+	return api.StatusRequest{Dir: dir, Profile: a.getenv("ZEN_PROFILE")}
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -31,7 +38,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
 		Long: `Show who is logged in where, the vault and the daemon. With --watch it goes on: on a terminal as a live view, which q or
 Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: a status a line). With --limits
-Docker Hub is asked how many more images may be pulled; that is the only thing here that uses the network.`,
+Docker Hub is asked how many more images may be pulled; that is the only thing here that uses the network.
+Logins that are bound to a directory or a profile are marked (here) when they would answer in the current directory,
+with the ZEN_PROFILE that is set.`,
 		Example: "  zen status\n  zen status --watch\n  zen status --limits\n  zen status -o json",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,7 +53,7 @@ Docker Hub is asked how many more images may be pulled; that is the only thing h
 			if watch {
 				return a.watchStatus(cmd.Context(), o)
 			}
-			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, api.Empty{})
+			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, a.here())
 			if err == nil && limits {
 				status.Limits, err = a.pullLimits(cmd.Context())
 			}
@@ -136,7 +145,7 @@ func (a *app) drawLogins(logins []api.Login) {
 		if l.Problem != "" {
 			state = "💥 " + l.Problem
 		}
-		t.rows = append(t.rows, []string{l.Address, answeredBy(l), orDash(l.Username), loginScope(l), ends, state})
+		t.rows = append(t.rows, []string{l.Address, answeredBy(l), orDash(l.Username), scopeHere(l), ends, state})
 	}
 	a.drawTable(t)
 }
@@ -154,6 +163,15 @@ func loginScope(l api.Login) string {
 		return "every client"
 	}
 	return strings.Join(scope, ", ")
+}
+
+// scopeHere is loginScope, and of a login that is for some clients only, whether it would answer here: in this directory and
+// with this ZEN_PROFILE.
+func scopeHere(l api.Login) string {
+	if l.Here && l.Dir+l.Profile != "" {
+		return loginScope(l) + " (here)"
+	}
+	return loginScope(l)
 }
 
 func orDash(s string) string {

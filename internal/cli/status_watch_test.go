@@ -39,6 +39,24 @@ func watchedWorld() watched {
 	return watched{status: s, known: true}
 }
 
+// zend is told where the user is, and what it says of that is shown.
+func TestStatusHere(t *testing.T) {
+	w := smallWorld()
+	w.logins[1].Here = true
+	z := startZend(t, w)
+	r := zenWith(t, z, "", terminalOf{}, map[string]string{"HOME": t.TempDir(), "ZEN_PROFILE": "work"}, "status")
+	if r.code != 0 || strings.Count(r.stdout, "below /home/me/src, profile work (here)") != 1 || strings.Count(r.stdout, "(here)") != 1 {
+		t.Errorf("%+v", r)
+	}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent := z.sent(api.MethodStatus); len(sent) != 1 || decode[api.StatusRequest]([]byte(sent[0].params)) != (api.StatusRequest{Dir: dir, Profile: "work"}) {
+		t.Errorf("zend is told %+v", sent)
+	}
+}
+
 func TestWatchView(t *testing.T) {
 	refused := credential.NewError(credential.Unavailable, "zend is not running (nothing answers at /run/zend.sock)", "")
 	quiet := watchedWorld()

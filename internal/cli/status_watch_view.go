@@ -131,7 +131,7 @@ func loginCells(l api.Login, now time.Time) []string {
 		state = l.Problem
 	}
 	cells := []string{
-		l.Address, cmp.Or(l.ConnectorName, l.Source), loginScope(l), until(l.Until, now), until(l.TokenExpires, now), "-", state,
+		l.Address, cmp.Or(l.ConnectorName, l.Source), scopeHere(l), until(l.Until, now), until(l.TokenExpires, now), "-", state,
 	}
 	if l.LastUsed != nil {
 		cells[5] = rough(now.Sub(*l.LastUsed)) + " ago"
