@@ -293,8 +293,8 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	if !ok {
 		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+quoteShort(req.method), "")
 	}
-	ctx, cancel := context.WithTimeout(r.base, req.limit(r.limits.Call))
-	defer cancel()
+	ctx := withDeadline(r.base, req.limit(r.limits.Call))
+	defer ctx.end()
 	defer func() {
 		if v := recover(); v != nil {
 			r.log.Error("Handler panicked", "method", req.method, "panic", panicText(v), "stack", string(debug.Stack()))
