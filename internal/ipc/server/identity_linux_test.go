@@ -1,7 +1,11 @@
 package server
 
 import (
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -47,5 +51,33 @@ func TestIdentityOfNobody(t *testing.T) {
 		if exe := executable(kthreadd); exe != "[kthreadd]" {
 			t.Error(exe)
 		}
+	}
+}
+
+// A program is told by its path, however long that is.
+func TestExecutableWithALongPath(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("no program to copy")
+	}
+	content, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parts := range []int{1, 4} {
+		dir := filepath.Join(t.TempDir(), strings.Repeat("/"+strings.Repeat("d", 200), parts))
+		path := filepath.Join(dir, "sleep")
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(path, content, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), path, "100")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if exe := executable(cmd.Process.Pid); exe != path {
+			t.Errorf("%d bytes: %q", len(path), exe)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }

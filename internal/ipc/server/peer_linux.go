@@ -42,8 +42,8 @@ func (p Peer) Parents() []string {
 // look finds out about the peer's process by its number, and then that the number was still its own.
 func (p Peer) look() {
 	exe := executable(p.PID)
-	if id, ok := p.identity(); ok {
-		p.process.exe, p.process.parents = exe, p.process.ancestors.of(id.parent)
+	if parent, ok := p.parent(); ok {
+		p.process.exe, p.process.parents = exe, p.process.ancestors.of(parent)
 	}
 }
 
@@ -53,17 +53,17 @@ func (p Peer) Dir() string {
 		return ""
 	}
 	dir, _ := os.Readlink(procPath(p.PID, "cwd"))
-	if _, ok := p.identity(); !ok {
+	if _, ok := p.parent(); !ok {
 		return ""
 	}
 	return dir
 }
 
-// identity is false when the peer's process has ended: its number may be another's by now. The kernel names the very process
-// with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
-func (p Peer) identity() (id identity, ok bool) {
+// parent is whose child the peer's process is; false when it has ended: its number may be another's by now. The kernel names
+// the very process with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
+func (p Peer) parent() (pid int, ok bool) {
 	if p.PID <= 0 {
-		return id, false
+		return 0, false
 	}
 	pidfd := -1
 	err := p.process.conn.Control(func(fd uintptr) {
@@ -72,27 +72,33 @@ func (p Peer) identity() (id identity, ok bool) {
 		}
 	})
 	if err != nil {
-		return id, false
+		return 0, false
 	}
 	if pidfd < 0 {
-		return stat(p.PID)
+		id, ok := stat(p.PID)
+		return id.parent, ok
 	}
 	defer unix.Close(pidfd)
-	if id, ok := behind(pidfd); ok {
-		return id, true
+	if pid, ok := parentBehind(pidfd); ok {
+		return pid, true
 	}
-	id, ok = stat(p.PID)
-	return id, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
+	id, ok := stat(p.PID)
+	return id.parent, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
 }
 
 func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
 // executable is the path of a process's program, or its bracketed name; "" when the process is gone.
 func executable(pid int) string {
-	if exe, err := os.Readlink(procPath(pid, "exe")); err == nil {
+	var buf [512]byte // longer than nearly every path
+	n, err := unix.Readlink(procPath(pid, "exe"), buf[:])
+	exe := string(buf[:max(n, 0)])
+	if n == len(buf) {
+		exe, err = os.Readlink(procPath(pid, "exe"))
+	}
+	if err == nil {
 		return strings.TrimSuffix(exe, " (deleted)")
 	}
-	var buf [64]byte // 16 bytes are the most that the kernel keeps of a name
 	name, err := readOnce(procPath(pid, "comm"), buf[:])
 	if err != nil {
 		return ""
@@ -121,11 +127,18 @@ func identityOf(pid int) (id identity, ok bool) {
 // reading from /proc does.
 func behind(pidfd int) (id identity, ok bool) {
 	var st unix.Stat_t
-	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
-	if unix.Fstat(pidfd, &st) != nil || unix.IoctlPidfdInfo(pidfd, &info) != nil {
+	parent, ok := parentBehind(pidfd)
+	if !ok || unix.Fstat(pidfd, &st) != nil {
 		return id, false
 	}
-	return identity{int(info.Ppid), st.Ino}, true
+	return identity{parent, st.Ino}, true
+}
+
+// parentBehind is whose child the process is that a descriptor belongs to (Linux 6.13).
+func parentBehind(pidfd int) (pid int, ok bool) {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
+	err := unix.IoctlPidfdInfo(pidfd, &info)
+	return int(info.Ppid), err == nil
 }
 
 // stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything. The 22nd field is when the process
