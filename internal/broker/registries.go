@@ -95,7 +95,7 @@ func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (re
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
-	return result, err
+	return result, b.registryElsewhere(ctx, req.Ref, false, err)
 }
 
 // CopyRegistry registers a registry's copy under a new name.
@@ -105,7 +105,7 @@ func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
-	return result, err
+	return result, b.registryElsewhere(ctx, req.Ref, false, err)
 }
 
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
@@ -115,7 +115,7 @@ func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.Reg
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
-	return result, err
+	return result, b.registryElsewhere(ctx, ref, false, err)
 }
 
 // ConnectRegistry links a registry to a connector after the registry accepted the connector's credential.
@@ -125,7 +125,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 	}
 	b.read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
 	if err != nil {
-		return result, b.registryElsewhere(ctx, req.Ref, err)
+		return result, b.registryElsewhere(ctx, req.Ref, true, err)
 	}
 	conn, err := b.findConnector(ctx, req.Connector, "")
 	if err != nil {
@@ -161,5 +161,5 @@ func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (result ap
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
-	return result, b.registryElsewhere(ctx, ref.Name, err)
+	return result, b.registryElsewhere(ctx, ref.Name, true, err)
 }

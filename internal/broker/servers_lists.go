@@ -192,8 +192,8 @@ func (b *Broker) Stack(ctx context.Context, ref api.Ref) (result api.StackResult
 }
 
 // registryElsewhere completes the error about a container registry that this machine does not have: changing a server's has
-// to be asked for.
-func (b *Broker) registryElsewhere(ctx context.Context, ref string, err error) error {
+// to be asked for, or is for ZenML's own command.
+func (b *Broker) registryElsewhere(ctx context.Context, ref string, linking bool, err error) error {
 	if !credential.NoSuchEntity.Is(err) || !b.hasServers() || ref == "" {
 		return err
 	}
@@ -201,8 +201,25 @@ func (b *Broker) registryElsewhere(ctx context.Context, ref string, err error) e
 	if other != nil {
 		return err
 	}
+	hint := "change it there: zenml container-registry --help"
+	if linking {
+		hint = "add --server " + reg.Server
+	}
 	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("container registry '%s' is not one of this machine; it lives on server '%s'", reg.Name, reg.Server), "add --server "+reg.Server)
+		fmt.Sprintf("container registry '%s' is not one of this machine; it lives on server '%s'", reg.Name, reg.Server), hint)
+}
+
+// stackElsewhere does the same for a stack.
+func (b *Broker) stackElsewhere(ctx context.Context, ref string, err error) error {
+	if !credential.NoSuchEntity.Is(err) || !b.hasServers() || ref == "" {
+		return err
+	}
+	s, other := findOn(b.askStacks(ctx, listTime, ""), "stacks", ref, stackName, err)
+	if other != nil {
+		return err
+	}
+	return credential.NewError(credential.NoSuchEntity,
+		fmt.Sprintf("stack '%s' is not one of this machine; it lives on server '%s'", s.Name, s.Server), "choose or change it there: zenml stack --help")
 }
 
 // connectOnServer links a container registry of a server to a connector of the same server, after the registry accepted what

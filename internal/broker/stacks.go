@@ -7,45 +7,45 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 )
 
-// stackChange runs one change of a stack and returns it.
-func (b *Broker) stackChange(ctx context.Context, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
+// stackChange runs one change of a stack and returns it. ref is the stack that was named, if one was.
+func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		s, change, err := f(c)
 		result.Stack = s
 		return edit{Change: change}, err
 	})
-	return result, err
+	return result, b.stackElsewhere(ctx, ref, err)
 }
 
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
 func (b *Broker) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
+	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.RegisterStack(req, b.now().UTC(), b.owner)
 	})
 }
 
 // UpdateStack changes a stack; an empty ref is the active one.
 func (b *Broker) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
+	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.UpdateStack(req, b.now().UTC())
 	})
 }
 
 // DeleteStack removes a stack.
 func (b *Broker) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.DeleteStack(req) })
+	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.DeleteStack(req) })
 }
 
 // CopyStack registers a stack's copy under a new name.
 func (b *Broker) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
+	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.CopyStack(req.Ref, req.Name, b.now().UTC(), b.owner)
 	})
 }
 
 // SetStack makes a stack the active one.
 func (b *Broker) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.SetStack(ref) })
+	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.SetStack(ref) })
 }
 
 // ExportStack returns a stack in ZenML's export format.
@@ -56,7 +56,7 @@ func (b *Broker) ExportStack(ref string) (file api.StackFile, err error) {
 
 // ImportStack registers a stack, and the container registry it names, from ZenML's export format.
 func (b *Broker) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
-	return b.stackChange(ctx, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
+	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.ImportStack(req, b.now().UTC(), b.owner)
 	})
 }
