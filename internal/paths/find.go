@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -146,12 +147,8 @@ func (f *finder) findHome() (string, error) {
 
 // owns reports whether dir exists and is the user's.
 func (f *finder) owns(dir string) bool {
-	info, err := os.Stat(dir)
-	if err != nil || !filepath.IsAbs(dir) {
-		return false
-	}
-	have, ok := owner(info)
-	return ok && have == f.uid
+	st, err := status(syscall.Stat, dir)
+	return err == nil && filepath.IsAbs(dir) && int(st.Uid) == f.uid
 }
 
 // passwdHome returns the home directory that /etc/passwd has for the user, or "".

@@ -46,21 +46,31 @@ func unfit(dir string, uid int) string {
 	if dir[0] != '/' {
 		return "is not an absolute path"
 	}
-	info, err := os.Lstat(dir)
+	st, err := status(syscall.Lstat, dir)
 	if err != nil {
-		return "cannot be used: " + err.Error()
+		return "cannot be used: " + (&os.PathError{Op: "lstat", Path: dir, Err: err}).Error()
 	}
-	switch have, ok := owner(info); {
-	case info.Mode()&os.ModeSymlink != 0:
+	switch kind := st.Mode & syscall.S_IFMT; {
+	case kind == syscall.S_IFLNK:
 		return "is a symbolic link"
-	case !info.IsDir():
+	case kind != syscall.S_IFDIR:
 		return "is not a directory"
-	case !ok || have != uid:
-		return "belongs to " + userText(have)
-	case info.Mode().Perm()&0o022 != 0:
+	case int(st.Uid) != uid:
+		return "belongs to " + userText(int(st.Uid))
+	case st.Mode&0o022 != 0:
 		return "can be written by other users"
 	}
 	return ""
+}
+
+// status calls stat, which is syscall.Stat or Lstat. What package os makes of the answer costs docker-credential-zen more than
+// the call.
+func status(stat func(string, *syscall.Stat_t) error, path string) (st syscall.Stat_t, err error) {
+	for {
+		if err = stat(path, &st); err != syscall.EINTR {
+			return st, err
+		}
+	}
 }
 
 func owner(info os.FileInfo) (uid int, ok bool) {
