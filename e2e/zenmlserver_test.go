@@ -169,8 +169,8 @@ func (s *zenmlServer) newAccount(name string) serviceAccount {
 	return serviceAccount{path: path + "/" + key.ID, key: key.Body.Key}
 }
 
-// connectorID asks the server for the id of the connector with a name.
-func (s *zenmlServer) connectorID(name string) string {
+// connectorIDs asks the server for the ids of the connectors with a name: one, or none.
+func (s *zenmlServer) connectorIDs(name string) (ids []string) {
 	s.t.Helper()
 	var page struct {
 		Items []struct {
@@ -178,10 +178,10 @@ func (s *zenmlServer) connectorID(name string) string {
 		} `json:"items"`
 	}
 	s.admin("GET", "/service_connectors?name="+name, "", &page)
-	if len(page.Items) != 1 {
-		s.t.Fatalf("the server has %d connectors of the name %s", len(page.Items), name)
+	for _, item := range page.Items {
+		ids = append(ids, item.ID)
 	}
-	return page.Items[0].ID
+	return ids
 }
 
 // minted counts, by the server's log, how often it was asked for a connector's credential.
@@ -221,7 +221,11 @@ func (s *zenmlServer) zenmlRegisters(name string, r *registry) string {
 	s.t.Helper()
 	s.zenml(nil, "service-connector", "register", name, "--type", "docker",
 		"--username="+r.username, "--password="+r.password, "--registry="+r.host)
-	return s.connectorID(name)
+	ids := s.connectorIDs(name)
+	if len(ids) != 1 {
+		s.t.Fatalf("zenml registered %s, and the server has %q", name, ids)
+	}
+	return ids[0]
 }
 
 // registers has the administrator register a connector, which is quicker, and returns its id; more is JSON to add.
