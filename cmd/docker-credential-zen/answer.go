@@ -73,10 +73,12 @@ func (a answer) send() int {
 	if a.stdout == nil {
 		return a.code
 	}
-	line := make([]byte, len(a.stdout)+1)
-	copy(line, a.stdout)
-	line[len(a.stdout)] = '\n'
-	clear(a.stdout)
+	line := a.stdout
+	if len(line) == cap(line) { // append would leave the old array as it is
+		line = append(make([]byte, 0, len(line)+1), line...)
+		clear(a.stdout)
+	}
+	line = append(line, '\n')
 	defer clear(line)
 	if !writeAll(unix.Stdout, line, deadline) {
 		return 1

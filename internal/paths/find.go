@@ -1,11 +1,11 @@
 package paths
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -34,21 +34,13 @@ func newFinder(getenv func(string) string, uid int) finder {
 }
 
 func (f *finder) find() (Dirs, error) {
-	for _, dir := range []struct {
-		to       *string
-		variable string
-		fallback string
-	}{
-		{&f.dirs.Data, "XDG_DATA_HOME", dataDir},
-		{&f.dirs.Config, "XDG_CONFIG_HOME", configDir},
-		{&f.dirs.State, "XDG_STATE_HOME", stateDir},
-	} {
-		path, err := f.base(dir.variable, dir.fallback)
-		if err != nil {
-			return Dirs{}, err
-		}
-		*dir.to = path
+	data, err1 := f.base("XDG_DATA_HOME", dataDir)
+	config, err2 := f.base("XDG_CONFIG_HOME", configDir)
+	state, err3 := f.base("XDG_STATE_HOME", stateDir)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return Dirs{}, err
 	}
+	f.dirs.Data, f.dirs.Config, f.dirs.State = data, config, state
 	if err := f.runtime(); err != nil {
 		return Dirs{}, err
 	}
@@ -147,7 +139,7 @@ func (f *finder) findHome() (string, error) {
 
 // owns reports whether dir exists and is the user's.
 func (f *finder) owns(dir string) bool {
-	st, err := status(syscall.Stat, dir)
+	st, err := status(dir, true)
 	return err == nil && filepath.IsAbs(dir) && int(st.Uid) == f.uid
 }
 

@@ -46,7 +46,7 @@ func unfit(dir string, uid int) string {
 	if dir[0] != '/' {
 		return "is not an absolute path"
 	}
-	st, err := status(syscall.Lstat, dir)
+	st, err := status(dir, false)
 	if err != nil {
 		return "cannot be used: " + (&os.PathError{Op: "lstat", Path: dir, Err: err}).Error()
 	}
@@ -63,11 +63,16 @@ func unfit(dir string, uid int) string {
 	return ""
 }
 
-// status calls stat, which is syscall.Stat or Lstat. What package os makes of the answer costs docker-credential-zen more than
-// the call.
-func status(stat func(string, *syscall.Stat_t) error, path string) (st syscall.Stat_t, err error) {
+// status is stat(2) or, when a link is not followed, lstat(2). What package os makes of the answer costs docker-credential-zen
+// more than the call.
+func status(path string, follow bool) (st syscall.Stat_t, err error) {
 	for {
-		if err = stat(path, &st); err != syscall.EINTR {
+		if follow {
+			err = syscall.Stat(path, &st)
+		} else {
+			err = syscall.Lstat(path, &st)
+		}
+		if err != syscall.EINTR {
 			return st, err
 		}
 	}
