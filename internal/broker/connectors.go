@@ -527,6 +527,8 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 
 // eachResources asks about several connectors at a time: behind each can be a cloud, or a registry that does not answer.
 func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
+	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	defer cancel()
 	const atOnce = 8
 	found := make([][]api.Resource, len(conns))
 	turns := make(chan struct{}, atOnce)

@@ -66,6 +66,7 @@ type Servers interface {
 // Bounds of what is asked of servers.
 const (
 	listTime   = 15 * time.Second // for the lists of all servers
+	eachTime   = 2 * time.Minute  // to ask about every connector, behind each of which can be a cloud
 	quickTime  = time.Second / 2  // for the same, when a shell completes a name
 	noticeTime = time.Second      // to find out whether a server has a connector of the same name
 	deviceTime = time.Minute      // for one question whether a person allowed a login

@@ -35,6 +35,14 @@ func (a *app) typesOn(ctx context.Context, server string) (*typeBook, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := a.types(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range answer.Items { // what is found on this machine is found for a server too
+		t, _ := own.find(answer.Items[i].Type)
+		answer.Items[i].SupportsAutoConfiguration = t.SupportsAutoConfiguration
+	}
 	return &typeBook{types: answer.Items}, nil
 }
 
