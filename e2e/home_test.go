@@ -234,11 +234,11 @@ func (h *home) register(name string, r *registry) result {
 		"--username="+r.username, "--password-stdin", "--registry="+r.host)
 }
 
-// zends lists the home's daemons, without children that guard the keyring.
+// zends lists the home's daemons, without the children that speak to the keyring and to registries.
 func (h *home) zends() []string {
 	var list []string
 	for _, line := range processesOf(h.dir) {
-		if _, cmdline, _ := strings.Cut(line, " "); strings.Contains(cmdline, "zend") && !strings.Contains(cmdline, "__keyring") {
+		if _, cmdline, _ := strings.Cut(line, " "); strings.Contains(cmdline, "zend") && !strings.Contains(cmdline, " __") {
 			list = append(list, line)
 		}
 	}

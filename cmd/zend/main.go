@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/connector/apart"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/daemon"
 	"github.com/zen-agent/zen/internal/keystore/oskeyring"
@@ -31,8 +32,13 @@ zend takes its socket from a service manager when there is one (LISTEN_FDS). Set
 `
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == oskeyring.ChildArgument {
-		os.Exit(oskeyring.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case oskeyring.ChildArgument:
+			os.Exit(oskeyring.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+		case apart.ChildArgument:
+			os.Exit(apart.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+		}
 	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -7,6 +7,6 @@ import (
 )
 
 // kinds is the one table of connector kinds, in the order in which they are listed.
-func kinds() []connector.Kind {
-	return []connector.Kind{docker.New(), exec.New()}
+func kinds(registries docker.Checker) []connector.Kind {
+	return []connector.Kind{docker.Asking(registries), exec.Asking(registries)}
 }

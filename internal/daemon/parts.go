@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/audit"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/connector/apart"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/guard"
@@ -62,9 +63,10 @@ func (d *daemon) build() error {
 	p.gate = gate.New(gate.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
 	d.parts = p
 	p.servers = newZenMLServers()
+	registries := apart.New(d.opt.Executable)
 	d.broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
-		Servers: p.servers, ServerKind: serverkind.New(p.servers.pool),
+		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+		Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),
 	})
 	if err != nil {
 		_ = p.close()

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,8 +23,8 @@ import (
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
-// needleVariable is a secret that a zend of these tests looks for in its own memory whenever it gets SIGUSR1. It is masked, so
-// that the search does not find what it is told to search for.
+// needleVariable are the forms of a secret, in hex and with a colon between them, that a zend of these tests looks for in its own
+// memory whenever it gets SIGUSR1. They are masked, so that the search does not find what it is told to search for.
 const needleVariable = "ZEND_TEST_NEEDLE"
 
 const needleMask = 0x5a
@@ -36,16 +39,20 @@ func masked(b []byte) []byte {
 
 // searchWhenAsked says on standard error how often the needle is in this process's memory, each time it gets SIGUSR1.
 func searchWhenAsked() {
-	needle, err := hex.DecodeString(os.Getenv(needleVariable))
-	if err != nil || len(needle) == 0 {
-		return
+	var needles [][]byte
+	for text := range strings.SplitSeq(os.Getenv(needleVariable), ":") {
+		needle, err := hex.DecodeString(text)
+		if err != nil || len(needle) == 0 {
+			return
+		}
+		needles = append(needles, needle)
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR1)
 	buf := make([]byte, 1<<20) // once: a search must not make garbage, and so be what cleans up
 	go func() {
 		for range asked {
-			n, err := copiesOf(needle, buf)
+			n, err := copiesOf(needles, buf)
 			fmt.Fprintf(os.Stderr, "searched: %d copies, error %v\n", n, err)
 		}
 	}()
@@ -53,26 +60,31 @@ func searchWhenAsked() {
 
 // copiesOf counts the copies of what was masked in all memory that this process can write to: heap, stacks, mapped pages. It
 // reads with process_vm_readv(2), which a process that may not be looked into may still use on itself.
-func copiesOf(needle, buf []byte) (found int, err error) {
+func copiesOf(needles [][]byte, buf []byte) (found int, err error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return 0, err
 	}
 	const biggest = 1 << 30 // no piece of Go's heap is bigger, but what the race detector reserves is
-	read := 0
+	read, longest := 0, 0
+	for _, needle := range needles {
+		longest = max(longest, len(needle))
+	}
 	for s := bufio.NewScanner(bytes.NewReader(maps)); s.Scan(); {
 		var lo, hi int
 		var mode string
 		if n, _ := fmt.Sscanf(s.Text(), "%x-%x %s", &lo, &hi, &mode); n != 3 || !strings.HasPrefix(mode, "rw") || hi-lo > biggest {
 			continue
 		}
-		for at := lo; at < hi; at += len(buf) - len(needle) + 1 { // pieces overlap by less than a needle
+		for at := lo; at < hi; at += len(buf) - longest + 1 { // pieces overlap by less than a needle
 			piece := buf[:min(len(buf), hi-at)]
 			n, err := unix.ProcessVMReadv(os.Getpid(), []unix.Iovec{{Base: &piece[0], Len: uint64(len(piece))}},
 				[]unix.RemoteIovec{{Base: uintptr(at), Len: len(piece)}}, 0)
 			if err == nil {
 				read += n
-				found += countMasked(piece[:n], needle)
+				for _, needle := range needles {
+					found += countMasked(piece[:n], needle)
+				}
 			}
 			clear(buf)
 		}
@@ -121,9 +133,19 @@ func newSearched(t *testing.T, around int) *searched {
 	rand.Read(random)
 	needle := hex.EncodeToString(random)
 	s := &searched{world: w, secret: strings.Repeat(".", around) + needle + strings.Repeat(".", around)}
-	t.Setenv(needleVariable, hex.EncodeToString(masked([]byte(needle))))
+	var masks []string
+	for _, form := range forms(needle) {
+		masks = append(masks, hex.EncodeToString(masked([]byte(form))))
+	}
+	t.Setenv(needleVariable, strings.Join(masks, ":"))
 	s.zend = w.start()
 	return s
+}
+
+// forms are a needle itself, and as Basic authentication has it, in base64: what stands before it, alice's name and what is
+// around it, is a number of whole groups of three bytes.
+func forms(needle string) []string {
+	return []string{needle, base64.StdEncoding.EncodeToString([]byte(needle[:len(needle)/3*3]))}
 }
 
 // copies is how often the secret is in zend's memory now.
@@ -190,15 +212,20 @@ func (s *searched) getMuch(host string, n int) {
 func TestSearchFinds(t *testing.T) {
 	random := make([]byte, 20)
 	rand.Read(random)
-	held := []string{hex.EncodeToString(random), strings.Clone(hex.EncodeToString(random))}
-	n, err := copiesOf(masked([]byte(held[0])), make([]byte, 1<<20))
-	if err != nil || n < 2 {
-		t.Errorf("found %d copies of %v: %v", n, held, err)
+	secret := hex.EncodeToString(random)
+	req := http.Request{Header: http.Header{}}
+	req.SetBasicAuth("alice", strings.Repeat(".", lengths["token"])+secret)
+	for _, form := range forms(secret) {
+		n, err := copiesOf([][]byte{masked([]byte(form))}, make([]byte, 1<<20))
+		if err != nil || n < 1 {
+			t.Errorf("found %d copies of %s: %v", n, form, err)
+		}
 	}
+	runtime.KeepAlive(req)
 }
 
 // lengths are what secrets have around what is looked for: a password has nothing, a token a lot.
-var lengths = map[string]int{"password": 0, "token": 1500}
+var lengths = map[string]int{"password": 0, "token": 1500} // in whole groups of three, see forms
 
 // A password that docker login stored is in the vault, sealed, and nowhere else: serving it 2,000 times leaves at most two
 // copies in zend's memory, and zen lock none.
@@ -221,8 +248,8 @@ func TestStoredSecretIsNotLeftInMemory(t *testing.T) {
 	}
 }
 
-// What is minted of a connector's password stays with the engine until zen lock. The registry is not asked: net/http and go-containerregistry make strings of a credential that nobody can clear, and when
-// their memory is used again depends on the load of the machine (see SECURITY.md).
+// What is minted of a connector's password stays with the engine until zen lock. The registry is asked about it, at registering,
+// at verifying and at each login: by a child process, for net/http and others make copies of it that nobody can clear.
 func TestConnectorSecretIsNotLeftInMemory(t *testing.T) {
 	for name, around := range lengths {
 		t.Run(name, func(t *testing.T) {
@@ -230,10 +257,14 @@ func TestConnectorSecretIsNotLeftInMemory(t *testing.T) {
 			reg := registrytest.StartBasic("alice", s.secret)
 			t.Cleanup(reg.Close)
 			s.mustCall(api.MethodConnectorRegister, map[string]any{
-				"name": "hub", "type": "docker", "no_verify": true,
+				"name": "hub", "type": "docker",
 				"secrets": map[string]string{"username": "alice", "password": s.secret, "registry": reg.Host},
 			})
-			s.mustCall(api.MethodLogin, api.LoginRequest{Name: "hub", NoVerify: true})
+			s.mustCall(api.MethodConnectorVerify, api.UseConnector{Ref: "hub"})
+			s.mustCall(api.MethodLogin, api.LoginRequest{Name: "hub"})
+			if asked := len(reg.Requests()); asked < 3 {
+				t.Errorf("the registry was asked only %d times", asked)
+			}
 			s.getMuch(reg.Host, 1000)
 			s.want("after 2,000 gets", 2)
 			s.mustCall(api.MethodVaultLock, api.Empty{})

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/connector/apart"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -36,6 +37,9 @@ const roleVariable = "ZEND_TEST_ROLE"
 const canary = "hunter2-canary"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == apart.ChildArgument {
+		os.Exit(apart.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/connector/handshake"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/engine"
@@ -44,8 +45,8 @@ func newServerRig(t *testing.T) *serverRig {
 	}
 	t.Cleanup(func() { vault.Close() })
 	r.Broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(), Engine: engine.New(engine.Config{}), Owner: "me",
-		Servers: r.links, ServerKind: serverkind.New(r.links.pool),
+		Vault: vault, Kinds: kinds(handshake.New()), Engine: engine.New(engine.Config{}), Owner: "me",
+		Servers: r.links, ServerKind: serverkind.New(r.links.pool, handshake.New()),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.later.Load())) },
 	})
 	if err != nil {

@@ -26,11 +26,21 @@ const (
 	maxUser = 1 << 10 // bytes
 )
 
-// Kind is the docker kind. Use New.
-type Kind struct{ checker *handshake.Checker }
+// Kind is the docker kind. Use New or Asking.
+type Kind struct{ checker Checker }
+
+// Checker asks registries: a *handshake.Checker, or something that has one asked.
+type Checker interface {
+	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	IdentityToken(context.Context, handshake.Target, credential.Credential) (credential.Credential, error)
+	Limits(context.Context, handshake.Target, credential.Credential) (connector.Limits, error)
+}
 
 // New returns the docker kind.
-func New() *Kind { return &Kind{checker: handshake.New()} }
+func New() *Kind { return Asking(handshake.New()) }
+
+// Asking returns the docker kind with another way to ask registries.
+func Asking(c Checker) *Kind { return &Kind{checker: c} }
 
 // Describe returns ZenML's type model of the docker connector.
 func (*Kind) Describe() api.ConnectorType {

@@ -42,17 +42,25 @@ const (
 	maxLife        = 12 * time.Hour
 )
 
-// Kind is the exec kind. Use New.
+// Checker asks registries: a *handshake.Checker, or something that has one asked.
+type Checker interface {
+	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+}
+
+// Kind is the exec kind. Use New or Asking.
 type Kind struct {
-	checker *handshake.Checker
+	checker Checker
 	now     func() time.Time
 	environ func() []string
 	self    func() (string, error) // path of zend
 }
 
 // New returns the exec kind.
-func New() *Kind {
-	return &Kind{checker: handshake.New(), now: time.Now, environ: os.Environ, self: os.Executable}
+func New() *Kind { return Asking(handshake.New()) }
+
+// Asking returns the exec kind with another way to ask registries.
+func Asking(c Checker) *Kind {
+	return &Kind{checker: c, now: time.Now, environ: os.Environ, self: os.Executable}
 }
 
 // Describe returns the kind in ZenML's type model; ZenML has no such type.

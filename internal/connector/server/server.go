@@ -14,14 +14,19 @@ import (
 
 const resourceType = "docker-registry"
 
+// Checker asks registries: a *handshake.Checker, or something that has one asked.
+type Checker interface {
+	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+}
+
 // Kind is the kind of a server's connectors. Use New.
 type Kind struct {
 	pool    *zenml.Pool
-	checker *handshake.Checker
+	checker Checker
 }
 
 // New returns the kind. The pool keeps the servers' access tokens.
-func New(pool *zenml.Pool) *Kind { return &Kind{pool: pool, checker: handshake.New()} }
+func New(pool *zenml.Pool, c Checker) *Kind { return &Kind{pool: pool, checker: c} }
 
 // Describe returns the kind in ZenML's type model; it is not one that can be registered.
 func (*Kind) Describe() api.ConnectorType {

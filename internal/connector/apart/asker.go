@@ -1,0 +1,133 @@
+package apart
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/connector/handshake"
+	"github.com/zen-agent/zen/internal/credential"
+)
+
+// maxChildren is how many questions are asked at the same time; each takes a process of some megabytes.
+const maxChildren = 8
+
+// patience is longer than handshake takes for anything.
+const patience = 40 * time.Second
+
+// margin is how much earlier than the parent a child gives up: it can say what it waited for.
+const margin = 200 * time.Millisecond
+
+// Asker asks registries by children. Use New. It is safe for concurrent use.
+type Asker struct {
+	executable string
+	turns      chan struct{}
+}
+
+// New returns an Asker that executes the program at this absolute path with ChildArgument.
+func New(executable string) *Asker { return &Asker{executable, make(chan struct{}, maxChildren)} }
+
+// Verify is handshake.Checker's.
+func (k *Asker) Verify(
+	ctx context.Context, to handshake.Target, cred credential.Credential, opt connector.VerifyOptions,
+) (connector.Report, error) {
+	a, _, err := k.ask(ctx, question{Op: opVerify, Push: opt.Push}, to, cred)
+	return a.Report, err
+}
+
+// IdentityToken is handshake.Checker's.
+func (k *Asker) IdentityToken(ctx context.Context, to handshake.Target, cred credential.Credential) (credential.Credential, error) {
+	a, secret, err := k.ask(ctx, question{Op: opIdentityToken}, to, cred)
+	return credential.Credential{Username: a.Username, Secret: secret}, err
+}
+
+// Limits is handshake.Checker's.
+func (k *Asker) Limits(ctx context.Context, to handshake.Target, cred credential.Credential) (connector.Limits, error) {
+	a, _, err := k.ask(ctx, question{Op: opLimits}, to, cred)
+	return a.Limits, err
+}
+
+// ask has one child answer, and returns when it is gone. The secret is the caller's to wipe.
+func (k *Asker) ask(
+	ctx context.Context, q question, to handshake.Target, cred credential.Credential,
+) (a answer, granted credential.Secret, err error) {
+	q.Protocol, q.Registry, q.Plain, q.Username, q.Secret = protocol, to.Registry.String(), to.PlainHTTP, cred.Username, cred.Secret.Len()
+	if deadline, ok := ctx.Deadline(); ok {
+		q.Millis = max(1, (time.Until(deadline) - margin).Milliseconds())
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case k.turns <- struct{}{}:
+		defer func() { <-k.turns }()
+	case <-limited.Done():
+		return a, granted, gaveUp(to, limited)
+	}
+	a, granted, err = k.converse(limited, q, cred.Secret)
+	if err == nil {
+		err = a.Fault.err()
+	}
+	if err == nil {
+		return a, granted, nil
+	}
+	granted.Wipe()
+	if limited.Err() != nil {
+		err = gaveUp(to, limited)
+	}
+	return answer{}, credential.Secret{}, err
+}
+
+func gaveUp(to handshake.Target, ctx context.Context) error {
+	return &credential.Error{
+		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given up", Cause: context.Cause(ctx),
+	}
+}
+
+// converse starts a child, asks it, and ends it.
+func (k *Asker) converse(ctx context.Context, q question, secret credential.Secret) (a answer, granted credential.Secret, err error) {
+	cmd := exec.CommandContext(ctx, k.executable, ChildArgument)
+	cmd.Dir = string(os.PathSeparator)
+	cmd.WaitDelay = time.Second
+	isolate(cmd)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return a, granted, cannotAsk(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return a, granted, cannotAsk(err)
+	}
+	if err := cmd.Start(); err != nil {
+		return a, granted, cannotAsk(err)
+	}
+	sent := make(chan struct{})
+	go func() { // beside reading: a child that talks instead of listening must not keep zend
+		_ = send(in, q, secret)
+		close(sent)
+	}()
+	defer func() {
+		kill(cmd)
+		_ = in.Close()
+		<-sent         // the secret is the caller's again
+		_ = cmd.Wait() // its status says nothing: it was killed
+	}()
+	r := bufio.NewReaderSize(out, maxLine)
+	if err := receiveLine(r, &a); err != nil {
+		return a, granted, cannotAsk(err)
+	}
+	if granted, err = receiveSecret(r, a.Secret); err != nil {
+		return a, granted, cannotAsk(err)
+	}
+	return a, granted, nil
+}
+
+func cannotAsk(err error) error {
+	return &credential.Error{
+		Reason: credential.Internal, Message: fmt.Sprintf("the process that asks registries failed: %v", err), Cause: err,
+		Hint: "look whether zend is where it was installed, or zen daemon restart",
+	}
+}
