@@ -17,6 +17,9 @@ const resultOK = "ok"
 // queueSize is how many entries may wait for the disk; further ones are counted as lost.
 const queueSize = 4096
 
+// keepQueue is the room for entries, in entries, that is kept for further ones.
+const keepQueue = 512
+
 // linger is how long the first entry waits for others: to write each by itself would cost as much as to serve a request.
 const linger = 2 * time.Millisecond
 
@@ -53,8 +56,9 @@ type Log struct {
 
 	mu     sync.Mutex // never held over I/O
 	queue  []api.AuditEntry
-	lost   int64       // entries that found the queue full, not yet reported
-	due    *time.Timer // writes the queue; set when its first entry comes
+	spare  []api.AuditEntry // room for the next queue
+	lost   int64            // entries that found the queue full, not yet reported
+	due    *time.Timer      // writes the queue; set when its first entry comes
 	closed bool
 	notice *api.Notice // nil: all is well
 }
@@ -116,10 +120,16 @@ func (l *Log) flush() {
 	defer l.disk.Unlock()
 	l.mu.Lock()
 	queue, lost := l.queue, l.lost
-	l.queue, l.lost = nil, 0
+	l.queue, l.spare, l.lost = l.spare, nil, 0
 	l.mu.Unlock()
 	if len(queue) > 0 || lost > 0 {
 		l.report(l.file.write(queue, lost))
+	}
+	if cap(queue) <= keepQueue {
+		clear(queue)
+		l.mu.Lock()
+		l.spare = queue[:0]
+		l.mu.Unlock()
 	}
 }
 

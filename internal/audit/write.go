@@ -49,7 +49,9 @@ func (w *writer) write(entries []api.AuditEntry, lost int64) (err error) {
 	if w.buf.Len() > 0 || w.gone > 0 {
 		err = w.flush()
 	}
-	w.buf = bytes.Buffer{}
+	if w.buf.Cap() > 2*batch {
+		w.buf = bytes.Buffer{}
+	}
 	return err
 }
 
