@@ -48,7 +48,13 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
   zen import --from docker --from pass --remove
   zen import --undo`,
 		Args: arguments(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runImport(cmd, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.runImport(cmd, o); err != nil || o.undo || len(o.from) > 0 {
+				return err
+			}
+			a.warnOfZenMLLogins(cmd.Context())
+			return nil
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.from, "from", nil, "only from this `SOURCE`: "+strings.Join(logins.Sources(), ", ")+"; may be given several times")

@@ -117,6 +117,22 @@ func (a *app) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login
 	return all[i], true, nil
 }
 
+// warnOfZenMLLogins names the logins that the zenml command keeps in clear and that zen could have.
+func (a *app) warnOfZenMLLogins(ctx context.Context) {
+	all := a.zenml().logins(a.now())
+	if len(all) == 0 {
+		return
+	}
+	known, err := call[api.ServerList](ctx, a, api.MethodServerList, api.Empty{})
+	for _, l := range all {
+		l.secret.Wipe()
+		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
+			a.warn("zenml keeps "+l.kind()+" for "+oneLine(l.url)+" in clear in "+a.zenml().credentialsFile(),
+				"zen server connect "+oneLine(l.url)+" --from-zenml")
+		}
+	}
+}
+
 func noZenMLLogin(url string, all []zenmlLogin) error {
 	if len(all) == 0 {
 		return refused("zenml is not logged in to a server on this machine", "zen server connect URL")
