@@ -7,6 +7,6 @@ const (
 	rounds         = 100
 	requests       = 50000
 	storeEvery     = 200
-	politeRequests = 500
+	politeRequests = 200
 	soakGets       = 1000000
 )
