@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
@@ -331,6 +333,12 @@ type secretConfig struct {
 	Registry string          `json:"registry"`
 }
 
+// Bounds of a credential in bytes; a helper's answer has to carry both.
+const (
+	maxUser     = 4 << 10
+	maxPassword = 1 << 20
+)
+
 // hub is the registry of a docker connector that names none.
 const hub = "docker.io"
 
@@ -354,6 +362,10 @@ func (c *Client) parseMinted(raw []byte, asked time.Time) (Credential, error) {
 		return Credential{}, c.strange("its credential has no password")
 	}
 	secret := credential.NewSecret(password)
+	if len(user) > maxUser || secret.Len() > maxPassword || strings.ContainsFunc(string(user), unicode.IsControl) {
+		secret.Wipe()
+		return Credential{}, c.strange("its credential is none that a client could use")
+	}
 	registry := config.Registry
 	if registry == "" {
 		registry = hub

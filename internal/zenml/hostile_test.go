@@ -155,3 +155,28 @@ func TestHostileServers(t *testing.T) {
 		t.Errorf("another host was asked %d times", n)
 	}
 }
+
+// A credential that no client could use is refused here, rather than in the middle of somebody's pull.
+func TestUselessCredentials(t *testing.T) {
+	for name, tt := range map[string]struct{ user, password string }{
+		"long password": {"u", strings.Repeat("p", 1<<20+1)},
+		"long user":     {strings.Repeat("u", 5<<10), "p"},
+		"control":       {"u\nx", "p"},
+		"escape":        {"u\x1b[31m", "p"},
+		"no user":       {"", "p"},
+		"no password":   {"u", ""},
+	} {
+		s := start(t)
+		s.Connectors[0].Username, s.Connectors[0].Password = tt.user, tt.password
+		_, err := client(t, s).Credential(t.Context(), s.Connectors[0].ID, "", parse(t, "reg.example.com"))
+		if !credential.Unreachable.Is(err) || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := start(t)
+	s.Connectors[0].Username, s.Connectors[0].Password = "_json_key", "{\n  \"type\": \"service_account\"\n}\n"
+	got, err := client(t, s).Credential(t.Context(), s.Connectors[0].ID, "", parse(t, "reg.example.com"))
+	if err != nil || string(got.Secret.Reveal()) != s.Connectors[0].Password {
+		t.Errorf("a key of several lines: %v", err)
+	}
+}
