@@ -37,7 +37,7 @@ const gcPercent = 50
 
 // softMemory is how much memory, in bytes, zend takes before it rather spends time on collecting garbage: large answers to many
 // clients at once leave a lot of it.
-const softMemory = 128 << 20
+const softMemory = 96 << 20
 
 // errRestart asks Run's caller to execute zend again in place; the listening socket stays open for the new one.
 var errRestart = errors.New("restart requested")

@@ -18,7 +18,7 @@ const (
 )
 
 // maxUnsent bounds, in bytes, all responses larger than largeBuffer that wait for their readers.
-const maxUnsent = 64 << 20
+const maxUnsent = 32 << 20
 
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
