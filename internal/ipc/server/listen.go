@@ -198,7 +198,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	fd := -1
 	wait := raw.Read(func(s uintptr) bool {
 		fd, err = acceptNext(int(s))
-		return err != unix.EAGAIN
+		return !errors.Is(err, unix.EAGAIN)
 	})
 	switch {
 	case wait == nil && err == nil:
@@ -226,7 +226,7 @@ func (l *Listener) queued(raw syscall.RawConn) (net.Conn, error) {
 
 // acceptNext is acceptNow for the next client that is still there.
 func acceptNext(listening int) (fd int, err error) {
-	for fd, err = acceptNow(listening); err == unix.EINTR || err == unix.ECONNABORTED; {
+	for fd, err = acceptNow(listening); errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED); {
 		fd, err = acceptNow(listening)
 	}
 	return fd, err

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -36,7 +37,7 @@ func (s *socket) Read(b []byte) (int, error) {
 		return f.Read(b)
 	}
 	n, err := s.now(unix.Read, b)
-	if err == unix.EAGAIN {
+	if errors.Is(err, unix.EAGAIN) {
 		f, err := s.watch()
 		if err != nil {
 			return 0, err
@@ -54,7 +55,7 @@ func (s *socket) Write(b []byte) (int, error) {
 		return f.Write(b)
 	}
 	n, err := s.now(unix.Write, b)
-	if err == unix.EAGAIN || err == nil && n < len(b) {
+	if errors.Is(err, unix.EAGAIN) || err == nil && n < len(b) {
 		f, err := s.watch()
 		if err != nil {
 			return n, err
@@ -73,7 +74,7 @@ func (s *socket) now(call func(int, []byte) (int, error), b []byte) (int, error)
 		return 0, net.ErrClosed
 	}
 	for {
-		if n, err := call(s.fd, b); err != unix.EINTR {
+		if n, err := call(s.fd, b); !errors.Is(err, unix.EINTR) {
 			return max(n, 0), err
 		}
 	}
