@@ -1,25 +1,36 @@
 package cli
 
-import "github.com/zen-agent/zen/internal/address"
+import (
+	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig"
+)
 
-// hintSetup says how docker comes to ask zen for a server's credentials, unless it does already. A configuration that
-// cannot be read is no reason to fail: zen setup docker says what is wrong with it.
-func (a *app) hintSetup(serverURL string) {
-	if a.dockerAsksZen(serverURL) {
-		return
-	}
-	a.hint("docker does not ask zen for credentials yet: zen setup docker")
-}
-
-func (a *app) dockerAsksZen(serverURL string) bool {
+// hintSetup says how clients come to use a login, unless docker does already. A configuration that cannot be read is no
+// reason to fail: zen setup docker says what is wrong with it.
+func (a *app) hintSetup(serverURL, profile string) {
 	registry, err := address.Parse(serverURL)
 	if err != nil {
-		return false
+		return
 	}
+	helper, asks := a.dockersHelper(registry)
+	switch {
+	case profile != "" && (!asks || clientconfig.Profile(helper) != profile) && a.getenv("ZEN_PROFILE") != profile:
+		word := clientconfig.ShellWord(profile)
+		a.hint("let clients use the profile: zen setup docker --host " + registry.Host() + " --profile " + word +
+			", or ZEN_PROFILE=" + word + " before a command")
+	case !asks:
+		a.hint("docker does not ask zen for credentials yet: zen setup docker")
+	case registry.Path() != "":
+		a.hint("docker asks for registries; clients that ask for repositories find this login: zen why " + registry.String() + " --as crane")
+	}
+}
+
+// dockersHelper is the helper that docker asks for a registry, and whether that is zen's.
+func (a *app) dockersHelper(registry address.Address) (helper string, zen bool) {
 	env, err := a.clientEnv()
 	if err != nil {
-		return false
+		return "", false
 	}
 	use, err := env.Docker(registry)
-	return err == nil && use.Zen
+	return use.Helper, err == nil && use.Zen
 }

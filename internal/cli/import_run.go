@@ -295,7 +295,7 @@ func (j *importJob) sayAfter(ctx context.Context) {
 	}
 	for _, r := range j.rows {
 		if r.held() && (r.login.Helper != "" || r.login.Client == "docker") && !r.unfinished {
-			j.app.hintSetup(r.login.ServerURL)
+			j.app.hintSetup(r.login.ServerURL, "")
 			return
 		}
 	}

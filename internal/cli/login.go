@@ -165,7 +165,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	if result.Login.Until != nil {
 		a.say("The login ends in %s.", span(result.Login.Until.Sub(a.now()).Round(time.Second)))
 	}
-	a.hintSetup(result.Login.ServerURL)
+	a.hintSetup(result.Login.ServerURL, result.Login.Profile)
 	return nil
 }
 

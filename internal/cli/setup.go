@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,10 +208,13 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 	if !o.undo {
 		a.sayLinks(doc.Links, o)
 	}
+	readers := map[string][]string{} // by the client whose configuration they read
 	for i, r := range reports {
 		done := slices.ContainsFunc(reports[:i], func(before *clientconfig.Report) bool { return before.Target == r.Target })
 		repeated := done && (o.DryRun || !r.Changed) // clients that read the same file
 		switch {
+		case repeated && r.For != "" && !o.undo && !slices.Contains(readers[r.Client], r.For):
+			readers[r.Client] = append(readers[r.Client], r.For)
 		case repeated:
 		case o.undo:
 			a.sayUndone(r, o)
@@ -226,6 +230,13 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 		if o.DryRun && !repeated {
 			fmt.Fprint(a.out, r.Diff) // made for a terminal, and its tabs must stay
 		}
+	}
+	for _, client := range slices.Sorted(maps.Keys(readers)) {
+		verb := "read"
+		if len(readers[client]) == 1 {
+			verb = "reads"
+		}
+		a.say("%s %s the configuration of %s too.", strings.Join(readers[client], ", "), verb, client)
 	}
 	if o.undo {
 		a.sayLinks(doc.Links, o)

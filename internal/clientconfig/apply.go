@@ -79,6 +79,7 @@ func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error)
 type setup struct {
 	env        Env
 	client     client
+	whose      string // the client whose file it is
 	dry        bool
 	file       string
 	target     string   // file, with symbolic links followed
@@ -97,9 +98,13 @@ func (e Env) newSetup(c client, p place, o Options) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := c.name
+	if docker, err := e.dockerFile(); err == nil && p.file == docker {
+		name = "docker" // buildx reads it too
+	}
 	helper, err := helperOf(o.Profile)
 	return &setup{
-		env: e, client: c, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file),
+		env: e, client: c, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file),
 		helper: helper, profile: o.Profile != "",
 	}, err
 }

@@ -20,7 +20,6 @@ type client struct {
 	programs []string                                     // one of them on PATH shows that it is installed
 	places   func(Env, client, []string) ([]place, error) // what to change, for these hosts or for all
 	own      bool                                         // its file is all zen's, in the format of registries.conf
-	logout   string                                       // takes a plaintext login out of its file; may be empty
 	envAuth  bool                                         // it asks DOCKER_AUTH_CONFIG first
 	after    func(env Env, r *Report)                     // adds what else keeps it from asking zen; may be nil
 }
@@ -36,7 +35,7 @@ func clients() []client {
 	return []client{
 		{
 			name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile),
-			logout: "docker logout", envAuth: true,
+			envAuth: true,
 		},
 		{name: "podman", programs: []string{"podman", "skopeo", "buildah"}, places: podmanPlaces, own: true, after: podmanWarnings},
 		{name: "helm", programs: []string{"helm"}, places: dockerPlaces(Env.helmFile)},

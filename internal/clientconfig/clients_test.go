@@ -95,8 +95,7 @@ func TestHelm(t *testing.T) {
 	m.write("home/.config/helm/registry/config.json", `{"auths": {"ghcr.io": {"auth": "`+basic()+`"}}}`, 0o600)
 	r := m.one(m.applyTo("helm", hosts("ghcr.io", "registry-1.docker.io")))
 	want := []string{"helm no longer uses the logins that DIR/home/.config/helm/registry/config.json holds in clear: ghcr.io" +
-		" => take them out of " + m.at("home/.config/helm/registry/config.json") + ", then log in through zen"}
-	want[0] = strings.ReplaceAll(want[0], m.dir, "DIR")
+		" => move them into the vault: zen import"}
 	if diff := cmp.Diff(want, m.warnings(r)); diff != "" || len(r.Steps) != 2 || r.Steps[1].Member != `credHelpers["https://index.docker.io/v1/"]` {
 		t.Errorf("%+v (-want +got):\n%s", r, diff)
 	}
@@ -210,7 +209,7 @@ func TestPodmanWarnings(t *testing.T) {
 		t.Skip("other paths")
 	}
 	login := `{"auths": {"ghcr.io": {"auth": "` + basic() + `"}}}`
-	const gone = "; they do not see the logins it keeps any more => log in again through zen, or go back: zen setup podman --undo"
+	const gone = ", and is not asked for the logins it keeps any more => move them into the vault: zen import; or go back: zen setup --undo"
 	tests := []struct {
 		name    string
 		prepare func(m *machine)
@@ -253,16 +252,16 @@ func TestPodmanWarnings(t *testing.T) {
 			m.config(strings.ReplaceAll(login, "ghcr.io", "docker.io"))
 			m.vars["XDG_RUNTIME_DIR"] = m.at("run")
 		}, []string{
-			"podman, skopeo and buildah no longer use the logins that DIR/run/containers/auth.json holds in clear: ghcr.io => log in through zen, then take them out of that file",
+			"podman, skopeo and buildah no longer use the logins that DIR/run/containers/auth.json holds in clear: ghcr.io => move them into the vault: zen import",
 			"podman, skopeo and buildah ask zen for quay.io now, not docker-credential-pass as DIR/home/.config/containers/auth.json says => ",
-			"podman, skopeo and buildah no longer use the logins that DIR/home/.docker/config.json holds in clear: docker.io => log in through zen, then take them out of that file",
+			"podman, skopeo and buildah no longer use the logins that DIR/home/.docker/config.json holds in clear: docker.io => move them into the vault: zen import",
 		}, "ghcr.io docker.io"},
 		{"a file of logins that a variable names", func(m *machine) {
 			m.write("mine.json", login, 0o600)
 			m.config(login)
 			m.vars["REGISTRY_AUTH_FILE"] = m.at("mine.json")
 		}, []string{
-			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in clear: ghcr.io => log in through zen, then take them out of that file",
+			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in clear: ghcr.io => move them into the vault: zen import",
 		}, "ghcr.io"},
 		{"DOCKER_CONFIG", func(m *machine) {
 			m.write("docker/config.json", "{}", 0o600)
@@ -358,7 +357,7 @@ func TestRegctlWarning(t *testing.T) {
 		}
 		m.write(file, `{"hosts": {"ghcr.io": {"user": "alice", "pass": "`+canary+`"}, "quay.io": {"credHelper": "docker-credential-x"}}}`, 0o600)
 		want := []string{"regctl keeps logins of its own in clear in DIR/" + filepath.ToSlash(file) +
-			" and cannot be told to use a helper for all registries: ghcr.io => regctl registry logout ghcr.io, then log in through zen"}
+			" and cannot be told to use a helper for all registries: ghcr.io => move them into the vault: zen import"}
 		r := m.one(m.applyTo("regctl", all()))
 		if diff := cmp.Diff(want, m.warnings(r)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

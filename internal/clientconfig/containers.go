@@ -187,9 +187,8 @@ func podmanWarnings(env Env, r *Report) {
 	before := podmanOverrides(env, r)
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
-			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now; "+
-				"they do not see the logins it keeps any more",
-				"log in again through zen, or go back: zen setup podman --undo")
+			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now, and is not asked for the "+
+				"logins it keeps any more", moveFrom(helper))
 		}
 	}
 	if slices.Contains(before, authFileHelper) {
@@ -249,8 +248,7 @@ func (e Env) hiddenAuthFiles(r *Report) {
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
 			r.warn("podman, skopeo and buildah no longer use the logins that "+printable(file)+" holds in clear: "+
-				strings.Join(names, ", "),
-				"log in through zen, then take them out of that file")
+				strings.Join(names, ", "), moveIn)
 		}
 		for _, key := range d.Keys(credHelpers) {
 			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {

@@ -3,6 +3,7 @@ package clientconfig
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -24,30 +25,62 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		}
 	}
 	if len(r.Hidden) > 0 {
-		r.warn(s.client.name+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+
-			strings.Join(r.Hidden, ", "), s.takeOut(r.Hidden)+", then log in through zen")
+		r.warn(s.whose+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+
+			strings.Join(r.Hidden, ", "), s.takeOut())
 	}
 	if len(rest) > 0 {
-		r.warn(printable(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut(rest))
+		r.warn(printable(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut())
 	}
 	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
-		r.warn(printable(s.target)+" begins with a byte order mark: "+s.client.name+" cannot read it",
+		r.warn(printable(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
 			"sed -i '1s/^\\xEF\\xBB\\xBF//' "+shellWord(s.target))
 	}
 	s.inspectOthers(before, after)
 }
 
+// moveIn is how what clients and helpers keep comes into zen.
+const moveIn = "move them into the vault: zen import"
+
 // takeOut says how plaintext logins leave a file.
-func (s *setup) takeOut(names []string) string {
-	if s.client.logout == "" {
-		return "take them out of " + printable(s.target)
+func (s *setup) takeOut() string {
+	if s.whose == "buildx" { // one for a single repository, which zen import does not look into
+		return "log in through zen, then take them out of " + printable(s.target)
 	}
-	return "take them out: " + s.client.logout + " " + shellWord(names[0])
+	return moveIn
+}
+
+// Stores are the helpers that keep what they are given, as opposed to those that make credentials anew.
+func Stores() []string { return []string{"secretservice", "pass", "osxkeychain", "wincred", "desktop"} }
+
+// moveFrom says how the logins that a helper keeps come into zen.
+func moveFrom(helper string) string {
+	if slices.Contains(Stores(), strings.TrimSuffix(helper, ".exe")) {
+		return moveIn + "; or go back: zen setup --undo"
+	}
+	return "log in again through zen, or go back: zen setup --undo"
+}
+
+// keepsNothing reports whether a helper is known to have no logins: -pass keeps them in a directory (docker-credential-helpers,
+// pass.go).
+func (e Env) keepsNothing(helper string) bool {
+	if helper != "pass" {
+		return false
+	}
+	store := e.Getenv("PASSWORD_STORE_DIR")
+	if store == "" {
+		home, err := e.home()
+		if err != nil {
+			return false
+		}
+		store = filepath.Join(home, ".password-store")
+	}
+	_, err := os.Stat(filepath.Join(store, "docker-credential-helpers"))
+	return os.IsNotExist(err)
 }
 
 // inspectOthers tells of helpers that were used until now, or go on being used.
 func (s *setup) inspectOthers(before, after *jsonedit.Document) {
-	r, name := s.report, s.client.name
+	r, name := s.report, s.whose
 	store, _ := before.Text(credsStore)
 	if store == "" && !containsAuth(before) {
 		store = s.env.detected()
@@ -55,10 +88,10 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 	now, _ := after.Text(credsStore)
 	switch {
 	case store == "" || IsZen(store) || now == store:
+	case IsZen(now) && s.env.keepsNothing(store):
 	case IsZen(now):
-		r.warn("docker-credential-"+printable(store)+" served all registries until now; "+name+
-			" does not see the logins it keeps any more",
-			"log in again through zen, or go back: zen setup "+name+" --undo")
+		r.warn("docker-credential-"+printable(store)+" served all registries until now, and is not asked for the logins it keeps any more",
+			moveFrom(store))
 	case now == "":
 		r.warn(name+" used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
 			"from now on it writes logins to all other registries into the file in clear", "zen setup "+name)

@@ -101,7 +101,8 @@ func TestDiffIsMasked(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const notSeen = "; docker does not see the logins it keeps any more => log in again through zen, or go back: zen setup docker --undo"
+	const notSeen = ", and is not asked for the logins it keeps any more => "
+	const moveIn = "move them into the vault: zen import"
 	tests := []struct {
 		name    string
 		options clientconfig.Options
@@ -111,8 +112,16 @@ func TestWarnings(t *testing.T) {
 		{"all is well", all(), func(m *machine) { m.config(`{"auths": {}}`) }, nil},
 		{"no file", all(), func(m *machine) {}, nil},
 		{"another store", all(), func(m *machine) { m.config(`{"credsStore": "desktop"}`) }, []string{
-			"docker-credential-desktop served all registries until now" + notSeen,
+			"docker-credential-desktop served all registries until now" + notSeen + moveIn + "; or go back: zen setup --undo",
 		}},
+		{"a store that makes credentials anew", all(), func(m *machine) { m.config(`{"credsStore": "ecr-login"}`) }, []string{
+			"docker-credential-ecr-login served all registries until now" + notSeen + "log in again through zen, or go back: zen setup --undo",
+		}},
+		{"an empty store of pass", all(), func(m *machine) { m.config(`{"credsStore": "pass"}`) }, nil},
+		{"a store of pass", all(), func(m *machine) {
+			m.config(`{"credsStore": "pass"}`)
+			m.mkdir("home/.password-store/docker-credential-helpers", 0o700)
+		}, []string{"docker-credential-pass served all registries until now" + notSeen + moveIn + "; or go back: zen setup --undo"}},
 		{"another store stays", hosts("ghcr.io"), func(m *machine) { m.config(`{"credsStore": "desktop"}`) }, nil},
 		{"other helpers", all(), func(m *machine) {
 			m.config(`{"credHelpers": {"gcr.io": "gcloud", "https://index.docker.io/v1/": "", "ghcr.io": "zen"}}`)
@@ -126,8 +135,8 @@ func TestWarnings(t *testing.T) {
 		{"logins in clear", all(), func(m *machine) {
 			m.config(`{"auths": {"ghcr.io": {"auth": "` + basic() + `"}, "gcr.io": {"auth": "` + basic() + `"}}, "credHelpers": {"gcr.io": "gcloud"}}`)
 		}, []string{
-			"docker no longer uses the logins that DIR/home/.docker/config.json holds in clear: ghcr.io => take them out: docker logout ghcr.io, then log in through zen",
-			"DIR/home/.docker/config.json holds logins in clear: gcr.io => take them out: docker logout gcr.io",
+			"docker no longer uses the logins that DIR/home/.docker/config.json holds in clear: ghcr.io => " + moveIn,
+			"DIR/home/.docker/config.json holds logins in clear: gcr.io => " + moveIn,
 			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host gcr.io",
 		}},
 		{"DOCKER_AUTH_CONFIG", all(), func(m *machine) {
@@ -219,6 +228,8 @@ func TestDetectedStore(t *testing.T) {
 		for _, p := range tt.programs {
 			m.program("bin/" + p)
 		}
+		m.vars["PASSWORD_STORE_DIR"] = m.at("passwords")
+		m.mkdir("passwords/docker-credential-helpers", 0o700)
 		m.config(tt.config)
 		got := m.warnings(m.apply(tt.options))
 		if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tt.want)) {

@@ -35,6 +35,6 @@ func regctlWarnings(env Env, r *Report) {
 	}
 	if len(names) > 0 {
 		r.warn("regctl keeps logins of its own in clear in "+printable(file)+" and cannot be told to use a helper for all "+
-			"registries: "+strings.Join(names, ", "), "regctl registry logout "+names[0]+", then log in through zen")
+			"registries: "+strings.Join(names, ", "), moveIn)
 	}
 }

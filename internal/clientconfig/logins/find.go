@@ -15,9 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// stores are the helpers that keep what they are given, as opposed to those that make credentials anew: what such a one
-// answers is worth nothing an hour later.
-func stores() []string { return []string{"secretservice", "pass", "osxkeychain", "wincred", "desktop"} }
+// stores are the helpers to move logins from: what one that makes them anew answers is worth nothing an hour later.
+func stores() []string { return clientconfig.Stores() }
 
 // Sources are the places that can be looked into, in the order in which they are: where the same registry is found twice,
 // the first one counts.
