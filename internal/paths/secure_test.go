@@ -26,6 +26,11 @@ func TestSecureDir(t *testing.T) {
 		{"cannot be written", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o500)) }, "", "", os.ModeDir | 0o500},
 		{"open", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o755)) }, "can be read by other users", "chmod 700 %", os.ModeDir | 0o755},
 		{"entered by others", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o701)) }, "can be read by other users", "chmod 700 %", os.ModeDir | 0o701},
+		{
+			"everybody's", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777|os.ModeSticky)) },
+			"is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)",
+			os.ModeDir | os.ModeSticky | 0o777,
+		},
 		{"file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is not a directory", "rm %", 0o600},
 		{"link", func(path string) error { return errors.Join(os.Mkdir(path+".d", 0o700), os.Symlink(path+".d", path)) }, "is a symbolic link", "replace it by a directory: rm %", os.ModeSymlink | 0o777},
 		{"link to nothing", func(path string) error { return os.Symlink(path+".none", path) }, "is a symbolic link", "replace it by a directory: rm %", os.ModeSymlink | 0o777},

@@ -28,6 +28,8 @@ func SecureDir(path string) error {
 		return insecure(path, "is a symbolic link", "replace it by a directory: rm "+path)
 	case !info.IsDir():
 		return insecure(path, "is not a directory", "rm "+path)
+	case info.Mode()&os.ModeSticky != 0: // /tmp: to close it would be worse than to use it
+		return insecure(path, "is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)")
 	case !ok || uid != os.Geteuid():
 		return insecure(path, "belongs to "+userText(uid), "move it out of the way")
 	case info.Mode().Perm()&0o077 != 0:

@@ -65,7 +65,7 @@ func (k *Asker) ask(
 	case k.turns <- struct{}{}:
 		defer func() { <-k.turns }()
 	case <-limited.Done():
-		return a, granted, gaveUp(to, limited)
+		return a, granted, gaveUp(limited, to)
 	}
 	a, granted, err = k.converse(limited, q, cred.Secret)
 	if err == nil {
@@ -76,12 +76,12 @@ func (k *Asker) ask(
 	}
 	granted.Wipe()
 	if limited.Err() != nil {
-		err = gaveUp(to, limited)
+		err = gaveUp(limited, to)
 	}
 	return answer{}, credential.Secret{}, err
 }
 
-func gaveUp(to handshake.Target, ctx context.Context) error {
+func gaveUp(ctx context.Context, to handshake.Target) error {
 	return &credential.Error{
 		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given up", Cause: context.Cause(ctx),
 	}
