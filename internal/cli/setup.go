@@ -221,6 +221,9 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 		default:
 			a.sayApplied(r, o)
 		}
+		if repeated && r.For == "" {
+			continue // buildx, after docker: the same file, of which all was said
+		}
 		for _, w := range r.Warnings {
 			if !said[w] {
 				a.warn(w.Message, w.Hint)

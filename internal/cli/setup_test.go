@@ -127,6 +127,11 @@ func TestSetup(t *testing.T) {
 		t.Errorf("left %v, %v", entries, err)
 	}
 
+	b.note("two clients that read one file")
+	b.config(`{"auths": {"ghcr.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}}`)
+	b.zen("docker buildx")
+	b.zen("--undo")
+
 	b.note("other clients, and what is in the way")
 	b.config("{}")
 	for _, p := range []string{"docker", "crane", "podman", "helm"} {
