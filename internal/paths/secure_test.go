@@ -27,7 +27,9 @@ func TestSecureDir(t *testing.T) {
 		{"open", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o755)) }, "can be read by other users", "chmod 700 %", os.ModeDir | 0o755},
 		{"entered by others", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o701)) }, "can be read by other users", "chmod 700 %", os.ModeDir | 0o701},
 		{
-			"everybody's", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777|os.ModeSticky)) },
+			"everybody's", func(path string) error {
+				return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777|os.ModeSticky))
+			},
 			"is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)",
 			os.ModeDir | os.ModeSticky | 0o777,
 		},
