@@ -39,7 +39,7 @@ type home struct {
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "zen")
+	dir, err := os.MkdirTemp("/var/tmp", "zen") // zend watches all directories above it, and /tmp is never at rest
 	if err != nil {
 		t.Fatal(err)
 	}
