@@ -620,6 +620,8 @@ PATH=$HOME/bin:$PATH exec $ZEN import`
 			d.hides(canary)
 			d.hides(secret)
 			text, err := os.ReadFile(filepath.Join(d.home, ".docker/config.json"))
+			z.mu.Lock()
+			defer z.mu.Unlock()
 			if err != nil || strings.Contains(string(text), secret) == tt.moved || (z.secret["a.example"] == canary) != tt.moved {
 				t.Errorf("%v; docker's file is %s, zen has %d logins", err, text, len(z.kept))
 			}
