@@ -28,6 +28,7 @@ func FuzzMinted(f *testing.F) {
 func FuzzText(f *testing.F) {
 	f.Add([]byte(`"a\u0041\n"`))
 	f.Add([]byte(`"\ud83d\ude00"`))
+	f.Add([]byte("\"\"\r"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var want string
 		if json.Unmarshal(raw, &want) != nil || len(raw) == 0 || raw[0] != '"' {

@@ -1,6 +1,7 @@
 package zenml
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 // a secret in memory; it has checked that the strings are well-formed.
 func text(candidates ...json.RawMessage) ([]byte, bool) {
 	for _, raw := range candidates {
+		raw = bytes.TrimSpace(raw) // of what JSON calls white space: the rest is well-formed
 		if len(raw) > 2 && raw[0] == '"' {
 			return unquote(raw[1 : len(raw)-1])
 		}
