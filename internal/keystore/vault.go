@@ -94,13 +94,14 @@ func stampOf(path string) stamp {
 }
 
 // Open reads the vault file, if there is one. It asks nobody for a key. A damaged file or one of a newer format gives a Vault
-// that says so in State. The error is VaultBusy when another process has the vault; Open fails for nothing else.
+// that says so in State. The error is VaultBusy when another process has the vault and keeps it for a second; Open fails for nothing
+// else.
 //
 // On a read-only or full disk a vault can still be opened and read; changes report CannotWrite.
 func Open(opt Options) (*Vault, error) {
 	v := &Vault{opt: opt.withDefaults(), changing: make(chan struct{}, 1)}
 	v.store = &store{fs: v.opt.FS, path: v.opt.Path, random: v.opt.Rand}
-	if err := v.takeWriter(); credential.VaultBusy.Is(err) {
+	if err := v.awaitWriter(); credential.VaultBusy.Is(err) {
 		return nil, err
 	}
 	if v.writer != nil {
@@ -111,6 +112,22 @@ func Open(opt Options) (*Vault, error) {
 	v.userLocked = err == nil
 	v.load()
 	return v, nil
+}
+
+// How long and how often Open tries to take the vault over from another process. One that was killed keeps its locks for as long
+// as it waits for the disk.
+const (
+	busyWait = time.Second
+	busyPoll = 5 * time.Millisecond
+)
+
+// awaitWriter takes the writer lock, from a process that is ending too.
+func (v *Vault) awaitWriter() error {
+	for deadline := time.Now().Add(busyWait); ; time.Sleep(busyPoll) {
+		if err := v.takeWriter(); !credential.VaultBusy.Is(err) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // takeWriter takes the writer lock unless it is held already.

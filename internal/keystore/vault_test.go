@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -253,6 +254,15 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 	}
 	mustCommit(t, v, put("b", `{}`, "s")) // the first is not disturbed
 	v.Close()
+	mustOpen(t, open(t, path, slot))
+}
+
+// A zend that was killed may take a moment to be gone; the next one does not give up for that.
+func TestVaultOfAnotherThatIsEnding(t *testing.T) {
+	path, slot := vaultPath(t), keyringStub()
+	v := open(t, path, slot)
+	mustCommit(t, v, put("a", `{}`, "s"))
+	time.AfterFunc(busyWait/10, func() { v.Close() })
 	mustOpen(t, open(t, path, slot))
 }
 
