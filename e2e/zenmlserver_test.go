@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -201,9 +202,7 @@ func (s *zenmlServer) zenml(variables map[string]string, args ...string) result 
 		"PATH": programs + ":/usr/local/bin:/usr/bin:/bin", "HOME": s.dir, "ZENML_CONFIG_PATH": s.dir + "/client", "ZENML_ANALYTICS_OPT_IN": "false",
 		"ZENML_STORE_URL": s.url, "ZENML_STORE_API_KEY": s.account.key, "COLUMNS": "200", "NO_COLOR": "1",
 	}
-	for k, v := range variables {
-		env[k] = v
-	}
+	maps.Copy(env, variables)
 	cmd := command(s.t, s.program("zenml"), args...)
 	cmd.Env = nil
 	for k, v := range env {
