@@ -359,7 +359,7 @@ func TestDirectoriesAndProfiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.login("home")
-	for _, req := range []api.LoginRequest{{Name: "work", Dir: "/home/me/work"}, {Name: "work", Profile: "ci"}} {
+	for _, req := range []api.LoginRequest{{Name: "work", Dir: "/home/me/src"}, {Name: "work", Profile: "ci"}} {
 		if _, err := r.Login(t.Context(), Caller{}, req); err != nil {
 			t.Fatal(err)
 		}
@@ -369,8 +369,8 @@ func TestDirectoriesAndProfiles(t *testing.T) {
 		want   string
 	}{
 		{Caller{Dir: "/home/me"}, "alice:pw"},
-		{Caller{Dir: "/home/me/work/x"}, "bob:pb"},
-		{Caller{Dir: "/home/me/workshop"}, "alice:pw"},
+		{Caller{Dir: "/home/me/src/x"}, "bob:pb"},
+		{Caller{Dir: "/home/me/srcshop"}, "alice:pw"},
 		{Caller{Profile: "ci"}, "bob:pb"},
 	} {
 		if got := r.getAs(tt.caller, reg.Host); got != tt.want {
