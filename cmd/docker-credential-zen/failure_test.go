@@ -558,7 +558,7 @@ func TestNothingIsLeft(t *testing.T) {
 // Other processes of the user cannot look into the program, nor find a core dump.
 func TestHardened(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("there is no /proc")
+		t.Skip("what others can see of a process is read from /proc, which is not here")
 	}
 	w := newWorld(t)
 	r, open, err := os.Pipe()

@@ -4,5 +4,6 @@
 //
 // It looks at everything whenever something may have changed, and knows nothing of what happened. A login leaves its file only
 // when zen answers with the very same and the client asks zen. Each change of somebody else is answered once: when it is made
-// again, and no new login came with it, zen only tells of it. The package stores nothing itself, and no secret is in what it logs, tells or remembers.
+// again, and no new login came with it, zen only tells of it. The package stores nothing itself, and no secret is in what it
+// logs, tells or remembers.
 package guard

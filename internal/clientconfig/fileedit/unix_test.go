@@ -197,7 +197,7 @@ func TestEditWithoutPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
+		t.Skip("root may write everywhere: run the tests as an ordinary user for this one")
 	}
 	_, err := fileedit.Edit(t.Context(), path, to("new"))
 	if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Message, "permission denied") || text(t, path) != "old" {
