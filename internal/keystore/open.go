@@ -81,12 +81,15 @@ func (v *Vault) attempt(fl *flight, f *file) {
 	defer v.mu.Unlock()
 	defer close(fl.done)
 	v.flight = nil
+	stopping := v.ctx.Err() != nil // Close began and told the slot to give up
 	switch {
-	case v.epoch != fl.epoch:
+	case stopping, v.epoch != fl.epoch:
 		if k != nil {
 			k.destroy()
 		}
-		fl.err = v.blocked()
+		if fl.err = v.blocked(); stopping {
+			fl.err = errStopping
+		}
 	case k != nil:
 		fl.err = v.adopt(f, k)
 	case credential.VaultDamaged.Is(fault.err):
