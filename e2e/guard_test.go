@@ -171,6 +171,19 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 			h.eventually("another login", func() bool { return reflect.DeepEqual(h.jsonFile(".docker/config.json"), want) })
 			h.holdsNo(other.password)
 
+			// What podman's family has to be told is told for as long as it is true.
+			const podmanToo = "is read by podman, skopeo and buildah too, which do not ask zen yet for what left it: "
+			if n := h.notice(file + " " + podmanToo); n.Hint != "zen setup podman" || n.Done {
+				t.Errorf("%+v", n)
+			}
+			h.zenOK("setup", "podman")
+			if s := h.zenOK("status"); strings.Contains(s.stderr, podmanToo) {
+				t.Errorf("podman was set up:\n%s", s)
+			}
+			h.zenOK("setup", "--undo", "podman")
+			if s := h.zenOK("status"); !strings.Contains(s.stderr, podmanToo) {
+				t.Errorf("podman was set up, and that was undone:\n%s", s)
+			}
 			h.zenOK("setup", "podman")
 			for _, to := range []*registry{r, other} { // skopeo too gets what it needs from zen
 				h.ok("", "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "docker-archive:"+h.archive(), "docker://"+to.image("guard/app:1"))

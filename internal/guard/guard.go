@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -87,8 +88,8 @@ type Guard struct {
 	mu    sync.Mutex
 	mode  Mode
 	found []finding
-	told  []api.Notice // what was done
-	blind error        // why changes are not noticed at once
+	told  []remedy
+	blind error // why changes are not noticed at once
 }
 
 // New returns a Guard that is off.
@@ -203,12 +204,21 @@ func (g *Guard) publish(found []finding) {
 	g.found = found
 }
 
+// remedy is something that was done, as it is told.
+type remedy struct {
+	text     string
+	time     time.Time
+	file     string          // of docker's, which a login was taken out of; "" for anything else
+	registry address.Address // of that login
+}
+
 // tell keeps what was done for people to see.
-func (g *Guard) tell(text, hint string) {
-	g.log.Info("Guard: put something right", "what", text)
+func (g *Guard) tell(d remedy) {
+	g.log.Info("Guard: put something right", "what", d.text)
+	d.time = g.now().UTC()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.told = append(g.told, api.Notice{Time: g.now().UTC(), Text: text, Hint: hint, Done: true})
+	g.told = append(g.told, d)
 	if n := len(g.told) - toldOf; n > 0 {
 		g.told = g.told[n:]
 	}
@@ -218,13 +228,12 @@ func (g *Guard) tell(text, hint string) {
 func (g *Guard) Notices() (list []api.Notice) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, f := range g.found {
+	lately := slices.DeleteFunc(slices.Clone(g.told), func(d remedy) bool { return g.now().Sub(d.time) >= toldFor })
+	for _, f := range merge(append(slices.Clone(g.found), g.readersLeft(lately)...)) {
 		list = append(list, api.Notice{Time: f.since.UTC(), Text: f.text(), Hint: f.hint})
 	}
-	for _, n := range g.told {
-		if g.now().Sub(n.Time) < toldFor {
-			list = append(list, n)
-		}
+	for _, d := range lately {
+		list = append(list, api.Notice{Time: d.time, Text: d.text, Done: true})
 	}
 	if g.blind != nil && g.mode != Off {
 		list = append(list, api.Notice{

@@ -224,6 +224,12 @@ func (h *home) setup(client string, hosts ...string) {
 	h.must(err)
 }
 
+func (h *home) undo(client string) {
+	h.t.Helper()
+	_, err := h.env.Undo(h.t.Context(), client, clientconfig.Options{})
+	h.must(err)
+}
+
 func (h *home) look() { h.t.Helper(); h.guard.look(h.t.Context()) }
 
 // notices are their texts and hints, with ~ for the home directory.
@@ -400,21 +406,31 @@ func TestImportsOfRegctl(t *testing.T) {
 	h.vault.has(t, "ghcr.io", "alice:"+canary)
 }
 
-// podman's family reads docker's file too.
+// podman's family reads docker's file too. That it does not ask zen is told for as long as it is so, and as the deed is told.
 func TestPodmanIsToldOf(t *testing.T) {
+	const moved = "the login for ghcr.io was in clear in ~/.docker/config.json and is in the vault now -> "
+	const left = "~/.docker/config.json is read by podman, skopeo and buildah too, which do not ask zen yet for what left it: "
+	const hint = " -> zen setup podman"
 	h := newHome(t, Import)
-	h.write("bin/podman", "#!/bin/sh\n")
-	h.must(os.Chmod(h.at("bin/podman"), 0o755))
 	h.config(`{"credsStore":"zen",` + auths("ghcr.io") + `}`)
 	h.look()
-	h.wantNotices("the login for ghcr.io was in clear in ~/.docker/config.json and is in the vault now; podman, skopeo and buildah, " +
-		"which read it too, do not ask zen yet -> zen setup podman")
+	h.wantNotices(moved) // nobody else is there
+	h.write("bin/podman", "#!/bin/sh\n")
+	h.must(os.Chmod(h.at("bin/podman"), 0o755))
+	h.wantNotices(left+"ghcr.io"+hint, moved)
 	h.setup("podman")
+	h.wantNotices(moved)
 	h.config(`{"credsStore":"zen",` + auths("quay.io") + `}`)
 	h.look()
-	if list := h.notices(); len(list) != 2 || strings.Contains(list[1], "podman") {
-		t.Errorf("%q", list)
-	}
+	other := strings.ReplaceAll(moved, "ghcr.io", "quay.io")
+	h.wantNotices(moved, other)
+	h.undo("podman")
+	h.wantNotices(left+"ghcr.io, quay.io"+hint, moved, other)
+	h.setup("podman")
+	h.wantNotices(moved, other)
+	h.undo("podman")
+	h.clock = h.clock.Add(toldFor)
+	h.wantNotices()
 }
 
 // What zen may not or cannot take over stays where it is, and is told.

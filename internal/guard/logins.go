@@ -202,8 +202,11 @@ func (s *scene) takeOut(ctx context.Context, repaired bool) {
 			at := s.place(k)
 			s.taken[at] = s.digest(k)
 			s.forgot(s.memory.did(ctx, at, "", s.look.now()))
-			more, hint := s.podmanToo(k)
-			s.tell("the login for "+registry(k)+" was in clear in "+clientconfig.Printable(s.path)+" and is in the vault now"+more, hint)
+			d := remedy{text: "the login for " + registry(k) + " was in clear in " + clientconfig.Printable(s.path) + " and is in the vault now"}
+			if s.client == "docker" {
+				d.file, d.registry = s.path, k.Address
+			}
+			s.tell(d)
 		}
 	}
 }

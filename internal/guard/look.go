@@ -280,7 +280,7 @@ func (s *scene) repair(ctx context.Context, todo []clientconfig.Stray) bool {
 		for _, stray := range done {
 			s.forgot(s.memory.did(ctx, place{s.path, stray.Member}, stray.Helper, s.look.now()))
 		}
-		s.tell(clientconfig.Printable(s.path)+" names zen again: "+strayText(done, "was"), "")
+		s.tell(remedy{text: clientconfig.Printable(s.path) + " names zen again: " + strayText(done, "was")})
 	}
 	return len(done) == len(todo)
 }
@@ -297,14 +297,24 @@ func (s *scene) answered(ctx context.Context, k *logins.Login) bool {
 	return err == nil
 }
 
-// podmanToo says what is to be done for podman's family, when a login left docker's file that they read too.
-func (s *scene) podmanToo(k *logins.Login) (text, hint string) {
-	if s.client != "docker" || len(s.env.InstalledReaders("podman")) == 0 {
-		return "", ""
+// readersLeft are the logins that left docker's file while podman's family, which reads it too, did not ask zen and does not yet.
+// That is looked at each time: nothing changes in a guarded file when zen setup podman is run.
+func (g *Guard) readersLeft(lately []remedy) (found []finding) {
+	if len(g.env.InstalledReaders("podman")) == 0 {
+		return nil
 	}
-	asked, err := s.env.Asks("podman", k.Address, k.Address.Host())
-	if err != nil || len(asked) > 0 && clientconfig.IsZen(asked[0].Helper) {
-		return "", ""
+	for _, d := range lately {
+		if d.file == "" {
+			continue
+		}
+		asked, err := g.env.Asks("podman", d.registry, d.registry.Host())
+		if err != nil || len(asked) > 0 && clientconfig.IsZen(asked[0].Helper) {
+			continue
+		}
+		found = append(found, finding{
+			file: d.file, what: " is read by podman, skopeo and buildah too, which do not ask zen yet for what left it",
+			registries: []string{d.registry.String()}, hint: "zen setup podman", since: d.time,
+		})
 	}
-	return "; podman, skopeo and buildah, which read it too, do not ask zen yet", "zen setup podman"
+	return found
 }
