@@ -43,8 +43,8 @@ func (c *cursor) until(b byte) []byte {
 }
 
 // name returns a name that ends before the next quote.
-func (c *cursor) name() string {
-	s := string(c.until('"'))
+func (c *cursor) name() []byte {
+	s := c.until('"')
 	if !validName(s) {
 		c.failed = true
 	}
@@ -89,8 +89,8 @@ func (c *cursor) line() (line []byte, more bool) {
 const maxName = 128
 
 // validName reports whether s can stand in the file as it is: letters, digits and a few signs.
-func validName(s string) bool {
-	if s == "" || len(s) > maxName {
+func validName[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {

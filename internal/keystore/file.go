@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -176,32 +178,41 @@ func parse(b []byte) (*file, error) {
 	if c.failed {
 		return nil, damaged("it does not begin like a vault")
 	}
-	body, f, err := splitSeal(b)
-	if err != nil {
-		return nil, err
+	if len(b) < sealSize {
+		return nil, damaged("it is cut short")
 	}
-	if format > Format {
+	// The records are read while the checksum is computed. What was read counts for nothing if that does not match.
+	f := &file{}
+	c.rest = c.rest[:max(0, len(c.rest)-sealSize)]
+	var unfit, misread error
+	var both sync.WaitGroup
+	both.Go(func() { unfit = f.checkSeal(b) })
+	if format == Format {
+		misread = f.parseBody(c)
+	}
+	both.Wait()
+	switch {
+	case unfit != nil:
+		return nil, unfit
+	case format > Format:
 		return nil, fmt.Errorf("%w: %d", errNewer, format)
-	}
-	if format != Format {
+	case format != Format:
 		return nil, damaged("format %d never existed", format)
-	}
-	c.rest = c.rest[:len(c.rest)-(len(b)-len(body))]
-	if err := f.parseBody(c); err != nil {
-		return nil, err
+	case misread != nil:
+		return nil, misread
 	}
 	return f, nil
 }
 
-// splitSeal checks the checksum and returns what the seal covers.
-func splitSeal(b []byte) (body []byte, f *file, err error) {
-	const hexSize = 2 * sha256.Size
-	const sealSize = len(textSeal) + hexSize + len(textSum) + hexSize + len(textLast)
-	if len(b) < sealSize {
-		return nil, nil, damaged("it is cut short")
-	}
-	body = b[:len(b)-sealSize]
-	f = &file{}
+// Sizes of the last line and of the digits in it, in bytes.
+const (
+	hexSize  = 2 * sha256.Size
+	sealSize = len(textSeal) + hexSize + len(textSum) + hexSize + len(textLast)
+)
+
+// checkSeal checks the checksum of b, which has room for a seal, and notes digest and mac in f.
+func (f *file) checkSeal(b []byte) error {
+	body := b[:len(b)-sealSize]
 	c := &cursor{rest: b[len(body):]}
 	c.expect(textSeal)
 	c.hex(f.mac[:])
@@ -210,22 +221,22 @@ func splitSeal(b []byte) (body []byte, f *file, err error) {
 	c.hex(want[:])
 	c.expect(textLast)
 	if c.failed {
-		return nil, nil, damaged("its last line is not a seal: it was cut short or overwritten")
+		return damaged("its last line is not a seal: it was cut short or overwritten")
 	}
 	sum := sha256.New()
 	sum.Write(body)
 	sum.Sum(f.digest[:0])
 	sum.Write(b[len(body) : len(b)-len(textLast)-hexSize])
 	if sum.Sum(have[:0]); have != want {
-		return nil, nil, damaged("its checksum does not match")
+		return damaged("its checksum does not match")
 	}
-	return body, f, nil
+	return nil
 }
 
 // parseBody reads from after the format number to the seal.
 func (f *file) parseBody(c *cursor) error {
 	c.expect(textVault)
-	f.vault = c.name()
+	f.vault = string(c.name())
 	c.expect(textGen)
 	f.generation = c.number()
 	c.expect(textSlots)
@@ -286,10 +297,11 @@ func (f *file) parseRecords(c *cursor) error {
 	if c.peek('{') {
 		f.records = make([]record, 0, bytes.Count(c.rest, []byte{'\n'}))
 	}
+	p := recordParser{block: min(len(c.rest), 16<<10)}
 	for more := c.peek('{'); more; {
 		var line []byte
 		line, more = c.line()
-		r, ok := parseRecord(line)
+		r, ok := p.parse(line)
 		if !ok {
 			return damaged("record %d is not one zen writes", len(f.records)+1)
 		}
@@ -301,12 +313,21 @@ func (f *file) parseRecords(c *cursor) error {
 	return nil
 }
 
-func parseRecord(line []byte) (r record, ok bool) {
+// recordParser reads records one after the other, whose names and sealed parts share its blocks of memory: there may be thousands
+// of records, and whoever starts zend waits for all of them.
+type recordParser struct {
+	block int             // size of a block in bytes
+	kind  string          // of the record before
+	names strings.Builder // ids
+	blobs []byte          // free part of a block
+}
+
+func (p *recordParser) parse(line []byte) (r record, ok bool) {
 	c := &cursor{rest: line}
 	c.expect(textRecord)
-	r.id = c.name()
+	id := c.name()
 	c.expect(textKind)
-	r.kind = c.name()
+	kind := c.name()
 	if r.secret = c.has(textSecret); !r.secret {
 		c.expect(textTag)
 	}
@@ -317,10 +338,35 @@ func parseRecord(line []byte) (r record, ok bool) {
 	}
 	end := len(c.rest) - 1
 	r.public = c.rest[:end:end]
-	var err error
-	r.blob, err = base64.StdEncoding.Strict().AppendDecode(nil, blob)
-	if err != nil || len(blob) != base64.StdEncoding.EncodedLen(len(r.blob)) { // the decoder would skip a carriage return
+	if r.blob, ok = p.decode(blob); !ok || !r.secret && len(r.blob) != overhead {
 		return r, false
 	}
-	return r, len(r.blob) >= overhead && (r.secret || len(r.blob) == overhead) && validJSON(r.public)
+	if string(kind) != p.kind {
+		p.kind = string(kind)
+	}
+	r.id, r.kind = p.keep(id), p.kind
+	return r, len(r.blob) >= overhead && validJSON(r.public)
+}
+
+// keep returns text as a part of a block.
+func (p *recordParser) keep(text []byte) string {
+	if p.names.Cap()-p.names.Len() < len(text) {
+		p.names = strings.Builder{} // the full block belongs to its names
+		p.names.Grow(p.block)
+	}
+	start := p.names.Len()
+	p.names.Write(text)
+	return p.names.String()[start:]
+}
+
+// decode returns the bytes that text is the base64 of, in the one spelling that encode gives them, as a part of a block.
+func (p *recordParser) decode(text []byte) ([]byte, bool) {
+	most := base64.StdEncoding.DecodedLen(len(text))
+	if len(p.blobs) < most {
+		p.blobs = make([]byte, max(p.block, most))
+	}
+	n, err := base64.StdEncoding.Strict().Decode(p.blobs, text)
+	out := p.blobs[:n:n]
+	p.blobs = p.blobs[n:]
+	return out, err == nil && len(text) == base64.StdEncoding.EncodedLen(n) // the decoder would skip a carriage return
 }
