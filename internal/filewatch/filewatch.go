@@ -33,17 +33,23 @@ type Watch struct {
 
 	Settle    time.Duration // files that are left alone for so long are looked at; 0: the constant
 	MaxSettle time.Duration // and others, after so long at most; 0: the constant
+
+	source func() (source, error) // nil: the system's
 }
 
 // Run watches until ctx ends. Any other error says that nothing can be watched, or not any more.
 func (w Watch) Run(ctx context.Context) error {
-	fs, err := fsnotify.NewWatcher()
+	open := w.source
+	if open == nil {
+		open = newSource
+	}
+	src, err := open()
 	if err != nil {
 		return err
 	}
-	defer fs.Close()
-	t := &tracker{fs: fs, beside: w.Beside}
-	l := loop{events: fs.Events, errors: fs.Errors, wake: w.Wake, matters: t.matters, settle: w.Settle, max: w.MaxSettle}
+	defer func() { _ = src.close() }()
+	t := &tracker{source: src, beside: w.Beside}
+	l := loop{events: src.events(), errors: src.errors(), wake: w.Wake, matters: t.matters, settle: w.Settle, max: w.MaxSettle}
 	if l.settle == 0 {
 		l.settle = Settle
 	}

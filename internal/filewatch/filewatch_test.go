@@ -250,8 +250,8 @@ func TestTrail(t *testing.T) {
 		"real/file/x":   "real real/file",
 	} {
 		var got []string
-		for _, name := range trail(filepath.Join(top, path)) {
-			if below, ok := strings.CutPrefix(name, top+"/"); ok {
+		for _, s := range wayTo(filepath.Join(top, path)) {
+			if below, ok := strings.CutPrefix(s.name, top+"/"); ok {
 				got = append(got, below)
 			}
 		}
@@ -259,7 +259,7 @@ func TestTrail(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
-	if got := trail(filepath.Join(top, "loop")); len(got) > 200 {
+	if got := wayTo(filepath.Join(top, "loop")); len(got) > 200 {
 		t.Errorf("a circle: %d names", len(got))
 	}
 }

@@ -1,9 +1,7 @@
 package filewatch
 
 import (
-	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,23 +13,44 @@ import (
 // maxLinks is how many symbolic links are followed, as in the Linux kernel.
 const maxLinks = 40
 
-// tracker keeps the watches on directories that files need.
+// maxBeside is how many of the other names in a directory are watched for what is written to them. More are a heap that somebody
+// left behind; that they come and go is seen all the same.
+const maxBeside = 64
+
+// source is what the system has to tell of changes.
+type source interface {
+	// watch makes these ways, and the files with these names, what is watched, and nothing else. changed says that something is
+	// watched that was not before, in which changes may have been missed.
+	watch(ways []way, beside []string) (changed bool, err error)
+	// made is called for a name that somebody has just put there, if it matters: what is written to it next should be seen.
+	made(name string)
+	events() <-chan fsnotify.Event
+	errors() <-chan error
+	close() error
+}
+
+// tracker knows which names matter.
 type tracker struct {
-	fs     *fsnotify.Watcher
+	source source
 	beside func(string) bool
-	names  map[string]bool        // whose creation, change or end matters; true: a file's own
-	dirs   map[string]os.FileInfo // what is watched, as it was then
-	near   map[string]bool        // the directories of files
+	names  map[string]bool // whose creation, change or end matters; true: their attributes too
+	near   map[string]bool // the directories of files
 }
 
 // matters reports whether an event can concern the files: directories above them are busy with other things.
 func (t *tracker) matters(e fsnotify.Event) bool {
 	name := filepath.Clean(e.Name)
-	file, known := t.names[name]
+	attributes, known := t.names[name]
 	if e.Op == fsnotify.Chmod {
-		return file
+		return attributes
 	}
-	return known || t.beside != nil && t.near[filepath.Dir(name)] && t.beside(name)
+	if !known && (t.beside == nil || !t.near[filepath.Dir(name)] || !t.beside(name)) {
+		return false
+	}
+	if e.Has(fsnotify.Create) {
+		t.source.made(name)
+	}
+	return true
 }
 
 // follow watches what has to be watched for the files as they lie now. Making watches can race with changes: it goes on until
@@ -39,19 +58,19 @@ func (t *tracker) matters(e fsnotify.Event) bool {
 func (t *tracker) follow(paths []string) error {
 	for range maxLinks {
 		t.names, t.near = map[string]bool{}, map[string]bool{}
-		wanted := map[string]bool{} // whether the file needs it: the directory of the last name on the way
+		var ways []way
 		for _, path := range paths {
-			names := trail(path)
-			for i, name := range names {
-				last := i == len(names)-1
-				t.names[name] = t.names[name] || last
-				wanted[filepath.Dir(name)] = wanted[filepath.Dir(name)] || last
+			way := wayTo(path)
+			if len(way) == 0 {
+				continue
 			}
-			if len(names) > 0 {
-				t.near[filepath.Dir(names[len(names)-1])] = true
+			for i, s := range way {
+				t.names[s.name] = t.names[s.name] || s.kind == link || i == len(way)-1
 			}
+			t.names[way.dir()], t.near[way.dir()] = true, true
+			ways = append(ways, way)
 		}
-		changed, err := t.watchAll(wanted)
+		changed, err := t.source.watch(ways, t.others())
 		if err != nil || !changed {
 			return err
 		}
@@ -59,47 +78,67 @@ func (t *tracker) follow(paths []string) error {
 	return nil // it changes faster than it can be followed; there will be events
 }
 
-// watchAll watches these directories and no others. One that cannot be read is no failure: what happens in it is not seen, and
-// what is in it mostly cannot be read either.
-func (t *tracker) watchAll(wanted map[string]bool) (changed bool, err error) {
-	have := t.fs.WatchList()
-	for _, dir := range slices.Sorted(maps.Keys(wanted)) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			changed = changed || errors.Is(err, fs.ErrNotExist)
-			continue
-		}
-		if old, ok := t.dirs[dir]; ok && os.SameFile(old, info) && slices.Contains(have, dir) {
-			continue
-		}
-		_ = t.fs.Remove(dir)
-		switch err := t.fs.Add(dir); {
-		case errors.Is(err, fs.ErrNotExist):
-		case errors.Is(err, fs.ErrPermission):
-			delete(t.dirs, dir)
-			continue
-		case err != nil && wanted[dir]:
-			return false, err
-		case err != nil:
-			continue
-		}
-		if t.dirs == nil {
-			t.dirs = map[string]os.FileInfo{}
-		}
-		t.dirs[dir], changed = info, true
+// others are the files beside the files that matter.
+func (t *tracker) others() (names []string) {
+	if t.beside == nil {
+		return nil
 	}
-	for dir := range t.dirs {
-		if _, ok := wanted[dir]; !ok {
-			_ = t.fs.Remove(dir)
-			delete(t.dirs, dir)
+	for dir := range t.near {
+		entries, _ := os.ReadDir(dir) // what cannot be read cannot be watched either
+		n := 0
+		for _, e := range entries {
+			name := filepath.Join(dir, e.Name())
+			if n < maxBeside && e.Type().IsRegular() && t.beside(name) {
+				names = append(names, name)
+				n++
+			}
 		}
 	}
-	return changed, nil
+	return names
 }
 
-// trail is the way to a file: the names that the system looks up one after the other, symbolic links followed, each in the real
-// directory that it lies or would lie in. The last one is the file, or what is missing for it to be there.
-func trail(path string) (names []string) {
+// kind is what a name stands for.
+type kind int
+
+const (
+	missing kind = iota // or not to be found out
+	link
+	directory
+	regular
+	special // a device, a pipe, a socket
+)
+
+func kindOf(name string) kind {
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return missing
+	case info.Mode()&fs.ModeSymlink != 0:
+		return link
+	case info.IsDir():
+		return directory
+	case info.Mode().IsRegular():
+		return regular
+	}
+	return special
+}
+
+// step is a name on the way to a file, in the real directory that it lies or would lie in.
+type step struct {
+	name string
+	kind kind
+}
+
+// way is how the system gets to a file: the names that it looks up one after the other, symbolic links followed. The last one is
+// the file, or what is missing for it to be there.
+type way []step
+
+func (w way) last() step { return w[len(w)-1] }
+
+// dir is the directory in which the file, or what is missing, lies or would lie. It is there.
+func (w way) dir() string { return filepath.Dir(w.last().name) }
+
+func wayTo(path string) (w way) {
 	root := filepath.VolumeName(path) + string(filepath.Separator)
 	at, links := root, 0
 	rest := split(path)
@@ -111,23 +150,25 @@ func trail(path string) (names []string) {
 			continue
 		}
 		full := filepath.Join(at, name)
-		names = append(names, full)
-		if target, err := os.Readlink(full); err == nil {
-			if links++; links > maxLinks {
-				break
+		s := step{full, kindOf(full)}
+		w = append(w, s)
+		switch s.kind {
+		case directory:
+			at = full
+		case link:
+			target, err := os.Readlink(full)
+			if links++; links > maxLinks || err != nil {
+				return w
 			}
 			if filepath.IsAbs(target) {
 				at = root
 			}
 			rest = append(split(target), rest...)
-			continue
+		default:
+			return w
 		}
-		if info, err := os.Lstat(full); len(rest) > 0 && (err != nil || !info.IsDir()) {
-			break
-		}
-		at = full
 	}
-	return above(names)
+	return w
 }
 
 // split returns the elements of a path, but those that lead nowhere.

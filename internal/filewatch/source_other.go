@@ -1,0 +1,5 @@
+//go:build !linux
+
+package filewatch
+
+func newSource() (source, error) { return newPortable() }
