@@ -316,13 +316,7 @@ func (b *Broker) writeIndex() {
 		return
 	}
 	var addrs []address.Address
-	b.read(func(c *catalog.Catalog) {
-		for _, l := range c.Logins() {
-			if a, err := address.Parse(l.Address); err == nil {
-				addrs = append(addrs, a)
-			}
-		}
-	})
+	b.read(func(c *catalog.Catalog) { addrs = c.Addresses() })
 	if err := b.index.Write(addrs); err != nil {
 		b.log.Warn("Cannot write the host index", "error", err)
 	}

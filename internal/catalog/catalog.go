@@ -56,22 +56,38 @@ func Load(records []Record) (*Catalog, error) {
 
 // Apply takes over a change that was committed. With an error nothing is changed.
 func (c *Catalog) Apply(change Change) error {
-	steps := make([]func(), 0, len(change.Put))
-	for _, r := range change.Put {
-		step, err := c.decode(r)
-		if err != nil {
-			return err
-		}
-		steps = append(steps, step)
+	entities, err := decodeAll(change.Put)
+	if err != nil {
+		return err
 	}
 	for _, id := range change.Delete {
 		c.drop(id)
 	}
-	for _, step := range steps {
-		step()
+	for _, e := range entities {
+		c.keep(e)
 	}
 	c.inUse = c.findInUse()
 	return nil
+}
+
+// keep takes over what decode returned.
+func (c *Catalog) keep(entity any) {
+	switch e := entity.(type) {
+	case *login:
+		c.keepLogin(e)
+	case *api.ServiceConnector:
+		c.connectors[e.ID] = e
+	case remote:
+		c.remotes[e.ID] = e.ServiceConnector
+	case *api.Server:
+		c.servers[e.ID] = e
+	case *api.ContainerRegistry:
+		c.registries[e.ID] = e
+	case *api.Stack:
+		c.stacks[e.ID] = e
+	case storedActive:
+		c.active = e.StackID
+	}
 }
 
 // findInUse follows the links from the active stack, as far as they lead to something.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,6 +104,11 @@ func (c *Catalog) Logins() []api.Login {
 		out[i] = c.viewLogin(l)
 	}
 	return out
+}
+
+// Addresses returns the addresses that have a login, each once and in no order.
+func (c *Catalog) Addresses() []address.Address {
+	return slices.AppendSeq(make([]address.Address, 0, len(c.byAddress)), maps.Keys(c.byAddress))
 }
 
 // PutLogin records a login. It takes the place of the one with the same address, directory and profile, which is returned if

@@ -3,6 +3,8 @@ package catalog
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +196,54 @@ func TestLoginsAreTheCallers(t *testing.T) {
 	list[0].Problem = "x"
 	_ = slices.DeleteFunc(list, func(api.Login) bool { return true })
 	wantSame(t, "catalog", dump(t, w.Catalog), before)
+}
+
+// However an address is spelled in a record, a login has the canonical spellings.
+func TestLoginAddressIsCanonical(t *testing.T) {
+	for _, spelled := range []string{
+		"ghcr.io", "ghcr.io/", "GHCR.io", "ghcr.io:443", "https://ghcr.io", "ghcr.io/v2", "ghcr.io/v2/", "ghcr.io/team", "ghcr.io/team/", "Ghcr.io/team/app",
+		"docker.io", "index.docker.io/v1/", "docker.io/library/alpine", "docker.io/v1/access-token", "[::0:1]:5000", "[::1]:5000/x",
+	} {
+		a := parse(t, spelled)
+		r, err := loginRecord(api.Login{ID: "a", Address: spelled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load([]Record{r})
+		if err != nil {
+			t.Fatalf("%s: %v", spelled, err)
+		}
+		if l := c.Logins()[0]; l.Address != a.String() || l.ServerURL != a.ServerURL() {
+			t.Errorf("%s: got %s and %s, want %s and %s", spelled, l.Address, l.ServerURL, a, a.ServerURL())
+		}
+	}
+}
+
+// Thousands of records are read by several goroutines: the catalog is the same, and a damaged one is found wherever it is, the
+// first one of several.
+func TestLoadMany(t *testing.T) {
+	list := manyLogins(t, 5*manyRecords).list()
+	c, err := Load(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range c.Logins() {
+		if want := "r" + l.ID + ".example/team"; l.Address != want {
+			t.Fatalf("login %s is for %s, want %s", l.ID, l.Address, want)
+		}
+	}
+	if n, addresses := len(c.Logins()), len(c.Addresses()); n != 5*manyRecords || addresses != n {
+		t.Errorf("%d logins for %d addresses", n, addresses)
+	}
+	for _, at := range [][]int{{0}, {len(list) / 2}, {len(list) - 1}, {len(list) / 3, len(list) - 2}} {
+		bad := slices.Clone(list)
+		for _, i := range at {
+			bad[i].Public = []byte(`{"id":"somebody else's"}`)
+		}
+		if _, err := Load(bad); !credential.VaultDamaged.Is(err) || !strings.Contains(err.Error(), strconv.Quote(bad[at[0]].ID)) {
+			t.Errorf("records %v are damaged: %v", at, err)
+		}
+	}
 }
 
 func manyLogins(t testing.TB, n int) *world {

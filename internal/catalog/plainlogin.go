@@ -10,7 +10,7 @@ import (
 // plainLogin reads a login as zen writes it: one object without spaces, of texts without escapes and of booleans. Anything
 // else is not ok and left to encoding/json, which gives the same but takes ten times as long: there may be thousands of
 // logins, and whoever starts zend waits for all of them. The texts are parts of one string.
-func plainLogin(public []byte) (l api.Login, ok bool) {
+func plainLogin(l *api.Login, public []byte) bool {
 	rest, ok := strings.CutPrefix(string(public), "{")
 	for ok {
 		var key, value string
@@ -21,18 +21,18 @@ func plainLogin(public []byte) (l api.Login, ok bool) {
 			break
 		}
 		if value, rest, ok = cutText(rest); ok {
-			ok = setText(&l, key, value)
+			ok = setText(l, key, value)
 		} else if rest, ok = strings.CutPrefix(rest, "true"); ok {
-			ok = setTrue(&l, key)
+			ok = setTrue(l, key)
 		}
 		if rest == "}" {
-			return l, ok
+			return ok
 		}
 		if ok {
 			rest, ok = strings.CutPrefix(rest, ",")
 		}
 	}
-	return l, false
+	return false
 }
 
 // cutText takes a text in quotes off s. Without one it returns s.

@@ -2,10 +2,14 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
@@ -116,8 +120,37 @@ func put(r Record, err error) (Change, error) {
 	return Change{Put: []Record{r}}, nil
 }
 
-// decode reads a record and returns what takes it over.
-func (c *Catalog) decode(r Record) (func(), error) {
+// manyRecords is how many are worth a goroutine of their own.
+const manyRecords = 1024
+
+// decodeAll reads records, on all processors when there are many: whoever starts zend waits for it.
+func decodeAll(records []Record) ([]any, error) {
+	entities := make([]any, len(records))
+	part := max(manyRecords, (len(records)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	errs := make([]error, (len(records)+part-1)/part)
+	var parts sync.WaitGroup
+	for i := range errs {
+		from, to := i*part, min((i+1)*part, len(records))
+		parts.Go(func() { errs[i] = decodeTo(entities[from:to], records[from:to]) })
+	}
+	parts.Wait()
+	return entities, cmp.Or(errs...)
+}
+
+func decodeTo(entities []any, records []Record) (err error) {
+	for i, r := range records {
+		if entities[i], err = decode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remote is a connector of a server.
+type remote struct{ *api.ServiceConnector }
+
+// decode reads a record and returns what Catalog.keep takes over.
+func decode(r Record) (any, error) {
 	switch r.Kind {
 	case KindConnector:
 		s, err := read[api.ServiceConnector](r)
@@ -125,49 +158,49 @@ func (c *Catalog) decode(r Record) (func(), error) {
 			return nil, damaged(r, err)
 		}
 		s.Active, s.Expired = false, false
-		return func() { c.connectors[r.ID] = &s }, nil
+		return &s, nil
 	case KindRemote:
 		s, err := read[api.ServiceConnector](r)
 		if err != nil || s.ID != r.ID || s.Name == "" || s.Server == "" {
 			return nil, damaged(r, err)
 		}
 		s.Active, s.Expired = false, false
-		return func() { c.remotes[r.ID] = &s }, nil
+		return remote{&s}, nil
 	case KindServer:
 		s, err := read[api.Server](r)
 		if err != nil || s.ID != r.ID || s.Name == "" || s.URL == "" {
 			return nil, damaged(r, err)
 		}
 		s.Logins, s.Problem = 0, ""
-		return func() { c.servers[r.ID] = &s }, nil
+		return &s, nil
 	case KindRegistry:
 		g, err := read[api.ContainerRegistry](r)
 		if err != nil || g.ID != r.ID || g.Name == "" {
 			return nil, damaged(r, err)
 		}
 		g.Active, g.ConnectorName, g.ConnectorType = false, "", ""
-		return func() { c.registries[r.ID] = &g }, nil
+		return &g, nil
 	case KindStack:
 		s, err := readStack(r)
 		if err != nil || s.ID != r.ID || s.Name == "" {
 			return nil, damaged(r, err)
 		}
 		s.Active = false
-		return func() { c.stacks[r.ID] = &s }, nil
+		return &s, nil
 	case KindLogin:
 		l, err := readLogin(r)
 		if err != nil {
 			return nil, damaged(r, err)
 		}
-		return func() { c.keepLogin(l) }, nil
+		return l, nil
 	case KindActive:
 		a, err := read[storedActive](r)
 		if err != nil || r.ID != activeID {
 			return nil, damaged(r, err)
 		}
-		return func() { c.active = a.StackID }, nil
+		return a, nil
 	}
-	return func() {}, nil
+	return nil, nil
 }
 
 // read decodes a record.
@@ -188,10 +221,10 @@ func readStack(r Record) (s api.Stack, err error) {
 }
 
 func readLogin(r Record) (*login, error) {
-	l, ok := plainLogin(r.Public)
-	if !ok {
+	l := &login{}
+	if !plainLogin(&l.Login, r.Public) {
 		var err error
-		if l, err = read[api.Login](r); err != nil {
+		if l.Login, err = read[api.Login](r); err != nil {
 			return nil, err
 		}
 	}
@@ -203,8 +236,29 @@ func readLogin(r Record) (*login, error) {
 		return nil, err
 	}
 	l.ConnectorName, l.Username, l.TokenExpires, l.LastUsed, l.Problem = "", "", nil, nil, ""
-	l.Address, l.ServerURL = a.String(), a.ServerURL()
-	return &login{Login: l, address: a}, nil
+	l.setAddress(a)
+	return l, nil
+}
+
+// setAddress gives the login an address in its canonical spellings. What it had is nearly always that: then it costs no memory.
+func (l *login) setAddress(a address.Address) {
+	l.address = a
+	if !isSpelled(l.Address, a) {
+		l.Address = a.String()
+	}
+	l.ServerURL = l.Address
+	if a.IsHub() || a.IsHubToken() {
+		l.ServerURL = a.ServerURL()
+	}
+}
+
+// isSpelled reports whether s is a.String().
+func isSpelled(s string, a address.Address) bool {
+	rest, ok := strings.CutPrefix(s, a.Host())
+	if !ok || a.Path() == "" {
+		return ok && rest == ""
+	}
+	return rest != "" && rest[0] == '/' && rest[1:] == a.Path()
 }
 
 func damaged(r Record, cause error) error {
