@@ -184,13 +184,31 @@ func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
 	}
 	old := c.remotes[s.ID]
 	switch {
-	case old == nil && c.has(s.ID), old != nil && old.Server != s.Server:
+	case old == nil && c.has(s.ID):
 		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("the server gives its service connector '%s' the id of another entity, %s", s.Name, s.ID), "")
+			fmt.Sprintf("the server '%s' gives its service connector '%s' the id of something on this machine, %s", s.Server, s.Name, s.ID),
+			"zen server disconnect "+arg(s.Server))
+	case old != nil && old.Server != s.Server:
+		return Change{}, c.inUseThrough(old.Server, s)
 	case old != nil && old.Revision == s.Revision:
 		return Change{}, nil
 	}
 	return put(remoteRecord(s))
+}
+
+// inUseThrough is the error for a service connector that logins use through another server: most often one real server that was
+// connected under two addresses.
+func (c *Catalog) inUseThrough(other string, s api.ServiceConnector) error {
+	first, _ := c.ServerNamed(other)
+	second, _ := c.ServerNamed(s.Server)
+	text := fmt.Sprintf("the servers '%s' (%s) and '%s' (%s) have a service connector '%s' of the same id, %s, and it is in use through '%s'",
+		first.Name, first.URL, second.Name, second.URL, s.Name, s.ID, first.Name)
+	if first.ServerID != "" && first.ServerID == second.ServerID {
+		text = fmt.Sprintf("'%s' (%s) is the ZenML server that zen is connected to as '%s' (%s) too, and uses service connector '%s' through that",
+			second.Name, second.URL, first.Name, first.URL, s.Name)
+	}
+	return credential.NewError(credential.Exists, text,
+		"use it there: add --server "+arg(first.Name)+"; to stay connected once only: zen server disconnect "+arg(second.Name))
 }
 
 // ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.

@@ -104,12 +104,32 @@ func TestRemoteConnectorsTakeNobodysID(t *testing.T) {
 			t.Errorf("the id %q is taken over", id)
 		}
 	}
+	_, err := w.PutRemote(api.ServiceConnector{ID: own.ID, Name: "evil", Server: "dev", Revision: 7})
+	wantError(t, err, credential.Exists, "the server 'dev' gives its service connector 'evil' the id of something on this machine, "+own.ID, "zen server disconnect dev")
+	_, err = w.PutRemote(api.ServiceConnector{ID: "r1", Name: "evil", Server: "dev", Revision: 7})
+	wantError(t, err, credential.Exists, "the servers 'prod' (https://prod.example.com) and 'dev' (http://127.0.0.1:8237) have a service connector 'evil' of the same id, "+
+		"r1, and it is in use through 'prod'", "use it there: add --server prod; to stay connected once only: zen server disconnect dev")
 	if _, err := w.PutRemote(api.ServiceConnector{ID: "r9", Name: "x", Server: "gone"}); !credential.NoSuchEntity.Is(err) {
 		t.Errorf("of a server that is not there: %v", err)
 	}
 	if change, err := w.PutRemote(api.ServiceConnector{ID: "r1", Name: "reg", Server: "prod", Revision: 1}); err != nil || len(change.Put) != 0 {
 		t.Errorf("the same again: %+v, %v", change, err)
 	}
+}
+
+// One real server under two addresses gives its connectors the ids that they have already.
+func TestOneServerTwice(t *testing.T) {
+	w := newWorld(t)
+	w.serverOf("s1", "dev", "http://localhost:8237")
+	w.serverOf("s2", "the other", "http://127.0.0.1:8237")
+	for _, id := range []string{"s1", "s2"} {
+		w.servers[id].ServerID = "d5abb2d2"
+	}
+	w.remoteLogin("r1", "dev", "ghcr.io")
+	_, err := w.PutRemote(api.ServiceConnector{ID: "r1", Name: "reg", Server: "the other", Revision: 1})
+	wantError(t, err, credential.Exists, "'the other' (http://127.0.0.1:8237) is the ZenML server that zen is connected to as 'dev' (http://localhost:8237) too, "+
+		"and uses service connector 'reg' through that",
+		"use it there: add --server dev; to stay connected once only: zen server disconnect 'the other'")
 }
 
 func TestDisconnectingTheActiveServer(t *testing.T) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -216,20 +218,39 @@ func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with sec
 	if err != nil {
 		return prefixed(err, "Could not connect: ")
 	}
-	a.sayConnected(result.Server)
+	a.sayConnected(ctx, result.Server)
 	return nil
 }
 
-func (a *app) sayConnected(s api.Server) {
+func (a *app) sayConnected(ctx context.Context, s api.Server) {
 	as := ""
 	if s.User != "" && s.Auth != api.ServerAuthNone {
 		as = " as '" + s.User + "'"
 	}
 	a.say("Connected to server '%s' (%s, ZenML %s)%s.", s.Name, s.URL, s.Version, as)
+	if s.Auth == api.ServerAuthNone {
+		a.say("It lets everybody in: no key or password is needed, and none is kept.")
+	}
 	if s.Until != nil {
 		a.say("The login ends in %s.", span(s.Until.Sub(a.now()).Round(time.Second)))
 	}
 	if !s.Active {
 		a.say("Another server is the active one; see zen server use.")
+	}
+	a.warnOfTwin(ctx, s)
+}
+
+// warnOfTwin tells of a server that zen is connected to under another address too: its service connectors would be there twice.
+func (a *app) warnOfTwin(ctx context.Context, s api.Server) {
+	list, err := call[api.ServerList](ctx, a, api.MethodServerList, api.Empty{})
+	if err != nil || s.ServerID == "" {
+		return // it is connected, whatever else there is
+	}
+	for _, o := range list.Items {
+		if o.ServerID == s.ServerID && o.ID != s.ID {
+			a.warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, by the id that it gives", o.Name, o.URL),
+				"to stay connected once only: zen server disconnect "+clientconfig.ShellWord(s.Name))
+			return
+		}
 	}
 }

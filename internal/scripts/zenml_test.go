@@ -42,7 +42,7 @@ func (s *story) startZenML() *zenmltest.Server {
 }
 
 // zenmlServer changes the story's ZenML server: zenml revoke makes its access tokens invalid, zenml newkey the API key too,
-// zenml down stops it, zenml mints NAME N checks how often a connector's credential was made.
+// zenml scheme SCHEME makes it authenticate otherwise, zenml down stops it, zenml mints NAME N checks how often a connector's credential was made.
 func zenmlServer(ts *testscript.TestScript, _ bool, args []string) {
 	z := storyOf(ts).zenml
 	switch {
@@ -53,6 +53,10 @@ func zenmlServer(ts *testscript.TestScript, _ bool, args []string) {
 		z.APIKey = "ZENKEY_another"
 		z.Unlock()
 		z.Revoke()
+	case len(args) == 2 && args[0] == "scheme":
+		z.Lock()
+		z.Scheme = args[1]
+		z.Unlock()
 	case len(args) == 1 && args[0] == "down":
 		z.Close()
 	case len(args) == 3 && args[0] == "mints":
@@ -60,6 +64,6 @@ func zenmlServer(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s was minted %d times, want %s", args[1], got, args[2])
 		}
 	default:
-		ts.Fatalf("usage: zenml revoke | newkey | down | mints NAME N")
+		ts.Fatalf("usage: zenml revoke | newkey | scheme SCHEME | down | mints NAME N")
 	}
 }

@@ -141,6 +141,9 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 		e.Hint = "zen server connect " + c.URL()
 	case status == http.StatusUnauthorized && strings.HasSuffix(message, "credentials have expired."): // zenml service_connector.py
 		e.Reason, e.Hint = credential.Expired, "give the service connector new credentials, or a later expires_at, on ZenML server "+c.base.Host
+	case status == http.StatusUnauthorized && c.cfg.Auth == AuthNone:
+		e.Reason, e.Hint = credential.NeedsLogin, "zen server connect "+c.URL()
+		e.Message = fmt.Sprintf("ZenML server %s does not let everybody in any more: %s", c.base.Host, message)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		e.Reason = credential.Denied
 	case status == http.StatusNotFound && class == "":
@@ -156,6 +159,9 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 	default:
 		e.Reason = credential.Unreachable
 		e.Message = fmt.Sprintf("ZenML server %s failed (%d): %s", c.base.Host, status, message)
+		if c.cfg.Auth == AuthNone && status == http.StatusInternalServerError { // zenml zen_server/auth.py, no_authentication
+			e.Hint = "see the server's log; without authentication ZenML needs a user of the name 'default'"
+		}
 	}
 	return e
 }

@@ -34,14 +34,39 @@ func TestNoAuthIsForThisMachine(t *testing.T) {
 	s := start(t)
 	s.Scheme = "NO_AUTH"
 	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthNone, nil })
-	if u, err := c.Login(t.Context()); err != nil || u.Name != "admin" || count(s, "POST /api/v1/login") != 0 {
+	if u, err := c.Login(t.Context()); err != nil || u.Name != "default" || count(s, "POST /api/v1/login") != 0 {
 		t.Errorf("user %+v, %v, %d logins", u, err, count(s, "POST /api/v1/login"))
 	}
+	says := func(err error, reason credential.Reason, message, hint string) {
+		t.Helper()
+		e, ok := errors.AsType[*credential.Error](err)
+		if message = strings.ReplaceAll(message, "HOST", c.base.Host); !ok || e.Reason != reason || e.Error() != message || e.HintText() != hint {
+			t.Errorf("%v, want %s\n%+v", err, message, e)
+		}
+	}
+	delete(s.Users, "default") // it was switched to NO_AUTH after somebody else had set it up
+	_, err := c.Login(t.Context())
+	says(err, credential.Unreachable, "ZenML server HOST failed (500): An unexpected error occurred.",
+		"see the server's log; without authentication ZenML needs a user of the name 'default'")
+	s.Scheme = "OAUTH2_PASSWORD_BEARER"
+	_, err = c.Login(t.Context())
+	says(err, credential.NeedsLogin, "ZenML server HOST does not let everybody in any more: Not authenticated", "zen server connect "+s.URL)
 	if _, err := New(Config{URL: "https://zenml.example.com", Auth: AuthNone}); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "lets everybody in") {
 		t.Errorf("elsewhere: %v", err)
 	}
 	if _, err := New(Config{URL: "https://zenml.example.com", Auth: AuthNone, Insecure: true}); err != nil {
 		t.Errorf("elsewhere with --insecure: %v", err)
+	}
+}
+
+// The dashboard makes a server's first user; until then nobody can log in.
+func TestServerThatIsNotSetUp(t *testing.T) {
+	s := start(t)
+	s.Inactive = true
+	_, err := client(t, s).Info(t.Context())
+	e, ok := errors.AsType[*credential.Error](err)
+	if !ok || e.Reason != credential.InvalidInput || e.Error() != "the server is not activated yet" || e.HintText() != "open "+s.URL+" in a browser and set it up" {
+		t.Errorf("%v", err)
 	}
 }
 

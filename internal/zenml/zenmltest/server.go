@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +21,10 @@ type Server struct {
 	sync.Mutex
 	URL string
 
+	ID         string // of the server
 	Version    string
-	Scheme     string // auth_scheme; NO_AUTH lets everybody in
+	Scheme     string // auth_scheme; NO_AUTH lets everybody in, as the user "default"
+	Inactive   bool   // nobody has set it up yet
 	APIKey     string
 	Users      map[string]string // user name -> password
 	TokenLife  int               // seconds; 0: tokens have no life time
@@ -89,7 +92,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, 
 
 func newServer() *Server {
 	return &Server{
-		Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password"},
+		ID: "d5abb2d2-e398-428b-a6e4-b19c08204186", Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password", "default": ""},
 		Interval: 1, tokens: map[string]time.Time{},
 	}
 }
@@ -142,8 +145,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	case path == "/info":
 		answer(w, map[string]any{
-			"id": "d5abb2d2-e398-428b-a6e4-b19c08204186", "name": "default", "version": s.Version,
-			"active": true, "auth_scheme": s.Scheme,
+			"id": s.ID, "name": "default", "version": s.Version,
+			"active": !s.Inactive, "auth_scheme": s.Scheme,
 		})
 	case path == "/login" && r.PostFormValue("device_code") != "":
 		s.device(w, r)
@@ -201,13 +204,28 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	end, ok := s.tokens[token]
-	if s.Scheme != "NO_AUTH" && (!ok || !end.IsZero() && time.Now().After(end)) {
+	name := "admin"
+	_, hasDefault := s.Users["default"]
+	switch {
+	case s.Scheme == "NO_AUTH" && !hasDefault: // nothing catches the exception
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		io.WriteString(w, `{"detail":"An unexpected error occurred.","request_id":"1d3f0c7e"}`)
+		return
+	case s.Scheme == "NO_AUTH":
+		name = "default"
+	case token == "":
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, `{"detail":"Not authenticated"}`)
+		return
+	case !ok || !end.IsZero() && time.Now().After(end):
 		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: error decoding access token: Invalid JWT token: Signature has expired.")
 		return
 	}
 	switch {
 	case path == "/current-user":
-		answer(w, map[string]any{"id": "190c74b9-9ef6-4324-939c-32508517a594", "name": "admin", "body": map[string]any{"is_admin": true}})
+		answer(w, map[string]any{"id": "190c74b9-9ef6-4324-939c-32508517a594", "name": name, "body": map[string]any{"is_admin": true}})
 	case path == "/service_connectors" && r.Method == http.MethodPost:
 		s.register(w, r)
 	case path == "/service_connectors":
