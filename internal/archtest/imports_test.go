@@ -19,6 +19,7 @@ type rule struct {
 func rules() []rule {
 	leaves := []string{
 		"internal/credential", "internal/api", "internal/address", "internal/paths", "internal/clock", "internal/sessionbus",
+		"internal/childproc",
 	}
 	cloud := []string{"github.com/aws/...", "cloud.google.com/...", "github.com/Azure/...", "google.golang.org/..."}
 	return []rule{

@@ -18,6 +18,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 
 const password = "correct-horse"
 
-func asker(t *testing.T) *Asker {
+func asker(t testing.TB) *Asker {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -53,7 +54,7 @@ func program(t *testing.T, script string) *Asker {
 	return New(path)
 }
 
-func target(t *testing.T, host string) handshake.Target {
+func target(t testing.TB, host string) handshake.Target {
 	t.Helper()
 	a, err := address.Parse(host)
 	if err != nil {
@@ -298,7 +299,7 @@ func TestChildEndsWithItsParent(t *testing.T) {
 	late := time.AfterFunc(8*time.Second, func() { p.Kill() })
 	defer late.Stop()
 	state, err := p.Wait()
-	if err != nil || state.ExitCode() != exitOrphaned {
+	if err != nil || state.ExitCode() != childproc.ExitOrphaned {
 		t.Errorf("%v, %v", state, err)
 	}
 }
@@ -319,7 +320,7 @@ func TestChildRefuses(t *testing.T) {
 		{"a long line", strings.Repeat(" ", 2*maxLine) + good, nil},
 	} {
 		var out bytes.Buffer
-		if status := ChildMain(tt.args, strings.NewReader(tt.in), &out); status != exitUsage || out.Len() > 0 {
+		if status := ChildMain(tt.args, strings.NewReader(tt.in), &out); status != childproc.ExitUsage || out.Len() > 0 {
 			t.Errorf("%s: status %d, said %q", tt.name, status, out.String())
 		}
 	}

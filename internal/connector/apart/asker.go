@@ -2,12 +2,13 @@ package apart
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
+	"io"
 	"time"
 
+	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
@@ -24,12 +25,15 @@ const margin = 200 * time.Millisecond
 
 // Asker asks registries by children. Use New. It is safe for concurrent use.
 type Asker struct {
-	executable string
-	turns      chan struct{}
+	program childproc.Program
+	turns   chan struct{}
 }
 
 // New returns an Asker that executes the program at this absolute path with ChildArgument.
-func New(executable string) *Asker { return &Asker{executable, make(chan struct{}, maxChildren)} }
+func New(executable string) *Asker {
+	program := childproc.Program{Executable: executable, Argument: ChildArgument, Buffer: maxLine}
+	return &Asker{program, make(chan struct{}, maxChildren)}
+}
 
 // Verify is handshake.Checker's.
 func (k *Asker) Verify(
@@ -87,42 +91,19 @@ func gaveUp(ctx context.Context, to handshake.Target) error {
 	}
 }
 
-// converse starts a child, asks it, and ends it.
+// converse asks a child.
 func (k *Asker) converse(ctx context.Context, q question, secret credential.Secret) (a answer, granted credential.Secret, err error) {
-	cmd := exec.CommandContext(ctx, k.executable, ChildArgument)
-	cmd.Dir = string(os.PathSeparator)
-	cmd.WaitDelay = time.Second
-	isolate(cmd)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return a, granted, cannotAsk(err)
+	say := func(w io.Writer) { _ = send(w, q, secret) } // who did not get it does not answer
+	var heard error
+	err = childproc.Ask(ctx, k.program, say, func(r *bufio.Reader) {
+		if heard = receiveLine(r, &a); heard == nil {
+			granted, heard = receiveSecret(r, a.Secret)
+		}
+	})
+	if err = cmp.Or(err, heard); err != nil {
+		err = cannotAsk(err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return a, granted, cannotAsk(err)
-	}
-	if err := cmd.Start(); err != nil {
-		return a, granted, cannotAsk(err)
-	}
-	sent := make(chan struct{})
-	go func() { // beside reading: a child that talks instead of listening must not keep zend
-		_ = send(in, q, secret)
-		close(sent)
-	}()
-	defer func() {
-		kill(cmd)
-		_ = in.Close()
-		<-sent         // the secret is the caller's again
-		_ = cmd.Wait() // its status says nothing: it was killed
-	}()
-	r := bufio.NewReaderSize(out, maxLine)
-	if err := receiveLine(r, &a); err != nil {
-		return a, granted, cannotAsk(err)
-	}
-	if granted, err = receiveSecret(r, a.Secret); err != nil {
-		return a, granted, cannotAsk(err)
-	}
-	return a, granted, nil
+	return a, granted, err
 }
 
 func cannotAsk(err error) error {

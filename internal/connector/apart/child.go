@@ -5,50 +5,45 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Exit statuses of the child; the parent goes by its answer only.
-const (
-	exitAnswered = 0
-	exitUsage    = 2
-	exitOrphaned = 3
-)
-
 // ChildMain is the child: it answers the one question on stdin on stdout and returns the exit status. args are the arguments
-// after ChildArgument; there are none. It ends the process by itself when stdin ends: then the parent is gone.
+// after ChildArgument; there are none.
 func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
-	harden()
-	r := bufio.NewReaderSize(stdin, maxLine)
-	var q question
-	if err := receiveLine(r, &q); err != nil || len(args) > 0 || q.Protocol != protocol {
-		return exitUsage
+	return childproc.Main(args, bufio.NewReaderSize(stdin, maxLine), receiveQuestion, func(q asked) error {
+		ctx := context.Background()
+		if q.Millis > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(q.Millis)*time.Millisecond)
+			defer cancel()
+		}
+		a, granted := handle(ctx, handshake.New(), q.question, q.secret)
+		return send(stdout, a, granted)
+	})
+}
+
+// asked is a question with its secret.
+type asked struct {
+	question
+	secret credential.Secret
+}
+
+func receiveQuestion(r *bufio.Reader) (q asked, err error) {
+	if err = receiveLine(r, &q.question); err != nil {
+		return q, err
 	}
-	secret, err := receiveSecret(r, q.Secret)
-	if err != nil {
-		return exitUsage
+	if q.Protocol != protocol {
+		return q, fmt.Errorf("the parent speaks %q, not %q", q.Protocol, protocol)
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, r)
-		os.Exit(exitOrphaned)
-	}()
-	ctx := context.Background()
-	if q.Millis > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(q.Millis)*time.Millisecond)
-		defer cancel()
-	}
-	a, granted := handle(ctx, handshake.New(), q, secret)
-	if send(stdout, a, granted) != nil {
-		return exitOrphaned
-	}
-	return exitAnswered
+	q.secret, err = receiveSecret(r, q.question.Secret)
+	return q, err
 }
 
 // handle asks the registry. A panic of the libraries is an answer too.

@@ -11,31 +11,18 @@ import (
 	"time"
 
 	"github.com/zalando/go-keyring"
-)
 
-// Exit statuses of the child; the parent goes by its answer only.
-const (
-	exitAnswered = 0
-	exitUsage    = 2
-	exitOrphaned = 3
+	"github.com/zen-agent/zen/internal/childproc"
 )
 
 // ChildMain is the guarded child: it does the one operation that stdin asks for, answers on stdout and returns the exit
-// status. args are the arguments after ChildArgument; there are none. It ends the process by itself when stdin ends, so that
-// a child whose parent was killed does not wait in a prompt for ever.
+// status. args are the arguments after ChildArgument; there are none. A child whose parent was killed does not wait in a prompt
+// for ever: it ends with stdin.
 func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
-	harden()
-	r := bufio.NewReaderSize(stdin, maxLine)
-	q, err := readRequest(r)
-	if err != nil || len(args) > 0 {
-		return exitUsage
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, r)
-		os.Exit(exitOrphaned)
-	}()
-	serve(q, answer{stdout})
-	return exitAnswered
+	return childproc.Main(args, bufio.NewReaderSize(stdin, maxLine), readRequest, func(q request) error {
+		serve(q, answer{stdout})
+		return nil
+	})
 }
 
 // serve answers one request; a panic of the libraries is an answer too.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/keystoretest"
@@ -367,22 +368,22 @@ func awaitChild(t *testing.T) (pid string) {
 func TestChildEndsWithItsParent(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	keystoretest.StartFakeSecrets(t, bus, keystoretest.Faults{Hang: "all"})
-	slot := newSlot(t, nil)
-	c, err := start(t.Context(), slot.Executable, bus.Environ())
+	cmd := exec.CommandContext(t.Context(), newSlot(t, nil).Executable, ChildArgument)
+	cmd.Env = bus.Environ()
+	var said bytes.Buffer
+	cmd.Stdout = &said
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.end()
-	if err := c.send(request{op: opGet, id: "a/b"}, nil); err != nil {
-		t.Fatal(err)
-	}
-	c.in.Close() // what the kernel does when the parent dies
-	select {
-	case line := <-c.lines:
-		if line != nil {
-			t.Fatalf("the child answered %q", line)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the child goes on without its parent")
+	send(in, request{op: opGet, id: "a/b"}, nil)
+	in.Close() // what the kernel does when the parent dies
+	late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != childproc.ExitOrphaned || said.Len() > 0 {
+		t.Errorf("the child said %q and ended: %v", &said, err)
 	}
 }

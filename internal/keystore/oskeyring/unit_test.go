@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
 )
@@ -117,7 +118,7 @@ func TestChildRefusesWhatIsNoRequest(t *testing.T) {
 		cmd := exec.Command(exe, c.args...)
 		cmd.Stdin = strings.NewReader(c.stdin)
 		out, err := cmd.Output()
-		if cmd.ProcessState.ExitCode() != exitUsage || len(out) > 0 {
+		if cmd.ProcessState.ExitCode() != childproc.ExitUsage || len(out) > 0 {
 			t.Errorf("%q with %q: %v, answered %q", c.args, c.stdin, err, out)
 		}
 	}

@@ -1,9 +1,0 @@
-//go:build !unix
-
-package apart
-
-import "os/exec"
-
-func isolate(*exec.Cmd) {}
-
-func kill(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
