@@ -3,13 +3,11 @@ package daemon
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/filewatch"
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
@@ -54,8 +52,11 @@ func (d *daemon) apply(cfg config.Config) {
 	d.parts.apply(cfg)
 }
 
-// socketPoll is how often the socket's name is looked at when the system cannot tell of changes.
-const socketPoll = 30 * time.Second
+// How often the socket's name is looked at when the system cannot tell of changes, and how soon when it can.
+const (
+	socketPoll   = 30 * time.Second
+	socketSettle = time.Millisecond
+)
 
 // watchSocket ends zend when its socket was removed or replaced: nobody can reach it any more, and whoever took the place
 // is the daemon now.
@@ -63,38 +64,38 @@ func (d *daemon) watchSocket(ctx context.Context) {
 	if d.ln.IsActivated() {
 		return // the socket is the service manager's
 	}
-	events, errs, done := d.socketEvents()
-	defer func() { _ = done() }()
-	var poll <-chan time.Time
-	if events == nil {
-		ticker := time.NewTicker(socketPoll)
-		defer ticker.Stop()
-		poll = ticker.C
+	watching, lost := context.WithCancel(ctx)
+	defer lost()
+	err := filewatch.Watch{
+		Paths:  func() []string { return []string{d.ln.Path()} },
+		Settle: socketSettle,
+		Look: func(context.Context) time.Duration {
+			if !d.ln.Owned() {
+				lost()
+			}
+			return 0
+		},
+	}.Run(watching)
+	if watching.Err() == nil {
+		d.log.Warn("Cannot watch the socket; looking at it from time to time", "error", err)
+		d.pollSocket(ctx)
 	}
+	if ctx.Err() == nil {
+		d.stop(errReplaced)
+	}
+}
+
+// pollSocket returns when the socket was removed or replaced, or ctx ends.
+func (d *daemon) pollSocket(ctx context.Context) {
+	ticker := time.NewTicker(socketPoll)
+	defer ticker.Stop()
 	for d.ln.Owned() {
 		select {
 		case <-ctx.Done():
 			return
-		case <-events:
-		case <-poll:
-		case err := <-errs:
-			d.log.Warn("Watching the socket", "error", err)
+		case <-ticker.C:
 		}
 	}
-	d.stop(errReplaced)
-}
-
-// socketEvents tells of changes in the socket's directory; nil channels when the system has no more watches to give.
-func (d *daemon) socketEvents() (<-chan fsnotify.Event, <-chan error, func() error) {
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		if err = w.Add(filepath.Dir(d.ln.Path())); err == nil {
-			return w.Events, w.Errors, w.Close
-		}
-		_ = w.Close()
-	}
-	d.log.Warn("Cannot watch the socket; looking at it from time to time", "error", err)
-	return nil, nil, func() error { return nil }
 }
 
 // watchIdle ends zend when nothing was asked for as long as configured, unless that would lose something, and locks the

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/maphash"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -163,6 +165,8 @@ func (g *Guard) Run(ctx context.Context) {
 func (g *Guard) watch(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price.
+	_ = os.MkdirAll(filepath.Dir(g.env.RecordFile()), 0o700)
 	return g.run(filewatch.Watch{
 		Paths: g.paths, Beside: isTemporary, Wake: g.wake, Settle: settle, MaxSettle: maxSettle,
 		Look: func(ctx context.Context) time.Duration {
