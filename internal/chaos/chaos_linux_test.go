@@ -34,13 +34,7 @@ type world struct {
 // newWorld builds zend and gives it an empty home. The process's environment is the world's from here on.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return newWorldIn(t, "/tmp")
-}
-
-// newWorldIn makes the home below another directory, from which programs need not be executable.
-func newWorldIn(t *testing.T, dir string) *world {
-	t.Helper()
-	home, err := os.MkdirTemp(dir, "zen")
+	home, err := os.MkdirTemp("/tmp", "zen")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // What zend may have of its own when it has nothing to do, and how much more after a million gets than after the first tenth, in
@@ -99,24 +97,16 @@ func switches(t *testing.T, pid int) (n int) {
 	return n
 }
 
-// quietPlace is a directory that nobody writes to meanwhile: what happens in a directory above config.toml wakes zend.
-func quietPlace() string {
-	if unix.Access("/dev/shm", unix.W_OK) == nil {
-		return "/dev/shm"
-	}
-	return "/tmp"
-}
-
 // A zend that has served somebody and has nothing to do any more is small, and sleeps.
 func TestIdleZendIsSmallAndSleeps(t *testing.T) {
-	w := newWorldIn(t, quietPlace())
+	w := newWorld(t)
 	if err := w.store("hub.example", "alice", "secret"); err != nil {
 		t.Fatal(err)
 	}
 	w.polite(t, 1, 10)
 	pid := w.daemons()[0]
 	woke := 0
-	for range 5 { // whoever writes to the quiet place, or a collection of garbage, may spoil one measure
+	for range 5 { // a collection of garbage may spoil one measure
 		before := switches(t, pid)
 		time.Sleep(idleTime) // the measure itself
 		if woke = switches(t, pid) - before; woke <= idleSwitches {
