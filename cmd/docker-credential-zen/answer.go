@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -94,7 +93,7 @@ const unblocked = 4096
 // reads.
 func writeAll(fd int, b []byte, deadline time.Time) bool {
 	if len(b) > unblocked {
-		watchdog := time.AfterFunc(time.Until(deadline), func() { os.Exit(1) })
+		watchdog := time.AfterFunc(time.Until(deadline), func() { unix.Exit(1) })
 		defer watchdog.Stop()
 	}
 	for len(b) > 0 {

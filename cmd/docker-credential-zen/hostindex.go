@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"io"
-	"os"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // indexHeader is the first line of the host index, whose other lines are one address each. zend writes it whenever the
@@ -28,8 +25,8 @@ const (
 
 // inIndex reports whether one of the addresses in the index at path fits.
 func inIndex(path string, fits func(address.Address) bool) known {
-	content, ok := readIndex(path)
-	if !ok {
+	content, err := paths.ReadFile(path, maxIndex)
+	if err != nil {
 		return unknown
 	}
 	header, rest, _ := bytes.Cut(content, []byte{'\n'})
@@ -44,21 +41,4 @@ func inIndex(path string, fits func(address.Address) bool) known {
 		}
 	}
 	return no
-}
-
-// readIndex reads a regular file of the user's own; a FIFO in its place would stop the program.
-func readIndex(path string) ([]byte, bool) {
-	if path == "" {
-		return nil, false
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, false
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, false
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxIndex))
-	return content, err == nil
 }

@@ -6,7 +6,6 @@
 package main
 
 import (
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,8 +39,8 @@ const (
 
 func main() {
 	harden()
-	a := run(os.Args)
-	os.Exit(a.send())
+	a := run(arguments())
+	unix.Exit(a.send())
 }
 
 // run carries out the one action that the arguments name.
@@ -63,12 +62,12 @@ func run(args []string) answer {
 
 // act finds out what a request needs besides its input, and sends it.
 func act(action, calledAs string) (a answer) {
-	limit, err := timeout(os.Getenv("ZEN_TIMEOUT"))
+	limit, err := timeout(getenv("ZEN_TIMEOUT"))
 	if err != nil {
 		return failed(err)
 	}
 	defer func() { a.limit = limit }()
-	profile, err := profileOf(calledAs, os.Getenv("ZEN_PROFILE"))
+	profile, err := profileOf(calledAs, getenv("ZEN_PROFILE"))
 	if err != nil {
 		return failed(err)
 	}
@@ -86,7 +85,7 @@ func act(action, calledAs string) (a answer) {
 		r.hosts, r.vault = dirs.Hosts(), dirs.Vault()
 	}
 	switch {
-	case os.Getenv(execMarker) != "":
+	case getenv(execMarker) != "":
 		r.call = refuse(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
 			"see who that is: zen service-connector list --connector-type exec"))
 	case err != nil:

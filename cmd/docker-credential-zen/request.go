@@ -2,8 +2,9 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
@@ -168,8 +169,8 @@ func (r request) mayKnow(a address.Address) bool {
 	if k != unknown {
 		return k == yes
 	}
-	_, err := os.Lstat(r.vault)
-	return !os.IsNotExist(err)
+	err := unix.Lstat(r.vault, new(unix.Stat_t))
+	return err != unix.ENOENT
 }
 
 func (r request) knowsAny() known {

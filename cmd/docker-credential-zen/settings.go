@@ -1,8 +1,7 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ func timeout(value string) (time.Duration, error) {
 // profileOf returns the profile that the program's name says, as docker executes docker-credential-zen-work for a
 // credsStore of "zen-work", or else ZEN_PROFILE.
 func profileOf(calledAs, variable string) (string, error) {
-	profile, ok := strings.CutPrefix(filepath.Base(calledAs), programName+"-")
+	profile, ok := strings.CutPrefix(path.Base(calledAs), programName+"-")
 	if !ok || profile == "" {
 		profile = variable
 	}
@@ -52,15 +51,20 @@ func profileOf(calledAs, variable string) (string, error) {
 // spells directories the same way.
 func workingDir() string {
 	var here, there unix.Stat_t
-	if dir := os.Getenv("PWD"); filepath.IsAbs(dir) && unix.Stat(dir, &there) == nil && unix.Stat(".", &here) == nil &&
+	if dir := getenv("PWD"); path.IsAbs(dir) && unix.Stat(dir, &there) == nil && unix.Stat(".", &here) == nil &&
 		here.Dev == there.Dev && here.Ino == there.Ino {
-		return dir // which os.Getwd would find out with more memory, whose pages cost more than its system calls
+		return dir // which unix.Getwd would find out with more memory, whose pages cost more than its system calls
 	}
-	dir, err := os.Getwd()
+	dir, err := unix.Getwd()
 	if err != nil {
 		return ""
 	}
 	return dir
+}
+
+func getenv(name string) string {
+	value, _ := unix.Getenv(name)
+	return value
 }
 
 // clip bounds what is repeated of a text that somebody else chose.

@@ -5,7 +5,6 @@ package ipc
 import (
 	"bytes"
 	"errors"
-	"os"
 	"runtime"
 	"time"
 
@@ -55,7 +54,7 @@ func dialSocket(path string, l *limit) (*Conn, error) {
 		return nil, err
 	}
 	uid, err := peerUID(fd)
-	if err == nil && uid != os.Geteuid() {
+	if err == nil && uid != unix.Geteuid() {
 		err = foreign("the process behind " + path)
 	}
 	if err != nil {
@@ -74,7 +73,7 @@ func checkSocket(path string) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return credential.NewError(credential.Unavailable, path+" is not a socket", "rm "+path)
 	}
-	if int(st.Uid) != os.Geteuid() {
+	if int(st.Uid) != unix.Geteuid() {
 		return foreign("the socket " + path)
 	}
 	return nil
@@ -214,18 +213,27 @@ func unread(err error) bool { return runtime.GOOS == "linux" && errors.Is(err, u
 
 // wait sleeps until the socket is ready.
 func (c *Conn) wait(events int16, l *limit) error {
+	ready, err := await(c.fd, events, l.left)
+	if err == nil && !ready {
+		return timeout()
+	}
+	return err
+}
+
+// await sleeps until fd is ready or broken, which the next call on it tells, or nothing is left of the time.
+func await(fd int, events int16, left func() time.Duration) (ready bool, err error) {
 	for {
-		left := l.left()
-		if left <= 0 {
-			return timeout()
+		most := left()
+		if most <= 0 {
+			return false, nil
 		}
-		fds := []unix.PollFd{{Fd: int32(c.fd), Events: events}}
-		n, err := unix.Poll(fds, int(left.Milliseconds())+1)
+		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
+		n, err := unix.Poll(fds, int(most.Milliseconds())+1)
 		if n > 0 {
-			return nil
+			return true, nil
 		}
 		if err != nil && err != unix.EINTR {
-			return err
+			return false, err
 		}
 	}
 }

@@ -5,9 +5,10 @@ package ipc
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,7 @@ func NewStarter(dirs paths.Dirs) *Starter {
 // start returns a connection to a zend that it or another client started.
 func (s *Starter) start(socket string, l *limit) (*Conn, error) {
 	end := time.Now().Add(startTimeout)
-	if err := paths.SecureDir(filepath.Dir(s.Lock)); err != nil {
+	if err := paths.SecureDir(path.Dir(s.Lock)); err != nil {
 		return nil, unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
 	lock, err := openLock(s.Lock)
@@ -71,14 +72,17 @@ func (s *Starter) start(socket string, l *limit) (*Conn, error) {
 	}
 }
 
-func openLock(path string) (int, error) {
+func openLock(name string) (int, error) { return open(name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW) }
+
+// open returns a descriptor that no child inherits.
+func open(name string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		fd, err := unix.Open(name, flags|unix.O_CLOEXEC, 0o600)
 		if err == nil {
 			return fd, nil
 		}
 		if err != unix.EINTR {
-			return -1, &os.PathError{Op: "open", Path: path, Err: err}
+			return -1, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
 	}
 }
@@ -102,22 +106,44 @@ func (s *Starter) spawnAndDial(socket string, l *limit, end time.Time) (*Conn, e
 
 // spawn starts zend and waits until it says that it is ready, for as long as that is worth it and not beyond end.
 func (s *Starter) spawn(l *limit, end time.Time) error {
-	path, err := s.Program()
+	program, err := s.Program()
 	if err != nil {
 		return err
 	}
-	ready, theirs, err := os.Pipe()
+	ready, theirs, err := pipe()
 	if err != nil {
 		return unavailable("zend cannot be started: "+err.Error(), "", err)
 	}
-	defer ready.Close()
-	process, err := s.startProcess(path, theirs)
-	theirs.Close()
+	defer unix.Close(ready)
+	pid, err := s.startProcess(program, theirs)
+	_ = unix.Close(theirs)
 	if err != nil {
 		return unavailable("zend cannot be started: "+err.Error(), "", err)
 	}
-	go process.Wait() //nolint:errcheck // only so that no zombie stays; the pipe tells how it went
-	return awaitReady(ready, l, end)
+	go reap(pid)
+	return awaitReady(ready, func() time.Duration { return min(l.left(), time.Until(end)) })
+}
+
+// reap only sees to it that no zombie stays; the pipe tells how it went.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// pipe returns a pipe whose ends no other child inherits. Not all systems have pipe2(2).
+func pipe() (r, w int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		return -1, -1, err
+	}
+	unix.CloseOnExec(ends[0])
+	unix.CloseOnExec(ends[1])
+	return ends[0], ends[1], nil
 }
 
 // Program is the path of the zend that would be started. It never looks into PATH, where another program of that name could
@@ -126,55 +152,53 @@ func (s *Starter) Program() (string, error) {
 	if s.Path != "" {
 		return s.Path, nil
 	}
-	if path := os.Getenv(DaemonVariable); path != "" {
-		if !filepath.IsAbs(path) {
-			return "", unavailable(DaemonVariable+" is not an absolute path: "+path, "", nil)
+	if named, _ := unix.Getenv(DaemonVariable); named != "" {
+		if !path.IsAbs(named) {
+			return "", unavailable(DaemonVariable+" is not an absolute path: "+named, "", nil)
 		}
-		return path, nil
+		return named, nil
 	}
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
+	self, err := executable()
 	if err != nil {
 		return "", unavailable("zend cannot be found: "+err.Error(), "set "+DaemonVariable+" to its absolute path", err)
 	}
-	path := filepath.Join(filepath.Dir(self), "zend")
-	if _, err := os.Stat(path); err != nil {
+	beside := path.Join(path.Dir(self), "zend")
+	if err := unix.Stat(beside, new(unix.Stat_t)); err != nil {
 		return "", unavailable("zend is not installed beside "+self, "set "+DaemonVariable+" to its absolute path", err)
 	}
-	return path, nil
+	return beside, nil
 }
 
 // startProcess starts zend in a session of its own, so that a Ctrl-C meant for the client does not reach it.
-func (s *Starter) startProcess(path string, ready *os.File) (*os.Process, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+func (s *Starter) startProcess(program string, ready int) (pid int, err error) {
+	null, err := open("/dev/null", unix.O_RDWR)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer null.Close()
+	defer unix.Close(null)
 	out := null
-	if log := s.openLog(); log != nil {
-		defer log.Close()
+	if log, ok := s.openLog(); ok {
+		defer unix.Close(log)
 		out = log
 	}
-	return os.StartProcess(path, append([]string{path}, s.Args...), &os.ProcAttr{
+	pid, err = syscall.ForkExec(program, append([]string{program}, s.Args...), &syscall.ProcAttr{
 		Dir:   "/",
-		Env:   append(daemonEnv(os.Environ()), ReadyVariable+"=3"),
-		Files: []*os.File{null, out, out, ready},
-		Sys:   &unix.SysProcAttr{Setsid: true},
+		Env:   append(daemonEnv(unix.Environ()), ReadyVariable+"=3"),
+		Files: []uintptr{uintptr(null), uintptr(out), uintptr(out), uintptr(ready)},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
+	if err != nil {
+		return 0, &fs.PathError{Op: "fork/exec", Path: program, Err: err}
+	}
+	return pid, nil
 }
 
-func (s *Starter) openLog() *os.File {
-	if s.Log == "" || paths.SecureDir(filepath.Dir(s.Log)) != nil {
-		return nil
+func (s *Starter) openLog() (fd int, ok bool) {
+	if s.Log == "" || paths.SecureDir(path.Dir(s.Log)) != nil {
+		return -1, false
 	}
-	f, err := os.OpenFile(s.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil
-	}
-	return f
+	fd, err := open(s.Log, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY|unix.O_NOFOLLOW)
+	return fd, err == nil
 }
 
 // daemonEnv is env without what concerns this client only.
@@ -190,23 +214,26 @@ func daemonEnv(env []string) []string {
 	return kept
 }
 
-// awaitReady reads zend's line from the ready pipe.
-func awaitReady(pipe *os.File, l *limit, end time.Time) error {
+// awaitReady reads zend's line from the ready pipe for as long as is left.
+func awaitReady(pipe int, left func() time.Duration) error {
 	var line []byte
 	buf := make([]byte, 1024)
 	for bytes.IndexByte(line, '\n') < 0 && len(line) < 16<<10 {
-		left := min(l.left(), time.Until(end))
-		if left <= 0 {
-			return unavailable("zend is not ready in time", "", nil)
-		}
-		if err := pipe.SetReadDeadline(time.Now().Add(left)); err != nil {
+		ready, err := await(pipe, unix.POLLIN, left)
+		if err != nil {
 			return unavailable("zend cannot be started: "+err.Error(), "", err)
 		}
-		n, err := pipe.Read(buf)
-		line = append(line, buf[:n]...)
-		if err != nil && !os.IsTimeout(err) {
+		if !ready {
+			return unavailable("zend is not ready in time", "", nil)
+		}
+		n, err := unix.Read(pipe, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 || err != nil {
 			break
 		}
+		line = append(line, buf[:n]...)
 	}
 	text := strings.TrimSuffix(string(line), "\n")
 	if text == ReadyLine {

@@ -1,7 +1,7 @@
 package paths
 
 import (
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 )
@@ -12,18 +12,18 @@ func (d Dirs) Elsewhere(getenv func(string) string, uid int) []string {
 	f := newFinder(getenv, uid)
 	var dirs []string
 	if wanted := getenv("XDG_RUNTIME_DIR"); wanted != "" && unfit(wanted, uid) == "" {
-		dirs = append(dirs, filepath.Join(wanted, "zen"))
+		dirs = append(dirs, path.Join(wanted, "zen"))
 	}
 	if runtimeIsXDG {
-		dirs = append(dirs, filepath.Join(f.runUser, strconv.Itoa(uid), "zen"))
+		dirs = append(dirs, path.Join(f.runUser, strconv.Itoa(uid), "zen"))
 	}
 	if cache, err := f.base("XDG_CACHE_HOME", cacheDir); err == nil {
-		dirs = append(dirs, filepath.Join(cache, "run"))
+		dirs = append(dirs, path.Join(cache, "run"))
 	}
 	own, _ := d.Socket()
 	var sockets []string
 	for _, dir := range dirs {
-		socket := filepath.Join(dir, "zend.sock")
+		socket := path.Join(dir, "zend.sock")
 		if socket != own && len(socket) <= MaxSocketPath && !slices.Contains(sockets, socket) {
 			sockets = append(sockets, socket)
 		}

@@ -2,10 +2,10 @@ package paths
 
 import (
 	"cmp"
-	"os"
-	"path/filepath"
+	"path"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -25,8 +25,13 @@ type finder struct {
 // not used (XDG Base Directory Specification 0.8); Dirs.Fallbacks tells of them. With ZEN_SOCKET the directory of that
 // socket is the runtime directory, so that two sockets have two sets of locks.
 func Find() (Dirs, error) {
-	f := newFinder(os.Getenv, os.Geteuid())
+	f := newFinder(getenv, syscall.Geteuid())
 	return f.find()
+}
+
+func getenv(name string) string {
+	value, _ := syscall.Getenv(name)
+	return value
 }
 
 func newFinder(getenv func(string) string, uid int) finder {
@@ -50,18 +55,18 @@ func (f *finder) find() (Dirs, error) {
 // base returns zen's directory below the one that variable names, or fallback below the home directory.
 func (f *finder) base(variable, fallback string) (string, error) {
 	value := f.getenv(variable)
-	if filepath.IsAbs(value) {
-		return filepath.Join(value, "zen"), nil
+	if path.IsAbs(value) {
+		return path.Join(value, "zen"), nil
 	}
 	home, err := f.home()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(home, fallback)
+	dir := path.Join(home, fallback)
 	if value != "" {
-		f.note(variable, value, path, "is not an absolute path")
+		f.note(variable, value, dir, "is not an absolute path")
 	}
-	return path, nil
+	return dir, nil
 }
 
 func (f *finder) note(variable, wanted, used, why string) {
@@ -72,11 +77,11 @@ func (f *finder) note(variable, wanted, used, why string) {
 // the system made for the user is looked for: else such a session would start a second zend.
 func (f *finder) runtime() error {
 	if socket := f.getenv("ZEN_SOCKET"); socket != "" {
-		if !filepath.IsAbs(socket) {
+		if !path.IsAbs(socket) {
 			return credential.NewError(credential.InvalidInput, "ZEN_SOCKET is not an absolute path: "+strconv.Quote(socket), "")
 		}
-		f.dirs.socket = filepath.Clean(socket)
-		f.dirs.Runtime = filepath.Dir(f.dirs.socket)
+		f.dirs.socket = path.Clean(socket)
+		f.dirs.Runtime = path.Dir(f.dirs.socket)
 		return nil
 	}
 	wanted := f.getenv("XDG_RUNTIME_DIR")
@@ -85,7 +90,7 @@ func (f *finder) runtime() error {
 		why = unfit(wanted, f.uid)
 	}
 	if why == "" {
-		f.dirs.Runtime = filepath.Join(wanted, "zen")
+		f.dirs.Runtime = path.Join(wanted, "zen")
 		return nil
 	}
 	used, err := f.runtimeFallback()
@@ -101,16 +106,16 @@ func (f *finder) runtime() error {
 
 func (f *finder) runtimeFallback() (string, error) {
 	if runtimeIsXDG {
-		if dir := filepath.Join(f.runUser, strconv.Itoa(f.uid)); unfit(dir, f.uid) == "" {
-			return filepath.Join(dir, "zen"), nil
+		if dir := path.Join(f.runUser, strconv.Itoa(f.uid)); unfit(dir, f.uid) == "" {
+			return path.Join(dir, "zen"), nil
 		}
 	}
-	path, err := f.base("XDG_CACHE_HOME", cacheDir)
-	return filepath.Join(path, "run"), err
+	dir, err := f.base("XDG_CACHE_HOME", cacheDir)
+	return path.Join(dir, "run"), err
 }
 
 // home returns the home directory.
-func (f *finder) home() (path string, err error) {
+func (f *finder) home() (dir string, err error) {
 	if f.homeDir == "" {
 		f.homeDir, err = f.findHome()
 	}
@@ -121,17 +126,17 @@ func (f *finder) home() (path string, err error) {
 // when the system has one that is the user's: what root makes there the other user could not change any more.
 func (f *finder) findHome() (string, error) {
 	home := f.getenv("HOME")
-	if filepath.IsAbs(home) && f.owns(home) {
+	if path.IsAbs(home) && f.owns(home) {
 		return home, nil // without a look at the list
 	}
 	listed := f.passwdHome()
 	switch {
-	case filepath.IsAbs(home) && !f.owns(listed):
+	case path.IsAbs(home) && !f.owns(listed):
 		return home, nil
-	case filepath.IsAbs(home):
+	case path.IsAbs(home):
 		f.note("HOME", home, listed, "is not yours")
 		return listed, nil
-	case filepath.IsAbs(listed):
+	case path.IsAbs(listed):
 		return listed, nil
 	}
 	return "", credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME to your home directory")
@@ -140,12 +145,15 @@ func (f *finder) findHome() (string, error) {
 // owns reports whether dir exists and is the user's.
 func (f *finder) owns(dir string) bool {
 	st, err := status(dir, true)
-	return err == nil && filepath.IsAbs(dir) && int(st.Uid) == f.uid
+	return err == nil && path.IsAbs(dir) && int(st.Uid) == f.uid
 }
+
+// maxPasswd is how much of /etc/passwd is read, in bytes: tens of thousands of users.
+const maxPasswd = 4 << 20
 
 // passwdHome returns the home directory that /etc/passwd has for the user, or "".
 func (f *finder) passwdHome() string {
-	content, err := os.ReadFile(f.passwd)
+	content, err := ReadFile(f.passwd, maxPasswd)
 	if err != nil {
 		return ""
 	}

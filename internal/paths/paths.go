@@ -1,7 +1,7 @@
 package paths
 
 import (
-	"path/filepath"
+	"path"
 	"strconv"
 
 	"github.com/zen-agent/zen/internal/credential"
@@ -31,36 +31,36 @@ type Fallback struct {
 // Socket returns the path of zend's socket: $ZEN_SOCKET or zend.sock in the runtime directory. A path that does not fit
 // into a socket address is an InvalidInput error, since the kernel would only say "invalid argument".
 func (d Dirs) Socket() (string, error) {
-	path := d.socket
-	if path == "" {
-		path = filepath.Join(d.Runtime, "zend.sock")
+	socket := d.socket
+	if socket == "" {
+		socket = path.Join(d.Runtime, "zend.sock")
 	}
-	if len(path) > MaxSocketPath {
+	if len(socket) > MaxSocketPath {
 		return "", credential.NewError(credential.InvalidInput,
-			"the socket's path is too long ("+strconv.Itoa(len(path))+" bytes, at most "+strconv.Itoa(MaxSocketPath)+"): "+path,
+			"the socket's path is too long ("+strconv.Itoa(len(socket))+" bytes, at most "+strconv.Itoa(MaxSocketPath)+"): "+socket,
 			"set ZEN_SOCKET to a shorter path")
 	}
-	return path, nil
+	return socket, nil
 }
 
 // Vault is the sealed file of all credentials.
-func (d Dirs) Vault() string { return filepath.Join(d.Data, "vault.json") }
+func (d Dirs) Vault() string { return path.Join(d.Data, "vault.json") }
 
 // Hosts is the host index: the addresses that have a login, without secrets. docker-credential-zen reads it when zend
 // cannot be reached.
-func (d Dirs) Hosts() string { return filepath.Join(d.Data, "hosts") }
+func (d Dirs) Hosts() string { return path.Join(d.Data, "hosts") }
 
 // Log is where zend logs when a client started it.
-func (d Dirs) Log() string { return filepath.Join(d.State, "zend.log") }
+func (d Dirs) Log() string { return path.Join(d.State, "zend.log") }
 
 // Audit is the log of who asked for what.
-func (d Dirs) Audit() string { return filepath.Join(d.State, "audit.jsonl") }
+func (d Dirs) Audit() string { return path.Join(d.State, "audit.jsonl") }
 
 // ConfigFile holds the user's settings.
-func (d Dirs) ConfigFile() string { return filepath.Join(d.Config, "config.toml") }
+func (d Dirs) ConfigFile() string { return path.Join(d.Config, "config.toml") }
 
 // Lock is held by zend for as long as it lives.
-func (d Dirs) Lock() string { return filepath.Join(d.Runtime, "zend.lock") }
+func (d Dirs) Lock() string { return path.Join(d.Runtime, "zend.lock") }
 
 // SpawnLock is held by the client that is starting zend.
-func (d Dirs) SpawnLock() string { return filepath.Join(d.Runtime, "spawn.lock") }
+func (d Dirs) SpawnLock() string { return path.Join(d.Runtime, "spawn.lock") }

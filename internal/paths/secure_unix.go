@@ -3,37 +3,54 @@
 package paths
 
 import (
-	"os"
+	"errors"
+	"io/fs"
+	"path"
 	"strconv"
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// SecureDir makes path a directory that only the user can enter, or checks that it is one: a real directory (no symbolic
+// SecureDir makes dir a directory that only the user can enter, or checks that it is one: a real directory (no symbolic
 // link), the user's own, mode 0700 at most. Missing parents are made with mode 0700 too. Anything else is an error that
 // says what to type; nothing that exists is changed.
-func SecureDir(path string) error {
-	info, err := os.Lstat(path)
-	if os.IsNotExist(err) {
-		if err = os.MkdirAll(path, 0o700); err == nil {
-			info, err = os.Lstat(path)
+func SecureDir(dir string) error {
+	st, err := status(dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeDirs(dir); err == nil {
+			st, err = status(dir, false)
 		}
 	}
 	if err != nil {
 		return &credential.Error{Reason: credential.CannotWrite, Message: "cannot make a directory: " + err.Error(), Cause: err}
 	}
-	switch uid, ok := owner(info); {
-	case info.Mode()&os.ModeSymlink != 0:
-		return insecure(path, "is a symbolic link", "replace it by a directory: rm "+path)
-	case !info.IsDir():
-		return insecure(path, "is not a directory", "rm "+path)
-	case info.Mode()&os.ModeSticky != 0: // /tmp: to close it would be worse than to use it
-		return insecure(path, "is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)")
-	case !ok || uid != os.Geteuid():
-		return insecure(path, "belongs to "+userText(uid), "move it out of the way")
-	case info.Mode().Perm()&0o077 != 0:
-		return insecure(path, "can be read by other users", "chmod 700 "+path)
+	switch kind := st.Mode & syscall.S_IFMT; {
+	case kind == syscall.S_IFLNK:
+		return insecure(dir, "is a symbolic link", "replace it by a directory: rm "+dir)
+	case kind != syscall.S_IFDIR:
+		return insecure(dir, "is not a directory", "rm "+dir)
+	case st.Mode&syscall.S_ISVTX != 0: // /tmp: to close it would be worse than to use it
+		return insecure(dir, "is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)")
+	case int(st.Uid) != syscall.Geteuid():
+		return insecure(dir, "belongs to "+userText(int(st.Uid)), "move it out of the way")
+	case st.Mode&0o077 != 0:
+		return insecure(dir, "can be read by other users", "chmod 700 "+dir)
+	}
+	return nil
+}
+
+// makeDirs makes dir and what is missing above it. It is not its matter whether what exists is a directory.
+func makeDirs(dir string) error {
+	err := syscall.Mkdir(dir, 0o700)
+	if parent := path.Dir(dir); err == syscall.ENOENT && parent != dir {
+		if err := makeDirs(parent); err != nil {
+			return err
+		}
+		err = syscall.Mkdir(dir, 0o700)
+	}
+	if err != nil && err != syscall.EEXIST {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: err}
 	}
 	return nil
 }
@@ -50,7 +67,7 @@ func unfit(dir string, uid int) string {
 	}
 	st, err := status(dir, false)
 	if err != nil {
-		return "cannot be used: " + (&os.PathError{Op: "lstat", Path: dir, Err: err}).Error()
+		return "cannot be used: " + err.Error()
 	}
 	switch kind := st.Mode & syscall.S_IFMT; {
 	case kind == syscall.S_IFLNK:
@@ -65,27 +82,21 @@ func unfit(dir string, uid int) string {
 	return ""
 }
 
-// status is stat(2) or, when a link is not followed, lstat(2). What package os makes of the answer costs docker-credential-zen
-// more than the call.
-func status(path string, follow bool) (st syscall.Stat_t, err error) {
+// status is stat(2) or, when a link is not followed, lstat(2).
+func status(name string, follow bool) (st syscall.Stat_t, err error) {
+	op, call := "lstat", syscall.Lstat
+	if follow {
+		op, call = "stat", syscall.Stat
+	}
 	for {
-		if follow {
-			err = syscall.Stat(path, &st)
-		} else {
-			err = syscall.Lstat(path, &st)
-		}
-		if err != syscall.EINTR {
-			return st, err
+		switch err := call(name, &st); err {
+		case nil:
+			return st, nil
+		case syscall.EINTR:
+		default:
+			return st, &fs.PathError{Op: op, Path: name, Err: err}
 		}
 	}
-}
-
-func owner(info os.FileInfo) (uid int, ok bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return int(st.Uid), true
 }
 
 func userText(uid int) string {
