@@ -21,6 +21,7 @@ require (
 	github.com/zalando/go-keyring v0.2.8 // the OS keyrings
 	go.yaml.in/yaml/v3 v3.0.6 // zen's yaml output, stack files
 	golang.org/x/crypto v0.57.0 // XChaCha20-Poly1305 and Argon2id of the vault
+	golang.org/x/sync v0.24.0 // large answers wait for each other
 	golang.org/x/sys v0.48.0 // peer credentials, locked memory, the kernel keyring, hardening
 	golang.org/x/term v0.46.0 // prompts without echo, a terminal's size
 )
@@ -34,7 +35,6 @@ require (
 	github.com/opencontainers/image-spec v1.1.1 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/sirupsen/logrus v1.9.4 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 	gotest.tools/v3 v3.5.2 // indirect
 )

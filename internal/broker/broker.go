@@ -113,6 +113,9 @@ type Config struct {
 	Servers    Servers        // nil: zend talks to no ZenML servers
 	ServerKind connector.Kind // of the connectors that live there
 
+	// Large waits until the answer to the request of ctx may take much memory; nil: it need not wait.
+	Large func(ctx context.Context) error
+
 	Settings Settings
 }
 
@@ -131,6 +134,7 @@ type Broker struct {
 
 	servers    Servers
 	serverKind connector.Kind
+	large      func(context.Context) error
 
 	changing sync.Mutex // one change at a time; held over the vault's write, never by a reader
 
@@ -157,6 +161,9 @@ func New(cfg Config) (*Broker, error) {
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.large = cfg.Large; b.large == nil {
+		b.large = func(context.Context) error { return nil }
 	}
 	for _, k := range cfg.Kinds {
 		t := k.Describe()

@@ -142,7 +142,7 @@ func (b *Broker) secrets(ctx context.Context, id string) (map[string]credential.
 	if err := b.vault.EnsureOpen(ctx); err != nil {
 		return nil, err
 	}
-	blob, err := b.vault.Secret(id)
+	blob, err := b.vault.SecretWhen(id, func() error { return b.large(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -315,6 +315,9 @@ func (b *Broker) List(ctx context.Context, caller Caller) (map[string]string, er
 	if policy == "none" || !b.openQuietly(ctx) {
 		return items, nil
 	}
+	if err := b.largeIfMany(ctx); err != nil {
+		return nil, err
+	}
 	for _, l := range b.logins() {
 		if policy == "static" && !b.isStatic(l) {
 			continue
@@ -375,6 +378,27 @@ func (b *Broker) username(ctx context.Context, l api.Login) string {
 		b.mu.Unlock()
 	}
 	return cred.Username
+}
+
+// many is how many entities make an answer that names all of them a large one.
+const many = 100
+
+// largeIfMany waits for the turn of an answer that names all logins, when there are many.
+func (b *Broker) largeIfMany(ctx context.Context) error {
+	var n int
+	b.read(func(c *catalog.Catalog) { n = c.CountLogins() })
+	if n <= many {
+		return nil
+	}
+	return b.large(ctx)
+}
+
+// largeIfAll waits for the turn of an answer that may be a long list.
+func (b *Broker) largeIfAll(ctx context.Context, q api.Query) error {
+	if q.Size >= 0 && q.Size <= many {
+		return nil
+	}
+	return b.large(ctx)
 }
 
 func (b *Broker) logins() (list []api.Login) {

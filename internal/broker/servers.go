@@ -315,6 +315,9 @@ func (b *Broker) hasServers() (yes bool) {
 // ListConnectors answers connector.list: the connectors of this machine and of every server.
 func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
 	remote, warnings, err := b.remoteConnectors(ctx, "", patience(q))
+	if err == nil {
+		err = b.largeIfAll(ctx, q)
+	}
 	if err != nil {
 		return list, err
 	}

@@ -78,6 +78,9 @@ func together[T any](lists []listed[T]) (items []T, warnings []string) {
 // ListRegistries answers registry.list: the container registries of this machine and of every server.
 func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
 	remote, warnings := together(b.askRegistries(ctx, patience(q), ""))
+	if err := b.largeIfAll(ctx, q); err != nil {
+		return list, err
+	}
 	b.read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q, remote...) })
 	list.Warnings = warnings
 	return list, err
@@ -86,6 +89,9 @@ func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.Regi
 // ListStacks answers stack.list: the stacks of this machine and of every server.
 func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
 	remote, warnings := together(b.askStacks(ctx, patience(q), ""))
+	if err := b.largeIfAll(ctx, q); err != nil {
+		return list, err
+	}
 	b.read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q, remote...) })
 	list.Warnings = warnings
 	return list, err

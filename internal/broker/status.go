@@ -14,7 +14,10 @@ import (
 
 // Logins lists who answers for which address, with what is known without asking anybody. Those that would answer the caller,
 // where it works and with its profile, are marked.
-func (b *Broker) Logins(ctx context.Context, caller Caller) []api.Login {
+func (b *Broker) Logins(ctx context.Context, caller Caller) ([]api.Login, error) {
+	if err := b.largeIfMany(ctx); err != nil {
+		return nil, err
+	}
 	list := b.logins()
 	open := b.vault.State().State == keystore.StateUnlocked
 	for i := range list {
@@ -33,7 +36,7 @@ func (b *Broker) Logins(ctx context.Context, caller Caller) []api.Login {
 		}
 		b.mu.RUnlock()
 	}
-	return list
+	return list, nil
 }
 
 // answers reports whether it is this login that answers the caller for its address.

@@ -31,7 +31,7 @@ func TestLoginsThatAnswerHere(t *testing.T) {
 		{Caller{Dir: "/src", Profile: "work"}, "/src|"},
 	} {
 		got := map[string]bool{}
-		for _, l := range r.Logins(t.Context(), tt.caller) {
+		for _, l := range r.allLogins(tt.caller) {
 			if l.Here {
 				got[l.Address+" "+l.Dir+"|"+l.Profile] = true
 			}

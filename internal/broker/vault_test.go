@@ -146,7 +146,7 @@ func TestLastUse(t *testing.T) {
 	r.store("ghcr.io", "bob", "one")
 	want("store", begun.Add(time.Minute))
 	r.clock.add(time.Minute)
-	r.Logins(t.Context(), Caller{})
+	r.allLogins(Caller{})
 	r.VaultStatus()
 	want("looking", begun.Add(time.Minute))
 	r.wantGet("ghcr.io", "bob:one")

@@ -106,6 +106,9 @@ func (c *Catalog) Logins() []api.Login {
 	return out
 }
 
+// CountLogins returns how many logins there are.
+func (c *Catalog) CountLogins() int { return len(c.logins) }
+
 // Addresses returns the addresses that have a login, each once and in no order.
 func (c *Catalog) Addresses() []address.Address {
 	return slices.AppendSeq(make([]address.Address, 0, len(c.byAddress)), maps.Keys(c.byAddress))

@@ -9,4 +9,6 @@ const (
 	storeEvery     = 200
 	politeRequests = 200
 	soakGets       = 1000000
+	clients        = 1000
+	manyNames      = 1000
 )

@@ -9,4 +9,6 @@ const (
 	storeEvery     = 20
 	politeRequests = 15
 	soakGets       = 20000
+	clients        = 200
+	manyNames      = 300
 )

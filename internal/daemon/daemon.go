@@ -197,10 +197,14 @@ func (d *daemon) config() config.Config {
 
 func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusRequest) (api.Status, error) {
 	cfg := d.config()
+	logins, err := d.broker.Logins(ctx, broker.Caller{Dir: req.Dir, Profile: req.Profile})
+	if err != nil {
+		return api.Status{}, err
+	}
 	s := api.Status{
 		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.logFile,
 		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second), Guard: string(cfg.Guard),
-		Vault: d.broker.VaultStatus(), Logins: d.broker.Logins(ctx, broker.Caller{Dir: req.Dir, Profile: req.Profile}), Counts: d.broker.Counts(),
+		Vault: d.broker.VaultStatus(), Logins: logins, Counts: d.broker.Counts(),
 		Notices: d.notices(),
 	}
 	if s.Logins == nil {
@@ -226,7 +230,8 @@ func (d *daemon) notices() []api.Notice {
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
-	return api.LoginList{Items: d.broker.Logins(ctx, broker.Caller{})}, nil
+	items, err := d.broker.Logins(ctx, broker.Caller{})
+	return api.LoginList{Items: items}, err
 }
 
 func (d *daemon) vaultStatus(context.Context, server.Peer, api.Empty) (api.VaultStatus, error) {

@@ -66,7 +66,7 @@ func (d *daemon) build() error {
 	registries := apart.New(d.opt.Executable)
 	d.broker, err = broker.New(broker.Config{
 		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
-		Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),
+		Large: server.Large, Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),
 	})
 	if err != nil {
 		_ = p.close()

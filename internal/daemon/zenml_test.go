@@ -369,7 +369,7 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("mended on the server before its end: %v", err)
 	}
-	if list := r.Logins(t.Context(), broker.Caller{}); len(list) != 1 || list[0].Problem != "" {
-		t.Errorf("logins: %+v", list)
+	if list, err := r.Logins(t.Context(), broker.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
+		t.Errorf("logins: %+v (%v)", list, err)
 	}
 }

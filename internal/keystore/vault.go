@@ -221,10 +221,18 @@ func (v *Vault) Records() []Record {
 	return out
 }
 
+// LargeSecret is the size in bytes beyond which a secret is large.
+const LargeSecret = 16 << 10
+
 // Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see EnsureOpen. A record without a
 // secret gives an empty one.
 func (v *Vault) Secret(id string) (credential.Secret, error) {
-	for {
+	return v.SecretWhen(id, func() error { return nil })
+}
+
+// SecretWhen is Secret, but calls large, once, before it takes memory for a large secret, and gives up when that fails.
+func (v *Vault) SecretWhen(id string, large func() error) (credential.Secret, error) {
+	for asked := false; ; {
 		v.mu.RLock()
 		f, k, err := v.f, v.keys, v.blocked()
 		v.mu.RUnlock()
@@ -237,6 +245,13 @@ func (v *Vault) Secret(id string) (credential.Secret, error) {
 		}
 		if r == nil {
 			return credential.Secret{}, noRecord(id)
+		}
+		if !asked && len(r.blob) > LargeSecret+overhead {
+			if err := large(); err != nil {
+				return credential.Secret{}, err
+			}
+			asked = true
+			continue // who knows how long that took
 		}
 		b, err := k.openRecord(f.vault, r)
 		if errors.Is(err, errGone) {

@@ -17,16 +17,14 @@ const (
 	maxLarge    = 16
 )
 
-// maxUnsent bounds, in bytes, all responses larger than largeBuffer that wait for their readers.
-const maxUnsent = 32 << 20
-
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
 
 // Buffer is a response under construction. It is cleared after it was sent, for it may hold secrets.
 type Buffer struct {
 	b      []byte
-	prefix int // length of what stands before the result or error
+	prefix int   // length of what stands before the result or error
+	unsent int64 // bytes of a large response that room was made for
 }
 
 // Append lets f append to the result. The array that the buffer outgrows is cleared; what f does in between is f's: it
@@ -55,20 +53,14 @@ func (b *Buffer) begin(id []byte) {
 	b.add(resultKey)
 }
 
-// fail replaces the result by an error.
+// fail replaces the result by an error. The memory of a large result is given up.
 func (b *Buffer) fail(err error) {
 	clear(b.b[b.prefix:])
+	if cap(b.b) > keepBuffer {
+		b.b = append(make([]byte, 0, firstBuffer), b.b[:b.prefix]...)
+	}
 	b.b = append(b.b[:b.prefix], `,"error":`...)
 	b.Append(func(dst []byte) []byte { return ipc.AppendError(dst, err) })
-}
-
-// replace puts an error in the place of a whole response, whose memory it gives up.
-func (b *Buffer) replace(err error) {
-	head := append(make([]byte, 0, firstBuffer), b.b[:b.prefix]...)
-	b.wipe()
-	b.b = head
-	b.fail(err)
-	b.end()
 }
 
 // end completes the line.

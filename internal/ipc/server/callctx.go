@@ -16,6 +16,8 @@ type callContext struct {
 	timed  context.Context // nil until somebody waits
 	cancel context.CancelFunc
 	ended  bool
+
+	turn turn // of the request
 }
 
 func withDeadline(parent context.Context, d time.Duration) *callContext {
@@ -35,6 +37,9 @@ func (c *callContext) Err() error {
 
 // Value is that of the context with the timer, once there is one: what is made of this one is then tied to it directly.
 func (c *callContext) Value(key any) any {
+	if key == (turnKey{}) {
+		return &c.turn
+	}
 	if c.waiting() {
 		return c.wait().Value(key)
 	}

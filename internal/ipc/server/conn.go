@@ -189,30 +189,19 @@ func (c *conn) shrink() {
 
 // respond serves a line and sends the response. It reports whether the connection is still good.
 func (c *conn) respond(line []byte) bool {
-	defer c.reply.wipe()
+	defer c.giveUp()
 	wanted := c.answer(c.peer, line, &c.reply)
 	c.consume(len(line) + 1) // before a slow client makes it last
 	if !wanted {
 		return true
 	}
-	size := c.claim()
-	defer c.unsent.Add(-size)
 	return c.send()
 }
 
-// claim counts a large response until it was sent, and returns its size. Slow readers can only have zend keep so much: what is
-// beyond that is given up and its reader told so.
-func (c *conn) claim() (size int64) {
-	size = int64(cap(c.reply.b))
-	if size <= largeBuffer {
-		return 0
-	}
-	if c.unsent.Add(size) <= maxUnsent {
-		return size
-	}
-	c.unsent.Add(-size)
-	c.reply.replace(credential.NewError(credential.RateLimited, "too many large answers wait for their readers", ""))
-	return 0
+// giveUp clears the response, and what it occupied is free for others.
+func (c *conn) giveUp() {
+	c.reply.wipe()
+	c.release(&c.reply)
 }
 
 func (c *conn) send() bool {

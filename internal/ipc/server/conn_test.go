@@ -12,10 +12,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -26,7 +29,10 @@ func pipe(srv *Server) (client net.Conn, served chan struct{}) { return unstarte
 
 // unstarted is a server without a socket.
 func unstarted(srv *Server) *running {
-	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), larges: make(chan struct{}, maxLarge)}
+	r := &running{
+		Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), larges: make(chan struct{}, maxLarge),
+		turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -240,19 +246,35 @@ func TestLargeRequestsWaitForEachOther(t *testing.T) {
 	})
 }
 
-// Who does not read large answers can only have zend keep so many of them. The next one is told so, small ones are sent all the
-// same, and there is room again when one was read.
+// largeServer answers "large" with a large answer, after waiting for its turn, and "huge" with one without having waited.
+func largeServer() *Server {
+	srv := pingServer()
+	huge := func(_ context.Context, call *Call) error {
+		call.Result.Append(func(dst []byte) []byte { return ipc.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
+		return nil
+	}
+	srv.Methods["huge"] = huge
+	srv.Methods["large"] = func(ctx context.Context, call *Call) error {
+		if err := Large(ctx); err != nil {
+			return err
+		}
+		return huge(ctx, call)
+	}
+	return srv
+}
+
+// Who does not read large answers can only have zend keep so many of them. Who asks for another one has to wait, and is told so
+// when it takes too long; one that did not announce itself is refused. Small ones are sent all the same, and there is room again
+// when one was read.
 func TestLargeAnswersThatNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := pingServer()
-		srv.Methods["large"] = func(_ context.Context, call *Call) error {
-			call.Result.Append(func(dst []byte) []byte { return ipc.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
-			return nil
-		}
-		large := strings.Replace(ping, "ping", "large", 1)
-		r := unstarted(srv)
+		r := unstarted(largeServer())
+		large := strings.Replace(ping, `"ping"`, `"large","timeout_ms":1000`, 1)
+		huge := strings.Replace(ping, "ping", "huge", 1)
 		const others = maxUnsent - 6*largeBuffer
-		r.unsent.Store(others)
+		if !r.unsent.TryAcquire(others) {
+			t.Fatal("no room")
+		}
 		ask := func(line string, want credential.Reason) {
 			t.Helper()
 			client, served := r.pipe()
@@ -265,19 +287,91 @@ func TestLargeAnswersThatNobodyReads(t *testing.T) {
 			<-served
 		}
 		ask(large, "")
+		ask(huge, "")
 		slow, served := r.pipe()
 		io.WriteString(slow, large)
 		synctest.Wait() // it is being sent
-		ask(large, credential.RateLimited)
+		begin := time.Now()
+		ask(huge, credential.RateLimited)
 		ask(ping, "")
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("they waited for %v", waited)
+		}
+		ask(large, credential.Timeout)
+		if waited := time.Since(begin); waited != time.Second {
+			t.Errorf("it waited for %v", waited)
+		}
+		next := make(chan struct{})
+		go func() {
+			defer close(next)
+			ask(large, "")
+		}()
+		synctest.Wait() // it waits
 		if said, err := bufio.NewReader(slow).ReadBytes('\n'); err != nil || reason(t, said) != "" || len(said) < 3*largeBuffer {
 			t.Errorf("the slow one was told %.200q (%v)", said, err)
 		}
+		<-next
 		slow.Close()
 		<-served
-		ask(large, "")
-		if left := r.unsent.Load() - others; left != 0 {
-			t.Errorf("%d bytes are still counted", left)
+		ask(huge, "")
+		if !r.unsent.TryAcquire(maxUnsent-others) || len(r.turns) != 0 {
+			t.Error("something is still counted")
+		}
+	})
+}
+
+// Only so many large answers are built at the same time, however many are asked for; each gets its turn, also after one that
+// failed or panicked, and small ones need none.
+func TestLargeAnswersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := largeServer()
+		large := srv.Methods["large"]
+		var building, most atomic.Int32
+		var n atomic.Int32
+		srv.Methods["large"] = func(ctx context.Context, call *Call) error {
+			if err := Large(ctx); err != nil {
+				return err
+			}
+			if err := Large(ctx); err != nil { // again: it has its turn
+				return err
+			}
+			for now, old := building.Add(1), most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+			}
+			defer building.Add(-1)
+			time.Sleep(time.Second)
+			switch n.Add(1) % 3 {
+			case 0:
+				panic("at the disco")
+			case 1:
+				return credential.NewError(credential.Denied, "no", "")
+			}
+			return large(ctx, call)
+		}
+		r := unstarted(srv)
+		var all sync.WaitGroup
+		begin := time.Now()
+		for range 5 * maxTurns {
+			all.Go(func() {
+				client, served := r.pipe()
+				io.WriteString(client, strings.Replace(ping, "ping", "large", 1))
+				if _, err := bufio.NewReader(client).ReadBytes('\n'); err != nil {
+					t.Error(err)
+				}
+				client.Close()
+				<-served
+			})
+		}
+		synctest.Wait()
+		client, served := r.pipe()
+		io.WriteString(client, ping)
+		if said, err := bufio.NewReader(client).ReadBytes('\n'); err != nil || reason(t, said) != "" || time.Since(begin) != 0 {
+			t.Errorf("a small one was told %q (%v) after %v", said, err, time.Since(begin))
+		}
+		client.Close()
+		<-served
+		all.Wait()
+		if took := time.Since(begin); most.Load() != maxTurns || took != 5*time.Second || len(r.turns) != 0 {
+			t.Errorf("up to %d were built at the same time, which took %v; %d turns are left", most.Load(), took, len(r.turns))
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -90,8 +92,9 @@ type running struct {
 	log    *slog.Logger
 	base   context.Context // of all handlers; ends when draining takes too long
 	known  *ancestors
-	larges chan struct{} // one for each connection with a large request
-	unsent atomic.Int64  // bytes of large responses that wait for their readers
+	larges chan struct{}       // one for each connection with a large request
+	turns  chan struct{}       // one for each large response under construction
+	unsent *semaphore.Weighted // bytes of large responses that wait for their readers
 
 	workers sync.WaitGroup
 	waiting atomic.Int32 // workers that wait for a connection
@@ -109,7 +112,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	r := &running{
 		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
-		larges: make(chan struct{}, maxLarge), ended: make(chan error, 1), conns: map[*conn]struct{}{},
+		larges: make(chan struct{}, maxLarge), turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
+		ended: make(chan error, 1), conns: map[*conn]struct{}{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -264,8 +268,8 @@ func (r *running) answer(peer Peer, line []byte, reply *Buffer) (wanted bool) {
 	}
 	if err != nil {
 		reply.fail(err)
+		reply.end()
 	}
-	reply.end()
 	return wanted
 }
 
@@ -288,12 +292,15 @@ func (r *running) awaitQuiet(d time.Duration) {
 	})
 }
 
+// handle has a method build the whole response; after an error there is none.
 func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	handler, ok := r.Methods[req.method]
 	if !ok {
 		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+quoteShort(req.method), "")
 	}
 	ctx := withDeadline(r.base, req.limit(r.limits.Call))
+	ctx.turn.turns = r.turns
+	defer ctx.turn.end()
 	defer ctx.end()
 	defer func() {
 		if v := recover(); v != nil {
@@ -303,7 +310,8 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	}()
 	err = handler(ctx, &Call{Peer: peer, Method: req.method, Client: req.client, Params: req.params, Result: reply})
 	if err == nil {
-		return nil
+		reply.end()
+		return r.makeRoom(ctx, reply)
 	}
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
