@@ -25,6 +25,8 @@ const (
 	movements = unix.IN_MOVED_FROM | unix.IN_MOVED_TO
 )
 
+var errNoWatches = errors.New("the system has no more watches to give")
+
 // inotify watches just what the ways need. It is not fsnotify's, which has no way to ask for less than all that happens in a
 // directory: each write to any file in the home directory would wake zend.
 type inotify struct {
@@ -129,7 +131,10 @@ func (n *inotify) watch(ways []way, beside []string) (changed bool, err error) {
 		if err != nil {
 			changed = changed || isGone(err)
 			if isFailure(err) && mask&(unix.IN_CREATE|unix.IN_MODIFY) != 0 {
-				return false, &os.PathError{Op: "inotify_add_watch", Path: name, Err: err}
+				if errors.Is(err, unix.ENOSPC) {
+					err = errNoWatches // it has nothing to do with the disk
+				}
+				return false, &os.PathError{Op: "watch", Path: name, Err: err}
 			}
 			continue
 		}
