@@ -72,17 +72,22 @@ func (a answer) send() int {
 	if a.stdout == nil {
 		return a.code
 	}
-	line := a.stdout
-	if len(line) == cap(line) { // append would leave the old array as it is
-		line = append(make([]byte, 0, len(line)+1), line...)
-		clear(a.stdout)
-	}
-	line = append(line, '\n')
-	defer clear(line)
-	if !writeAll(unix.Stdout, line, deadline) {
+	if !writeLine(unix.Stdout, a.stdout, deadline) {
 		return 1
 	}
 	return a.code
+}
+
+// writeLine writes text and a newline, wipes it, and reports whether it was taken whole.
+func writeLine(fd int, text []byte, deadline time.Time) bool {
+	line := text
+	if len(line) == cap(line) { // append would leave the old array as it is
+		line = append(make([]byte, 0, len(line)+1), line...)
+		clear(text)
+	}
+	line = append(line, '\n')
+	defer clear(line)
+	return writeAll(fd, line, deadline)
 }
 
 // unblocked is the number of bytes that a pipe which is ready takes without making one wait (pipe(7), PIPE_BUF).

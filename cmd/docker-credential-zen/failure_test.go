@@ -528,30 +528,44 @@ func TestOneWrite(t *testing.T) {
 	}
 }
 
-// The reply, the params of store and the input are wiped.
+// The reply, the params of store and the input are wiped; what is answered is wiped when it was written.
 func TestNothingIsLeft(t *testing.T) {
-	var sent, received []byte
-	r := request{call: func(method string, params []byte, _ time.Time, _ func() bool) (ipc.Reply, error) {
-		sent = params
-		return ipc.Reply{}, nil
-	}}
-	if a := r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"}`)); a.code != 0 || len(sent) == 0 {
+	w := newWorld(t)
+	z := w.startZend()
+	room := make([]byte, roomSize)
+	r := request{deadline: time.Now().Add(10 * time.Second), client: &ipc.Client{Socket: w.socket(), Patience: patience}, room: room}
+	if a := r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"}`)); a.code != 0 {
 		t.Fatalf("%+v", a)
 	}
-	if bytes.Contains(sent, []byte("canary")) {
-		t.Errorf("left: %q", sent)
+	if bytes.Contains(room, []byte("canary")) {
+		t.Errorf("left of store: %q", bytes.Trim(room, "\x00"))
 	}
-	w := newWorld(t)
-	w.startZend().put("ghcr.io", "a", "canary")
-	c := &ipc.Client{Socket: w.socket()}
-	r = request{deadline: time.Now().Add(10 * time.Second), call: func(method string, params []byte, deadline time.Time, _ func() bool) (ipc.Reply, error) {
-		reply, err := c.Call(method, params, deadline)
-		received = reply.Result
-		return reply, err
-	}}
+	z.put("ghcr.io", "a", "canary")
 	a := r.get([]byte("ghcr.io"))
-	if a.code != 0 || !bytes.Contains(a.stdout, []byte("canary")) || bytes.Contains(received, []byte("canary")) {
-		t.Errorf("answer %q, left %q", a.stdout, received)
+	if a.code != 0 || !bytes.Contains(a.stdout, []byte("canary")) {
+		t.Fatalf("%q, %s", a.stdout, a.stderr)
+	}
+	if bytes.Count(room, []byte("canary")) != 1 {
+		t.Errorf("left of get: %q", bytes.Trim(room, "\x00"))
+	}
+	r.client.Socket = "/nonexistent"
+	if r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"hidden"}`)).code == 0 || bytes.Contains(room, []byte("hidden")) {
+		t.Errorf("left of a store that failed: %q", bytes.Trim(room, "\x00"))
+	}
+}
+
+// Nothing of what is written to the client stays.
+func TestAnswerIsWiped(t *testing.T) {
+	r, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer out.Close()
+	for name, line := range map[string][]byte{"with room": append(make([]byte, 0, 64), "canary"...), "without": []byte("canary")[:6:6]} {
+		if !writeLine(int(out.Fd()), line, time.Now().Add(10*time.Second)) || bytes.Contains(line, []byte("canary")) {
+			t.Errorf("%s: left %q", name, line)
+		}
 	}
 }
 

@@ -23,9 +23,13 @@ const (
 	no
 )
 
-// inIndex reports whether one of the addresses in the index at path fits.
-func inIndex(path string, fits func(address.Address) bool) known {
-	content, err := paths.ReadFile(path, maxIndex)
+// inIndex reports whether one of the addresses in the index fits.
+func inIndex(fits func(address.Address) bool) known {
+	dirs, err := paths.Find()
+	if err != nil {
+		return unknown
+	}
+	content, err := paths.ReadFile(dirs.Hosts(), maxIndex)
 	if err != nil {
 		return unknown
 	}

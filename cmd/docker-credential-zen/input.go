@@ -30,16 +30,16 @@ type protocolError string
 
 func (e protocolError) Error() string { return string(e) }
 
-// readInput reads fd to its end. It fails when there is more than maxInput, or no end before the deadline. The caller
-// clears what is returned, also with an error.
-func readInput(fd int, deadline time.Time, limit time.Duration) ([]byte, error) {
-	buf := make([]byte, 0, 4096)
+// readInput reads fd to its end, into room if that suffices. It fails when there is more than maxInput, or no end before the
+// deadline. The caller clears what is returned, also with an error.
+func readInput(fd int, room []byte, deadline time.Time, limit time.Duration) ([]byte, error) {
+	buf := room[:0:len(room)]
 	for {
 		if !await(fd, unix.POLLIN, deadline) {
 			return buf, credential.NewError(credential.Timeout, stdinClosedTooLate+limit.String(), hintInputIsExpected)
 		}
 		if len(buf) == cap(buf) {
-			bigger := make([]byte, len(buf), min(4*cap(buf), maxInput+1))
+			bigger := make([]byte, len(buf), min(max(4*cap(buf), 4096), maxInput+1))
 			copy(bigger, buf)
 			clear(buf)
 			buf = bigger

@@ -326,7 +326,7 @@ func FuzzReadInput(f *testing.F) {
 				rest = rest[n:]
 			}
 		}()
-		got, err := readInput(int(r.Fd()), time.Now().Add(time.Minute), time.Minute)
+		got, err := readInput(int(r.Fd()), make([]byte, piece), time.Now().Add(time.Minute), time.Minute)
 		switch {
 		case len(input) > maxInput:
 			if !credential.TooLarge.Is(err) {

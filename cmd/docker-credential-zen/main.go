@@ -39,12 +39,11 @@ const (
 
 func main() {
 	harden()
-	a := run(arguments())
-	unix.Exit(a.send())
+	unix.Exit(run(arguments(), environment()).send())
 }
 
 // run carries out the one action that the arguments name.
-func run(args []string) answer {
+func run(args []string, env variables) answer {
 	if len(args) != 2 {
 		return refused(usage)
 	}
@@ -54,45 +53,41 @@ func run(args []string) answer {
 	case "--help", "-h":
 		return succeeded([]byte(usage))
 	case actionStore, actionGet, actionErase, actionList:
-		return act(action, args[0])
+		return act(action, args[0], env)
 	default:
 		return refused(programName + ": unknown action: " + oneLine(action))
 	}
 }
 
 // act finds out what a request needs besides its input, and sends it.
-func act(action, calledAs string) (a answer) {
-	limit, err := timeout(getenv("ZEN_TIMEOUT"))
+func act(action, calledAs string, env variables) (a answer) {
+	limit, err := timeout(env.get("ZEN_TIMEOUT"))
 	if err != nil {
 		return failed(err)
 	}
 	defer func() { a.limit = limit }()
-	profile, err := profileOf(calledAs, getenv("ZEN_PROFILE"))
+	profile, err := profileOf(calledAs, env.get("ZEN_PROFILE"))
 	if err != nil {
 		return failed(err)
 	}
-	r := request{dir: workingDir(), profile: profile, deadline: time.Now().Add(limit)}
+	r := request{profile: profile, deadline: time.Now().Add(limit), room: make([]byte, roomSize)}
+	r.dir = workingDir(env.get("PWD"), r.room)
 	var input []byte
 	if action != actionList { // clients send "unused", or leave their end open
-		input, err = readInput(unix.Stdin, r.deadline, limit)
+		input, err = readInput(unix.Stdin, r.room, r.deadline, limit)
 		defer clear(input)
 		if err != nil {
 			return failed(err)
 		}
+		r.room = r.room[min(len(input), len(r.room)):]
 	}
-	dirs, err := paths.Find()
-	if err == nil {
-		r.hosts, r.vault = dirs.Hosts(), dirs.Vault()
+	client := ipc.Client{Name: programName + "/" + api.Version, Patience: patience, Start: starter}
+	client.Socket, r.refused = paths.Socket(env.get)
+	if env.get(execMarker) != "" {
+		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
+			"see who that is: zen service-connector list --connector-type exec")
 	}
-	switch {
-	case getenv(execMarker) != "":
-		r.call = refuse(credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
-			"see who that is: zen service-connector list --connector-type exec"))
-	case err != nil:
-		r.call = refuse(err)
-	default:
-		r.call = caller(dirs)
-	}
+	r.client = &client
 	switch action {
 	case actionStore:
 		return r.store(input)
@@ -104,20 +99,10 @@ func act(action, calledAs string) (a answer) {
 	return r.list()
 }
 
-// caller returns what sends a request to the zend of these directories.
-func caller(dirs paths.Dirs) callFunc {
-	client, err := ipc.NewClient(dirs, programName)
+func starter() (*ipc.Starter, error) {
+	dirs, err := paths.Find()
 	if err != nil {
-		return refuse(err)
+		return nil, err
 	}
-	client.Patience = patience
-	return func(method string, params []byte, deadline time.Time, wait func() bool) (ipc.Reply, error) {
-		client.Wait = wait
-		return client.Call(method, params, deadline)
-	}
-}
-
-// refuse returns what calls nobody.
-func refuse(err error) callFunc {
-	return func(string, []byte, time.Time, func() bool) (ipc.Reply, error) { return ipc.Reply{}, err }
+	return ipc.NewStarter(dirs), nil
 }

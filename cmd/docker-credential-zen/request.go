@@ -10,19 +10,34 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // request is one call of zend.
 type request struct {
 	dir, profile string // of the client
 	deadline     time.Time
-	hosts, vault string // paths of the host index and of the vault; "": not known
-	call         callFunc
+	client       *ipc.Client
+	refused      error  // why zend is not asked
+	room         []byte // for what is sent and answered; what does not fit has memory of its own
 }
 
-// callFunc calls zend. wait is asked once, if the answer takes longer than patience, whether it is worth waiting for; nil
-// waits until the deadline.
-type callFunc func(method string, params []byte, deadline time.Time, wait func() bool) (ipc.Reply, error)
+// roomSize is what the room of a request has at first, in bytes. A program that lives for a millisecond spends most of it on
+// page faults: memory in one piece has the fewest.
+const roomSize = 16 << 10
+
+// call calls zend with what was put at the start of the room. wait is asked once, if the answer takes longer than patience,
+// whether it is worth waiting for; nil waits until the deadline.
+func (r request) call(method string, params []byte, wait func() bool) (ipc.Reply, error) {
+	if r.refused != nil {
+		return ipc.Reply{}, r.refused
+	}
+	r.client.Wait = wait
+	if len(params) <= len(r.room)/2 {
+		r.client.Buffer = r.room[len(params) : len(r.room)/2] // the other half is the answer's
+	}
+	return r.client.Call(method, params, r.deadline)
+}
 
 // patience is how long a zend that hangs may keep somebody from a public image. Answering for an address that nobody is
 // logged in to takes it no work at all.
@@ -35,7 +50,7 @@ func (r request) get(input []byte) answer {
 	if err != nil {
 		return failed(err)
 	}
-	reply, err := r.call(api.MethodGet, r.params(url), r.deadline, func() bool { return r.mayKnow(addr) })
+	reply, err := r.call(api.MethodGet, r.params(url), func() bool { return r.mayKnow(addr) })
 	defer reply.Wipe()
 	switch {
 	case credential.NotLoggedIn.Is(err):
@@ -45,15 +60,15 @@ func (r request) get(input []byte) answer {
 	case err != nil:
 		return failed(err)
 	}
-	out, err := credentialJSON(url, reply.Result)
+	out, err := credentialJSON(r.room[len(r.room)/2:][:0], url, reply.Result)
 	if err != nil {
 		return failed(err)
 	}
 	return succeeded(out)
 }
 
-// credentialJSON makes the protocol's answer of zend's. The address is echoed as the client spelled it.
-func credentialJSON(url string, result []byte) ([]byte, error) {
+// credentialJSON makes the protocol's answer of zend's, in dst if it has room. The address is echoed as the client spelled it.
+func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	var username, secret []byte
 	err := ipc.Members(result, func(key, value []byte) error {
 		switch name := string(key); name {
@@ -70,7 +85,10 @@ func credentialJSON(url string, result []byte) ([]byte, error) {
 	if err != nil || len(username) <= len(`""`) || len(secret) <= len(`""`) {
 		return nil, credential.NewError(credential.Internal, "zend answered with something that is no credential", "zen daemon restart")
 	}
-	out := make([]byte, 0, 6*len(url)+len(username)+len(secret)+64)
+	out := dst
+	if most := 6*len(url) + len(username) + len(secret) + 64; cap(out) < most {
+		out = make([]byte, 0, most)
+	}
 	out = append(out, `{"ServerURL":`...)
 	out = ipc.AppendString(out, url)
 	out = append(out, `,"Username":`...)
@@ -93,7 +111,7 @@ func (r request) store(input []byte) answer {
 	params = append(params, ',')
 	params = r.appendMembers(params, l.url)
 	defer clear(params)
-	reply, err := r.call(api.MethodStore, params, r.deadline, nil)
+	reply, err := r.call(api.MethodStore, params, nil)
 	defer reply.Wipe()
 	if err != nil {
 		return failed(err)
@@ -107,7 +125,7 @@ func (r request) erase(input []byte) answer {
 	if err != nil {
 		return failed(err)
 	}
-	reply, err := r.call(api.MethodErase, r.params(url), r.deadline, nil)
+	reply, err := r.call(api.MethodErase, r.params(url), nil)
 	defer reply.Wipe()
 	if err != nil && !credential.NotLoggedIn.Is(err) && r.knows(addr) != no {
 		return failed(err)
@@ -117,7 +135,7 @@ func (r request) erase(input []byte) answer {
 
 // list answers with the user names by address.
 func (r request) list() answer {
-	reply, err := r.call(api.MethodList, r.params(""), r.deadline, nil)
+	reply, err := r.call(api.MethodList, r.params(""), nil)
 	defer reply.Wipe()
 	if err != nil {
 		if r.knowsAny() == no {
@@ -140,7 +158,9 @@ func (r request) list() answer {
 }
 
 // params are those of get, erase and list.
-func (r request) params(url string) []byte { return r.appendMembers([]byte{'{'}, url) }
+func (r request) params(url string) []byte {
+	return r.appendMembers(append(r.room[:0:len(r.room)], '{'), url)
+}
 
 // appendMembers appends what all actions send, and the end of the object.
 func (r request) appendMembers(dst []byte, url string) []byte {
@@ -159,7 +179,7 @@ func (r request) appendMembers(dst []byte, url string) []byte {
 
 // knows reports what the host index says about an address: whether somebody is logged in to it or to what is above it.
 func (r request) knows(a address.Address) known {
-	return inIndex(r.hosts, func(have address.Address) bool { return have.Covers(a) })
+	return inIndex(func(have address.Address) bool { return have.Covers(a) })
 }
 
 // mayKnow reports whether zend is worth waiting for: somebody may be logged in. Without an index, nobody ever was if there is
@@ -169,10 +189,10 @@ func (r request) mayKnow(a address.Address) bool {
 	if k != unknown {
 		return k == yes
 	}
-	err := unix.Lstat(r.vault, new(unix.Stat_t))
-	return err != unix.ENOENT
+	dirs, err := paths.Find()
+	return err != nil || unix.Lstat(dirs.Vault(), new(unix.Stat_t)) != unix.ENOENT
 }
 
 func (r request) knowsAny() known {
-	return inIndex(r.hosts, func(address.Address) bool { return true })
+	return inIndex(func(address.Address) bool { return true })
 }

@@ -47,24 +47,18 @@ func profileOf(calledAs, variable string) (string, error) {
 	return profile, nil
 }
 
-// workingDir is the directory in which the client works, as its shell spells it, or "" when it has gone. zen login --dir
-// spells directories the same way.
-func workingDir() string {
-	var here, there unix.Stat_t
-	if dir := getenv("PWD"); path.IsAbs(dir) && unix.Stat(dir, &there) == nil && unix.Stat(".", &here) == nil &&
-		here.Dev == there.Dev && here.Ino == there.Ino {
-		return dir // which unix.Getwd would find out with more memory, whose pages cost more than its system calls
+// workingDir is the directory in which the client works, as its shell spells it in pwd, or "" when it has gone. zen login --dir
+// spells directories the same way. room is for what it reads.
+func workingDir(pwd string, room []byte) string {
+	here := currentDir(room)
+	if string(here) == pwd {
+		return pwd
 	}
-	dir, err := unix.Getwd()
-	if err != nil {
-		return ""
+	var there, this unix.Stat_t
+	if path.IsAbs(pwd) && unix.Stat(pwd, &there) == nil && unix.Stat(".", &this) == nil && there.Dev == this.Dev && there.Ino == this.Ino {
+		return pwd
 	}
-	return dir
-}
-
-func getenv(name string) string {
-	value, _ := unix.Getenv(name)
-	return value
+	return string(here)
 }
 
 // clip bounds what is repeated of a text that somebody else chose.

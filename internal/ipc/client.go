@@ -23,14 +23,20 @@ const (
 
 // Client calls zend. It keeps no connection and is safe for concurrent use.
 type Client struct {
-	Socket string   // path of the socket
-	Name   string   // the program and its version, "zen/0.1.0"; zend logs it
-	Start  *Starter // starts zend when nobody answers; nil: never
+	Socket string // path of the socket
+	Name   string // the program and its version, "zen/0.1.0"; zend logs it
+
+	// Start returns what starts zend when nobody answers; nil: nothing ever does.
+	Start func() (*Starter, error)
 
 	// Patience is how long a zend that starts, and its answer, are waited for before Wait is asked, once, whether to wait on
 	// until the deadline; if not, the call ends as if the deadline had passed. Without Wait the deadline alone counts.
 	Patience time.Duration
 	Wait     func() bool
+
+	// Buffer is where a request is put together and its answer read, as far as it suffices; nil: memory of its own. A program
+	// that makes one call spares itself the page faults of more memory. Its content is of no use to anybody after Reply.Wipe.
+	Buffer []byte
 }
 
 // NewClient returns a client of the user's zend that starts it when needed. name is the program's, without version.
@@ -39,7 +45,8 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Socket: socket, Name: name + "/" + api.Version, Start: NewStarter(dirs)}, nil
+	start := func() (*Starter, error) { return NewStarter(dirs), nil }
+	return &Client{Socket: socket, Name: name + "/" + api.Version, Start: start}, nil
 }
 
 // Call sends a request and returns zend's answer. params is a JSON object or empty. Errors are a *credential.Error: the
@@ -51,8 +58,8 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 func (c *Client) Call(method string, params []byte, deadline time.Time) (reply Reply, err error) {
 	l := &limit{deadline: deadline, soon: time.Now().Add(c.Patience), worth: c.Wait}
 	err = retry(l, func() error {
-		conn, err := c.dial(l)
-		if err != nil {
+		var conn Conn
+		if err := c.dial(&conn, l); err != nil {
 			return err
 		}
 		defer conn.Close()
@@ -67,25 +74,26 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (reply R
 
 // Dial connects to zend, starting it if need be, for several calls over one connection. Calls over a kept connection are
 // not repeated.
-func (c *Client) Dial(deadline time.Time) (conn *Conn, err error) {
+func (c *Client) Dial(deadline time.Time) (*Conn, error) {
 	l := &limit{deadline: deadline}
-	err = retry(l, func() error {
-		conn, err = c.dial(l)
-		return err
-	})
-	return conn, unreachable(c.Socket, err)
+	conn := new(Conn)
+	if err := retry(l, func() error { return c.dial(conn, l) }); err != nil {
+		return nil, unreachable(c.Socket, err)
+	}
+	return conn, nil
 }
 
-func (c *Client) dial(l *limit) (*Conn, error) {
-	conn, err := dialSocket(c.Socket, l)
-	if absent(err) && c.Start != nil {
-		conn, err = c.Start.start(c.Socket, l)
+func (c *Client) dial(conn *Conn, l *limit) error {
+	conn.name, conn.buffer = c.Name, c.Buffer
+	err := conn.dial(c.Socket, l)
+	if !absent(err) || c.Start == nil {
+		return err
 	}
+	starter, err := c.Start()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	conn.name = c.Name
-	return conn, nil
+	return starter.start(conn, c.Socket, l)
 }
 
 // retry calls f again while it fails because zend vanished.

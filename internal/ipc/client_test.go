@@ -284,7 +284,7 @@ func TestForeignServers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c := &ipc.Client{Socket: socket, Name: "test/1", Start: &ipc.Starter{Lock: filepath.Join(dir, "lock"), Path: "/bin/false"}}
+			c := &ipc.Client{Socket: socket, Name: "test/1", Start: starting(ipc.Starter{Lock: filepath.Join(dir, "lock"), Path: "/bin/false"})}
 			_, err = c.Call("store", []byte(`{"Secret":"canary"}`), soon())
 			if !credential.ForeignPeer.Is(err) || err.Error() != want {
 				t.Errorf("%v", err)

@@ -15,8 +15,9 @@ import (
 
 // Conn is a connection to zend whose other end was checked to be the same user. It is not safe for concurrent use.
 type Conn struct {
-	fd   int
-	name string
+	fd     int
+	name   string
+	buffer []byte // Client.Buffer
 }
 
 // lostError says that zend went away before its answer came.
@@ -38,30 +39,33 @@ func lost(sent bool, cause error) error {
 	return &lostError{message: "zend went away before it answered", sent: sent, cause: cause}
 }
 
-// dialSocket connects to the socket at path and checks that both the file and the process behind it are the user's own.
-// Nothing is sent.
-func dialSocket(path string, l *limit) (*Conn, error) {
+// dial connects to the socket at path and checks that both the file and the process behind it are the user's own. Nothing is
+// sent. After an error there is no connection.
+func (c *Conn) dial(path string, l *limit) error {
 	if err := checkSocket(path); err != nil {
-		return nil, err
+		return err
 	}
 	fd, err := newSocket()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &Conn{fd: fd}
-	if err := c.connect(path, l); err != nil {
+	c.fd = fd
+	if err = c.connect(path, l); err == nil {
+		err = checkPeer(fd, path)
+	}
+	if err != nil {
 		c.Close()
-		return nil, err
 	}
+	return err
+}
+
+// checkPeer refuses a process that is not the user's own.
+func checkPeer(fd int, path string) error {
 	uid, err := peerUID(fd)
 	if err == nil && uid != unix.Geteuid() {
 		err = foreign("the process behind " + path)
 	}
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
+	return err
 }
 
 // checkSocket refuses what is no socket, or another user's.
@@ -126,7 +130,7 @@ func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, er
 }
 
 func (c *Conn) call(method string, params []byte, l *limit) (Reply, error) {
-	request := appendRequest(nil, c.name, method, params, time.Until(l.deadline))
+	request := appendRequest(c.buffer[:0:len(c.buffer)], c.name, method, params, time.Until(l.deadline))
 	defer clear(request)
 	if len(request) > MaxMessage {
 		return Reply{}, credential.NewError(credential.TooLarge, "the request is too large", "")
@@ -134,7 +138,11 @@ func (c *Conn) call(method string, params []byte, l *limit) (Reply, error) {
 	if err := c.send(request, l); err != nil {
 		return Reply{}, err
 	}
-	line, err := c.readLine(l)
+	answer := c.buffer
+	if n := len(request); n <= len(answer) {
+		answer = answer[n:]
+	}
+	line, err := c.readLine(answer, l)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -168,7 +176,7 @@ func (c *Conn) send(b []byte, l *limit) error {
 // sendFailed looks for the answer of a zend that refused the connection without reading the request (too many
 // connections, for example); otherwise the request is lost.
 func (c *Conn) sendFailed(cause error, l *limit) error {
-	if line, err := c.readLine(l); err == nil {
+	if line, err := c.readLine(nil, l); err == nil {
 		defer clear(line)
 		if _, err := parseReply(line); err != nil {
 			return err
@@ -177,15 +185,19 @@ func (c *Conn) sendFailed(cause error, l *limit) error {
 	return lost(false, cause)
 }
 
-// readLine reads up to a newline. The line lies in an array of its own; arrays it outgrew are cleared.
-func (c *Conn) readLine(l *limit) ([]byte, error) {
-	buf := make([]byte, 0, 4096)
+// leastRead is the room in bytes that is read into at least: most answers fit.
+const leastRead = 1024
+
+// readLine reads up to a newline, into room if that suffices. Otherwise the line lies in an array of its own; arrays it outgrew
+// are cleared.
+func (c *Conn) readLine(room []byte, l *limit) ([]byte, error) {
+	buf := room[:0:len(room)]
 	for {
 		if err := c.wait(unix.POLLIN, l); err != nil {
 			clear(buf)
 			return nil, err
 		}
-		buf = grow(buf, 1024)
+		buf = grow(buf, leastRead)
 		n, err := unix.Read(c.fd, buf[len(buf):cap(buf)])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue
@@ -197,7 +209,7 @@ func (c *Conn) readLine(l *limit) ([]byte, error) {
 		end := bytes.IndexByte(buf[len(buf):len(buf)+n], '\n')
 		buf = buf[:len(buf)+n]
 		if end >= 0 {
-			return buf[:len(buf)-n+end], nil
+			return buf[: len(buf)-n+end : len(buf)], nil // no more than what was read has to be wiped
 		}
 		if len(buf) > maxReply {
 			clear(buf)

@@ -162,7 +162,11 @@ func newClient(t *testing.T, dir, role string) *ipc.Client {
 			}
 		}
 	})
-	return &ipc.Client{Socket: filepath.Join(dir, "s"), Name: "test/1", Start: &ipc.Starter{
+	return &ipc.Client{Socket: filepath.Join(dir, "s"), Name: "test/1", Start: starting(ipc.Starter{
 		Lock: filepath.Join(dir, "spawn.lock"), Path: exe, Args: []string{"play", role, dir}, Log: filepath.Join(dir, "log"),
-	}}
+	})}
+}
+
+func starting(s ipc.Starter) func() (*ipc.Starter, error) {
+	return func() (*ipc.Starter, error) { return &s, nil }
 }

@@ -45,28 +45,27 @@ func NewStarter(dirs paths.Dirs) *Starter {
 	return &Starter{Lock: dirs.SpawnLock(), Args: []string{"--on-demand"}, Log: dirs.Log()}
 }
 
-// start returns a connection to a zend that it or another client started.
-func (s *Starter) start(socket string, l *limit) (*Conn, error) {
+// start connects to a zend that it or another client started.
+func (s *Starter) start(conn *Conn, socket string, l *limit) error {
 	end := time.Now().Add(startTimeout)
 	if err := paths.SecureDir(path.Dir(s.Lock)); err != nil {
-		return nil, unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
+		return unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
 	lock, err := openLock(s.Lock)
 	if err != nil {
-		return nil, unavailable("zend cannot be started: "+err.Error(), "", err)
+		return unavailable("zend cannot be started: "+err.Error(), "", err)
 	}
 	defer unix.Close(lock) // gives the lock back
 	for wait := time.Millisecond; ; wait = min(2*wait, 16*time.Millisecond) {
 		got := unix.Flock(lock, unix.LOCK_EX|unix.LOCK_NB) == nil
-		conn, err := dialSocket(socket, l)
-		if !absent(err) {
-			return conn, err
+		if err := conn.dial(socket, l); !absent(err) {
+			return err
 		}
 		if got {
-			return s.spawnAndDial(socket, l, end)
+			return s.spawnAndDial(conn, socket, l, end)
 		}
 		if min(l.left(), time.Until(end)) <= 0 {
-			return nil, unavailable("zend is being started by another program and takes too long", "", nil)
+			return unavailable("zend is being started by another program and takes too long", "", nil)
 		}
 		time.Sleep(wait)
 	}
@@ -92,16 +91,16 @@ func unavailable(message, hint string, cause error) error {
 }
 
 // spawnAndDial starts zend and connects to it. A zend that failed because another one was quicker is no failure.
-func (s *Starter) spawnAndDial(socket string, l *limit, end time.Time) (*Conn, error) {
+func (s *Starter) spawnAndDial(conn *Conn, socket string, l *limit, end time.Time) error {
 	started := s.spawn(l, end)
-	conn, err := dialSocket(socket, l)
+	err := conn.dial(socket, l)
 	switch {
 	case !absent(err):
-		return conn, err
+		return err
 	case started != nil:
-		return nil, started
+		return started
 	}
-	return nil, &lostError{message: "zend was started and is gone already", cause: err}
+	return &lostError{message: "zend was started and is gone already", cause: err}
 }
 
 // spawn starts zend and waits until it says that it is ready, for as long as that is worth it and not beyond end.

@@ -219,7 +219,7 @@ func TestCannotStart(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv(ipc.DaemonVariable, tt.variable)
-			c := &ipc.Client{Socket: filepath.Join(dir, "s"), Start: &tt.starter}
+			c := &ipc.Client{Socket: filepath.Join(dir, "s"), Start: starting(tt.starter)}
 			begin := time.Now()
 			_, err := c.Call("status", nil, soon())
 			e, ok := errors.AsType[*credential.Error](err)
@@ -247,9 +247,10 @@ func TestNewClientFindsZendBesideItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Socket != filepath.Join(home, "zen", "zend.sock") || !strings.HasPrefix(c.Name, "test/") ||
-		c.Start.Lock != filepath.Join(home, "zen", "spawn.lock") || c.Start.Path != "" || len(c.Start.Args) != 1 || c.Start.Args[0] != "--on-demand" {
-		t.Errorf("%+v, %+v", c, c.Start)
+	s, err := c.Start()
+	if err != nil || c.Socket != filepath.Join(home, "zen", "zend.sock") || !strings.HasPrefix(c.Name, "test/") ||
+		s.Lock != filepath.Join(home, "zen", "spawn.lock") || s.Path != "" || len(s.Args) != 1 || s.Args[0] != "--on-demand" {
+		t.Errorf("%+v, %+v, %v", c, s, err)
 	}
 	t.Setenv("ZEN_SOCKET", "/"+strings.Repeat("long/", 40))
 	if dirs, err = paths.Find(); err != nil {

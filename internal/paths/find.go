@@ -29,6 +29,16 @@ func Find() (Dirs, error) {
 	return f.find()
 }
 
+// Socket returns the path of zend's socket, as Find has it, without a look at the other directories: docker-credential-zen seldom
+// needs them.
+func Socket(getenv func(string) string) (string, error) {
+	f := newFinder(getenv, syscall.Geteuid())
+	if err := f.runtime(); err != nil {
+		return "", err
+	}
+	return f.dirs.Socket()
+}
+
 func getenv(name string) string {
 	value, _ := syscall.Getenv(name)
 	return value
