@@ -13,19 +13,7 @@ import (
 func plainLogin(l *api.Login, public []byte) bool {
 	rest, ok := strings.CutPrefix(string(public), "{")
 	for ok {
-		var key, value string
-		if key, rest, ok = cutText(rest); !ok {
-			break
-		}
-		if rest, ok = strings.CutPrefix(rest, ":"); !ok {
-			break
-		}
-		if value, rest, ok = cutText(rest); ok {
-			ok = setText(l, key, value)
-		} else if rest, ok = strings.CutPrefix(rest, "true"); ok {
-			ok = setTrue(l, key)
-		}
-		if rest == "}" {
+		if rest, ok = plainMember(l, rest); rest == "}" {
 			return ok
 		}
 		if ok {
@@ -33,6 +21,61 @@ func plainLogin(l *api.Login, public []byte) bool {
 		}
 	}
 	return false
+}
+
+// plainMember reads the member that s begins with.
+func plainMember(l *api.Login, s string) (rest string, ok bool) {
+	key, s, ok := cutText(s)
+	if ok {
+		s, ok = strings.CutPrefix(s, ":")
+	}
+	if !ok {
+		return s, false
+	}
+	switch to := plainField(l, key).(type) {
+	case *string:
+		*to, s, ok = cutText(s)
+	case *bool:
+		s, ok = strings.CutPrefix(s, "true")
+		*to = ok
+	case *time.Time:
+		var text string
+		text, s, ok = cutText(s)
+		ok = ok && to.UnmarshalText([]byte(text)) == nil
+	default:
+		ok = false
+	}
+	return s, ok
+}
+
+// plainField is where the value of a member goes; nil if zen writes none of that name.
+func plainField(l *api.Login, key string) any {
+	switch key {
+	case "id":
+		return &l.ID
+	case "address":
+		return &l.Address
+	case "connector_id":
+		return &l.ConnectorID
+	case "resource_id":
+		return &l.ResourceID
+	case "source":
+		return &l.Source
+	case "dir":
+		return &l.Dir
+	case "profile":
+		return &l.Profile
+	case "plain_http":
+		return &l.PlainHTTP
+	case "identity_token":
+		return &l.IdentityToken
+	case "created":
+		return &l.Created
+	case "until":
+		l.Until = new(time.Time)
+		return l.Until
+	}
+	return nil
 }
 
 // cutText takes a text in quotes off s. Without one it returns s.
@@ -49,43 +92,4 @@ func cutText(s string) (text, rest string, ok bool) {
 		}
 	}
 	return "", s, false
-}
-
-func setText(l *api.Login, key, value string) bool {
-	switch key {
-	case "id":
-		l.ID = value
-	case "address":
-		l.Address = value
-	case "connector_id":
-		l.ConnectorID = value
-	case "resource_id":
-		l.ResourceID = value
-	case "source":
-		l.Source = value
-	case "dir":
-		l.Dir = value
-	case "profile":
-		l.Profile = value
-	case "created":
-		return l.Created.UnmarshalText([]byte(value)) == nil
-	case "until":
-		l.Until = new(time.Time)
-		return l.Until.UnmarshalText([]byte(value)) == nil
-	default:
-		return false
-	}
-	return true
-}
-
-func setTrue(l *api.Login, key string) bool {
-	switch key {
-	case "plain_http":
-		l.PlainHTTP = true
-	case "identity_token":
-		l.IdentityToken = true
-	default:
-		return false
-	}
-	return true
 }
