@@ -137,6 +137,7 @@ type Broker struct {
 	large      func(context.Context) error
 
 	changing sync.Mutex // one change at a time; held over the vault's write, never by a reader
+	indexing sync.Mutex // held while the index is written
 
 	mu       sync.RWMutex // guards what follows; never held over I/O
 	catalog  *catalog.Catalog
@@ -148,7 +149,7 @@ type Broker struct {
 	served   servedSet
 }
 
-// New returns a Broker over an opened (not necessarily unlocked) vault.
+// New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the host index as it is: see WriteIndex.
 func New(cfg Config) (*Broker, error) {
 	b := &Broker{
 		vault: cfg.Vault, engine: cfg.Engine, policy: cfg.Policy, auditor: cfg.Auditor, index: cfg.Index,
@@ -171,7 +172,7 @@ func New(cfg Config) (*Broker, error) {
 		b.types = append(b.types, t)
 	}
 	b.lastUse = b.now().Round(0)
-	if err := b.reload(); err != nil {
+	if err := b.load(); err != nil {
 		if b.catalog, err = catalog.Load(nil); err != nil {
 			return nil, err
 		}
@@ -179,9 +180,18 @@ func New(cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-// reload reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
-// answer for hosts that nobody logged in to, and to say what is wrong.
+// reload is load for a vault that was changed by other means than change.
 func (b *Broker) reload() error {
+	err := b.load()
+	if err == nil {
+		b.WriteIndex()
+	}
+	return err
+}
+
+// load reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
+// answer for hosts that nobody logged in to, and to say what is wrong.
+func (b *Broker) load() error {
 	records := b.vault.Records()
 	list := make([]catalog.Record, 0, len(records))
 	for _, r := range records {
@@ -200,11 +210,7 @@ func (b *Broker) reload() error {
 		b.catalog = c
 	}
 	b.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	b.writeIndex()
-	return nil
+	return err
 }
 
 // SetSettings replaces the settings, after the configuration was edited.
@@ -259,7 +265,7 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 	err = b.catalog.Apply(e.Change)
 	b.lastUse = b.now().Round(0)
 	b.mu.Unlock()
-	b.writeIndex()
+	b.WriteIndex()
 	return err
 }
 
@@ -316,9 +322,12 @@ func (b *Broker) unreadable(ctx context.Context) error {
 	return err
 }
 
-// writeIndex tells the host index which addresses have a login, unless that cannot be known. Its failure is logged only: zend
-// writes it again at the next change and start.
-func (b *Broker) writeIndex() {
+// WriteIndex tells the host index which addresses have a login, unless that cannot be known. The broker does so after each change;
+// who starts it does so once, when there is time: nobody who gets an answer from this broker needs the index. Its failure is
+// logged only: zend writes it again at the next change and start.
+func (b *Broker) WriteIndex() {
+	b.indexing.Lock() // so that what is written last is what is true last
+	defer b.indexing.Unlock()
 	if b.index == nil || b.unreadable(context.Background()) != nil {
 		return
 	}

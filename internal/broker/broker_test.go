@@ -116,6 +116,7 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.WriteIndex()
 }
 
 // restart is what happens after kill -9: nothing of the old process is left but the file and the key slot.

@@ -151,6 +151,7 @@ func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	watchers.Go(func() { d.watchSocket(ctx) })
 	watchers.Go(func() { d.watchIdle(ctx) })
 	watchers.Go(func() { d.parts.guard.Run(ctx) })
+	watchers.Go(d.broker.WriteIndex)
 	d.log.Info("Serving", "version", api.Version, "pid", os.Getpid(), "socket", d.ln.Path(), "activation", d.activation())
 	ready.Done()
 	err := d.srv.Serve(ctx, d.ln)
