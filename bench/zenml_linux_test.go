@@ -4,13 +4,10 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/e2e/zenmlserver"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -27,7 +25,6 @@ const (
 	fasterThanZenML = 50
 	loginRounds     = 15
 	serverStart     = 2 * time.Minute
-	zenmlPassword   = "benchpassword"
 )
 
 // TestServerLogin measures zen service-connector login beside zenml's own, with the same connector of the same ZenML server and
@@ -45,18 +42,21 @@ func TestServerLogin(t *testing.T) {
 	registry := registrytest.StartBasic("alice", h.secret)
 	t.Cleanup(registry.Close)
 	s := h.startZenML(zenml, registry.Host)
+	bot := s.NewAccount(t, "bench")
 	engine := h.startEngine()
 
-	connect := h.command(zen, "server", "connect", s.url, "--api-key-stdin")
-	connect.Stdin, connect.Stderr = strings.NewReader(s.key), nil
+	connect := h.command(zen, "server", "connect", s.URL, "--api-key-stdin")
+	connect.Stdin, connect.Stderr = strings.NewReader(bot.Key), nil
 	if out, err := connect.CombinedOutput(); err != nil {
 		t.Fatalf("zen server connect: %v\n%s", err, out)
 	}
 	login := []string{"service-connector", "login", "reg"}
 	ours := &program{name: "zen service-connector login", path: zen, args: login, env: h.environ()}
-	theirs := &program{name: "zenml service-connector login", path: filepath.Join(zenml, "zenml"), args: login, env: append(s.env,
-		"ZENML_CONFIG_PATH="+s.dir+"/client", "ZENML_STORE_URL="+s.url, "ZENML_STORE_API_KEY="+s.key, "DOCKER_HOST="+engine, "DOCKER_CONFIG="+s.dir,
-	)}
+	theirs := &program{name: "zenml service-connector login", path: s.Program(t, "zenml"), args: login}
+	theirs.env = append(theirs.env, "DOCKER_HOST="+engine, "DOCKER_CONFIG="+s.Dir)
+	for name, value := range s.Client(bot) {
+		theirs.env = append(theirs.env, name+"="+value)
+	}
 	programs := []*program{ours, theirs}
 	for round := range 1 + loginRounds {
 		for _, i := range rand.Perm(len(programs)) {
@@ -99,56 +99,16 @@ func (h *home) logIn(p *program) time.Duration {
 	return took
 }
 
-// zenmlServer is a ZenML server with logins on, and tokens without an end as ZenML has them by default.
-type zenmlServer struct {
-	dir, url, key string
-	env           []string
-}
-
-// startZenML starts a server that has a connector "reg" for the registry.
-func (h *home) startZenML(programs, registry string) *zenmlServer {
+// startZenML starts a server, with tokens without an end as ZenML has them by default, and a connector "reg" for the registry.
+func (h *home) startZenML(programs, registry string) *zenmlserver.Server {
 	h.t.Helper()
-	s := &zenmlServer{dir: filepath.Join(h.dir, "zenml")}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
+	dir := filepath.Join(h.dir, "zenml")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		h.t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	host, port, _ := net.SplitHostPort(ln.Addr().String())
-	ln.Close()
-	s.url = "http://" + host + ":" + port
-	s.env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "ZENML_ANALYTICS_OPT_IN=false", "COLUMNS=200", "NO_COLOR=1"}
-	cmd := exec.Command(filepath.Join(programs, "python"), "-m", "uvicorn", "zenml.zen_server.zen_server_api:app", "--host", host, "--port", port)
-	cmd.Env = append(s.env,
-		"ZENML_CONFIG_PATH="+s.dir+"/config", "ZENML_LOCAL_STORES_PATH="+s.dir+"/stores", "ZENML_SERVER_DEPLOYMENT_TYPE=other",
-		"ZENML_SERVER_AUTO_ACTIVATE=1", "ZENML_DEFAULT_USER_NAME=admin", "ZENML_DEFAULT_USER_PASSWORD="+zenmlPassword,
-	)
-	h.serve(cmd, func() bool {
-		resp, err := http.Get(s.url + "/health")
-		if err == nil {
-			resp.Body.Close()
-		}
-		return err == nil && resp.StatusCode == http.StatusOK
-	})
-
-	var admin struct {
-		Token string `json:"access_token"`
-	}
-	resp, err := http.PostForm(s.url+"/api/v1/login", url.Values{"username": {"admin"}, "password": {zenmlPassword}})
-	h.decode(resp, err, &admin)
-	var account, key struct {
-		ID   string `json:"id"`
-		Body struct {
-			Key string `json:"key"`
-		} `json:"body"`
-	}
-	h.post(s, admin.Token, "/service_accounts", `{"name":"bench","active":true,"description":""}`, &account)
-	h.post(s, admin.Token, "/service_accounts/"+account.ID+"/api_keys", `{"name":"key","description":""}`, &key)
-	h.post(s, admin.Token, "/service_connectors", fmt.Sprintf(`{"name":"reg","connector_type":"docker","auth_method":"password",
-		"resource_types":["docker-registry"],"configuration":{"username":"alice","password":%q,"registry":%q}}`, h.secret, registry), nil)
-	s.key = key.Body.Key
+	s := zenmlserver.New(h.t, programs, dir)
+	h.serve(s.Command(h.t), s.Healthy)
+	s.Register(h.t, "reg", "alice", h.secret, registry, "")
 	return s
 }
 
@@ -206,35 +166,5 @@ func (h *home) serve(cmd *exec.Cmd, ready func() bool) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("%s does not answer after %s", cmd.Path, serverStart)
 		}
-	}
-}
-
-func (h *home) post(s *zenmlServer, token, path, body string, out any) {
-	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, s.url+"/api/v1"+path, strings.NewReader(body))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	h.decode(resp, err, out)
-}
-
-func (h *home) decode(resp *http.Response, err error, out any) {
-	h.t.Helper()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	content, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", resp.Status, content)
-	}
-	if err == nil && out != nil {
-		err = json.Unmarshal(content, out)
-	}
-	if err != nil {
-		h.t.Fatalf("%s: %v", resp.Request.URL.Path, err)
 	}
 }

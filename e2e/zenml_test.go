@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/e2e/zenmlserver"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/selftest/leak"
@@ -57,12 +58,12 @@ const jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 func (s *zenmlServer) fromZenMLToZen() {
 	r := basicRegistry(s.t)
 	s.zenmlRegisters("reg", r)
-	in, bot := s.door(), s.newAccount("first")
+	in, bot := s.door(), s.NewAccount(s.t, "first")
 	h := engineHome(s.t)
 	h.write(".config/zen/config.toml", "log_level = \"debug\"\n")
 	h.zenOK("daemon", "restart")
 	var needles leak.Needles
-	for _, secret := range []string{bot.key, r.password, jwt} {
+	for _, secret := range []string{bot.Key, r.password, jwt} {
 		needles = append(needles, leak.NeedlesOf(credential.SecretString(secret))...)
 	}
 	watcher := leak.Watch(needles)
@@ -108,7 +109,7 @@ func (s *zenmlServer) fromZenMLToZen() {
 	if len(tokens) == 0 || !strings.HasPrefix(tokens[0], jwt) {
 		s.t.Fatalf("%d access tokens were seen, and none begins with %s", len(tokens), jwt)
 	}
-	for _, secret := range append(tokens, bot.key, r.password, jwt) {
+	for _, secret := range append(tokens, bot.Key, r.password, jwt) {
 		h.holdsNo(secret)
 	}
 	for _, leak := range watcher.Look().Leaks {
@@ -123,9 +124,9 @@ func (s *zenmlServer) fromZenMLToZen() {
 
 // What zen registers, changes and deletes on a server, zenml lists, describes, verifies and misses.
 func (s *zenmlServer) fromZenToZenML() {
-	r, bot := basicRegistry(s.t), s.newAccount("second")
+	r, bot := basicRegistry(s.t), s.NewAccount(s.t, "second")
 	h := newHome(s.t)
-	h.connect(s.url, bot)
+	h.connect(s.URL, bot)
 	register := []string{"service-connector", "register", "made", "--server", "team", "--type", "docker", "--username=" + r.username, "--password-stdin", "--registry=" + r.host}
 	h.fails([]string{"rejects the credentials"}, "wrong", "zen", register...) // which zenml would have registered
 	if ids := s.connectorIDs("made"); len(ids) != 0 {
@@ -169,7 +170,7 @@ func (s *zenmlServer) fromZenToZenML() {
 	if got := h.helper("get", r.host); got.code == 0 {
 		s.t.Errorf("the connector was deleted, but:\n%s", got)
 	}
-	for _, secret := range []string{bot.key, r.password, jwt} {
+	for _, secret := range []string{bot.Key, r.password, jwt} {
 		h.holdsNo(secret)
 	}
 }
@@ -182,7 +183,7 @@ func (s *zenmlServer) registriesAndStacks() {
 	s.zenml(nil, "container-registry", "register", "cr", "--flavor=default", "--uri="+r.host+"/team")
 	s.zenml(nil, "stack", "register", "prod", "-o", "default", "-a", "default", "-c", "cr", "--set")
 	h := engineHome(s.t)
-	h.connect(s.url, s.newAccount("third"))
+	h.connect(s.URL, s.NewAccount(s.t, "third"))
 	h.fails([]string{"--server team"}, "", "zen", "container-registry", "connect", "cr", "--connector", "stacked")
 	h.zenOK("container-registry", "connect", "cr", "--connector", "stacked", "--server", "team")
 	seen := s.zenml(nil, "container-registry", "describe", "cr")
@@ -207,7 +208,7 @@ func (s *zenmlServer) registriesAndStacks() {
 	h.tagged(docker, image)
 	h.fails(refusals, "", docker, "push", image)
 	h.fails([]string{"no container registry"}, "", "zen", "login")
-	h.env["ZENML_CONFIG_PATH"] = s.dir + "/client"
+	h.env["ZENML_CONFIG_PATH"] = s.Dir + "/client"
 	if got := h.zenOK("login"); !strings.Contains(got.stderr, "prod") {
 		s.t.Errorf("zen login does not say whose stack that is:\n%s", got)
 	}
@@ -249,7 +250,7 @@ func (s *zenmlServer) hundredAtOnce() {
 	r := basicRegistry(s.t)
 	id := s.registers("hundred", r, "")
 	h := newHome(s.t)
-	h.connect(s.url, s.newAccount("hundred"))
+	h.connect(s.URL, s.NewAccount(s.t, "hundred"))
 	h.zenOK("service-connector", "login", "hundred")
 	h.zenOK("daemon", "restart")
 	before := s.minted(id)
@@ -284,7 +285,7 @@ func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
 	t, r, in := s.t, basicRegistry(s.t), s.door()
 	s.registers("minutes", r, "")
 	h := newHome(t)
-	h.connect(in.url, s.newAccount("minutes"))
+	h.connect(in.url, s.NewAccount(s.t, "minutes"))
 	h.zenOK("service-connector", "login", "minutes")
 	begin, logins := time.Now(), in.logins()
 	done := make(chan []result, 1)
@@ -322,12 +323,12 @@ func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
 
 // A revoked key is a sentence, and no storm of logins. Another key for the same server takes its place at once.
 func (s *zenmlServer) keyIsRevoked() {
-	r, in, bot := basicRegistry(s.t), s.door(), s.newAccount("revoked")
+	r, in, bot := basicRegistry(s.t), s.door(), s.NewAccount(s.t, "revoked")
 	s.registers("revoked", r, "")
 	h := newHome(s.t)
 	h.connect(in.url, bot)
 	h.zenOK("service-connector", "login", "revoked")
-	s.admin("PUT", bot.path, `{"active":false}`, nil)
+	s.Admin(s.t, "PUT", bot.Path, `{"active":false}`, nil)
 	h.fails([]string{"refused the login"}, "", "zen", "service-connector", "verify", "revoked")
 	h.zenOK("daemon", "restart")
 	logins := in.logins()
@@ -344,19 +345,19 @@ func (s *zenmlServer) keyIsRevoked() {
 		s.t.Errorf("the server is not listed any more:\n%s", got)
 	}
 
-	s.admin("PUT", bot.path, `{"active":true}`, nil)
+	s.Admin(s.t, "PUT", bot.Path, `{"active":true}`, nil)
 	var rotated struct {
 		Body struct {
 			Key string `json:"key"`
 		} `json:"body"`
 	}
-	s.admin("PUT", bot.path+"/rotate", `{"retain_period_minutes":0}`, &rotated)
-	h.fails([]string{"refused the login"}, bot.key, "zen", "server", "connect", in.url, "--api-key-stdin")
-	h.connect(in.url, serviceAccount{key: rotated.Body.Key})
+	s.Admin(s.t, "PUT", bot.Path+"/rotate", `{"retain_period_minutes":0}`, &rotated)
+	h.fails([]string{"refused the login"}, bot.Key, "zen", "server", "connect", in.url, "--api-key-stdin")
+	h.connect(in.url, zenmlserver.Account{Key: rotated.Body.Key})
 	if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
 		s.t.Errorf("with the new key:\n%s", got)
 	}
-	for _, secret := range []string{bot.key, rotated.Body.Key, r.password, jwt} {
+	for _, secret := range []string{bot.Key, rotated.Body.Key, r.password, jwt} {
 		h.holdsNo(secret)
 	}
 }
@@ -366,10 +367,10 @@ func (s *zenmlServer) otherLogins() {
 	r := basicRegistry(s.t)
 	s.registers("others", r, "")
 	h := newHome(s.t)
-	h.fails([]string{"refused the login"}, "wrong", "zen", "server", "connect", s.url, "--username", "admin", "--password-stdin")
-	h.ok(zenmlPassword, "zen", "server", "connect", s.url, "--username", "admin", "--password-stdin", "--name", "password")
+	h.fails([]string{"refused the login"}, "wrong", "zen", "server", "connect", s.URL, "--username", "admin", "--password-stdin")
+	h.ok(zenmlserver.Password, "zen", "server", "connect", s.URL, "--username", "admin", "--password-stdin", "--name", "password")
 	h.zenOK("login", "others", "--server", "password")
-	h.holdsNo(zenmlPassword)
+	h.holdsNo(zenmlserver.Password)
 
 	h, in := newHome(s.t), s.door()
 	cmd := h.command("zen", "server", "connect", in.url, "--no-browser", "--name", "device")
@@ -385,7 +386,7 @@ func (s *zenmlServer) otherLogins() {
 		s.t.Fatal(err)
 	}
 	device, code := page.Query().Get("device_id"), page.Query().Get("user_code")
-	s.admin("PUT", "/devices/"+device+"/verify", fmt.Sprintf(`{"user_code":%q,"trusted_device":false}`, code), nil)
+	s.Admin(s.t, "PUT", "/devices/"+device+"/verify", fmt.Sprintf(`{"user_code":%q,"trusted_device":false}`, code), nil)
 	if err := cmd.Wait(); err != nil {
 		s.t.Fatalf("%v:\n%s", err, said)
 	}
@@ -430,10 +431,10 @@ func (s *zenmlServer) serverStops() {
 	}
 	id := s.registers("brief", brief, moment(end))
 	h := newHome(s.t)
-	h.connect(s.url, s.newAccount("stops"))
+	h.connect(s.URL, s.NewAccount(s.t, "stops"))
 	h.zenOK("login", "long")
 	h.zenOK("login", "brief")
-	s.admin("PUT", "/service_connectors/"+id, `{"resource_id":"`+brief.host+`"`+moment(end.Add(time.Hour))+`}`, nil)
+	s.Admin(s.t, "PUT", "/service_connectors/"+id, `{"resource_id":"`+brief.host+`"`+moment(end.Add(time.Hour))+`}`, nil)
 
 	s.stop()
 	for _, r := range []*registry{long, brief} {

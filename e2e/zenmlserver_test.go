@@ -5,7 +5,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -19,16 +18,17 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zen-agent/zen/e2e/zenmlserver"
 )
 
-// zenmlServer is a real ZenML server with logins on, whose access tokens live for one minute.
+// zenmlServer is a real ZenML server that runs, whose access tokens live for one minute.
 type zenmlServer struct {
+	*zenmlserver.Server
+
 	t       *testing.T // of the story that is told now
 	version string
-	dir     string
-	port    string
-	url     string
-	account serviceAccount // of zenml
+	account zenmlserver.Account // of zenml
 
 	*service
 }
@@ -46,128 +46,39 @@ func zenmlVersions(t *testing.T) []string {
 	return lists
 }
 
-// program is one of those that install-zenml.sh installed.
-func (s *zenmlServer) program(name string) string {
-	s.t.Helper()
-	path, err := filepath.Abs(filepath.Join("../.build/zenml-"+s.version, "bin", name))
-	if err == nil {
-		_, err = os.Stat(path)
-	}
-	if err != nil {
-		s.t.Fatalf("ZenML %s is not installed (%v): run make e2e, or bash e2e/install-zenml.sh", s.version, err)
-	}
-	return path
-}
-
 // startZenML starts a server that runs until the test ends.
 func startZenML(t *testing.T, version string) *zenmlServer {
 	t.Helper()
+	programs, err := filepath.Abs(filepath.Join("../.build/zenml-"+version, "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir, err := os.MkdirTemp(shared.dir, "zenml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &zenmlServer{t: t, version: version, dir: dir, port: freePort(t)}
-	s.url = "http://127.0.0.1:" + s.port
+	s := &zenmlServer{Server: zenmlserver.New(t, programs, dir), t: t, version: version}
 	s.start()
 	t.Cleanup(func() { s.stop() })
-	s.account = s.newAccount("zenml")
+	s.account = s.NewAccount(t, "zenml")
 	return s
 }
 
-// start runs the server on what it kept before, with more settings than the usual ones.
-func (s *zenmlServer) start(settings ...string) {
+// start runs the server on what it kept before.
+func (s *zenmlServer) start() {
 	s.t.Helper()
-	env := append([]string{
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "ZENML_CONFIG_PATH=" + s.dir + "/config", "ZENML_LOCAL_STORES_PATH=" + s.dir + "/stores",
-		"ZENML_ANALYTICS_OPT_IN=false", "ZENML_SERVER_DEPLOYMENT_TYPE=other", "ZENML_SERVER_AUTO_ACTIVATE=1",
-		"ZENML_DEFAULT_USER_NAME=admin", "ZENML_DEFAULT_USER_PASSWORD=" + zenmlPassword,
-		"ZENML_SERVER_JWT_TOKEN_EXPIRE_MINUTES=1", "ZENML_SERVER_JWT_SECRET_KEY=" + strings.Repeat("e2e", 16),
-	}, settings...)
-	service, err := startService(s.dir, s.program("python"), env,
-		"-m", "uvicorn", "zenml.zen_server.zen_server_api:app", "--host", "127.0.0.1", "--port", s.port)
+	cmd := s.Command(s.t, "ZENML_SERVER_JWT_TOKEN_EXPIRE_MINUTES=1", "ZENML_SERVER_JWT_SECRET_KEY="+strings.Repeat("e2e", 16))
+	service, err := startService(s.Dir, cmd.Path, cmd.Env, cmd.Args[1:]...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.service = service
-	healthy := func() bool {
-		resp, err := http.Get(s.url + "/health")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	}
 	for range 3 { // the first start makes the database
-		if err = service.until("answer", healthy); err == nil {
+		if err = service.until("answer", s.Healthy); err == nil {
 			return
 		}
 	}
 	s.t.Fatal(err)
-}
-
-// zenmlPassword is that of the server's administrator.
-const zenmlPassword = "e2epassword"
-
-// admin is one call of the server's administrator; out may be nil.
-func (s *zenmlServer) admin(method, path, body string, out any) {
-	s.t.Helper()
-	var login struct {
-		Token string `json:"access_token"`
-	}
-	resp, err := http.PostForm(s.url+"/api/v1/login", url.Values{"username": {"admin"}, "password": {zenmlPassword}})
-	s.decode(resp, err, &login)
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/api/v1"+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+login.Token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err = http.DefaultClient.Do(req)
-	s.decode(resp, err, out)
-}
-
-func (s *zenmlServer) decode(resp *http.Response, err error, out any) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	content, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", resp.Status, content)
-	}
-	if err == nil && out != nil {
-		err = json.Unmarshal(content, out)
-	}
-	if err != nil {
-		s.t.Fatalf("%s: %v", resp.Request.URL, err)
-	}
-}
-
-// serviceAccount is who a program is at the server.
-type serviceAccount struct {
-	path string // of the key, for an administrator
-	key  string
-}
-
-func (s *zenmlServer) newAccount(name string) serviceAccount {
-	s.t.Helper()
-	var account struct {
-		ID string `json:"id"`
-	}
-	s.admin("POST", "/service_accounts", `{"name":"`+name+`","active":true,"description":""}`, &account)
-	var key struct {
-		ID   string `json:"id"`
-		Body struct {
-			Key string `json:"key"`
-		} `json:"body"`
-	}
-	path := "/service_accounts/" + account.ID + "/api_keys"
-	s.admin("POST", path, `{"name":"key","description":""}`, &key)
-	if key.Body.Key == "" {
-		s.t.Fatal("ZenML made no API key")
-	}
-	return serviceAccount{path: path + "/" + key.ID, key: key.Body.Key}
 }
 
 // connectorIDs asks the server for the ids of the connectors with a name: one, or none.
@@ -178,7 +89,7 @@ func (s *zenmlServer) connectorIDs(name string) (ids []string) {
 			ID string `json:"id"`
 		} `json:"items"`
 	}
-	s.admin("GET", "/service_connectors?name="+name, "", &page)
+	s.Admin(s.t, "GET", "/service_connectors?name="+name, "", &page)
 	for _, item := range page.Items {
 		ids = append(ids, item.ID)
 	}
@@ -198,12 +109,10 @@ func (s *zenmlServer) minted(connectorID string) int {
 // zenml runs ZenML's own command line as its service account. Variables take the place of those that it has anyway.
 func (s *zenmlServer) zenml(variables map[string]string, args ...string) result {
 	s.t.Helper()
-	env := map[string]string{
-		"PATH": programs + ":/usr/local/bin:/usr/bin:/bin", "HOME": s.dir, "ZENML_CONFIG_PATH": s.dir + "/client", "ZENML_ANALYTICS_OPT_IN": "false",
-		"ZENML_STORE_URL": s.url, "ZENML_STORE_API_KEY": s.account.key, "COLUMNS": "200", "NO_COLOR": "1",
-	}
+	env := s.Client(s.account)
+	env["PATH"] = programs + ":" + env["PATH"]
 	maps.Copy(env, variables)
-	cmd := command(s.t, s.program("zenml"), args...)
+	cmd := command(s.t, s.Program(s.t, "zenml"), args...)
 	cmd.Env = nil
 	for k, v := range env {
 		cmd.Env = append(cmd.Env, k+"="+v)
@@ -230,12 +139,7 @@ func (s *zenmlServer) zenmlRegisters(name string, r *registry) string {
 // registers has the administrator register a connector, which is quicker, and returns its id; more is JSON to add.
 func (s *zenmlServer) registers(name string, r *registry, more string) string {
 	s.t.Helper()
-	var made struct {
-		ID string `json:"id"`
-	}
-	s.admin("POST", "/service_connectors", fmt.Sprintf(`{"name":%q,"connector_type":"docker","auth_method":"password","resource_types":["docker-registry"],
-		"configuration":{"username":%q,"password":%q,"registry":%q}%s}`, name, r.username, r.password, r.host, more), &made)
-	return made.ID
+	return s.Register(s.t, name, r.username, r.password, r.host, more)
 }
 
 // door is another address of a server, behind which one sees who came in and what the server handed out.
@@ -248,7 +152,7 @@ type door struct {
 }
 
 func (s *zenmlServer) door() *door {
-	target, err := url.Parse(s.url)
+	target, err := url.Parse(s.URL)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -315,9 +219,9 @@ func (d *door) handedOut() []string {
 }
 
 // connect connects a home to a server through one of its addresses.
-func (h *home) connect(url string, who serviceAccount) result {
+func (h *home) connect(url string, who zenmlserver.Account) result {
 	h.t.Helper()
-	return h.ok(who.key+"\n", "zen", "server", "connect", url, "--api-key-stdin", "--name", "team")
+	return h.ok(who.Key+"\n", "zen", "server", "connect", url, "--api-key-stdin", "--name", "team")
 }
 
 // waitFor repeats an attempt until it succeeds, and tells how long that took.
