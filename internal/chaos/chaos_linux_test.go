@@ -103,8 +103,15 @@ func (w *world) client() *ipc.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c.Start.Path = w.zend
+	c.Start = w.starting(w.zend)
 	return c
+}
+
+// starting is what starts the program as zend.
+func (w *world) starting(program string) func() (*ipc.Starter, error) {
+	starter := ipc.NewStarter(w.dirs)
+	starter.Path = program
+	return func() (*ipc.Starter, error) { return starter, nil }
 }
 
 // configure writes config.toml.

@@ -299,7 +299,7 @@ func TestFewOpenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := w.client()
-	first.Start.Path = limited
+	first.Start = w.starting(limited)
 	if _, err := first.Call(api.MethodStatus, nil, time.Now().Add(20*time.Second)); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,9 @@ func (w *world) starter() *ipc.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c.Start.Path = os.Args[0]
+	starter := ipc.NewStarter(w.dirs)
+	starter.Path = os.Args[0]
+	c.Start = func() (*ipc.Starter, error) { return starter, nil }
 	w.t.Cleanup(func() {
 		// The process is no child that could be waited for.
 		if !w.nobodyListens() {
