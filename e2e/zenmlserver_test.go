@@ -46,8 +46,8 @@ func zenmlVersions(t *testing.T) []string {
 	return lists
 }
 
-// startZenML starts a server that runs until the test ends.
-func startZenML(t *testing.T, version string) *zenmlServer {
+// prepareZenML prepares a server, which does not run yet.
+func prepareZenML(t *testing.T, version string) *zenmlServer {
 	t.Helper()
 	programs, err := filepath.Abs(filepath.Join("../.build/zenml-"+version, "bin"))
 	if err != nil {
@@ -57,17 +57,25 @@ func startZenML(t *testing.T, version string) *zenmlServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &zenmlServer{Server: zenmlserver.New(t, programs, dir), t: t, version: version}
+	return &zenmlServer{Server: zenmlserver.New(t, programs, dir), t: t, version: version}
+}
+
+// startZenML starts a server that runs until the test ends.
+func startZenML(t *testing.T, version string) *zenmlServer {
+	t.Helper()
+	s := prepareZenML(t, version)
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	s.account = s.NewAccount(t, "zenml")
 	return s
 }
 
-// start runs the server on what it kept before.
-func (s *zenmlServer) start() {
+// start runs the server on what it kept before, with more settings than the usual ones.
+func (s *zenmlServer) start(settings ...string) {
 	s.t.Helper()
-	cmd := s.Command(s.t, "ZENML_SERVER_JWT_TOKEN_EXPIRE_MINUTES=1", "ZENML_SERVER_JWT_SECRET_KEY="+strings.Repeat("e2e", 16))
+	cmd := s.Command(s.t, append([]string{
+		"ZENML_SERVER_JWT_TOKEN_EXPIRE_MINUTES=1", "ZENML_SERVER_JWT_SECRET_KEY=" + strings.Repeat("e2e", 16),
+	}, settings...)...)
 	service, err := startService(s.Dir, cmd.Path, cmd.Env, cmd.Args[1:]...)
 	if err != nil {
 		s.t.Fatal(err)

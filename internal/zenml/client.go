@@ -80,9 +80,12 @@ func (c *Client) Close() { c.close() }
 func (c *Client) URL() string { return c.base.String() }
 
 func parseURL(raw string, insecure bool) (*url.URL, error) {
+	if err := noScheme(raw); err != nil {
+		return nil, err
+	}
 	u, err := url.Parse(strings.TrimRight(raw, "/"))
 	shown := raw
-	if err != nil || u.User != nil {
+	if err != nil || u.User != nil || strings.Contains(raw, "@") { // what is before it could be a password
 		shown = "the address"
 	} else {
 		shown = "'" + clean(shown) + "'"
@@ -110,6 +113,20 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v1")
 	u.RawPath = ""
 	return u, nil
+}
+
+// noScheme is the error for an address as people say it, "zenml.example.com".
+func noScheme(raw string) error {
+	a, err := address.Parse(raw)
+	if err != nil || strings.Contains(raw, "://") || strings.ContainsAny(raw, "@?#") {
+		return nil // something else is wrong, or nothing
+	}
+	scheme := "https://"
+	if a.IsLoopback() {
+		scheme = "http://"
+	}
+	return credential.NewError(credential.InvalidInput, "'"+clean(raw)+"' is not a ZenML server's address: it has no scheme",
+		"zen server connect "+scheme+a.String())
 }
 
 // isLoopback reports whether a URL's host is this machine.

@@ -76,17 +76,21 @@ func TestURL(t *testing.T) {
 		{"http://zenml.example.com", "without TLS"},
 		{"https://user:pw@zenml.example.com", "holds a user name"},
 		{"ftp://zenml.example.com", "scheme must be https"},
-		{"zenml.example.com", "needs a scheme"},
+		{"zenml.example.com", "it has no scheme -> zen server connect https://zenml.example.com"},
+		{"127.0.0.1:8237", "it has no scheme -> zen server connect http://127.0.0.1:8237"},
+		{"user:pw@zenml.example.com", "is not a ZenML server's address"},
 		{"https://zenml.example.com?x=1", "no query"},
 		{"", "needs a scheme"},
 	}
 	for _, tt := range tests {
 		c, err := New(Config{URL: tt.url})
+		said := ""
+		if e, ok := errors.AsType[*credential.Error](err); ok {
+			said = e.Error() + " -> " + e.HintText()
+		}
 		switch {
-		case err != nil && (!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "pw")):
-			if !strings.Contains(tt.url, "pw@") || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("New(%q): %v, want %q", tt.url, err, tt.want)
-			}
+		case err != nil && (!strings.Contains(said, tt.want) || strings.Contains(said, "pw")):
+			t.Errorf("New(%q): %v, want %q", tt.url, said, tt.want)
 		case err == nil && c.URL() != tt.want:
 			t.Errorf("New(%q) is %q, want %q", tt.url, c.URL(), tt.want)
 		}
@@ -269,6 +273,20 @@ func TestNoErrorHoldsASecret(t *testing.T) {
 	_, err := c.Login(t.Context())
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// What people paste is often the address of a page of the dashboard, which answers everything with HTML.
+func TestAddressOfAPage(t *testing.T) {
+	s := start(t)
+	s.Broken = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }
+	for path, hint := range map[string]string{
+		"": "check the address: zen server list", "/stacks": "leave the path out, unless the server is below one: zen server connect " + s.URL,
+	} {
+		_, err := client(t, s, func(c *Config) { c.URL += path }).Info(t.Context())
+		if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Error(), "not JSON but text/html") || e.HintText() != hint {
+			t.Errorf("at %q: %v, hint %q", path, err, e.HintText())
+		}
 	}
 }
 

@@ -41,8 +41,11 @@ func clean(s string) string {
 
 // strange is the error for a server that does not behave like ZenML.
 func (c *Client) strange(why string) *credential.Error {
-	return credential.NewError(credential.Unreachable, fmt.Sprintf("%s does not answer like a ZenML server: %s", c.base.Host, why),
-		"check the address: zen server list")
+	hint := "check the address: zen server list"
+	if c.base.Path != "" { // as the dashboard's address has one
+		hint = "leave the path out, unless the server is below one: zen server connect " + c.base.Scheme + "://" + c.base.Host
+	}
+	return credential.NewError(credential.Unreachable, fmt.Sprintf("%s does not answer like a ZenML server: %s", c.base.Host, why), hint)
 }
 
 func (c *Client) explainTransport(err error) error {
