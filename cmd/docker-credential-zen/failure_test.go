@@ -533,7 +533,7 @@ func TestNothingIsLeft(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
 	room := make([]byte, roomSize)
-	r := request{deadline: time.Now().Add(10 * time.Second), client: &ipc.Client{Socket: w.socket(), Patience: patience}, room: room}
+	r := &request{deadline: time.Now().Add(10 * time.Second), client: ipc.Client{Socket: w.socket(), Patience: patience}, room: room}
 	if a := r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"}`)); a.code != 0 {
 		t.Fatalf("%+v", a)
 	}

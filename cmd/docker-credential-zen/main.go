@@ -59,35 +59,20 @@ func run(args []string, env variables) answer {
 	}
 }
 
-// act finds out what a request needs besides its input, and sends it.
+// act carries out an action of the protocol.
 func act(action, calledAs string, env variables) (a answer) {
-	limit, err := timeout(env.get("ZEN_TIMEOUT"))
+	r, input, err := prepare(action, calledAs, env)
+	defer clear(input)
 	if err != nil {
-		return failed(err)
+		a = failed(err)
+	} else {
+		a = r.carryOut(action, input)
 	}
-	defer func() { a.limit = limit }()
-	profile, err := profileOf(calledAs, env.get("ZEN_PROFILE"))
-	if err != nil {
-		return failed(err)
-	}
-	r := request{profile: profile, deadline: time.Now().Add(limit), room: make([]byte, roomSize)}
-	r.dir = workingDir(env.get("PWD"), r.room)
-	var input []byte
-	if action != actionList { // clients send "unused", or leave their end open
-		input, err = readInput(unix.Stdin, r.room, r.deadline, limit)
-		defer clear(input)
-		if err != nil {
-			return failed(err)
-		}
-		r.room = r.room[min(len(input), len(r.room)):]
-	}
-	client := ipc.Client{Name: programName + "/" + api.Version, Patience: patience, Start: starter}
-	client.Socket, r.refused = paths.Socket(env.get)
-	if env.get(execMarker) != "" {
-		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
-			"see who that is: zen service-connector list --connector-type exec")
-	}
-	r.client = &client
+	a.limit = r.limit
+	return a
+}
+
+func (r *request) carryOut(action string, input []byte) answer {
 	switch action {
 	case actionStore:
 		return r.store(input)
@@ -97,6 +82,32 @@ func act(action, calledAs string, env variables) (a answer) {
 		return r.erase(input)
 	}
 	return r.list()
+}
+
+// prepare finds out what a request needs, and reads the input. The caller clears the input, also with an error.
+func prepare(action, calledAs string, env variables) (r *request, input []byte, err error) {
+	r = &request{limit: defaultTimeout, room: make([]byte, roomSize)}
+	if r.limit, err = timeout(env.get("ZEN_TIMEOUT")); err != nil {
+		return r, nil, err
+	}
+	r.deadline = time.Now().Add(r.limit)
+	if r.profile, err = profileOf(calledAs, env.get("ZEN_PROFILE")); err != nil {
+		return r, nil, err
+	}
+	r.dir = workingDir(env.get("PWD"), r.room)
+	if action != actionList { // clients send "unused", or leave their end open
+		if input, err = readInput(unix.Stdin, r.room, r.deadline, r.limit); err != nil {
+			return r, input, err
+		}
+		r.room = r.room[min(len(input), len(r.room)):]
+	}
+	r.client = ipc.Client{Name: programName + "/" + api.Version, Patience: patience, Start: starter}
+	r.client.Socket, r.refused = paths.Socket(env.get)
+	if env.get(execMarker) != "" {
+		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
+			"see who that is: zen service-connector list --connector-type exec")
+	}
+	return r, input, nil
 }
 
 func starter() (*ipc.Starter, error) {

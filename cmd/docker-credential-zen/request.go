@@ -16,8 +16,9 @@ import (
 // request is one call of zend.
 type request struct {
 	dir, profile string // of the client
-	deadline     time.Time
-	client       *ipc.Client
+	limit        time.Duration
+	deadline     time.Time // the limit from the start
+	client       ipc.Client
 	refused      error  // why zend is not asked
 	room         []byte // for what is sent and answered; what does not fit has memory of its own
 }
@@ -28,7 +29,7 @@ const roomSize = 16 << 10
 
 // call calls zend with what was put at the start of the room. wait is asked once, if the answer takes longer than patience,
 // whether it is worth waiting for; nil waits until the deadline.
-func (r request) call(method string, params []byte, wait func() bool) (ipc.Reply, error) {
+func (r *request) call(method string, params []byte, wait func() bool) (ipc.Reply, error) {
 	if r.refused != nil {
 		return ipc.Reply{}, r.refused
 	}
@@ -45,26 +46,32 @@ const patience = 700 * time.Millisecond
 
 // get answers with the credential. An address that nobody is logged in to is not found whatever happens to zend: since
 // docker 29 any other error stops a pull, of a public image too.
-func (r request) get(input []byte) answer {
+func (r *request) get(input []byte) answer {
 	url, addr, err := parseServerURL(input)
 	if err != nil {
 		return failed(err)
 	}
 	reply, err := r.call(api.MethodGet, r.params(url), func() bool { return r.mayKnow(addr) })
 	defer reply.Wipe()
-	switch {
-	case credential.NotLoggedIn.Is(err):
-		return refused(notFoundText)
-	case err != nil && r.knows(addr) != yes:
-		return refused(notFoundText).withNote(err)
-	case err != nil:
-		return failed(err)
+	if err != nil {
+		return r.notServed(addr, err)
 	}
 	out, err := credentialJSON(r.room[len(r.room)/2:][:0], url, reply.Result)
 	if err != nil {
 		return failed(err)
 	}
 	return succeeded(out)
+}
+
+// notServed answers for a zend that gave no credential.
+func (r *request) notServed(addr address.Address, err error) answer {
+	switch {
+	case credential.NotLoggedIn.Is(err):
+		return refused(notFoundText)
+	case r.knows(addr) != yes:
+		return refused(notFoundText).withNote(err)
+	}
+	return failed(err)
 }
 
 // credentialJSON makes the protocol's answer of zend's, in dst if it has room. The address is echoed as the client spelled it.
@@ -98,7 +105,7 @@ func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-func (r request) store(input []byte) answer {
+func (r *request) store(input []byte) answer {
 	l, err := parseLogin(input)
 	if err != nil {
 		return failed(err)
@@ -120,7 +127,7 @@ func (r request) store(input []byte) answer {
 }
 
 // erase succeeds when there was nothing to erase, also when only the host index could be asked.
-func (r request) erase(input []byte) answer {
+func (r *request) erase(input []byte) answer {
 	url, addr, err := parseServerURL(input)
 	if err != nil {
 		return failed(err)
@@ -134,7 +141,7 @@ func (r request) erase(input []byte) answer {
 }
 
 // list answers with the user names by address.
-func (r request) list() answer {
+func (r *request) list() answer {
 	reply, err := r.call(api.MethodList, r.params(""), nil)
 	defer reply.Wipe()
 	if err != nil {
@@ -158,12 +165,12 @@ func (r request) list() answer {
 }
 
 // params are those of get, erase and list.
-func (r request) params(url string) []byte {
+func (r *request) params(url string) []byte {
 	return r.appendMembers(append(r.room[:0:len(r.room)], '{'), url)
 }
 
 // appendMembers appends what all actions send, and the end of the object.
-func (r request) appendMembers(dst []byte, url string) []byte {
+func (r *request) appendMembers(dst []byte, url string) []byte {
 	for _, m := range []struct{ name, value string }{{"ServerURL", url}, {"dir", r.dir}, {"profile", r.profile}} {
 		if m.value == "" {
 			continue
@@ -178,13 +185,13 @@ func (r request) appendMembers(dst []byte, url string) []byte {
 }
 
 // knows reports what the host index says about an address: whether somebody is logged in to it or to what is above it.
-func (r request) knows(a address.Address) known {
+func (r *request) knows(a address.Address) known {
 	return inIndex(func(have address.Address) bool { return have.Covers(a) })
 }
 
 // mayKnow reports whether zend is worth waiting for: somebody may be logged in. Without an index, nobody ever was if there is
 // no vault either.
-func (r request) mayKnow(a address.Address) bool {
+func (r *request) mayKnow(a address.Address) bool {
 	k := r.knows(a)
 	if k != unknown {
 		return k == yes
@@ -193,6 +200,6 @@ func (r request) mayKnow(a address.Address) bool {
 	return err != nil || unix.Lstat(dirs.Vault(), new(unix.Stat_t)) != unix.ENOENT
 }
 
-func (r request) knowsAny() known {
+func (r *request) knowsAny() known {
 	return inIndex(func(address.Address) bool { return true })
 }
