@@ -293,28 +293,73 @@ func parseSlot(line []byte) (slotEntry, error) {
 	return s, nil
 }
 
+// parseRecords reads the list of records, parts of it at the same time.
 func (f *file) parseRecords(c *cursor) error {
-	if c.peek('{') {
-		f.records = make([]record, 0, bytes.Count(c.rest, []byte{'\n'}))
+	if !c.peek('{') {
+		return nil
 	}
-	p := recordParser{block: min(len(c.rest), 16<<10)}
-	for more := c.peek('{'); more; {
-		var line []byte
-		line, more = c.line()
-		r, ok := p.parse(line)
-		if !ok {
-			return damaged("record %d is not one zen writes", len(f.records)+1)
+	list := bytes.TrimSuffix(c.rest, []byte(textEnd))
+	c.rest = c.rest[len(list):]
+	f.records = make([]record, bytes.Count(list, []byte{'\n'}))
+	var all sync.WaitGroup
+	free, size := f.records, max(partSize, len(list)/maxParts)
+	for len(list) > 0 {
+		var part []byte
+		part, list = cutPart(list, size)
+		records := free[:bytes.Count(part, []byte{'\n'})]
+		free = free[len(records):]
+		last := len(list) == 0
+		all.Go(func() { parseLines(records, part, last) })
+	}
+	all.Wait()
+	for i := range f.records {
+		switch {
+		case f.records[i].id == "":
+			return damaged("record %d is not one zen writes", i+1)
+		case i > 0 && f.records[i-1].id >= f.records[i].id:
+			return damaged("record %d is out of order", i+1)
 		}
-		if n := len(f.records); n > 0 && f.records[n-1].id >= r.id {
-			return damaged("record %d is out of order", n+1)
-		}
-		f.records = append(f.records, r)
 	}
 	return nil
 }
 
-// recordParser reads records one after the other, whose names and sealed parts share its blocks of memory: there may be thousands
-// of records, and whoever starts zend waits for all of them.
+// A list is read in maxParts parts at the same time, or fewer if it is not much longer than partSize, in bytes. They are more than
+// there are processors, one of which computes the checksum meanwhile.
+const (
+	maxParts = 8
+	partSize = 64 << 10
+)
+
+// cutPart takes whole lines of some size off a list.
+func cutPart(list []byte, size int) (part, rest []byte) {
+	if size >= len(list) {
+		return list, nil
+	}
+	end := bytes.IndexByte(list[size:], '\n')
+	if end < 0 {
+		return list, nil
+	}
+	return list[:size+end+1], list[size+end+1:]
+}
+
+// parseLines reads records from lines, of which all but the list's last end with a comma. What it cannot read it leaves empty.
+func parseLines(records []record, lines []byte, last bool) {
+	c := &cursor{rest: lines}
+	p := recordParser{block: min(len(lines), 16<<10)}
+	for i := range records {
+		line, comma := c.line()
+		if final := last && i == len(records)-1; comma == final || final && len(c.rest) > 0 {
+			return
+		}
+		var ok bool
+		if records[i], ok = p.parse(line); !ok {
+			records[i] = record{}
+			return
+		}
+	}
+}
+
+// recordParser reads records one after the other, whose names and sealed parts share its blocks of memory.
 type recordParser struct {
 	block int             // size of a block in bytes
 	kind  string          // of the record before
