@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// What zend may have of its own when it has nothing to do, and how much more after a million gets than after the first tenth, in
-// kB; how often its threads may be switched to within idleTime, when there is nothing to do.
+// What zend may have of its own when it has nothing to do, and with what it has of its program's file; how much more after a million
+// gets than after the first tenth, in kB; how often its threads may be switched to within idleTime, when there is nothing to do.
 const (
 	idleMemory   = 4 << 10
+	idleResident = 10 << 10
 	soakGrowth   = 4 << 10
 	soakThreads  = 8
 	idleTime     = 3 * time.Second
@@ -113,8 +114,15 @@ func TestIdleZendIsSmallAndSleeps(t *testing.T) {
 			break
 		}
 	}
+	for end := time.Now().Add(15 * time.Second); proc(t, pid, "VmRSS") > idleResident && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond) // what its start needed is given back when zend was left alone for some seconds
+	}
+	w.polite(t, 1, 10) // which takes back what serving needs
 	is := footprintOf(t, pid)
 	t.Logf("%d kB of its own, %d kB resident, %d threads, %d files; woke up %d times in %v", is.own, is.resident, is.threads, is.files, woke, idleTime)
+	if is.resident > idleResident {
+		t.Errorf("an idle zend occupies %d kB with its program, at most %d are allowed", is.resident, idleResident)
+	}
 	if is.own > idleMemory {
 		t.Errorf("an idle zend occupies %d kB of its own, at most %d are allowed", is.own, idleMemory)
 	}

@@ -73,7 +73,7 @@ func (d *daemon) build() error {
 		return err
 	}
 	p.guard = d.newGuard()
-	d.srv = &server.Server{Methods: d.methods(), Log: d.log, Quiet: returnMemory}
+	d.srv = &server.Server{Methods: d.methods(), Log: d.log, Quiet: whenQuiet()}
 	d.apply(cfg)
 	d.setConfigError(cfgErr)
 	return nil
