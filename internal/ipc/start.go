@@ -226,7 +226,7 @@ func awaitReady(pipe int, left func() time.Duration) error {
 			return unavailable("zend is not ready in time", "", nil)
 		}
 		n, err := unix.Read(pipe, buf)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if n <= 0 || err != nil {

@@ -89,11 +89,11 @@ func status(name string, follow bool) (st syscall.Stat_t, err error) {
 		op, call = "stat", syscall.Stat
 	}
 	for {
-		switch err := call(name, &st); err {
-		case nil:
+		err := call(name, &st)
+		if err == nil {
 			return st, nil
-		case syscall.EINTR:
-		default:
+		}
+		if !errors.Is(err, syscall.EINTR) {
 			return st, &fs.PathError{Op: op, Path: name, Err: err}
 		}
 	}
