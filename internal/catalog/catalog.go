@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +37,7 @@ type Change struct {
 	Delete []string // ids
 }
 
-// Load builds a catalog from all records. A record of an unknown kind, which a newer zen may have written, is ignored and
+// Load builds a catalog from all records, each id once. A record of an unknown kind, which a newer zen may have written, is ignored and
 // stays where it is; one that cannot be read is a VaultDamaged error that names its id.
 func Load(records []Record) (*Catalog, error) {
 	c := &Catalog{
@@ -48,10 +49,34 @@ func Load(records []Record) (*Catalog, error) {
 		logins:     make(map[string]*login, len(records)),
 		byAddress:  make(map[address.Address][]*login, len(records)),
 	}
-	if err := c.Apply(Change{Put: records}); err != nil {
+	entities, err := decodeAll(records)
+	if err != nil {
 		return nil, err
 	}
+	c.keepAll(entities)
+	c.inUse = c.findInUse()
 	return c, nil
+}
+
+// keepAll is keep for everything that an empty catalog gets, each id once. Logins are found by two maps, which are filled at the
+// same time.
+func (c *Catalog) keepAll(entities []any) {
+	var byAddress sync.WaitGroup
+	byAddress.Go(func() {
+		for _, e := range entities {
+			if l, ok := e.(*login); ok {
+				c.fileByAddress(l)
+			}
+		}
+	})
+	for _, e := range entities {
+		if l, ok := e.(*login); ok {
+			c.logins[l.ID] = l
+		} else {
+			c.keep(e)
+		}
+	}
+	byAddress.Wait()
 }
 
 // Apply takes over a change that was committed. With an error nothing is changed.

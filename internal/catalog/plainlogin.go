@@ -1,7 +1,7 @@
 package catalog
 
 import (
-	"strings"
+	"bytes"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -9,39 +9,44 @@ import (
 
 // plainLogin reads a login as zen writes it: one object without spaces, of texts without escapes and of booleans. Anything
 // else is not ok and left to encoding/json, which gives the same but takes ten times as long: there may be thousands of
-// logins, and whoever starts zend waits for all of them. The texts are parts of one string.
-func plainLogin(l *api.Login, public []byte) bool {
-	rest, ok := strings.CutPrefix(string(public), "{")
+// logins, and whoever starts zend waits for all of them. For that too, texts that are the same in another login, like, take no
+// memory of their own.
+func plainLogin(l *api.Login, public []byte, like *api.Login) bool {
+	rest, ok := cutByte(public, '{')
 	for ok {
-		if rest, ok = plainMember(l, rest); rest == "}" {
+		if rest, ok = plainMember(l, rest, like); string(rest) == "}" {
 			return ok
 		}
 		if ok {
-			rest, ok = strings.CutPrefix(rest, ",")
+			rest, ok = cutByte(rest, ',')
 		}
 	}
 	return false
 }
 
 // plainMember reads the member that s begins with.
-func plainMember(l *api.Login, s string) (rest string, ok bool) {
+func plainMember(l *api.Login, s []byte, like *api.Login) (rest []byte, ok bool) {
 	key, s, ok := cutText(s)
 	if ok {
-		s, ok = strings.CutPrefix(s, ":")
+		s, ok = cutByte(s, ':')
 	}
 	if !ok {
 		return s, false
 	}
 	switch to := plainField(l, key).(type) {
 	case *string:
-		*to, s, ok = cutText(s)
+		var text []byte
+		text, s, ok = cutText(s)
+		if *to = *plainField(like, key).(*string); *to != string(text) {
+			*to = string(text)
+		}
 	case *bool:
-		s, ok = strings.CutPrefix(s, "true")
+		s, ok = bytes.CutPrefix(s, []byte("true"))
 		*to = ok
 	case *time.Time:
-		var text string
+		var text []byte
 		text, s, ok = cutText(s)
-		ok = ok && to.UnmarshalText([]byte(text)) == nil
+		ok = ok && to.UnmarshalText(text) == nil
 	default:
 		ok = false
 	}
@@ -49,8 +54,8 @@ func plainMember(l *api.Login, s string) (rest string, ok bool) {
 }
 
 // plainField is where the value of a member goes; nil if zen writes none of that name.
-func plainField(l *api.Login, key string) any {
-	switch key {
+func plainField(l *api.Login, key []byte) any {
+	switch string(key) {
 	case "id":
 		return &l.ID
 	case "address":
@@ -79,17 +84,25 @@ func plainField(l *api.Login, key string) any {
 }
 
 // cutText takes a text in quotes off s. Without one it returns s.
-func cutText(s string) (text, rest string, ok bool) {
-	if s == "" || s[0] != '"' {
-		return "", s, false
+func cutText(s []byte) (text, rest []byte, ok bool) {
+	if len(s) == 0 || s[0] != '"' {
+		return nil, s, false
 	}
 	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '"':
 			return s[1:i], s[i+1:], true
 		case c < ' ' || c >= 0x7f || c == '\\':
-			return "", s, false
+			return nil, s, false
 		}
 	}
-	return "", s, false
+	return nil, s, false
+}
+
+// cutByte takes b off s. Without it, it returns s.
+func cutByte(s []byte, b byte) (rest []byte, ok bool) {
+	if len(s) == 0 || s[0] != b {
+		return s, false
+	}
+	return s[1:], true
 }

@@ -13,12 +13,18 @@ import (
 func comparePlainLogin(t *testing.T, public []byte) (ok bool) {
 	t.Helper()
 	var got api.Login
-	if !plainLogin(&got, public) {
+	if !plainLogin(&got, public, &api.Login{}) {
 		return false
 	}
 	var want api.Login
 	if err := json.Unmarshal(public, &want); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s is read as %+v; encoding/json: %+v, %v", public, got, want, err)
+	}
+	for _, like := range []api.Login{got, {ID: "a", Address: "ghcr.io", Source: "docker login", Dir: "/x", Profile: "p", ConnectorID: "c"}} {
+		var again api.Login
+		if !plainLogin(&again, public, &like) || !reflect.DeepEqual(again, want) {
+			t.Errorf("%s is read as %+v after %+v; encoding/json: %+v", public, again, like, want)
+		}
 	}
 	return true
 }
@@ -51,7 +57,7 @@ func TestPlainLogin(t *testing.T) {
 			if err := json.Unmarshal(r.Public, &want); err != nil {
 				t.Fatal(err)
 			}
-			if l, err := readLogin(r); err != nil || l.Dir != want.Dir || l.ID != want.ID || !l.Created.Equal(want.Created) {
+			if l, err := readLogin(r, &api.Login{}); err != nil || l.Dir != want.Dir || l.ID != want.ID || !l.Created.Equal(want.Created) {
 				t.Errorf("%s is read as %+v, %v", r.Public, l, err)
 			}
 		})

@@ -138,8 +138,9 @@ func decodeAll(records []Record) ([]any, error) {
 }
 
 func decodeTo(entities []any, records []Record) (err error) {
+	var like api.Login // the login before
 	for i, r := range records {
-		if entities[i], err = decode(r); err != nil {
+		if entities[i], err = decode(r, &like); err != nil {
 			return err
 		}
 	}
@@ -149,8 +150,8 @@ func decodeTo(entities []any, records []Record) (err error) {
 // remote is a connector of a server.
 type remote struct{ *api.ServiceConnector }
 
-// decode reads a record and returns what Catalog.keep takes over.
-func decode(r Record) (any, error) {
+// decode reads a record and returns what Catalog.keep takes over. A login shares texts with like, whose place it takes.
+func decode(r Record, like *api.Login) (any, error) {
 	switch r.Kind {
 	case KindConnector:
 		s, err := read[api.ServiceConnector](r)
@@ -188,10 +189,12 @@ func decode(r Record) (any, error) {
 		s.Active = false
 		return &s, nil
 	case KindLogin:
-		l, err := readLogin(r)
+		like.ID = r.ID
+		l, err := readLogin(r, like)
 		if err != nil {
 			return nil, damaged(r, err)
 		}
+		*like = l.Login
 		return l, nil
 	case KindActive:
 		a, err := read[storedActive](r)
@@ -220,9 +223,9 @@ func readStack(r Record) (s api.Stack, err error) {
 	return exactNumbers(s), err
 }
 
-func readLogin(r Record) (*login, error) {
+func readLogin(r Record, like *api.Login) (*login, error) {
 	l := &login{}
-	if !plainLogin(&l.Login, r.Public) {
+	if !plainLogin(&l.Login, r.Public, like) {
 		var err error
 		if l.Login, err = read[api.Login](r); err != nil {
 			return nil, err
