@@ -2,7 +2,7 @@
 // It speaks the protocol of docker-credential-helpers and asks zend, which it starts when needed.
 //
 // It runs for every registry that a client talks to, so its start-up time is its whole job: it links no net, fmt or
-// encoding/json. Secrets pass through it in buffers that are wiped, and through nothing else.
+// encoding/json, and on Linux no os. Secrets pass through it in buffers that are wiped, and through nothing else.
 package main
 
 import (
