@@ -18,9 +18,10 @@ VERSION ?= $(BASE)$(if $(COMMIT),-dev+$(COMMIT),)
 LDFLAGS := -s -w -X $(MODULE)/internal/api.Version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
 
-# Bounded runs of the fuzzers and of the benchmarks.
-FUZZTIME ?= 20s
-COUNT    ?= 5
+# Bounded runs of the fuzzers, those of make test among them, and of the benchmarks.
+FUZZTIME  ?= 30s
+SMOKETIME ?= 30s
+COUNT     ?= 5
 
 # The race detector needs a C compiler; a machine without one runs the same tests without it, and is told so.
 RACE := $(if $(shell command -v $$($(GO) env CC 2>/dev/null) 2>/dev/null),-race,)
@@ -88,6 +89,13 @@ clean: ## remove what was built
 test: ## every hermetic test, with the race detector (a few minutes; needs Go and nothing else)
 	@[ -n '$(RACE)' ] || echo "no C compiler: running without the race detector"
 	$(if $(RACE),CGO_ENABLED=1,CGO_ENABLED=0) $(GO) test $(RACE) -timeout 5m ./...
+	@GO='$(GO)' FUZZTIME='$(SMOKETIME)' JOBS=$(words $(SMOKE)) sh tools/fuzz.sh $(subst :, ,$(SMOKE))
+
+# The fuzz targets of make test, all at once: an address, what a client tells the helper, the wire, the vault's file, config.toml, an
+# edit of a Docker config, what a program of an exec connector prints.
+SMOKE = ./internal/address:FuzzParse ./cmd/docker-credential-zen:FuzzServerURL ./cmd/docker-credential-zen:FuzzLogin \
+  ./internal/ipc:FuzzMembers ./internal/ipc/server:FuzzAnswer ./internal/keystore:FuzzParse ./internal/config:FuzzParse \
+  ./internal/clientconfig/jsonedit:FuzzSet ./internal/connector/exec:FuzzRead
 
 # The registry clients that zen is tried with, and a program that calls their libraries. docker's command line has no go.mod
 # that would say what Go it is written in.
@@ -110,8 +118,8 @@ bench: ## the time of docker-credential-zen get beside docker's helpers, then th
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (default 20s)
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh
+fuzz: ## run each fuzz target for FUZZTIME (default 30s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' JOBS=2 sh tools/fuzz.sh
 
 .PHONY: chaos
 chaos: ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
