@@ -13,15 +13,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// largeVault makes a vault that is read in halves and parsed in parts.
-func largeVault(t *testing.T, slot KeySlot) (path string, ids []string) {
+// largeVault makes a vault of n records, enough for it to be read in parts.
+func largeVault(t *testing.T, slot KeySlot, n int) (path string, ids []string) {
 	t.Helper()
 	path = vaultPath(t)
 	v := open(t, path, slot)
 	defer v.Close()
 	secret := credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq")
 	err := v.Commit(t.Context(), func(tx *Tx) error {
-		for i := range 6000 {
+		for i := range n {
 			id := fmt.Sprintf("c/%08d", i)
 			ids = append(ids, id)
 			public := json.RawMessage(fmt.Sprintf(`{"name":"connector-%d","type":"docker","auth":"password","registry":"r%d.example.com"}`, i, i))
@@ -39,7 +39,7 @@ func largeVault(t *testing.T, slot KeySlot) (path string, ids []string) {
 
 func TestLargeVault(t *testing.T) {
 	slot := keyringStub()
-	path, ids := largeVault(t, slot)
+	path, ids := largeVault(t, slot, 6000)
 	b := mustRead(t, path)
 	if len(b) <= 1<<20 {
 		t.Fatalf("%d bytes are not large", len(b))
@@ -75,7 +75,7 @@ func TestLargeVault(t *testing.T) {
 
 // A list that is parsed in parts is the list that it is as a whole: what is wrong at the seams is found, and anywhere else.
 func TestLongListsHaveNoSeams(t *testing.T) {
-	path, ids := largeVault(t, keyringStub())
+	path, ids := largeVault(t, keyringStub(), 3000)
 	b := mustRead(t, path)
 	begin := bytes.Index(b, []byte(textRecords)) + len(textRecords)
 	end := bytes.LastIndex(b, []byte(textEnd))
