@@ -186,6 +186,9 @@ func (a *app) values(ctx context.Context, attrs attributes) (secrets, error) {
 		case value == fromStdin:
 			stdin = name
 			read[name], err = a.readSecret(ctx, "--"+name+stdinSuffix)
+			if err == nil && read[name].IsEmpty() {
+				err = refused("--"+name+stdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
+			}
 		case strings.HasPrefix(value, "@@"):
 			read[name] = credential.SecretString(value[1:])
 		case strings.HasPrefix(value, "@"):

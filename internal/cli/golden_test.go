@@ -243,6 +243,14 @@ func goldens() []golden {
 			cases: lines("service-connector list", "service-connector delete reg", "status", "logout dockerhub", "nosuch", "service-connector nosuch",
 				"stauts", "service-connector list --nosuch", "service-connector list -z", "vault nosuch"),
 		},
+		{
+			name: "mistakes",
+			setup: func(w *world) {
+				w.fail[api.MethodLogin] = credential.NewError(credential.NoSuchEntity, "there is none of the name", "see all: zen service-connector list")
+			},
+			cases: lines("login ghcr.io", "login localhost:5000/team", "login wrok", "login reg --profile a/b", "help nosuch", "help vault nosuch",
+				"help vault rotate", "--version", "--version status", "audit -n x", "service-connector register r --type docker --username=me --password-stdin"),
+		},
 		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
 	}
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -96,6 +99,9 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 			req.TTLSeconds = api.NoTTL
 		}
 	}
+	if err := clientconfig.CheckProfile(o.profile); err != nil {
+		return req, err
+	}
 	if name != "" && o.registry != "" {
 		return req, misused(cmd, "Please name either a service connector or a container registry, not both.")
 	}
@@ -171,9 +177,26 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 
 // loginFailed is the error of a login. Who named nothing may not know of stacks: there is a simpler way.
 func loginFailed(err error, failed string, req api.LoginRequest) error {
+	unknown := credential.NoSuchEntity.Is(err)
 	err = prefixed(err, "%s", failed)
+	if host := registryNamed(req.Name); unknown && host != "" {
+		if e, ok := errors.AsType[*credential.Error](err); ok {
+			e.Hint = "see which service connector gives access to it: zen why " + host + "; or, with a user name and a password: docker login " + host
+		}
+	}
 	if e, ok := errors.AsType[*credential.Error](err); ok && req.Name == "" && req.Registry == "" && e.Hint != "" {
 		e.Hint = "name a service connector: zen login NAME; or: " + e.Hint
 	}
 	return err
+}
+
+// registryNamed is the registry that a name looks like, "" if it looks like none: docker login takes one, where zen login takes a
+// service connector.
+func registryNamed(name string) string {
+	host, _, _ := strings.Cut(name, "/")
+	a, err := address.Parse(name)
+	if err != nil || !strings.ContainsAny(host, ".:") {
+		return ""
+	}
+	return a.Host()
 }

@@ -73,7 +73,11 @@ func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 		a.say("Nobody was logged in.")
 	}
 	for _, l := range result.Ended {
-		a.say("Logged out of %s (%s).", l.Address, answeredBy(l))
+		who := answeredBy(l)
+		if l.Dir != "" || l.Profile != "" {
+			who += ", " + loginScope(l)
+		}
+		a.say("Logged out of %s (%s).", l.Address, who)
 	}
 	return nil
 }

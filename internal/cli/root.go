@@ -16,6 +16,7 @@ const (
 // root is the whole command tree. A new command is a constructor in a file of its own and a line here.
 func (a *app) root() *cobra.Command {
 	a.attrs = map[*cobra.Command]attributes{}
+	version := false
 	root := &cobra.Command{
 		Use:   "zen",
 		Short: "Log in to container registries and keep the credentials sealed",
@@ -28,14 +29,25 @@ container registries and stacks use them.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return a.versionCommand().RunE(cmd, args)
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the versions, as zen version does")
+	root.SetHelpCommand(helpCommand(root))
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		message, _, _ := strings.Cut(err.Error(), " in -") // "-phunter2": what follows the letter may be a secret
+		message, _, number := strings.Cut(message, ": strconv.")
+		if number { // the reason is for programmers
+			message += ": write a number"
+		}
 		return misused(cmd, "%s", message)
 	})
 	root.AddGroup(
@@ -56,6 +68,35 @@ container registries and stacks use them.`,
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())
 	return root
+}
+
+// helpCommand is cobra's, except that a command that there is not is an error.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show the help of a command",
+		Example: "  zen help login",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			if cmd, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, c := range cmd.Commands() {
+					if c.IsAvailableCommand() {
+						names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err == nil && len(rest) > 0 {
+				err = noSuchCommand(cmd, rest)
+			}
+			if err != nil {
+				return err
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // group makes a command of commands.

@@ -183,8 +183,11 @@ func orDash(s string) string {
 
 func vaultLine(v api.VaultStatus) string {
 	line := v.State
-	if v.Problem != "" {
+	switch {
+	case v.Problem != "":
 		line += ": " + v.Problem
+	case v.State == vaultLocked: // nobody locked it
+		line += ": nothing has needed it yet"
 	}
 	return paragraph(line)
 }
@@ -197,8 +200,11 @@ func locksIn(s api.Status, now time.Time) string {
 	return ", locks itself in " + rough(s.AutoLock.Sub(now))
 }
 
-// vaultAbsent is the state of a vault that was not made yet.
-const vaultAbsent = "absent"
+// States of a vault: it was not made yet, or is not open.
+const (
+	vaultAbsent = "absent"
+	vaultLocked = "locked"
+)
 
 // keyLines says what keeps the vault's key.
 func keyLines(v api.VaultStatus) string {

@@ -30,6 +30,12 @@ func helperOf(profile string) (string, error) {
 	return helperName + "-" + profile, nil
 }
 
+// CheckProfile returns an error for a name of a profile that no helper can have, so that no client could use it.
+func CheckProfile(profile string) error {
+	_, err := helperOf(profile)
+	return err
+}
+
 // Link is a name of its own under which clients execute docker-credential-zen for a profile.
 type Link struct {
 	Profile string `json:"profile"`

@@ -67,6 +67,9 @@ func clientFiles(_ context.Context, f Facts) []Result {
 			})
 		}
 	}
+	if len(files) == 1 {
+		return otherwise(found, "1 configuration file of a client can be read")
+	}
 	return otherwise(found, strconv.Itoa(len(files))+" configuration files of clients can be read")
 }
 

@@ -329,6 +329,7 @@ func helperSetUps() []broken {
 func clientSetUps() []broken {
 	return []broken{
 		{"client-files", "none", nil, []string{"ok: 0 configuration files of clients can be read"}},
+		{"client-files", "one", func(m *machine) { m.docker("{}") }, []string{"ok: 1 configuration file of a client can be read"}},
 		{"client-files", "some", func(m *machine) { m.docker("{}"); m.write("home/.config/helm/registry/config.json", "{}") }, []string{
 			"ok: 2 configuration files of clients can be read",
 		}},
