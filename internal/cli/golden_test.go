@@ -249,7 +249,8 @@ func goldens() []golden {
 				w.fail[api.MethodLogin] = credential.NewError(credential.NoSuchEntity, "there is none of the name", "see all: zen service-connector list")
 			},
 			cases: lines("login ghcr.io", "login localhost:5000/team", "login wrok", "login reg --profile a/b", "help nosuch", "help vault nosuch",
-				"help vault rotate", "--version", "--version status", "audit -n x", "service-connector register r --type docker --username=me --password-stdin"),
+				"help vault rotate", "--version", "--version status", "audit -n x", "server connect https://zenml.example.com --username bob",
+				"service-connector register r --type docker --username=me --password-stdin"),
 		},
 		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
 	}

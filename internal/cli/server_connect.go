@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -152,7 +153,12 @@ func (a *app) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.Con
 		if o.passwordStdin {
 			return present(cmd, "--password-stdin")(a.readSecret(ctx, "--password-stdin"))
 		}
-		return present(cmd, "the password")(a.promptSecret(ctx, "Password of "+o.username))
+		password, err := a.promptSecret(ctx, "Password of "+o.username)
+		if errors.Is(err, errAborted) && !a.term.attended() { // nobody saw the prompt
+			fmt.Fprintln(a.err)
+			err = refused("there is no terminal to ask for the password", "add --password-stdin")
+		}
+		return present(cmd, "the password")(password, err)
 	case a.getenv(envStoreAPIKey) != "":
 		return credential.SecretString(a.getenv(envStoreAPIKey)), nil
 	case a.getenv(envStoreUsername) != "" && a.getenv(envStorePassword) != "":
