@@ -83,17 +83,20 @@ func TestGet(t *testing.T) {
 	h.store(get.path)
 	empty := &program{name: "an empty static Go program", path: h.buildSource("empty", nothing), env: h.environ()}
 	line := &program{name: "a static Go program that prints a line", path: h.buildSource("line", oneLine), env: h.environ(), want: "a line"}
-	programs := []*program{empty, line, get}
+	least := h.least()
+	var peers []*program
 	for _, peer := range []*program{h.secretService(), h.pass(), h.gitCache()} {
 		if peer != nil {
-			programs = append(programs, peer)
+			peers = append(peers, peer)
 		}
 	}
+	programs := slices.Concat([]*program{empty, line, least, get}, peers)
 	rounds := measure(t, programs)
 	report(programs, rounds)
 	fmt.Println()
 	verdict("docker-credential-zen get, in empty programs", ratio(get, empty), mostOverEmpty, false)
-	for _, peer := range programs[3:] {
+	fmt.Printf("docker-credential-zen get, in the least that asks zend: %.2f\n", ratio(get, least))
+	for _, peer := range peers {
 		if what := "times faster than " + peer.name; peer.faster > 0 {
 			verdict(what, ratio(peer, get), peer.faster, true)
 		} else {
@@ -105,7 +108,7 @@ func TestGet(t *testing.T) {
 			fmt.Printf("%s is not installed, or lacks its keyring: not measured\n", peer)
 		}
 	}
-	together(t, programs[2:])
+	together(t, slices.Concat([]*program{get}, peers))
 	h.first(get)
 }
 

@@ -39,7 +39,7 @@ type home struct {
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "zen") // zend watches all directories above it, and /tmp is never at rest
+	dir, err := os.MkdirTemp("/tmp", "zen") // a short name: it has to fit into the address of a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,49 @@ func (h *home) build(name string) string {
 const (
 	nothing = "package main\n\nfunc main() {}\n"
 	oneLine = "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"a line\\n\") }\n"
+
+	// least asks a server at a socket by system calls alone: it allocates nothing, checks nothing and knows its request beforehand.
+	least = `package main
+
+import (
+	"syscall"
+	"unsafe"
 )
+
+const request, path = REQUEST, PATH
+
+var (
+	in, out [4096]byte
+	sock    syscall.RawSockaddrUnix
+)
+
+func main() {
+	sock.Family = syscall.AF_UNIX
+	for i := range len(path) {
+		sock.Path[i] = int8(path[i])
+	}
+	fd, _, _ := syscall.RawSyscall(syscall.SYS_SOCKET, syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	syscall.RawSyscall(syscall.SYS_READ, 0, uintptr(unsafe.Pointer(&in)), uintptr(len(in)))
+	syscall.RawSyscall(syscall.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&sock)), unsafe.Sizeof(sock))
+	n := copy(in[:], request)
+	syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&in)), uintptr(n))
+	got, _, _ := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&out)), uintptr(len(out)))
+	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&out)), got)
+	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+}
+`
+)
+
+// least is the least that a Go program has to do for an answer of this home's zend.
+func (h *home) least() *program {
+	h.t.Helper()
+	request := `{"jsonrpc":"2.0","id":1,"method":"get","params":{"ServerURL":"` + benchmarkedAddress + `"}}` + "\n"
+	code := strings.NewReplacer("REQUEST", strconv.Quote(request), "PATH", strconv.Quote(h.client().Socket)).Replace(least)
+	return &program{
+		name: "the least Go program that asks zend", path: h.buildSource("least", code), stdin: benchmarkedAddress, env: h.environ(),
+		want: `"Secret":"` + h.secret + `"`,
+	}
+}
 
 // buildSource compiles a program of one file.
 func (h *home) buildSource(name, code string) string {
