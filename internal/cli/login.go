@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -164,6 +166,11 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	a.sayShadowed(result.Shadowed)
 	if result.Replaced != "" {
 		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
+	}
+	if dir := result.Login.Dir; dir != "" {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			a.warn("there is no directory "+dir+": until there is, the login answers nobody", "")
+		}
 	}
 	if result.Login.IdentityToken {
 		a.say("Clients get an identity token (user name <token>), which most take, but not all.")
