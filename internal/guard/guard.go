@@ -5,7 +5,6 @@ import (
 	"errors"
 	"hash/maphash"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/filewatch"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // Mode says what is done beside telling.
@@ -165,8 +165,11 @@ func (g *Guard) Run(ctx context.Context) {
 func (g *Guard) watch(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price.
-	_ = os.MkdirAll(filepath.Dir(g.env.RecordFile()), 0o700)
+	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price,
+	// and in a directory that is not the user's alone nothing is made.
+	if dir := filepath.Dir(g.env.RecordFile()); paths.SecureDir(filepath.Dir(dir)) == nil {
+		_ = paths.SecureDir(dir)
+	}
 	return g.run(filewatch.Watch{
 		Paths: g.paths, Beside: isTemporary, Wake: g.wake, Settle: settle, MaxSettle: maxSettle,
 		Look: func(ctx context.Context) time.Duration {
