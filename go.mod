@@ -8,7 +8,7 @@ require (
 	github.com/creack/pty v1.1.24 // tests: terminals
 	github.com/docker/cli v29.7.2+incompatible // tests: docker's own reading and writing of config.json
 	github.com/docker/docker-credential-helpers v0.9.11 // tests: docker's own client of the helper that zen is
-	github.com/fsnotify/fsnotify v1.10.1 // edited settings and clients' files are noticed without polling
+	github.com/fsnotify/fsnotify v1.10.1 // edited settings and clients' files are noticed without polling; on Linux its types only
 	github.com/godbus/dbus/v5 v5.2.3 // what the Secret Service answers, beyond go-keyring's errors; tests: a bus with faults
 	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
 	github.com/google/go-containerregistry v0.22.1 // the registries' handshake
