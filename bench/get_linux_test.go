@@ -224,7 +224,7 @@ func TestDaemon(t *testing.T) {
 	fmt.Printf("\nzend, idle: %.1f MB resident (at most 10), %.1f MB of it its own and %.1f MB pages of its program file\n",
 		anonymous+file, anonymous, file)
 	fmt.Printf("zend, idle: its threads were woken %d times in %v\n", wakeUps, idle)
-	for _, clients := range []int{1, 64} {
+	for _, clients := range []int{1, 4, 16, 64} {
 		kept := h.rate(clients, (*client).kept)
 		fresh := h.rate(clients, (*client).fresh)
 		fmt.Printf("%2d clients: %6.0f gets/s on kept connections, %6.0f gets/s on new ones\n", clients, kept, fresh)

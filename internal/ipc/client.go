@@ -55,21 +55,25 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 //
 // When zend vanishes (killed, or ended for idleness at that moment) the call is repeated with another one, provided that
 // the method may be carried out twice or that zend did not get the request whole.
-func (c *Client) Call(method string, params []byte, deadline time.Time) (reply Reply, err error) {
+func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, error) {
 	l := &limit{deadline: deadline, soon: time.Now().Add(c.Patience), worth: c.Wait}
-	err = retry(l, func() error {
+	var line []byte
+	err := retry(l, func() (err error) {
 		var conn Conn
 		if err := c.dial(&conn, l); err != nil {
 			return err
 		}
 		defer conn.Close()
-		reply, err = conn.call(method, params, l)
+		line, err = conn.exchange(method, params, l)
 		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !repeatable(method) {
 			return lost.public()
 		}
 		return err
 	})
-	return reply, unreachable(c.Socket, err)
+	if err != nil {
+		return Reply{}, unreachable(c.Socket, err)
+	}
+	return newReply(line)
 }
 
 // Dial connects to zend, starting it if need be, for several calls over one connection. Calls over a kept connection are

@@ -126,33 +126,28 @@ func (c *Conn) Close() { _ = unix.Close(c.fd) }
 // Call sends one request and waits for its answer. See Client.Call for the errors; the connection is of no use after one
 // that did not come from zend.
 func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, error) {
-	return c.call(method, params, &limit{deadline: deadline})
+	line, err := c.exchange(method, params, &limit{deadline: deadline})
+	if err != nil {
+		return Reply{}, err
+	}
+	return newReply(line)
 }
 
-func (c *Conn) call(method string, params []byte, l *limit) (Reply, error) {
+// exchange sends a request and returns the line that answers it.
+func (c *Conn) exchange(method string, params []byte, l *limit) ([]byte, error) {
 	request := appendRequest(c.buffer[:0:len(c.buffer)], c.name, method, params, time.Until(l.deadline))
 	defer clear(request)
 	if len(request) > MaxMessage {
-		return Reply{}, credential.NewError(credential.TooLarge, "the request is too large", "")
+		return nil, credential.NewError(credential.TooLarge, "the request is too large", "")
 	}
 	if err := c.send(request, l); err != nil {
-		return Reply{}, err
+		return nil, err
 	}
 	answer := c.buffer
 	if n := len(request); n <= len(answer) {
 		answer = answer[n:]
 	}
-	line, err := c.readLine(answer, l)
-	if err != nil {
-		return Reply{}, err
-	}
-	result, err := parseReply(line)
-	reply := Reply{Result: result, buf: line}
-	if err != nil {
-		reply.Wipe()
-		return Reply{}, err
-	}
-	return reply, nil
+	return c.readLine(answer, l)
 }
 
 func (c *Conn) send(b []byte, l *limit) error {

@@ -16,6 +16,17 @@ type Reply struct {
 // Wipe clears the reply's bytes.
 func (r Reply) Wipe() { clear(r.buf[:cap(r.buf)]) }
 
+// newReply takes zend's answer apart, which is wiped if it is none.
+func newReply(line []byte) (Reply, error) {
+	result, err := parseReply(line)
+	reply := Reply{Result: result, buf: line}
+	if err != nil {
+		reply.Wipe()
+		return Reply{}, err
+	}
+	return reply, nil
+}
+
 // appendRequest appends a request line with id 1: a connection has one request in flight.
 func appendRequest(dst []byte, client, method string, params []byte, timeout time.Duration) []byte {
 	dst = grow(dst, len(params)+len(client)+len(method)+128)
