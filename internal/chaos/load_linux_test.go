@@ -321,12 +321,14 @@ func TestFewOpenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
+	var conns []net.Conn
+	defer func() { closeAll(conns) }()
 	for range 200 {
 		c, err := net.Dial("unix", socket)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		conns = append(conns, c)
 		c.SetDeadline(time.Now().Add(20 * time.Second))
 		if _, err := io.WriteString(c, getLine("nobody.example")); err != nil && !errors.Is(err, unix.EPIPE) {
 			t.Fatal(err)
@@ -344,5 +346,21 @@ func TestFewOpenFiles(t *testing.T) {
 	params := []byte(`{"ServerURL":"hub.example","Username":"alice","Secret":"secret"}`)
 	if _, err := kept.Call(api.MethodStore, params, time.Now().Add(20*time.Second)); err != nil {
 		t.Errorf("zend has no file left to write the vault: %v", err)
+	}
+	closeAll(conns)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // it notices one after the other
+		_, err := w.status()
+		if err == nil {
+			return
+		}
+		if !credential.RateLimited.Is(err) || time.Now().After(end) {
+			t.Fatalf("zend serves nobody after they have gone: %v", err)
+		}
+	}
+}
+
+func closeAll(conns []net.Conn) {
+	for _, c := range conns {
+		_ = c.Close()
 	}
 }
