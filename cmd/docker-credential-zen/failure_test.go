@@ -89,8 +89,7 @@ func troubles() []trouble {
 		{name: "long path", spoil: func(w *world) error { w.env["ZEN_SOCKET"] = "/" + strings.Repeat("x", 120); return nil }, says: "the socket's path is too long"},
 		{name: "zend hangs", spoil: func(w *world) error {
 			w.env["ZEN_TIMEOUT"] = "200ms"
-			_, err := net.Listen("unix", w.socket())
-			return err
+			return w.listen()
 		}, says: "zend did not answer in time"},
 		{name: "zend talks nonsense", spoil: func(w *world) error {
 			ln, err := net.Listen("unix", w.socket())
@@ -110,13 +109,21 @@ func troubles() []trouble {
 		list = append(
 			list,
 			trouble{name: "foreign socket", spoil: func(w *world) error {
-				_, err := net.Listen("unix", w.socket())
-				return errors.Join(err, os.Chown(w.socket(), 65534, 65534))
+				return errors.Join(w.listen(), os.Chown(w.socket(), 65534, 65534))
 			}, says: "the socket %/run/zen/zend.sock belongs to another user; nothing was sent"},
 			trouble{name: "foreign directory", spoil: func(w *world) error { return os.Chown(w.home+"/run/zen", 65534, 65534) }, says: "zend cannot be started: %/run/zen belongs to user 65534"},
 		)
 	}
 	return list
+}
+
+// listen has somebody at the socket who never answers.
+func (w *world) listen() error {
+	ln, err := net.Listen("unix", w.socket())
+	if err == nil {
+		w.t.Cleanup(func() { ln.Close() }) // what nobody knows any more is closed as garbage
+	}
+	return err
 }
 
 type trouble struct {

@@ -171,14 +171,19 @@ func TestOddSockets(t *testing.T) {
 		{"file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "% is not a socket", "rm %"},
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "% is not a socket", "rm %"},
 		{"link to a socket", func(path string) error {
-			if _, err := net.Listen("unix", path+".real"); err != nil {
+			ln, err := net.Listen("unix", path+".real")
+			if err != nil {
 				return err
 			}
+			t.Cleanup(func() { ln.Close() }) // what nobody knows any more is closed as garbage
 			return os.Symlink(path+".real", path)
 		}, "% is not a socket", "rm %"},
 		{"link to nowhere", func(path string) error { return os.Symlink("nowhere", path) }, "% is not a socket", "rm %"},
 		{"datagrams", func(path string) error {
-			_, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+			ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+			if err == nil {
+				t.Cleanup(func() { ln.Close() })
+			}
 			return err
 		}, "zend cannot be reached at %: protocol wrong type for socket", "zen daemon status"},
 	}

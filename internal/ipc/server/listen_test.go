@@ -86,7 +86,10 @@ func TestListenRefuses(t *testing.T) {
 			if !root {
 				return nil
 			}
-			_, err := net.Listen("unix", dir+"/s")
+			ln, err := net.Listen("unix", dir+"/s")
+			if err == nil {
+				t.Cleanup(func() { ln.Close() }) // what nobody knows any more is closed as garbage
+			}
 			return errors.Join(err, os.Chown(dir+"/s", 65534, 65534))
 		}, credential.ForeignPeer, "%/s belongs to another user"},
 		{"linked lock", func(dir string) error { return os.Symlink(dir+"/elsewhere", dir+"/lock") }, credential.CannotWrite, "cannot open the lock: open %/lock: too many levels of symbolic links"},
