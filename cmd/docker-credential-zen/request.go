@@ -27,7 +27,7 @@ type request struct {
 // page faults: memory in one piece has the fewest.
 const roomSize = 16 << 10
 
-// call calls zend with what was put at the start of the room. wait is asked once, if the answer takes longer than patience,
+// call calls zend. What params puts at the start of the room stays there until it was sent. wait is asked once, if the answer takes longer than patience,
 // whether it is worth waiting for; nil waits until the deadline.
 func (r *request) call(method string, params []byte, wait func() bool) (ipc.Reply, error) {
 	if r.refused != nil {

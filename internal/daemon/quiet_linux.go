@@ -9,8 +9,8 @@ import (
 )
 
 // returnProgram gives back the pages of the program's file that nothing can write to. A start touches most of them, in steps of
-// sixteen, and what serves clients needs a fifth; they stay in the system's file cache, from which what is needed again comes in a
-// microsecond or two each.
+// sixteen, and serving clients needs about half; they stay in the system's file cache, from which what is needed again is mapped by a
+// page fault. A program whose path has white space in it, or was deleted, keeps them.
 func returnProgram() {
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package daemon
 
-// returnProgram is not needed: other systems do not count pages of a file that the program has never asked for.
+// returnProgram does nothing: what other systems do with such pages was not looked into.
 func returnProgram() {}
