@@ -91,7 +91,8 @@ func rules() []rule {
 		}, {
 			who: []string{"internal/policy/..."},
 			forbidden: []string{
-				"internal/ipc/...", "internal/daemon/...", "internal/cli/...", "internal/config/...", "net/http", "github.com/godbus/...",
+				"internal/broker/...", "internal/ipc/...", "internal/daemon/...", "internal/cli/...", "internal/config/...", "net/http",
+				"github.com/godbus/...",
 			},
 			why: "whether somebody may use a credential does not depend on how it is asked for, and zend draws nothing",
 		}, {
@@ -102,6 +103,13 @@ func rules() []rule {
 			who:       leaves,
 			forbidden: []string{"internal/..."},
 			why:       "a leaf imports nothing of ours but the vocabulary",
+		}, {
+			who: []string{"internal/access", "internal/audit", "internal/policy/..."},
+			forbidden: []string{
+				"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/engine/...", "internal/catalog/...",
+				"internal/ipc/...",
+			},
+			why: "who asks, what for and where a secret goes is known to policy and audit without the broker",
 		}, {
 			who:       []string{"internal/address"},
 			forbidden: []string{"os", "net", "net/netip", "net/url", "regexp", "encoding/json", "fmt"},

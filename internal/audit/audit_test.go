@@ -14,9 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -58,7 +58,7 @@ func (r *rig) get(host string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.Record(broker.Caller{}, broker.Subject{Action: broker.ActionGet, Address: a}, nil, "")
+	r.Record(access.Caller{}, access.Subject{Action: access.Get, Address: a}, nil, "")
 }
 
 // addresses are those of the entries that a query finds.
@@ -85,12 +85,12 @@ func (r *rig) want(q api.AuditQuery, addresses string) {
 func TestEntry(t *testing.T) {
 	r := newRig(t, Options{})
 	a, _ := address.Parse("ghcr.io/team")
-	r.Record(broker.Caller{
+	r.Record(access.Caller{
 		PID: 42, UID: 1000, Dir: "/src", Profile: "work",
 		Exe: func() string { return "/usr/bin/docker" }, Parents: func() []string { return []string{"/bin/bash", "/usr/bin/sshd"} },
-	}, broker.Subject{Action: broker.ActionGet, Address: a, Connector: "gh"}, fmt.Errorf("wrapped: %w", credential.NewError(credential.Rejected, "the registry says <no>", "")), "x & y")
-	r.Record(broker.Caller{}, broker.Subject{Action: broker.ActionLock}, nil, "")
-	r.Record(broker.Caller{}, broker.Subject{Action: broker.ActionGet, Address: a}, errors.New("any"), "")
+	}, access.Subject{Action: access.Get, Address: a, Connector: "gh"}, fmt.Errorf("wrapped: %w", credential.NewError(credential.Rejected, "the registry says <no>", "")), "x & y")
+	r.Record(access.Caller{}, access.Subject{Action: access.Lock}, nil, "")
+	r.Record(access.Caller{}, access.Subject{Action: access.Get, Address: a}, errors.New("any"), "")
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +132,8 @@ func TestTextsAreSafeToPrint(t *testing.T) {
 	r := newRig(t, Options{})
 	evil := "\x1b[31m\n{\"time\":0}"
 	one := func() string { return evil }
-	r.Record(broker.Caller{Dir: evil, Exe: one, Parents: func() []string { return []string{evil} }},
-		broker.Subject{Action: broker.ActionGet, Connector: evil}, nil, evil)
+	r.Record(access.Caller{Dir: evil, Exe: one, Parents: func() []string { return []string{evil} }},
+		access.Subject{Action: access.Get, Connector: evil}, nil, evil)
 	list, err := r.Query(api.AuditQuery{})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
@@ -235,7 +235,7 @@ func TestTheAnswerFitsIntoAMessage(t *testing.T) {
 	r := newRig(t, Options{})
 	long := strings.Repeat("x", 900)
 	for range 1000 {
-		r.Record(broker.Caller{Dir: long}, broker.Subject{Action: broker.ActionList}, nil, "")
+		r.Record(access.Caller{Dir: long}, access.Subject{Action: access.List}, nil, "")
 	}
 	r.get("last.example")
 	list, err := r.Query(api.AuditQuery{Limit: 5000})
@@ -410,10 +410,10 @@ func BenchmarkRecord(b *testing.B) {
 	l := New(Options{Path: filepath.Join(b.TempDir(), "audit.jsonl")})
 	defer l.Close()
 	a, _ := address.Parse("ghcr.io/team")
-	subject := broker.Subject{Action: broker.ActionGet, Address: a, Connector: "github"}
+	subject := access.Subject{Action: access.Get, Address: a, Connector: "github"}
 	b.ReportAllocs()
 	for n := 1; b.Loop(); n++ {
-		l.Record(broker.Caller{PID: 1, Dir: "/home/me"}, subject, nil, "")
+		l.Record(access.Caller{PID: 1, Dir: "/home/me"}, subject, nil, "")
 		if n%queueSize == 0 {
 			b.StopTimer()
 			l.flush()

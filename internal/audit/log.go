@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -63,8 +63,6 @@ type Log struct {
 	notice *api.Notice // nil: all is well
 }
 
-var _ broker.Auditor = (*Log)(nil)
-
 // New returns a log that appends to the file, which is made when there is something to write.
 func New(opt Options) *Log {
 	opt = opt.withDefaults()
@@ -73,7 +71,7 @@ func New(opt Options) *Log {
 
 // Record queues one entry. It looks up the caller's processes at once, while they are there, and waits for nothing. It wakes
 // nobody either: the caller's own answer comes first.
-func (l *Log) Record(caller broker.Caller, subject broker.Subject, result error, detail string) {
+func (l *Log) Record(caller access.Caller, subject access.Subject, result error, detail string) {
 	e := api.AuditEntry{
 		Time: l.opt.Now().UTC(), Action: string(subject.Action), Address: subject.Address.String(), Connector: clean(subject.Connector),
 		Result: resultOK, Detail: clean(detail), PID: caller.PID, Dir: clean(caller.Dir),

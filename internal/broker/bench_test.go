@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
@@ -73,7 +74,7 @@ func BenchmarkStart(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				cred, err := broker.Get(b.Context(), Caller{}, "r7.example/team/app")
+				cred, err := broker.Get(b.Context(), access.Caller{}, "r7.example/team/app")
 				if err != nil || cred.Username != "alice" {
 					b.Fatal(cred.Username, err)
 				}

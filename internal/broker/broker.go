@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
@@ -17,71 +18,18 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Caller is who asks. Parts that cost something to find out are functions and are called only when needed.
-type Caller struct {
-	PID     int
-	UID     int
-	Exe     func() string   // path of the executable, "" when unknown
-	Parents func() []string // executables of the ancestors, nearest first
-	Cwd     func() string   // working directory as the system knows it, "" when unknown
-	Dir     string          // working directory the client sent, "" when unknown
-	Profile string          // profile the client sent
-}
-
-// WorkDir is where the caller works: as it said itself, since its shell may know the directory by another name than the system,
-// or else as the system knows it.
-func (c Caller) WorkDir() string {
-	if c.Dir == "" && c.Cwd != nil {
-		return c.Cwd()
-	}
-	return c.Dir
-}
-
-// Action is what a caller wants to do, as the audit log and the policy name it.
-type Action string
-
-// The actions that are audited.
-const (
-	ActionGet      Action = "get"
-	ActionStore    Action = "store"
-	ActionErase    Action = "erase"
-	ActionList     Action = "list"
-	ActionLogin    Action = "login"
-	ActionLogout   Action = "logout"
-	ActionRegister Action = "register"
-	ActionUpdate   Action = "update"
-	ActionDelete   Action = "delete"
-	ActionReveal   Action = "reveal"
-	ActionLock     Action = "lock"
-	ActionUnlock   Action = "unlock"
-	ActionVault    Action = "vault"
-	ActionVerify   Action = "verify"
-	ActionApprove  Action = "approve"
-	ActionDeny     Action = "deny"
-
-	ActionConnect    Action = "connect" // a ZenML server
-	ActionDisconnect Action = "disconnect"
-)
-
-// Subject is what an action is about.
-type Subject struct {
-	Action    Action
-	Address   address.Address
-	Connector string // name
-}
-
 // Policy decides whether a caller may act.
 type Policy interface {
 	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as ctx allows.
-	Allow(ctx context.Context, caller Caller, subject Subject) error
+	Allow(ctx context.Context, caller access.Caller, subject access.Subject) error
 
 	// Explain says, in sentences, what is asked of those who want to do what the subject is about.
-	Explain(subject Subject) []string
+	Explain(subject access.Subject) []string
 }
 
 // Auditor records what was done. It must not block for long and cannot fail.
 type Auditor interface {
-	Record(caller Caller, subject Subject, result error, detail string)
+	Record(caller access.Caller, subject access.Subject, result error, detail string)
 }
 
 // HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
@@ -350,13 +298,13 @@ func (b *Broker) wasKnown(a address.Address) bool {
 	return slices.ContainsFunc(list, func(known address.Address) bool { return known.Covers(a) })
 }
 
-func (b *Broker) audit(caller Caller, s Subject, err error, detail string) {
+func (b *Broker) audit(caller access.Caller, s access.Subject, err error, detail string) {
 	if b.auditor != nil {
 		b.auditor.Record(caller, s, err, detail)
 	}
 }
 
-func (b *Broker) allow(ctx context.Context, caller Caller, s Subject) error {
+func (b *Broker) allow(ctx context.Context, caller access.Caller, s access.Subject) error {
 	if b.policy == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -73,7 +74,7 @@ type memoryAudit struct {
 	lines []string
 }
 
-func (m *memoryAudit) Record(_ Caller, s Subject, err error, detail string) {
+func (m *memoryAudit) Record(_ access.Caller, s access.Subject, err error, detail string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	result := "ok"
@@ -136,7 +137,7 @@ func secretsOf(kv ...string) map[string]credential.Secret {
 
 func (r *rig) register(name, registry, password string) api.ConnectorResult {
 	r.t.Helper()
-	res, err := r.RegisterConnector(r.t.Context(), Caller{}, api.RegisterConnector{Name: name, Type: "docker"},
+	res, err := r.RegisterConnector(r.t.Context(), access.Caller{}, api.RegisterConnector{Name: name, Type: "docker"},
 		secretsOf("username", "alice", "password", password, "registry", registry))
 	if err != nil {
 		r.t.Fatalf("registering %s: %v", name, err)
@@ -146,7 +147,7 @@ func (r *rig) register(name, registry, password string) api.ConnectorResult {
 
 func (r *rig) login(name string) api.LoginResult {
 	r.t.Helper()
-	res, err := r.Login(r.t.Context(), Caller{}, api.LoginRequest{Name: name})
+	res, err := r.Login(r.t.Context(), access.Caller{}, api.LoginRequest{Name: name})
 	if err != nil {
 		r.t.Fatalf("login %s: %v", name, err)
 	}
@@ -156,10 +157,10 @@ func (r *rig) login(name string) api.LoginResult {
 // get returns "user:secret", or the reason of the failure.
 func (r *rig) get(url string) string {
 	r.t.Helper()
-	return r.getAs(Caller{}, url)
+	return r.getAs(access.Caller{}, url)
 }
 
-func (r *rig) getAs(c Caller, url string) string {
+func (r *rig) getAs(c access.Caller, url string) string {
 	r.t.Helper()
 	cred, err := r.Get(r.t.Context(), c, url)
 	if err != nil {
@@ -171,12 +172,12 @@ func (r *rig) getAs(c Caller, url string) string {
 
 func (r *rig) store(url, user, secret string) {
 	r.t.Helper()
-	if err := r.Store(r.t.Context(), Caller{}, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)}); err != nil {
+	if err := r.Store(r.t.Context(), access.Caller{}, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)}); err != nil {
 		r.t.Fatalf("store %s: %v", url, err)
 	}
 }
 
-func (r *rig) allLogins(c Caller) []api.Login {
+func (r *rig) allLogins(c access.Caller) []api.Login {
 	r.t.Helper()
 	list, err := r.Logins(r.t.Context(), c)
 	if err != nil {
@@ -217,7 +218,7 @@ func TestLoginAndLogout(t *testing.T) {
 			r.wantGet(reg.Host+"/team/app", "alice:pw")
 			r.restart()
 			r.wantGet("http://"+reg.Host, "alice:pw")
-			if _, err := r.Logout(t.Context(), Caller{}, api.LogoutRequest{Name: "reg"}); err != nil {
+			if _, err := r.Logout(t.Context(), access.Caller{}, api.LogoutRequest{Name: "reg"}); err != nil {
 				t.Fatal(err)
 			}
 			r.wantGet(reg.Host, "not_logged_in")
@@ -232,17 +233,17 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	config := secretsOf("username", "alice", "password", "wrong", "registry", reg.Host)
-	_, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "bad", Type: "docker"}, config)
+	_, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "bad", Type: "docker"}, config)
 	if !credential.Rejected.Is(err) || !strings.Contains(err.Error(), "authentication required") || strings.Contains(err.Error(), "wrong") {
 		t.Fatalf("register: %v", err)
 	}
 	if n := r.Counts().Connectors; n != 0 {
 		t.Errorf("%d connectors kept", n)
 	}
-	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "bad", Type: "docker", NoVerify: true}, config); err != nil {
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "bad", Type: "docker", NoVerify: true}, config); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "bad"}); !credential.Rejected.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "bad"}); !credential.Rejected.Is(err) {
 		t.Errorf("login: %v", err)
 	}
 	r.wantGet(reg.Host, "not_logged_in")
@@ -256,21 +257,21 @@ func TestRevokedPassword(t *testing.T) {
 	r.login("reg")
 	reg.SetPassword("alice", "another")
 	const revoked = "rejects the credentials: authentication required; it accepted them before, so they were revoked, changed or have run out"
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
 		t.Errorf("login: %v", err)
 	}
-	if _, err := r.VerifyConnector(t.Context(), Caller{}, api.UseConnector{Ref: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+	if _, err := r.VerifyConnector(t.Context(), access.Caller{}, api.UseConnector{Ref: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
 		t.Errorf("verify: %v", err)
 	}
 	if last := r.audit.last(); !strings.HasPrefix(last, "verify "+reg.Host+" reg rejected") {
 		t.Errorf("audit: %s", last)
 	}
 	// What is wrong from the start is not said to have worked.
-	_, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg", NoVerify: true}, secretsOf("password", "wrong"))
+	_, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", NoVerify: true}, secretsOf("password", "wrong"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || strings.Contains(err.Error(), "before") {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || strings.Contains(err.Error(), "before") {
 		t.Errorf("login with another wrong password: %v", err)
 	}
 }
@@ -281,10 +282,10 @@ func TestUnreachableRegistry(t *testing.T) {
 	if res.Resources[0].Verification != api.VerificationUnreachable || res.Resources[0].Error == "" {
 		t.Errorf("resource is %+v", res.Resources[0])
 	}
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "down"}); !credential.Unreachable.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "down"}); !credential.Unreachable.Is(err) {
 		t.Errorf("login: %v", err)
 	}
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "down", NoVerify: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "down", NoVerify: true}); err != nil {
 		t.Errorf("login --no-verify: %v", err)
 	}
 	r.wantGet("127.0.0.1:1", "alice:pw")
@@ -309,7 +310,7 @@ func TestDockerLogin(t *testing.T) {
 	r.restart()
 	r.wantGet("ghcr.io", "bob:two")
 	for range 2 {
-		if err := r.Erase(t.Context(), Caller{}, "https://ghcr.io"); err != nil {
+		if err := r.Erase(t.Context(), access.Caller{}, "https://ghcr.io"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -324,11 +325,11 @@ func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
 	r.store(reg.Host, "alice", "pw")
-	if l := r.allLogins(Caller{}); len(l) != 1 || l[0].ConnectorName != "reg" {
+	if l := r.allLogins(access.Caller{}); len(l) != 1 || l[0].ConnectorName != "reg" {
 		t.Errorf("logins are %+v", l)
 	}
 	r.store(reg.Host, "alice", "other")
-	if l := r.allLogins(Caller{}); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
+	if l := r.allLogins(access.Caller{}); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
 		t.Errorf("logins are %+v", l)
 	}
 	if last := r.audit.last(); !strings.Contains(last, "replaced the login by service connector 'reg'") {
@@ -345,7 +346,7 @@ func TestHubSpellingsAndSubKeys(t *testing.T) {
 	}
 	r.wantGet("https://index.docker.io/v1/refresh-token", "hub:token..client")
 	r.wantGet("https://index.docker.io/v1/access-token", "not_logged_in")
-	list, err := r.List(t.Context(), Caller{})
+	list, err := r.List(t.Context(), access.Caller{})
 	if err != nil || list["https://index.docker.io/v1/"] != "hub" || len(list) != 2 {
 		t.Errorf("list is %v, %v", list, err)
 	}
@@ -365,24 +366,24 @@ func TestDirectoriesAndProfiles(t *testing.T) {
 	reg.SetPassword("bob", "pb")
 	r := newRig(t)
 	r.register("home", reg.Host, "pw")
-	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "work", Type: "docker"},
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "work", Type: "docker"},
 		secretsOf("username", "bob", "password", "pb", "registry", reg.Host)); err != nil {
 		t.Fatal(err)
 	}
 	r.login("home")
 	for _, req := range []api.LoginRequest{{Name: "work", Dir: "/home/me/src"}, {Name: "work", Profile: "ci"}} {
-		if _, err := r.Login(t.Context(), Caller{}, req); err != nil {
+		if _, err := r.Login(t.Context(), access.Caller{}, req); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, tt := range []struct {
-		caller Caller
+		caller access.Caller
 		want   string
 	}{
-		{Caller{Dir: "/home/me"}, "alice:pw"},
-		{Caller{Dir: "/home/me/src/x"}, "bob:pb"},
-		{Caller{Dir: "/home/me/srcshop"}, "alice:pw"},
-		{Caller{Profile: "ci"}, "bob:pb"},
+		{access.Caller{Dir: "/home/me"}, "alice:pw"},
+		{access.Caller{Dir: "/home/me/src/x"}, "bob:pb"},
+		{access.Caller{Dir: "/home/me/srcshop"}, "alice:pw"},
+		{access.Caller{Profile: "ci"}, "bob:pb"},
 	} {
 		if got := r.getAs(tt.caller, reg.Host); got != tt.want {
 			t.Errorf("get from %q as %q: %s, want %s", tt.caller.Dir, tt.caller.Profile, got, tt.want)
@@ -397,19 +398,19 @@ func TestLockStopsEverythingButNotFound(t *testing.T) {
 	r.login("reg")
 	r.store("ghcr.io", "bob", "one")
 	r.wantGet(reg.Host, "alice:pw")
-	if err := r.Lock(Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		r.wantGet(reg.Host, "locked")
 		r.wantGet("ghcr.io", "locked")
 		r.wantGet("quay.io", "not_logged_in")
-		if list, err := r.List(t.Context(), Caller{}); err != nil || len(list) != 0 {
+		if list, err := r.List(t.Context(), access.Caller{}); err != nil || len(list) != 0 {
 			t.Errorf("list while locked: %v, %v", list, err)
 		}
 		r.restart() // a new zend is locked too
 	}
-	if err := r.Unlock(t.Context(), Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet(reg.Host, "alice:pw")
@@ -419,10 +420,10 @@ func TestLockStopsEverythingButNotFound(t *testing.T) {
 func TestVaultWhoseKeyEndedWithTheSession(t *testing.T) {
 	for name, change := range map[string]func(r *rig) error{
 		"store": func(r *rig) error {
-			return r.Store(t.Context(), Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
+			return r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
 		},
 		"passphrase": func(r *rig) error {
-			return r.SetPassphrase(t.Context(), Caller{}, credential.SecretString("a long passphrase"))
+			return r.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("a long passphrase"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -447,7 +448,7 @@ func TestTimeLimit(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: 7200}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: 7200}); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.add(2*time.Hour - time.Second)
@@ -456,7 +457,7 @@ func TestTimeLimit(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 	r.clock.add(time.Second)
 	r.wantGet(reg.Host, "not_logged_in")
-	if l := r.allLogins(Caller{}); len(l) != 0 {
+	if l := r.allLogins(access.Caller{}); len(l) != 0 {
 		t.Errorf("logins are %+v", l)
 	}
 }
@@ -468,7 +469,7 @@ func TestDefaultTimeLimit(t *testing.T) {
 	r.register("reg", reg.Host, "pw")
 	r.SetSettings(Settings{LoginTTL: 12 * time.Hour})
 	for seconds, want := range map[int]time.Duration{0: 12 * time.Hour, 60: time.Minute, 86400: 24 * time.Hour, api.NoTTL: 0} {
-		res, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: seconds})
+		res, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: seconds})
 		switch until := res.Login.Until; {
 		case err != nil:
 			t.Error(err)
@@ -482,7 +483,7 @@ func TestExpiredConnector(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	end := r.clock.Now().Add(time.Hour)
-	if _, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{Name: "reg", Type: "docker", ExpiresAt: &end},
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "reg", Type: "docker", ExpiresAt: &end},
 		secretsOf("username", "alice", "password", "pw", "registry", reg.Host)); err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +492,7 @@ func TestExpiredConnector(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 	r.clock.add(2 * time.Second) // within the skew tolerance of 300 s
 	r.wantGet(reg.Host, "expired")
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.Expired.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Expired.Is(err) {
 		t.Errorf("login: %v", err)
 	}
 }
@@ -503,12 +504,12 @@ func TestUpdateTakesEffectAtOnce(t *testing.T) {
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
 	reg.SetPassword("alice", "new")
-	_, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "stale"))
+	_, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "stale"))
 	if !credential.Rejected.Is(err) {
 		t.Fatalf("update with a wrong password: %v", err)
 	}
 	r.wantGet(reg.Host, "alice:pw")
-	if _, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "new")); err != nil {
+	if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "new")); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet(reg.Host, "alice:new")
@@ -521,7 +522,7 @@ func TestUpdateRemoves(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	end, skew := r.clock.Now().Add(time.Hour), 60
-	_, err := r.RegisterConnector(t.Context(), Caller{}, api.RegisterConnector{
+	_, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{
 		Name: "reg", Type: "docker", ExpiresAt: &end, ExpiresSkewTolerance: &skew,
 	}, secretsOf("username", "alice", "password", "pw", "registry", reg.Host))
 	if err != nil {
@@ -529,7 +530,7 @@ func TestUpdateRemoves(t *testing.T) {
 	}
 	r.login("reg")
 	update := func(remove ...string) api.ServiceConnector {
-		result, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg", Remove: remove, NoVerify: true}, nil)
+		result, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Remove: remove, NoVerify: true}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -554,7 +555,7 @@ func TestDeleteEndsLogins(t *testing.T) {
 	r.register("reg", reg.Host, "pw")
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
-	res, err := r.DeleteConnector(t.Context(), Caller{}, api.DeleteConnector{Ref: "reg"})
+	res, err := r.DeleteConnector(t.Context(), access.Caller{}, api.DeleteConnector{Ref: "reg"})
 	if err != nil || res.Ended != 1 {
 		t.Fatalf("delete: %+v, %v", res, err)
 	}
@@ -579,7 +580,7 @@ func TestResourceThatTheConnectorDoesNotHave(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	_, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", ResourceID: "other.io"})
+	_, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", ResourceID: "other.io"})
 	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "It only allows access to the following resource: '"+reg.Host+"'") {
 		t.Errorf("error is %v", err)
 	}
@@ -593,7 +594,7 @@ func TestListPolicy(t *testing.T) {
 	r.store("ghcr.io", "bob", "one")
 	for policy, want := range map[string]int{"all": 2, "static": 2, "none": 0} {
 		r.SetSettings(Settings{ListPolicy: policy})
-		if list, err := r.List(t.Context(), Caller{}); err != nil || len(list) != want {
+		if list, err := r.List(t.Context(), access.Caller{}); err != nil || len(list) != want {
 			t.Errorf("policy %s: %v, %v", policy, list, err)
 		}
 	}
@@ -601,14 +602,14 @@ func TestListPolicy(t *testing.T) {
 
 type denying struct{}
 
-func (denying) Allow(_ context.Context, _ Caller, s Subject) error {
-	if s.Action == ActionGet || s.Action == ActionReveal {
+func (denying) Allow(_ context.Context, _ access.Caller, s access.Subject) error {
+	if s.Action == access.Get || s.Action == access.Reveal {
 		return credential.NewError(credential.Denied, "policy says no", "")
 	}
 	return nil
 }
 
-func (denying) Explain(s Subject) []string {
+func (denying) Explain(s access.Subject) []string {
 	return []string{"nobody may " + string(s.Action) + " " + s.Address.String()}
 }
 
@@ -622,13 +623,13 @@ func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
 	}
 	r.wantGet("quay.io", "not_logged_in")
 	r.register("prod", "127.0.0.1:1", "pw")
-	if _, _, err := r.RevealConnector(t.Context(), Caller{}, api.UseConnector{Ref: "prod"}); !credential.Denied.Is(err) {
+	if _, _, err := r.RevealConnector(t.Context(), access.Caller{}, api.UseConnector{Ref: "prod"}); !credential.Denied.Is(err) {
 		t.Errorf("reveal: %v", err)
 	}
 	if last := r.audit.last(); last != "reveal 127.0.0.1:1 prod denied policy says no" {
 		t.Errorf("audit says %q", last)
 	}
-	why, err := r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: "ghcr.io"})
+	why, err := r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: "ghcr.io"})
 	if err != nil || why.Reason != "" || why.Steps[len(why.Steps)-1] != "nobody may get ghcr.io" {
 		t.Errorf("why: %+v, %v", why, err)
 	}
@@ -644,28 +645,16 @@ func TestPlainHTTPIsAudited(t *testing.T) {
 	}
 }
 
-func TestWorkDir(t *testing.T) {
-	system := func() string { return "/private/tmp" }
-	for _, tt := range []struct {
-		c    Caller
-		want string
-	}{{Caller{}, ""}, {Caller{Cwd: system}, "/private/tmp"}, {Caller{Dir: "/tmp", Cwd: system}, "/tmp"}} {
-		if got := tt.c.WorkDir(); got != tt.want {
-			t.Errorf("%+v: %s", tt.c, got)
-		}
-	}
-}
-
 func TestWhy(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	why, err := r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
+	why, err := r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
 	if err != nil || why.Reason != "not_logged_in" || !strings.Contains(strings.Join(why.Steps, "\n"), "zen login reg") {
 		t.Errorf("before login: %+v, %v", why, err)
 	}
 	r.login("reg")
-	why, err = r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
+	why, err = r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
 	if err != nil || why.Reason != "" || why.Login == nil || why.Login.ConnectorName != "reg" {
 		t.Errorf("after login: %+v, %v", why, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
@@ -136,7 +137,7 @@ func resource(conn api.ServiceConnector) api.Resource {
 
 // RegisterConnector validates, verifies (unless told not to) and keeps a connector. The configuration's secrets are the
 // caller's to wipe. A registry that cannot be reached does not stop a registration, one that refuses the credential does.
-func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+func (b *Broker) RegisterConnector(ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
 	if req.Server != "" {
 		return b.registerOnServer(ctx, caller, req, config)
 	}
@@ -154,7 +155,7 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.R
 	}
 	result, err := b.keepConnector(ctx, conn, config, req.NoVerify, req.DryRun)
 	if !req.DryRun {
-		b.audit(caller, Subject{Action: ActionRegister, Connector: conn.Name}, err, conn.Type)
+		b.audit(caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
 	}
 	return result, err
 }
@@ -269,7 +270,7 @@ func (b *Broker) verify(ctx context.Context, kind connector.Kind, v connector.Ve
 }
 
 // UpdateConnector changes a connector and verifies the result before anything is kept; changed attributes come in config.
-func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
+func (b *Broker) UpdateConnector(ctx context.Context, caller access.Caller, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
 	req.Remove = attributeNames(req.Remove)
 	if req.Server != "" {
 		return b.updateOnServer(ctx, caller, req, config)
@@ -289,7 +290,7 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.Upd
 	}
 	result, err := b.keepConnector(ctx, next, whole, req.NoVerify, req.DryRun)
 	if !req.DryRun {
-		b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "")
+		b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "")
 	}
 	if err == nil {
 		result.Shadowed = b.shadowed(ctx, conn, "")
@@ -381,7 +382,7 @@ func (b *Broker) mergedConfig(ctx context.Context, conn api.ServiceConnector, re
 }
 
 // DeleteConnector removes a connector and ends its logins; it is refused while a container registry uses it.
-func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
+func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
 	if req.Server != "" {
 		return b.deleteOnServer(ctx, caller, req)
 	}
@@ -396,7 +397,7 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, req api.Del
 		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
 		return edit{Change: change}, err
 	})
-	b.audit(caller, Subject{Action: ActionDelete, Connector: conn.Name}, err, "")
+	b.audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "")
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -407,12 +408,12 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, req api.Del
 
 // RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
 // wipes them.
-func (b *Broker) RevealConnector(ctx context.Context, caller Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
+func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
 	conn, err := b.resolveConnector(use.Ref)
 	if err != nil {
 		return conn, nil, err
 	}
-	subject := Subject{Action: ActionReveal, Address: mustParse(conn.ResourceID), Connector: conn.Name}
+	subject := access.Subject{Action: access.Reveal, Address: mustParse(conn.ResourceID), Connector: conn.Name}
 	if err := b.allow(ctx, caller, subject); err != nil {
 		b.audit(caller, subject, err, refusalText(err))
 		return conn, nil, err
@@ -423,7 +424,7 @@ func (b *Broker) RevealConnector(ctx context.Context, caller Caller, use api.Use
 }
 
 // VerifyConnector asks the registry whether the connector's credential works.
-func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.UseConnector) (api.ConnectorResult, error) {
+func (b *Broker) VerifyConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ConnectorResult, error) {
 	conn, err := b.findConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -433,7 +434,7 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller Caller, use api.Use
 	if len(resources) > 0 {
 		found = resources[0].Verification
 	}
-	b.audit(caller, Subject{Action: ActionVerify, Address: mustParse(conn.ResourceID), Connector: conn.Name}, err, found)
+	b.audit(caller, access.Subject{Action: access.Verify, Address: mustParse(conn.ResourceID), Connector: conn.Name}, err, found)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}

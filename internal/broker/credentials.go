@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
@@ -34,7 +35,7 @@ func notLoggedIn(a address.Address) error {
 
 // Get answers for a server URL as a client spelled it. NotLoggedIn means that no login covers it, which needs neither the
 // vault's key nor the disk. The caller wipes the credential's secret.
-func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (credential.Credential, error) {
+func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string) (credential.Credential, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return credential.Credential{}, err
@@ -43,7 +44,7 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	if err != nil {
 		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
-	subject := Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName}
+	subject := access.Subject{Action: access.Get, Address: a, Connector: login.ConnectorName}
 	var cred credential.Credential
 	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
 		err = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
@@ -73,7 +74,7 @@ func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error)
 	return notFound
 }
 
-func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, err error) {
+func (b *Broker) loginFor(caller access.Caller, a address.Address) (login api.Login, err error) {
 	now := b.now()
 	var found bool
 	b.read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
@@ -83,7 +84,7 @@ func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, er
 	return login, nil
 }
 
-func (b *Broker) getFor(ctx context.Context, caller Caller, s Subject, login api.Login) (credential.Credential, error) {
+func (b *Broker) getFor(ctx context.Context, caller access.Caller, s access.Subject, login api.Login) (credential.Credential, error) {
 	if err := b.allow(ctx, caller, s); err != nil {
 		return credential.Credential{}, err
 	}
@@ -216,12 +217,12 @@ func (b *Broker) wasServed(id string, cred credential.Credential) bool {
 
 // Store keeps what docker login was given: a credential of its own and a login for its address. Storing what was just
 // served changes nothing. A login through a connector for that address ends.
-func (b *Broker) Store(ctx context.Context, caller Caller, serverURL string, cred credential.Credential) error {
+func (b *Broker) Store(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) error {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return err
 	}
-	subject := Subject{Action: ActionStore, Address: a}
+	subject := access.Subject{Action: access.Store, Address: a}
 	if err := b.allow(ctx, caller, subject); err != nil {
 		b.audit(caller, subject, err, "")
 		return err
@@ -282,7 +283,7 @@ func source(l api.Login) string {
 }
 
 // Erase ends the login for exactly this address (docker logout). Erasing what is absent succeeds; a connector stays.
-func (b *Broker) Erase(ctx context.Context, caller Caller, serverURL string) error {
+func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL string) error {
 	a, err := address.Parse(serverURL)
 	if err != nil {
 		return err
@@ -297,7 +298,7 @@ func (b *Broker) Erase(ctx context.Context, caller Caller, serverURL string) err
 	if login.Address != a.String() {
 		return nil
 	}
-	subject := Subject{Action: ActionErase, Address: a, Connector: login.ConnectorName}
+	subject := access.Subject{Action: access.Erase, Address: a, Connector: login.ConnectorName}
 	if err := b.allow(ctx, caller, subject); err != nil {
 		b.audit(caller, subject, err, "")
 		return err
@@ -309,7 +310,7 @@ func (b *Broker) Erase(ctx context.Context, caller Caller, serverURL string) err
 
 // List answers the logins that Get can answer without a human, by Docker's spelling of their address. It never prompts and
 // never uses the network: a login whose user name would have to be minted is named once it was used.
-func (b *Broker) List(ctx context.Context, caller Caller) (map[string]string, error) {
+func (b *Broker) List(ctx context.Context, caller access.Caller) (map[string]string, error) {
 	items := make(map[string]string)
 	policy := b.currentSettings().ListPolicy
 	if policy == "none" || !b.openQuietly(ctx) {
@@ -329,7 +330,7 @@ func (b *Broker) List(ctx context.Context, caller Caller) (map[string]string, er
 			items[l.ServerURL] = name
 		}
 	}
-	b.audit(caller, Subject{Action: ActionList}, nil, fmt.Sprintf("%d names", len(items)))
+	b.audit(caller, access.Subject{Action: access.List}, nil, fmt.Sprintf("%d names", len(items)))
 	return items, nil
 }
 

@@ -3,15 +3,16 @@ package broker
 import (
 	"testing"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 func (r *rig) wantHolds(url, user, secret string, want Holding, reason credential.Reason) {
 	r.t.Helper()
-	r.wantHoldsFor(Caller{}, url, user, secret, want, reason)
+	r.wantHoldsFor(access.Caller{}, url, user, secret, want, reason)
 }
 
-func (r *rig) wantHoldsFor(c Caller, url, user, secret string, want Holding, reason credential.Reason) {
+func (r *rig) wantHoldsFor(c access.Caller, url, user, secret string, want Holding, reason credential.Reason) {
 	r.t.Helper()
 	got, err := r.Holds(r.t.Context(), c, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)})
 	if got != want || credential.ReasonOf(err) != reason {
@@ -34,7 +35,7 @@ func TestHolds(t *testing.T) {
 	r.wantHolds("http://ghcr.io", "alice", "pw", Holding{Exact: true}, none)
 	r.wantHolds("quay.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
 
-	work := Caller{Profile: "work"}
+	work := access.Caller{Profile: "work"}
 	if err := r.Store(t.Context(), work, "work.example", credential.Credential{Username: "bob", Secret: credential.SecretString("pw")}); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestHolds(t *testing.T) {
 	if !r.LastUse().Equal(last) {
 		t.Error("a comparison counts as a use of the vault")
 	}
-	if err := r.Lock(Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantHolds("ghcr.io", "alice", "pw", Holding{Exact: true}, credential.Locked)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/registrytest"
@@ -22,7 +23,7 @@ func TestIdentityToken(t *testing.T) {
 	reg := bearer(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	res, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true})
+	res, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true})
 	if err != nil || !res.Login.IdentityToken {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -33,7 +34,7 @@ func TestIdentityToken(t *testing.T) {
 	r.wantGet(reg.Host, "<token>:"+tokens[0])
 	r.restart()
 	r.wantGet(reg.Host+"/team/app", "<token>:"+tokens[0])
-	if list, err := r.List(t.Context(), Caller{}); err != nil || list[reg.Host] != "<token>" {
+	if list, err := r.List(t.Context(), access.Caller{}); err != nil || list[reg.Host] != "<token>" {
 		t.Errorf("list: %v, %v", list, err)
 	}
 	// docker login with what was served changes nothing.
@@ -52,7 +53,7 @@ func TestIdentityTokenIsNotGranted(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	_, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true})
+	_, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true})
 	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "does not give identity tokens") {
 		t.Errorf("%v", err)
 	}
@@ -64,21 +65,21 @@ func TestConnectorWithAnIdentityToken(t *testing.T) {
 	reg := bearer(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
 		t.Fatal(err)
 	}
 	token := reg.IdentityTokens()[0]
 	update := func(username, password string) {
 		t.Helper()
-		if _, err := r.UpdateConnector(t.Context(), Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("username", username, "password", password)); err != nil {
+		if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("username", username, "password", password)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	update("<token>", token)
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg"}); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "holds an identity token") {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "holds an identity token") {
 		t.Errorf("a login that does not ask: %v", err)
 	}
-	if _, err := r.Login(t.Context(), Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet(reg.Host, "<token>:"+token)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -27,20 +28,20 @@ func TestLargeAnswersWait(t *testing.T) {
 	ctx := t.Context()
 	get := func(host string) func() error {
 		return func() error {
-			cred, err := r.Get(ctx, Caller{}, host)
+			cred, err := r.Get(ctx, access.Caller{}, host)
 			cred.Secret.Wipe()
 			return err
 		}
 	}
 	list := func() error {
-		items, err := r.List(ctx, Caller{})
+		items, err := r.List(ctx, access.Caller{})
 		if err == nil && len(items) < 3 {
 			err = fmt.Errorf("%d items", len(items))
 		}
 		return err
 	}
 	logins := func() error {
-		_, err := r.Logins(ctx, Caller{})
+		_, err := r.Logins(ctx, access.Caller{})
 		return err
 	}
 	connectors := func(size int) func() error {

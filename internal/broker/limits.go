@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -16,7 +17,7 @@ const anonymous = "nobody"
 
 // Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
 // network.
-func (b *Broker) Limits(ctx context.Context, caller Caller) (api.LimitList, error) {
+func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
 	limiter, ok := b.kinds[staticKind].(connector.Limiter)
 	if !ok {
 		return api.LimitList{Items: []api.PullLimit{}}, nil
@@ -37,7 +38,7 @@ func (b *Broker) Limits(ctx context.Context, caller Caller) (api.LimitList, erro
 	}
 	asking.Wait()
 	for _, l := range logins {
-		b.audit(caller, Subject{Action: ActionVerify, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "pull limits")
+		b.audit(caller, access.Subject{Action: access.Verify, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "pull limits")
 	}
 	return api.LimitList{Items: items}, nil
 }

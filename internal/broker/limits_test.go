@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -31,7 +32,7 @@ func TestLimits(t *testing.T) {
 	r := newRig(t)
 	r.kinds["docker"] = hubKind{docker.New()}
 	r.store("ghcr.io", "bob", "elsewhere")
-	list, err := r.Limits(t.Context(), Caller{})
+	list, err := r.Limits(t.Context(), access.Caller{})
 	want := api.PullLimit{
 		Address: "docker.io", AnsweredBy: "nobody", Limited: true, Limit: 100, Remaining: 76, WindowSeconds: 21600, Source: "203.0.113.5",
 	}
@@ -40,7 +41,7 @@ func TestLimits(t *testing.T) {
 	}
 	r.store("https://index.docker.io/v1/", "me", "paid")
 	r.store("docker.io/team", "bob", "revoked")
-	list, err = r.Limits(t.Context(), Caller{})
+	list, err = r.Limits(t.Context(), access.Caller{})
 	if err != nil || len(list.Items) != 2 {
 		t.Fatalf("%+v, %v", list, err)
 	}
@@ -55,10 +56,10 @@ func TestLimits(t *testing.T) {
 	if last := r.audit.last(); last != "verify docker.io/team  ok pull limits" {
 		t.Errorf("audit: %s", last)
 	}
-	if err := r.Lock(Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	list, err = r.Limits(t.Context(), Caller{})
+	list, err = r.Limits(t.Context(), access.Caller{})
 	if err != nil || len(list.Items) != 2 || list.Items[0].Error == "" || list.Items[0].Hint == "" {
 		t.Errorf("locked: %+v, %v", list, err)
 	}

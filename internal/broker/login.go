@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
@@ -30,7 +31,7 @@ func (b *Broker) until(ttlSeconds int) *time.Time {
 
 // Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
 // registry accepts what was minted.
-func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest) (api.LoginResult, error) {
+func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginRequest) (api.LoginResult, error) {
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err
@@ -43,7 +44,7 @@ func (b *Broker) Login(ctx context.Context, caller Caller, req api.LoginRequest)
 	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
 		return result, nil
 	}
-	b.audit(caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
+	b.audit(caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err
 }
 
@@ -97,7 +98,7 @@ func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error)
 	return conn, nil
 }
 
-func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {
+func (b *Broker) login(ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {
 	var none address.Address
 	kind, err := b.kindOf(conn)
 	if err != nil {
@@ -130,7 +131,7 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 	if err != nil {
 		return api.LoginResult{}, none, err
 	}
-	if err := b.allow(ctx, caller, Subject{Action: ActionLogin, Address: a, Connector: conn.Name}); err != nil {
+	if err := b.allow(ctx, caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}); err != nil {
 		return api.LoginResult{}, a, err
 	}
 	if old := b.collides(a, spec.ResourceID, req); old != nil {
@@ -311,7 +312,7 @@ func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
 }
 
 // Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
-func (b *Broker) Logout(ctx context.Context, caller Caller, req api.LogoutRequest) (api.LogoutResult, error) {
+func (b *Broker) Logout(ctx context.Context, caller access.Caller, req api.LogoutRequest) (api.LogoutResult, error) {
 	match, err := b.logoutMatch(req)
 	if err != nil {
 		return api.LogoutResult{}, err
@@ -321,7 +322,7 @@ func (b *Broker) Logout(ctx context.Context, caller Caller, req api.LogoutReques
 		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged in", req.Name), "see who is: zen status")
 	}
 	for _, l := range ended {
-		b.audit(caller, Subject{Action: ActionLogout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
+		b.audit(caller, access.Subject{Action: access.Logout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
 		if l.ConnectorID != "" {
 			b.engine.Drop(l.ConnectorID)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
@@ -144,7 +145,7 @@ func serverOf(req api.ConnectServer) api.Server {
 
 // ConnectServer proves that a server accepts the key and keeps it. Connecting again to the same address takes the place of
 // what was. The key is the caller's to wipe.
-func (b *Broker) ConnectServer(ctx context.Context, caller Caller, req api.ConnectServer, secrets map[string]credential.Secret) (api.ServerResult, error) {
+func (b *Broker) ConnectServer(ctx context.Context, caller access.Caller, req api.ConnectServer, secrets map[string]credential.Secret) (api.ServerResult, error) {
 	if b.servers == nil {
 		return api.ServerResult{}, errNoServers
 	}
@@ -161,7 +162,7 @@ func (b *Broker) ConnectServer(ctx context.Context, caller Caller, req api.Conne
 		found.Name = req.Name
 		s, key = found, token
 	}
-	subject := Subject{Action: ActionConnect}
+	subject := access.Subject{Action: access.Connect}
 	s, err := b.provenServer(ctx, s, key)
 	if err == nil {
 		s, err = b.keepServer(ctx, s, key)
@@ -240,14 +241,14 @@ func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerRe
 }
 
 // DisconnectServer forgets a server and its key, and ends the logins through its connectors.
-func (b *Broker) DisconnectServer(ctx context.Context, caller Caller, ref string) (result api.ServerResult, err error) {
+func (b *Broker) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
 	var ended []api.Login
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		s, logins, change, err := c.DeleteServer(ref)
 		result.Server, ended = s, logins
 		return edit{Change: change}, err
 	})
-	b.audit(caller, Subject{Action: ActionDisconnect}, err, result.Server.URL)
+	b.audit(caller, access.Subject{Action: access.Disconnect}, err, result.Server.URL)
 	if err != nil {
 		return result, err
 	}

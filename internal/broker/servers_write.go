@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
@@ -63,7 +64,7 @@ func (b *Broker) elsewhere(ctx context.Context, ref string, err error) error {
 // registerOnServer registers a connector on a server. What can be checked here is checked here first: a server does not ask
 // the registry about a password.
 func (b *Broker) registerOnServer(
-	ctx context.Context, caller Caller, req api.RegisterConnector, config map[string]credential.Secret,
+	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	s, err := b.server(req.Server)
 	if err != nil {
@@ -86,7 +87,7 @@ func (b *Broker) registerOnServer(
 		return result, err
 	}
 	conn, err := b.servers.RegisterConnector(ctx, s, b.serverKey(s), d)
-	b.audit(caller, Subject{Action: ActionRegister, Connector: req.Name}, err, "on server "+s.Name)
+	b.audit(caller, access.Subject{Action: access.Register, Connector: req.Name}, err, "on server "+s.Name)
 	if _, taken := b.resolveConnector(conn.Name); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
 			"this machine has a service connector '%s' too, which is the one that is meant without --server %s", conn.Name, s.Name))
@@ -174,7 +175,7 @@ func wholeConfig(spec connector.Spec) map[string]credential.Secret {
 
 // updateOnServer changes a connector of a server.
 func (b *Broker) updateOnServer(
-	ctx context.Context, caller Caller, req api.UpdateConnector, config map[string]credential.Secret,
+	ctx context.Context, caller access.Caller, req api.UpdateConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	s, err := b.server(req.Server)
 	if err != nil {
@@ -194,7 +195,7 @@ func (b *Broker) updateOnServer(
 		return result, err
 	}
 	written, err := b.servers.UpdateConnector(ctx, s, b.serverKey(s), d)
-	b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "on server "+s.Name)
+	b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {
 		return result, err
 	}
@@ -274,7 +275,7 @@ func (b *Broker) remember(ctx context.Context, conn api.ServiceConnector, s api.
 }
 
 // deleteOnServer deletes a connector of a server, and ends the logins through it.
-func (b *Broker) deleteOnServer(ctx context.Context, caller Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
+func (b *Broker) deleteOnServer(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
 	s, err := b.server(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -291,7 +292,7 @@ func (b *Broker) deleteOnServer(ctx context.Context, caller Caller, req api.Dele
 			"zen container-registry disconnect "+users[0])
 	}
 	err = b.servers.DeleteConnector(ctx, s, b.serverKey(s), conn.ID)
-	b.audit(caller, Subject{Action: ActionDelete, Connector: conn.Name}, err, "on server "+s.Name)
+	b.audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
@@ -14,7 +15,7 @@ import (
 
 // Logins lists who answers for which address, with what is known without asking anybody. Those that would answer the caller,
 // where it works and with its profile, are marked.
-func (b *Broker) Logins(ctx context.Context, caller Caller) ([]api.Login, error) {
+func (b *Broker) Logins(ctx context.Context, caller access.Caller) ([]api.Login, error) {
 	if err := b.largeIfMany(ctx); err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (b *Broker) Logins(ctx context.Context, caller Caller) ([]api.Login, error)
 }
 
 // answers reports whether it is this login that answers the caller for its address.
-func (b *Broker) answers(caller Caller, l api.Login) bool {
+func (b *Broker) answers(caller access.Caller, l api.Login) bool {
 	answering, err := b.loginFor(caller, mustParse(l.Address))
 	return err == nil && answering.ID == l.ID
 }
@@ -85,7 +86,7 @@ func (b *Broker) LastUse() time.Time {
 }
 
 // Why explains, step by step and without minting anything, who would answer for a server URL.
-func (b *Broker) Why(ctx context.Context, caller Caller, req api.WhyRequest) (api.WhyResult, error) {
+func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyRequest) (api.WhyResult, error) {
 	a, err := address.Parse(req.ServerURL)
 	if err != nil {
 		return api.WhyResult{}, err
@@ -101,7 +102,7 @@ func (b *Broker) Why(ctx context.Context, caller Caller, req api.WhyRequest) (ap
 	r.Login = &login
 	r.Steps = append(r.Steps, fmt.Sprintf("the login for %s covers it: %s answers%s", login.Address, source(login), scopeText(login)))
 	if b.policy != nil { // whether a client satisfies it shows when it asks: who asks now is somebody else
-		r.Steps = append(r.Steps, b.policy.Explain(Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName})...)
+		r.Steps = append(r.Steps, b.policy.Explain(access.Subject{Action: access.Get, Address: a, Connector: login.ConnectorName})...)
 	}
 	if login.Problem != "" {
 		return explain(r, credential.NewError(b.problemReason(), login.Problem, "")), nil

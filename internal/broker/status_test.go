@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 )
 
@@ -14,21 +15,21 @@ func TestLoginsThatAnswerHere(t *testing.T) {
 	r.register("reg", reg.Host, "pw")
 	for _, req := range []api.LoginRequest{{}, {Dir: "/src"}, {Dir: "/src/app"}, {Profile: "work"}} {
 		req.Name = "reg"
-		if _, err := r.Login(t.Context(), Caller{}, req); err != nil {
+		if _, err := r.Login(t.Context(), access.Caller{}, req); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.store("ghcr.io", "alice", "pw")
 	for _, tt := range []struct {
-		caller Caller
+		caller access.Caller
 		want   string // directory and profile of the login that answers
 	}{
-		{Caller{}, "|"},
-		{Caller{Dir: "/"}, "|"},
-		{Caller{Dir: "/src/other"}, "/src|"},
-		{Caller{Dir: "/src/app/deep"}, "/src/app|"},
-		{Caller{Dir: "/srcs", Profile: "work"}, "|work"},
-		{Caller{Dir: "/src", Profile: "work"}, "/src|"},
+		{access.Caller{}, "|"},
+		{access.Caller{Dir: "/"}, "|"},
+		{access.Caller{Dir: "/src/other"}, "/src|"},
+		{access.Caller{Dir: "/src/app/deep"}, "/src/app|"},
+		{access.Caller{Dir: "/srcs", Profile: "work"}, "|work"},
+		{access.Caller{Dir: "/src", Profile: "work"}, "/src|"},
 	} {
 		got := map[string]bool{}
 		for _, l := range r.allLogins(tt.caller) {

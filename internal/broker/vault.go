@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -21,7 +22,7 @@ func (b *Broker) openQuietly(ctx context.Context) bool {
 }
 
 // Lock forgets the vault's key and every minted token until Unlock.
-func (b *Broker) Lock(caller Caller) error { return b.lock(caller, "") }
+func (b *Broker) Lock(caller access.Caller) error { return b.lock(caller, "") }
 
 // LockIfIdle locks an open vault that was not used for as long as the settings want, by the wall clock: a laptop's sleep
 // counts. It reports whether it did. Every get asks it too, so that a lock which is due does not wait for a timer.
@@ -32,10 +33,10 @@ func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
 	if limit <= 0 || now.Round(0).Sub(last) < limit || b.vault.State().State != keystore.StateUnlocked {
 		return false, nil
 	}
-	return true, b.lock(Caller{}, "idle")
+	return true, b.lock(access.Caller{}, "idle")
 }
 
-func (b *Broker) lock(caller Caller, why string) error {
+func (b *Broker) lock(caller access.Caller, why string) error {
 	err := b.vault.Lock()
 	b.engine.Wipe()
 	if b.servers != nil {
@@ -45,14 +46,14 @@ func (b *Broker) lock(caller Caller, why string) error {
 	clear(b.names)
 	clear(b.served.by)
 	b.mu.Unlock()
-	b.audit(caller, Subject{Action: ActionLock}, err, why)
+	b.audit(caller, access.Subject{Action: access.Lock}, err, why)
 	return err
 }
 
 // Unlock opens the vault: through its own key slots, or with a passphrase when one is given.
-func (b *Broker) Unlock(ctx context.Context, caller Caller, passphrase *credential.Secret) error {
+func (b *Broker) Unlock(ctx context.Context, caller access.Caller, passphrase *credential.Secret) error {
 	err := b.vault.Unlock(ctx, passphrase)
-	b.audit(caller, Subject{Action: ActionUnlock}, err, "")
+	b.audit(caller, access.Subject{Action: access.Unlock}, err, "")
 	if err != nil {
 		return err
 	}
@@ -63,37 +64,37 @@ func (b *Broker) Unlock(ctx context.Context, caller Caller, passphrase *credenti
 }
 
 // SetPassphrase adds a passphrase slot or changes its passphrase.
-func (b *Broker) SetPassphrase(ctx context.Context, caller Caller, passphrase credential.Secret) error {
+func (b *Broker) SetPassphrase(ctx context.Context, caller access.Caller, passphrase credential.Secret) error {
 	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.vault.SetPassphrase(ctx, passphrase) })
 }
 
 // RemovePassphrase removes the passphrase slot; it is refused when no other slot is left.
-func (b *Broker) RemovePassphrase(ctx context.Context, caller Caller) error {
+func (b *Broker) RemovePassphrase(ctx context.Context, caller access.Caller) error {
 	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.vault.RemovePassphrase(ctx) })
 }
 
 // Rotate seals everything with a new key.
-func (b *Broker) Rotate(ctx context.Context, caller Caller) error {
+func (b *Broker) Rotate(ctx context.Context, caller access.Caller) error {
 	return b.vaultChange(ctx, caller, "rotated", func() error { return b.vault.Rotate(ctx) })
 }
 
-func (b *Broker) vaultChange(ctx context.Context, caller Caller, what string, f func() error) error {
+func (b *Broker) vaultChange(ctx context.Context, caller access.Caller, what string, f func() error) error {
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	err := b.openForChange(ctx)
 	if err == nil {
 		err = f()
 	}
-	b.audit(caller, Subject{Action: ActionVault}, err, what)
+	b.audit(caller, access.Subject{Action: access.Vault}, err, what)
 	return err
 }
 
 // Restore puts the vault's previous generation back in place of a damaged one.
-func (b *Broker) Restore(ctx context.Context, caller Caller) error {
+func (b *Broker) Restore(ctx context.Context, caller access.Caller) error {
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	err := b.vault.Restore(ctx)
-	b.audit(caller, Subject{Action: ActionVault}, err, "restored")
+	b.audit(caller, access.Subject{Action: access.Vault}, err, "restored")
 	if err != nil {
 		return err
 	}

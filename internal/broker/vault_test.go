@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
@@ -36,22 +37,22 @@ func TestDamagedVault(t *testing.T) {
 	r.wantGet("quay.io", "not_logged_in")
 	r.wantGet("ghcr.io", "not_logged_in")
 	r.wantGet("ghcr.io/team/app", "vault_damaged")
-	if err := r.Erase(t.Context(), Caller{}, "ghcr.io/team"); !credential.VaultDamaged.Is(err) {
+	if err := r.Erase(t.Context(), access.Caller{}, "ghcr.io/team"); !credential.VaultDamaged.Is(err) {
 		t.Errorf("erase: %v", err)
 	}
-	if err := r.Erase(t.Context(), Caller{}, "quay.io"); err != nil {
+	if err := r.Erase(t.Context(), access.Caller{}, "quay.io"); err != nil {
 		t.Errorf("erase of what is absent: %v", err)
 	}
-	if why, err := r.Why(t.Context(), Caller{}, api.WhyRequest{ServerURL: "ghcr.io/team"}); err != nil || why.Reason != "vault_damaged" || why.Hint == "" {
+	if why, err := r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: "ghcr.io/team"}); err != nil || why.Reason != "vault_damaged" || why.Hint == "" {
 		t.Errorf("why: %+v, %v", why, err)
 	}
-	if err := r.Store(t.Context(), Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); !credential.VaultDamaged.Is(err) {
+	if err := r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); !credential.VaultDamaged.Is(err) {
 		t.Errorf("store: %v", err)
 	}
 	if len(index.addresses) != 1 {
 		t.Errorf("the index was overwritten: %q", index.addresses)
 	}
-	if list, err := r.List(t.Context(), Caller{}); err != nil || len(list) != 0 {
+	if list, err := r.List(t.Context(), access.Caller{}); err != nil || len(list) != 0 {
 		t.Errorf("list: %v, %v", list, err)
 	}
 }
@@ -65,7 +66,7 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.open()
-	if err := r.Restore(t.Context(), Caller{}); err != nil {
+	if err := r.Restore(t.Context(), access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet("ghcr.io", "bob:one")
@@ -90,7 +91,7 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 	r.Broker.index = index
 	r.wantGet("quay.io", "not_logged_in")
 	r.wantGet("ghcr.io", "vault_damaged")
-	err = r.Store(t.Context(), Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
+	err = r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
 	if !credential.VaultDamaged.Is(err) || !strings.Contains(err.Error(), "does not understand") {
 		t.Errorf("store: %v", err)
 	}
@@ -121,7 +122,7 @@ func TestAutoLock(t *testing.T) {
 	if locked, err := r.LockIfIdle(r.clock.Now()); locked || err != nil {
 		t.Errorf("a locked vault was locked again: %v, %v", locked, err)
 	}
-	if err := r.Unlock(t.Context(), Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet("ghcr.io", "bob:one")
@@ -146,18 +147,18 @@ func TestLastUse(t *testing.T) {
 	r.store("ghcr.io", "bob", "one")
 	want("store", begun.Add(time.Minute))
 	r.clock.add(time.Minute)
-	r.allLogins(Caller{})
+	r.allLogins(access.Caller{})
 	r.VaultStatus()
 	want("looking", begun.Add(time.Minute))
 	r.wantGet("ghcr.io", "bob:one")
 	want("get", begun.Add(2*time.Minute))
 	r.clock.add(time.Minute)
-	if err := r.Lock(Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet("ghcr.io", "locked")
 	want("refused", begun.Add(2*time.Minute))
-	if err := r.Unlock(t.Context(), Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	want("unlock", begun.Add(3*time.Minute))
@@ -178,25 +179,25 @@ func TestTimeLimitsHaveNoMonotonicReading(t *testing.T) {
 func TestPassphraseAndRotation(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
-	if err := r.SetPassphrase(t.Context(), Caller{}, credential.SecretString("correct horse battery")); err != nil {
+	if err := r.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Rotate(t.Context(), Caller{}); err != nil {
+	if err := r.Rotate(t.Context(), access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Lock(Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	wrong, right := credential.SecretString("wrong"), credential.SecretString("correct horse battery")
-	if err := r.Unlock(t.Context(), Caller{}, &wrong); !credential.WrongPassphrase.Is(err) {
+	if err := r.Unlock(t.Context(), access.Caller{}, &wrong); !credential.WrongPassphrase.Is(err) {
 		t.Errorf("wrong passphrase: %v", err)
 	}
 	r.wantGet("ghcr.io", "locked")
-	if err := r.Unlock(t.Context(), Caller{}, &right); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, &right); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet("ghcr.io", "bob:one")
-	if err := r.RemovePassphrase(t.Context(), Caller{}); err != nil {
+	if err := r.RemovePassphrase(t.Context(), access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	if slots := r.VaultStatus().Slots; len(slots) != 1 {
@@ -221,21 +222,21 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	ctx := b.Context()
-	if err := broker.Store(ctx, Caller{}, "stored.example", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
+	if err := broker.Store(ctx, access.Caller{}, "stored.example", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.RegisterConnector(ctx, Caller{}, api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
+	if _, err := broker.RegisterConnector(ctx, access.Caller{}, api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
 		secretsOf("username", "u", "password", "p", "registry", "connector.example")); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.Login(ctx, Caller{}, api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
+	if _, err := broker.Login(ctx, access.Caller{}, api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
 		b.Fatal(err)
 	}
 	for _, host := range []string{"connector.example", "stored.example", "unknown.example"} {
 		b.Run(host, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				cred, err := broker.Get(ctx, Caller{}, host)
+				cred, err := broker.Get(ctx, access.Caller{}, host)
 				if err != nil && !credential.NotLoggedIn.Is(err) {
 					b.Fatal(err)
 				}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -14,12 +15,12 @@ const staticKind = "docker"
 
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
-func (b *Broker) VerifyCredential(ctx context.Context, caller Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
+func (b *Broker) VerifyCredential(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
 	}
-	subject := Subject{Action: ActionVerify, Address: a}
+	subject := access.Subject{Action: access.Verify, Address: a}
 	if err := b.allow(ctx, caller, subject); err != nil {
 		b.audit(caller, subject, err, "")
 		return api.CredentialReport{}, err

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/registrytest"
@@ -27,7 +28,7 @@ func TestVerifyCredential(t *testing.T) {
 	}
 	for _, tt := range tests {
 		cred := credential.Credential{Username: "alice", Secret: credential.SecretString(tt.password)}
-		got, err := r.VerifyCredential(t.Context(), Caller{}, tt.server, cred)
+		got, err := r.VerifyCredential(t.Context(), access.Caller{}, tt.server, cred)
 		if err != nil || got.Verification != tt.want {
 			t.Errorf("%s with the %s password: %+v, %v; want %s", tt.server, tt.password, got, err, tt.want)
 		}
@@ -38,7 +39,7 @@ func TestVerifyCredential(t *testing.T) {
 			t.Errorf("audited as %q", line)
 		}
 	}
-	if _, err := r.VerifyCredential(t.Context(), Caller{}, "https://user:pw@ghcr.io", credential.Credential{}); !credential.InvalidInput.Is(err) {
+	if _, err := r.VerifyCredential(t.Context(), access.Caller{}, "https://user:pw@ghcr.io", credential.Credential{}); !credential.InvalidInput.Is(err) {
 		t.Errorf("an address that makes no sense: %v", err)
 	}
 	if len(r.logins()) != 0 {

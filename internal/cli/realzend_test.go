@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/connector"
@@ -126,7 +127,7 @@ func brokered(b *broker.Broker) map[string]server.Handler {
 		api.MethodConnectorVerify:   asking(b.VerifyConnector),
 		api.MethodConnectorDelete:   asking(b.DeleteConnector),
 		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
-			_, secrets, err := b.RevealConnector(ctx, broker.Caller{}, decode[api.UseConnector](call.Params))
+			_, secrets, err := b.RevealConnector(ctx, access.Caller{}, decode[api.UseConnector](call.Params))
 			if err != nil {
 				return err
 			}
@@ -173,11 +174,11 @@ func naming[Resp any](f func(context.Context, string) (Resp, error)) server.Hand
 	return waiting(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
 }
 
-func asking[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
-	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, broker.Caller{}, r) })
+func asking[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
+	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, access.Caller{}, r) })
 }
 
-func secretly[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp,
+func secretly[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp,
 	error),
 ) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
@@ -185,7 +186,7 @@ func secretly[Req, Resp any](f func(context.Context, broker.Caller, Req, map[str
 		if err != nil {
 			return err
 		}
-		return asking(func(ctx context.Context, c broker.Caller, r Req) (Resp, error) { return f(ctx, c, r, secrets) })(ctx, call)
+		return asking(func(ctx context.Context, c access.Caller, r Req) (Resp, error) { return f(ctx, c, r, secrets) })(ctx, call)
 	}
 }
 

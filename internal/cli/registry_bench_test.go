@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -67,7 +68,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 	}
 	host := func(i int) string { return fmt.Sprintf("registry-%d.example.com", i) }
 	for i := range 2000 {
-		_, err := zend.RegisterConnector(b.Context(), broker.Caller{},
+		_, err := zend.RegisterConnector(b.Context(), access.Caller{},
 			api.RegisterConnector{Name: fmt.Sprintf("connector-%d", i), Type: "docker", NoVerify: true},
 			map[string]credential.Secret{
 				"username": credential.SecretString("u"), "password": credential.SecretString("p"),

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -47,7 +48,7 @@ func parseCredentialParams(params []byte) (p credentialParams, err error) {
 	return p, err
 }
 
-func (p credentialParams) caller(peer server.Peer) broker.Caller {
+func (p credentialParams) caller(peer server.Peer) access.Caller {
 	c := caller(peer)
 	c.Dir, c.Profile = p.dir, p.profile
 	return c
@@ -136,6 +137,6 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 }
 
 // caller is the peer as the broker knows it.
-func caller(p server.Peer) broker.Caller {
-	return broker.Caller{PID: p.PID, UID: p.UID, Exe: p.Executable, Parents: p.Parents, Cwd: p.Dir}
+func caller(p server.Peer) access.Caller {
+	return access.Caller{PID: p.PID, UID: p.UID, Exe: p.Executable, Parents: p.Parents, Cwd: p.Dir}
 }

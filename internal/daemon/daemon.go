@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
@@ -199,7 +200,7 @@ func (d *daemon) config() config.Config {
 
 func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusRequest) (api.Status, error) {
 	cfg := d.config()
-	logins, err := d.broker.Logins(ctx, broker.Caller{Dir: req.Dir, Profile: req.Profile})
+	logins, err := d.broker.Logins(ctx, access.Caller{Dir: req.Dir, Profile: req.Profile})
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -232,7 +233,7 @@ func (d *daemon) notices() []api.Notice {
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
-	items, err := d.broker.Logins(ctx, broker.Caller{})
+	items, err := d.broker.Logins(ctx, access.Caller{})
 	return api.LoginList{Items: items}, err
 }
 

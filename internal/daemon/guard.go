@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -25,8 +26,8 @@ type guardVault struct {
 	exe    string
 }
 
-func (v guardVault) caller(profile string) broker.Caller {
-	return broker.Caller{PID: os.Getpid(), UID: os.Geteuid(), Exe: func() string { return v.exe }, Profile: profile}
+func (v guardVault) caller(profile string) access.Caller {
+	return access.Caller{PID: os.Getpid(), UID: os.Geteuid(), Exe: func() string { return v.exe }, Profile: profile}
 }
 
 func (v guardVault) Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (guard.Holding, error) {

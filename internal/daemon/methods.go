@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -20,7 +21,7 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodLogout: asked(b.Logout),
 		api.MethodLogins: server.Typed(d.logins),
 		api.MethodWhy:    asked(b.Why),
-		api.MethodLimits: asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.LimitList, error) {
+		api.MethodLimits: asked(func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
 			return b.Limits(ctx, c)
 		}),
 		api.MethodAudit: server.Typed(d.auditEntries),
@@ -32,7 +33,7 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 
 		api.MethodVaultStatus:     server.Typed(d.vaultStatus),
-		api.MethodVaultLock:       ordered(func(_ context.Context, c broker.Caller) error { return b.Lock(c) }),
+		api.MethodVaultLock:       ordered(func(_ context.Context, c access.Caller) error { return b.Lock(c) }),
 		api.MethodVaultUnlock:     d.unlock,
 		api.MethodVaultPassphrase: d.passphrase,
 		api.MethodVaultRotate:     ordered(b.Rotate),
@@ -91,7 +92,7 @@ func serverMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.ServerList(), nil })
 	m[api.MethodServerGet] = named(b.Server)
 	m[api.MethodServerUse] = named(b.UseServer)
-	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c broker.Caller, r api.Ref) (api.ServerResult, error) {
+	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
 		return b.DisconnectServer(ctx, c, r.Name)
 	})
 }
@@ -114,13 +115,13 @@ func named[Resp any](f func(context.Context, string) (Resp, error)) server.Handl
 }
 
 // asked serves what depends on who asks.
-func asked[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
+func asked[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
 	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) { return f(ctx, caller(p), r) })
 }
 
 // ordered serves what has neither params nor a result.
-func ordered(f func(context.Context, broker.Caller) error) server.Handler {
-	return asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.Empty, error) {
+func ordered(f func(context.Context, access.Caller) error) server.Handler {
+	return asked(func(ctx context.Context, c access.Caller, _ api.Empty) (api.Empty, error) {
 		return api.Empty{}, f(ctx, c)
 	})
 }
@@ -137,7 +138,7 @@ func then(h server.Handler, f func()) server.Handler {
 }
 
 // withSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
-func withSecrets[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+func withSecrets[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		secrets, err := ipc.Secrets(call.Params)
 		if err != nil {
@@ -193,7 +194,7 @@ func (d *daemon) unlock(ctx context.Context, call *server.Call) error {
 }
 
 func (d *daemon) passphrase(ctx context.Context, call *server.Call) error {
-	return withSecrets(func(ctx context.Context, c broker.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
+	return withSecrets(func(ctx context.Context, c access.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
 		if r.Remove {
 			return api.Empty{}, d.broker.RemovePassphrase(ctx, c)
 		}

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -42,7 +42,7 @@ func newDaemon(t testing.TB, keyrings ...keystore.KeySlot) *daemon {
 
 func (d *daemon) storeCanary(t testing.TB, host string) {
 	t.Helper()
-	err := d.broker.Store(t.Context(), broker.Caller{}, host, credential.Credential{Username: "alice", Secret: credential.SecretString(canary)})
+	err := d.broker.Store(t.Context(), access.Caller{}, host, credential.Credential{Username: "alice", Secret: credential.SecretString(canary)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestIdleSteps(t *testing.T) {
 		if next := d.idleStep(at(time.Hour)); next != stayCheck || *stopped != nil {
 			t.Errorf("next look in %v, stopped for %v", next, *stopped)
 		}
-		if err := d.broker.SetPassphrase(t.Context(), broker.Caller{}, credential.SecretString("correct horse battery")); err != nil {
+		if err := d.broker.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
 			t.Fatal(err)
 		}
 		if d.idleStep(at(time.Hour)); !errors.Is(*stopped, errIdle) {

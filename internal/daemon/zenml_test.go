@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/connector/handshake"
@@ -63,7 +64,7 @@ func (r *serverRig) entry(id, name string) *zenmltest.Connector {
 
 func (r *serverRig) connect(s *zenmltest.Server, name string) error {
 	secrets := map[string]credential.Secret{api.SecretKey: credential.SecretString(s.APIKey)}
-	_, err := r.ConnectServer(r.Context(), broker.Caller{}, api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey}, secrets)
+	_, err := r.ConnectServer(r.Context(), access.Caller{}, api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey}, secrets)
 	return err
 }
 
@@ -80,12 +81,12 @@ func (r *serverRig) ready() *serverRig {
 }
 
 func (r *serverRig) login(name string) error {
-	_, err := r.Login(r.Context(), broker.Caller{}, api.LoginRequest{Name: name})
+	_, err := r.Login(r.Context(), access.Caller{}, api.LoginRequest{Name: name})
 	return err
 }
 
 func (r *serverRig) get() error {
-	cred, err := r.Get(r.Context(), broker.Caller{}, r.registry.Host)
+	cred, err := r.Get(r.Context(), access.Caller{}, r.registry.Host)
 	if err == nil && string(cred.Secret.Reveal()) != canary {
 		err = errors.New("another secret")
 	}
@@ -103,10 +104,10 @@ func (r *serverRig) count(request string) (n int) {
 
 func TestManyColdGetsAreOneMint(t *testing.T) {
 	r := newServerRig(t).ready()
-	if err := r.Lock(broker.Caller{}); err != nil { // forgets what the login minted, and the access token
+	if err := r.Lock(access.Caller{}); err != nil { // forgets what the login minted, and the access token
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), broker.Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	mints, logins := r.zenml.Minted("reg"), r.count("POST /api/v1/login")
@@ -142,10 +143,10 @@ func TestServerDown(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("while the credential is valid: %v", err)
 	}
-	if err := r.Lock(broker.Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), broker.Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -165,10 +166,10 @@ func TestRevokedKey(t *testing.T) {
 	r.zenml.APIKey = "ZENKEY_another"
 	r.zenml.Unlock()
 	r.zenml.Revoke()
-	if err := r.Lock(broker.Caller{}); err != nil {
+	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), broker.Caller{}, nil); err != nil {
+	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	before := len(r.zenml.Requests())
@@ -259,7 +260,7 @@ func TestConnectRefuses(t *testing.T) {
 			req := api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthAPIKey}
 			key := map[string]credential.Secret{api.SecretKey: credential.SecretString("ZENKEY_test")}
 			tt.change(r.zenml, &req)
-			_, err := r.ConnectServer(t.Context(), broker.Caller{}, req, key)
+			_, err := r.ConnectServer(t.Context(), access.Caller{}, req, key)
 			if credential.ReasonOf(err) != tt.reason || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "ZENKEY") {
 				t.Errorf("error is %v", err)
 			}
@@ -278,13 +279,13 @@ func TestConnectByDevice(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if result, err := r.ConnectServer(ctx, broker.Caller{}, api.ConnectServer{Device: d.Device}, nil); err != nil || !result.Pending {
+	if result, err := r.ConnectServer(ctx, access.Caller{}, api.ConnectServer{Device: d.Device}, nil); err != nil || !result.Pending {
 		t.Fatalf("before it is allowed: %+v, %v", result, err)
 	}
 	r.zenml.Lock()
 	r.zenml.Allowed = true
 	r.zenml.Unlock()
-	result, err := r.ConnectServer(t.Context(), broker.Caller{}, api.ConnectServer{Device: d.Device, Name: "prod"}, nil)
+	result, err := r.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{Device: d.Device, Name: "prod"}, nil)
 	if err != nil || result.Server.Auth != api.ServerAuthDevice || result.Server.Until == nil || result.Server.User != "admin" {
 		t.Fatalf("connected %+v, %v", result, err)
 	}
@@ -302,7 +303,7 @@ func TestServerThatLetsEverybodyIn(t *testing.T) {
 	if d, err := r.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL}); err != nil || d.Device != "" {
 		t.Fatalf("device %+v, %v", d, err)
 	}
-	if _, err := r.ConnectServer(t.Context(), broker.Caller{}, api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
+	if _, err := r.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(r.login("reg"), r.get()); err != nil {
@@ -369,7 +370,7 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("mended on the server before its end: %v", err)
 	}
-	if list, err := r.Logins(t.Context(), broker.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
+	if list, err := r.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
 		t.Errorf("logins: %+v (%v)", list, err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clock"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/policy"
@@ -30,7 +30,7 @@ const maxOpen = 64
 
 // question is what a person is asked: one answer is for all requests with the same one.
 type question struct {
-	action   broker.Action
+	action   access.Action
 	what     string // connector or login
 	programs string
 	dir      string
@@ -40,7 +40,7 @@ type question struct {
 type request struct {
 	id      string
 	use     policy.Use
-	action  broker.Action
+	action  access.Action
 	pid     int
 	asked   clock.Instant
 	keep    time.Duration // for how long a yes counts; 0: for those who wait, or for the next who asks
@@ -52,7 +52,7 @@ type request struct {
 }
 
 // confirm waits until a person answered, or as long as the client does.
-func (g *Gate) confirm(ctx context.Context, caller broker.Caller, action broker.Action, u policy.Use, keep time.Duration) error {
+func (g *Gate) confirm(ctx context.Context, caller access.Caller, action access.Action, u policy.Use, keep time.Duration) error {
 	q := question{action, u.What(), strings.Join(u.Programs, "\n"), u.Dir}
 	g.mu.Lock()
 	r, err := g.ask(q, caller, u, keep)
@@ -88,7 +88,7 @@ func (g *Gate) confirm(ctx context.Context, caller broker.Caller, action broker.
 }
 
 // ask opens a question, or finds it open. A nil request without an error is a yes that was given before.
-func (g *Gate) ask(q question, caller broker.Caller, u policy.Use, keep time.Duration) (*request, error) {
+func (g *Gate) ask(q question, caller access.Caller, u policy.Use, keep time.Duration) (*request, error) {
 	now := g.clock.Now()
 	g.expire(now)
 	r := g.open[q]
@@ -177,7 +177,7 @@ func (g *Gate) putOnDesktop(r *request) {
 		defer g.mu.Unlock()
 		r.recall = nil
 		if answer != NoAnswer && slices.Contains(g.unanswered(), r) {
-			g.settle(r, answer, broker.Caller{}, "on the desktop")
+			g.settle(r, answer, access.Caller{}, "on the desktop")
 		}
 	})
 }
@@ -210,7 +210,7 @@ func (r *request) view() api.Approval {
 }
 
 // Answer answers one open question, or all of them. It returns what was answered.
-func (g *Gate) Answer(_ context.Context, caller broker.Caller, req api.AnswerApproval) (api.ApprovalList, error) {
+func (g *Gate) Answer(_ context.Context, caller access.Caller, req api.AnswerApproval) (api.ApprovalList, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.expire(g.clock.Now())
@@ -233,7 +233,7 @@ func (g *Gate) Answer(_ context.Context, caller broker.Caller, req api.AnswerApp
 }
 
 // settle gives the answer to those who wait, or keeps it for who asks next. A yes that is for once is used up by those who wait.
-func (g *Gate) settle(r *request, answer Answer, caller broker.Caller, detail string) {
+func (g *Gate) settle(r *request, answer Answer, caller access.Caller, detail string) {
 	now := g.clock.Now()
 	r.answer = answer
 	r.until = now.Add(r.lasts())
@@ -241,11 +241,11 @@ func (g *Gate) settle(r *request, answer Answer, caller broker.Caller, detail st
 	r.takeBack()
 	g.expire(now)
 	if g.opt.Auditor != nil {
-		action := broker.ActionApprove
+		action := access.Approve
 		if answer == No {
-			action = broker.ActionDeny
+			action = access.Deny
 		}
-		g.opt.Auditor.Record(caller, broker.Subject{Action: action, Address: r.use.Address, Connector: r.use.Connector}, nil,
+		g.opt.Auditor.Record(caller, access.Subject{Action: action, Address: r.use.Address, Connector: r.use.Connector}, nil,
 			strings.TrimSpace(fmt.Sprintf("%s %s", askerText(r.use), detail)))
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/policy"
 )
@@ -149,7 +149,7 @@ func TestAYesIsForTheQuestion(t *testing.T) {
 		other := docker("/src")
 		other.Parents = func() []string { return []string{"/usr/bin/docker", "/tmp/evil"} }
 		reveal := get("prod")
-		reveal.Action = broker.ActionReveal
+		reveal.Action = access.Reveal
 		for name, f := range map[string]func() string{
 			"directory": func() string { return r.ask(docker("/other"), get("prod")) },
 			"connector": func() string { return r.ask(docker("/src"), get("dev")) },
@@ -208,10 +208,10 @@ func TestNoLastsAWhile(t *testing.T) {
 func TestAnswerByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, policy.Rule{Confirm: true})
-		if _, err := r.Answer(t.Context(), broker.Caller{}, api.AnswerApproval{ID: "nope"}); !credential.NoSuchEntity.Is(err) || !strings.Contains(err.Error(), "'nope'") {
+		if _, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{ID: "nope"}); !credential.NoSuchEntity.Is(err) || !strings.Contains(err.Error(), "'nope'") {
 			t.Errorf("%v", err)
 		}
-		if list, err := r.Answer(t.Context(), broker.Caller{}, api.AnswerApproval{All: true}); err != nil || len(list.Items) != 0 {
+		if list, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{All: true}); err != nil || len(list.Items) != 0 {
 			t.Errorf("all of none: %+v, %v", list, err)
 		}
 		var waiting []<-chan string
@@ -223,12 +223,12 @@ func TestAnswerByName(t *testing.T) {
 		if len(list) != 3 || list[0].Connector != "c0" || list[2].Connector != "c2" {
 			t.Fatalf("%+v", list)
 		}
-		got, err := r.Answer(t.Context(), broker.Caller{}, api.AnswerApproval{ID: strings.ToUpper(list[1].ID)})
+		got, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{ID: strings.ToUpper(list[1].ID)})
 		if err != nil || len(got.Items) != 1 || got.Items[0].Connector != "c1" {
 			t.Errorf("%+v, %v", got, err)
 		}
 		r.want(<-waiting[1], "ok")
-		if got, err := r.Answer(t.Context(), broker.Caller{}, api.AnswerApproval{All: true, Deny: true}); err != nil || len(got.Items) != 2 {
+		if got, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{All: true, Deny: true}); err != nil || len(got.Items) != 2 {
 			t.Errorf("%+v, %v", got, err)
 		}
 		r.want(<-waiting[0], "denied")

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clock"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/policy"
@@ -32,16 +32,21 @@ type Desktop interface {
 	Ask(ctx context.Context, question api.Approval) Answer
 }
 
+// Auditor records what people answered.
+type Auditor interface {
+	Record(caller access.Caller, subject access.Subject, result error, detail string)
+}
+
 // Options are what a Gate works with; all may be left out.
 type Options struct {
 	File    string           // where the rules are written, for hints
 	Desktop Desktop          // nil: zen approve only
-	Auditor broker.Auditor   // is told of answers
+	Auditor Auditor          // nil: answers are not recorded
 	Wall    func() time.Time // the wall clock; nil: time.Now
 	Log     *slog.Logger
 }
 
-// Gate is a broker.Policy. It is safe for concurrent use. Use New.
+// Gate applies the rules. It is safe for concurrent use. Use New.
 type Gate struct {
 	opt     Options
 	clock   clock.Clock
@@ -54,8 +59,6 @@ type Gate struct {
 	buckets map[bucketKey]*policy.Bucket
 	open    map[question]*request
 }
-
-var _ broker.Policy = (*Gate)(nil)
 
 type bucketKey struct {
 	rule int
@@ -106,7 +109,7 @@ func (g *Gate) Rules() []policy.Rule {
 }
 
 // Explain says what the rules ask of whoever wants to use what the subject is about.
-func (g *Gate) Explain(s broker.Subject) []string {
+func (g *Gate) Explain(s access.Subject) []string {
 	var texts []string
 	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address}) {
 		texts = append(texts, r.Text())
@@ -116,8 +119,8 @@ func (g *Gate) Explain(s broker.Subject) []string {
 
 // Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
 // caller can do hands out nothing.
-func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject) error {
-	if s.Action != broker.ActionGet && s.Action != broker.ActionReveal {
+func (g *Gate) Allow(ctx context.Context, caller access.Caller, s access.Subject) error {
+	if s.Action != access.Get && s.Action != access.Reveal {
 		return nil
 	}
 	u := policy.Use{Connector: s.Connector, Address: s.Address}
@@ -148,7 +151,7 @@ func (g *Gate) editHint() string {
 }
 
 // programs are the caller's, nearest first.
-func programs(c broker.Caller) (list []string) {
+func programs(c access.Caller) (list []string) {
 	if c.Exe != nil {
 		list = append(list, c.Exe())
 	}

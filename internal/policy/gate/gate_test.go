@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/policy"
 )
@@ -47,7 +47,7 @@ func newRig(t *testing.T, rules ...policy.Rule) *rig {
 	return r
 }
 
-func (r *rig) Record(c broker.Caller, s broker.Subject, result error, detail string) {
+func (r *rig) Record(c access.Caller, s access.Subject, result error, detail string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	who := ""
@@ -70,16 +70,16 @@ func (r *rig) sleepLaptop(d time.Duration) {
 }
 
 // docker is a docker that works in a directory.
-func docker(dir string) broker.Caller {
-	return broker.Caller{
+func docker(dir string) access.Caller {
+	return access.Caller{
 		PID: 42, Dir: dir, Exe: func() string { return "[docker-credenti]" },
 		Parents: func() []string { return []string{"/usr/bin/docker", "/bin/bash"} },
 	}
 }
 
-func get(connector string) broker.Subject {
+func get(connector string) access.Subject {
 	a, _ := address.Parse("ghcr.io")
-	return broker.Subject{Action: broker.ActionGet, Address: a, Connector: connector}
+	return access.Subject{Action: access.Get, Address: a, Connector: connector}
 }
 
 // outcome is "ok", or the reason and the message.
@@ -100,7 +100,7 @@ func hintOf(err error) string {
 }
 
 // ask is a call of a client that waits as long as the helper does.
-func (r *rig) ask(c broker.Caller, s broker.Subject) string {
+func (r *rig) ask(c access.Caller, s access.Subject) string {
 	ctx, cancel := context.WithTimeout(context.Background(), helperTime)
 	defer cancel()
 	err := r.Allow(ctx, c, s)
@@ -111,7 +111,7 @@ func (r *rig) ask(c broker.Caller, s broker.Subject) string {
 }
 
 // begin lets a client ask in the background.
-func (r *rig) begin(c broker.Caller, s broker.Subject) <-chan string {
+func (r *rig) begin(c access.Caller, s access.Subject) <-chan string {
 	done := make(chan string, 1)
 	go func() { done <- r.ask(c, s) }()
 	synctest.Wait()
@@ -137,7 +137,7 @@ func (r *rig) only() api.Approval {
 
 func (r *rig) answer(deny bool) {
 	r.t.Helper()
-	if _, err := r.Answer(r.t.Context(), broker.Caller{Exe: func() string { return "zen" }}, api.AnswerApproval{ID: r.only().ID, Deny: deny}); err != nil {
+	if _, err := r.Answer(r.t.Context(), access.Caller{Exe: func() string { return "zen" }}, api.AnswerApproval{ID: r.only().ID, Deny: deny}); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -150,7 +150,7 @@ func confirmed(keep time.Duration) policy.Rule {
 func TestWithoutRulesNothingIsLookedUp(t *testing.T) {
 	g := New(Options{})
 	defer g.Close()
-	never := broker.Caller{Exe: func() string { panic("asked for the program") }, Parents: func() []string { panic("asked for the parents") }}
+	never := access.Caller{Exe: func() string { panic("asked for the program") }, Parents: func() []string { panic("asked for the parents") }}
 	if err := g.Allow(t.Context(), never, get("prod")); err != nil {
 		t.Error(err)
 	}
@@ -164,10 +164,10 @@ func TestOnlyWhatHandsOutSecretsIsRestricted(t *testing.T) {
 	g := New(Options{})
 	defer g.Close()
 	g.SetRules([]policy.Rule{{Number: 1, Executables: []string{"podman"}}})
-	restricted := map[broker.Action]bool{broker.ActionGet: true, broker.ActionReveal: true}
-	for _, action := range []broker.Action{
-		broker.ActionGet, broker.ActionStore, broker.ActionErase, broker.ActionList, broker.ActionLogin, broker.ActionLogout,
-		broker.ActionRegister, broker.ActionUpdate, broker.ActionDelete, broker.ActionReveal, broker.ActionVerify,
+	restricted := map[access.Action]bool{access.Get: true, access.Reveal: true}
+	for _, action := range []access.Action{
+		access.Get, access.Store, access.Erase, access.List, access.Login, access.Logout,
+		access.Register, access.Update, access.Delete, access.Reveal, access.Verify,
 	} {
 		s := get("prod")
 		s.Action = action
