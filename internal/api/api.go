@@ -786,10 +786,11 @@ type AuditList struct {
 // AuditEntry is one line of the audit log. It never holds a secret.
 type AuditEntry struct {
 	Time      time.Time `json:"time"`
-	Action    string    `json:"action"` // get, store, erase, list, login, logout, reveal, lock, ...
+	Action    string    `json:"action"` // get, store, erase, list, login, logout, verify, mint, reveal, lock, ...
 	Address   string    `json:"address,omitempty"`
 	Connector string    `json:"connector,omitempty"`
-	Result    string    `json:"result"` // "ok" or a credential.Reason
+	To        string    `json:"to,omitempty"` // where a secret went, or was to go: "client", "screen", "registry HOST", "program PATH", "server URL"
+	Result    string    `json:"result"`       // "ok" or a credential.Reason
 	Detail    string    `json:"detail,omitempty"`
 	PID       int       `json:"pid,omitempty"`
 	Exe       string    `json:"exe,omitempty"`

@@ -74,7 +74,7 @@ func New(opt Options) *Log {
 func (l *Log) Record(caller access.Caller, subject access.Subject, result error, detail string) {
 	e := api.AuditEntry{
 		Time: l.opt.Now().UTC(), Action: string(subject.Action), Address: subject.Address.String(), Connector: clean(subject.Connector),
-		Result: resultOK, Detail: clean(detail), PID: caller.PID, Dir: clean(caller.Dir),
+		To: clean(subject.To.String()), Result: resultOK, Detail: clean(detail), PID: caller.PID, Dir: clean(caller.Dir),
 	}
 	if result != nil {
 		e.Result = string(credential.ReasonOf(result))

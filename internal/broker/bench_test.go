@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
@@ -28,9 +29,7 @@ func vaultOf(b *testing.B, n int) keystore.Options {
 	err = vault.Commit(b.Context(), func(tx *keystore.Tx) error {
 		for i := range n {
 			id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)
-			secret := packBlob(map[string]credential.Secret{
-				blobUsername: credential.SecretString("alice"), blobSecret: credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq"),
-			})
+			secret := door.PackCredential(credential.Credential{Username: "alice", Secret: credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq")})
 			public, err := json.Marshal(map[string]any{
 				"id": id, "address": fmt.Sprintf("r%d.example/team", i), "source": sourceStored,
 				"created": time.Date(2026, 11, 24, 12, 30, 0, 123456789, time.UTC).Add(time.Duration(i) * time.Second),

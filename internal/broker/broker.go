@@ -11,26 +11,13 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
 )
-
-// Policy decides whether a caller may act.
-type Policy interface {
-	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as ctx allows.
-	Allow(ctx context.Context, caller access.Caller, subject access.Subject) error
-
-	// Explain says, in sentences, what is asked of those who want to do what the subject is about.
-	Explain(subject access.Subject) []string
-}
-
-// Auditor records what was done. It must not block for long and cannot fail.
-type Auditor interface {
-	Record(caller access.Caller, subject access.Subject, result error, detail string)
-}
 
 // HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
 // hosts from known ones while zend is down, and zend itself while it cannot read the vault.
@@ -51,8 +38,8 @@ type Config struct {
 	Vault   *keystore.Vault
 	Kinds   []connector.Kind
 	Engine  *engine.Engine
-	Policy  Policy
-	Auditor Auditor
+	Policy  door.Policy
+	Auditor door.Auditor
 	Index   HostIndex
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -69,16 +56,15 @@ type Config struct {
 
 // Broker answers zend's requests. It is safe for concurrent use.
 type Broker struct {
-	vault   *keystore.Vault
-	kinds   map[string]connector.Kind
-	types   []api.ConnectorType
-	engine  *engine.Engine
-	policy  Policy
-	auditor Auditor
-	index   HostIndex
-	log     *slog.Logger
-	now     func() time.Time
-	owner   string
+	vault  *keystore.Vault
+	kinds  map[string]connector.Kind
+	types  []api.ConnectorType
+	engine *engine.Engine
+	door   *door.Door
+	index  HostIndex
+	log    *slog.Logger
+	now    func() time.Time
+	owner  string
 
 	servers    Servers
 	serverKind connector.Kind
@@ -100,8 +86,7 @@ type Broker struct {
 // New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the host index as it is: see WriteIndex.
 func New(cfg Config) (*Broker, error) {
 	b := &Broker{
-		vault: cfg.Vault, engine: cfg.Engine, policy: cfg.Policy, auditor: cfg.Auditor, index: cfg.Index,
-		log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings, servers: cfg.Servers, serverKind: cfg.ServerKind,
+		vault: cfg.Vault, engine: cfg.Engine, index: cfg.Index, log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings, servers: cfg.Servers, serverKind: cfg.ServerKind,
 		kinds: make(map[string]connector.Kind, len(cfg.Kinds)),
 		used:  make(map[string]time.Time), names: make(map[string]string), served: newServedSet(),
 	}
@@ -118,6 +103,9 @@ func New(cfg Config) (*Broker, error) {
 		t := k.Describe()
 		b.kinds[t.Type] = k
 		b.types = append(b.types, t)
+	}
+	b.door = &door.Door{
+		Vault: b.vault, Engine: b.engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: b.large, Idle: b.lockIdle,
 	}
 	b.lastUse = b.now().Round(0)
 	if err := b.load(); err != nil {
@@ -298,15 +286,9 @@ func (b *Broker) wasKnown(a address.Address) bool {
 	return slices.ContainsFunc(list, func(known address.Address) bool { return known.Covers(a) })
 }
 
+// audit records a change; the uses of secrets are the door's to record.
 func (b *Broker) audit(caller access.Caller, s access.Subject, err error, detail string) {
-	if b.auditor != nil {
-		b.auditor.Record(caller, s, err, detail)
+	if b.door.Auditor != nil {
+		b.door.Auditor.Record(caller, s, err, detail)
 	}
-}
-
-func (b *Broker) allow(ctx context.Context, caller access.Caller, s access.Subject) error {
-	if b.policy == nil {
-		return nil
-	}
-	return b.policy.Allow(ctx, caller, s)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -153,9 +154,27 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller access.Caller, re
 	if err := b.nameFree(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
-	result, err := b.keepConnector(ctx, conn, config, req.NoVerify, req.DryRun)
+	result, err := b.registered(ctx, door.Use{Caller: caller, For: access.Register, DryRun: req.DryRun}, conn, config, req.NoVerify)
 	if !req.DryRun {
 		b.audit(caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
+	}
+	return result, err
+}
+
+func (b *Broker) registered(
+	ctx context.Context, use door.Use, conn api.ServiceConnector, config map[string]credential.Secret, noVerify bool,
+) (api.ConnectorResult, error) {
+	kind, err := b.kind(conn.Type)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	spec, warnings, err := validSpec(kind, conn, config)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	result, err := b.keepConnector(ctx, use, kind, conn, spec, noVerify)
+	if err == nil {
+		result.Warnings = warnings
 	}
 	return result, err
 }
@@ -166,38 +185,33 @@ func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
 	return err
 }
 
-// keepConnector is the common end of register and update: config is the whole configuration, secret or not.
-func (b *Broker) keepConnector(ctx context.Context, conn api.ServiceConnector, config map[string]credential.Secret, noVerify, dryRun bool) (api.ConnectorResult, error) {
-	kind, err := b.kind(conn.Type)
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
-	spec, warnings, err := b.validSpec(kind, conn, config)
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
+// keepConnector is the common end of register and update: the specification is validated, and has its secrets.
+func (b *Broker) keepConnector(
+	ctx context.Context, use door.Use, kind connector.Kind, conn api.ServiceConnector, spec connector.Spec, noVerify bool,
+) (api.ConnectorResult, error) {
 	conn = fill(conn, spec)
 	if err := b.notExpired(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
-	resources, err := b.check(ctx, kind, spec, conn, noVerify, "")
+	resources, err := b.check(ctx, use, door.Grant{Kind: kind, Spec: spec, Connector: conn.Name}, conn, noVerify, "")
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
 	if len(resources) > 0 {
 		conn.Verification = resources[0].Verification
 	}
-	if !dryRun {
+	if !use.DryRun {
 		err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 			change, err := c.PutConnector(conn)
-			return edit{Change: change, secrets: map[string]credential.Secret{conn.ID: packBlob(spec.Secrets)}}, err
+			return edit{Change: change, secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
 		})
 		b.engine.Drop(conn.ID)
 	}
-	return api.ConnectorResult{Connector: conn, Resources: resources, Warnings: warnings}, err
+	return api.ConnectorResult{Connector: conn, Resources: resources}, err
 }
 
-func (b *Broker) validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
+// validSpec makes a specification of a whole configuration.
+func validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
 	method, err := connector.MethodOf(kind.Describe(), conn.AuthMethod)
 	if err != nil {
 		return connector.Spec{}, nil, err
@@ -222,51 +236,37 @@ func fill(conn api.ServiceConnector, spec connector.Spec) api.ServiceConnector {
 	return conn
 }
 
-// check lists what a specification gives access to and asks the registry about it. Rejected is an error; what could not be
-// asked is told in the resource.
-func (b *Broker) check(ctx context.Context, kind connector.Kind, spec connector.Spec, conn api.ServiceConnector, skip bool, push string) ([]api.Resource, error) {
-	ids, err := kind.Resources(ctx, spec)
+// check lists what a grant gives access to and asks the registry about it. Rejected is an error; what could not be asked is
+// told in the resource.
+func (b *Broker) check(
+	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, skip bool, push string,
+) ([]api.Resource, error) {
+	ids, err := b.door.Resources(ctx, use, g)
 	if err != nil {
 		return nil, err
 	}
 	r := resource(conn)
-	r.ResourceType, r.ResourceIDs, r.Verification = spec.ResourceType, ids, api.VerificationSkipped
-	v, ok := kind.(connector.Verifier)
-	if skip || !ok || len(ids) == 0 {
+	r.ResourceType, r.ResourceIDs, r.Verification = g.Spec.ResourceType, ids, api.VerificationSkipped
+	if skip || len(ids) == 0 {
 		return []api.Resource{r}, nil
 	}
-	if spec.ResourceID == "" {
-		spec.ResourceID = ids[0]
+	if g.Spec.ResourceID == "" {
+		g.Spec.ResourceID = ids[0]
 	}
-	report, err := b.verify(ctx, kind, v, spec, ids[0], push)
+	report, err := b.door.Verify(ctx, use, g, ids[0], connector.VerifyOptions{Push: push})
+	return reported(r, report, err)
+}
+
+// reported puts what the registry said into a resource.
+func reported(r api.Resource, report connector.Report, err error) ([]api.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reported(r, report)
-}
-
-// reported puts what the registry said into a resource. Rejected is an error.
-func reported(r api.Resource, report connector.Report) ([]api.Resource, error) {
 	r.Verification = report.Verification
-	switch report.Verification {
-	case api.VerificationRejected:
-		return nil, &credential.Error{Reason: credential.Rejected, Message: report.Detail, Hint: report.Hint}
-	case api.VerificationUnreachable, api.VerificationAnonymous:
+	if report.Verification == api.VerificationUnreachable || report.Verification == api.VerificationAnonymous {
 		r.Error = report.Detail
 	}
 	return []api.Resource{r}, nil
-}
-
-func (b *Broker) verify(ctx context.Context, kind connector.Kind, v connector.Verifier, spec connector.Spec, id, push string) (connector.Report, error) {
-	a, err := address.Parse(id)
-	if err != nil {
-		return connector.Report{}, err
-	}
-	reg, ok := kind.Match(spec, a)
-	if !ok {
-		return connector.Report{}, credential.NewError(credential.InvalidInput, "the connector does not give access to "+id, "")
-	}
-	return v.Verify(ctx, spec, reg, connector.VerifyOptions{Push: push})
 }
 
 // UpdateConnector changes a connector and verifies the result before anything is kept; changed attributes come in config.
@@ -279,21 +279,43 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller access.Caller, req 
 	if err != nil {
 		return api.ConnectorResult{}, b.elsewhere(ctx, req.Ref, err)
 	}
-	whole, err := b.mergedConfig(ctx, conn, req, config)
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
-	defer wipeAll(whole)
-	next := b.updated(conn, req)
-	if req.ResourceID == nil && !b.hasInstances(conn) {
-		next.ResourceID = "" // follows from the configuration, which may have changed
-	}
-	result, err := b.keepConnector(ctx, next, whole, req.NoVerify, req.DryRun)
+	result, err := b.updatedTo(ctx, door.Use{Caller: caller, For: access.Update, DryRun: req.DryRun}, conn, req, config)
 	if !req.DryRun {
 		b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "")
 	}
 	if err == nil {
 		result.Shadowed = b.shadowed(ctx, conn, "")
+	}
+	return result, err
+}
+
+// updatedTo changes a connector to what a request makes of it.
+func (b *Broker) updatedTo(
+	ctx context.Context, use door.Use, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret,
+) (api.ConnectorResult, error) {
+	kind, err := b.kind(conn.Type)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	next := b.updated(conn, req)
+	if req.ResourceID == nil && !b.hasInstances(conn) {
+		next.ResourceID = "" // follows from the configuration, which may have changed
+	}
+	var warnings []string
+	whole, spec, err := b.door.Revise(ctx, use, door.Revision{
+		Connector: conn.Name, Kind: kind, Record: conn.ID, Before: publicSpec(conn), Typed: config, Remove: req.Remove,
+		Validate: func(whole map[string]credential.Secret) (spec connector.Spec, err error) {
+			spec, warnings, err = validSpec(kind, next, whole)
+			return spec, err
+		},
+	})
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	defer door.WipeAll(whole)
+	result, err := b.keepConnector(ctx, use, kind, next, spec, req.NoVerify)
+	if err == nil {
+		result.Warnings = warnings
 	}
 	return result, err
 }
@@ -361,26 +383,6 @@ func setPtr[T any](dst **T, v *T) {
 	}
 }
 
-// mergedConfig is the whole configuration after an update, secret and public attributes alike.
-func (b *Broker) mergedConfig(ctx context.Context, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret) (map[string]credential.Secret, error) {
-	whole, err := b.secrets(ctx, conn.ID)
-	if err != nil {
-		return nil, err
-	}
-	for k, v := range conn.Configuration {
-		whole[k] = credential.SecretString(v)
-	}
-	for k, v := range config {
-		whole[k].Wipe()
-		whole[k] = v.Clone()
-	}
-	for _, k := range req.Remove {
-		whole[k].Wipe()
-		delete(whole, k)
-	}
-	return whole, nil
-}
-
 // DeleteConnector removes a connector and ends its logins; it is refused while a container registry uses it.
 func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
 	if req.Server != "" {
@@ -413,13 +415,8 @@ func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use 
 	if err != nil {
 		return conn, nil, err
 	}
-	subject := access.Subject{Action: access.Reveal, Address: mustParse(conn.ResourceID), Connector: conn.Name}
-	if err := b.allow(ctx, caller, subject); err != nil {
-		b.audit(caller, subject, err, refusalText(err))
-		return conn, nil, err
-	}
-	attrs, err := b.secrets(ctx, conn.ID)
-	b.audit(caller, subject, err, "")
+	attrs, err := b.door.Reveal(ctx, door.Use{Caller: caller, For: access.Reveal},
+		access.Subject{Address: mustParse(conn.ResourceID), Connector: conn.Name}, conn.ID)
 	return conn, attrs, err
 }
 
@@ -429,38 +426,24 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller access.Caller, use 
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	resources, err := b.verifyConnector(ctx, conn, use)
-	found := ""
-	if len(resources) > 0 {
-		found = resources[0].Verification
-	}
-	b.audit(caller, access.Subject{Action: access.Verify, Address: mustParse(conn.ResourceID), Connector: conn.Name}, err, found)
+	resources, err := b.verifyConnector(ctx, door.Use{Caller: caller, For: access.Verify}, conn, use)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
 	return api.ConnectorResult{Connector: conn, Resources: resources, Shadowed: b.shadowed(ctx, conn, use.Server)}, nil
 }
 
-func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector, use api.UseConnector) ([]api.Resource, error) {
-	kind, err := b.kindOf(conn)
+func (b *Broker) verifyConnector(
+	ctx context.Context, why door.Use, conn api.ServiceConnector, use api.UseConnector,
+) ([]api.Resource, error) {
+	g, err := b.grant(conn)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.notExpired(conn); err != nil {
+	if g.Spec, err = request(g.Spec, use.ResourceType, use.ResourceID); err != nil {
 		return nil, err
 	}
-	spec, secretID, err := b.specOf(conn)
-	if err != nil {
-		return nil, err
-	}
-	if spec, err = request(spec, use.ResourceType, use.ResourceID); err != nil {
-		return nil, err
-	}
-	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {
-		return nil, err
-	}
-	defer wipeAll(spec.Secrets)
-	resources, err := b.check(ctx, kind, spec, conn, false, use.Push)
+	resources, err := b.check(ctx, why, g, conn, false, use.Push)
 	if use.Push != "" { // the refusal may be of the push
 		return resources, err
 	}
@@ -560,7 +543,7 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 		if err := b.expired(conn); err != nil {
 			r.Error = err.Error()
 		} else if q.Verify && r.Error == "" {
-			checked, err := b.verifyConnector(ctx, conn, api.UseConnector{})
+			checked, err := b.verifyConnector(ctx, asking(ctx, access.Verify), conn, api.UseConnector{})
 			if err != nil {
 				r.Error = err.Error()
 			} else if len(checked) == 1 {
@@ -572,14 +555,16 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 	return out
 }
 
+// asking is a use by whoever the context says it is.
+func asking(ctx context.Context, what access.Action) door.Use {
+	return door.Use{Caller: access.From(ctx), For: what}
+}
+
 // askInstances asks a server which registries a connector without one of its own gives access to.
 func (b *Broker) askInstances(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
-	kind, err := b.kindOf(conn)
+	g, err := b.grant(conn)
 	if err == nil {
-		spec, secretID, specErr := b.specOf(conn)
-		if err = specErr; err == nil {
-			r.ResourceIDs, err = b.resourcesOf(ctx, kind, spec, secretID, conn)
-		}
+		r.ResourceIDs, err = b.resourcesOf(ctx, asking(ctx, access.List), g, conn)
 	}
 	if err != nil {
 		r.Error = err.Error()

@@ -11,16 +11,10 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
-)
-
-// Names of the attributes in the sealed record of a stored credential (docker login).
-const (
-	blobUsername = "username"
-	blobSecret   = "secret"
 )
 
 // Sources of a login, as api.Login.Source has them.
@@ -44,25 +38,17 @@ func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string
 	if err != nil {
 		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
-	subject := access.Subject{Action: access.Get, Address: a, Connector: login.ConnectorName}
-	var cred credential.Credential
+	src := b.source(login, a)
 	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
-		err = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
+		src.Refused = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
 			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
-	} else {
-		cred, err = b.getFor(ctx, caller, subject, login)
 	}
-	b.audit(caller, subject, err, refusalText(err))
-	return cred, err
-}
-
-// refusalText is what the audit log tells of an error: why zen did not hand out what it could have.
-func refusalText(err error) string {
-	switch credential.ReasonOf(err) {
-	case credential.Denied, credential.RateLimited, credential.Timeout:
-		return err.Error()
+	cred, err := b.door.Serve(ctx, door.Use{Caller: caller, For: access.Get}, login.ConnectorName, src)
+	if err != nil {
+		return credential.Credential{}, explainGet(err, login)
 	}
-	return ""
+	b.noteServed(login.ID, cred)
+	return cred, nil
 }
 
 // unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses
@@ -84,21 +70,6 @@ func (b *Broker) loginFor(caller access.Caller, a address.Address) (login api.Lo
 	return login, nil
 }
 
-func (b *Broker) getFor(ctx context.Context, caller access.Caller, s access.Subject, login api.Login) (credential.Credential, error) {
-	if err := b.allow(ctx, caller, s); err != nil {
-		return credential.Credential{}, err
-	}
-	if _, err := b.LockIfIdle(b.now()); err != nil {
-		b.log.Warn("Cannot lock the vault after idle time", "error", err)
-	}
-	cred, err := b.resolve(ctx, login, s.Address)
-	if err != nil {
-		return credential.Credential{}, explainGet(err, login)
-	}
-	b.noteServed(login.ID, cred)
-	return cred, nil
-}
-
 // explainGet names the login in an error that would otherwise leave the person guessing which one failed.
 func explainGet(err error, login api.Login) error {
 	e, ok := asError(err)
@@ -110,89 +81,39 @@ func explainGet(err error, login api.Login) error {
 	return &c
 }
 
-// resolve returns the credential of a login: the stored one, or what its connector mints.
-func (b *Broker) resolve(ctx context.Context, login api.Login, a address.Address) (credential.Credential, error) {
+// source is where the credential of a login comes from.
+func (b *Broker) source(login api.Login, a address.Address) door.Source {
+	src := door.Source{Record: login.ID, Token: login.IdentityToken, Address: a}
 	if login.ConnectorID == "" {
-		return b.storedCredential(ctx, login)
+		return src
 	}
 	var conn api.ServiceConnector
 	var found bool
 	b.read(func(c *catalog.Catalog) { conn, found = c.ConnectorByID(login.ConnectorID) })
 	if !found {
-		return credential.Credential{}, credential.NewError(credential.NoSuchEntity,
+		src.Refused = credential.NewError(credential.NoSuchEntity,
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
+		return src
 	}
-	cred, err := b.mint(ctx, conn, login.ResourceID, a)
-	if err != nil {
-		return cred, err
+	g, err := b.grant(conn)
+	if login.ResourceID != "" {
+		g.Spec.ResourceID = login.ResourceID
 	}
-	return b.chosen(ctx, login, cred)
+	src.Grant, src.Refused = &g, err
+	return src
 }
 
-func (b *Broker) storedCredential(ctx context.Context, login api.Login) (credential.Credential, error) {
-	attrs, err := b.secrets(ctx, login.ID)
-	if err != nil {
-		return credential.Credential{}, err
-	}
-	defer attrs[blobUsername].Wipe()
-	return credential.Credential{Username: string(attrs[blobUsername].Reveal()), Secret: attrs[blobSecret]}, nil
-}
-
-// secrets opens a sealed record; the caller wipes what it gets.
-func (b *Broker) secrets(ctx context.Context, id string) (map[string]credential.Secret, error) {
-	if err := b.vault.EnsureOpen(ctx); err != nil {
-		return nil, err
-	}
-	blob, err := b.vault.SecretWhen(id, func() error { return b.large(ctx) })
-	if err != nil {
-		return nil, err
-	}
-	defer blob.Wipe()
-	return unpackBlob(blob)
-}
-
-// mint asks the engine for a connector's credential; the kind is only reached on a miss.
-func (b *Broker) mint(ctx context.Context, conn api.ServiceConnector, resource string, a address.Address) (credential.Credential, error) {
+// grant is what a connector's credentials are made of.
+func (b *Broker) grant(conn api.ServiceConnector) (g door.Grant, err error) {
 	if err := b.notExpired(conn); err != nil {
-		return credential.Credential{}, err
+		return g, err
 	}
-	kind, err := b.kindOf(conn)
-	if err != nil {
-		return credential.Credential{}, err
+	if g.Kind, err = b.kindOf(conn); err != nil {
+		return g, err
 	}
-	spec, secretID, err := b.specOf(conn)
-	if err != nil {
-		return credential.Credential{}, err
-	}
-	if resource != "" {
-		spec.ResourceID = resource
-	}
-	reg, ok := kind.Match(spec, a)
-	if !ok {
-		return credential.Credential{}, credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("service connector '%s' does not give access to %s", conn.Name, a), "zen logout "+a.String())
-	}
-	key := engine.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
-	return b.engine.Get(ctx, key, minter{b, secretID, kind, spec, reg})
-}
-
-// minter makes one credential of one connector: it opens the connector's secrets for just that long.
-type minter struct {
-	broker *Broker
-	id     string // of the record with the secrets
-	kind   connector.Kind
-	spec   connector.Spec
-	reg    connector.Registry
-}
-
-func (m minter) Mint(ctx context.Context) (credential.Credential, error) {
-	attrs, err := m.broker.secrets(ctx, m.id)
-	if err != nil {
-		return credential.Credential{}, err
-	}
-	defer wipeAll(attrs)
-	m.spec.Secrets = attrs
-	return m.kind.Mint(ctx, m.spec, m.reg)
+	g.Connector = conn.Name
+	g.Spec, g.Record, err = b.specOf(conn)
+	return g, err
 }
 
 // noteServed remembers when a login was used, by which user name, and what was handed out.
@@ -223,10 +144,6 @@ func (b *Broker) Store(ctx context.Context, caller access.Caller, serverURL stri
 		return err
 	}
 	subject := access.Subject{Action: access.Store, Address: a}
-	if err := b.allow(ctx, caller, subject); err != nil {
-		b.audit(caller, subject, err, "")
-		return err
-	}
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), Source: sourceStored,
 		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.now().UTC(), Until: b.until(0),
@@ -251,22 +168,18 @@ func (b *Broker) isStored(ctx context.Context, login api.Login, cred credential.
 	if login.ConnectorID != "" {
 		return false
 	}
-	have, err := b.storedCredential(ctx, login)
-	defer have.Secret.Wipe()
-	return err == nil && have.Username == cred.Username && have.Secret.Equal(cred.Secret)
+	same, err := b.door.Same(ctx, door.Source{Record: login.ID}, cred)
+	return err == nil && same
 }
 
 func (b *Broker) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
-	username := credential.SecretString(cred.Username)
-	defer username.Wipe()
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		change, replaced, err := c.PutLogin(login)
 		detail = "stored"
 		if replaced != nil {
 			detail = "replaced the login by " + source(*replaced)
 		}
-		blob := packBlob(map[string]credential.Secret{blobUsername: username, blobSecret: cred.Secret})
-		return edit{Change: change, secrets: map[string]credential.Secret{login.ID: blob}}, err
+		return edit{Change: change, secrets: map[string]credential.Secret{login.ID: door.PackCredential(cred)}}, err
 	})
 	if err != nil {
 		return "", err
@@ -298,13 +211,8 @@ func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL stri
 	if login.Address != a.String() {
 		return nil
 	}
-	subject := access.Subject{Action: access.Erase, Address: a, Connector: login.ConnectorName}
-	if err := b.allow(ctx, caller, subject); err != nil {
-		b.audit(caller, subject, err, "")
-		return err
-	}
 	_, err = b.end(ctx, func(l api.Login) bool { return l.ID == login.ID })
-	b.audit(caller, subject, err, "")
+	b.audit(caller, access.Subject{Action: access.Erase, Address: a, Connector: login.ConnectorName}, err, "")
 	return err
 }
 
@@ -363,22 +271,16 @@ func (b *Broker) username(ctx context.Context, l api.Login) string {
 	if name != "" {
 		return name
 	}
-	cred, err := credential.Credential{}, error(nil)
-	if l.ConnectorID == "" {
-		cred, err = b.storedCredential(ctx, l)
-	} else if b.isStatic(l) {
-		cred, err = b.resolve(ctx, l, mustParse(l.Address))
-	}
-	if err != nil {
+	if !b.isStatic(l) {
 		return ""
 	}
-	cred.Secret.Wipe()
-	if cred.Username != "" {
+	name, err := b.door.Username(ctx, b.source(l, mustParse(l.Address)))
+	if err == nil && name != "" {
 		b.mu.Lock()
-		b.names[l.ID] = cred.Username
+		b.names[l.ID] = name
 		b.mu.Unlock()
 	}
-	return cred.Username
+	return name
 }
 
 // many is how many entities make an answer that names all of them a large one.

@@ -35,8 +35,6 @@ func (b *Broker) Holds(ctx context.Context, caller access.Caller, serverURL stri
 		h.Same = b.wasServed(login.ID, cred)
 		return h, nil
 	}
-	have, err := b.resolve(ctx, login, a)
-	defer have.Secret.Wipe()
-	h.Same = err == nil && have.Username == cred.Username && have.Secret.Equal(cred.Secret)
+	h.Same, err = b.door.Same(ctx, b.source(login, a), cred)
 	return h, err
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/credential"
 )
 
 // anonymous is who answers where nobody is logged in.
@@ -28,30 +28,25 @@ func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitLis
 	}
 	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return mustParse(l.Address).Host() != hub.Host() })
 	if len(logins) == 0 {
-		limits, err := limiter.Limits(ctx, hub, credential.Credential{})
+		_, limits, err := b.door.Limits(ctx, door.Use{}, limiter, hub, nil)
 		return api.LimitList{Items: []api.PullLimit{pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err)}}, nil
 	}
 	items := make([]api.PullLimit, len(logins))
 	var asking sync.WaitGroup
 	for i, l := range logins {
-		asking.Go(func() { items[i] = b.limitsOf(ctx, limiter, hub, l) })
+		asking.Go(func() { items[i] = b.limitsOf(ctx, caller, limiter, hub, l) })
 	}
 	asking.Wait()
-	for _, l := range logins {
-		b.audit(caller, access.Subject{Action: access.Verify, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "pull limits")
-	}
 	return api.LimitList{Items: items}, nil
 }
 
-func (b *Broker) limitsOf(ctx context.Context, limiter connector.Limiter, hub address.Address, l api.Login) api.PullLimit {
+func (b *Broker) limitsOf(
+	ctx context.Context, caller access.Caller, limiter connector.Limiter, hub address.Address, l api.Login,
+) api.PullLimit {
 	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}
-	cred, err := b.resolve(ctx, l, mustParse(l.Address))
-	if err != nil {
-		return pullLimit(p, connector.Limits{}, err)
-	}
-	defer cred.Secret.Wipe()
-	p.Username = cred.Username
-	limits, err := limiter.Limits(ctx, hub, cred)
+	src := b.source(l, mustParse(l.Address))
+	username, limits, err := b.door.Limits(ctx, door.Use{Caller: caller, For: access.Verify}, limiter, hub, &src)
+	p.Username = username
 	return pullLimit(p, limits, err)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -98,55 +99,51 @@ func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error)
 	return conn, nil
 }
 
-func (b *Broker) login(ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest) (api.LoginResult, address.Address, error) {
-	var none address.Address
-	kind, err := b.kindOf(conn)
+func (b *Broker) login(
+	ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest,
+) (result api.LoginResult, a address.Address, err error) {
+	use := door.Use{Caller: caller, For: access.Login}
+	g, err := b.grant(conn)
 	if err != nil {
-		return api.LoginResult{}, none, err
+		return result, a, err
 	}
-	spec, secretID, err := b.specOf(conn)
-	if err != nil {
-		return api.LoginResult{}, none, err
+	if g.Spec, err = request(g.Spec, req.ResourceType, resource); err != nil {
+		return result, a, err
 	}
-	if spec, err = request(spec, req.ResourceType, resource); err != nil {
-		return api.LoginResult{}, none, err
-	}
-	if spec.ResourceID == "" && conn.Server != "" {
-		ids, err := b.resourcesOf(ctx, kind, spec, secretID, conn)
+	if g.Spec.ResourceID == "" && conn.Server != "" {
+		ids, err := b.resourcesOf(ctx, use, g, conn)
 		if err != nil || len(ids) > 1 {
-			return api.LoginResult{Connector: conn, Choices: ids}, none, err
+			return api.LoginResult{Connector: conn, Choices: ids}, a, err
 		}
-		spec.ResourceID = ids[0]
+		g.Spec.ResourceID = ids[0]
 	}
-	if spec.ResourceID == "" {
-		return api.LoginResult{}, none, credential.NewError(credential.InvalidInput, fmt.Sprintf(
+	if g.Spec.ResourceID == "" {
+		return result, a, credential.NewError(credential.InvalidInput, fmt.Sprintf(
 			"the connector is configured to provide access to multiple %s resources. A resource name must be specified when requesting access to a resource.",
-			spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
+			g.Spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
 	}
-	registry := spec.ResourceID
+	registry := g.Spec.ResourceID
 	if conn.Server != "" { // clients ask for the host, and that is what a server's credentials are good for
 		registry = mustParse(registry).Host()
 	}
-	a, err := loginAddress(registry, req.Path)
+	if a, err = loginAddress(registry, req.Path); err != nil {
+		return result, a, err
+	}
+	if old := b.collides(a, g.Spec.ResourceID, req); old != nil {
+		return api.LoginResult{Connector: conn, Login: api.Login{Address: a.String(), ResourceID: g.Spec.ResourceID}, Taken: old}, a, nil
+	}
+	proof, err := b.prove(ctx, use, g, conn, a, req)
 	if err != nil {
-		return api.LoginResult{}, none, err
+		return result, a, err
 	}
-	if err := b.allow(ctx, caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}); err != nil {
-		return api.LoginResult{}, a, err
+	var token credential.Secret
+	if req.IdentityToken {
+		token, err = b.door.IdentityToken(ctx, use, g, a)
 	}
-	if old := b.collides(a, spec.ResourceID, req); old != nil {
-		return api.LoginResult{Connector: conn, Login: api.Login{Address: a.String(), ResourceID: spec.ResourceID}, Taken: old}, a, nil
-	}
-	proof, err := b.prove(ctx, kind, spec, conn, a, req)
 	if err != nil {
-		return api.LoginResult{}, a, err
+		return result, a, err
 	}
-	token, err := b.identityToken(ctx, kind, spec, conn, a, req)
-	defer token.Secret.Wipe()
-	if err != nil {
-		return api.LoginResult{}, a, err
-	}
-	result, err := b.recordLogin(ctx, conn, kind, spec, a, req, token)
+	result, err = b.recordLogin(ctx, conn, g, a, req, token)
 	result.Resource = proof
 	return result, a, err
 }
@@ -164,24 +161,17 @@ func loginAddress(resource, path string) (address.Address, error) {
 }
 
 // prove mints once and asks the registry. Anything but acceptance is an error: after a login, a pull works.
-func (b *Broker) prove(ctx context.Context, kind connector.Kind, spec connector.Spec, conn api.ServiceConnector, a address.Address, req api.LoginRequest) (api.Resource, error) {
-	b.engine.Drop(conn.ID)
-	cred, err := b.mint(ctx, conn, spec.ResourceID, a)
-	if err != nil {
-		return api.Resource{}, err
+func (b *Broker) prove(
+	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, a address.Address, req api.LoginRequest,
+) (api.Resource, error) {
+	r := resource(conn)
+	r.ResourceType = g.Spec.ResourceType
+	ids, report, err := b.door.Prove(ctx, use, door.Proof{Grant: g, Address: a, Token: req.IdentityToken, NoVerify: req.NoVerify})
+	if err != nil && report.Verification != api.VerificationRejected {
+		return api.Resource{}, err // minting failed: the registry was not asked
 	}
-	defer cred.Secret.Wipe()
-	if cred.IsIdentityToken() && !req.IdentityToken {
-		return api.Resource{}, tokenNotWanted(conn.Name)
-	}
-	if prover, ok := kind.(connector.Prover); ok {
-		return b.proveMinted(ctx, kind, prover, spec, conn, a, cred, req.NoVerify)
-	}
-	if spec.Secrets, err = b.secrets(ctx, conn.ID); err != nil {
-		return api.Resource{}, err
-	}
-	defer wipeAll(spec.Secrets)
-	resources, err := b.check(ctx, kind, spec, conn, req.NoVerify, "")
+	r.ResourceIDs = ids
+	resources, err := reported(r, report, err)
 	return proven(resources, err, conn)
 }
 
@@ -197,35 +187,9 @@ func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api
 	return resources[0], nil
 }
 
-// proveMinted asks the registry about a credential that is there already: minting again would cost the server another one.
-func (b *Broker) proveMinted(
-	ctx context.Context, kind connector.Kind, prover connector.Prover, spec connector.Spec, conn api.ServiceConnector,
-	a address.Address, cred credential.Credential, skip bool,
-) (api.Resource, error) {
-	r := resource(conn)
-	r.ResourceType, r.ResourceIDs, r.Verification = spec.ResourceType, []string{spec.ResourceID}, api.VerificationSkipped
-	reg, ok := kind.Match(spec, a)
-	if skip || !ok {
-		return r, nil
-	}
-	report, err := prover.Prove(ctx, spec, reg, cred, connector.VerifyOptions{})
-	if err != nil {
-		return r, err
-	}
-	resources, err := reported(r, report)
-	return proven(resources, err, conn)
-}
-
 // resourcesOf are the registries that a server's connector gives access to; none is an error.
-func (b *Broker) resourcesOf(
-	ctx context.Context, kind connector.Kind, spec connector.Spec, secretID string, conn api.ServiceConnector,
-) ([]string, error) {
-	var err error
-	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {
-		return nil, err
-	}
-	defer wipeAll(spec.Secrets)
-	ids, err := kind.Resources(ctx, spec)
+func (b *Broker) resourcesOf(ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector) ([]string, error) {
+	ids, err := b.door.Resources(ctx, use, g)
 	if err == nil && len(ids) == 0 {
 		err = credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
@@ -252,16 +216,15 @@ func (b *Broker) collides(a address.Address, resource string, req api.LoginReque
 }
 
 func (b *Broker) recordLogin(
-	ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest,
-	token credential.Credential,
+	ctx context.Context, conn api.ServiceConnector, g door.Grant, a address.Address, req api.LoginRequest, token credential.Secret,
 ) (api.LoginResult, error) {
-	_, plain, _ := connector.RegistryOf(spec.Config, "")
+	_, plain, _ := connector.RegistryOf(g.Spec.Config, "")
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
-		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
+		ResourceID: g.Spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
 		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
 	}
-	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.typeName(conn, kind)}
+	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.typeName(conn, g.Kind)}
 	var replaced *api.Login
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		var kept catalog.Change
@@ -273,7 +236,11 @@ func (b *Broker) recordLogin(
 		}
 		change, old, err := c.PutLogin(login, kept.Put...)
 		replaced = old
-		return edit{Change: change, secrets: tokenSecret(login.ID, token)}, err
+		e := edit{Change: change}
+		if !token.IsEmpty() {
+			e.secrets = map[string]credential.Secret{login.ID: token}
+		}
+		return e, err
 	})
 	if err != nil {
 		return result, err

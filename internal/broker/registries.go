@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/credential"
@@ -76,7 +77,7 @@ func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, resource
 	if conn.Server != "" && conn.ResourceID == "" {
 		use.ResourceID = resource
 	}
-	resources, err := b.verifyConnector(ctx, conn, use)
+	resources, err := b.verifyConnector(ctx, asking(ctx, access.Register), conn, use)
 	if e, ok := asError(err); ok {
 		c := *e
 		c.Message = fmt.Sprintf("Access to the resource could not be verified: %s", e.Message)

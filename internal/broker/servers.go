@@ -12,6 +12,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -84,12 +85,7 @@ type Draft struct {
 var errNoServers = credential.NewError(credential.Unavailable, "this zend talks to no ZenML servers", "")
 
 // serverKey opens a server's secret for just as long as it is needed.
-func (b *Broker) serverKey(s api.Server) ServerKey {
-	return func(ctx context.Context) (credential.Secret, error) {
-		attrs, err := b.secrets(ctx, s.ID)
-		return attrs[connector.AttrKey], err
-	}
-}
+func (b *Broker) serverKey(s api.Server) ServerKey { return b.door.Key(s.ID, connector.AttrKey, s.URL) }
 
 // ServerList answers server.list.
 func (b *Broker) ServerList() api.ServerList {
@@ -209,7 +205,7 @@ func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Se
 		if !key.IsEmpty() && s.Auth != api.ServerAuthNone {
 			attrs[connector.AttrKey] = key
 		}
-		return edit{Change: change, secrets: map[string]credential.Secret{s.ID: packBlob(attrs)}}, err
+		return edit{Change: change, secrets: map[string]credential.Secret{s.ID: door.Pack(attrs)}}, err
 	})
 	if err != nil {
 		return s, err

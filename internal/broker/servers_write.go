@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -82,11 +83,22 @@ func (b *Broker) registerOnServer(
 	if req.ResourceType != "" {
 		d.Connector.ResourceTypes = []string{req.ResourceType}
 	}
-	d, result, err := b.checkedDraft(ctx, s, t, d, config, req.NoVerify)
+	use := door.Use{Caller: caller, For: access.Register, DryRun: req.DryRun}
+	spec, warnings, err := b.draftSpec(t, &d, config)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	d.Config = wholeConfig(spec)
+	result, err := b.checkedDraft(ctx, use, s, t, &d, spec, req.NoVerify)
+	result.Warnings = warnings
 	if err != nil || req.DryRun {
 		return result, err
 	}
-	conn, err := b.servers.RegisterConnector(ctx, s, b.serverKey(s), d)
+	var conn api.ServiceConnector
+	err = b.toServer(ctx, use, s, d, func(ctx context.Context) (err error) {
+		conn, err = b.servers.RegisterConnector(ctx, s, b.serverKey(s), d)
+		return err
+	})
 	b.audit(caller, access.Subject{Action: access.Register, Connector: req.Name}, err, "on server "+s.Name)
 	if _, taken := b.resolveConnector(conn.Name); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
@@ -105,20 +117,24 @@ func onServer(result api.ConnectorResult, conn api.ServiceConnector, s api.Serve
 	return result
 }
 
-// checkedDraft completes a draft with its configuration and checks it: against the type's description, then at the registry
-// if this machine knows the type, else by the server.
-func (b *Broker) checkedDraft(
-	ctx context.Context, s api.Server, t api.ConnectorType, d Draft, config map[string]credential.Secret, noVerify bool,
-) (Draft, api.ConnectorResult, error) {
-	var result api.ConnectorResult
+// toServer lets a draft's secrets out to the server that is to keep or to check them.
+func (b *Broker) toServer(ctx context.Context, use door.Use, s api.Server, d Draft, f func(context.Context) error) error {
+	subject := access.Subject{Action: use.For, Connector: d.Connector.Name, To: access.Destination{Place: access.Server, Name: s.URL}}
+	return b.door.Pass(ctx, use, subject, func(ctx context.Context) (string, error) { return "", f(ctx) })
+}
+
+// draftSpec completes a draft, which is checked against the type's description, and by the kind if this machine knows it.
+func (b *Broker) draftSpec(
+	t api.ConnectorType, d *Draft, config map[string]credential.Secret,
+) (spec connector.Spec, warnings []string, err error) {
 	method, err := connector.MethodOf(t, d.Connector.AuthMethod)
 	if err != nil {
-		return d, result, err
+		return spec, nil, err
 	}
-	spec := publicSpec(d.Connector)
-	result.Warnings = connector.Split(method, config, &spec)
+	spec = publicSpec(d.Connector)
+	warnings = connector.Split(method, config, &spec)
 	if spec, err = connector.Complete(t, spec); err != nil {
-		return d, result, err
+		return spec, warnings, err
 	}
 	d.Method, d.Connector.AuthMethod = method, method.Method
 	if spec.ResourceType != "" {
@@ -127,37 +143,54 @@ func (b *Broker) checkedDraft(
 	d.Instances = slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool {
 		return r.SupportsInstances && (spec.ResourceType == "" || spec.ResourceType == r.Type)
 	})
-	kind, known := b.kinds[t.Type]
-	if known && spec.ResourceType == resourceTypeRegistry && !d.Instances {
+	if kind := b.draftKind(t, spec, *d); kind != nil {
 		if spec, err = kind.Validate(spec); err != nil {
-			return d, result, err
+			return spec, warnings, err
 		}
 		d.Connector.ResourceID = spec.ResourceID
 	}
-	d.Config = wholeConfig(spec)
-	if result.Resources, err = b.checkDraft(ctx, s, kind, spec, d, noVerify); err != nil {
-		return d, result, err
+	return spec, warnings, nil
+}
+
+// draftKind is the kind of this machine that can ask the registry about a draft; nil if only the server can.
+func (b *Broker) draftKind(t api.ConnectorType, spec connector.Spec, d Draft) connector.Kind {
+	if spec.ResourceType != resourceTypeRegistry || d.Instances {
+		return nil
+	}
+	return b.kinds[t.Type]
+}
+
+// checkedDraft finds out what a completed draft gives access to: at the registry if this machine knows the type, else by the
+// server.
+func (b *Broker) checkedDraft(
+	ctx context.Context, use door.Use, s api.Server, t api.ConnectorType, d *Draft, spec connector.Spec, noVerify bool,
+) (result api.ConnectorResult, err error) {
+	if kind := b.draftKind(t, spec, *d); kind != nil {
+		result.Resources, err = b.check(ctx, use, door.Grant{Kind: kind, Spec: spec, Connector: d.Connector.Name}, d.Connector, noVerify, "")
+	} else {
+		result.Resources, err = b.checkedByServer(ctx, use, s, *d, noVerify)
+	}
+	if err != nil {
+		return result, err
 	}
 	if ids := result.Resources[0].ResourceIDs; len(ids) == 1 && !d.Instances {
 		d.Connector.ResourceID = ids[0]
 	}
 	result.Connector = d.Connector
-	return d, result, nil
+	return result, nil
 }
 
-// checkDraft finds out what a draft gives access to.
-func (b *Broker) checkDraft(ctx context.Context, s api.Server, kind connector.Kind, spec connector.Spec, d Draft, noVerify bool) ([]api.Resource, error) {
-	if kind != nil && spec.ResourceType == resourceTypeRegistry && !d.Instances {
-		return b.check(ctx, kind, spec, d.Connector, noVerify, "")
-	}
+func (b *Broker) checkedByServer(ctx context.Context, use door.Use, s api.Server, d Draft, noVerify bool) ([]api.Resource, error) {
 	r := resource(d.Connector)
 	r.Verification = api.VerificationSkipped
 	if noVerify {
 		return []api.Resource{r}, nil
 	}
 	r.ResourceType = resourceTypeRegistry
-	var err error
-	r.ResourceIDs, err = b.servers.CheckConnector(ctx, s, b.serverKey(s), d)
+	err := b.toServer(ctx, use, s, d, func(ctx context.Context) (err error) {
+		r.ResourceIDs, err = b.servers.CheckConnector(ctx, s, b.serverKey(s), d)
+		return err
+	})
 	return []api.Resource{r}, err
 }
 
@@ -189,12 +222,17 @@ func (b *Broker) updateOnServer(
 		return api.ConnectorResult{}, credential.NewError(credential.InvalidInput,
 			"a ZenML server does not take "+req.Remove[i]+" away from a service connector", "set another value, or delete it and register it anew")
 	}
-	d, result, err := b.updatedDraft(ctx, s, conn, req, config)
-	defer wipeAll(d.Config)
+	use := door.Use{Caller: caller, For: access.Update, DryRun: req.DryRun}
+	d, result, err := b.updatedDraft(ctx, use, s, conn, req, config)
+	defer door.WipeAll(d.Config)
 	if err != nil || req.DryRun {
 		return result, err
 	}
-	written, err := b.servers.UpdateConnector(ctx, s, b.serverKey(s), d)
+	var written api.ServiceConnector
+	err = b.toServer(ctx, use, s, d, func(ctx context.Context) (err error) {
+		written, err = b.servers.UpdateConnector(ctx, s, b.serverKey(s), d)
+		return err
+	})
 	b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {
 		return result, err
@@ -206,7 +244,8 @@ func (b *Broker) updateOnServer(
 // updatedDraft is what an update makes of a connector. The configuration is read from the server only if it changes: nobody
 // else shall see it.
 func (b *Broker) updatedDraft(
-	ctx context.Context, s api.Server, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret,
+	ctx context.Context, use door.Use, s api.Server, conn api.ServiceConnector, req api.UpdateConnector,
+	config map[string]credential.Secret,
 ) (Draft, api.ConnectorResult, error) {
 	next := b.updated(conn, req)
 	if req.ResourceID == nil && !slices.Contains(req.Remove, "resource_id") {
@@ -223,34 +262,41 @@ func (b *Broker) updatedDraft(
 	if err != nil {
 		return d, api.ConnectorResult{}, err
 	}
-	whole, err := b.servers.Configuration(ctx, s, b.serverKey(s), conn.ID)
-	if err != nil {
-		return d, api.ConnectorResult{}, err
-	}
-	defer wipeAll(whole)
-	overlay(whole, config, attrs)
 	if req.ResourceID == nil && len(next.ResourceTypes) == 1 && !instancesOf(t, next.ResourceTypes[0]) {
 		d.Connector.ResourceID = "" // follows from the configuration, which changes
 	}
-	d, result, err := b.checkedDraft(ctx, s, t, d, whole, req.NoVerify)
-	d.Config = cloned(d.Config) // what it shares is wiped here
+	var result api.ConnectorResult
+	var warnings []string
+	whole, spec, err := b.door.Revise(ctx, use, door.Revision{
+		Connector: conn.Name, Kind: b.kinds[t.Type], Typed: config, Remove: attrs,
+		Stored: func(ctx context.Context) (map[string]credential.Secret, connector.Spec, error) {
+			whole, err := b.servers.Configuration(ctx, s, b.serverKey(s), conn.ID)
+			if err != nil {
+				return nil, connector.Spec{}, err
+			}
+			spec, _, err := b.draftSpec(t, &Draft{Connector: conn}, whole)
+			if err != nil { // then it is for nobody
+				spec = connector.Spec{}
+			}
+			return whole, spec, nil
+		},
+		Validate: func(whole map[string]credential.Secret) (spec connector.Spec, err error) {
+			spec, warnings, err = b.draftSpec(t, &d, whole)
+			return spec, err
+		},
+	})
+	if err != nil {
+		return d, result, err
+	}
+	defer door.WipeAll(whole)
+	d.Config = cloned(wholeConfig(spec)) // what it shares is wiped here
+	result, err = b.checkedDraft(ctx, use, s, t, &d, spec, req.NoVerify)
+	result.Warnings = warnings
 	return d, result, err
 }
 
 func instancesOf(t api.ConnectorType, resourceType string) bool {
 	return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType && r.SupportsInstances })
-}
-
-// overlay changes and removes attributes of a configuration.
-func overlay(whole, changes map[string]credential.Secret, remove []string) {
-	for name, value := range changes {
-		whole[name].Wipe()
-		whole[name] = value.Clone()
-	}
-	for _, name := range remove {
-		whole[name].Wipe()
-		delete(whole, name)
-	}
 }
 
 func cloned(config map[string]credential.Secret) map[string]credential.Secret {

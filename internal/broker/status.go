@@ -101,9 +101,7 @@ func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyReque
 	login.Problem = b.problem(login)
 	r.Login = &login
 	r.Steps = append(r.Steps, fmt.Sprintf("the login for %s covers it: %s answers%s", login.Address, source(login), scopeText(login)))
-	if b.policy != nil { // whether a client satisfies it shows when it asks: who asks now is somebody else
-		r.Steps = append(r.Steps, b.policy.Explain(access.Subject{Action: access.Get, Address: a, Connector: login.ConnectorName})...)
-	}
+	r.Steps = append(r.Steps, b.door.Explain(b.source(login, a), login.ConnectorName)...)
 	if login.Problem != "" {
 		return explain(r, credential.NewError(b.problemReason(), login.Problem, "")), nil
 	}

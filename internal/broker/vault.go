@@ -36,6 +36,13 @@ func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
 	return true, b.lock(access.Caller{}, "idle")
 }
 
+// lockIdle locks a vault that was not used for too long, before it is.
+func (b *Broker) lockIdle() {
+	if _, err := b.LockIfIdle(b.now()); err != nil {
+		b.log.Warn("Cannot lock the vault after idle time", "error", err)
+	}
+}
+
 func (b *Broker) lock(caller access.Caller, why string) error {
 	err := b.vault.Lock()
 	b.engine.Wipe()

@@ -6,6 +6,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/door"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -20,20 +21,19 @@ func (b *Broker) VerifyCredential(ctx context.Context, caller access.Caller, ser
 	if err != nil {
 		return api.CredentialReport{}, err
 	}
-	subject := access.Subject{Action: access.Verify, Address: a}
-	if err := b.allow(ctx, caller, subject); err != nil {
-		b.audit(caller, subject, err, "")
-		return api.CredentialReport{}, err
+	report, err := b.askAbout(ctx, door.Use{Caller: caller, For: access.Verify}, a, scheme == address.HTTP, cred)
+	switch report.Verification {
+	case api.VerificationRejected:
+		err = nil // it is what was asked
+	case api.VerificationSkipped:
+		b.audit(caller, access.Subject{Action: access.Verify, Address: a}, err, report.Verification)
 	}
-	report, err := b.askAbout(ctx, a, scheme == address.HTTP, cred)
-	b.audit(caller, subject, err, report.Verification)
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
-func (b *Broker) askAbout(ctx context.Context, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
+func (b *Broker) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
 	kind, ok := b.kinds[staticKind]
-	verifier, can := kind.(connector.Verifier)
-	if !ok || !can || a.IsHubToken() {
+	if !ok || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
 	registry := a.Host()
@@ -46,9 +46,8 @@ func (b *Broker) askAbout(ctx context.Context, a address.Address, plain bool, cr
 		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry},
 		Secrets: map[string]credential.Secret{"username": username, "password": cred.Secret},
 	}
-	reg, ok := kind.Match(spec, a)
-	if !ok {
+	if _, ok := kind.Match(spec, a); !ok {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
-	return verifier.Verify(ctx, spec, reg, connector.VerifyOptions{})
+	return b.door.Verify(ctx, use, door.Grant{Kind: kind, Spec: spec}, a.String(), connector.VerifyOptions{})
 }

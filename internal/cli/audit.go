@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/config"
 )
@@ -132,7 +133,7 @@ func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
 		return err
 	}
 	parts := []string{fmt.Sprintf("%s  %-8s %-6s  %s", clock(e.Time), e.Action, e.Result, orDash(e.Address))}
-	for _, part := range []string{e.Connector, askedBy(e), e.Detail} {
+	for _, part := range []string{e.Connector, askedBy(e), sentTo(e), e.Detail} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -155,7 +156,16 @@ func auditColumns() []column[api.AuditEntry] {
 		{key: "exe", when: exact, value: func(e entry) any { return orNull(e.Exe) }},
 		{key: "parents", when: exact, value: func(e entry) any { return orEmpty(e.Parents) }},
 		{key: "dir", when: exact, value: func(e entry) any { return orNull(e.Dir) }},
+		{key: "to", when: exact, value: func(e entry) any { return orNull(e.To) }},
 	}
+}
+
+// sentTo is where else than to the program that asked a secret went.
+func sentTo(e api.AuditEntry) string {
+	if e.To == "" || e.To == string(access.Client) {
+		return ""
+	}
+	return "to " + e.To
 }
 
 // askedBy names the program that asked, and what started it: "docker-credential-zen < docker (4711)".

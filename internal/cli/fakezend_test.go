@@ -598,6 +598,7 @@ func smallWorld() world {
 			{
 				Time: noon().Add(-time.Minute), Action: "get", Address: "docker.io", Connector: "dockerhub", Result: "ok", PID: 99,
 				Exe: "/usr/local/bin/docker-credential-zen", Parents: []string{"/usr/bin/docker", "/usr/bin/bash"}, Dir: "/home/me",
+				To: "client",
 			},
 			{Time: noon(), Action: "get", Address: "evil.example", Result: "not_logged_in", Detail: "no login\x1b[2J"},
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
@@ -59,6 +60,17 @@ type Limits struct {
 	Remaining int
 	Window    time.Duration // in this time; 0 when it is not known
 	Source    string        // whom the registry counts for: an IP address, or an account's id; "" when it does not say
+}
+
+// Maker is implemented by kinds whose credentials are made by somebody else.
+type Maker interface {
+	// MadeBy is whom Mint shows the connector's secrets, or has a credential made by.
+	MadeBy(spec Spec) access.Destination
+}
+
+// Namer is implemented by kinds with secret attributes that only name whoever logs in, and open nothing.
+type Namer interface {
+	Names() []string
 }
 
 // Static is implemented by kinds whose credentials may be the stored ones.

@@ -104,9 +104,9 @@ func pure[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
 	return server.Typed(func(_ context.Context, _ server.Peer, r Req) (Resp, error) { return f(r) })
 }
 
-// plain serves what does not depend on who asks.
+// plain serves what does not depend on who asks, unless it comes to use a secret.
 func plain[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
-	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, r) })
+	return asked(func(ctx context.Context, _ access.Caller, r Req) (Resp, error) { return f(ctx, r) })
 }
 
 // named serves what takes just the name of an entity.
@@ -114,9 +114,12 @@ func named[Resp any](f func(context.Context, string) (Resp, error)) server.Handl
 	return plain(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
 }
 
-// asked serves what depends on who asks.
+// asked serves what depends on who asks; the context knows it too, for what opens a secret far below.
 func asked[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
-	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) { return f(ctx, caller(p), r) })
+	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) {
+		c := caller(p)
+		return f(access.With(ctx, c), c, r)
+	})
 }
 
 // ordered serves what has neither params nor a result.
@@ -145,8 +148,8 @@ func withSecrets[Req, Resp any](f func(context.Context, access.Caller, Req, map[
 			return err
 		}
 		defer wipe(secrets)
-		return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) {
-			return f(ctx, caller(p), r, secrets)
+		return asked(func(ctx context.Context, c access.Caller, r Req) (Resp, error) {
+			return f(ctx, c, r, secrets)
 		})(ctx, call)
 	}
 }

@@ -132,6 +132,9 @@ func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	return credential.NewSecret(trimmed), nil
 }
 
+// Names are the secret attributes that open nothing.
+func (*Kind) Names() []string { return []string{attrUsername} }
+
 // Match answers for the registry and every repository on it.
 func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, bool) {
 	own, _, ok := connector.RegistryOf(spec.Config, hub)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -226,6 +227,11 @@ func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, 
 		return connector.Registry{}, false
 	}
 	return connector.Registry{Address: own, Key: own.Host()}, true
+}
+
+// MadeBy is the program.
+func (*Kind) MadeBy(spec connector.Spec) access.Destination {
+	return access.Destination{Place: access.Program, Name: spec.Config[attrCommand]}
 }
 
 // Mint runs the program and reads what it prints.

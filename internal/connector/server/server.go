@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
@@ -61,6 +62,12 @@ func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, 
 	}
 	whole, err := address.Parse(own.Host())
 	return connector.Registry{Address: whole, Key: own.String()}, err == nil
+}
+
+// MadeBy is the server.
+func (*Kind) MadeBy(spec connector.Spec) access.Destination {
+	s, _ := connector.ServerOf(spec.Config)
+	return access.Destination{Place: access.Server, Name: s.URL}
 }
 
 // Mint asks the server.

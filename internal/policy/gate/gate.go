@@ -118,9 +118,9 @@ func (g *Gate) Explain(s access.Subject) []string {
 }
 
 // Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
-// caller can do hands out nothing.
+// caller can do hands it nothing: where a secret goes to a registry, a program or a server, the destination decides.
 func (g *Gate) Allow(ctx context.Context, caller access.Caller, s access.Subject) error {
-	if s.Action != access.Get && s.Action != access.Reveal {
+	if !s.To.Receives() {
 		return nil
 	}
 	u := policy.Use{Connector: s.Connector, Address: s.Address}

@@ -79,7 +79,7 @@ func docker(dir string) access.Caller {
 
 func get(connector string) access.Subject {
 	a, _ := address.Parse("ghcr.io")
-	return access.Subject{Action: access.Get, Address: a, Connector: connector}
+	return access.Subject{Action: access.Get, Address: a, Connector: connector, To: access.Destination{Place: access.Client}}
 }
 
 // outcome is "ok", or the reason and the message.
@@ -160,19 +160,18 @@ func TestWithoutRulesNothingIsLookedUp(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatHandsOutSecretsIsRestricted(t *testing.T) {
+// Rules bind whoever receives a secret. Whatever else happens to it is up to where it goes.
+func TestOnlyReceiversAreRestricted(t *testing.T) {
 	g := New(Options{})
 	defer g.Close()
 	g.SetRules([]policy.Rule{{Number: 1, Executables: []string{"podman"}}})
-	restricted := map[access.Action]bool{access.Get: true, access.Reveal: true}
-	for _, action := range []access.Action{
-		access.Get, access.Store, access.Erase, access.List, access.Login, access.Logout,
-		access.Register, access.Update, access.Delete, access.Reveal, access.Verify,
+	for place, restricted := range map[access.Place]bool{
+		access.Client: true, access.Screen: true, access.Registry: false, access.Program: false, access.Server: false, "": false,
 	} {
 		s := get("prod")
-		s.Action = action
-		if err := g.Allow(t.Context(), docker("/src"), s); (err != nil) != restricted[action] {
-			t.Errorf("%s: %v", action, err)
+		s.To = access.Destination{Place: place}
+		if err := g.Allow(t.Context(), docker("/src"), s); (err != nil) != restricted {
+			t.Errorf("to %q: %v", place, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package broker
+package door
 
 import (
 	"encoding/binary"
@@ -15,8 +15,8 @@ const blobVersion = 1
 
 var errBlob = errors.New("sealed record has an unknown form")
 
-// packBlob encodes secret attributes; the result is the caller's to wipe.
-func packBlob(attrs map[string]credential.Secret) credential.Secret {
+// Pack is the sealed form of a record: it encodes secret attributes; the result is the caller's to wipe.
+func Pack(attrs map[string]credential.Secret) credential.Secret {
 	size := 1
 	names := make([]string, 0, len(attrs))
 	for name, v := range attrs {
@@ -36,7 +36,7 @@ func packBlob(attrs map[string]credential.Secret) credential.Secret {
 	return credential.NewSecret(out)
 }
 
-// unpackBlob decodes packBlob's form into secrets with bytes of their own.
+// unpackBlob decodes Pack's form into secrets with bytes of their own.
 func unpackBlob(blob credential.Secret) (map[string]credential.Secret, error) {
 	p := blob.Reveal()
 	if len(p) == 0 || p[0] != blobVersion {
@@ -75,7 +75,8 @@ func cut(p []byte, width int) (field, rest []byte, ok bool) {
 	return p[:n], p[n:], true
 }
 
-func wipeAll(attrs map[string]credential.Secret) {
+// WipeAll wipes the secrets of a record.
+func WipeAll(attrs map[string]credential.Secret) {
 	for _, s := range attrs {
 		s.Wipe()
 	}
