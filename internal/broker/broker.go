@@ -2,36 +2,15 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
-	"github.com/zen-agent/zen/internal/access"
-	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
-	"github.com/zen-agent/zen/internal/catalog"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
 )
-
-// HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
-// hosts from known ones while zend is down, and zend itself while it cannot read the vault.
-type HostIndex interface {
-	Write(addresses []address.Address) error
-	Read() ([]address.Address, error)
-}
-
-// Settings are the parts of the configuration that the broker obeys; they may change while it runs.
-type Settings struct {
-	ListPolicy string        // which logins list names: "all", "static" (docker login's and static connectors') or "none"
-	LoginTTL   time.Duration // default time limit of a login; 0 is none
-	AutoLock   time.Duration // the vault is locked when it was not used for this long; 0 is never
-}
 
 // Config is everything a Broker needs. Policy, Auditor, Index, Log and Now may be nil.
 type Config struct {
@@ -40,7 +19,7 @@ type Config struct {
 	Engine  *engine.Engine
 	Policy  door.Policy
 	Auditor door.Auditor
-	Index   HostIndex
+	Index   state.HostIndex
 	Log     *slog.Logger
 	Now     func() time.Time
 	Owner   string // user name shown as owner of entities
@@ -51,244 +30,43 @@ type Config struct {
 	// Large waits until the answer to the request of ctx may take much memory; nil: it need not wait.
 	Large func(ctx context.Context) error
 
-	Settings Settings
+	Settings state.Settings
 }
 
 // Broker answers zend's requests. It is safe for concurrent use.
 type Broker struct {
-	vault  *keystore.Vault
-	kinds  map[string]connector.Kind
-	types  []api.ConnectorType
-	engine *engine.Engine
-	door   *door.Door
-	index  HostIndex
-	log    *slog.Logger
-	now    func() time.Time
-	owner  string
+	*state.State
+	usage *usage
 
 	servers    Servers
 	serverKind connector.Kind
 	large      func(context.Context) error
-
-	changing sync.Mutex // one change at a time; held over the vault's write, never by a reader
-	indexing sync.Mutex // held while the index is written
-
-	mu       sync.RWMutex // guards what follows; never held over I/O
-	catalog  *catalog.Catalog
-	broken   error // the vault's records make no sense: the catalog is empty
-	settings Settings
-	lastUse  time.Time            // of the vault, by a person or a client
-	used     map[string]time.Time // login id -> last get
-	names    map[string]string    // login id -> user name last served, while unlocked
-	served   servedSet
 }
 
 // New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the host index as it is: see WriteIndex.
 func New(cfg Config) (*Broker, error) {
-	b := &Broker{
-		vault: cfg.Vault, engine: cfg.Engine, index: cfg.Index, log: cfg.Log, now: cfg.Now, owner: cfg.Owner, settings: cfg.Settings, servers: cfg.Servers, serverKind: cfg.ServerKind,
-		kinds: make(map[string]connector.Kind, len(cfg.Kinds)),
-		used:  make(map[string]time.Time), names: make(map[string]string), served: newServedSet(),
+	s := &state.State{
+		Vault: cfg.Vault, Engine: cfg.Engine, Index: cfg.Index, Log: cfg.Log, Now: cfg.Now, Owner: cfg.Owner,
+		Kinds: make(map[string]connector.Kind, len(cfg.Kinds)),
 	}
-	if b.log == nil {
-		b.log = slog.New(slog.DiscardHandler)
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
 	}
-	if b.now == nil {
-		b.now = time.Now
+	if s.Now == nil {
+		s.Now = time.Now
 	}
-	if b.large = cfg.Large; b.large == nil {
-		b.large = func(context.Context) error { return nil }
+	if cfg.Large == nil {
+		cfg.Large = func(context.Context) error { return nil }
 	}
 	for _, k := range cfg.Kinds {
 		t := k.Describe()
-		b.kinds[t.Type] = k
-		b.types = append(b.types, t)
+		s.Kinds[t.Type] = k
+		s.Types = append(s.Types, t)
 	}
-	b.door = &door.Door{
-		Vault: b.vault, Engine: b.engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: b.large, Idle: b.lockIdle,
+	b := &Broker{State: s, usage: newUsage(), servers: cfg.Servers, serverKind: cfg.ServerKind, large: cfg.Large}
+	s.Door = &door.Door{
+		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large, Idle: b.lockIdle,
 	}
-	b.lastUse = b.now().Round(0)
-	if err := b.load(); err != nil {
-		if b.catalog, err = catalog.Load(nil); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
-}
-
-// reload is load for a vault that was changed by other means than change.
-func (b *Broker) reload() error {
-	err := b.load()
-	if err == nil {
-		b.WriteIndex()
-	}
-	return err
-}
-
-// load reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
-// answer for hosts that nobody logged in to, and to say what is wrong.
-func (b *Broker) load() error {
-	n, records := b.vault.All()
-	list := make([]catalog.Record, 0, n)
-	for r := range records {
-		list = append(list, catalog.Record{ID: r.ID, Kind: catalog.Kind(r.Kind), Public: r.Public})
-	}
-	c, err := catalog.Load(list)
-	if err != nil {
-		err = &credential.Error{
-			Reason: credential.VaultDamaged, Message: fmt.Sprintf("the vault holds something that this zen does not understand: %v", err), Cause: err,
-		}
-		b.log.Error("Cannot use the vault", "error", err)
-	}
-	b.mu.Lock()
-	b.broken = err
-	if err == nil {
-		b.catalog = c
-	}
-	b.mu.Unlock()
-	return err
-}
-
-// SetSettings replaces the settings, after the configuration was edited.
-func (b *Broker) SetSettings(s Settings) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.settings = s
-}
-
-func (b *Broker) currentSettings() Settings {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.settings
-}
-
-// read runs f on the catalog under the read lock; f must not keep the catalog.
-func (b *Broker) read(f func(c *catalog.Catalog)) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	f(b.catalog)
-}
-
-// edit is one change of the catalog and of the secrets that go with its records.
-type edit struct {
-	catalog.Change
-	secrets map[string]credential.Secret // record id -> new sealed blob; absent: keep the present one
-}
-
-// change computes an edit on the catalog, commits it to the vault in one atomic write, then applies it: readers see the old
-// state or the new one, and memory never runs ahead of the disk.
-func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (edit, error)) error {
-	b.changing.Lock()
-	defer b.changing.Unlock()
-	if err := b.openForChange(ctx); err != nil {
-		return err
-	}
-	var e edit
-	var err error
-	b.read(func(c *catalog.Catalog) {
-		if e, err = compute(c); err == nil {
-			e.Change = c.WithoutUnusedRemotes(e.Change)
-		}
-	})
-	defer e.wipe()
-	if err != nil || (len(e.Put) == 0 && len(e.Delete) == 0) {
-		return err
-	}
-	if err := b.vault.Commit(ctx, e.apply); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	err = b.catalog.Apply(e.Change)
-	b.lastUse = b.now().Round(0)
-	b.mu.Unlock()
-	b.WriteIndex()
-	return err
-}
-
-// openForChange makes sure the vault can be written. A session vault whose key died with the last boot holds nothing that
-// anybody can still open, so a change starts anew; the old file is kept aside.
-func (b *Broker) openForChange(ctx context.Context) error {
-	if err := b.unreadable(ctx); err != nil {
-		return err
-	}
-	err := b.vault.EnsureOpen(ctx)
-	if err == nil || !credential.KeyLost.Is(err) || !b.vault.EndedWithSession() {
-		return err
-	}
-	if err := b.vault.StartAnew(ctx); err != nil {
-		return err
-	}
-	b.log.Warn("Started a new vault: the key of the old one ended with the session")
-	b.engine.Wipe()
-	return b.reload()
-}
-
-func (e edit) apply(tx *keystore.Tx) error {
-	for _, id := range e.Delete {
-		tx.Delete(id)
-	}
-	for _, r := range e.Put {
-		rec := keystore.Record{ID: r.ID, Kind: string(r.Kind), Public: r.Public}
-		secret, ok := e.secrets[r.ID]
-		var p *credential.Secret
-		if ok {
-			p = &secret
-		}
-		if err := tx.Put(rec, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e edit) wipe() {
-	for _, s := range e.secrets {
-		s.Wipe()
-	}
-}
-
-// unreadable says why the vault's records cannot be known, if they cannot: it is damaged, or a newer zen wrote it.
-func (b *Broker) unreadable(ctx context.Context) error {
-	b.mu.RLock()
-	err := b.broken
-	b.mu.RUnlock()
-	if state := b.vault.State().State; err == nil && (state == keystore.StateDamaged || state == keystore.StateTooNew) {
-		return b.vault.EnsureOpen(ctx) // does not try: there is nothing that a key could open
-	}
-	return err
-}
-
-// WriteIndex tells the host index which addresses have a login, unless that cannot be known. The broker does so after each change;
-// who starts it does so once, when there is time: nobody who gets an answer from this broker needs the index. Its failure is
-// logged only: zend writes it again at the next change and start.
-func (b *Broker) WriteIndex() {
-	b.indexing.Lock() // so that what is written last is what is true last
-	defer b.indexing.Unlock()
-	if b.index == nil || b.unreadable(context.Background()) != nil {
-		return
-	}
-	var addrs []address.Address
-	b.read(func(c *catalog.Catalog) { addrs = c.Addresses() })
-	if err := b.index.Write(addrs); err != nil {
-		b.log.Warn("Cannot write the host index", "error", err)
-	}
-}
-
-// wasKnown reports whether the host index has a login for the address, from when the vault could be read.
-func (b *Broker) wasKnown(a address.Address) bool {
-	if b.index == nil {
-		return false
-	}
-	list, err := b.index.Read()
-	if err != nil {
-		b.log.Warn("Cannot read the host index", "error", err)
-	}
-	return slices.ContainsFunc(list, func(known address.Address) bool { return known.Covers(a) })
-}
-
-// audit records a change; the uses of secrets are the door's to record.
-func (b *Broker) audit(caller access.Caller, s access.Subject, err error, detail string) {
-	if b.door.Auditor != nil {
-		b.door.Auditor.Record(caller, s, err, detail)
-	}
+	s.SetSettings(cfg.Settings)
+	return b, s.Start()
 }

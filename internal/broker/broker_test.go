@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -120,7 +121,7 @@ func (r *rig) open() {
 	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
 	r.Broker, err = New(Config{
 		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
-		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
+		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: state.Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -131,7 +132,7 @@ func (r *rig) open() {
 // restart is what happens after kill -9: nothing of the old process is left but the file and the key slot.
 func (r *rig) restart() {
 	r.t.Helper()
-	r.vault.Close()
+	r.Vault.Close()
 	r.open()
 }
 
@@ -475,7 +476,7 @@ func TestDefaultTimeLimit(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	r.SetSettings(Settings{LoginTTL: 12 * time.Hour})
+	r.SetSettings(state.Settings{LoginTTL: 12 * time.Hour})
 	for seconds, want := range map[int]time.Duration{0: 12 * time.Hour, 60: time.Minute, 86400: 24 * time.Hour, api.NoTTL: 0} {
 		res, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: seconds})
 		switch until := res.Login.Until; {
@@ -606,7 +607,7 @@ func TestListPolicy(t *testing.T) {
 	r.login("reg")
 	r.store("ghcr.io", "bob", "one")
 	for policy, want := range map[string]int{"all": 2, "static": 2, "none": 0} {
-		r.SetSettings(Settings{ListPolicy: policy})
+		r.SetSettings(state.Settings{ListPolicy: policy})
 		if list, err := r.List(t.Context(), access.Caller{}); err != nil || len(list) != want {
 			t.Errorf("policy %s: %v, %v", policy, list, err)
 		}
@@ -628,7 +629,7 @@ func (denying) Explain(s access.Subject) []string {
 
 func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
 	r := newRig(t)
-	r.door.Policy = denying{}
+	r.Door.Policy = denying{}
 	r.store("ghcr.io", "bob", "one")
 	r.wantGet("ghcr.io", "denied")
 	if last := r.audit.last(); last != "get ghcr.io  denied policy says no" {

@@ -14,16 +14,17 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 func (b *Broker) kind(name string) (connector.Kind, error) {
-	if k, ok := b.kinds[name]; ok {
+	if k, ok := b.Kinds[name]; ok {
 		return k, nil
 	}
-	known := slices.Sorted(maps.Keys(b.kinds))
+	known := slices.Sorted(maps.Keys(b.Kinds))
 	return nil, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
 		"known types: "+strings.Join(known, ", "))
 }
@@ -54,7 +55,7 @@ func (b *Broker) notExpired(c api.ServiceConnector) error {
 
 // expired is the error for a connector whose credentials have run out, by what is known of it here; nil if they have not.
 func (b *Broker) expired(c api.ServiceConnector) error {
-	if !catalog.Expired(c, b.now()) {
+	if !catalog.Expired(c, b.Now()) {
 		return nil
 	}
 	hint := fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name)
@@ -67,7 +68,7 @@ func (b *Broker) expired(c api.ServiceConnector) error {
 // ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
 func (b *Broker) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
-	types := b.types
+	types := b.Types
 	if q.Server != "" {
 		var err error
 		if types, err = b.serverTypes(ctx, q.Server); err != nil {
@@ -92,12 +93,12 @@ func hasAuthMethod(t api.ConnectorType, want string) bool {
 
 // QueryConnectors answers connector.list.
 func (b *Broker) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.now()) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now()) })
 	return list, err
 }
 
 func (b *Broker) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
-	b.read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
+	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
 	return conn, err
 }
 
@@ -142,11 +143,11 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller access.Caller, re
 	if req.Server != "" {
 		return b.registerOnServer(ctx, caller, req, config)
 	}
-	now := b.now().UTC()
+	now := b.Now().UTC()
 	conn := api.ServiceConnector{
 		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
 		ResourceID: req.ResourceID, ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance,
-		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: b.owner, Created: now, Updated: now, Revision: 1,
+		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: b.Owner, Created: now, Updated: now, Revision: 1,
 	}
 	if req.ResourceType != "" {
 		conn.ResourceTypes = []string{req.ResourceType}
@@ -156,7 +157,7 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller access.Caller, re
 	}
 	result, err := b.registered(ctx, door.Use{Caller: caller, For: access.Register, DryRun: req.DryRun}, conn, config, req.NoVerify)
 	if !req.DryRun {
-		b.audit(caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
+		b.Audit(caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
 	}
 	return result, err
 }
@@ -181,7 +182,7 @@ func (b *Broker) registered(
 
 // nameFree fails early on a bad or taken name, before anything asks the network.
 func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
-	b.read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
+	b.Read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
 	return err
 }
 
@@ -201,11 +202,11 @@ func (b *Broker) keepConnector(
 		conn.Verification = resources[0].Verification
 	}
 	if !use.DryRun {
-		err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+		err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 			change, err := c.PutConnector(conn)
-			return edit{Change: change, secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
+			return state.Edit{Change: change, Secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
 		})
-		b.engine.Drop(conn.ID)
+		b.Engine.Drop(conn.ID)
 	}
 	return api.ConnectorResult{Connector: conn, Resources: resources}, err
 }
@@ -241,7 +242,7 @@ func fill(conn api.ServiceConnector, spec connector.Spec) api.ServiceConnector {
 func (b *Broker) check(
 	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, skip bool, push string,
 ) ([]api.Resource, error) {
-	ids, err := b.door.Resources(ctx, use, g)
+	ids, err := b.Door.Resources(ctx, use, g)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +254,7 @@ func (b *Broker) check(
 	if g.Spec.ResourceID == "" {
 		g.Spec.ResourceID = ids[0]
 	}
-	report, err := b.door.Verify(ctx, use, g, ids[0], connector.VerifyOptions{Push: push})
+	report, err := b.Door.Verify(ctx, use, g, ids[0], connector.VerifyOptions{Push: push})
 	return reported(r, report, err)
 }
 
@@ -281,7 +282,7 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller access.Caller, req 
 	}
 	result, err := b.updatedTo(ctx, door.Use{Caller: caller, For: access.Update, DryRun: req.DryRun}, conn, req, config)
 	if !req.DryRun {
-		b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "")
+		b.Audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "")
 	}
 	if err == nil {
 		result.Shadowed = b.shadowed(ctx, conn, "")
@@ -302,7 +303,7 @@ func (b *Broker) updatedTo(
 		next.ResourceID = "" // follows from the configuration, which may have changed
 	}
 	var warnings []string
-	whole, spec, err := b.door.Revise(ctx, use, door.Revision{
+	whole, spec, err := b.Door.Revise(ctx, use, door.Revision{
 		Connector: conn.Name, Kind: kind, Record: conn.ID, Before: publicSpec(conn), Typed: config, Remove: req.Remove,
 		Validate: func(whole map[string]credential.Secret) (spec connector.Spec, err error) {
 			spec, warnings, err = validSpec(kind, next, whole)
@@ -331,7 +332,7 @@ func attributeNames(typed []string) []string {
 
 // hasInstances reports whether the connector's type gives access to more than one resource of its kind.
 func (b *Broker) hasInstances(conn api.ServiceConnector) bool {
-	for _, t := range b.types {
+	for _, t := range b.Types {
 		if t.Type == conn.Type {
 			return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.SupportsInstances })
 		}
@@ -366,7 +367,7 @@ func (b *Broker) updated(c api.ServiceConnector, req api.UpdateConnector) api.Se
 		}
 	}
 	c.Labels = catalog.Merged(c.Labels, req.Labels)
-	c.Updated = b.now().UTC()
+	c.Updated = b.Now().UTC()
 	c.Revision++
 	return c
 }
@@ -393,18 +394,18 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req 
 	}
 	var conn api.ServiceConnector
 	var logins []api.Login
-	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		gone, change, err := c.DeleteConnector(req.Ref)
 		conn = gone
 		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
-	b.audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "")
+	b.Audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "")
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	b.engine.Drop(conn.ID)
-	b.forget(logins)
+	b.Engine.Drop(conn.ID)
+	b.usage.forget(logins)
 	return api.ConnectorResult{Connector: conn, Ended: len(logins), Shadowed: b.shadowed(ctx, conn, "")}, nil
 }
 
@@ -415,7 +416,7 @@ func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use 
 	if err != nil {
 		return conn, nil, err
 	}
-	attrs, err := b.door.Reveal(ctx, door.Use{Caller: caller, For: access.Reveal},
+	attrs, err := b.Door.Reveal(ctx, door.Use{Caller: caller, For: access.Reveal},
 		access.Subject{Address: mustParse(conn.ResourceID), Connector: conn.Name}, conn.ID)
 	return conn, attrs, err
 }
@@ -493,7 +494,7 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 	list := api.ResourceList{Items: []api.Resource{}}
 	var conns []api.ServiceConnector
 	if q.Server == "" {
-		b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+		b.Read(func(c *catalog.Catalog) { conns = c.Connectors() })
 	}
 	remote, warnings, err := b.remoteConnectors(ctx, q.Server, listTime)
 	if err != nil {

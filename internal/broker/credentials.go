@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -43,7 +44,7 @@ func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string
 		src.Refused = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
 			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
 	}
-	cred, err := b.door.Serve(ctx, door.Use{Caller: caller, For: access.Get}, login.ConnectorName, src)
+	cred, err := b.Door.Serve(ctx, door.Use{Caller: caller, For: access.Get}, login.ConnectorName, src)
 	if err != nil {
 		return credential.Credential{}, explainGet(err, login)
 	}
@@ -54,16 +55,16 @@ func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string
 // unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses
 // that had one get the reason instead, since a client would go on without a credential and fail far from the cause.
 func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error) error {
-	if err := b.unreadable(ctx); err != nil && b.wasKnown(a) {
+	if err := b.Unreadable(ctx); err != nil && b.WasKnown(a) {
 		return err
 	}
 	return notFound
 }
 
 func (b *Broker) loginFor(caller access.Caller, a address.Address) (login api.Login, err error) {
-	now := b.now()
+	now := b.Now()
 	var found bool
-	b.read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
+	b.Read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
 	if !found {
 		return login, notLoggedIn(a)
 	}
@@ -89,7 +90,7 @@ func (b *Broker) source(login api.Login, a address.Address) door.Source {
 	}
 	var conn api.ServiceConnector
 	var found bool
-	b.read(func(c *catalog.Catalog) { conn, found = c.ConnectorByID(login.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, found = c.ConnectorByID(login.ConnectorID) })
 	if !found {
 		src.Refused = credential.NewError(credential.NoSuchEntity,
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
@@ -116,24 +117,9 @@ func (b *Broker) grant(conn api.ServiceConnector) (g door.Grant, err error) {
 	return g, err
 }
 
-// noteServed remembers when a login was used, by which user name, and what was handed out.
 func (b *Broker) noteServed(id string, cred credential.Credential) {
-	d := b.served.digest(cred.Username, cred.Secret)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.now()
-	b.used[id], b.lastUse = now, now.Round(0)
-	b.names[id] = cred.Username
-	if !b.served.latest(id, d) {
-		b.served.add(id, d)
-	}
-}
-
-func (b *Broker) wasServed(id string, cred credential.Credential) bool {
-	d := b.served.digest(cred.Username, cred.Secret)
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.served.contains(id, d)
+	b.usage.note(id, cred, b.Now())
+	b.Touch()
 }
 
 // Store keeps what docker login was given: a credential of its own and a login for its address. Storing what was just
@@ -146,40 +132,40 @@ func (b *Broker) Store(ctx context.Context, caller access.Caller, serverURL stri
 	subject := access.Subject{Action: access.Store, Address: a}
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), Source: sourceStored,
-		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.now().UTC(), Until: b.until(0),
+		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.Now().UTC(), Until: b.until(0),
 	}
 	if old, err := b.loginFor(caller, a); err == nil && old.Address == login.Address {
 		if b.isStored(ctx, old, cred) {
-			b.audit(caller, subject, nil, "unchanged")
+			b.Audit(caller, subject, nil, "unchanged")
 			return nil
 		}
 		login.Dir, login.Profile = old.Dir, old.Profile // take the place of the one that answered here
 	}
 	detail, err := b.storeNew(ctx, login, cred)
-	b.audit(caller, subject, err, detail)
+	b.Audit(caller, subject, err, detail)
 	return err
 }
 
 // isStored reports whether the credential is what the login answers anyway.
 func (b *Broker) isStored(ctx context.Context, login api.Login, cred credential.Credential) bool {
-	if b.wasServed(login.ID, cred) {
+	if b.usage.wasServed(login.ID, cred) {
 		return true
 	}
 	if login.ConnectorID != "" {
 		return false
 	}
-	same, err := b.door.Same(ctx, door.Source{Record: login.ID}, cred)
+	same, err := b.Door.Same(ctx, door.Source{Record: login.ID}, cred)
 	return err == nil && same
 }
 
 func (b *Broker) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		change, replaced, err := c.PutLogin(login)
 		detail = "stored"
 		if replaced != nil {
 			detail = "replaced the login by " + source(*replaced)
 		}
-		return edit{Change: change, secrets: map[string]credential.Secret{login.ID: door.PackCredential(cred)}}, err
+		return state.Edit{Change: change, Secrets: map[string]credential.Secret{login.ID: door.PackCredential(cred)}}, err
 	})
 	if err != nil {
 		return "", err
@@ -212,7 +198,7 @@ func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL stri
 		return nil
 	}
 	_, err = b.end(ctx, func(l api.Login) bool { return l.ID == login.ID })
-	b.audit(caller, access.Subject{Action: access.Erase, Address: a, Connector: login.ConnectorName}, err, "")
+	b.Audit(caller, access.Subject{Action: access.Erase, Address: a, Connector: login.ConnectorName}, err, "")
 	return err
 }
 
@@ -220,7 +206,7 @@ func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL stri
 // never uses the network: a login whose user name would have to be minted is named once it was used.
 func (b *Broker) List(ctx context.Context, caller access.Caller) (map[string]string, error) {
 	items := make(map[string]string)
-	policy := b.currentSettings().ListPolicy
+	policy := b.Settings().ListPolicy
 	if policy == "none" || !b.openQuietly(ctx) {
 		return items, nil
 	}
@@ -238,7 +224,7 @@ func (b *Broker) List(ctx context.Context, caller access.Caller) (map[string]str
 			items[l.ServerURL] = name
 		}
 	}
-	b.audit(caller, access.Subject{Action: access.List}, nil, fmt.Sprintf("%d names", len(items)))
+	b.Audit(caller, access.Subject{Action: access.List}, nil, fmt.Sprintf("%d names", len(items)))
 	return items, nil
 }
 
@@ -254,7 +240,7 @@ func (b *Broker) isStatic(l api.Login) bool {
 		return true
 	}
 	var conn api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
 	kind, err := b.kindOf(conn)
 	if err != nil {
 		return false
@@ -265,20 +251,15 @@ func (b *Broker) isStatic(l api.Login) bool {
 
 // username returns the user name a login answers with, if it is known without minting; "" otherwise.
 func (b *Broker) username(ctx context.Context, l api.Login) string {
-	b.mu.RLock()
-	name := b.names[l.ID]
-	b.mu.RUnlock()
-	if name != "" {
+	if name := b.usage.name(l.ID); name != "" {
 		return name
 	}
 	if !b.isStatic(l) {
 		return ""
 	}
-	name, err := b.door.Username(ctx, b.source(l, mustParse(l.Address)))
+	name, err := b.Door.Username(ctx, b.source(l, mustParse(l.Address)))
 	if err == nil && name != "" {
-		b.mu.Lock()
-		b.names[l.ID] = name
-		b.mu.Unlock()
+		b.usage.setName(l.ID, name)
 	}
 	return name
 }
@@ -289,7 +270,7 @@ const many = 100
 // largeIfMany waits for the turn of an answer that names all logins, when there are many.
 func (b *Broker) largeIfMany(ctx context.Context) error {
 	var n int
-	b.read(func(c *catalog.Catalog) { n = c.CountLogins() })
+	b.Read(func(c *catalog.Catalog) { n = c.CountLogins() })
 	if n <= many {
 		return nil
 	}
@@ -305,31 +286,21 @@ func (b *Broker) largeIfAll(ctx context.Context, q api.Query) error {
 }
 
 func (b *Broker) logins() (list []api.Login) {
-	now := b.now()
-	b.read(func(c *catalog.Catalog) { list = c.Logins() })
+	now := b.Now()
+	b.Read(func(c *catalog.Catalog) { list = c.Logins() })
 	return slices.DeleteFunc(list, func(l api.Login) bool { return l.Until != nil && !now.Before(*l.Until) })
 }
 
 // end ends every login that match selects and forgets what was remembered about them.
 func (b *Broker) end(ctx context.Context, match func(api.Login) bool) (ended []api.Login, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		var change catalog.Change
 		ended, change = c.EndLogins(match)
-		return edit{Change: change}, nil
+		return state.Edit{Change: change}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	b.forget(ended)
+	b.usage.forget(ended)
 	return ended, nil
-}
-
-func (b *Broker) forget(ended []api.Login) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, l := range ended {
-		delete(b.used, l.ID)
-		delete(b.names, l.ID)
-		delete(b.served.by, l.ID)
-	}
 }

@@ -32,9 +32,9 @@ func (b *Broker) Holds(ctx context.Context, caller access.Caller, serverURL stri
 		return h, nil // Get refuses it
 	}
 	if !b.isStatic(login) {
-		h.Same = b.wasServed(login.ID, cred)
+		h.Same = b.usage.wasServed(login.ID, cred)
 		return h, nil
 	}
-	h.Same, err = b.door.Same(ctx, b.source(login, a), cred)
+	h.Same, err = b.Door.Same(ctx, b.source(login, a), cred)
 	return h, err
 }

@@ -44,7 +44,7 @@ func TestIdentityToken(t *testing.T) {
 	}
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
-	if n := len(r.vault.Records()); n != 2 {
+	if n := len(r.Vault.Records()); n != 2 {
 		t.Errorf("%d records are left: the token's login stays", n)
 	}
 }

@@ -18,7 +18,7 @@ const anonymous = "nobody"
 // Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
 // network.
 func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
-	limiter, ok := b.kinds[staticKind].(connector.Limiter)
+	limiter, ok := b.Kinds[staticKind].(connector.Limiter)
 	if !ok {
 		return api.LimitList{Items: []api.PullLimit{}}, nil
 	}
@@ -28,7 +28,7 @@ func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitLis
 	}
 	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return mustParse(l.Address).Host() != hub.Host() })
 	if len(logins) == 0 {
-		_, limits, err := b.door.Limits(ctx, door.Use{}, limiter, hub, nil)
+		_, limits, err := b.Door.Limits(ctx, door.Use{}, limiter, hub, nil)
 		return api.LimitList{Items: []api.PullLimit{pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err)}}, nil
 	}
 	items := make([]api.PullLimit, len(logins))
@@ -45,7 +45,7 @@ func (b *Broker) limitsOf(
 ) api.PullLimit {
 	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}
 	src := b.source(l, mustParse(l.Address))
-	username, limits, err := b.door.Limits(ctx, door.Use{Caller: caller, For: access.Verify}, limiter, hub, &src)
+	username, limits, err := b.Door.Limits(ctx, door.Use{Caller: caller, For: access.Verify}, limiter, hub, &src)
 	p.Username = username
 	return pullLimit(p, limits, err)
 }

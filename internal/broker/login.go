@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -21,12 +22,12 @@ import (
 func (b *Broker) until(ttlSeconds int) *time.Time {
 	ttl := time.Duration(ttlSeconds) * time.Second
 	if ttl == 0 {
-		ttl = b.currentSettings().LoginTTL
+		ttl = b.Settings().LoginTTL
 	}
 	if ttl <= 0 {
 		return nil
 	}
-	t := b.now().UTC().Round(0).Add(ttl) // without the monotonic reading, which stands still while a laptop sleeps
+	t := b.Now().UTC().Round(0).Add(ttl) // without the monotonic reading, which stands still while a laptop sleeps
 	return &t
 }
 
@@ -45,7 +46,7 @@ func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginR
 	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
 		return result, nil
 	}
-	b.audit(caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
+	b.Audit(caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err
 }
 
@@ -92,7 +93,7 @@ func orURI(reg api.ContainerRegistry) string {
 
 func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error) {
 	var ok bool
-	b.read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
+	b.Read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
 	if !ok {
 		return b.resolveConnector(id)
 	}
@@ -138,7 +139,7 @@ func (b *Broker) login(
 	}
 	var token credential.Secret
 	if req.IdentityToken {
-		token, err = b.door.IdentityToken(ctx, use, g, a)
+		token, err = b.Door.IdentityToken(ctx, use, g, a)
 	}
 	if err != nil {
 		return result, a, err
@@ -166,7 +167,7 @@ func (b *Broker) prove(
 ) (api.Resource, error) {
 	r := resource(conn)
 	r.ResourceType = g.Spec.ResourceType
-	ids, report, err := b.door.Prove(ctx, use, door.Proof{Grant: g, Address: a, Token: req.IdentityToken, NoVerify: req.NoVerify})
+	ids, report, err := b.Door.Prove(ctx, use, door.Proof{Grant: g, Address: a, Token: req.IdentityToken, NoVerify: req.NoVerify})
 	if err != nil && report.Verification != api.VerificationRejected {
 		return api.Resource{}, err // minting failed: the registry was not asked
 	}
@@ -189,7 +190,7 @@ func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api
 
 // resourcesOf are the registries that a server's connector gives access to; none is an error.
 func (b *Broker) resourcesOf(ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector) ([]string, error) {
-	ids, err := b.door.Resources(ctx, use, g)
+	ids, err := b.Door.Resources(ctx, use, g)
 	if err == nil && len(ids) == 0 {
 		err = credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
@@ -203,8 +204,8 @@ func (b *Broker) collides(a address.Address, resource string, req api.LoginReque
 	if req.Replace {
 		return nil
 	}
-	now := b.now()
-	b.read(func(c *catalog.Catalog) {
+	now := b.Now()
+	b.Read(func(c *catalog.Catalog) {
 		for _, l := range c.Logins() {
 			same := l.Address == a.String() && l.Dir == req.Dir && l.Profile == req.Profile && (l.Until == nil || l.Until.After(now))
 			if same && l.ConnectorID != "" && l.ResourceID != "" && mustParse(l.ResourceID) != mustParse(resource) {
@@ -222,23 +223,23 @@ func (b *Broker) recordLogin(
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
 		ResourceID: g.Spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
-		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.now().UTC(), Until: b.until(req.TTLSeconds),
+		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.Now().UTC(), Until: b.until(req.TTLSeconds),
 	}
 	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.typeName(conn, g.Kind)}
 	var replaced *api.Login
-	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		var kept catalog.Change
 		if conn.Server != "" {
 			var err error
 			if kept, err = c.PutRemote(withoutConfiguration(conn)); err != nil {
-				return edit{}, err
+				return state.Edit{}, err
 			}
 		}
 		change, old, err := c.PutLogin(login, kept.Put...)
 		replaced = old
-		e := edit{Change: change}
+		e := state.Edit{Change: change}
 		if !token.IsEmpty() {
-			e.secrets = map[string]credential.Secret{login.ID: token}
+			e.Secrets = map[string]credential.Secret{login.ID: token}
 		}
 		return e, err
 	})
@@ -246,7 +247,7 @@ func (b *Broker) recordLogin(
 		return result, err
 	}
 	if replaced != nil {
-		b.forget([]api.Login{*replaced})
+		b.usage.forget([]api.Login{*replaced})
 		if replaced.ConnectorID != conn.ID || replaced.ResourceID != login.ResourceID {
 			result.Replaced = source(*replaced)
 		}
@@ -289,9 +290,9 @@ func (b *Broker) Logout(ctx context.Context, caller access.Caller, req api.Logou
 		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged in", req.Name), "see who is: zen status")
 	}
 	for _, l := range ended {
-		b.audit(caller, access.Subject{Action: access.Logout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
+		b.Audit(caller, access.Subject{Action: access.Logout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
 		if l.ConnectorID != "" {
-			b.engine.Drop(l.ConnectorID)
+			b.Engine.Drop(l.ConnectorID)
 		}
 	}
 	return api.LogoutResult{Ended: ended}, err
@@ -307,7 +308,7 @@ func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error
 	conn, err := b.resolveConnector(req.Name)
 	if credential.NoSuchEntity.Is(err) {
 		var remotes []api.ServiceConnector
-		b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+		b.Read(func(c *catalog.Catalog) { remotes = c.Remotes() })
 		if len(remotes) > 0 {
 			conn, err = catalog.ResolveIn(remotes, req.Name)
 		}

@@ -6,13 +6,14 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 // Flavors answers registry.flavors.
 func (b *Broker) Flavors() (f api.Flavors) {
-	b.read(func(c *catalog.Catalog) { f.Items = c.Flavors() })
+	b.Read(func(c *catalog.Catalog) { f.Items = c.Flavors() })
 	return f
 }
 
@@ -22,17 +23,17 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 	if err != nil {
 		return result, err
 	}
-	compute := func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.RegisterRegistry(req, conn, b.now().UTC(), b.owner)
+	compute := func(c *catalog.Catalog) (state.Edit, error) {
+		reg, change, err := c.RegisterRegistry(req, conn, b.Now().UTC(), b.Owner)
 		result.Registry = reg
 		if err != nil || conn == nil {
-			return edit{Change: change}, err
+			return state.Edit{Change: change}, err
 		}
 		return keeping(c, change, *conn)
 	}
 	if conn != nil {
 		// Check the registration before the network is asked.
-		b.read(func(c *catalog.Catalog) { _, err = compute(c) })
+		b.Read(func(c *catalog.Catalog) { _, err = compute(c) })
 		if err != nil {
 			return result, err
 		}
@@ -41,7 +42,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 		}
 	}
 	result.Connector = conn
-	err = b.change(ctx, compute)
+	err = b.Change(ctx, compute)
 	return result, err
 }
 
@@ -58,13 +59,13 @@ func (b *Broker) connectorFor(ctx context.Context, ref string) (*api.ServiceConn
 }
 
 // keeping adds to a change what has to be kept of a connector: one of a server is known as long as something uses it.
-func keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnector) (edit, error) {
+func keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnector) (state.Edit, error) {
 	if conn.Server == "" {
-		return edit{Change: change}, nil
+		return state.Edit{Change: change}, nil
 	}
 	kept, err := c.PutRemote(withoutConfiguration(conn))
 	change.Put = append(kept.Put, change.Put...)
-	return edit{Change: change}, err
+	return state.Edit{Change: change}, err
 }
 
 // access asks the registry whether the connector really gives access, and says so in ZenML's words when it does not. resource
@@ -91,30 +92,30 @@ func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, resource
 
 // UpdateRegistry changes a registry's name, attributes or labels.
 func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.UpdateRegistry(req, b.now().UTC())
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
+		reg, change, err := c.UpdateRegistry(req, b.Now().UTC())
 		result.Registry = reg
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, b.registryElsewhere(ctx, req.Ref, false, err)
 }
 
 // CopyRegistry registers a registry's copy under a new name.
 func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.CopyRegistry(req.Ref, req.Name, b.now().UTC(), b.owner)
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
+		reg, change, err := c.CopyRegistry(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 		result.Registry = reg
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, b.registryElsewhere(ctx, req.Ref, false, err)
 }
 
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
 func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.DeleteRegistry(ref)
 		result.Registry = reg
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, b.registryElsewhere(ctx, ref, false, err)
 }
@@ -124,7 +125,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 	if req.Server != "" {
 		return b.connectOnServer(ctx, req)
 	}
-	b.read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
+	b.Read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
 	if err != nil {
 		return result, b.registryElsewhere(ctx, req.Ref, true, err)
 	}
@@ -132,15 +133,15 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 	if err != nil {
 		return result, err
 	}
-	compute := func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.now().UTC())
+	compute := func(c *catalog.Catalog) (state.Edit, error) {
+		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.Now().UTC())
 		result.Registry = reg
 		if err != nil {
-			return edit{}, err
+			return state.Edit{}, err
 		}
 		return keeping(c, change, conn)
 	}
-	b.read(func(c *catalog.Catalog) { _, err = compute(c) })
+	b.Read(func(c *catalog.Catalog) { _, err = compute(c) })
 	if err != nil {
 		return result, err
 	}
@@ -148,7 +149,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 		return result, err
 	}
 	result.Connector = &conn
-	err = b.change(ctx, compute)
+	err = b.Change(ctx, compute)
 	return result, err
 }
 
@@ -157,10 +158,10 @@ func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (result ap
 	if ref.Server != "" {
 		return b.disconnectOnServer(ctx, ref)
 	}
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.DisconnectRegistry(ref.Name, b.now().UTC())
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
+		reg, change, err := c.DisconnectRegistry(ref.Name, b.Now().UTC())
 		result.Registry = reg
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, b.registryElsewhere(ctx, ref.Name, true, err)
 }

@@ -5,9 +5,83 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"sync"
+	"time"
 
+	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 )
+
+// usage is what is remembered of the logins that were used, in memory only.
+type usage struct {
+	mu     sync.Mutex
+	last   map[string]time.Time // login id -> last get
+	names  map[string]string    // login id -> user name last served, while unlocked
+	served servedSet
+}
+
+func newUsage() *usage {
+	return &usage{last: make(map[string]time.Time), names: make(map[string]string), served: newServedSet()}
+}
+
+// note remembers when a login was used, by which user name, and what was handed out.
+func (u *usage) note(id string, cred credential.Credential, now time.Time) {
+	d := u.served.digest(cred.Username, cred.Secret)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.last[id], u.names[id] = now, cred.Username
+	if !u.served.latest(id, d) {
+		u.served.add(id, d)
+	}
+}
+
+func (u *usage) wasServed(id string, cred credential.Credential) bool {
+	d := u.served.digest(cred.Username, cred.Secret)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.served.contains(id, d)
+}
+
+func (u *usage) name(id string) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.names[id]
+}
+
+func (u *usage) setName(id, name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.names[id] = name
+}
+
+// lastUse is when a login was used; nil if it was not.
+func (u *usage) lastUse(id string) *time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	t, ok := u.last[id]
+	if !ok {
+		return nil
+	}
+	return &t
+}
+
+func (u *usage) forget(logins []api.Login) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, l := range logins {
+		delete(u.last, l.ID)
+		delete(u.names, l.ID)
+		delete(u.served.by, l.ID)
+	}
+}
+
+// lock forgets what must not be known of a locked vault.
+func (u *usage) lock() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	clear(u.names)
+	clear(u.served.by)
+}
 
 // servedPerLogin bounds how many different credentials are remembered per login.
 const servedPerLogin = 8

@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -85,18 +86,18 @@ type Draft struct {
 var errNoServers = credential.NewError(credential.Unavailable, "this zend talks to no ZenML servers", "")
 
 // serverKey opens a server's secret for just as long as it is needed.
-func (b *Broker) serverKey(s api.Server) ServerKey { return b.door.Key(s.ID, connector.AttrKey, s.URL) }
+func (b *Broker) serverKey(s api.Server) ServerKey { return b.Door.Key(s.ID, connector.AttrKey, s.URL) }
 
 // ServerList answers server.list.
 func (b *Broker) ServerList() api.ServerList {
 	list := api.ServerList{}
-	b.read(func(c *catalog.Catalog) { list.Items = c.Servers() })
+	b.Read(func(c *catalog.Catalog) { list.Items = c.Servers() })
 	return list
 }
 
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref is the active one.
 func (b *Broker) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	b.read(func(c *catalog.Catalog) { result.Server, err = c.ResolveServer(ref) })
+	b.Read(func(c *catalog.Catalog) { result.Server, err = c.ResolveServer(ref) })
 	if err != nil {
 		return result, err
 	}
@@ -127,7 +128,7 @@ func (b *Broker) ServerDevice(ctx context.Context, req api.ConnectServer) (api.S
 		return api.ServerDevice{}, err
 	}
 	client := uuid.NewString()
-	if id := b.vault.State().ID; id != "" {
+	if id := b.Vault.State().ID; id != "" {
 		client = uuid.NewSHA1(uuid.NameSpaceOID, []byte("zen device "+id)).String()
 	}
 	return b.servers.StartDevice(ctx, s, client)
@@ -163,14 +164,14 @@ func (b *Broker) ConnectServer(ctx context.Context, caller access.Caller, req ap
 	if err == nil {
 		s, err = b.keepServer(ctx, s, key)
 	}
-	b.audit(caller, subject, err, s.URL)
+	b.Audit(caller, subject, err, s.URL)
 	return api.ServerResult{Server: s}, err
 }
 
 // provenServer asks the server who it is and whether it accepts the key.
 func (b *Broker) provenServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
 	asked := s
-	s.ID, s.Updated = uuid.NewString(), b.now() // of this attempt: nothing of a former one may be used
+	s.ID, s.Updated = uuid.NewString(), b.Now() // of this attempt: nothing of a former one may be used
 	s, err := b.servers.Greet(ctx, s)
 	if err != nil {
 		return asked, err
@@ -186,10 +187,10 @@ func (b *Broker) provenServer(ctx context.Context, s api.Server, key credential.
 
 // keepServer stores a server that was proven.
 func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
-	now := b.now().UTC()
+	now := b.Now().UTC()
 	var remotes []api.ServiceConnector
-	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.owner, now, now
+	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
+		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.Owner, now, now
 		if old, err := c.ResolveServer(s.URL); err == nil && old.URL == s.URL {
 			s.ID, s.Created = old.ID, old.Created
 			if s.Name == "" {
@@ -205,17 +206,17 @@ func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Se
 		if !key.IsEmpty() && s.Auth != api.ServerAuthNone {
 			attrs[connector.AttrKey] = key
 		}
-		return edit{Change: change, secrets: map[string]credential.Secret{s.ID: door.Pack(attrs)}}, err
+		return state.Edit{Change: change, Secrets: map[string]credential.Secret{s.ID: door.Pack(attrs)}}, err
 	})
 	if err != nil {
 		return s, err
 	}
 	for _, conn := range remotes { // what failed for want of a key may work now
 		if conn.Server == s.Name {
-			b.engine.Drop(conn.ID)
+			b.Engine.Drop(conn.ID)
 		}
 	}
-	b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(s.ID) })
+	b.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(s.ID) })
 	return s, err
 }
 
@@ -228,10 +229,10 @@ func hostOf(raw string) string {
 
 // UseServer makes a server the active one.
 func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, change, err := c.UseServer(ref)
 		result.Server = s
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, err
 }
@@ -239,21 +240,21 @@ func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerRe
 // DisconnectServer forgets a server and its key, and ends the logins through its connectors.
 func (b *Broker) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
 	var ended []api.Login
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, logins, change, err := c.DeleteServer(ref)
 		result.Server, ended = s, logins
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
-	b.audit(caller, access.Subject{Action: access.Disconnect}, err, result.Server.URL)
+	b.Audit(caller, access.Subject{Action: access.Disconnect}, err, result.Server.URL)
 	if err != nil {
 		return result, err
 	}
 	if b.servers != nil {
 		b.servers.Forget()
 	}
-	b.forget(ended)
+	b.usage.forget(ended)
 	for _, l := range ended {
-		b.engine.Drop(l.ConnectorID)
+		b.Engine.Drop(l.ConnectorID)
 	}
 	result.Ended = len(ended)
 	return result, nil
@@ -262,7 +263,7 @@ func (b *Broker) DisconnectServer(ctx context.Context, caller access.Caller, ref
 // askServers lists the connectors of every server, or of the named one. A server that does not answer has those that logins use.
 func (b *Broker) askServers(ctx context.Context, limit time.Duration, only string) []listed[api.ServiceConnector] {
 	var remotes []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+	b.Read(func(c *catalog.Catalog) { remotes = c.Remotes() })
 	out := everyServer(ctx, b, limit, only, func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
 		items, err := b.servers.Connectors(ctx, s, b.serverKey(s))
 		return placed(items, s, remotes), err
@@ -305,7 +306,7 @@ func forRegistries(conn api.ServiceConnector) bool {
 const resourceTypeRegistry = "docker-registry"
 
 func (b *Broker) hasServers() (yes bool) {
-	b.read(func(c *catalog.Catalog) { yes = len(c.Servers()) > 0 })
+	b.Read(func(c *catalog.Catalog) { yes = len(c.Servers()) > 0 })
 	return yes
 }
 
@@ -318,7 +319,7 @@ func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.Conn
 	if err != nil {
 		return list, err
 	}
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.now(), remote...) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now(), remote...) })
 	list.Warnings = warnings
 	return list, err
 }
@@ -335,7 +336,7 @@ func patience(q api.Query) time.Duration {
 func (b *Broker) remoteConnectors(ctx context.Context, server string, limit time.Duration) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
-		b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		b.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -368,7 +369,7 @@ func (b *Broker) findConnector(ctx context.Context, ref, server string) (api.Ser
 		}
 	} else {
 		var s api.Server
-		b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		b.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
 		if err != nil {
 			return conn, err
 		}
@@ -456,7 +457,7 @@ func (b *Broker) specOf(conn api.ServiceConnector) (spec connector.Spec, secretI
 	}
 	var s api.Server
 	var ok bool
-	b.read(func(c *catalog.Catalog) { s, ok = c.ServerNamed(conn.Server) })
+	b.Read(func(c *catalog.Catalog) { s, ok = c.ServerNamed(conn.Server) })
 	if !ok {
 		return spec, "", credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("the server '%s' of service connector '%s' is gone", conn.Server, conn.Name), "zen server connect URL")

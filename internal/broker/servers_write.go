@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
@@ -20,7 +21,7 @@ func (b *Broker) server(ref string) (s api.Server, err error) {
 	if b.servers == nil {
 		return s, errNoServers
 	}
-	b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(ref) })
+	b.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(ref) })
 	return s, err
 }
 
@@ -99,7 +100,7 @@ func (b *Broker) registerOnServer(
 		conn, err = b.servers.RegisterConnector(ctx, s, b.serverKey(s), d)
 		return err
 	})
-	b.audit(caller, access.Subject{Action: access.Register, Connector: req.Name}, err, "on server "+s.Name)
+	b.Audit(caller, access.Subject{Action: access.Register, Connector: req.Name}, err, "on server "+s.Name)
 	if _, taken := b.resolveConnector(conn.Name); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
 			"this machine has a service connector '%s' too, which is the one that is meant without --server %s", conn.Name, s.Name))
@@ -120,7 +121,7 @@ func onServer(result api.ConnectorResult, conn api.ServiceConnector, s api.Serve
 // toServer lets a draft's secrets out to the server that is to keep or to check them.
 func (b *Broker) toServer(ctx context.Context, use door.Use, s api.Server, d Draft, f func(context.Context) error) error {
 	subject := access.Subject{Action: use.For, Connector: d.Connector.Name, To: access.Destination{Place: access.Server, Name: s.URL}}
-	return b.door.Pass(ctx, use, subject, func(ctx context.Context) (string, error) { return "", f(ctx) })
+	return b.Door.Pass(ctx, use, subject, func(ctx context.Context) (string, error) { return "", f(ctx) })
 }
 
 // draftSpec completes a draft, which is checked against the type's description, and by the kind if this machine knows it.
@@ -157,7 +158,7 @@ func (b *Broker) draftKind(t api.ConnectorType, spec connector.Spec, d Draft) co
 	if spec.ResourceType != resourceTypeRegistry || d.Instances {
 		return nil
 	}
-	return b.kinds[t.Type]
+	return b.Kinds[t.Type]
 }
 
 // checkedDraft finds out what a completed draft gives access to: at the registry if this machine knows the type, else by the
@@ -233,11 +234,11 @@ func (b *Broker) updateOnServer(
 		written, err = b.servers.UpdateConnector(ctx, s, b.serverKey(s), d)
 		return err
 	})
-	b.audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "on server "+s.Name)
+	b.Audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {
 		return result, err
 	}
-	b.engine.Drop(conn.ID)
+	b.Engine.Drop(conn.ID)
 	return onServer(result, written, s), b.remember(ctx, written, s)
 }
 
@@ -267,8 +268,8 @@ func (b *Broker) updatedDraft(
 	}
 	var result api.ConnectorResult
 	var warnings []string
-	whole, spec, err := b.door.Revise(ctx, use, door.Revision{
-		Connector: conn.Name, Kind: b.kinds[t.Type], Typed: config, Remove: attrs,
+	whole, spec, err := b.Door.Revise(ctx, use, door.Revision{
+		Connector: conn.Name, Kind: b.Kinds[t.Type], Typed: config, Remove: attrs,
 		Stored: func(ctx context.Context) (map[string]credential.Secret, connector.Spec, error) {
 			whole, err := b.servers.Configuration(ctx, s, b.serverKey(s), conn.ID)
 			if err != nil {
@@ -309,14 +310,14 @@ func cloned(config map[string]credential.Secret) map[string]credential.Secret {
 
 // remember keeps what a server made of a connector, if a login uses it.
 func (b *Broker) remember(ctx context.Context, conn api.ServiceConnector, s api.Server) error {
-	return b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	return b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		kept := placed([]api.ServiceConnector{conn}, s, c.Remotes())
 		old := slices.ContainsFunc(c.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == s.Name })
 		if len(kept) == 0 || !old {
-			return edit{}, nil
+			return state.Edit{}, nil
 		}
 		change, err := c.PutRemote(withoutConfiguration(kept[0]))
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 }
 
@@ -331,18 +332,18 @@ func (b *Broker) deleteOnServer(ctx context.Context, caller access.Caller, req a
 		return api.ConnectorResult{}, err
 	}
 	var users []string
-	b.read(func(c *catalog.Catalog) { users = c.UsersOf(conn.ID) })
+	b.Read(func(c *catalog.Catalog) { users = c.UsersOf(conn.ID) })
 	if len(users) > 0 {
 		return api.ConnectorResult{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' is used by the container registry '%s' of this machine.", conn.Name, users[0]),
 			"zen container-registry disconnect "+users[0])
 	}
 	err = b.servers.DeleteConnector(ctx, s, b.serverKey(s), conn.ID)
-	b.audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "on server "+s.Name)
+	b.Audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "on server "+s.Name)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	b.engine.Drop(conn.ID)
+	b.Engine.Drop(conn.ID)
 	ended, err := b.end(ctx, func(l api.Login) bool { return l.ConnectorID == conn.ID })
 	return api.ConnectorResult{Connector: conn, Ended: len(ended)}, err
 }

@@ -4,15 +4,16 @@ import (
 	"context"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 )
 
 // stackChange runs one change of a stack and returns it. ref is the stack that was named, if one was.
 func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
-	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, change, err := f(c)
 		result.Stack = s
-		return edit{Change: change}, err
+		return state.Edit{Change: change}, err
 	})
 	return result, b.stackElsewhere(ctx, ref, err)
 }
@@ -20,14 +21,14 @@ func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
 func (b *Broker) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.RegisterStack(req, b.now().UTC(), b.owner)
+		return c.RegisterStack(req, b.Now().UTC(), b.Owner)
 	})
 }
 
 // UpdateStack changes a stack; an empty ref is the active one.
 func (b *Broker) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.UpdateStack(req, b.now().UTC())
+		return c.UpdateStack(req, b.Now().UTC())
 	})
 }
 
@@ -39,7 +40,7 @@ func (b *Broker) DeleteStack(ctx context.Context, req api.DeleteStack) (api.Stac
 // CopyStack registers a stack's copy under a new name.
 func (b *Broker) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.CopyStack(req.Ref, req.Name, b.now().UTC(), b.owner)
+		return c.CopyStack(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 	})
 }
 
@@ -50,13 +51,13 @@ func (b *Broker) SetStack(ctx context.Context, ref string) (api.StackResult, err
 
 // ExportStack returns a stack in ZenML's export format.
 func (b *Broker) ExportStack(ref string) (file api.StackFile, err error) {
-	b.read(func(c *catalog.Catalog) { file, err = c.ExportStack(ref) })
+	b.Read(func(c *catalog.Catalog) { file, err = c.ExportStack(ref) })
 	return file, err
 }
 
 // ImportStack registers a stack, and the container registry it names, from ZenML's export format.
 func (b *Broker) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.ImportStack(req, b.now().UTC(), b.owner)
+		return c.ImportStack(req, b.Now().UTC(), b.Owner)
 	})
 }

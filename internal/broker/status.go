@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
@@ -20,7 +19,7 @@ func (b *Broker) Logins(ctx context.Context, caller access.Caller) ([]api.Login,
 		return nil, err
 	}
 	list := b.logins()
-	open := b.vault.State().State == keystore.StateUnlocked
+	open := b.Vault.State().State == keystore.StateUnlocked
 	for i := range list {
 		l := &list[i]
 		l.Problem = b.problem(*l)
@@ -29,13 +28,9 @@ func (b *Broker) Logins(ctx context.Context, caller access.Caller) ([]api.Login,
 			l.Username = b.username(ctx, *l)
 		}
 		if l.ConnectorID != "" {
-			l.TokenExpires = b.engine.Expires(l.ConnectorID)
+			l.TokenExpires = b.Engine.Expires(l.ConnectorID)
 		}
-		b.mu.RLock()
-		if t, ok := b.used[l.ID]; ok {
-			l.LastUsed = &t
-		}
-		b.mu.RUnlock()
+		l.LastUsed = b.usage.lastUse(l.ID)
 	}
 	return list, nil
 }
@@ -48,7 +43,7 @@ func (b *Broker) answers(caller access.Caller, l api.Login) bool {
 
 // problem says why a get for the login would fail, as far as that is known.
 func (b *Broker) problem(l api.Login) string {
-	if v := b.vault.State(); v.State != keystore.StateUnlocked && v.Problem != "" {
+	if v := b.Vault.State(); v.State != keystore.StateUnlocked && v.Problem != "" {
 		return v.Problem
 	}
 	if l.ConnectorID == "" {
@@ -56,14 +51,14 @@ func (b *Broker) problem(l api.Login) string {
 	}
 	var conn api.ServiceConnector
 	var ok bool
-	b.read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(l.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(l.ConnectorID) })
 	if !ok {
 		return "the service connector is gone"
 	}
 	if err := b.notExpired(conn); err != nil {
 		return err.Error()
 	}
-	if err := b.engine.Failure(conn.ID); err != nil {
+	if err := b.Engine.Failure(conn.ID); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -71,18 +66,10 @@ func (b *Broker) problem(l api.Login) string {
 
 // Counts are the numbers of entities.
 func (b *Broker) Counts() (n api.Counts) {
-	b.read(func(c *catalog.Catalog) {
+	b.Read(func(c *catalog.Catalog) {
 		n = api.Counts{Connectors: len(c.Connectors()), Registries: len(c.Registries()), Stacks: len(c.Stacks())}
 	})
 	return n
-}
-
-// LastUse is when the vault was last of use to somebody: a credential was asked for, something was changed, or it was
-// unlocked; when zend started if that was later.
-func (b *Broker) LastUse() time.Time {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.lastUse
 }
 
 // Why explains, step by step and without minting anything, who would answer for a server URL.
@@ -101,7 +88,7 @@ func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyReque
 	login.Problem = b.problem(login)
 	r.Login = &login
 	r.Steps = append(r.Steps, fmt.Sprintf("the login for %s covers it: %s answers%s", login.Address, source(login), scopeText(login)))
-	r.Steps = append(r.Steps, b.door.Explain(b.source(login, a), login.ConnectorName)...)
+	r.Steps = append(r.Steps, b.Door.Explain(b.source(login, a), login.ConnectorName)...)
 	if login.Problem != "" {
 		return explain(r, credential.NewError(b.problemReason(), login.Problem, "")), nil
 	}
@@ -109,7 +96,7 @@ func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyReque
 }
 
 func (b *Broker) problemReason() credential.Reason {
-	if b.vault.State().State == keystore.StateLocked {
+	if b.Vault.State().State == keystore.StateLocked {
 		return credential.Locked
 	}
 	return credential.NeedsLogin
@@ -134,7 +121,7 @@ func (b *Broker) tried(a address.Address) []string {
 		steps = append(steps, "no login for "+p.String())
 	}
 	var conns []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+	b.Read(func(c *catalog.Catalog) { conns = c.Connectors() })
 	for _, conn := range conns {
 		if kind, err := b.kind(conn.Type); err == nil {
 			if _, ok := kind.Match(publicSpec(conn), a); ok {

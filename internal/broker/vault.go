@@ -14,11 +14,11 @@ import (
 func asError(err error) (*credential.Error, bool) { return errors.AsType[*credential.Error](err) }
 
 // VaultStatus answers vault.status.
-func (b *Broker) VaultStatus() api.VaultStatus { return b.vault.State() }
+func (b *Broker) VaultStatus() api.VaultStatus { return b.Vault.State() }
 
 // openQuietly opens the vault if that needs no human and reports whether it is open.
 func (b *Broker) openQuietly(ctx context.Context) bool {
-	return b.vault.State().State == keystore.StateUnlocked || b.vault.EnsureOpen(ctx) == nil
+	return b.Vault.State().State == keystore.StateUnlocked || b.Vault.EnsureOpen(ctx) == nil
 }
 
 // Lock forgets the vault's key and every minted token until Unlock.
@@ -27,10 +27,8 @@ func (b *Broker) Lock(caller access.Caller) error { return b.lock(caller, "") }
 // LockIfIdle locks an open vault that was not used for as long as the settings want, by the wall clock: a laptop's sleep
 // counts. It reports whether it did. Every get asks it too, so that a lock which is due does not wait for a timer.
 func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
-	b.mu.RLock()
-	limit, last := b.settings.AutoLock, b.lastUse
-	b.mu.RUnlock()
-	if limit <= 0 || now.Round(0).Sub(last) < limit || b.vault.State().State != keystore.StateUnlocked {
+	limit, last := b.Settings().AutoLock, b.LastUse()
+	if limit <= 0 || now.Round(0).Sub(last) < limit || b.Vault.State().State != keystore.StateUnlocked {
 		return false, nil
 	}
 	return true, b.lock(access.Caller{}, "idle")
@@ -38,73 +36,68 @@ func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
 
 // lockIdle locks a vault that was not used for too long, before it is.
 func (b *Broker) lockIdle() {
-	if _, err := b.LockIfIdle(b.now()); err != nil {
-		b.log.Warn("Cannot lock the vault after idle time", "error", err)
+	if _, err := b.LockIfIdle(b.Now()); err != nil {
+		b.Log.Warn("Cannot lock the vault after idle time", "error", err)
 	}
 }
 
 func (b *Broker) lock(caller access.Caller, why string) error {
-	err := b.vault.Lock()
-	b.engine.Wipe()
+	err := b.Vault.Lock()
+	b.Engine.Wipe()
 	if b.servers != nil {
 		b.servers.Forget()
 	}
-	b.mu.Lock()
-	clear(b.names)
-	clear(b.served.by)
-	b.mu.Unlock()
-	b.audit(caller, access.Subject{Action: access.Lock}, err, why)
+	b.usage.lock()
+	b.Audit(caller, access.Subject{Action: access.Lock}, err, why)
 	return err
 }
 
 // Unlock opens the vault: through its own key slots, or with a passphrase when one is given.
 func (b *Broker) Unlock(ctx context.Context, caller access.Caller, passphrase *credential.Secret) error {
-	err := b.vault.Unlock(ctx, passphrase)
-	b.audit(caller, access.Subject{Action: access.Unlock}, err, "")
+	err := b.Vault.Unlock(ctx, passphrase)
+	b.Audit(caller, access.Subject{Action: access.Unlock}, err, "")
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	b.lastUse = b.now().Round(0)
-	b.mu.Unlock()
-	return b.reload()
+	b.Touch()
+	return b.Reload()
 }
 
 // SetPassphrase adds a passphrase slot or changes its passphrase.
 func (b *Broker) SetPassphrase(ctx context.Context, caller access.Caller, passphrase credential.Secret) error {
-	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.vault.SetPassphrase(ctx, passphrase) })
+	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.Vault.SetPassphrase(ctx, passphrase) })
 }
 
 // RemovePassphrase removes the passphrase slot; it is refused when no other slot is left.
 func (b *Broker) RemovePassphrase(ctx context.Context, caller access.Caller) error {
-	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.vault.RemovePassphrase(ctx) })
+	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.Vault.RemovePassphrase(ctx) })
 }
 
 // Rotate seals everything with a new key.
 func (b *Broker) Rotate(ctx context.Context, caller access.Caller) error {
-	return b.vaultChange(ctx, caller, "rotated", func() error { return b.vault.Rotate(ctx) })
+	return b.vaultChange(ctx, caller, "rotated", func() error { return b.Vault.Rotate(ctx) })
 }
 
 func (b *Broker) vaultChange(ctx context.Context, caller access.Caller, what string, f func() error) error {
-	b.changing.Lock()
-	defer b.changing.Unlock()
-	err := b.openForChange(ctx)
+	b.Changing.Lock()
+	defer b.Changing.Unlock()
+	err := b.OpenForChange(ctx)
 	if err == nil {
 		err = f()
 	}
-	b.audit(caller, access.Subject{Action: access.Vault}, err, what)
+	b.Audit(caller, access.Subject{Action: access.Vault}, err, what)
 	return err
 }
 
 // Restore puts the vault's previous generation back in place of a damaged one.
 func (b *Broker) Restore(ctx context.Context, caller access.Caller) error {
-	b.changing.Lock()
-	defer b.changing.Unlock()
-	err := b.vault.Restore(ctx)
-	b.audit(caller, access.Subject{Action: access.Vault}, err, "restored")
+	b.Changing.Lock()
+	defer b.Changing.Unlock()
+	err := b.Vault.Restore(ctx)
+	b.Audit(caller, access.Subject{Action: access.Vault}, err, "restored")
 	if err != nil {
 		return err
 	}
-	b.engine.Wipe()
-	return b.reload()
+	b.Engine.Wipe()
+	return b.Reload()
 }

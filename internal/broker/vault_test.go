@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -20,7 +21,7 @@ import (
 func TestDamagedVault(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io/team", "bob", "one")
-	r.vault.Close()
+	r.Vault.Close()
 	good, err := os.ReadFile(r.path)
 	if err != nil {
 		t.Fatal(err)
@@ -30,8 +31,8 @@ func TestDamagedVault(t *testing.T) {
 	}
 	index := r.index
 	r.open()
-	r.Broker.index = index
-	if err := r.reload(); err != nil {
+	r.Broker.Index = index
+	if err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet("quay.io", "not_logged_in")
@@ -61,7 +62,7 @@ func TestRestore(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
 	r.store("quay.io", "bob", "two")
-	r.vault.Close()
+	r.Vault.Close()
 	if err := os.WriteFile(r.path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -79,23 +80,23 @@ func TestRestore(t *testing.T) {
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
-	err := r.vault.Commit(t.Context(), func(tx *keystore.Tx) error {
+	err := r.Vault.Commit(t.Context(), func(tx *keystore.Tx) error {
 		return tx.Put(keystore.Record{ID: "x", Kind: "login", Public: []byte(`"no login"`)}, nil)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.vault.Close()
+	r.Vault.Close()
 	index := r.index
 	r.open()
-	r.Broker.index = index
+	r.Broker.Index = index
 	r.wantGet("quay.io", "not_logged_in")
 	r.wantGet("ghcr.io", "vault_damaged")
 	err = r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
 	if !credential.VaultDamaged.Is(err) || !strings.Contains(err.Error(), "does not understand") {
 		t.Errorf("store: %v", err)
 	}
-	if n := len(r.vault.Records()); n != 2 {
+	if n := len(r.Vault.Records()); n != 2 {
 		t.Errorf("%d records", n)
 	}
 }
@@ -105,7 +106,7 @@ func TestAutoLock(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
 	r.wantGet("ghcr.io", "bob:one")
-	r.SetSettings(Settings{AutoLock: 15 * time.Minute})
+	r.SetSettings(state.Settings{AutoLock: 15 * time.Minute})
 	for range 3 {
 		r.clock.add(15*time.Minute - time.Second)
 		r.wantGet("ghcr.io", "bob:one")
@@ -126,7 +127,7 @@ func TestAutoLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wantGet("ghcr.io", "bob:one")
-	r.SetSettings(Settings{})
+	r.SetSettings(state.Settings{})
 	r.clock.add(1000 * time.Hour)
 	r.wantGet("ghcr.io", "bob:one")
 }
@@ -167,7 +168,7 @@ func TestLastUse(t *testing.T) {
 // Time limits are by the wall clock: the monotonic one stands still while a laptop sleeps.
 func TestTimeLimitsHaveNoMonotonicReading(t *testing.T) {
 	r := newRig(t)
-	r.now = time.Now
+	r.Now = time.Now
 	if until := r.until(60); *until != until.Round(0) {
 		t.Errorf("%v", until)
 	}
@@ -216,7 +217,7 @@ func BenchmarkGet(b *testing.B) {
 	}
 	defer vault.Close()
 	broker, err := New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Settings: Settings{ListPolicy: "all"},
+		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Settings: state.Settings{ListPolicy: "all"},
 	})
 	if err != nil {
 		b.Fatal(err)

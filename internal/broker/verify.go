@@ -26,13 +26,13 @@ func (b *Broker) VerifyCredential(ctx context.Context, caller access.Caller, ser
 	case api.VerificationRejected:
 		err = nil // it is what was asked
 	case api.VerificationSkipped:
-		b.audit(caller, access.Subject{Action: access.Verify, Address: a}, err, report.Verification)
+		b.Audit(caller, access.Subject{Action: access.Verify, Address: a}, err, report.Verification)
 	}
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
 func (b *Broker) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
-	kind, ok := b.kinds[staticKind]
+	kind, ok := b.Kinds[staticKind]
 	if !ok || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
@@ -49,5 +49,5 @@ func (b *Broker) askAbout(ctx context.Context, use door.Use, a address.Address, 
 	if _, ok := kind.Match(spec, a); !ok {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
-	return b.door.Verify(ctx, use, door.Grant{Kind: kind, Spec: spec}, a.String(), connector.VerifyOptions{})
+	return b.Door.Verify(ctx, use, door.Grant{Kind: kind, Spec: spec}, a.String(), connector.VerifyOptions{})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
@@ -72,7 +73,7 @@ func realBroker(tb testing.TB, owner string, now func() time.Time) *broker.Broke
 	tb.Cleanup(func() { vault.Close() })
 	b, err := broker.New(broker.Config{
 		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Now: now, Owner: owner,
-		Settings: broker.Settings{ListPolicy: "all"},
+		Settings: state.Settings{ListPolicy: "all"},
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/filewatch"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -46,7 +46,7 @@ func (d *daemon) apply(cfg config.Config) {
 	if level.UnmarshalText([]byte(cfg.LogLevel)) == nil {
 		d.level.Set(level)
 	}
-	d.broker.SetSettings(broker.Settings{
+	d.broker.SetSettings(state.Settings{
 		ListPolicy: string(cfg.List), LoginTTL: time.Duration(cfg.LoginTTL), AutoLock: time.Duration(cfg.AutoLock),
 	})
 	d.parts.apply(cfg)
