@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/engine"
@@ -24,7 +25,7 @@ type Config struct {
 	Now     func() time.Time
 	Owner   string // user name shown as owner of entities
 
-	Servers    Servers        // nil: zend talks to no ZenML servers
+	Servers    home.Servers   // nil: zend talks to no ZenML servers
 	ServerKind connector.Kind // of the connectors that live there
 
 	// Large waits until the answer to the request of ctx may take much memory; nil: it need not wait.
@@ -36,11 +37,9 @@ type Config struct {
 // Broker answers zend's requests. It is safe for concurrent use.
 type Broker struct {
 	*state.State
+	homes *home.Homes
 	usage *usage
-
-	servers    Servers
-	serverKind connector.Kind
-	large      func(context.Context) error
+	large func(context.Context) error
 }
 
 // New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the host index as it is: see WriteIndex.
@@ -63,7 +62,9 @@ func New(cfg Config) (*Broker, error) {
 		s.Kinds[t.Type] = k
 		s.Types = append(s.Types, t)
 	}
-	b := &Broker{State: s, usage: newUsage(), servers: cfg.Servers, serverKind: cfg.ServerKind, large: cfg.Large}
+	b := &Broker{
+		State: s, homes: &home.Homes{State: s, Client: cfg.Servers, ServerKind: cfg.ServerKind}, usage: newUsage(), large: cfg.Large,
+	}
 	s.Door = &door.Door{
 		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large, Idle: b.lockIdle,
 	}

@@ -2,78 +2,30 @@ package broker
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/google/uuid"
+	"time"
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
-	"github.com/zen-agent/zen/internal/broker/state"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/catalog"
-	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-func (b *Broker) kind(name string) (connector.Kind, error) {
-	if k, ok := b.Kinds[name]; ok {
-		return k, nil
-	}
-	known := slices.Sorted(maps.Keys(b.Kinds))
-	return nil, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
-		"known types: "+strings.Join(known, ", "))
-}
-
-// publicSpec is a connector's specification without its secrets: enough to match, not to mint.
-func publicSpec(c api.ServiceConnector) connector.Spec {
-	spec := connector.Spec{
-		ID: c.ID, Revision: c.Revision, Type: c.Type, AuthMethod: c.AuthMethod, ResourceID: c.ResourceID,
-		Config: maps.Clone(c.Configuration),
-	}
-	if len(c.ResourceTypes) == 1 {
-		spec.ResourceType = c.ResourceTypes[0]
-	}
-	if c.ExpirationSeconds != nil {
-		spec.ExpirationSeconds = *c.ExpirationSeconds
-	}
-	return spec
-}
-
-// notExpired refuses a connector whose credentials have run out. Of one that lives on a server only the server knows: it may have
-// got new ones since it was listed.
-func (b *Broker) notExpired(c api.ServiceConnector) error {
-	if c.Server != "" {
-		return nil
-	}
-	return b.expired(c)
-}
-
-// expired is the error for a connector whose credentials have run out, by what is known of it here; nil if they have not.
-func (b *Broker) expired(c api.ServiceConnector) error {
-	if !catalog.Expired(c, b.Now()) {
-		return nil
-	}
-	hint := fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials", c.Name)
-	if c.Server != "" {
-		hint += " --server " + c.Server
-	}
-	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.", hint)
-}
 
 // ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
 func (b *Broker) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
-	types := b.Types
-	if q.Server != "" {
-		var err error
-		if types, err = b.serverTypes(ctx, q.Server); err != nil {
-			return list, err
-		}
+	h, err := b.homes.Named(q.Server)
+	if err != nil {
+		return list, err
+	}
+	types, err := h.Types(ctx)
+	if err != nil {
+		return list, err
 	}
 	for _, t := range types {
 		if (q.Type == "" || q.Type == t.Type) && hasResourceType(t, q.ResourceType) && hasAuthMethod(t, q.AuthMethod) {
@@ -97,322 +49,62 @@ func (b *Broker) QueryConnectors(q api.Query) (list api.ConnectorList, err error
 	return list, err
 }
 
-func (b *Broker) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
-	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
-	return conn, err
-}
-
 // Connector answers connector.get: the connector as list shows it, and what it gives access to.
 func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.findConnector(ctx, use.Ref, use.Server)
-	if err != nil || conn.Server != "" {
-		return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn)}, err
-	}
-	list, err := b.QueryConnectors(api.Query{Filters: map[string][]string{"id": {conn.ID}}})
-	if err == nil && len(list.Items) == 1 {
-		conn = list.Items[0]
-	}
-	return api.ConnectorResult{Connector: conn, Resources: b.plainResources(conn), Shadowed: b.shadowed(ctx, conn, use.Server)}, nil
-}
-
-func (b *Broker) plainResources(conn api.ServiceConnector) []api.Resource {
-	if len(conn.ResourceTypes) == 0 {
-		return nil
-	}
-	r := resource(conn)
-	if conn.Server != "" && forRegistries(conn) {
-		r.ResourceType = resourceTypeRegistry
-	}
-	if conn.ResourceID != "" {
-		r.ResourceIDs = []string{conn.ResourceID}
-	}
-	return []api.Resource{r}
-}
-
-func resource(conn api.ServiceConnector) api.Resource {
-	r := api.Resource{ConnectorID: conn.ID, ConnectorName: conn.Name, ConnectorType: conn.Type, Verification: conn.Verification}
-	if len(conn.ResourceTypes) > 0 {
-		r.ResourceType = conn.ResourceTypes[0]
-	}
-	return r
-}
-
-// RegisterConnector validates, verifies (unless told not to) and keeps a connector. The configuration's secrets are the
-// caller's to wipe. A registry that cannot be reached does not stop a registration, one that refuses the credential does.
-func (b *Broker) RegisterConnector(ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
-	if req.Server != "" {
-		return b.registerOnServer(ctx, caller, req, config)
-	}
-	now := b.Now().UTC()
-	conn := api.ServiceConnector{
-		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
-		ResourceID: req.ResourceID, ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance,
-		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: b.Owner, Created: now, Updated: now, Revision: 1,
-	}
-	if req.ResourceType != "" {
-		conn.ResourceTypes = []string{req.ResourceType}
-	}
-	if err := b.nameFree(conn); err != nil {
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
+	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	result, err := b.registered(ctx, door.Use{Caller: caller, For: access.Register, DryRun: req.DryRun}, conn, config, req.NoVerify)
-	if !req.DryRun {
-		b.Audit(caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
-	}
-	return result, err
+	h := b.homes.Of(conn)
+	conn = h.Listed(conn)
+	return api.ConnectorResult{Connector: conn, Resources: h.Resources(conn), Shadowed: b.homes.Shadowed(ctx, conn, use.Server)}, nil
 }
 
-func (b *Broker) registered(
-	ctx context.Context, use door.Use, conn api.ServiceConnector, config map[string]credential.Secret, noVerify bool,
+// RegisterConnector registers a connector where the request says. The configuration's secrets are the caller's to wipe.
+func (b *Broker) RegisterConnector(
+	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
-	kind, err := b.kind(conn.Type)
+	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	spec, warnings, err := validSpec(kind, conn, config)
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
-	result, err := b.keepConnector(ctx, use, kind, conn, spec, noVerify)
-	if err == nil {
-		result.Warnings = warnings
-	}
-	return result, err
+	return h.Register(ctx, door.Use{Caller: caller, For: access.Register, DryRun: req.DryRun}, req, config)
 }
 
-// nameFree fails early on a bad or taken name, before anything asks the network.
-func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
-	b.Read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
-	return err
-}
-
-// keepConnector is the common end of register and update: the specification is validated, and has its secrets.
-func (b *Broker) keepConnector(
-	ctx context.Context, use door.Use, kind connector.Kind, conn api.ServiceConnector, spec connector.Spec, noVerify bool,
+// UpdateConnector changes a connector where it lives; changed attributes come in config.
+func (b *Broker) UpdateConnector(
+	ctx context.Context, caller access.Caller, req api.UpdateConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
-	conn = fill(conn, spec)
-	if err := b.notExpired(conn); err != nil {
-		return api.ConnectorResult{}, err
+	for i, name := range req.Remove { // people type attributes as options too, with dashes
+		req.Remove[i] = strings.ReplaceAll(name, "-", "_")
 	}
-	resources, err := b.check(ctx, use, door.Grant{Kind: kind, Spec: spec, Connector: conn.Name}, conn, noVerify, "")
+	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	if len(resources) > 0 {
-		conn.Verification = resources[0].Verification
-	}
-	if !use.DryRun {
-		err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-			change, err := c.PutConnector(conn)
-			return state.Edit{Change: change, Secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
-		})
-		b.Engine.Drop(conn.ID)
-	}
-	return api.ConnectorResult{Connector: conn, Resources: resources}, err
+	return h.Update(ctx, door.Use{Caller: caller, For: access.Update, DryRun: req.DryRun}, req, config)
 }
 
-// validSpec makes a specification of a whole configuration.
-func validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
-	method, err := connector.MethodOf(kind.Describe(), conn.AuthMethod)
-	if err != nil {
-		return connector.Spec{}, nil, err
-	}
-	conn.AuthMethod = method.Method
-	spec := publicSpec(conn)
-	spec.Config, spec.Secrets = make(map[string]string), make(map[string]credential.Secret)
-	warnings := connector.Split(method, config, &spec)
-	spec, err = kind.Validate(spec)
-	return spec, warnings, err
-}
-
-// fill takes over what validation made of the specification.
-func fill(conn api.ServiceConnector, spec connector.Spec) api.ServiceConnector {
-	conn.AuthMethod, conn.ResourceID = spec.AuthMethod, spec.ResourceID
-	conn.ResourceTypes = nil
-	if spec.ResourceType != "" {
-		conn.ResourceTypes = []string{spec.ResourceType}
-	}
-	conn.Configuration = spec.Config
-	conn.SecretAttributes = slices.Sorted(maps.Keys(spec.Secrets))
-	return conn
-}
-
-// check lists what a grant gives access to and asks the registry about it. Rejected is an error; what could not be asked is
-// told in the resource.
-func (b *Broker) check(
-	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, skip bool, push string,
-) ([]api.Resource, error) {
-	ids, err := b.Door.Resources(ctx, use, g)
-	if err != nil {
-		return nil, err
-	}
-	r := resource(conn)
-	r.ResourceType, r.ResourceIDs, r.Verification = g.Spec.ResourceType, ids, api.VerificationSkipped
-	if skip || len(ids) == 0 {
-		return []api.Resource{r}, nil
-	}
-	if g.Spec.ResourceID == "" {
-		g.Spec.ResourceID = ids[0]
-	}
-	report, err := b.Door.Verify(ctx, use, g, ids[0], connector.VerifyOptions{Push: push})
-	return reported(r, report, err)
-}
-
-// reported puts what the registry said into a resource.
-func reported(r api.Resource, report connector.Report, err error) ([]api.Resource, error) {
-	if err != nil {
-		return nil, err
-	}
-	r.Verification = report.Verification
-	if report.Verification == api.VerificationUnreachable || report.Verification == api.VerificationAnonymous {
-		r.Error = report.Detail
-	}
-	return []api.Resource{r}, nil
-}
-
-// UpdateConnector changes a connector and verifies the result before anything is kept; changed attributes come in config.
-func (b *Broker) UpdateConnector(ctx context.Context, caller access.Caller, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error) {
-	req.Remove = attributeNames(req.Remove)
-	if req.Server != "" {
-		return b.updateOnServer(ctx, caller, req, config)
-	}
-	conn, err := b.resolveConnector(req.Ref)
-	if err != nil {
-		return api.ConnectorResult{}, b.elsewhere(ctx, req.Ref, err)
-	}
-	result, err := b.updatedTo(ctx, door.Use{Caller: caller, For: access.Update, DryRun: req.DryRun}, conn, req, config)
-	if !req.DryRun {
-		b.Audit(caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "")
-	}
-	if err == nil {
-		result.Shadowed = b.shadowed(ctx, conn, "")
-	}
-	return result, err
-}
-
-// updatedTo changes a connector to what a request makes of it.
-func (b *Broker) updatedTo(
-	ctx context.Context, use door.Use, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret,
-) (api.ConnectorResult, error) {
-	kind, err := b.kind(conn.Type)
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
-	next := b.updated(conn, req)
-	if req.ResourceID == nil && !b.hasInstances(conn) {
-		next.ResourceID = "" // follows from the configuration, which may have changed
-	}
-	var warnings []string
-	whole, spec, err := b.Door.Revise(ctx, use, door.Revision{
-		Connector: conn.Name, Kind: kind, Record: conn.ID, Before: publicSpec(conn), Typed: config, Remove: req.Remove,
-		Validate: func(whole map[string]credential.Secret) (spec connector.Spec, err error) {
-			spec, warnings, err = validSpec(kind, next, whole)
-			return spec, err
-		},
-	})
-	if err != nil {
-		return api.ConnectorResult{}, err
-	}
-	defer door.WipeAll(whole)
-	result, err := b.keepConnector(ctx, use, kind, next, spec, req.NoVerify)
-	if err == nil {
-		result.Warnings = warnings
-	}
-	return result, err
-}
-
-// attributeNames spells names as attributes are: people type them as options too, with dashes.
-func attributeNames(typed []string) []string {
-	names := make([]string, len(typed))
-	for i, name := range typed {
-		names[i] = strings.ReplaceAll(name, "-", "_")
-	}
-	return names
-}
-
-// hasInstances reports whether the connector's type gives access to more than one resource of its kind.
-func (b *Broker) hasInstances(conn api.ServiceConnector) bool {
-	for _, t := range b.Types {
-		if t.Type == conn.Type {
-			return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.SupportsInstances })
-		}
-	}
-	return false
-}
-
-// updated applies the public part of an update.
-func (b *Broker) updated(c api.ServiceConnector, req api.UpdateConnector) api.ServiceConnector {
-	set(&c.Name, req.Name)
-	set(&c.Description, req.Description)
-	set(&c.AuthMethod, req.AuthMethod)
-	set(&c.ResourceID, req.ResourceID)
-	if req.ResourceType != nil {
-		c.ResourceTypes = []string{*req.ResourceType}
-	}
-	setPtr(&c.ExpiresAt, req.ExpiresAt)
-	setPtr(&c.ExpiresSkewTolerance, req.ExpiresSkewTolerance)
-	setPtr(&c.ExpirationSeconds, req.ExpirationSeconds)
-	for _, name := range req.Remove {
-		switch name {
-		case "resource_id":
-			c.ResourceID = ""
-		case "resource_type":
-			c.ResourceTypes = nil
-		case "expires_at":
-			c.ExpiresAt = nil
-		case "expires_skew_tolerance":
-			c.ExpiresSkewTolerance = nil
-		case "expiration_seconds":
-			c.ExpirationSeconds = nil
-		}
-	}
-	c.Labels = catalog.Merged(c.Labels, req.Labels)
-	c.Updated = b.Now().UTC()
-	c.Revision++
-	return c
-}
-
-func set(dst *string, v *string) {
-	if v != nil {
-		*dst = *v
-	}
-}
-
-func setPtr[T any](dst **T, v *T) {
-	if v != nil {
-		*dst = v
-	}
-}
-
-// DeleteConnector removes a connector and ends its logins; it is refused while a container registry uses it.
+// DeleteConnector removes a connector from where it lives, and ends its logins.
 func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
-	if req.Server != "" {
-		return b.deleteOnServer(ctx, caller, req)
-	}
-	if _, err := b.resolveConnector(req.Ref); err != nil {
-		return api.ConnectorResult{}, b.elsewhere(ctx, req.Ref, err)
-	}
-	var conn api.ServiceConnector
-	var logins []api.Login
-	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		gone, change, err := c.DeleteConnector(req.Ref)
-		conn = gone
-		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
-		return state.Edit{Change: change}, err
-	})
-	b.Audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "")
+	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	b.Engine.Drop(conn.ID)
-	b.usage.forget(logins)
-	return api.ConnectorResult{Connector: conn, Ended: len(logins), Shadowed: b.shadowed(ctx, conn, "")}, nil
+	conn, ended, err := h.Delete(ctx, caller, req)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	b.usage.forget(ended)
+	return api.ConnectorResult{Connector: conn, Ended: len(ended), Shadowed: b.homes.Shadowed(ctx, conn, req.Server)}, nil
 }
 
 // RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
 // wipes them.
 func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
-	conn, err := b.resolveConnector(use.Ref)
+	var conn api.ServiceConnector
+	var err error
+	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(use.Ref) })
 	if err != nil {
 		return conn, nil, err
 	}
@@ -423,92 +115,40 @@ func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use 
 
 // VerifyConnector asks the registry whether the connector's credential works.
 func (b *Broker) VerifyConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.findConnector(ctx, use.Ref, use.Server)
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	resources, err := b.verifyConnector(ctx, door.Use{Caller: caller, For: access.Verify}, conn, use)
+	resources, err := b.homes.Verify(ctx, door.Use{Caller: caller, For: access.Verify}, conn, use)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	return api.ConnectorResult{Connector: conn, Resources: resources, Shadowed: b.shadowed(ctx, conn, use.Server)}, nil
-}
-
-func (b *Broker) verifyConnector(
-	ctx context.Context, why door.Use, conn api.ServiceConnector, use api.UseConnector,
-) ([]api.Resource, error) {
-	g, err := b.grant(conn)
-	if err != nil {
-		return nil, err
-	}
-	if g.Spec, err = request(g.Spec, use.ResourceType, use.ResourceID); err != nil {
-		return nil, err
-	}
-	resources, err := b.check(ctx, why, g, conn, false, use.Push)
-	if use.Push != "" { // the refusal may be of the push
-		return resources, err
-	}
-	return resources, acceptedBefore(conn, err)
-}
-
-// acceptedBefore tells a password that was revoked from one that was never right. conn is as it is kept: what it holds now was
-// checked with its last change.
-func acceptedBefore(conn api.ServiceConnector, err error) error {
-	e, ok := asError(err)
-	if !ok || e.Reason != credential.Rejected || conn.Verification != api.VerificationValid {
-		return err
-	}
-	c := *e
-	c.Message += "; it accepted them before, so they were revoked, changed or have run out"
-	return &c
-}
-
-// request narrows a specification to the resource that was asked for, with ZenML's messages when it does not fit.
-func request(spec connector.Spec, resourceType, resourceID string) (connector.Spec, error) {
-	if resourceType != "" && spec.ResourceType != "" && resourceType != spec.ResourceType {
-		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"the connector is configured to provide access to a '%s' resource type, but a different resource type was requested: '%s'.",
-			spec.ResourceType, resourceType), "")
-	}
-	if resourceID == "" {
-		return spec, nil
-	}
-	want, err := address.Parse(resourceID)
-	if err != nil {
-		return spec, err
-	}
-	if spec.ResourceID != "" && want.Host() != mustParse(spec.ResourceID).Host() {
-		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"The connector does not allow access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
-			resourceID, spec.ResourceID), "")
-	}
-	if spec.ResourceID == "" {
-		spec.ResourceID = want.String()
-	}
-	return spec, nil
+	return api.ConnectorResult{Connector: conn, Resources: resources, Shadowed: b.homes.Shadowed(ctx, conn, use.Server)}, nil
 }
 
 // Resources answers connector.resources: every connector of the type that gives access to the resource, bounded in time by
 // ctx when the registries are to be asked too.
 func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
 	list := api.ResourceList{Items: []api.Resource{}}
-	var conns []api.ServiceConnector
-	if q.Server == "" {
-		b.Read(func(c *catalog.Catalog) { conns = c.Connectors() })
-	}
-	remote, warnings, err := b.remoteConnectors(ctx, q.Server, listTime)
+	conns, warnings, err := b.homes.Remote(ctx, q.Server, home.ListTime)
 	if err != nil {
 		return list, err
 	}
+	if q.Server == "" {
+		b.Read(func(c *catalog.Catalog) { conns = append(c.Connectors(), conns...) })
+	}
 	list.Warnings = warnings
-	conns = slices.DeleteFunc(append(conns, remote...), func(conn api.ServiceConnector) bool {
-		return q.ConnectorType != "" && q.ConnectorType != conn.Type || conn.Server != "" && !forRegistries(conn)
+	conns = slices.DeleteFunc(conns, func(conn api.ServiceConnector) bool {
+		return q.ConnectorType != "" && q.ConnectorType != conn.Type || !home.ForRegistries(conn)
 	})
 	for _, found := range b.eachResources(ctx, conns, q) {
 		list.Items = append(list.Items, found...)
 	}
 	return list, nil
 }
+
+// eachTime is for asking about every connector, behind each of which can be a cloud.
+const eachTime = 2 * time.Minute
 
 // eachResources asks about several connectors at a time: behind each can be a cloud, or a registry that does not answer.
 func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
@@ -531,20 +171,20 @@ func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector
 
 func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
 	var out []api.Resource
-	for _, r := range b.plainResources(conn) {
+	for _, r := range b.homes.Of(conn).Resources(conn) {
 		if q.ResourceType != "" && q.ResourceType != r.ResourceType {
 			continue
 		}
-		if conn.Server != "" && conn.ResourceID == "" {
-			b.askInstances(ctx, conn, &r)
+		if conn.ResourceID == "" {
+			b.askChoices(ctx, conn, &r)
 		}
 		if !offers(r, q.ResourceID) {
 			continue
 		}
-		if err := b.expired(conn); err != nil {
+		if err := b.homes.Lapsed(conn); err != nil {
 			r.Error = err.Error()
 		} else if q.Verify && r.Error == "" {
-			checked, err := b.verifyConnector(ctx, asking(ctx, access.Verify), conn, api.UseConnector{})
+			checked, err := b.homes.Verify(ctx, home.Asking(ctx, access.Verify), conn, api.UseConnector{})
 			if err != nil {
 				r.Error = err.Error()
 			} else if len(checked) == 1 {
@@ -556,16 +196,11 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 	return out
 }
 
-// asking is a use by whoever the context says it is.
-func asking(ctx context.Context, what access.Action) door.Use {
-	return door.Use{Caller: access.From(ctx), For: what}
-}
-
-// askInstances asks a server which registries a connector without one of its own gives access to.
-func (b *Broker) askInstances(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
-	g, err := b.grant(conn)
+// askChoices asks which registries a connector without one of its own gives access to.
+func (b *Broker) askChoices(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
+	g, err := b.homes.Grant(conn)
 	if err == nil {
-		r.ResourceIDs, err = b.resourcesOf(ctx, asking(ctx, access.List), g, conn)
+		r.ResourceIDs, err = b.homes.Of(conn).Choices(ctx, home.Asking(ctx, access.List), g, conn)
 	}
 	if err != nil {
 		r.Error = err.Error()
@@ -578,4 +213,18 @@ func offers(r api.Resource, want string) bool {
 	}
 	a, err := address.Parse(want)
 	return err == nil && slices.ContainsFunc(r.ResourceIDs, func(id string) bool { return mustParse(id).Host() == a.Host() })
+}
+
+// ListConnectors answers connector.list: the connectors of this machine and of every server.
+func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
+	remote, warnings, err := b.homes.Remote(ctx, "", home.Patience(q))
+	if err == nil {
+		err = b.largeIfAll(ctx, q)
+	}
+	if err != nil {
+		return list, err
+	}
+	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now(), remote...) })
+	list.Warnings = warnings
+	return list, err
 }

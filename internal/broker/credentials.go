@@ -96,25 +96,12 @@ func (b *Broker) source(login api.Login, a address.Address) door.Source {
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
 		return src
 	}
-	g, err := b.grant(conn)
+	g, err := b.homes.Grant(conn)
 	if login.ResourceID != "" {
 		g.Spec.ResourceID = login.ResourceID
 	}
 	src.Grant, src.Refused = &g, err
 	return src
-}
-
-// grant is what a connector's credentials are made of.
-func (b *Broker) grant(conn api.ServiceConnector) (g door.Grant, err error) {
-	if err := b.notExpired(conn); err != nil {
-		return g, err
-	}
-	if g.Kind, err = b.kindOf(conn); err != nil {
-		return g, err
-	}
-	g.Connector = conn.Name
-	g.Spec, g.Record, err = b.specOf(conn)
-	return g, err
 }
 
 func (b *Broker) noteServed(id string, cred credential.Credential) {
@@ -241,12 +228,9 @@ func (b *Broker) isStatic(l api.Login) bool {
 	}
 	var conn api.ServiceConnector
 	b.Read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
-	kind, err := b.kindOf(conn)
-	if err != nil {
-		return false
-	}
-	s, ok := kind.(connector.Static)
-	return ok && s.IsStatic(publicSpec(conn))
+	g, _ := b.homes.Grant(conn) // its kind is there also when it has run out
+	s, ok := g.Kind.(connector.Static)
+	return ok && s.IsStatic(g.Spec)
 }
 
 // username returns the user name a login answers with, if it is known without minting; "" otherwise.

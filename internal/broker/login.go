@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
@@ -41,7 +42,7 @@ func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginR
 	result, a, err := b.login(ctx, caller, conn, wanted, req)
 	result.Stack = stack
 	if err == nil && req.Name != "" {
-		result.Shadowed = b.shadowed(ctx, conn, req.Server)
+		result.Shadowed = b.homes.Shadowed(ctx, conn, req.Server)
 	}
 	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
 		return result, nil
@@ -54,32 +55,24 @@ func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginR
 // that of the zenml command, if it decided.
 func (b *Broker) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource, stack string, err error) {
 	if req.Name != "" {
-		conn, err = b.findConnector(ctx, req.Name, req.Server)
+		conn, err = b.homes.FindConnector(ctx, req.Name, req.Server)
 		return conn, req.ResourceID, "", err
 	}
-	reg, err := b.findRegistry(ctx, req.Registry, req.Server)
+	reg, err := b.homes.FindRegistry(ctx, req.Registry, req.Server)
 	if req.Registry == "" && req.ZenML != nil && credential.NoSuchEntity.Is(err) {
 		var chosen api.Stack
-		reg, chosen, err = b.registryOfZenML(ctx, *req.ZenML)
+		reg, chosen, err = b.homes.RegistryOfZenML(ctx, *req.ZenML)
 		stack = chosen.Name
 	}
 	if err != nil {
 		return conn, "", "", err
 	}
 	if reg.ConnectorID == "" {
-		where := ""
-		if reg.Server != "" {
-			where = " --server " + reg.Server
-		}
 		return conn, "", "", credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("container registry '%s' is not connected to a service connector", reg.Name),
-			fmt.Sprintf("zen container-registry connect %s --connector NAME%s", reg.Name, where))
+			fmt.Sprintf("zen container-registry connect %s --connector NAME%s", reg.Name, b.homes.At(reg.Server).Option()))
 	}
-	if reg.Server != "" {
-		conn, err = b.findConnector(ctx, reg.ConnectorID, reg.Server)
-	} else {
-		conn, err = b.connectorByID(reg.ConnectorID)
-	}
+	conn, err = b.homes.At(reg.Server).Linked(ctx, reg.ConnectorID)
 	return conn, orURI(reg), stack, err
 }
 
@@ -91,43 +84,26 @@ func orURI(reg api.ContainerRegistry) string {
 	return reg.URI()
 }
 
-func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error) {
-	var ok bool
-	b.Read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
-	if !ok {
-		return b.resolveConnector(id)
-	}
-	return conn, nil
-}
-
 func (b *Broker) login(
 	ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest,
 ) (result api.LoginResult, a address.Address, err error) {
 	use := door.Use{Caller: caller, For: access.Login}
-	g, err := b.grant(conn)
+	g, err := b.homes.Grant(conn)
 	if err != nil {
 		return result, a, err
 	}
-	if g.Spec, err = request(g.Spec, req.ResourceType, resource); err != nil {
+	if g.Spec, err = home.Request(g.Spec, req.ResourceType, resource); err != nil {
 		return result, a, err
 	}
-	if g.Spec.ResourceID == "" && conn.Server != "" {
-		ids, err := b.resourcesOf(ctx, use, g, conn)
+	h := b.homes.Of(conn)
+	if g.Spec.ResourceID == "" {
+		ids, err := h.Choices(ctx, use, g, conn)
 		if err != nil || len(ids) > 1 {
 			return api.LoginResult{Connector: conn, Choices: ids}, a, err
 		}
 		g.Spec.ResourceID = ids[0]
 	}
-	if g.Spec.ResourceID == "" {
-		return result, a, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"the connector is configured to provide access to multiple %s resources. A resource name must be specified when requesting access to a resource.",
-			g.Spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
-	}
-	registry := g.Spec.ResourceID
-	if conn.Server != "" { // clients ask for the host, and that is what a server's credentials are good for
-		registry = mustParse(registry).Host()
-	}
-	if a, err = loginAddress(registry, req.Path); err != nil {
+	if a, err = loginAddress(h.LoginHost(g.Spec.ResourceID), req.Path); err != nil {
 		return result, a, err
 	}
 	if old := b.collides(a, g.Spec.ResourceID, req); old != nil {
@@ -165,37 +141,27 @@ func loginAddress(resource, path string) (address.Address, error) {
 func (b *Broker) prove(
 	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, a address.Address, req api.LoginRequest,
 ) (api.Resource, error) {
-	r := resource(conn)
+	r := home.ResourceOf(conn)
 	r.ResourceType = g.Spec.ResourceType
 	ids, report, err := b.Door.Prove(ctx, use, door.Proof{Grant: g, Address: a, Token: req.IdentityToken, NoVerify: req.NoVerify})
 	if err != nil && report.Verification != api.VerificationRejected {
 		return api.Resource{}, err // minting failed: the registry was not asked
 	}
 	r.ResourceIDs = ids
-	resources, err := reported(r, report, err)
+	resources, err := home.Reported(r, report, err)
 	return proven(resources, err, conn)
 }
 
 // proven is the resource that a registry was asked about; one that cannot be reached proves nothing.
 func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api.Resource, error) {
 	if err != nil || len(resources) == 0 {
-		return api.Resource{}, acceptedBefore(conn, err)
+		return api.Resource{}, home.AcceptedBefore(conn, err)
 	}
 	if r := resources[0]; r.Verification == api.VerificationUnreachable {
 		return r, credential.NewError(credential.Unreachable, r.Error,
 			fmt.Sprintf("check the address and your network, or: zen login %s --no-verify", conn.Name))
 	}
 	return resources[0], nil
-}
-
-// resourcesOf are the registries that a server's connector gives access to; none is an error.
-func (b *Broker) resourcesOf(ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector) ([]string, error) {
-	ids, err := b.Door.Resources(ctx, use, g)
-	if err == nil && len(ids) == 0 {
-		err = credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
-	}
-	return ids, err
 }
 
 // collides is the login that would be replaced although it is for another part of the same host: whoever logs in to the second
@@ -225,15 +191,12 @@ func (b *Broker) recordLogin(
 		ResourceID: g.Spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
 		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.Now().UTC(), Until: b.until(req.TTLSeconds),
 	}
-	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.typeName(conn, g.Kind)}
+	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.homes.Of(conn).TypeName(conn)}
 	var replaced *api.Login
 	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		var kept catalog.Change
-		if conn.Server != "" {
-			var err error
-			if kept, err = c.PutRemote(withoutConfiguration(conn)); err != nil {
-				return state.Edit{}, err
-			}
+		kept, err := b.homes.Of(conn).Keep(c, conn)
+		if err != nil {
+			return state.Edit{}, err
 		}
 		change, old, err := c.PutLogin(login, kept.Put...)
 		replaced = old
@@ -253,30 +216,6 @@ func (b *Broker) recordLogin(
 		}
 	}
 	return result, nil
-}
-
-// typeName is what the connector's type is called.
-func (b *Broker) typeName(conn api.ServiceConnector, kind connector.Kind) string {
-	if own, err := b.kind(conn.Type); err == nil {
-		return own.Describe().Name
-	}
-	if len(conn.Type) <= 3 { // aws, gcp
-		return strings.ToUpper(conn.Type) + " Service Connector"
-	}
-	if conn.Type == "azure" {
-		return "Azure Service Connector"
-	}
-	return kind.Describe().Name
-}
-
-// withoutConfiguration is what is kept of a server's connector: enough to ask for a credential again.
-func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
-	config := map[string]string{}
-	if registry := conn.Configuration[connector.AttrRegistry]; registry != "" {
-		config[connector.AttrRegistry] = registry
-	}
-	conn.Configuration, conn.SecretAttributes, conn.Labels = config, nil, nil
-	return conn
 }
 
 // Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
@@ -305,7 +244,9 @@ func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error
 	if req.All {
 		return scope, nil
 	}
-	conn, err := b.resolveConnector(req.Name)
+	var conn api.ServiceConnector
+	var err error
+	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(req.Name) })
 	if credential.NoSuchEntity.Is(err) {
 		var remotes []api.ServiceConnector
 		b.Read(func(c *catalog.Catalog) { remotes = c.Remotes() })

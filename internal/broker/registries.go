@@ -2,13 +2,11 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
-	"github.com/zen-agent/zen/internal/credential"
 )
 
 // Flavors answers registry.flavors.
@@ -29,7 +27,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 		if err != nil || conn == nil {
 			return state.Edit{Change: change}, err
 		}
-		return keeping(c, change, *conn)
+		return b.homes.Keeping(c, change, *conn)
 	}
 	if conn != nil {
 		// Check the registration before the network is asked.
@@ -37,7 +35,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 		if err != nil {
 			return result, err
 		}
-		if result.Resources, err = b.access(ctx, *conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
+		if result.Resources, err = b.homes.Access(ctx, *conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
 			return result, err
 		}
 	}
@@ -51,43 +49,11 @@ func (b *Broker) connectorFor(ctx context.Context, ref string) (*api.ServiceConn
 	if ref == "" {
 		return nil, nil
 	}
-	conn, err := b.findConnector(ctx, ref, "")
+	conn, err := b.homes.FindConnector(ctx, ref, "")
 	if err != nil {
 		return nil, err
 	}
 	return &conn, nil
-}
-
-// keeping adds to a change what has to be kept of a connector: one of a server is known as long as something uses it.
-func keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnector) (state.Edit, error) {
-	if conn.Server == "" {
-		return state.Edit{Change: change}, nil
-	}
-	kept, err := c.PutRemote(withoutConfiguration(conn))
-	change.Put = append(kept.Put, change.Put...)
-	return state.Edit{Change: change}, err
-}
-
-// access asks the registry whether the connector really gives access, and says so in ZenML's words when it does not. resource
-// is what a connector for several is wanted for.
-func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, resource string, noVerify bool) ([]api.Resource, error) {
-	if noVerify {
-		return nil, nil
-	}
-	use := api.UseConnector{}
-	if conn.Server != "" && conn.ResourceID == "" {
-		use.ResourceID = resource
-	}
-	resources, err := b.verifyConnector(ctx, asking(ctx, access.Register), conn, use)
-	if e, ok := asError(err); ok {
-		c := *e
-		c.Message = fmt.Sprintf("Access to the resource could not be verified: %s", e.Message)
-		if c.Reason == credential.Rejected {
-			c.Hint = "zen service-connector update " + conn.Name + " with credentials that work"
-		}
-		return nil, &c
-	}
-	return resources, err
 }
 
 // UpdateRegistry changes a registry's name, attributes or labels.
@@ -97,7 +63,7 @@ func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (re
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
-	return result, b.registryElsewhere(ctx, req.Ref, false, err)
+	return result, b.homes.RegistryElsewhere(ctx, req.Ref, false, err)
 }
 
 // CopyRegistry registers a registry's copy under a new name.
@@ -107,7 +73,7 @@ func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
-	return result, b.registryElsewhere(ctx, req.Ref, false, err)
+	return result, b.homes.RegistryElsewhere(ctx, req.Ref, false, err)
 }
 
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
@@ -117,51 +83,48 @@ func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.Reg
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
-	return result, b.registryElsewhere(ctx, ref, false, err)
+	return result, b.homes.RegistryElsewhere(ctx, ref, false, err)
 }
 
 // ConnectRegistry links a registry to a connector after the registry accepted the connector's credential.
-func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	if req.Server != "" {
-		return b.connectOnServer(ctx, req)
-	}
-	b.Read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
+func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (api.RegistryResult, error) {
+	h, err := b.homes.Named(req.Server)
 	if err != nil {
-		return result, b.registryElsewhere(ctx, req.Ref, true, err)
+		return api.RegistryResult{}, err
 	}
-	conn, err := b.findConnector(ctx, req.Connector, "")
-	if err != nil {
-		return result, err
-	}
-	compute := func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.Now().UTC())
-		result.Registry = reg
-		if err != nil {
-			return state.Edit{}, err
-		}
-		return keeping(c, change, conn)
-	}
-	b.Read(func(c *catalog.Catalog) { _, err = compute(c) })
-	if err != nil {
-		return result, err
-	}
-	if result.Resources, err = b.access(ctx, conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
-		return result, err
-	}
-	result.Connector = &conn
-	err = b.Change(ctx, compute)
-	return result, err
+	return h.Connect(ctx, req)
 }
 
 // DisconnectRegistry unlinks a registry from its connector.
-func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
-	if ref.Server != "" {
-		return b.disconnectOnServer(ctx, ref)
+func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.RegistryResult, error) {
+	h, err := b.homes.Named(ref.Server)
+	if err != nil {
+		return api.RegistryResult{}, err
 	}
-	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.DisconnectRegistry(ref.Name, b.Now().UTC())
-		result.Registry = reg
-		return state.Edit{Change: change}, err
+	return h.Disconnect(ctx, ref.Name)
+}
+
+// ListRegistries answers registry.list: the container registries of this machine and of every server.
+func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
+	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), ""))
+	if err := b.largeIfAll(ctx, q); err != nil {
+		return list, err
+	}
+	b.Read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q, remote...) })
+	list.Warnings = warnings
+	return list, err
+}
+
+// Registry answers registry.get; an empty ref is the active stack's.
+func (b *Broker) Registry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
+	result.Registry, err = b.homes.FindRegistry(ctx, ref.Name, ref.Server)
+	if err != nil || result.Registry.Server != "" {
+		return result, err
+	}
+	b.Read(func(c *catalog.Catalog) {
+		if conn, ok := c.ConnectorByID(result.Registry.ConnectorID); ok {
+			result.Connector = &conn
+		}
 	})
-	return result, b.registryElsewhere(ctx, ref.Name, true, err)
+	return result, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 )
@@ -15,7 +16,7 @@ func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.
 		result.Stack = s
 		return state.Edit{Change: change}, err
 	})
-	return result, b.stackElsewhere(ctx, ref, err)
+	return result, b.homes.StackElsewhere(ctx, ref, err)
 }
 
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
@@ -60,4 +61,21 @@ func (b *Broker) ImportStack(ctx context.Context, req api.ImportStack) (api.Stac
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.ImportStack(req, b.Now().UTC(), b.Owner)
 	})
+}
+
+// ListStacks answers stack.list: the stacks of this machine and of every server.
+func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
+	remote, warnings := home.Together(b.homes.Stacks(ctx, home.Patience(q), ""))
+	if err := b.largeIfAll(ctx, q); err != nil {
+		return list, err
+	}
+	b.Read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q, remote...) })
+	list.Warnings = warnings
+	return list, err
+}
+
+// Stack answers stack.get; an empty ref is the active stack.
+func (b *Broker) Stack(ctx context.Context, ref api.Ref) (result api.StackResult, err error) {
+	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server)
+	return result, err
 }

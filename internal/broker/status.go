@@ -7,6 +7,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
@@ -55,7 +56,7 @@ func (b *Broker) problem(l api.Login) string {
 	if !ok {
 		return "the service connector is gone"
 	}
-	if err := b.notExpired(conn); err != nil {
+	if err := b.homes.Of(conn).Expired(conn); err != nil {
 		return err.Error()
 	}
 	if err := b.Engine.Failure(conn.ID); err != nil {
@@ -123,8 +124,8 @@ func (b *Broker) tried(a address.Address) []string {
 	var conns []api.ServiceConnector
 	b.Read(func(c *catalog.Catalog) { conns = c.Connectors() })
 	for _, conn := range conns {
-		if kind, err := b.kind(conn.Type); err == nil {
-			if _, ok := kind.Match(publicSpec(conn), a); ok {
+		if kind, ok := b.Kinds[conn.Type]; ok {
+			if _, ok := kind.Match(home.PublicSpec(conn), a); ok {
 				steps = append(steps, fmt.Sprintf("service connector '%s' could answer after: zen login %s", conn.Name, conn.Name))
 			}
 		}

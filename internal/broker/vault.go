@@ -44,8 +44,8 @@ func (b *Broker) lockIdle() {
 func (b *Broker) lock(caller access.Caller, why string) error {
 	err := b.Vault.Lock()
 	b.Engine.Wipe()
-	if b.servers != nil {
-		b.servers.Forget()
+	if b.homes.Client != nil {
+		b.homes.Client.Forget()
 	}
 	b.usage.lock()
 	b.Audit(caller, access.Subject{Action: access.Lock}, err, why)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/zenml"
 )
@@ -36,7 +36,7 @@ func newZenMLServers() *zenmlServers {
 	return &zenmlServers{pool: zenml.NewPool(), devices: make(map[string]*pendingDevice)}
 }
 
-func configOf(s api.Server, key broker.ServerKey) zenml.Config {
+func configOf(s api.Server, key home.ServerKey) zenml.Config {
 	return zenml.Config{
 		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth, Username: s.Username, Key: key,
 		CACert: []byte(s.CACert), Insecure: s.Insecure, Version: api.Version,
@@ -44,7 +44,7 @@ func configOf(s api.Server, key broker.ServerKey) zenml.Config {
 }
 
 // client is a client of a connected server, with its access token.
-func (z *zenmlServers) client(s api.Server, key broker.ServerKey) (*zenml.Client, error) {
+func (z *zenmlServers) client(s api.Server, key home.ServerKey) (*zenml.Client, error) {
 	return z.pool.Client(configOf(s, key))
 }
 
@@ -78,7 +78,7 @@ func (z *zenmlServers) Greet(ctx context.Context, s api.Server) (api.Server, err
 }
 
 // Login proves that a server accepts the key.
-func (z *zenmlServers) Login(ctx context.Context, s api.Server, key broker.ServerKey) (string, error) {
+func (z *zenmlServers) Login(ctx context.Context, s api.Server, key home.ServerKey) (string, error) {
 	c, err := zenml.New(configOf(s, key))
 	if err != nil {
 		return "", err
@@ -137,7 +137,7 @@ func (z *zenmlServers) WaitDevice(ctx context.Context, device string) (s api.Ser
 }
 
 // Connectors lists a server's service connectors.
-func (z *zenmlServers) Connectors(ctx context.Context, s api.Server, key broker.ServerKey) ([]api.ServiceConnector, error) {
+func (z *zenmlServers) Connectors(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (z *zenmlServers) Connectors(ctx context.Context, s api.Server, key broker.
 }
 
 // Registries lists a server's container registries.
-func (z *zenmlServers) Registries(ctx context.Context, s api.Server, key broker.ServerKey) ([]api.ContainerRegistry, error) {
+func (z *zenmlServers) Registries(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ContainerRegistry, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (z *zenmlServers) Registries(ctx context.Context, s api.Server, key broker.
 }
 
 // Stacks lists a server's stacks.
-func (z *zenmlServers) Stacks(ctx context.Context, s api.Server, key broker.ServerKey) ([]api.Stack, error) {
+func (z *zenmlServers) Stacks(ctx context.Context, s api.Server, key home.ServerKey) ([]api.Stack, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (z *zenmlServers) Stacks(ctx context.Context, s api.Server, key broker.Serv
 }
 
 // Types lists the types of service connectors that a server has.
-func (z *zenmlServers) Types(ctx context.Context, s api.Server, key broker.ServerKey) ([]api.ConnectorType, error) {
+func (z *zenmlServers) Types(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ConnectorType, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -172,12 +172,12 @@ func (z *zenmlServers) Types(ctx context.Context, s api.Server, key broker.Serve
 	return c.Types(ctx)
 }
 
-func draftOf(d broker.Draft) zenml.Draft {
+func draftOf(d home.Draft) zenml.Draft {
 	return zenml.Draft{ServiceConnector: d.Connector, Instances: d.Instances, Method: d.Method, Config: d.Config}
 }
 
 // CheckConnector asks a server to check a connector.
-func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) ([]string, error) {
+func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) ([]string, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key bro
 }
 
 // RegisterConnector makes a connector on a server.
-func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) (api.ServiceConnector, error) {
+func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) (api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return api.ServiceConnector{}, err
@@ -195,7 +195,7 @@ func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key 
 }
 
 // UpdateConnector changes a connector on a server.
-func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key broker.ServerKey, d broker.Draft) (api.ServiceConnector, error) {
+func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) (api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return api.ServiceConnector{}, err
@@ -204,7 +204,7 @@ func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key br
 }
 
 // DeleteConnector removes a connector from a server.
-func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key broker.ServerKey, id string) error {
+func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key home.ServerKey, id string) error {
 	c, err := z.client(s, key)
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key br
 }
 
 // Configuration reads a connector's whole configuration.
-func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key broker.ServerKey, id string) (map[string]credential.Secret, error) {
+func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key home.ServerKey, id string) (map[string]credential.Secret, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -222,7 +222,7 @@ func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key brok
 }
 
 // LinkRegistry links a container registry on a server to a connector there.
-func (z *zenmlServers) LinkRegistry(ctx context.Context, s api.Server, key broker.ServerKey, registry, connector, resource string) error {
+func (z *zenmlServers) LinkRegistry(ctx context.Context, s api.Server, key home.ServerKey, registry, connector, resource string) error {
 	c, err := z.client(s, key)
 	if err != nil {
 		return err
