@@ -73,7 +73,7 @@ func BenchmarkStart(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				cred, err := broker.Get(b.Context(), access.Caller{}, "r7.example/team/app")
+				cred, err := broker.Credentials.Get(b.Context(), access.Caller{}, "r7.example/team/app")
 				if err != nil || cred.Username != "alice" {
 					b.Fatal(cred.Username, err)
 				}

@@ -34,8 +34,21 @@ type Config struct {
 	Settings state.Settings
 }
 
-// Broker answers zend's requests. It is safe for concurrent use.
+// Broker answers zend's requests, by its parts. All are safe for concurrent use.
 type Broker struct {
+	*state.State
+
+	Credentials *Credentials // what registry clients ask for
+	Sessions    *Sessions    // logging in and out
+	Connectors  *Connectors
+	Registries  *Registries
+	Stacks      *Stacks
+	Servers     *Servers
+	Keys        *Keys // what opens the vault
+}
+
+// core is what the parts share beside the state: who is logged in.
+type core struct {
 	*state.State
 	homes *home.Homes
 	usage *usage
@@ -62,12 +75,16 @@ func New(cfg Config) (*Broker, error) {
 		s.Kinds[t.Type] = k
 		s.Types = append(s.Types, t)
 	}
-	b := &Broker{
+	b := &core{
 		State: s, homes: &home.Homes{State: s, Client: cfg.Servers, ServerKind: cfg.ServerKind}, usage: newUsage(), large: cfg.Large,
 	}
+	keys := &Keys{b}
 	s.Door = &door.Door{
-		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large, Idle: b.lockIdle,
+		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large, Idle: keys.lockIdle,
 	}
 	s.SetSettings(cfg.Settings)
-	return b, s.Start()
+	return &Broker{
+		State: s, Credentials: &Credentials{b}, Sessions: &Sessions{b}, Connectors: &Connectors{b}, Registries: &Registries{b},
+		Stacks: &Stacks{b}, Servers: &Servers{b}, Keys: keys,
+	}, s.Start()
 }

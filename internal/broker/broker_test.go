@@ -24,6 +24,13 @@ import (
 // rig is a broker on real parts: a vault in a file, the docker kind, the engine, and a registry that demands a password.
 type rig struct {
 	*Broker
+	*Credentials
+	*Sessions
+	*Connectors
+	*Registries
+	*Stacks
+	*Servers
+	*Keys
 	t     *testing.T
 	path  string
 	slot  keystore.KeySlot
@@ -126,6 +133,9 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	b := r.Broker
+	r.Credentials, r.Sessions, r.Connectors, r.Registries = b.Credentials, b.Sessions, b.Connectors, b.Registries
+	r.Stacks, r.Servers, r.Keys = b.Stacks, b.Servers, b.Keys
 	r.WriteIndex()
 }
 

@@ -16,8 +16,11 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+// Connectors answers about service connectors, of every home.
+type Connectors struct{ *core }
+
 // ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
-func (b *Broker) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
+func (b *Connectors) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
 	h, err := b.homes.Named(q.Server)
 	if err != nil {
@@ -44,13 +47,13 @@ func hasAuthMethod(t api.ConnectorType, want string) bool {
 }
 
 // QueryConnectors answers connector.list.
-func (b *Broker) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
+func (b *Connectors) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
 	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now()) })
 	return list, err
 }
 
 // Connector answers connector.get: the connector as list shows it, and what it gives access to.
-func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
+func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
 	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -61,7 +64,7 @@ func (b *Broker) Connector(ctx context.Context, use api.UseConnector) (api.Conne
 }
 
 // RegisterConnector registers a connector where the request says. The configuration's secrets are the caller's to wipe.
-func (b *Broker) RegisterConnector(
+func (b *Connectors) RegisterConnector(
 	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	h, err := b.homes.Named(req.Server)
@@ -72,7 +75,7 @@ func (b *Broker) RegisterConnector(
 }
 
 // UpdateConnector changes a connector where it lives; changed attributes come in config.
-func (b *Broker) UpdateConnector(
+func (b *Connectors) UpdateConnector(
 	ctx context.Context, caller access.Caller, req api.UpdateConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	for i, name := range req.Remove { // people type attributes as options too, with dashes
@@ -86,7 +89,7 @@ func (b *Broker) UpdateConnector(
 }
 
 // DeleteConnector removes a connector from where it lives, and ends its logins.
-func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
+func (b *Connectors) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
 	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -101,7 +104,7 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller access.Caller, req 
 
 // RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
 // wipes them.
-func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
+func (b *Connectors) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
 	var conn api.ServiceConnector
 	var err error
 	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(use.Ref) })
@@ -114,7 +117,7 @@ func (b *Broker) RevealConnector(ctx context.Context, caller access.Caller, use 
 }
 
 // VerifyConnector asks the registry whether the connector's credential works.
-func (b *Broker) VerifyConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ConnectorResult, error) {
+func (b *Connectors) VerifyConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ConnectorResult, error) {
 	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -128,7 +131,7 @@ func (b *Broker) VerifyConnector(ctx context.Context, caller access.Caller, use 
 
 // Resources answers connector.resources: every connector of the type that gives access to the resource, bounded in time by
 // ctx when the registries are to be asked too.
-func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
+func (b *Connectors) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
 	list := api.ResourceList{Items: []api.Resource{}}
 	conns, warnings, err := b.homes.Remote(ctx, q.Server, home.ListTime)
 	if err != nil {
@@ -151,7 +154,7 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 const eachTime = 2 * time.Minute
 
 // eachResources asks about several connectors at a time: behind each can be a cloud, or a registry that does not answer.
-func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
+func (b *Connectors) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
 	ctx, cancel := context.WithTimeout(ctx, eachTime)
 	defer cancel()
 	const atOnce = 8
@@ -169,7 +172,7 @@ func (b *Broker) eachResources(ctx context.Context, conns []api.ServiceConnector
 	return found
 }
 
-func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
+func (b *Connectors) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
 	var out []api.Resource
 	for _, r := range b.homes.Of(conn).Resources(conn) {
 		if q.ResourceType != "" && q.ResourceType != r.ResourceType {
@@ -197,7 +200,7 @@ func (b *Broker) connectorResources(ctx context.Context, conn api.ServiceConnect
 }
 
 // askChoices asks which registries a connector without one of its own gives access to.
-func (b *Broker) askChoices(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
+func (b *Connectors) askChoices(ctx context.Context, conn api.ServiceConnector, r *api.Resource) {
 	g, err := b.homes.Grant(conn)
 	if err == nil {
 		r.ResourceIDs, err = b.homes.Of(conn).Choices(ctx, home.Asking(ctx, access.List), g, conn)
@@ -216,7 +219,7 @@ func offers(r api.Resource, want string) bool {
 }
 
 // ListConnectors answers connector.list: the connectors of this machine and of every server.
-func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
+func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
 	remote, warnings, err := b.homes.Remote(ctx, "", home.Patience(q))
 	if err == nil {
 		err = b.largeIfAll(ctx, q)

@@ -18,6 +18,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+// Credentials answers the clients of registries: get, store, erase and list, and what is asked about a credential.
+type Credentials struct{ *core }
+
 // Sources of a login, as api.Login.Source has them.
 const (
 	sourceConnector = "connector"
@@ -30,7 +33,7 @@ func notLoggedIn(a address.Address) error {
 
 // Get answers for a server URL as a client spelled it. NotLoggedIn means that no login covers it, which needs neither the
 // vault's key nor the disk. The caller wipes the credential's secret.
-func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string) (credential.Credential, error) {
+func (b *Credentials) Get(ctx context.Context, caller access.Caller, serverURL string) (credential.Credential, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return credential.Credential{}, err
@@ -54,14 +57,14 @@ func (b *Broker) Get(ctx context.Context, caller access.Caller, serverURL string
 
 // unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses
 // that had one get the reason instead, since a client would go on without a credential and fail far from the cause.
-func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error) error {
+func (b *core) unknown(ctx context.Context, a address.Address, notFound error) error {
 	if err := b.Unreadable(ctx); err != nil && b.WasKnown(a) {
 		return err
 	}
 	return notFound
 }
 
-func (b *Broker) loginFor(caller access.Caller, a address.Address) (login api.Login, err error) {
+func (b *core) loginFor(caller access.Caller, a address.Address) (login api.Login, err error) {
 	now := b.Now()
 	var found bool
 	b.Read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
@@ -83,7 +86,7 @@ func explainGet(err error, login api.Login) error {
 }
 
 // source is where the credential of a login comes from.
-func (b *Broker) source(login api.Login, a address.Address) door.Source {
+func (b *core) source(login api.Login, a address.Address) door.Source {
 	src := door.Source{Record: login.ID, Token: login.IdentityToken, Address: a}
 	if login.ConnectorID == "" {
 		return src
@@ -104,14 +107,14 @@ func (b *Broker) source(login api.Login, a address.Address) door.Source {
 	return src
 }
 
-func (b *Broker) noteServed(id string, cred credential.Credential) {
+func (b *core) noteServed(id string, cred credential.Credential) {
 	b.usage.note(id, cred, b.Now())
 	b.Touch()
 }
 
 // Store keeps what docker login was given: a credential of its own and a login for its address. Storing what was just
 // served changes nothing. A login through a connector for that address ends.
-func (b *Broker) Store(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) error {
+func (b *Credentials) Store(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) error {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return err
@@ -134,7 +137,7 @@ func (b *Broker) Store(ctx context.Context, caller access.Caller, serverURL stri
 }
 
 // isStored reports whether the credential is what the login answers anyway.
-func (b *Broker) isStored(ctx context.Context, login api.Login, cred credential.Credential) bool {
+func (b *Credentials) isStored(ctx context.Context, login api.Login, cred credential.Credential) bool {
 	if b.usage.wasServed(login.ID, cred) {
 		return true
 	}
@@ -145,7 +148,7 @@ func (b *Broker) isStored(ctx context.Context, login api.Login, cred credential.
 	return err == nil && same
 }
 
-func (b *Broker) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
+func (b *Credentials) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		change, replaced, err := c.PutLogin(login)
 		detail = "stored"
@@ -169,7 +172,7 @@ func source(l api.Login) string {
 }
 
 // Erase ends the login for exactly this address (docker logout). Erasing what is absent succeeds; a connector stays.
-func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL string) error {
+func (b *Credentials) Erase(ctx context.Context, caller access.Caller, serverURL string) error {
 	a, err := address.Parse(serverURL)
 	if err != nil {
 		return err
@@ -191,7 +194,7 @@ func (b *Broker) Erase(ctx context.Context, caller access.Caller, serverURL stri
 
 // List answers the logins that Get can answer without a human, by Docker's spelling of their address. It never prompts and
 // never uses the network: a login whose user name would have to be minted is named once it was used.
-func (b *Broker) List(ctx context.Context, caller access.Caller) (map[string]string, error) {
+func (b *Credentials) List(ctx context.Context, caller access.Caller) (map[string]string, error) {
 	items := make(map[string]string)
 	policy := b.Settings().ListPolicy
 	if policy == "none" || !b.openQuietly(ctx) {
@@ -222,7 +225,7 @@ func mustParse(s string) address.Address {
 }
 
 // isStatic reports whether a login hands out a stored secret rather than a minted one.
-func (b *Broker) isStatic(l api.Login) bool {
+func (b *core) isStatic(l api.Login) bool {
 	if l.ConnectorID == "" {
 		return true
 	}
@@ -234,7 +237,7 @@ func (b *Broker) isStatic(l api.Login) bool {
 }
 
 // username returns the user name a login answers with, if it is known without minting; "" otherwise.
-func (b *Broker) username(ctx context.Context, l api.Login) string {
+func (b *core) username(ctx context.Context, l api.Login) string {
 	if name := b.usage.name(l.ID); name != "" {
 		return name
 	}
@@ -252,7 +255,7 @@ func (b *Broker) username(ctx context.Context, l api.Login) string {
 const many = 100
 
 // largeIfMany waits for the turn of an answer that names all logins, when there are many.
-func (b *Broker) largeIfMany(ctx context.Context) error {
+func (b *core) largeIfMany(ctx context.Context) error {
 	var n int
 	b.Read(func(c *catalog.Catalog) { n = c.CountLogins() })
 	if n <= many {
@@ -262,21 +265,21 @@ func (b *Broker) largeIfMany(ctx context.Context) error {
 }
 
 // largeIfAll waits for the turn of an answer that may be a long list.
-func (b *Broker) largeIfAll(ctx context.Context, q api.Query) error {
+func (b *core) largeIfAll(ctx context.Context, q api.Query) error {
 	if q.Size >= 0 && q.Size <= many {
 		return nil
 	}
 	return b.large(ctx)
 }
 
-func (b *Broker) logins() (list []api.Login) {
+func (b *core) logins() (list []api.Login) {
 	now := b.Now()
 	b.Read(func(c *catalog.Catalog) { list = c.Logins() })
 	return slices.DeleteFunc(list, func(l api.Login) bool { return l.Until != nil && !now.Before(*l.Until) })
 }
 
 // end ends every login that match selects and forgets what was remembered about them.
-func (b *Broker) end(ctx context.Context, match func(api.Login) bool) (ended []api.Login, err error) {
+func (b *core) end(ctx context.Context, match func(api.Login) bool) (ended []api.Login, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		var change catalog.Change
 		ended, change = c.EndLogins(match)

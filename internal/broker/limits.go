@@ -17,7 +17,7 @@ const anonymous = "nobody"
 
 // Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
 // network.
-func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
+func (b *Credentials) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
 	limiter, ok := b.Kinds[staticKind].(connector.Limiter)
 	if !ok {
 		return api.LimitList{Items: []api.PullLimit{}}, nil
@@ -40,7 +40,7 @@ func (b *Broker) Limits(ctx context.Context, caller access.Caller) (api.LimitLis
 	return api.LimitList{Items: items}, nil
 }
 
-func (b *Broker) limitsOf(
+func (b *Credentials) limitsOf(
 	ctx context.Context, caller access.Caller, limiter connector.Limiter, hub address.Address, l api.Login,
 ) api.PullLimit {
 	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}

@@ -19,8 +19,11 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+// Sessions logs connectors in and out, and tells who is logged in.
+type Sessions struct{ *core }
+
 // until is when a login that starts now ends: after ttl seconds, or if that is 0 after the configured default; nil: never.
-func (b *Broker) until(ttlSeconds int) *time.Time {
+func (b *core) until(ttlSeconds int) *time.Time {
 	ttl := time.Duration(ttlSeconds) * time.Second
 	if ttl == 0 {
 		ttl = b.Settings().LoginTTL
@@ -34,7 +37,7 @@ func (b *Broker) until(ttlSeconds int) *time.Time {
 
 // Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
 // registry accepts what was minted.
-func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginRequest) (api.LoginResult, error) {
+func (b *Sessions) Login(ctx context.Context, caller access.Caller, req api.LoginRequest) (api.LoginResult, error) {
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err
@@ -53,7 +56,7 @@ func (b *Broker) Login(ctx context.Context, caller access.Caller, req api.LoginR
 
 // loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own). stack is
 // that of the zenml command, if it decided.
-func (b *Broker) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource, stack string, err error) {
+func (b *Sessions) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource, stack string, err error) {
 	if req.Name != "" {
 		conn, err = b.homes.FindConnector(ctx, req.Name, req.Server)
 		return conn, req.ResourceID, "", err
@@ -84,7 +87,7 @@ func orURI(reg api.ContainerRegistry) string {
 	return reg.URI()
 }
 
-func (b *Broker) login(
+func (b *Sessions) login(
 	ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest,
 ) (result api.LoginResult, a address.Address, err error) {
 	use := door.Use{Caller: caller, For: access.Login}
@@ -138,7 +141,7 @@ func loginAddress(resource, path string) (address.Address, error) {
 }
 
 // prove mints once and asks the registry. Anything but acceptance is an error: after a login, a pull works.
-func (b *Broker) prove(
+func (b *Sessions) prove(
 	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, a address.Address, req api.LoginRequest,
 ) (api.Resource, error) {
 	r := home.ResourceOf(conn)
@@ -166,7 +169,7 @@ func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api
 
 // collides is the login that would be replaced although it is for another part of the same host: whoever logs in to the second
 // one may not know that clients ask for the host, and that one login answers for it.
-func (b *Broker) collides(a address.Address, resource string, req api.LoginRequest) (taken *api.Login) {
+func (b *Sessions) collides(a address.Address, resource string, req api.LoginRequest) (taken *api.Login) {
 	if req.Replace {
 		return nil
 	}
@@ -182,7 +185,7 @@ func (b *Broker) collides(a address.Address, resource string, req api.LoginReque
 	return taken
 }
 
-func (b *Broker) recordLogin(
+func (b *Sessions) recordLogin(
 	ctx context.Context, conn api.ServiceConnector, g door.Grant, a address.Address, req api.LoginRequest, token credential.Secret,
 ) (api.LoginResult, error) {
 	_, plain, _ := connector.RegistryOf(g.Spec.Config, "")
@@ -219,7 +222,7 @@ func (b *Broker) recordLogin(
 }
 
 // Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
-func (b *Broker) Logout(ctx context.Context, caller access.Caller, req api.LogoutRequest) (api.LogoutResult, error) {
+func (b *Sessions) Logout(ctx context.Context, caller access.Caller, req api.LogoutRequest) (api.LogoutResult, error) {
 	match, err := b.logoutMatch(req)
 	if err != nil {
 		return api.LogoutResult{}, err
@@ -237,7 +240,7 @@ func (b *Broker) Logout(ctx context.Context, caller access.Caller, req api.Logou
 	return api.LogoutResult{Ended: ended}, err
 }
 
-func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error) {
+func (b *Sessions) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error) {
 	scope := func(l api.Login) bool {
 		return (req.Dir == "" || l.Dir == req.Dir) && (req.Profile == "" || l.Profile == req.Profile)
 	}

@@ -9,14 +9,17 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 )
 
+// Registries answers about container registries.
+type Registries struct{ *core }
+
 // Flavors answers registry.flavors.
-func (b *Broker) Flavors() (f api.Flavors) {
+func (b *Registries) Flavors() (f api.Flavors) {
 	b.Read(func(c *catalog.Catalog) { f.Items = c.Flavors() })
 	return f
 }
 
 // RegisterRegistry keeps a container registry and, if a connector is named, connects it in the same change.
-func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry) (result api.RegistryResult, err error) {
+func (b *Registries) RegisterRegistry(ctx context.Context, req api.RegisterRegistry) (result api.RegistryResult, err error) {
 	conn, err := b.connectorFor(ctx, req.Connector)
 	if err != nil {
 		return result, err
@@ -45,7 +48,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 }
 
 // connectorFor resolves a connector; an empty ref is none.
-func (b *Broker) connectorFor(ctx context.Context, ref string) (*api.ServiceConnector, error) {
+func (b *Registries) connectorFor(ctx context.Context, ref string) (*api.ServiceConnector, error) {
 	if ref == "" {
 		return nil, nil
 	}
@@ -57,7 +60,7 @@ func (b *Broker) connectorFor(ctx context.Context, ref string) (*api.ServiceConn
 }
 
 // UpdateRegistry changes a registry's name, attributes or labels.
-func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
+func (b *Registries) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.UpdateRegistry(req, b.Now().UTC())
 		result.Registry = reg
@@ -67,7 +70,7 @@ func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (re
 }
 
 // CopyRegistry registers a registry's copy under a new name.
-func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
+func (b *Registries) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.CopyRegistry(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 		result.Registry = reg
@@ -77,7 +80,7 @@ func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.
 }
 
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
-func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
+func (b *Registries) DeleteRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.DeleteRegistry(ref)
 		result.Registry = reg
@@ -87,7 +90,7 @@ func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.Reg
 }
 
 // ConnectRegistry links a registry to a connector after the registry accepted the connector's credential.
-func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (api.RegistryResult, error) {
+func (b *Registries) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (api.RegistryResult, error) {
 	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.RegistryResult{}, err
@@ -96,7 +99,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 }
 
 // DisconnectRegistry unlinks a registry from its connector.
-func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.RegistryResult, error) {
+func (b *Registries) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.RegistryResult, error) {
 	h, err := b.homes.Named(ref.Server)
 	if err != nil {
 		return api.RegistryResult{}, err
@@ -105,7 +108,7 @@ func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.Regis
 }
 
 // ListRegistries answers registry.list: the container registries of this machine and of every server.
-func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
+func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
 	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), ""))
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
@@ -116,7 +119,7 @@ func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.Regi
 }
 
 // Registry answers registry.get; an empty ref is the active stack's.
-func (b *Broker) Registry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
+func (b *Registries) Registry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
 	result.Registry, err = b.homes.FindRegistry(ctx, ref.Name, ref.Server)
 	if err != nil || result.Registry.Server != "" {
 		return result, err

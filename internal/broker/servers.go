@@ -17,15 +17,18 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+// Servers connects ZenML servers.
+type Servers struct{ *core }
+
 // ServerList answers server.list.
-func (b *Broker) ServerList() api.ServerList {
+func (b *Servers) ServerList() api.ServerList {
 	list := api.ServerList{}
 	b.Read(func(c *catalog.Catalog) { list.Items = c.Servers() })
 	return list
 }
 
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref is the active one.
-func (b *Broker) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
+func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
 	b.Read(func(c *catalog.Catalog) { result.Server, err = c.ResolveServer(ref) })
 	if err != nil {
 		return result, err
@@ -49,7 +52,7 @@ func (b *Broker) Server(ctx context.Context, ref string) (result api.ServerResul
 const deviceTime = time.Minute
 
 // ServerDevice begins a login in a browser. It answers without a device when the server lets everybody in.
-func (b *Broker) ServerDevice(ctx context.Context, req api.ConnectServer) (api.ServerDevice, error) {
+func (b *Servers) ServerDevice(ctx context.Context, req api.ConnectServer) (api.ServerDevice, error) {
 	if b.homes.Client == nil {
 		return api.ServerDevice{}, home.ErrNoServers
 	}
@@ -74,7 +77,7 @@ func serverOf(req api.ConnectServer) api.Server {
 
 // ConnectServer proves that a server accepts the key and keeps it. Connecting again to the same address takes the place of
 // what was. The key is the caller's to wipe.
-func (b *Broker) ConnectServer(ctx context.Context, caller access.Caller, req api.ConnectServer, secrets map[string]credential.Secret) (api.ServerResult, error) {
+func (b *Servers) ConnectServer(ctx context.Context, caller access.Caller, req api.ConnectServer, secrets map[string]credential.Secret) (api.ServerResult, error) {
 	if b.homes.Client == nil {
 		return api.ServerResult{}, home.ErrNoServers
 	}
@@ -100,7 +103,7 @@ func (b *Broker) ConnectServer(ctx context.Context, caller access.Caller, req ap
 }
 
 // provenServer asks the server who it is and whether it accepts the key.
-func (b *Broker) provenServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
+func (b *Servers) provenServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
 	asked := s
 	s.ID, s.Updated = uuid.NewString(), b.Now() // of this attempt: nothing of a former one may be used
 	s, err := b.homes.Client.Greet(ctx, s)
@@ -117,7 +120,7 @@ func (b *Broker) provenServer(ctx context.Context, s api.Server, key credential.
 }
 
 // keepServer stores a server that was proven.
-func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
+func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
 	now := b.Now().UTC()
 	var remotes []api.ServiceConnector
 	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
@@ -159,7 +162,7 @@ func hostOf(raw string) string {
 }
 
 // UseServer makes a server the active one.
-func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerResult, err error) {
+func (b *Servers) UseServer(ctx context.Context, ref string) (result api.ServerResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, change, err := c.UseServer(ref)
 		result.Server = s
@@ -169,7 +172,7 @@ func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerRe
 }
 
 // DisconnectServer forgets a server and its key, and ends the logins through its connectors.
-func (b *Broker) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
+func (b *Servers) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
 	var ended []api.Login
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, logins, change, err := c.DeleteServer(ref)

@@ -9,8 +9,11 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 )
 
+// Stacks answers about stacks.
+type Stacks struct{ *core }
+
 // stackChange runs one change of a stack and returns it. ref is the stack that was named, if one was.
-func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
+func (b *Stacks) stackChange(ctx context.Context, ref string, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, change, err := f(c)
 		result.Stack = s
@@ -20,51 +23,51 @@ func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.
 }
 
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
-func (b *Broker) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
+func (b *Stacks) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.RegisterStack(req, b.Now().UTC(), b.Owner)
 	})
 }
 
 // UpdateStack changes a stack; an empty ref is the active one.
-func (b *Broker) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
+func (b *Stacks) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.UpdateStack(req, b.Now().UTC())
 	})
 }
 
 // DeleteStack removes a stack.
-func (b *Broker) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
+func (b *Stacks) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.DeleteStack(req) })
 }
 
 // CopyStack registers a stack's copy under a new name.
-func (b *Broker) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
+func (b *Stacks) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.CopyStack(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 	})
 }
 
 // SetStack makes a stack the active one.
-func (b *Broker) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
+func (b *Stacks) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
 	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.SetStack(ref) })
 }
 
 // ExportStack returns a stack in ZenML's export format.
-func (b *Broker) ExportStack(ref string) (file api.StackFile, err error) {
+func (b *Stacks) ExportStack(ref string) (file api.StackFile, err error) {
 	b.Read(func(c *catalog.Catalog) { file, err = c.ExportStack(ref) })
 	return file, err
 }
 
 // ImportStack registers a stack, and the container registry it names, from ZenML's export format.
-func (b *Broker) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
+func (b *Stacks) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.ImportStack(req, b.Now().UTC(), b.Owner)
 	})
 }
 
 // ListStacks answers stack.list: the stacks of this machine and of every server.
-func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
+func (b *Stacks) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
 	remote, warnings := home.Together(b.homes.Stacks(ctx, home.Patience(q), ""))
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
@@ -75,7 +78,7 @@ func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackLis
 }
 
 // Stack answers stack.get; an empty ref is the active stack.
-func (b *Broker) Stack(ctx context.Context, ref api.Ref) (result api.StackResult, err error) {
+func (b *Stacks) Stack(ctx context.Context, ref api.Ref) (result api.StackResult, err error) {
 	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server)
 	return result, err
 }

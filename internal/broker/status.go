@@ -15,7 +15,7 @@ import (
 
 // Logins lists who answers for which address, with what is known without asking anybody. Those that would answer the caller,
 // where it works and with its profile, are marked.
-func (b *Broker) Logins(ctx context.Context, caller access.Caller) ([]api.Login, error) {
+func (b *Sessions) Logins(ctx context.Context, caller access.Caller) ([]api.Login, error) {
 	if err := b.largeIfMany(ctx); err != nil {
 		return nil, err
 	}
@@ -37,13 +37,13 @@ func (b *Broker) Logins(ctx context.Context, caller access.Caller) ([]api.Login,
 }
 
 // answers reports whether it is this login that answers the caller for its address.
-func (b *Broker) answers(caller access.Caller, l api.Login) bool {
+func (b *core) answers(caller access.Caller, l api.Login) bool {
 	answering, err := b.loginFor(caller, mustParse(l.Address))
 	return err == nil && answering.ID == l.ID
 }
 
 // problem says why a get for the login would fail, as far as that is known.
-func (b *Broker) problem(l api.Login) string {
+func (b *core) problem(l api.Login) string {
 	if v := b.Vault.State(); v.State != keystore.StateUnlocked && v.Problem != "" {
 		return v.Problem
 	}
@@ -66,7 +66,7 @@ func (b *Broker) problem(l api.Login) string {
 }
 
 // Counts are the numbers of entities.
-func (b *Broker) Counts() (n api.Counts) {
+func (b *Connectors) Counts() (n api.Counts) {
 	b.Read(func(c *catalog.Catalog) {
 		n = api.Counts{Connectors: len(c.Connectors()), Registries: len(c.Registries()), Stacks: len(c.Stacks())}
 	})
@@ -74,7 +74,7 @@ func (b *Broker) Counts() (n api.Counts) {
 }
 
 // Why explains, step by step and without minting anything, who would answer for a server URL.
-func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyRequest) (api.WhyResult, error) {
+func (b *Sessions) Why(ctx context.Context, caller access.Caller, req api.WhyRequest) (api.WhyResult, error) {
 	a, err := address.Parse(req.ServerURL)
 	if err != nil {
 		return api.WhyResult{}, err
@@ -96,7 +96,7 @@ func (b *Broker) Why(ctx context.Context, caller access.Caller, req api.WhyReque
 	return r, nil
 }
 
-func (b *Broker) problemReason() credential.Reason {
+func (b *Sessions) problemReason() credential.Reason {
 	if b.Vault.State().State == keystore.StateLocked {
 		return credential.Locked
 	}
@@ -116,7 +116,7 @@ func scopeText(l api.Login) string {
 }
 
 // tried names the addresses that were looked up and the connectors that could serve them.
-func (b *Broker) tried(a address.Address) []string {
+func (b *Sessions) tried(a address.Address) []string {
 	steps := []string{"no login for " + a.String()}
 	for p, ok := a.Parent(); ok; p, ok = p.Parent() {
 		steps = append(steps, "no login for "+p.String())

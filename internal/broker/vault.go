@@ -11,22 +11,25 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
+// Keys locks and unlocks the vault, and changes what opens it.
+type Keys struct{ *core }
+
 func asError(err error) (*credential.Error, bool) { return errors.AsType[*credential.Error](err) }
 
 // VaultStatus answers vault.status.
-func (b *Broker) VaultStatus() api.VaultStatus { return b.Vault.State() }
+func (b *Keys) VaultStatus() api.VaultStatus { return b.Vault.State() }
 
 // openQuietly opens the vault if that needs no human and reports whether it is open.
-func (b *Broker) openQuietly(ctx context.Context) bool {
+func (b *core) openQuietly(ctx context.Context) bool {
 	return b.Vault.State().State == keystore.StateUnlocked || b.Vault.EnsureOpen(ctx) == nil
 }
 
 // Lock forgets the vault's key and every minted token until Unlock.
-func (b *Broker) Lock(caller access.Caller) error { return b.lock(caller, "") }
+func (b *Keys) Lock(caller access.Caller) error { return b.lock(caller, "") }
 
 // LockIfIdle locks an open vault that was not used for as long as the settings want, by the wall clock: a laptop's sleep
 // counts. It reports whether it did. Every get asks it too, so that a lock which is due does not wait for a timer.
-func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
+func (b *Keys) LockIfIdle(now time.Time) (bool, error) {
 	limit, last := b.Settings().AutoLock, b.LastUse()
 	if limit <= 0 || now.Round(0).Sub(last) < limit || b.Vault.State().State != keystore.StateUnlocked {
 		return false, nil
@@ -35,13 +38,13 @@ func (b *Broker) LockIfIdle(now time.Time) (bool, error) {
 }
 
 // lockIdle locks a vault that was not used for too long, before it is.
-func (b *Broker) lockIdle() {
+func (b *Keys) lockIdle() {
 	if _, err := b.LockIfIdle(b.Now()); err != nil {
 		b.Log.Warn("Cannot lock the vault after idle time", "error", err)
 	}
 }
 
-func (b *Broker) lock(caller access.Caller, why string) error {
+func (b *Keys) lock(caller access.Caller, why string) error {
 	err := b.Vault.Lock()
 	b.Engine.Wipe()
 	if b.homes.Client != nil {
@@ -53,7 +56,7 @@ func (b *Broker) lock(caller access.Caller, why string) error {
 }
 
 // Unlock opens the vault: through its own key slots, or with a passphrase when one is given.
-func (b *Broker) Unlock(ctx context.Context, caller access.Caller, passphrase *credential.Secret) error {
+func (b *Keys) Unlock(ctx context.Context, caller access.Caller, passphrase *credential.Secret) error {
 	err := b.Vault.Unlock(ctx, passphrase)
 	b.Audit(caller, access.Subject{Action: access.Unlock}, err, "")
 	if err != nil {
@@ -64,21 +67,21 @@ func (b *Broker) Unlock(ctx context.Context, caller access.Caller, passphrase *c
 }
 
 // SetPassphrase adds a passphrase slot or changes its passphrase.
-func (b *Broker) SetPassphrase(ctx context.Context, caller access.Caller, passphrase credential.Secret) error {
+func (b *Keys) SetPassphrase(ctx context.Context, caller access.Caller, passphrase credential.Secret) error {
 	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.Vault.SetPassphrase(ctx, passphrase) })
 }
 
 // RemovePassphrase removes the passphrase slot; it is refused when no other slot is left.
-func (b *Broker) RemovePassphrase(ctx context.Context, caller access.Caller) error {
+func (b *Keys) RemovePassphrase(ctx context.Context, caller access.Caller) error {
 	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.Vault.RemovePassphrase(ctx) })
 }
 
 // Rotate seals everything with a new key.
-func (b *Broker) Rotate(ctx context.Context, caller access.Caller) error {
+func (b *Keys) Rotate(ctx context.Context, caller access.Caller) error {
 	return b.vaultChange(ctx, caller, "rotated", func() error { return b.Vault.Rotate(ctx) })
 }
 
-func (b *Broker) vaultChange(ctx context.Context, caller access.Caller, what string, f func() error) error {
+func (b *Keys) vaultChange(ctx context.Context, caller access.Caller, what string, f func() error) error {
 	b.Changing.Lock()
 	defer b.Changing.Unlock()
 	err := b.OpenForChange(ctx)
@@ -90,7 +93,7 @@ func (b *Broker) vaultChange(ctx context.Context, caller access.Caller, what str
 }
 
 // Restore puts the vault's previous generation back in place of a damaged one.
-func (b *Broker) Restore(ctx context.Context, caller access.Caller) error {
+func (b *Keys) Restore(ctx context.Context, caller access.Caller) error {
 	b.Changing.Lock()
 	defer b.Changing.Unlock()
 	err := b.Vault.Restore(ctx)

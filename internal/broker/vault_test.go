@@ -169,7 +169,7 @@ func TestLastUse(t *testing.T) {
 func TestTimeLimitsHaveNoMonotonicReading(t *testing.T) {
 	r := newRig(t)
 	r.Now = time.Now
-	if until := r.until(60); *until != until.Round(0) {
+	if until := r.Sessions.until(60); *until != until.Round(0) {
 		t.Errorf("%v", until)
 	}
 	if last := r.LastUse(); last != last.Round(0) {
@@ -223,21 +223,21 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	ctx := b.Context()
-	if err := broker.Store(ctx, access.Caller{}, "stored.example", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
+	if err := broker.Credentials.Store(ctx, access.Caller{}, "stored.example", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.RegisterConnector(ctx, access.Caller{}, api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
+	if _, err := broker.Connectors.RegisterConnector(ctx, access.Caller{}, api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
 		secretsOf("username", "u", "password", "p", "registry", "connector.example")); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.Login(ctx, access.Caller{}, api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
+	if _, err := broker.Sessions.Login(ctx, access.Caller{}, api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
 		b.Fatal(err)
 	}
 	for _, host := range []string{"connector.example", "stored.example", "unknown.example"} {
 		b.Run(host, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				cred, err := broker.Get(ctx, access.Caller{}, host)
+				cred, err := broker.Credentials.Get(ctx, access.Caller{}, host)
 				if err != nil && !credential.NotLoggedIn.Is(err) {
 					b.Fatal(err)
 				}

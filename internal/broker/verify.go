@@ -16,7 +16,7 @@ const staticKind = "docker"
 
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
-func (b *Broker) VerifyCredential(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
+func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
@@ -31,7 +31,7 @@ func (b *Broker) VerifyCredential(ctx context.Context, caller access.Caller, ser
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
-func (b *Broker) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
+func (b *Credentials) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
 	kind, ok := b.Kinds[staticKind]
 	if !ok || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil

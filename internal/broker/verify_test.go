@@ -42,7 +42,7 @@ func TestVerifyCredential(t *testing.T) {
 	if _, err := r.VerifyCredential(t.Context(), access.Caller{}, "https://user:pw@ghcr.io", credential.Credential{}); !credential.InvalidInput.Is(err) {
 		t.Errorf("an address that makes no sense: %v", err)
 	}
-	if len(r.logins()) != 0 {
+	if len(r.Credentials.logins()) != 0 {
 		t.Error("a login was made")
 	}
 }

@@ -119,16 +119,16 @@ func serve(tb testing.TB, methods map[string]server.Handler) string {
 // brokered are zend's own handlers as far as these commands need them.
 func brokered(b *broker.Broker) map[string]server.Handler {
 	return map[string]server.Handler{
-		api.MethodLogin: asking(b.Login),
+		api.MethodLogin: asking(b.Sessions.Login),
 		api.MethodConnectorTypes: simple(func(q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
-			return b.ConnectorTypes(context.Background(), q)
+			return b.Connectors.ConnectorTypes(context.Background(), q)
 		}),
-		api.MethodConnectorRegister: secretly(b.RegisterConnector),
-		api.MethodConnectorUpdate:   secretly(b.UpdateConnector),
-		api.MethodConnectorVerify:   asking(b.VerifyConnector),
-		api.MethodConnectorDelete:   asking(b.DeleteConnector),
+		api.MethodConnectorRegister: secretly(b.Connectors.RegisterConnector),
+		api.MethodConnectorUpdate:   secretly(b.Connectors.UpdateConnector),
+		api.MethodConnectorVerify:   asking(b.Connectors.VerifyConnector),
+		api.MethodConnectorDelete:   asking(b.Connectors.DeleteConnector),
 		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
-			_, secrets, err := b.RevealConnector(ctx, access.Caller{}, decode[api.UseConnector](call.Params))
+			_, secrets, err := b.Connectors.RevealConnector(ctx, access.Caller{}, decode[api.UseConnector](call.Params))
 			if err != nil {
 				return err
 			}
@@ -137,29 +137,29 @@ func brokered(b *broker.Broker) map[string]server.Handler {
 			})
 			return nil
 		},
-		api.MethodConnectorList:      simple(b.QueryConnectors),
-		api.MethodConnectorGet:       waiting(b.Connector),
-		api.MethodConnectorResources: waiting(b.Resources),
+		api.MethodConnectorList:      simple(b.Connectors.QueryConnectors),
+		api.MethodConnectorGet:       waiting(b.Connectors.Connector),
+		api.MethodConnectorResources: waiting(b.Connectors.Resources),
 
-		api.MethodRegistryFlavors:    simple(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil }),
-		api.MethodRegistryList:       waiting(b.ListRegistries),
-		api.MethodRegistryGet:        waiting(b.Registry),
-		api.MethodRegistryRegister:   waiting(b.RegisterRegistry),
-		api.MethodRegistryUpdate:     waiting(b.UpdateRegistry),
-		api.MethodRegistryCopy:       waiting(b.CopyRegistry),
-		api.MethodRegistryDelete:     naming(b.DeleteRegistry),
-		api.MethodRegistryConnect:    waiting(b.ConnectRegistry),
-		api.MethodRegistryDisconnect: waiting(b.DisconnectRegistry),
+		api.MethodRegistryFlavors:    simple(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil }),
+		api.MethodRegistryList:       waiting(b.Registries.ListRegistries),
+		api.MethodRegistryGet:        waiting(b.Registries.Registry),
+		api.MethodRegistryRegister:   waiting(b.Registries.RegisterRegistry),
+		api.MethodRegistryUpdate:     waiting(b.Registries.UpdateRegistry),
+		api.MethodRegistryCopy:       waiting(b.Registries.CopyRegistry),
+		api.MethodRegistryDelete:     naming(b.Registries.DeleteRegistry),
+		api.MethodRegistryConnect:    waiting(b.Registries.ConnectRegistry),
+		api.MethodRegistryDisconnect: waiting(b.Registries.DisconnectRegistry),
 
-		api.MethodStackList:     waiting(b.ListStacks),
-		api.MethodStackGet:      waiting(b.Stack),
-		api.MethodStackRegister: waiting(b.RegisterStack),
-		api.MethodStackUpdate:   waiting(b.UpdateStack),
-		api.MethodStackDelete:   waiting(b.DeleteStack),
-		api.MethodStackCopy:     waiting(b.CopyStack),
-		api.MethodStackSet:      naming(b.SetStack),
-		api.MethodStackExport:   simple(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) }),
-		api.MethodStackImport:   waiting(b.ImportStack),
+		api.MethodStackList:     waiting(b.Stacks.ListStacks),
+		api.MethodStackGet:      waiting(b.Stacks.Stack),
+		api.MethodStackRegister: waiting(b.Stacks.RegisterStack),
+		api.MethodStackUpdate:   waiting(b.Stacks.UpdateStack),
+		api.MethodStackDelete:   waiting(b.Stacks.DeleteStack),
+		api.MethodStackCopy:     waiting(b.Stacks.CopyStack),
+		api.MethodStackSet:      naming(b.Stacks.SetStack),
+		api.MethodStackExport:   simple(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) }),
+		api.MethodStackImport:   waiting(b.Stacks.ImportStack),
 	}
 }
 

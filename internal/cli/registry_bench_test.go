@@ -68,7 +68,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 	}
 	host := func(i int) string { return fmt.Sprintf("registry-%d.example.com", i) }
 	for i := range 2000 {
-		_, err := zend.RegisterConnector(b.Context(), access.Caller{},
+		_, err := zend.Connectors.RegisterConnector(b.Context(), access.Caller{},
 			api.RegisterConnector{Name: fmt.Sprintf("connector-%d", i), Type: "docker", NoVerify: true},
 			map[string]credential.Secret{
 				"username": credential.SecretString("u"), "password": credential.SecretString("p"),
@@ -77,7 +77,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 		must(err)
 	}
 	for i := range 500 {
-		_, err := zend.RegisterRegistry(b.Context(), api.RegisterRegistry{
+		_, err := zend.Registries.RegisterRegistry(b.Context(), api.RegisterRegistry{
 			Name: fmt.Sprintf("registry-%d", i), Configuration: map[string]string{"uri": host(i)},
 			Connector: fmt.Sprintf("connector-%d", i),
 			NoVerify:  true,
@@ -85,7 +85,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 		must(err)
 	}
 	for i := range 200 {
-		_, err := zend.RegisterStack(b.Context(), api.RegisterStack{
+		_, err := zend.Stacks.RegisterStack(b.Context(), api.RegisterStack{
 			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{registryComponent: fmt.Sprintf("registry-%d", i)},
 		})
 		must(err)

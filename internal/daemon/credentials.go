@@ -59,7 +59,7 @@ func get(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	if err != nil {
 		return err
 	}
-	cred, err := b.Get(ctx, p.caller(call.Peer), p.serverURL)
+	cred, err := b.Credentials.Get(ctx, p.caller(call.Peer), p.serverURL)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func store(ctx context.Context, b *broker.Broker, call *server.Call) error {
 		return err
 	}
 	defer p.secret.Wipe()
-	return b.Store(ctx, p.caller(call.Peer), p.serverURL, credential.Credential{Username: p.username, Secret: p.secret})
+	return b.Credentials.Store(ctx, p.caller(call.Peer), p.serverURL, credential.Credential{Username: p.username, Secret: p.secret})
 }
 
 func verify(ctx context.Context, b *broker.Broker, call *server.Call) error {
@@ -92,7 +92,7 @@ func verify(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	}
 	defer p.secret.Wipe()
 	cred := credential.Credential{Username: p.username, Secret: p.secret}
-	report, err := b.VerifyCredential(ctx, p.caller(call.Peer), p.serverURL, cred)
+	report, err := b.Credentials.VerifyCredential(ctx, p.caller(call.Peer), p.serverURL, cred)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func erase(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	if err != nil {
 		return err
 	}
-	return b.Erase(ctx, p.caller(call.Peer), p.serverURL)
+	return b.Credentials.Erase(ctx, p.caller(call.Peer), p.serverURL)
 }
 
 func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
@@ -117,7 +117,7 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	if err != nil {
 		return err
 	}
-	items, err := b.List(ctx, p.caller(call.Peer))
+	items, err := b.Credentials.List(ctx, p.caller(call.Peer))
 	if err != nil {
 		return err
 	}

@@ -200,14 +200,14 @@ func (d *daemon) config() config.Config {
 
 func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusRequest) (api.Status, error) {
 	cfg := d.config()
-	logins, err := d.broker.Logins(ctx, access.Caller{Dir: req.Dir, Profile: req.Profile})
+	logins, err := d.broker.Sessions.Logins(ctx, access.Caller{Dir: req.Dir, Profile: req.Profile})
 	if err != nil {
 		return api.Status{}, err
 	}
 	s := api.Status{
 		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.logFile,
 		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second), Guard: string(cfg.Guard),
-		Vault: d.broker.VaultStatus(), Logins: logins, Counts: d.broker.Counts(),
+		Vault: d.broker.Keys.VaultStatus(), Logins: logins, Counts: d.broker.Connectors.Counts(),
 		Notices: d.notices(),
 	}
 	if s.Logins == nil {
@@ -233,12 +233,12 @@ func (d *daemon) notices() []api.Notice {
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
-	items, err := d.broker.Logins(ctx, access.Caller{})
+	items, err := d.broker.Sessions.Logins(ctx, access.Caller{})
 	return api.LoginList{Items: items}, err
 }
 
 func (d *daemon) vaultStatus(context.Context, server.Peer, api.Empty) (api.VaultStatus, error) {
-	return d.broker.VaultStatus(), nil
+	return d.broker.Keys.VaultStatus(), nil
 }
 
 // stopRequest answers first and ends zend then: the server finishes requests in flight.

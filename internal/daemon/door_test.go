@@ -126,37 +126,37 @@ func texts(kv ...string) map[string]credential.Secret {
 var someDocker = access.Caller{PID: 42, Exe: func() string { return "/usr/bin/docker" }}
 
 func (r *doorRig) register(name, registry, password string, dryRun bool) error {
-	_, err := r.RegisterConnector(r.Context(), someDocker, api.RegisterConnector{Name: name, Type: "docker", DryRun: dryRun},
+	_, err := r.Connectors.RegisterConnector(r.Context(), someDocker, api.RegisterConnector{Name: name, Type: "docker", DryRun: dryRun},
 		texts("username", "alice", "password", password, "registry", registry))
 	return err
 }
 
 func (r *doorRig) registerExec(name, registry string, dryRun bool) error {
-	_, err := r.RegisterConnector(r.Context(), someDocker, api.RegisterConnector{
+	_, err := r.Connectors.RegisterConnector(r.Context(), someDocker, api.RegisterConnector{
 		Name: name, Type: "exec", AuthMethod: "docker-helper", DryRun: dryRun,
 	}, texts("command", r.program, "registry", registry))
 	return err
 }
 
 func (r *doorRig) update(name, server string, dryRun bool, kv ...string) error {
-	_, err := r.UpdateConnector(r.Context(), someDocker, api.UpdateConnector{Ref: name, Server: server, DryRun: dryRun}, texts(kv...))
+	_, err := r.Connectors.UpdateConnector(r.Context(), someDocker, api.UpdateConnector{Ref: name, Server: server, DryRun: dryRun}, texts(kv...))
 	return err
 }
 
 func (r *doorRig) login(name string) error {
-	_, err := r.Login(access.With(r.Context(), someDocker), someDocker, api.LoginRequest{Name: name})
+	_, err := r.Sessions.Login(access.With(r.Context(), someDocker), someDocker, api.LoginRequest{Name: name})
 	return err
 }
 
 func (r *doorRig) get() error {
-	_, err := r.Get(r.Context(), someDocker, r.registry.Host)
+	_, err := r.Credentials.Get(r.Context(), someDocker, r.registry.Host)
 	return err
 }
 
 // connected has a connector of each home, and its logins are to the registry.
 func (r *doorRig) connected() {
 	r.Helper()
-	_, err := r.ConnectServer(r.Context(), someDocker, api.ConnectServer{URL: r.zenml.URL, Name: "team", Auth: api.ServerAuthAPIKey},
+	_, err := r.Servers.ConnectServer(r.Context(), someDocker, api.ConnectServer{URL: r.zenml.URL, Name: "team", Auth: api.ServerAuthAPIKey},
 		texts(api.SecretKey, r.zenml.APIKey))
 	r.must(err)
 	r.must(r.register("near", r.registry.Host, canary, false))
@@ -186,7 +186,7 @@ func TestEveryWayOut(t *testing.T) {
 		{
 			name: "get of what docker login stored", rules: podmanOnly, do: (*doorRig).get, fails: true, action: access.Get, to: client, host: "REGISTRY",
 			setUp: func(r *doorRig) error {
-				return r.Store(r.Context(), someDocker, r.registry.Host, credential.Credential{Username: "a", Secret: credential.SecretString("b")})
+				return r.Credentials.Store(r.Context(), someDocker, r.registry.Host, credential.Credential{Username: "a", Secret: credential.SecretString("b")})
 			},
 		},
 		{name: "get of what a program makes", setUp: loggedIn("made"), do: (*doorRig).get, action: access.Mint, to: "program PROGRAM", host: "REGISTRY"},
@@ -206,14 +206,14 @@ func TestEveryWayOut(t *testing.T) {
 		{
 			name: "identity token", action: access.Mint, to: "registry REGISTRY", host: "REGISTRY", detail: "identity token (for login)",
 			do: func(r *doorRig) error {
-				_, err := r.Login(r.Context(), someDocker, api.LoginRequest{Name: "near", IdentityToken: true})
+				_, err := r.Sessions.Login(r.Context(), someDocker, api.LoginRequest{Name: "near", IdentityToken: true})
 				return err
 			},
 		},
 		{
 			name: "a container registry is connected", action: access.Verify, to: "registry REGISTRY", host: "REGISTRY",
 			do: func(r *doorRig) error {
-				_, err := r.RegisterRegistry(access.With(r.Context(), someDocker),
+				_, err := r.Registries.RegisterRegistry(access.With(r.Context(), someDocker),
 					api.RegisterRegistry{Name: "reg", Flavor: "default", Configuration: map[string]string{"uri": r.registry.Host}, Connector: "near"})
 				return err
 			},
@@ -221,7 +221,7 @@ func TestEveryWayOut(t *testing.T) {
 		{
 			name: "credential.verify", action: access.Verify, to: "registry THIEF", host: "THIEF", loot: 1,
 			do: func(r *doorRig) error {
-				_, err := r.VerifyCredential(r.Context(), someDocker, r.thief.host, credential.Credential{Username: "a", Secret: credential.SecretString("typed")})
+				_, err := r.Credentials.VerifyCredential(r.Context(), someDocker, r.thief.host, credential.Credential{Username: "a", Secret: credential.SecretString("typed")})
 				return err
 			},
 		},
@@ -309,13 +309,13 @@ func loggedIn(name string) func(r *doorRig) error {
 }
 
 func revealNear(r *doorRig) error {
-	_, _, err := r.RevealConnector(r.Context(), someDocker, api.UseConnector{Ref: "near"})
+	_, _, err := r.Connectors.RevealConnector(r.Context(), someDocker, api.UseConnector{Ref: "near"})
 	return err
 }
 
 func verifyOf(name string) func(r *doorRig) error {
 	return func(r *doorRig) error {
-		_, err := r.VerifyConnector(r.Context(), someDocker, api.UseConnector{Ref: name})
+		_, err := r.Connectors.VerifyConnector(r.Context(), someDocker, api.UseConnector{Ref: name})
 		return err
 	}
 }

@@ -31,14 +31,14 @@ func (v guardVault) caller(profile string) access.Caller {
 }
 
 func (v guardVault) Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (guard.Holding, error) {
-	h, err := v.broker.Holds(ctx, v.caller(profile), serverURL, cred)
+	h, err := v.broker.Credentials.Holds(ctx, v.caller(profile), serverURL, cred)
 	return guard.Holding(h), err
 }
 
 func (v guardVault) Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
-	return v.broker.VerifyCredential(ctx, v.caller(""), serverURL, cred)
+	return v.broker.Credentials.VerifyCredential(ctx, v.caller(""), serverURL, cred)
 }
 
 func (v guardVault) Store(ctx context.Context, profile, serverURL string, cred credential.Credential) error {
-	return v.broker.Store(ctx, v.caller(profile), serverURL, cred)
+	return v.broker.Credentials.Store(ctx, v.caller(profile), serverURL, cred)
 }

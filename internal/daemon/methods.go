@@ -17,12 +17,12 @@ func (d *daemon) methods() map[string]server.Handler {
 	b := d.broker
 	m := map[string]server.Handler{
 		api.MethodStatus: server.Typed(d.status),
-		api.MethodLogin:  asked(b.Login),
-		api.MethodLogout: asked(b.Logout),
+		api.MethodLogin:  asked(b.Sessions.Login),
+		api.MethodLogout: asked(b.Sessions.Logout),
 		api.MethodLogins: server.Typed(d.logins),
-		api.MethodWhy:    asked(b.Why),
+		api.MethodWhy:    asked(b.Sessions.Why),
 		api.MethodLimits: asked(func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
-			return b.Limits(ctx, c)
+			return b.Credentials.Limits(ctx, c)
 		}),
 		api.MethodAudit: server.Typed(d.auditEntries),
 
@@ -33,11 +33,11 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 
 		api.MethodVaultStatus:     server.Typed(d.vaultStatus),
-		api.MethodVaultLock:       ordered(func(_ context.Context, c access.Caller) error { return b.Lock(c) }),
+		api.MethodVaultLock:       ordered(func(_ context.Context, c access.Caller) error { return b.Keys.Lock(c) }),
 		api.MethodVaultUnlock:     d.unlock,
 		api.MethodVaultPassphrase: d.passphrase,
-		api.MethodVaultRotate:     ordered(b.Rotate),
-		api.MethodVaultRestore:    ordered(b.Restore),
+		api.MethodVaultRotate:     ordered(b.Keys.Rotate),
+		api.MethodVaultRestore:    ordered(b.Keys.Restore),
 	}
 	credentialMethods(m, b)
 	connectorMethods(m, b)
@@ -51,49 +51,49 @@ func (d *daemon) methods() map[string]server.Handler {
 }
 
 func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodConnectorTypes] = plain(b.ConnectorTypes)
-	m[api.MethodConnectorList] = plain(b.ListConnectors)
-	m[api.MethodConnectorGet] = plain(b.Connector)
-	m[api.MethodConnectorRegister] = withSecrets(b.RegisterConnector)
-	m[api.MethodConnectorUpdate] = withSecrets(b.UpdateConnector)
-	m[api.MethodConnectorDelete] = asked(b.DeleteConnector)
-	m[api.MethodConnectorVerify] = asked(b.VerifyConnector)
-	m[api.MethodConnectorResources] = plain(b.Resources)
+	m[api.MethodConnectorTypes] = plain(b.Connectors.ConnectorTypes)
+	m[api.MethodConnectorList] = plain(b.Connectors.ListConnectors)
+	m[api.MethodConnectorGet] = plain(b.Connectors.Connector)
+	m[api.MethodConnectorRegister] = withSecrets(b.Connectors.RegisterConnector)
+	m[api.MethodConnectorUpdate] = withSecrets(b.Connectors.UpdateConnector)
+	m[api.MethodConnectorDelete] = asked(b.Connectors.DeleteConnector)
+	m[api.MethodConnectorVerify] = asked(b.Connectors.VerifyConnector)
+	m[api.MethodConnectorResources] = plain(b.Connectors.Resources)
 	m[api.MethodConnectorReveal] = reveal(b)
 }
 
 func registryMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodRegistryFlavors] = pure(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil })
-	m[api.MethodRegistryList] = plain(b.ListRegistries)
-	m[api.MethodRegistryGet] = plain(b.Registry)
-	m[api.MethodRegistryRegister] = plain(b.RegisterRegistry)
-	m[api.MethodRegistryUpdate] = plain(b.UpdateRegistry)
-	m[api.MethodRegistryCopy] = plain(b.CopyRegistry)
-	m[api.MethodRegistryDelete] = named(b.DeleteRegistry)
-	m[api.MethodRegistryConnect] = plain(b.ConnectRegistry)
-	m[api.MethodRegistryDisconnect] = plain(b.DisconnectRegistry)
+	m[api.MethodRegistryFlavors] = pure(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil })
+	m[api.MethodRegistryList] = plain(b.Registries.ListRegistries)
+	m[api.MethodRegistryGet] = plain(b.Registries.Registry)
+	m[api.MethodRegistryRegister] = plain(b.Registries.RegisterRegistry)
+	m[api.MethodRegistryUpdate] = plain(b.Registries.UpdateRegistry)
+	m[api.MethodRegistryCopy] = plain(b.Registries.CopyRegistry)
+	m[api.MethodRegistryDelete] = named(b.Registries.DeleteRegistry)
+	m[api.MethodRegistryConnect] = plain(b.Registries.ConnectRegistry)
+	m[api.MethodRegistryDisconnect] = plain(b.Registries.DisconnectRegistry)
 }
 
 func stackMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodStackList] = plain(b.ListStacks)
-	m[api.MethodStackGet] = plain(b.Stack)
-	m[api.MethodStackRegister] = plain(b.RegisterStack)
-	m[api.MethodStackUpdate] = plain(b.UpdateStack)
-	m[api.MethodStackDelete] = plain(b.DeleteStack)
-	m[api.MethodStackCopy] = plain(b.CopyStack)
-	m[api.MethodStackSet] = named(b.SetStack)
-	m[api.MethodStackExport] = pure(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) })
-	m[api.MethodStackImport] = plain(b.ImportStack)
+	m[api.MethodStackList] = plain(b.Stacks.ListStacks)
+	m[api.MethodStackGet] = plain(b.Stacks.Stack)
+	m[api.MethodStackRegister] = plain(b.Stacks.RegisterStack)
+	m[api.MethodStackUpdate] = plain(b.Stacks.UpdateStack)
+	m[api.MethodStackDelete] = plain(b.Stacks.DeleteStack)
+	m[api.MethodStackCopy] = plain(b.Stacks.CopyStack)
+	m[api.MethodStackSet] = named(b.Stacks.SetStack)
+	m[api.MethodStackExport] = pure(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) })
+	m[api.MethodStackImport] = plain(b.Stacks.ImportStack)
 }
 
 func serverMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodServerConnect] = withSecrets(b.ConnectServer)
-	m[api.MethodServerDevice] = plain(b.ServerDevice)
-	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.ServerList(), nil })
-	m[api.MethodServerGet] = named(b.Server)
-	m[api.MethodServerUse] = named(b.UseServer)
+	m[api.MethodServerConnect] = withSecrets(b.Servers.ConnectServer)
+	m[api.MethodServerDevice] = plain(b.Servers.ServerDevice)
+	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.Servers.ServerList(), nil })
+	m[api.MethodServerGet] = named(b.Servers.Server)
+	m[api.MethodServerUse] = named(b.Servers.UseServer)
 	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
-		return b.DisconnectServer(ctx, c, r.Name)
+		return b.Servers.DisconnectServer(ctx, c, r.Name)
 	})
 }
 
@@ -167,7 +167,7 @@ func reveal(b *broker.Broker) server.Handler {
 		if err := json.Unmarshal(call.Params, &use); err != nil {
 			return credential.NewError(credential.InvalidInput, "params: "+err.Error(), "")
 		}
-		_, secrets, err := b.RevealConnector(ctx, caller(call.Peer), use)
+		_, secrets, err := b.Connectors.RevealConnector(ctx, caller(call.Peer), use)
 		if err != nil {
 			return err
 		}
@@ -193,14 +193,14 @@ func (d *daemon) unlock(ctx context.Context, call *server.Call) error {
 	if s, ok := secrets[api.SecretPassphrase]; ok {
 		given = &s
 	}
-	return d.broker.Unlock(ctx, caller(call.Peer), given)
+	return d.broker.Keys.Unlock(ctx, caller(call.Peer), given)
 }
 
 func (d *daemon) passphrase(ctx context.Context, call *server.Call) error {
 	return withSecrets(func(ctx context.Context, c access.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
 		if r.Remove {
-			return api.Empty{}, d.broker.RemovePassphrase(ctx, c)
+			return api.Empty{}, d.broker.Keys.RemovePassphrase(ctx, c)
 		}
-		return api.Empty{}, d.broker.SetPassphrase(ctx, c, secrets[api.SecretPassphrase])
+		return api.Empty{}, d.broker.Keys.SetPassphrase(ctx, c, secrets[api.SecretPassphrase])
 	})(ctx, call)
 }

@@ -42,7 +42,7 @@ func newDaemon(t testing.TB, keyrings ...keystore.KeySlot) *daemon {
 
 func (d *daemon) storeCanary(t testing.TB, host string) {
 	t.Helper()
-	err := d.broker.Store(t.Context(), access.Caller{}, host, credential.Credential{Username: "alice", Secret: credential.SecretString(canary)})
+	err := d.broker.Credentials.Store(t.Context(), access.Caller{}, host, credential.Credential{Username: "alice", Secret: credential.SecretString(canary)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestIdleSteps(t *testing.T) {
 		if next := d.idleStep(at(time.Hour)); next != stayCheck || *stopped != nil {
 			t.Errorf("next look in %v, stopped for %v", next, *stopped)
 		}
-		if err := d.broker.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
+		if err := d.broker.Keys.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
 			t.Fatal(err)
 		}
 		if d.idleStep(at(time.Hour)); !errors.Is(*stopped, errIdle) {
@@ -248,11 +248,11 @@ func TestIdleSteps(t *testing.T) {
 	t.Run("lock", func(t *testing.T) {
 		d, stopped := setup(t, config.Config{AutoLock: config.Duration(time.Hour), IdleExit: config.Duration(3 * time.Hour)}, slot(t))
 		last := d.broker.LastUse().Sub(start.Round(0))
-		if next := d.idleStep(at(last + time.Hour - time.Second)); next != time.Second || d.broker.VaultStatus().State != keystore.StateUnlocked {
-			t.Errorf("next look in %v, the vault is %s", next, d.broker.VaultStatus().State)
+		if next := d.idleStep(at(last + time.Hour - time.Second)); next != time.Second || d.broker.Keys.VaultStatus().State != keystore.StateUnlocked {
+			t.Errorf("next look in %v, the vault is %s", next, d.broker.Keys.VaultStatus().State)
 		}
-		if next := d.idleStep(at(last + time.Hour)); next != time.Hour || d.broker.VaultStatus().State != keystore.StateLocked {
-			t.Errorf("next look in %v, the vault is %s", next, d.broker.VaultStatus().State)
+		if next := d.idleStep(at(last + time.Hour)); next != time.Hour || d.broker.Keys.VaultStatus().State != keystore.StateLocked {
+			t.Errorf("next look in %v, the vault is %s", next, d.broker.Keys.VaultStatus().State)
 		}
 		if next := d.idleStep(at(2*time.Hour + time.Minute)); next != 59*time.Minute || *stopped != nil {
 			t.Errorf("next look in %v, stopped for %v", next, *stopped)

@@ -60,7 +60,7 @@ func (d *daemon) policyNotices() (list []api.Notice) {
 	if len(rules) == 0 {
 		return list
 	}
-	all, err := d.broker.QueryConnectors(api.Query{Size: -1})
+	all, err := d.broker.Connectors.QueryConnectors(api.Query{Size: -1})
 	if err != nil {
 		return list
 	}

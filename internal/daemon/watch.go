@@ -135,7 +135,7 @@ func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 
 // lockStep locks the vault if it was not used for the limit, and returns when to look again.
 func (d *daemon) lockStep(now time.Time, limit time.Duration) time.Duration {
-	locked, err := d.broker.LockIfIdle(now)
+	locked, err := d.broker.Keys.LockIfIdle(now)
 	if err != nil {
 		d.log.Warn("Cannot lock the vault after idle time", "error", err)
 	}
@@ -170,7 +170,7 @@ func (d *daemon) exitStep(now time.Time, limit time.Duration) time.Duration {
 
 // losesByExit reports whether the vault's key lives in this process only.
 func (d *daemon) losesByExit() bool {
-	v := d.broker.VaultStatus()
+	v := d.broker.Keys.VaultStatus()
 	for _, s := range v.Slots {
 		if s.Kind != keystore.KindMemory {
 			return false

@@ -64,7 +64,7 @@ func (r *serverRig) entry(id, name string) *zenmltest.Connector {
 
 func (r *serverRig) connect(s *zenmltest.Server, name string) error {
 	secrets := map[string]credential.Secret{api.SecretKey: credential.SecretString(s.APIKey)}
-	_, err := r.ConnectServer(r.Context(), access.Caller{}, api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey}, secrets)
+	_, err := r.Servers.ConnectServer(r.Context(), access.Caller{}, api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey}, secrets)
 	return err
 }
 
@@ -81,12 +81,12 @@ func (r *serverRig) ready() *serverRig {
 }
 
 func (r *serverRig) login(name string) error {
-	_, err := r.Login(r.Context(), access.Caller{}, api.LoginRequest{Name: name})
+	_, err := r.Sessions.Login(r.Context(), access.Caller{}, api.LoginRequest{Name: name})
 	return err
 }
 
 func (r *serverRig) get() error {
-	cred, err := r.Get(r.Context(), access.Caller{}, r.registry.Host)
+	cred, err := r.Credentials.Get(r.Context(), access.Caller{}, r.registry.Host)
 	if err == nil && string(cred.Secret.Reveal()) != canary {
 		err = errors.New("another secret")
 	}
@@ -104,10 +104,10 @@ func (r *serverRig) count(request string) (n int) {
 
 func TestManyColdGetsAreOneMint(t *testing.T) {
 	r := newServerRig(t).ready()
-	if err := r.Lock(access.Caller{}); err != nil { // forgets what the login minted, and the access token
+	if err := r.Keys.Lock(access.Caller{}); err != nil { // forgets what the login minted, and the access token
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
+	if err := r.Keys.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	mints, logins := r.zenml.Minted("reg"), r.count("POST /api/v1/login")
@@ -143,17 +143,17 @@ func TestServerDown(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("while the credential is valid: %v", err)
 	}
-	if err := r.Lock(access.Caller{}); err != nil {
+	if err := r.Keys.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
+	if err := r.Keys.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	if err := r.get(); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "service connector 'reg'") || time.Since(began) > 5*time.Second {
 		t.Errorf("without one: %v after %v", err, time.Since(began))
 	}
-	list, err := r.ListConnectors(t.Context(), api.Query{})
+	list, err := r.Connectors.ListConnectors(t.Context(), api.Query{})
 	if err != nil || len(list.Items) != 1 || list.Items[0].Server != "prod" || len(list.Warnings) != 1 || !strings.Contains(list.Warnings[0], "'prod'") {
 		t.Errorf("list: %+v, %v", list, err)
 	}
@@ -166,10 +166,10 @@ func TestRevokedKey(t *testing.T) {
 	r.zenml.APIKey = "ZENKEY_another"
 	r.zenml.Unlock()
 	r.zenml.Revoke()
-	if err := r.Lock(access.Caller{}); err != nil {
+	if err := r.Keys.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Unlock(t.Context(), access.Caller{}, nil); err != nil {
+	if err := r.Keys.Unlock(t.Context(), access.Caller{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	before := len(r.zenml.Requests())
@@ -187,7 +187,7 @@ func TestRevokedKey(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("after connecting with the new key: %v", err)
 	}
-	if list := r.ServerList().Items; len(list) != 1 || list[0].Name != "prod" || list[0].Logins != 1 {
+	if list := r.Servers.ServerList().Items; len(list) != 1 || list[0].Name != "prod" || list[0].Logins != 1 {
 		t.Errorf("servers: %+v", list)
 	}
 }
@@ -203,7 +203,7 @@ func TestSeveralServers(t *testing.T) {
 	if err := r.connect(other, "dev"); err != nil {
 		t.Fatal(err)
 	}
-	list, err := r.ListConnectors(t.Context(), api.Query{SortBy: "name"})
+	list, err := r.Connectors.ListConnectors(t.Context(), api.Query{SortBy: "name"})
 	var names []string
 	for _, c := range list.Items {
 		names = append(names, c.Server+"/"+c.Name)
@@ -214,7 +214,7 @@ func TestSeveralServers(t *testing.T) {
 	for _, tt := range []struct{ name, server, want string }{
 		{"reg", "", "prod"}, {"reg", "dev", "dev"}, {"theirs", "", "dev"}, {"theirs", "prod", ""}, {"nope", "", ""}, {"reg", "nowhere", ""},
 	} {
-		got, err := r.Connector(t.Context(), api.UseConnector{Ref: tt.name, Server: tt.server})
+		got, err := r.Connectors.Connector(t.Context(), api.UseConnector{Ref: tt.name, Server: tt.server})
 		if got.Connector.Server != tt.want || (err == nil) != (tt.want != "") || err != nil && !credential.NoSuchEntity.Is(err) {
 			t.Errorf("%s with --server %q is on %q, %v", tt.name, tt.server, got.Connector.Server, err)
 		}
@@ -222,7 +222,7 @@ func TestSeveralServers(t *testing.T) {
 	if err := r.login("double"); !credential.Exists.Is(err) {
 		t.Errorf("a connector with the id of another server's: %v", err)
 	}
-	if _, err := r.UseServer(t.Context(), "dev"); err != nil {
+	if _, err := r.Servers.UseServer(t.Context(), "dev"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.login("reg"); err != nil {
@@ -260,11 +260,11 @@ func TestConnectRefuses(t *testing.T) {
 			req := api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthAPIKey}
 			key := map[string]credential.Secret{api.SecretKey: credential.SecretString("ZENKEY_test")}
 			tt.change(r.zenml, &req)
-			_, err := r.ConnectServer(t.Context(), access.Caller{}, req, key)
+			_, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, req, key)
 			if credential.ReasonOf(err) != tt.reason || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "ZENKEY") {
 				t.Errorf("error is %v", err)
 			}
-			if n := len(r.ServerList().Items); n != 0 {
+			if n := len(r.Servers.ServerList().Items); n != 0 {
 				t.Errorf("%d servers were kept", n)
 			}
 		})
@@ -273,26 +273,26 @@ func TestConnectRefuses(t *testing.T) {
 
 func TestConnectByDevice(t *testing.T) {
 	r := newServerRig(t)
-	d, err := r.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL})
+	d, err := r.Servers.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL})
 	if err != nil || d.Device == "" || !strings.HasPrefix(d.URL, r.zenml.URL) {
 		t.Fatalf("device %+v, %v", d, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if result, err := r.ConnectServer(ctx, access.Caller{}, api.ConnectServer{Device: d.Device}, nil); err != nil || !result.Pending {
+	if result, err := r.Servers.ConnectServer(ctx, access.Caller{}, api.ConnectServer{Device: d.Device}, nil); err != nil || !result.Pending {
 		t.Fatalf("before it is allowed: %+v, %v", result, err)
 	}
 	r.zenml.Lock()
 	r.zenml.Allowed = true
 	r.zenml.Unlock()
-	result, err := r.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{Device: d.Device, Name: "prod"}, nil)
+	result, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{Device: d.Device, Name: "prod"}, nil)
 	if err != nil || result.Server.Auth != api.ServerAuthDevice || result.Server.Until == nil || result.Server.User != "admin" {
 		t.Fatalf("connected %+v, %v", result, err)
 	}
 	if err := r.login("reg"); err != nil {
 		t.Error(err)
 	}
-	if described, err := r.Server(t.Context(), ""); err != nil || described.Connectors == nil || *described.Connectors != 1 || described.Server.Problem != "" {
+	if described, err := r.Servers.Server(t.Context(), ""); err != nil || described.Connectors == nil || *described.Connectors != 1 || described.Server.Problem != "" {
 		t.Errorf("described %+v, %v", described, err)
 	}
 }
@@ -300,10 +300,10 @@ func TestConnectByDevice(t *testing.T) {
 func TestServerThatLetsEverybodyIn(t *testing.T) {
 	r := newServerRig(t)
 	r.zenml.Scheme = "NO_AUTH"
-	if d, err := r.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL}); err != nil || d.Device != "" {
+	if d, err := r.Servers.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL}); err != nil || d.Device != "" {
 		t.Fatalf("device %+v, %v", d, err)
 	}
-	if _, err := r.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
+	if _, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(r.login("reg"), r.get()); err != nil {
@@ -330,7 +330,7 @@ func TestServerThatHangs(t *testing.T) {
 	hang.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	list, err := r.ListConnectors(ctx, api.Query{})
+	list, err := r.Connectors.ListConnectors(ctx, api.Query{})
 	if err != nil || len(list.Items) != 1 || len(list.Warnings) != 1 || !strings.Contains(list.Warnings[0], "'slow'") {
 		t.Errorf("list: %+v, %v", list, err)
 	}
@@ -350,7 +350,7 @@ func TestNobodyWaitsForAServerThatHangs(t *testing.T) {
 	hang.Broken = func(http.ResponseWriter, *http.Request) { <-release }
 	hang.Unlock()
 	began := time.Now()
-	list, err := r.ListConnectors(t.Context(), api.Query{Quick: true})
+	list, err := r.Connectors.ListConnectors(t.Context(), api.Query{Quick: true})
 	if err != nil || len(list.Items) != 1 || time.Since(began) > 5*time.Second {
 		t.Errorf("list: %d, %v after %v", len(list.Items), err, time.Since(began))
 	}
@@ -370,7 +370,7 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("mended on the server before its end: %v", err)
 	}
-	if list, err := r.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
+	if list, err := r.Sessions.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
 		t.Errorf("logins: %+v (%v)", list, err)
 	}
 }
