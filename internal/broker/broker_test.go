@@ -682,4 +682,7 @@ func TestWhy(t *testing.T) {
 	if err != nil || why.Reason != "" || why.Login == nil || why.Login.ConnectorName != "reg" {
 		t.Errorf("after login: %+v, %v", why, err)
 	}
+	if want := "zen itself shows it to registry " + reg.Host + " only; for another one it has to be typed again"; !slices.Contains(why.Steps, want) {
+		t.Errorf("where it goes is not told: %q", why.Steps)
+	}
 }

@@ -42,13 +42,16 @@ func (b *Credentials) Get(ctx context.Context, caller access.Caller, serverURL s
 	if err != nil {
 		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
-	src := b.source(login, a)
-	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
+	src, inClear := b.source(login, a), scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback()
+	if inClear {
 		src.Refused = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
 			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
 	}
 	cred, err := b.Door.Serve(ctx, door.Use{Caller: caller, For: access.Get}, login.ConnectorName, src)
-	if err != nil {
+	switch {
+	case inClear:
+		return credential.Credential{}, err
+	case err != nil:
 		return credential.Credential{}, explainGet(err, login)
 	}
 	b.noteServed(login.ID, cred)

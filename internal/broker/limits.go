@@ -18,7 +18,7 @@ const anonymous = "nobody"
 // Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
 // network.
 func (b *Credentials) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
-	limiter, ok := b.Kinds[staticKind].(connector.Limiter)
+	_, limiter, ok := kindThat[connector.Limiter](b.State)
 	if !ok {
 		return api.LimitList{Items: []api.PullLimit{}}, nil
 	}

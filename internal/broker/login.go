@@ -42,7 +42,8 @@ func (b *Sessions) Login(ctx context.Context, caller access.Caller, req api.Logi
 	if err != nil {
 		return api.LoginResult{}, err
 	}
-	result, a, err := b.login(ctx, caller, conn, wanted, req)
+	l := attempt{use: door.Use{Caller: caller, For: access.Login}, req: req, conn: conn, home: b.homes.Of(conn)}
+	result, err := b.login(ctx, &l, wanted)
 	result.Stack = stack
 	if err == nil && req.Name != "" {
 		result.Shadowed = b.homes.Shadowed(ctx, conn, req.Server)
@@ -50,8 +51,18 @@ func (b *Sessions) Login(ctx context.Context, caller access.Caller, req api.Logi
 	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
 		return result, nil
 	}
-	b.Audit(caller, access.Subject{Action: access.Login, Address: a, Connector: conn.Name}, err, result.Resource.Verification)
+	b.Audit(caller, access.Subject{Action: access.Login, Address: l.address, Connector: conn.Name}, err, result.Resource.Verification)
 	return result, err
+}
+
+// attempt is a login under way.
+type attempt struct {
+	use     door.Use
+	req     api.LoginRequest
+	conn    api.ServiceConnector
+	home    home.Home // of the connector
+	grant   door.Grant
+	address address.Address // that the login is for
 }
 
 // loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own). stack is
@@ -87,45 +98,43 @@ func orURI(reg api.ContainerRegistry) string {
 	return reg.URI()
 }
 
-func (b *Sessions) login(
-	ctx context.Context, caller access.Caller, conn api.ServiceConnector, resource string, req api.LoginRequest,
-) (result api.LoginResult, a address.Address, err error) {
-	use := door.Use{Caller: caller, For: access.Login}
-	g, err := b.homes.Grant(conn)
-	if err != nil {
-		return result, a, err
+// login logs in with the attempt's connector, for a resource of it ("": its own).
+func (b *Sessions) login(ctx context.Context, l *attempt, resource string) (result api.LoginResult, err error) {
+	if l.grant, err = l.home.Grant(l.conn); err != nil {
+		return result, err
 	}
-	if g.Spec, err = home.Request(g.Spec, req.ResourceType, resource); err != nil {
-		return result, a, err
+	spec := &l.grant.Spec
+	if *spec, err = home.Request(*spec, l.req.ResourceType, resource); err != nil {
+		return result, err
 	}
-	h := b.homes.Of(conn)
-	if g.Spec.ResourceID == "" {
-		ids, err := h.Choices(ctx, use, g, conn)
+	if spec.ResourceID == "" {
+		ids, err := l.home.Choices(ctx, l.use, l.grant, l.conn)
 		if err != nil || len(ids) > 1 {
-			return api.LoginResult{Connector: conn, Choices: ids}, a, err
+			return api.LoginResult{Connector: l.conn, Choices: ids}, err
 		}
-		g.Spec.ResourceID = ids[0]
+		spec.ResourceID = ids[0]
 	}
-	if a, err = loginAddress(h.LoginHost(g.Spec.ResourceID), req.Path); err != nil {
-		return result, a, err
+	if l.address, err = loginAddress(l.home.LoginHost(spec.ResourceID), l.req.Path); err != nil {
+		return result, err
 	}
-	if old := b.collides(a, g.Spec.ResourceID, req); old != nil {
-		return api.LoginResult{Connector: conn, Login: api.Login{Address: a.String(), ResourceID: g.Spec.ResourceID}, Taken: old}, a, nil
+	if old := b.collides(l); old != nil {
+		wanted := api.Login{Address: l.address.String(), ResourceID: spec.ResourceID}
+		return api.LoginResult{Connector: l.conn, Login: wanted, Taken: old}, nil
 	}
-	proof, err := b.prove(ctx, use, g, conn, a, req)
+	proof, err := b.prove(ctx, l)
 	if err != nil {
-		return result, a, err
+		return result, err
 	}
 	var token credential.Secret
-	if req.IdentityToken {
-		token, err = b.Door.IdentityToken(ctx, use, g, a)
+	defer func() { token.Wipe() }()
+	if l.req.IdentityToken {
+		if token, err = b.Door.IdentityToken(ctx, l.use, l.grant, l.address); err != nil {
+			return result, err
+		}
 	}
-	if err != nil {
-		return result, a, err
-	}
-	result, err = b.recordLogin(ctx, conn, g, a, req, token)
+	result, err = b.record(ctx, l, token)
 	result.Resource = proof
-	return result, a, err
+	return result, err
 }
 
 // loginAddress is the address a login answers for: the registry, or a repository path on it.
@@ -141,18 +150,18 @@ func loginAddress(resource, path string) (address.Address, error) {
 }
 
 // prove mints once and asks the registry. Anything but acceptance is an error: after a login, a pull works.
-func (b *Sessions) prove(
-	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, a address.Address, req api.LoginRequest,
-) (api.Resource, error) {
-	r := home.ResourceOf(conn)
-	r.ResourceType = g.Spec.ResourceType
-	ids, report, err := b.Door.Prove(ctx, use, door.Proof{Grant: g, Address: a, Token: req.IdentityToken, NoVerify: req.NoVerify})
+func (b *Sessions) prove(ctx context.Context, l *attempt) (api.Resource, error) {
+	r := home.ResourceOf(l.conn)
+	r.ResourceType = l.grant.Spec.ResourceType
+	ids, report, err := b.Door.Prove(ctx, l.use, door.Proof{
+		Grant: l.grant, Address: l.address, Token: l.req.IdentityToken, NoVerify: l.req.NoVerify,
+	})
 	if err != nil && report.Verification != api.VerificationRejected {
 		return api.Resource{}, err // minting failed: the registry was not asked
 	}
 	r.ResourceIDs = ids
 	resources, err := home.Reported(r, report, err)
-	return proven(resources, err, conn)
+	return proven(resources, err, l.conn)
 }
 
 // proven is the resource that a registry was asked about; one that cannot be reached proves nothing.
@@ -169,35 +178,35 @@ func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api
 
 // collides is the login that would be replaced although it is for another part of the same host: whoever logs in to the second
 // one may not know that clients ask for the host, and that one login answers for it.
-func (b *Sessions) collides(a address.Address, resource string, req api.LoginRequest) (taken *api.Login) {
-	if req.Replace {
+func (b *Sessions) collides(l *attempt) (taken *api.Login) {
+	if l.req.Replace {
 		return nil
 	}
-	now := b.Now()
+	now, resource := b.Now(), mustParse(l.grant.Spec.ResourceID)
 	b.Read(func(c *catalog.Catalog) {
-		for _, l := range c.Logins() {
-			same := l.Address == a.String() && l.Dir == req.Dir && l.Profile == req.Profile && (l.Until == nil || l.Until.After(now))
-			if same && l.ConnectorID != "" && l.ResourceID != "" && mustParse(l.ResourceID) != mustParse(resource) {
-				taken = &l
+		for _, old := range c.Logins() {
+			same := old.Address == l.address.String() && old.Dir == l.req.Dir && old.Profile == l.req.Profile &&
+				(old.Until == nil || old.Until.After(now))
+			if same && old.ConnectorID != "" && old.ResourceID != "" && mustParse(old.ResourceID) != resource {
+				taken = &old
 			}
 		}
 	})
 	return taken
 }
 
-func (b *Sessions) recordLogin(
-	ctx context.Context, conn api.ServiceConnector, g door.Grant, a address.Address, req api.LoginRequest, token credential.Secret,
-) (api.LoginResult, error) {
-	_, plain, _ := connector.RegistryOf(g.Spec.Config, "")
+// record keeps a login that was proven, with the identity token that it has of its own, if it has one.
+func (b *Sessions) record(ctx context.Context, l *attempt, token credential.Secret) (api.LoginResult, error) {
+	_, plain, _ := connector.RegistryOf(l.grant.Spec.Config, "")
 	login := api.Login{
-		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
-		ResourceID: g.Spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,
-		PlainHTTP: plain, IdentityToken: req.IdentityToken, Created: b.Now().UTC(), Until: b.until(req.TTLSeconds),
+		ID: uuid.NewString(), Address: l.address.String(), ServerURL: l.address.ServerURL(), ConnectorID: l.conn.ID,
+		ConnectorName: l.conn.Name, ResourceID: l.grant.Spec.ResourceID, Source: sourceConnector, Dir: l.req.Dir, Profile: l.req.Profile,
+		PlainHTTP: plain, IdentityToken: l.req.IdentityToken, Created: b.Now().UTC(), Until: b.until(l.req.TTLSeconds),
 	}
-	result := api.LoginResult{Login: login, Connector: conn, TypeName: b.homes.Of(conn).TypeName(conn)}
+	result := api.LoginResult{Login: login, Connector: l.conn, TypeName: l.home.TypeName(l.conn)}
 	var replaced *api.Login
 	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		kept, err := b.homes.Of(conn).Keep(c, conn)
+		kept, err := l.home.Keep(c, l.conn)
 		if err != nil {
 			return state.Edit{}, err
 		}
@@ -214,7 +223,7 @@ func (b *Sessions) recordLogin(
 	}
 	if replaced != nil {
 		b.usage.forget([]api.Login{*replaced})
-		if replaced.ConnectorID != conn.ID || replaced.ResourceID != login.ResourceID {
+		if replaced.ConnectorID != l.conn.ID || replaced.ResourceID != login.ResourceID {
 			result.Replaced = source(*replaced)
 		}
 	}

@@ -7,12 +7,10 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-// staticKind is the kind of connector whose credentials are user names and passwords, as those of docker login are.
-const staticKind = "docker"
 
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
@@ -32,7 +30,7 @@ func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller
 }
 
 func (b *Credentials) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
-	kind, ok := b.Kinds[staticKind]
+	kind, holder, ok := kindThat[connector.PasswordHolder](b.State)
 	if !ok || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
@@ -42,12 +40,20 @@ func (b *Credentials) askAbout(ctx context.Context, use door.Use, a address.Addr
 	}
 	username := credential.SecretString(cred.Username)
 	defer username.Wipe()
-	spec := connector.Spec{
-		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry},
-		Secrets: map[string]credential.Secret{"username": username, "password": cred.Secret},
-	}
-	if _, ok := kind.Match(spec, a); !ok {
+	g := door.Grant{Kind: kind, Spec: holder.ForPassword(registry, username, cred.Secret)}
+	if _, ok := kind.Match(g.Spec, a); !ok {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
-	return b.Door.Verify(ctx, use, door.Grant{Kind: kind, Spec: spec}, a.String(), connector.VerifyOptions{})
+	return b.Door.Verify(ctx, use, g, a.String(), connector.VerifyOptions{})
+}
+
+// kindThat is the first kind that can do what T says.
+func kindThat[T any](s *state.State) (kind connector.Kind, able T, ok bool) {
+	for _, t := range s.Types {
+		kind = s.Kinds[t.Type]
+		if able, ok = kind.(T); ok {
+			return kind, able, true
+		}
+	}
+	return nil, able, false
 }

@@ -73,6 +73,13 @@ type Namer interface {
 	Names() []string
 }
 
+// PasswordHolder is implemented by the kind for user names and passwords as docker login has them.
+type PasswordHolder interface {
+	// ForPassword is the specification of a connector that holds them for a registry, as AttrRegistry has that. Secrets are
+	// shared.
+	ForPassword(registry string, username, password credential.Secret) Spec
+}
+
 // Static is implemented by kinds whose credentials may be the stored ones.
 type Static interface {
 	// IsStatic reports whether Mint returns what is stored: at once, without asking anybody, and without expiry.

@@ -132,6 +132,14 @@ func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	return credential.NewSecret(trimmed), nil
 }
 
+// ForPassword is the specification of a connector with these attributes.
+func (*Kind) ForPassword(registry string, username, password credential.Secret) connector.Spec {
+	return connector.Spec{
+		Type: kindType, AuthMethod: methodPassword, Config: map[string]string{connector.AttrRegistry: registry},
+		Secrets: map[string]credential.Secret{attrUsername: username, attrPassword: password},
+	}
+}
+
 // Names are the secret attributes that open nothing.
 func (*Kind) Names() []string { return []string{attrUsername} }
 
