@@ -174,7 +174,7 @@ func TestReviseKeepsToTheDestination(t *testing.T) {
 			if !credential.Denied.Is(err) || !strings.Contains(err.Error(), tt.want) || whole != nil {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
-			if e, ok := err.(*credential.Error); !ok || e.Hint != "type the password again (--password)" {
+			if e, ok := err.(*credential.Error); !ok || e.Hint != "type the password again (--password=@FILE, or --password-stdin)" {
 				t.Errorf("hint of %v", err)
 			}
 			if got := w.lines(); len(got) != 1 || !strings.HasPrefix(got[0], "update to ") {

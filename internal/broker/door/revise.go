@@ -118,15 +118,16 @@ func list(places []access.Destination) string {
 	return strings.Join(texts, " and ")
 }
 
+// typeAgain is the hint of what to type; one attribute at most can come from standard input.
 func typeAgain(names []string) string {
 	options := make([]string, len(names))
 	for i, name := range names {
-		options[i] = "--" + strings.ReplaceAll(name, "_", "-")
+		options[i] = "--" + strings.ReplaceAll(name, "_", "-") + "=@FILE"
 	}
-	if len(names) == 1 {
-		return "type the " + names[0] + " again (" + options[0] + ")"
+	if len(names) > 1 {
+		return "type them again (" + strings.Join(options, ", ") + ")"
 	}
-	return "type them again (" + strings.Join(options, ", ") + ")"
+	return "type the " + names[0] + " again (" + options[0] + ", or " + strings.TrimSuffix(options[0], "=@FILE") + "-stdin)"
 }
 
 // Explain says what binds a source's credential: the rules bind whoever gets it, all else its destination.
