@@ -105,7 +105,7 @@ const (
 // Destination is where a secret goes. The zero Destination is nowhere.
 type Destination struct {
 	Place Place
-	Name  string // host[:port] of a registry, after http:// where that is how it is asked; path of a program; URL of a server
+	Name  string // registry: host[:port], after http:// if so asked; program: its path; server: its URL
 }
 
 // Receives reports whether the caller itself gets the secret, in whatever form. Rules bind it then; of all

@@ -12,7 +12,8 @@ import (
 
 // Policy decides whether a caller may use a secret.
 type Policy interface {
-	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as ctx allows.
+	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as
+	// ctx allows.
 	Allow(ctx context.Context, caller access.Caller, subject access.Subject) error
 
 	// Explain says, in sentences, what is asked of those who want to do what the subject is about.
@@ -61,16 +62,17 @@ func (u Use) detail(action access.Action, found string) string {
 	return strings.TrimSpace(found + " (" + strings.Join(parts, ", ") + ")")
 }
 
-// Pass allows one use of a secret, lets f make it, and records it. What f returns beside its error is the
-// detail for the audit log. A subject that goes nowhere is neither asked about nor recorded.
-func (d *Door) Pass(ctx context.Context, u Use, s access.Subject, f func(context.Context) (found string, err error)) error {
+// making uses a secret. What it returns beside its error is the detail for the audit log.
+type making = func(context.Context) (found string, err error)
+
+// Pass allows one use of a secret, lets f make it, and records it. A subject that goes nowhere is neither asked
+// about nor recorded.
+func (d *Door) Pass(ctx context.Context, u Use, s access.Subject, f making) error {
 	return d.pass(ctx, u, s, []access.Destination{s.To}, f)
 }
 
 // pass is Pass for a secret that goes to several places at once.
-func (d *Door) pass(
-	ctx context.Context, u Use, s access.Subject, places []access.Destination, f func(context.Context) (string, error),
-) error {
+func (d *Door) pass(ctx context.Context, u Use, s access.Subject, places []access.Destination, f making) error {
 	var nowhere access.Destination
 	found, err := "", error(nil)
 	for _, s.To = range places {
@@ -121,7 +123,9 @@ func (d *Door) open(ctx context.Context, id string) (map[string]credential.Secre
 }
 
 // Reveal shows a connector's secret attributes to a person; the caller wipes them.
-func (d *Door) Reveal(ctx context.Context, u Use, s access.Subject, record string) (secrets map[string]credential.Secret, err error) {
+func (d *Door) Reveal(
+	ctx context.Context, u Use, s access.Subject, record string,
+) (secrets map[string]credential.Secret, err error) {
 	s.Action, s.To = access.Reveal, access.Destination{Place: access.Screen}
 	err = d.Pass(ctx, u, s, func(ctx context.Context) (string, error) {
 		secrets, err = d.open(ctx, record)
@@ -135,7 +139,8 @@ func (d *Door) Reveal(ctx context.Context, u Use, s access.Subject, record strin
 func (d *Door) Key(record, attribute, url string) func(context.Context) (credential.Secret, error) {
 	return func(ctx context.Context) (key credential.Secret, err error) {
 		s := access.Subject{Action: access.Login, To: access.Destination{Place: access.Server, Name: url}}
-		err = d.Pass(ctx, Use{Caller: access.From(ctx), For: access.Login}, s, func(ctx context.Context) (string, error) {
+		u := Use{Caller: access.From(ctx), For: access.Login}
+		err = d.Pass(ctx, u, s, func(ctx context.Context) (string, error) {
 			attrs, err := d.open(ctx, record)
 			key = attrs[attribute]
 			return "", err

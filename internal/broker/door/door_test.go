@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -174,7 +175,8 @@ func TestReviseKeepsToTheDestination(t *testing.T) {
 			if !credential.Denied.Is(err) || !strings.Contains(err.Error(), tt.want) || whole != nil {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
-			if e, ok := err.(*credential.Error); !ok || e.Hint != "type the password again (--password=@FILE, or --password-stdin)" {
+			const hint = "type the password again (--password=@FILE, or --password-stdin)"
+			if e, ok := errors.AsType[*credential.Error](err); !ok || e.Hint != hint {
 				t.Errorf("hint of %v", err)
 			}
 			if got := w.lines(); len(got) != 1 || !strings.HasPrefix(got[0], "update to ") {

@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
@@ -56,11 +57,13 @@ func (d *Door) with(ctx context.Context, g Grant, f func(connector.Spec) error) 
 
 // mint asks the engine for a credential; the kind is only reached on a miss. The caller is remembered: a
 // renewal ahead counts as its own, and asks nobody.
-func (d *Door) mint(ctx context.Context, caller access.Caller, g Grant, a address.Address) (credential.Credential, error) {
+func (d *Door) mint(
+	ctx context.Context, caller access.Caller, g Grant, a address.Address,
+) (credential.Credential, error) {
 	reg, ok := g.Kind.Match(g.Spec, a)
 	if !ok {
 		return credential.Credential{}, credential.NewError(credential.InvalidInput,
-			"service connector '"+g.Connector+"' does not give access to "+a.String(), "zen logout "+a.String())
+			fmt.Sprintf("service connector '%s' does not give access to %s", g.Connector, a), "zen logout "+a.String())
 	}
 	key := engine.Key{ConnectorID: g.Spec.ID, Revision: g.Spec.Revision, Input: reg.Key}
 	return d.Engine.Get(ctx, key, minter{d, caller, g, reg})
@@ -77,7 +80,8 @@ type minter struct {
 func (m minter) Mint(ctx context.Context) (cred credential.Credential, err error) {
 	s := m.grant.subject(access.Mint, m.reg.Address)
 	s.To = madeBy(m.grant.Kind, m.grant.Spec)
-	err = m.door.Pass(ctx, Use{Caller: m.caller, For: access.Mint}, s, func(ctx context.Context) (string, error) {
+	u := Use{Caller: m.caller, For: access.Mint}
+	err = m.door.Pass(ctx, u, s, func(ctx context.Context) (string, error) {
 		return "", m.door.with(ctx, m.grant, func(spec connector.Spec) error {
 			cred, err = m.grant.Kind.Mint(ctx, spec, m.reg)
 			return err
@@ -105,7 +109,9 @@ func (d *Door) Resources(ctx context.Context, u Use, g Grant) (ids []string, err
 
 // Verify asks a registry, one that the grant gives access to, about the grant's credential. A registry that
 // rejects it is an error, beside the report.
-func (d *Door) Verify(ctx context.Context, u Use, g Grant, id string, opt connector.VerifyOptions) (report connector.Report, err error) {
+func (d *Door) Verify(
+	ctx context.Context, u Use, g Grant, id string, opt connector.VerifyOptions,
+) (report connector.Report, err error) {
 	v, ok := g.Kind.(connector.Verifier)
 	if !ok {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
@@ -118,8 +124,9 @@ func (d *Door) Verify(ctx context.Context, u Use, g Grant, id string, opt connec
 	if !ok {
 		return report, credential.NewError(credential.InvalidInput, "the connector does not give access to "+id, "")
 	}
+	s := g.subject(access.Verify, reg.Address)
 	places := []access.Destination{madeBy(g.Kind, g.Spec), registryOf(g.Spec, reg.Address)}
-	err = d.pass(ctx, u, g.subject(access.Verify, reg.Address), places, func(ctx context.Context) (string, error) {
+	err = d.pass(ctx, u, s, places, func(ctx context.Context) (string, error) {
 		err := d.with(ctx, g, func(spec connector.Spec) error {
 			report, err = v.Verify(ctx, spec, reg, opt)
 			return err

@@ -34,7 +34,9 @@ type Revision struct {
 
 // Revise returns the whole configuration after a change, and its specification. It refuses to take stored
 // secrets along to a registry, a program or a server that they were not stored for. The caller wipes both.
-func (d *Door) Revise(ctx context.Context, u Use, r Revision) (whole map[string]credential.Secret, spec connector.Spec, err error) {
+func (d *Door) Revise(
+	ctx context.Context, u Use, r Revision,
+) (whole map[string]credential.Secret, spec connector.Spec, err error) {
 	if r.Stored != nil {
 		whole, r.Before, err = r.Stored(ctx)
 	} else if whole, err = d.open(ctx, r.Record); err == nil {
@@ -74,11 +76,12 @@ func (d *Door) stays(u Use, r Revision, spec connector.Spec) error {
 	}
 	before := places(r.Kind, r.Before)
 	for _, to := range places(r.Kind, spec) {
-		if len(taken) == 0 || slices.ContainsFunc(before, func(old access.Destination) bool { return old == to || old == inClear(to) }) {
+		if len(taken) == 0 || slices.Contains(before, to) || slices.Contains(before, inClear(to)) {
 			continue
 		}
-		err := credential.NewError(credential.Denied, fmt.Sprintf("the stored %s of service connector '%s' is for %s, and is not sent to %s",
-			strings.Join(taken, " and "), r.Connector, list(before), to), typeAgain(taken))
+		err := credential.NewError(credential.Denied,
+			fmt.Sprintf("the stored %s of service connector '%s' is for %s, and is not sent to %s",
+				strings.Join(taken, " and "), r.Connector, list(before), to), typeAgain(taken))
 		s := access.Subject{Action: access.Update, Connector: r.Connector, To: to}
 		s.Address, _ = address.Parse(spec.ResourceID) // it was validated
 		d.record(u, s, err, err.Message)
@@ -104,7 +107,7 @@ func places(k connector.Kind, spec connector.Spec) (list []access.Destination) {
 	return list
 }
 
-// inClear is the same destination asked by plain http. Who trusted it with a secret then, trusts it with https.
+// inClear is the same destination, asked by plain http. What was stored for that may go there by https too.
 func inClear(to access.Destination) access.Destination {
 	to.Name = "http://" + to.Name
 	return to
@@ -127,24 +130,23 @@ func typeAgain(names []string) string {
 	if len(names) > 1 {
 		return "type them again (" + strings.Join(options, ", ") + ")"
 	}
-	return "type the " + names[0] + " again (" + options[0] + ", or " + strings.TrimSuffix(options[0], "=@FILE") + "-stdin)"
+	return fmt.Sprintf("type the %s again (%s, or %s-stdin)", names[0], options[0], strings.TrimSuffix(options[0], "=@FILE"))
 }
 
 // Explain says what binds a source's credential: the rules bind whoever gets it, all else its destination.
 func (d *Door) Explain(s Source, connectorName string) (steps []string) {
 	if s.Grant != nil {
 		if by := madeBy(s.Grant.Kind, s.Grant.Spec); by.Place != "" {
-			steps = append(steps, fmt.Sprintf("%s makes the credential; renewing it ahead counts as the last client's use, and asks nobody", by))
+			steps = append(steps, by.String()+
+				" makes the credential; renewing it ahead counts as the last client's use, and asks nobody")
 		}
 		if reg, ok := s.Grant.Kind.Match(s.Grant.Spec, s.Address); ok {
-			steps = append(steps, fmt.Sprintf("zen itself shows it to %s only; for another one it has to be typed again",
-				registryOf(s.Grant.Spec, reg.Address)))
+			steps = append(steps, "zen itself shows it to "+registryOf(s.Grant.Spec, reg.Address).String()+
+				" only; for another one it has to be typed again")
 		}
 	}
 	if d.Policy != nil { // whether a client satisfies it shows when it asks: who asks now is somebody else
-		steps = append(steps, d.Policy.Explain(access.Subject{
-			Action: access.Get, Address: s.Address, Connector: connectorName, To: access.Destination{Place: access.Client},
-		})...)
+		steps = append(steps, d.Policy.Explain(s.getting(connectorName))...)
 	}
 	return steps
 }

@@ -41,11 +41,17 @@ func (s Source) connector() string {
 	return s.Grant.Connector
 }
 
+// getting is a client's getting the credential. connectorName is the login's: its connector may be gone.
+func (s Source) getting(connectorName string) access.Subject {
+	to := access.Destination{Place: access.Client}
+	return access.Subject{Action: access.Get, Address: s.Address, Connector: connectorName, To: to}
+}
+
 // Serve hands out a login's credential to whoever asks for it, who wipes it.
-func (d *Door) Serve(ctx context.Context, u Use, connectorName string, s Source) (cred credential.Credential, err error) {
-	subject := access.Subject{
-		Action: access.Get, Address: s.Address, Connector: connectorName, To: access.Destination{Place: access.Client},
-	}
+func (d *Door) Serve(
+	ctx context.Context, u Use, connectorName string, s Source,
+) (cred credential.Credential, err error) {
+	subject := s.getting(connectorName)
 	if s.Refused != nil {
 		d.record(u, subject, s.Refused, refusal(s.Refused))
 		return cred, s.Refused
@@ -86,10 +92,10 @@ func (d *Door) resolve(ctx context.Context, caller access.Caller, s Source) (cre
 	return cred, err
 }
 
-// tokenNotWanted is the error for a login that would hand out an identity token without having been asked for one.
+// tokenNotWanted is the error for a login that would hand out an identity token, which nobody asked for.
 func tokenNotWanted(connectorName string) error {
 	return credential.NewError(credential.NeedsLogin,
-		fmt.Sprintf("service connector '%s' holds an identity token, which clients get only when you say so", connectorName),
+		"service connector '"+connectorName+"' holds an identity token, which clients get only when you say so",
 		"zen login "+connectorName+" --identity-token")
 }
 
@@ -98,8 +104,9 @@ func (d *Door) stored(ctx context.Context, record string) (credential.Credential
 	if err != nil {
 		return credential.Credential{}, err
 	}
-	defer attrs[blobUsername].Wipe()
-	return credential.Credential{Username: string(attrs[blobUsername].Reveal()), Secret: attrs[blobSecret]}, nil
+	username := attrs[blobUsername]
+	defer username.Wipe()
+	return credential.Credential{Username: string(username.Reveal()), Secret: attrs[blobSecret]}, nil
 }
 
 // Username is the user name that a source answers with, which is not secret. Nothing leaves zend: it is only
@@ -117,8 +124,8 @@ func (d *Door) Same(ctx context.Context, s Source, cred credential.Credential) (
 	return err == nil && have.Username == cred.Username && have.Secret.Equal(cred.Secret), err
 }
 
-// Limits asks a registry how often the holder of a source's credential may use it; without a source, how often
-// somebody without one may.
+// Limits asks a registry how often the holder of a source's credential may use it; without a source, how
+// often anybody else may.
 func (d *Door) Limits(
 	ctx context.Context, u Use, l connector.Limiter, registry address.Address, s *Source,
 ) (username string, limits connector.Limits, err error) {
@@ -150,7 +157,9 @@ func (d *Door) Limits(
 
 // IdentityToken has a registry grant a token for a login, and returns it as it is sealed; empty when the
 // connector mints one itself. The caller wipes it.
-func (d *Door) IdentityToken(ctx context.Context, u Use, g Grant, a address.Address) (sealed credential.Secret, err error) {
+func (d *Door) IdentityToken(
+	ctx context.Context, u Use, g Grant, a address.Address,
+) (sealed credential.Secret, err error) {
 	minted, err := d.mint(ctx, u.Caller, g, a)
 	minted.Secret.Wipe()
 	if err != nil || minted.IsIdentityToken() {
@@ -160,7 +169,7 @@ func (d *Door) IdentityToken(ctx context.Context, u Use, g Grant, a address.Addr
 	reg, ok := g.Kind.Match(g.Spec, a)
 	if !can || !ok {
 		return sealed, credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("there are no identity tokens for service connectors of type '%s'", g.Spec.Type), "log in without --identity-token")
+			"there are no identity tokens for service connectors of type '"+g.Spec.Type+"'", "log in without --identity-token")
 	}
 	s := g.subject(access.Mint, reg.Address)
 	s.To = registryOf(g.Spec, reg.Address)
