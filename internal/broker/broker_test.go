@@ -81,6 +81,7 @@ func (m *memoryIndex) Write(list []address.Address) error {
 type memoryAudit struct {
 	mu    sync.Mutex
 	lines []string
+	to    []string // where secrets went
 }
 
 func (m *memoryAudit) Record(_ access.Caller, s access.Subject, err error, detail string) {
@@ -90,6 +91,7 @@ func (m *memoryAudit) Record(_ access.Caller, s access.Subject, err error, detai
 	if err != nil {
 		result = string(credential.ReasonOf(err))
 	}
+	m.to = append(m.to, s.To.String())
 	m.lines = append(m.lines, strings.TrimSpace(strings.Join([]string{string(s.Action), s.Address.String(), s.Connector, result, detail}, " ")))
 }
 

@@ -112,7 +112,7 @@ func (b *Connectors) RevealConnector(ctx context.Context, caller access.Caller, 
 		return conn, nil, err
 	}
 	attrs, err := b.Door.Reveal(ctx, door.Use{Caller: caller, For: access.Reveal},
-		access.Subject{Address: mustParse(conn.ResourceID), Connector: conn.Name}, conn.ID)
+		access.Subject{Address: home.Canonical(conn.ResourceID), Connector: conn.Name}, conn.ID)
 	return conn, attrs, err
 }
 
@@ -215,7 +215,7 @@ func offers(r api.Resource, want string) bool {
 		return true
 	}
 	a, err := address.Parse(want)
-	return err == nil && slices.ContainsFunc(r.ResourceIDs, func(id string) bool { return mustParse(id).Host() == a.Host() })
+	return err == nil && slices.ContainsFunc(r.ResourceIDs, func(id string) bool { return home.Canonical(id).Host() == a.Host() })
 }
 
 // ListConnectors answers connector.list: the connectors of this machine and of every server.

@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
@@ -221,12 +222,6 @@ func (b *Credentials) List(ctx context.Context, caller access.Caller) (map[strin
 	return items, nil
 }
 
-// mustParse parses an address that the catalog holds; those are canonical.
-func mustParse(s string) address.Address {
-	a, _ := address.Parse(s)
-	return a
-}
-
 // isStatic reports whether a login hands out a stored secret rather than a minted one.
 func (b *core) isStatic(l api.Login) bool {
 	if l.ConnectorID == "" {
@@ -247,7 +242,7 @@ func (b *core) username(ctx context.Context, l api.Login) string {
 	if !b.isStatic(l) {
 		return ""
 	}
-	name, err := b.Door.Username(ctx, b.source(l, mustParse(l.Address)))
+	name, err := b.Door.Username(ctx, b.source(l, home.Canonical(l.Address)))
 	if err == nil && name != "" {
 		b.usage.setName(l.ID, name)
 	}

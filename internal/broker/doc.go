@@ -1,6 +1,7 @@
-// Package broker is the heart of zend: it knows who answers for a registry address (the catalog), where secrets are sealed
-// (the keystore), how credentials are made (the connector kinds) and how long they last (the engine), and it is the only
-// package that knows more than one of them.
+// Package broker answers zend's requests. It decides who answers for a registry address, and changes what is
+// known: connectors, registries, stacks, logins, servers. Its parts, one for each noun, share the catalog and
+// the vault (state), the places where connectors live (home), and the one way out for secrets (door).
 //
-// It does no transport, reads no configuration file and prints nothing: the daemon maps wire methods to its functions.
+// It does no transport, reads no configuration file and prints nothing: the daemon maps wire methods to its
+// functions.
 package broker

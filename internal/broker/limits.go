@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker/door"
+	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/connector"
 )
 
@@ -26,7 +27,7 @@ func (b *Credentials) Limits(ctx context.Context, caller access.Caller) (api.Lim
 	if err != nil {
 		return api.LimitList{}, err
 	}
-	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return mustParse(l.Address).Host() != hub.Host() })
+	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return home.Canonical(l.Address).Host() != hub.Host() })
 	if len(logins) == 0 {
 		_, limits, err := b.Door.Limits(ctx, door.Use{}, limiter, hub, nil)
 		return api.LimitList{Items: []api.PullLimit{pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err)}}, nil
@@ -44,7 +45,7 @@ func (b *Credentials) limitsOf(
 	ctx context.Context, caller access.Caller, limiter connector.Limiter, hub address.Address, l api.Login,
 ) api.PullLimit {
 	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}
-	src := b.source(l, mustParse(l.Address))
+	src := b.source(l, home.Canonical(l.Address))
 	username, limits, err := b.Door.Limits(ctx, door.Use{Caller: caller, For: access.Verify}, limiter, hub, &src)
 	p.Username = username
 	return pullLimit(p, limits, err)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +58,9 @@ func TestLimits(t *testing.T) {
 		if !r.audit.has(line) {
 			t.Errorf("audit has no %q: %q", line, r.audit.lines)
 		}
+	}
+	if !slices.Contains(r.audit.to, "registry docker.io") {
+		t.Errorf("secrets went to %q", r.audit.to)
 	}
 	if err := r.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)

@@ -182,12 +182,12 @@ func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 	if l.req.Replace {
 		return nil
 	}
-	now, resource := b.Now(), mustParse(l.grant.Spec.ResourceID)
+	now, resource := b.Now(), home.Canonical(l.grant.Spec.ResourceID)
 	b.Read(func(c *catalog.Catalog) {
 		for _, old := range c.Logins() {
 			same := old.Address == l.address.String() && old.Dir == l.req.Dir && old.Profile == l.req.Profile &&
 				(old.Until == nil || old.Until.After(now))
-			if same && old.ConnectorID != "" && old.ResourceID != "" && mustParse(old.ResourceID) != resource {
+			if same && old.ConnectorID != "" && old.ResourceID != "" && home.Canonical(old.ResourceID) != resource {
 				taken = &old
 			}
 		}
@@ -241,7 +241,7 @@ func (b *Sessions) Logout(ctx context.Context, caller access.Caller, req api.Log
 		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged in", req.Name), "see who is: zen status")
 	}
 	for _, l := range ended {
-		b.Audit(caller, access.Subject{Action: access.Logout, Address: mustParse(l.Address), Connector: l.ConnectorName}, nil, "")
+		b.Audit(caller, access.Subject{Action: access.Logout, Address: home.Canonical(l.Address), Connector: l.ConnectorName}, nil, "")
 		if l.ConnectorID != "" {
 			b.Engine.Drop(l.ConnectorID)
 		}

@@ -38,7 +38,7 @@ func (b *Sessions) Logins(ctx context.Context, caller access.Caller) ([]api.Logi
 
 // answers reports whether it is this login that answers the caller for its address.
 func (b *core) answers(caller access.Caller, l api.Login) bool {
-	answering, err := b.loginFor(caller, mustParse(l.Address))
+	answering, err := b.loginFor(caller, home.Canonical(l.Address))
 	return err == nil && answering.ID == l.ID
 }
 

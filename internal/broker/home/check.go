@@ -100,7 +100,7 @@ func Request(spec connector.Spec, resourceType, resourceID string) (connector.Sp
 	if err != nil {
 		return spec, err
 	}
-	if spec.ResourceID != "" && want.Host() != canonical(spec.ResourceID).Host() {
+	if spec.ResourceID != "" && want.Host() != Canonical(spec.ResourceID).Host() {
 		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
 			"The connector does not allow access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
 			resourceID, spec.ResourceID), "")
@@ -159,8 +159,8 @@ func (h *Homes) Lapsed(conn api.ServiceConnector) error {
 		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials%s", conn.Name, h.Of(conn).Option()))
 }
 
-// canonical parses an address that the catalog holds; those are canonical.
-func canonical(s string) address.Address {
+// Canonical parses an address that the catalog holds; those are canonical, so there is no error.
+func Canonical(s string) address.Address {
 	a, _ := address.Parse(s)
 	return a
 }

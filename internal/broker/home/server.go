@@ -59,7 +59,7 @@ func (z server) Resources(conn api.ServiceConnector) []api.Resource {
 }
 
 // LoginHost is the host: clients ask for that, and it is what a server's credentials are good for.
-func (z server) LoginHost(registry string) string { return canonical(registry).Host() }
+func (z server) LoginHost(registry string) string { return Canonical(registry).Host() }
 
 // TypeName is what the connector's type is called: as this machine's kind of that name is, or by ZenML's rule.
 func (z server) TypeName(conn api.ServiceConnector) string {
