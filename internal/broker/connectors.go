@@ -30,7 +30,7 @@ func (b *Broker) kind(name string) (connector.Kind, error) {
 func publicSpec(c api.ServiceConnector) connector.Spec {
 	spec := connector.Spec{
 		ID: c.ID, Revision: c.Revision, Type: c.Type, AuthMethod: c.AuthMethod, ResourceID: c.ResourceID,
-		Config: maps.Clone(c.Configuration),
+		Config: maps.Clone(c.Configuration), Insecure: c.Insecure,
 	}
 	if len(c.ResourceTypes) == 1 {
 		spec.ResourceType = c.ResourceTypes[0]
@@ -152,7 +152,8 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.R
 	if err := b.nameFree(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
-	result, err := b.keepConnector(ctx, conn, config, req.NoVerify, req.DryRun)
+	conn.Insecure = req.Insecure
+	result, err := b.keepConnector(ctx, conn, api.ServiceConnector{}, config, req.NoVerify, req.DryRun)
 	if !req.DryRun {
 		b.audit(caller, Subject{Action: ActionRegister, Connector: conn.Name}, err, conn.Type)
 	}
@@ -165,8 +166,11 @@ func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
 	return err
 }
 
-// keepConnector is the common end of register and update: config is the whole configuration, secret or not.
-func (b *Broker) keepConnector(ctx context.Context, conn api.ServiceConnector, config map[string]credential.Secret, noVerify, dryRun bool) (api.ConnectorResult, error) {
+// keepConnector is the common end of register and update: config is the whole configuration, secret or not, and earlier the
+// connector as it is kept so far.
+func (b *Broker) keepConnector(
+	ctx context.Context, conn, earlier api.ServiceConnector, config map[string]credential.Secret, noVerify, dryRun bool,
+) (api.ConnectorResult, error) {
 	kind, err := b.kind(conn.Type)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -175,7 +179,10 @@ func (b *Broker) keepConnector(ctx context.Context, conn api.ServiceConnector, c
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	conn = fill(conn, spec)
+	conn, spec, err = agree(fill(conn, spec), earlier, spec, conn.Insecure)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
 	if err := b.notExpired(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -287,7 +294,8 @@ func (b *Broker) UpdateConnector(ctx context.Context, caller Caller, req api.Upd
 	if req.ResourceID == nil && !b.hasInstances(conn) {
 		next.ResourceID = "" // follows from the configuration, which may have changed
 	}
-	result, err := b.keepConnector(ctx, next, whole, req.NoVerify, req.DryRun)
+	next.Insecure = req.Insecure
+	result, err := b.keepConnector(ctx, next, conn, whole, req.NoVerify, req.DryRun)
 	if !req.DryRun {
 		b.audit(caller, Subject{Action: ActionUpdate, Connector: conn.Name}, err, "")
 	}
@@ -453,6 +461,9 @@ func (b *Broker) verifyConnector(ctx context.Context, conn api.ServiceConnector,
 		return nil, err
 	}
 	if spec, err = request(spec, use.ResourceType, use.ResourceID); err != nil {
+		return nil, err
+	}
+	if err := checkPlain(conn, spec); err != nil {
 		return nil, err
 	}
 	if spec.Secrets, err = b.secrets(ctx, secretID); err != nil {

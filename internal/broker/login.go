@@ -103,8 +103,14 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 	if err != nil {
 		return api.LoginResult{}, none, err
 	}
+	if _, plain := connector.Unencrypted(conn.Configuration); plain && conn.Server != "" {
+		conn.Insecure = conn.Insecure || req.Insecure
+	}
 	spec, secretID, err := b.specOf(conn)
 	if err != nil {
+		return api.LoginResult{}, none, err
+	}
+	if err := checkPlain(conn, spec); err != nil {
 		return api.LoginResult{}, none, err
 	}
 	if spec, err = request(spec, req.ResourceType, resource); err != nil {
@@ -124,7 +130,7 @@ func (b *Broker) login(ctx context.Context, caller Caller, conn api.ServiceConne
 	}
 	registry := spec.ResourceID
 	if conn.Server != "" { // clients ask for the host, and that is what a server's credentials are good for
-		registry = mustParse(registry).Host()
+		registry = mustParse(registry).Registry().String()
 	}
 	a, err := loginAddress(registry, req.Path)
 	if err != nil {
@@ -157,7 +163,7 @@ func loginAddress(resource, path string) (address.Address, error) {
 		if err != nil {
 			return a, err
 		}
-		return address.Parse(a.Host() + "/" + strings.Trim(path, "/"))
+		return address.Parse(a.Registry().String() + "/" + strings.Trim(path, "/"))
 	}
 	return address.Parse(resource)
 }
@@ -254,7 +260,7 @@ func (b *Broker) recordLogin(
 	ctx context.Context, conn api.ServiceConnector, kind connector.Kind, spec connector.Spec, a address.Address, req api.LoginRequest,
 	token credential.Credential,
 ) (api.LoginResult, error) {
-	_, plain, _ := connector.RegistryOf(spec.Config, "")
+	_, plain, _ := connector.RegistryOf(spec, "")
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), ConnectorID: conn.ID, ConnectorName: conn.Name,
 		ResourceID: spec.ResourceID, Source: sourceConnector, Dir: req.Dir, Profile: req.Profile,

@@ -291,6 +291,9 @@ func placed(items []api.ServiceConnector, s api.Server, remotes []api.ServiceCon
 				continue
 			}
 			conn.Revision, conn.Verification = r.Revision, r.Verification
+			agreed, _ := connector.Unencrypted(r.Configuration)
+			now, plain := connector.Unencrypted(conn.Configuration)
+			conn.Insecure = r.Insecure && plain && now == agreed
 			if !r.Updated.Equal(conn.Updated) {
 				conn.Revision++
 			}
@@ -454,6 +457,7 @@ func (b *Broker) kindOf(conn api.ServiceConnector) (connector.Kind, error) {
 // specOf is a connector's specification without its secrets, and the id of the record that has those.
 func (b *Broker) specOf(conn api.ServiceConnector) (spec connector.Spec, secretID string, err error) {
 	spec = publicSpec(conn)
+	spec.Insecure = b.agreedFor(conn)
 	if conn.Server == "" {
 		return spec, conn.ID, nil
 	}

@@ -76,7 +76,7 @@ func (b *Broker) registerOnServer(
 	d := Draft{Connector: api.ServiceConnector{
 		Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod, ResourceID: req.ResourceID,
 		ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance, ExpirationSeconds: req.ExpirationSeconds,
-		Labels: req.Labels, Server: s.Name, Revision: 1,
+		Labels: req.Labels, Server: s.Name, Revision: 1, Insecure: req.Insecure,
 	}}
 	if req.ResourceType != "" {
 		d.Connector.ResourceTypes = []string{req.ResourceType}
@@ -132,6 +132,9 @@ func (b *Broker) checkedDraft(
 			return d, result, err
 		}
 		d.Connector.ResourceID = spec.ResourceID
+	}
+	if d.Connector, spec, err = agree(d.Connector, d.Connector, spec, d.Connector.Insecure); err != nil {
+		return d, result, err
 	}
 	d.Config = wholeConfig(spec)
 	if result.Resources, err = b.checkDraft(ctx, s, kind, spec, d, noVerify); err != nil {
@@ -208,6 +211,7 @@ func (b *Broker) updatedDraft(
 	ctx context.Context, s api.Server, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret,
 ) (Draft, api.ConnectorResult, error) {
 	next := b.updated(conn, req)
+	next.Insecure = req.Insecure
 	if req.ResourceID == nil && !slices.Contains(req.Remove, "resource_id") {
 		next.ResourceID = conn.ResourceID
 	}

@@ -15,7 +15,7 @@ const staticKind = "docker"
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
 func (b *Broker) VerifyCredential(ctx context.Context, caller Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
-	a, scheme, err := address.ParseScheme(serverURL)
+	a, err := address.Parse(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
 	}
@@ -24,25 +24,27 @@ func (b *Broker) VerifyCredential(ctx context.Context, caller Caller, serverURL 
 		b.audit(caller, subject, err, "")
 		return api.CredentialReport{}, err
 	}
-	report, err := b.askAbout(ctx, a, scheme == address.HTTP, cred)
+	report, err := b.askAbout(ctx, a, cred)
 	b.audit(caller, subject, err, report.Verification)
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
-func (b *Broker) askAbout(ctx context.Context, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
+// askAbout asks by https, whatever the server URL says, which is the key of a client's file: over plain http only what a person
+// registered for that, and where the checker does so by itself, on this machine.
+func (b *Broker) askAbout(ctx context.Context, a address.Address, cred credential.Credential) (connector.Report, error) {
 	kind, ok := b.kinds[staticKind]
 	verifier, can := kind.(connector.Verifier)
 	if !ok || !can || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
-	registry := a.Host()
+	registry, plain := a.Host(), b.plainFor(a)
 	if plain {
 		registry = "http://" + registry
 	}
 	username := credential.SecretString(cred.Username)
 	defer username.Wipe()
 	spec := connector.Spec{
-		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry},
+		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry}, Insecure: plain,
 		Secrets: map[string]credential.Secret{"username": username, "password": cred.Secret},
 	}
 	reg, ok := kind.Match(spec, a)
