@@ -15,7 +15,7 @@ const staticKind = "docker"
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
 func (b *Broker) VerifyCredential(ctx context.Context, caller Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
-	a, err := address.Parse(serverURL)
+	a, err := address.ParseKey(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
 	}
