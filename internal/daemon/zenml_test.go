@@ -35,6 +35,12 @@ type serverRig struct {
 
 func newServerRig(t *testing.T) *serverRig {
 	t.Helper()
+	return newServerRigThat(t, handshake.New())
+}
+
+// newServerRigThat has registries asked by a checker.
+func newServerRigThat(t *testing.T, registries *handshake.Checker) *serverRig {
+	t.Helper()
 	r := &serverRig{T: t, zenml: zenmltest.Start(), registry: registrytest.StartBasic("alice", canary), links: newZenMLServers()}
 	t.Cleanup(r.zenml.Close)
 	t.Cleanup(r.registry.Close)
@@ -45,8 +51,8 @@ func newServerRig(t *testing.T) *serverRig {
 	}
 	t.Cleanup(func() { vault.Close() })
 	r.Broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(handshake.New()), Engine: engine.New(engine.Config{}), Owner: "me",
-		Servers: r.links, ServerKind: serverkind.New(r.links.pool, handshake.New()),
+		Vault: vault, Kinds: kinds(registries), Engine: engine.New(engine.Config{}), Owner: "me",
+		Servers: r.links, ServerKind: serverkind.New(r.links.pool, registries),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.later.Load())) },
 	})
 	if err != nil {
@@ -371,5 +377,64 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	}
 	if list, err := r.Logins(t.Context(), broker.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
 		t.Errorf("logins: %+v (%v)", list, err)
+	}
+}
+
+// What a server says of a connector's registry sends nothing over plain http to another machine before a person agrees.
+func TestPlainHTTPOfAServersConnector(t *testing.T) {
+	far := registrytest.NewElsewhere("alice", canary)
+	r := newServerRigThat(t, handshake.Through(far.Dial))
+	entry := r.zenml.Connectors[0]
+	entry.Registry, entry.ResourceID = "http://reg.example:5000", "reg.example:5000"
+	if err := r.connect(r.zenml, "prod"); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused := func(what string, err error) {
+		t.Helper()
+		e, ok := errors.AsType[*credential.Error](err)
+		if !ok || !strings.Contains(e.Message, "unencrypted") || !strings.Contains(e.HintText(), "--insecure") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	verify := func() error {
+		_, err := r.VerifyConnector(t.Context(), broker.Caller{}, api.UseConnector{Ref: "reg", Server: "prod"})
+		return err
+	}
+	config := map[string]credential.Secret{
+		"username": credential.SecretString("alice"), "password": credential.SecretString(canary),
+		"registry": credential.SecretString("http://other.example"),
+	}
+	_, err := r.RegisterConnector(t.Context(), broker.Caller{}, api.RegisterConnector{Name: "new", Type: "docker", Server: "prod"}, config)
+	wantRefused("register", err)
+	_, err = r.UpdateConnector(t.Context(), broker.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"registry": credential.SecretString("http://other.example")})
+	wantRefused("update", err)
+	wantRefused("verify", verify())
+	wantRefused("login", r.login("reg"))
+	if list, err := r.Resources(t.Context(), api.ResourcesQuery{Verify: true}); err != nil || !strings.Contains(list.Items[0].Error, "unencrypted") {
+		t.Errorf("resources: %+v, %v", list, err)
+	}
+	if got := far.Plain(); len(got) > 0 {
+		t.Fatalf("without TLS came %q", got)
+	}
+
+	if _, err := r.Login(t.Context(), broker.Caller{}, api.LoginRequest{Name: "reg", Insecure: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(verify(), r.login("reg")); err != nil {
+		t.Errorf("after it was agreed to: %v", err)
+	}
+	if list := r.PlainNotices(); len(list) > 0 {
+		t.Errorf("told of %v", list)
+	}
+	if got := far.Plain(); !slices.Contains(got, "GET reg.example:5000/v2/ alice:"+canary) {
+		t.Errorf("came %q", got)
+	}
+
+	asked := len(far.Plain())
+	entry.Registry = "http://reg.example" // the server says another one from now on
+	wantRefused("verify another one", verify())
+	if got := far.Plain()[asked:]; len(got) > 0 {
+		t.Errorf("without TLS came %q", got)
 	}
 }
