@@ -82,14 +82,16 @@ func (b *Broker) PlainNotices() (list []api.Notice) {
 			continue
 		}
 		registry, _ := connector.Unencrypted(conn.Configuration)
-		hint := "zen service-connector update " + conn.Name + " --insecure"
+		hint := "if it speaks https: zen service-connector update " + conn.Name + " --registry=" + registry.Host() +
+			"; or accept that: zen service-connector update " + conn.Name + " --insecure"
 		if conn.Server != "" {
-			hint = "zen service-connector login " + conn.Name + " --server " + conn.Server + " --insecure"
+			hint = "have the registry speak https, or accept that: zen service-connector login " + conn.Name + " --server " + conn.Server +
+				" --insecure"
 		}
 		list = append(list, api.Notice{
 			Time: conn.Updated,
 			Text: "service connector '" + conn.Name + "' sends passwords to http://" + registry.Host() + " unencrypted",
-			Hint: "have the registry speak https, or accept that: " + hint,
+			Hint: hint,
 		})
 	}
 	return list
