@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// wire is a proxy, by which zend reaches every machine but this one. It answers nobody and keeps what came unencrypted.
+// wire is a proxy, by which zend reaches every machine but this one. It answers nobody
+// and keeps what came unencrypted.
 type wire struct {
 	mu         sync.Mutex
 	plain, tls []string
@@ -40,7 +41,8 @@ func (w *wire) seen() (plain, tls []string) {
 	return slices.Clone(w.plain), slices.Clone(w.tls)
 }
 
-// Nothing that zen is given for a registry on another machine goes there without TLS before a person agrees to that.
+// Nothing that zen is given for a registry on another machine goes there without TLS
+// before a person agrees to that.
 func TestNothingGoesUnencrypted(t *testing.T) {
 	h, w := newHome(t), &wire{}
 	proxy := httptest.NewServer(w)
@@ -49,8 +51,9 @@ func TestNothingGoesUnencrypted(t *testing.T) {
 	const password = "e2e-unencrypted-3f"
 	auth := base64.StdEncoding.EncodeToString([]byte("alice:" + password))
 	keys := []string{
-		"http://a.example", "http://b.example/", "http://c.example/v2/", "http://d.example/v1/", "http://e.example:80",
-		"http://f.example:443", "HTTP://g.example", "h.example:80", "http://192.0.2.2:5000",
+		"http://a.example", "http://b.example/", "http://c.example/v2/", "http://d.example/v1/",
+		"http://e.example:80", "http://f.example:443", "HTTP://g.example", "h.example:80",
+		"http://192.0.2.2:5000",
 	}
 	var entries []string
 	for _, key := range keys {
@@ -58,17 +61,23 @@ func TestNothingGoesUnencrypted(t *testing.T) {
 	}
 	h.write(".docker/config.json", `{"auths": {`+strings.Join(entries, ", ")+`}}`)
 	h.zenOK("import", "--yes")
-	for _, host := range []string{"a.example", "b.example", "c.example", "d.example", "e.example:80", "f.example", "g.example", "h.example:80", "192.0.2.2:5000"} {
+	for _, host := range []string{
+		"a.example", "b.example", "c.example", "d.example", "e.example:80", "f.example", "g.example",
+		"h.example:80", "192.0.2.2:5000",
+	} {
 		if got := h.secretOf(host); got != password {
 			t.Errorf("%s: zen answers with %q", host, got)
 		}
 	}
 
-	if r := h.helper("store", `{"ServerURL":"http://s.example","Username":"alice","Secret":"`+password+`"}`); r.code != 0 {
+	login := `{"ServerURL":"http://s.example","Username":"alice","Secret":"` + password + `"}`
+	if r := h.helper("store", login); r.code != 0 {
 		t.Errorf("store: %s", r)
 	}
 	costs := []string{"unencrypted", "--insecure"}
-	register := []string{"service-connector", "register", "lab", "--type", "docker", "--username=alice", "--password-stdin"}
+	register := []string{
+		"service-connector", "register", "lab", "--type", "docker", "--username=alice", "--password-stdin",
+	}
 	h.fails(costs, password, "zen", append(register, "--registry=http://lab.example:443")...)
 	h.fails(costs, password, "zen", append(register, "--registry=http://lab.example", "--no-verify")...)
 	h.ok(password, "zen", append(register, "--registry=lab.example")...)

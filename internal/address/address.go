@@ -18,8 +18,9 @@ type Address struct {
 	path string // repository path without leading or trailing slash; "" for the whole registry
 }
 
-// String returns ZenML's spelling, which Parse understands: "docker.io", "ghcr.io/team/app", "localhost:5000",
-// "docker.io/v1/access-token". Port 443 is there only after http://, without which it would not be kept.
+// String returns ZenML's spelling, which Parse understands: "docker.io",
+// "ghcr.io/team/app", "localhost:5000", "docker.io/v1/access-token". Port 443 is there
+// only after http://, without which it would not be kept.
 func (a Address) String() string {
 	s := a.host
 	if strings.HasSuffix(s, ":443") {
@@ -47,8 +48,8 @@ func (a Address) ServerURL() string {
 // is the whole key, which equals no registry's host.
 func (a Address) Host() string { return a.host }
 
-// Registry returns the registry as a whole that a is on; for a token key, the key. Unlike Host, what it returns is not to be
-// parsed again.
+// Registry returns the registry as a whole that a is on; for a token key, the key. Parsing
+// Host would give the same but for port 443 after http://.
 func (a Address) Registry() Address { return Address{host: a.host} }
 
 // Path returns the repository path, "team/app", or "" for the whole registry.

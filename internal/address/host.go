@@ -11,8 +11,9 @@ const (
 	maxLabel = 63
 )
 
-// parseAuthority returns the canonical host[:port] of s. The port that the scheme has anyway is left out: 443, and 80 after
-// http://. Port 443 stays after http://, since without it that would be port 80; Docker Hub speaks TLS, whatever is written.
+// parseAuthority returns the canonical host[:port] of s. The port that the scheme has
+// anyway is left out: 443, and 80 after http://. Port 443 stays after http://, since
+// without it that would be port 80; Docker Hub speaks TLS, whatever is written.
 func parseAuthority(s string, scheme Scheme) (string, error) {
 	host, port, err := splitPort(s)
 	if err != nil {

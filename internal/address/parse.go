@@ -42,8 +42,9 @@ func ParseScheme(s string) (Address, Scheme, error) {
 	return a, scheme, nil
 }
 
-// ParseKey returns the address that a key of a client's file means. Its scheme says nothing: docker, podman, skopeo and helm
-// take it off and ask by TLS (docker/cli, credentials.ConvertToHostname), at port 443 unless the key has another.
+// ParseKey returns the address that a key of a client's file means. Its scheme says
+// nothing: docker, podman, skopeo and helm take it off and ask by TLS (docker/cli,
+// credentials.ConvertToHostname), at port 443 unless the key has another.
 func ParseKey(key string) (Address, error) {
 	_, rest, err := split(key)
 	if err != nil {

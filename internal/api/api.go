@@ -140,7 +140,7 @@ type ServiceConnector struct {
 	Active               bool              `json:"active"`                 // used by the active stack; computed
 	Expired              bool              `json:"expired"`                // computed
 	Verification         string            `json:"verification,omitempty"` // result of the last check: see Verification
-	Insecure             bool              `json:"insecure,omitempty"`     // plain http to a registry on another machine was agreed to
+	Insecure             bool              `json:"insecure,omitempty"`     // plain http was agreed to, see RegisterConnector
 	Server               string            `json:"server,omitempty"`       // the ZenML server it lives on; "" is this machine
 }
 
@@ -187,7 +187,8 @@ type RegisterConnector struct {
 	DryRun               bool              `json:"dry_run,omitempty"` // validate and verify, keep nothing
 	Server               string            `json:"server,omitempty"`  // register it there; "": on this machine
 
-	// Insecure agrees to plain http, which a registry that is given as http:// on another machine is refused without.
+	// Insecure agrees to plain http, which a registry that is given as http:// on another
+	// machine is refused without.
 	Insecure bool `json:"insecure,omitempty"`
 }
 
@@ -208,7 +209,7 @@ type UpdateConnector struct {
 	NoVerify             bool               `json:"no_verify,omitempty"`
 	DryRun               bool               `json:"dry_run,omitempty"`
 	Server               string             `json:"server,omitempty"`   // the connector of this server; "": of this machine
-	Insecure             bool               `json:"insecure,omitempty"` // see RegisterConnector; also confirms a registry that the connector has had
+	Insecure             bool               `json:"insecure,omitempty"` // see RegisterConnector; also confirms
 }
 
 // ConnectorResult answers register, update, get and verify.
@@ -276,7 +277,8 @@ type LoginRequest struct {
 	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name "<token>") instead of the password.
 	IdentityToken bool `json:"identity_token,omitempty"`
 
-	// Insecure agrees to plain http, which is for connectors on a ZenML server: see RegisterConnector.
+	// Insecure agrees to plain http, which is for connectors on a ZenML server: see
+	// RegisterConnector.
 	Insecure bool `json:"insecure,omitempty"`
 
 	// ZenML is the stack that the zenml command has chosen. It counts when nothing is named and zen's own active stack has no

@@ -166,10 +166,11 @@ func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
 	return err
 }
 
-// keepConnector is the common end of register and update: config is the whole configuration, secret or not, and earlier the
-// connector as it is kept so far.
+// keepConnector is the common end of register and update: config is the whole
+// configuration, secret or not, and earlier the connector as it is kept so far.
 func (b *Broker) keepConnector(
-	ctx context.Context, conn, earlier api.ServiceConnector, config map[string]credential.Secret, noVerify, dryRun bool,
+	ctx context.Context, conn, earlier api.ServiceConnector, config map[string]credential.Secret,
+	noVerify, dryRun bool,
 ) (api.ConnectorResult, error) {
 	kind, err := b.kind(conn.Type)
 	if err != nil {

@@ -226,8 +226,9 @@ func (b *Broker) Store(ctx context.Context, caller Caller, serverURL string, cre
 		b.audit(caller, subject, err, "")
 		return err
 	}
-	// PlainHTTP lets a client have it that says http:// again, and is no word to zend: docker itself asks by TLS for what it was
-	// told to log in to as http://, and any program may store. See agree.
+	// PlainHTTP lets a client have it that says http:// again, and is no word to zend:
+	// docker itself asks by TLS for what it was told to log in to as http://, and any
+	// program may store. See agree.
 	login := api.Login{
 		ID: uuid.NewString(), Address: a.String(), ServerURL: a.ServerURL(), Source: sourceStored,
 		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.now().UTC(), Until: b.until(0),

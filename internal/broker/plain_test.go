@@ -15,7 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
-// farRig is a broker for which every registry is on another machine, where somebody listens.
+// farRig is a broker for which every registry is on another machine, where somebody
+// listens.
 type farRig struct {
 	*rig
 	far *registrytest.Elsewhere
@@ -32,8 +33,9 @@ func newFarRig(t *testing.T) *farRig {
 func (r *farRig) connect() {
 	r.t.Helper()
 	b, err := New(Config{
-		Vault: r.vault, Kinds: []connector.Kind{docker.Asking(handshake.Through(r.far.Dial))}, Engine: engine.New(engine.Config{}),
-		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
+		Vault: r.vault, Kinds: []connector.Kind{docker.Asking(handshake.Through(r.far.Dial))},
+		Engine: engine.New(engine.Config{}), Index: r.index, Auditor: r.audit, Now: r.clock.Now,
+		Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -41,7 +43,8 @@ func (r *farRig) connect() {
 	r.Broker = b
 }
 
-// wantPlain checks that nothing came unencrypted so far but requests to one address; "": nothing at all.
+// wantPlain checks that nothing came unencrypted so far but requests to one address; "":
+// nothing at all.
 func (r *farRig) wantPlain(addr string) {
 	r.t.Helper()
 	got := r.far.Plain()
@@ -63,7 +66,8 @@ func (r *farRig) wantPlain(addr string) {
 
 // put registers a connector without a word about plain http, or with --insecure.
 func (r *farRig) put(name, registry string, insecure bool) error {
-	_, err := r.RegisterConnector(r.t.Context(), Caller{}, api.RegisterConnector{Name: name, Type: "docker", Insecure: insecure},
+	req := api.RegisterConnector{Name: name, Type: "docker", Insecure: insecure}
+	_, err := r.RegisterConnector(r.t.Context(), Caller{}, req,
 		secretsOf("username", "alice", "password", "pw", "registry", registry))
 	return err
 }
@@ -97,18 +101,22 @@ func (r *farRig) update(req api.UpdateConnector, kv ...string) error {
 func wantRefused(t *testing.T, what string, err error) {
 	t.Helper()
 	e, ok := asError(err)
-	if !ok || e.Reason != credential.InvalidInput || !strings.Contains(e.Message, "unencrypted") || !strings.Contains(e.HintText(), "--insecure") {
+	if !ok || e.Reason != credential.InvalidInput || !strings.Contains(e.Message, "unencrypted") ||
+		!strings.Contains(e.HintText(), "--insecure") {
 		t.Errorf("%s: %v", what, err)
 	}
 }
 
-// Whatever the key of a client's file says, its credential is shown to the registry by TLS, where every client shows it.
+// Whatever the key of a client's file says, its credential is shown to the registry by
+// TLS, where every client shows it.
 func TestKeysAreAskedByTLS(t *testing.T) {
 	for key, want := range map[string]string{
-		"reg.example": "reg.example:443", "https://reg.example": "reg.example:443", "http://reg.example": "reg.example:443",
-		"http://reg.example/": "reg.example:443", "http://reg.example/v2/": "reg.example:443", "http://reg.example/v1/": "reg.example:443",
-		"http://reg.example:80": "reg.example:80", "http://reg.example:443": "reg.example:443", "HTTP://reg.example": "reg.example:443",
-		"reg.example:80": "reg.example:80", "http://reg.example:5000": "reg.example:5000", "http://192.168.1.5:5000": "192.168.1.5:5000",
+		"reg.example": "reg.example:443", "https://reg.example": "reg.example:443",
+		"http://reg.example": "reg.example:443", "http://reg.example/": "reg.example:443",
+		"http://reg.example/v2/": "reg.example:443", "http://reg.example/v1/": "reg.example:443",
+		"http://reg.example:80": "reg.example:80", "http://reg.example:443": "reg.example:443",
+		"HTTP://reg.example": "reg.example:443", "reg.example:80": "reg.example:80",
+		"http://reg.example:5000": "reg.example:5000", "http://192.168.1.5:5000": "192.168.1.5:5000",
 		"http://reg.local": "reg.local:443", "http://docker.io": "index.docker.io:443",
 	} {
 		t.Run(key, func(t *testing.T) {
@@ -121,7 +129,8 @@ func TestKeysAreAskedByTLS(t *testing.T) {
 			if err := r.Store(t.Context(), Caller{}, key, cred); err != nil {
 				t.Errorf("store: %v", err)
 			}
-			if report, err = r.VerifyCredential(t.Context(), Caller{}, key, cred); err != nil || report.Verification != api.VerificationUnreachable {
+			report, err = r.VerifyCredential(t.Context(), Caller{}, key, cred)
+			if err != nil || report.Verification != api.VerificationUnreachable {
 				t.Errorf("verify what is stored: %+v, %v", report, err)
 			}
 			if _, err := r.Holds(t.Context(), Caller{}, key, cred); err != nil {
@@ -135,11 +144,13 @@ func TestKeysAreAskedByTLS(t *testing.T) {
 	}
 }
 
-// A registry that is given as http:// on another machine takes a person's agreement, and keeps its port.
+// A registry that is given as http:// on another machine takes a person's agreement, and
+// keeps its port.
 func TestPlainHTTPTakesAgreement(t *testing.T) {
 	for registry, want := range map[string]string{
-		"http://reg.example": "reg.example:80", "http://reg.example/v2/": "reg.example:80", "HTTP://Reg.example:80": "reg.example:80",
-		"http://reg.example:443": "reg.example:443", "http://reg.example:5000": "reg.example:5000", "http://192.0.2.2:5000": "192.0.2.2:5000",
+		"http://reg.example": "reg.example:80", "http://reg.example/v2/": "reg.example:80",
+		"HTTP://Reg.example:80": "reg.example:80", "http://reg.example:443": "reg.example:443",
+		"http://reg.example:5000": "reg.example:5000", "http://192.0.2.2:5000": "192.0.2.2:5000",
 		"http://[2001:db8::1]:443": "[2001:db8::1]:443",
 	} {
 		t.Run(registry, func(t *testing.T) {
@@ -147,7 +158,9 @@ func TestPlainHTTPTakesAgreement(t *testing.T) {
 			config := func() map[string]credential.Secret {
 				return secretsOf("username", "alice", "password", "pw", "registry", registry)
 			}
-			for what, req := range map[string]api.RegisterConnector{"register": {}, "dry run": {DryRun: true}, "no verify": {NoVerify: true}} {
+			for what, req := range map[string]api.RegisterConnector{
+				"at once": {}, "dry run": {DryRun: true}, "no verify": {NoVerify: true},
+			} {
 				req.Name, req.Type = "reg", "docker"
 				_, err := r.RegisterConnector(t.Context(), Caller{}, req, config())
 				wantRefused(t, what, err)
@@ -155,7 +168,9 @@ func TestPlainHTTPTakesAgreement(t *testing.T) {
 			if err := r.put("tls", "reg.example:8443", false); err != nil {
 				t.Fatal(err)
 			}
-			for what, req := range map[string]api.UpdateConnector{"update": {}, "dry run": {DryRun: true}, "no verify": {NoVerify: true}} {
+			for what, req := range map[string]api.UpdateConnector{
+				"at once": {}, "dry run": {DryRun: true}, "no verify": {NoVerify: true},
+			} {
 				req.Ref = "tls"
 				wantRefused(t, what, r.update(req, "registry", registry))
 			}
@@ -180,11 +195,13 @@ func TestPlainHTTPTakesAgreement(t *testing.T) {
 	}
 }
 
-// On this machine http:// needs no agreement, and a registry that is asked by TLS keeps none.
+// On this machine http:// needs no agreement, and a registry that is asked by TLS keeps
+// none.
 func TestAgreementIsKeptForPlainHTTPOnly(t *testing.T) {
 	r := newFarRig(t)
 	for name, registry := range map[string]string{
-		"local": "http://localhost:5000", "four": "http://127.0.0.1", "six": "http://[::1]:443", "hub": "http://docker.io", "tls": "reg.example",
+		"local": "http://localhost:5000", "four": "http://127.0.0.1", "six": "http://[::1]:443",
+		"hub": "http://docker.io", "tls": "reg.example",
 	} {
 		if err := r.put(name, registry, false); err != nil && !credential.Rejected.Is(err) {
 			t.Errorf("%s: %v", registry, err)
@@ -210,7 +227,9 @@ func TestAgreementIsForOneRegistry(t *testing.T) {
 	if err := r.update(api.UpdateConnector{Ref: "reg"}, "password", "pw"); err != nil {
 		t.Errorf("the same registry: %v", err)
 	}
-	for _, other := range []string{"http://other.example:5000", "http://reg.example:5001", "http://reg.example"} {
+	for _, other := range []string{
+		"http://other.example:5000", "http://reg.example:5001", "http://reg.example",
+	} {
 		wantRefused(t, other, r.update(api.UpdateConnector{Ref: "reg"}, "registry", other))
 	}
 	r.wantPlain("reg.example:5000")
@@ -224,7 +243,8 @@ func TestAgreementIsForOneRegistry(t *testing.T) {
 	}
 }
 
-// A connector from before zend asked goes on, is told of, and can be confirmed, which a new zend still knows.
+// A connector from before zend asked goes on, is told of, and can be confirmed, which a
+// new zend still knows.
 func TestOldConnectorsGoOn(t *testing.T) {
 	r := newFarRig(t)
 	r.old("lab", "http://reg.example:5000")
@@ -238,10 +258,12 @@ func TestOldConnectorsGoOn(t *testing.T) {
 	if err := r.update(api.UpdateConnector{Ref: "lab", Description: &description}); err != nil {
 		t.Error(err)
 	}
-	wantRefused(t, "another registry", r.update(api.UpdateConnector{Ref: "lab"}, "registry", "http://other.example"))
+	err = r.update(api.UpdateConnector{Ref: "lab"}, "registry", "http://other.example")
+	wantRefused(t, "another registry", err)
 
 	list := r.PlainNotices()
-	if len(list) != 1 || list[0].Text != "service connector 'lab' sends passwords to http://reg.example:5000 unencrypted" ||
+	const text = "service connector 'lab' sends passwords to http://reg.example:5000 unencrypted"
+	if len(list) != 1 || list[0].Text != text ||
 		!strings.HasSuffix(list[0].Hint, "zen service-connector update lab --insecure") {
 		t.Fatalf("told of %+v", list)
 	}
@@ -256,7 +278,8 @@ func TestOldConnectorsGoOn(t *testing.T) {
 	r.wantPlain("reg.example:5000")
 }
 
-// What a person registered for http:// is good for the credentials of clients' files, too, and for that registry alone.
+// What a person registered for http:// is good for the credentials of clients' files,
+// too, and for that registry alone.
 func TestKeysOfARegistryThatWasAgreedOn(t *testing.T) {
 	r := newFarRig(t)
 	if err := r.put("lab", "http://reg.example:5000", true); err != nil {

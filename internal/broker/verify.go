@@ -29,9 +29,12 @@ func (b *Broker) VerifyCredential(ctx context.Context, caller Caller, serverURL 
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
-// askAbout asks by https, whatever the server URL says, which is the key of a client's file: over plain http only what a person
-// registered for that, and where the checker does so by itself, on this machine.
-func (b *Broker) askAbout(ctx context.Context, a address.Address, cred credential.Credential) (connector.Report, error) {
+// askAbout asks by https, whatever the server URL says, which is the key of a client's
+// file: over plain http only what a person registered for that, and where the checker
+// does so by itself, on this machine.
+func (b *Broker) askAbout(
+	ctx context.Context, a address.Address, cred credential.Credential,
+) (connector.Report, error) {
 	kind, ok := b.kinds[staticKind]
 	verifier, can := kind.(connector.Verifier)
 	if !ok || !can || a.IsHubToken() {
@@ -44,7 +47,8 @@ func (b *Broker) askAbout(ctx context.Context, a address.Address, cred credentia
 	username := credential.SecretString(cred.Username)
 	defer username.Wipe()
 	spec := connector.Spec{
-		Type: staticKind, AuthMethod: "password", Config: map[string]string{connector.AttrRegistry: registry}, Insecure: plain,
+		Type: staticKind, AuthMethod: "password", Insecure: plain,
+		Config:  map[string]string{connector.AttrRegistry: registry},
 		Secrets: map[string]credential.Secret{"username": username, "password": cred.Secret},
 	}
 	reg, ok := kind.Match(spec, a)

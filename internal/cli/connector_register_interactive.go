@@ -148,13 +148,15 @@ func (w *wizard) discover(kind api.ConnectorType, found secrets) error {
 	return w.autoConfigure(w.ctx, kind.Name, true, found)
 }
 
-// insecure asks whether a registry that was given as http:// on another machine is meant so, unless --insecure says it.
+// insecure asks whether a registry that was given as http:// on another machine is meant
+// so, unless --insecure says it.
 func (w *wizard) insecure(agreed bool, config secrets) (bool, error) {
 	a, scheme, err := address.ParseScheme(string(config["registry"].Reveal()))
 	if agreed || err != nil || scheme != address.HTTP || a.IsLoopback() || a.IsHub() {
 		return agreed, nil
 	}
-	agreed, err = w.confirm(w.ctx, "Passwords will cross the network to "+a.Host()+" unencrypted, for anyone there to read. Continue?", false)
+	agreed, err = w.confirm(w.ctx, "Passwords will cross the network to "+a.Host()+
+		" unencrypted, for anyone there to read. Continue?", false)
 	if err == nil && !agreed {
 		err = errAborted
 	}

@@ -289,7 +289,8 @@ func TestImportResults(t *testing.T) {
 	if !strings.Contains(r.stderr, "credHelpers") {
 		t.Errorf("says %s", r.stderr)
 	}
-	if calls := strings.Join(b.zend.calls, "\n"); strings.Contains(calls, "http://") || !strings.Contains(calls, "store d.example dave") {
+	calls := strings.Join(b.zend.calls, "\n")
+	if strings.Contains(calls, "http://") || !strings.Contains(calls, "store d.example dave") {
 		t.Errorf("the scheme of a key went to zend: %q", b.zend.calls)
 	}
 	b.want("--yes --no-verify --from docker", 1,

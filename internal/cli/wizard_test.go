@@ -174,11 +174,15 @@ func TestRegisterInteractivelyRejected(t *testing.T) {
 	}
 }
 
-// A registry that is typed as http:// for another machine is asked about, not refused after the last question.
+// A registry that is typed as http:// for another machine is asked about, not refused
+// after the last question.
 func TestRegisterInteractivelyOverPlainHTTP(t *testing.T) {
-	for registry, says := range map[string]string{"http://r.example:5000": "y", "HTTP://r.example": "n", "http://localhost:5000": "", "r.example": ""} {
+	for registry, says := range map[string]string{
+		"http://r.example:5000": "y", "HTTP://r.example": "n", "http://localhost:5000": "", "r.example": "",
+	} {
 		z := startZend(t, smallWorld())
-		d := startDialog(t, z, 100, "service-connector", "register", "n", "-ni", "--type=docker", "--username=u", "--registry="+registry)
+		d := startDialog(t, z, 100, "service-connector", "register", "n", "-ni",
+			"--type=docker", "--username=u", "--registry="+registry)
 		d.answer("[n]: ", "")
 		d.answer("[]: ", "")
 		d.answer("[docker]: ", "")

@@ -176,5 +176,6 @@ func loginOf(key string) login {
 	if err != nil {
 		return login{name: printable(key[strings.LastIndexByte(key, '@')+1:]), key: key}
 	}
-	return login{name: a.String(), key: a.Registry().ServerURL()} // docker looks at the host alone (credentials.ConvertToHostname)
+	// docker looks at the host alone (credentials.ConvertToHostname)
+	return login{name: a.String(), key: a.Registry().ServerURL()}
 }

@@ -13,8 +13,8 @@ const AttrRegistry = "registry"
 
 const plainHTTP = "http://"
 
-// SetRegistry brings the registry attribute into its canonical form, without a path, and returns the registry in ZenML's
-// spelling. Without the attribute it is fallback.
+// SetRegistry brings the registry attribute into its canonical form, without a path, and
+// returns the registry in ZenML's spelling. Without the attribute it is fallback.
 func SetRegistry(config map[string]string, fallback string) (registry string, err error) {
 	given := config[AttrRegistry]
 	if given == "" {
@@ -35,8 +35,9 @@ func SetRegistry(config map[string]string, fallback string) (registry string, er
 	return a.Registry().String(), nil
 }
 
-// Unencrypted returns the registry of a configuration, if it is one on another machine that is to be asked over plain http: a
-// password on its way there can be read by anyone on the network. It is not ok for any other.
+// Unencrypted returns the registry of a configuration, if it is one on another machine
+// that is to be asked over plain http: a password on its way there can be read by anyone
+// on the network. It is not ok for any other.
 func Unencrypted(config map[string]string) (a address.Address, ok bool) {
 	a, scheme, err := address.ParseScheme(config[AttrRegistry])
 	return a, err == nil && scheme == address.HTTP && a.Host() != hub && !a.IsLoopback()
@@ -62,8 +63,9 @@ func CheckResource(id, own string) error {
 		"the registry is given by --registry="+a.Host())
 }
 
-// RegistryOf returns the registry of a validated specification, and whether it is to be asked over plain http: on another
-// machine only if a person agreed to that. It is not ok if the configuration names none and there is no fallback.
+// RegistryOf returns the registry of a validated specification, and whether it is to be
+// asked over plain http: on another machine only if a person agreed to that. It is not ok
+// if the configuration names none and there is no fallback.
 func RegistryOf(spec Spec, fallback string) (a address.Address, plain, ok bool) {
 	registry := spec.Config[AttrRegistry]
 	if registry == "" {

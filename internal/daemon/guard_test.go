@@ -43,7 +43,8 @@ func (w *world) tells(text string, done bool) func() bool {
 	}
 }
 
-// installHelper puts a docker-credential-zen into PATH: without one the guard takes no login from docker.
+// installHelper puts a docker-credential-zen into PATH: without one the guard takes no
+// login from docker.
 func (w *world) installHelper() {
 	w.t.Helper()
 	helper := filepath.Join(w.home, "bin", "docker-credential-zen")
@@ -99,8 +100,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// The guard shows what it finds to registries by TLS, whatever the keys say. A proxy stands for other machines: it is what zend
-// connects to for all but this one.
+// The guard shows what it finds to registries by TLS, whatever the keys say. A proxy
+// stands for other machines: it is what zend connects to for all but this one.
 func TestGuardAsksByTLS(t *testing.T) {
 	w := newWorld(t)
 	var mu sync.Mutex
@@ -123,8 +124,9 @@ func TestGuardAsksByTLS(t *testing.T) {
 	t.Setenv("no_proxy", "")
 	w.installHelper()
 	keys := []string{
-		"http://a.example", "http://b.example/", "http://c.example/v2/", "http://d.example/v1/", "http://e.example:80",
-		"http://f.example:443", "HTTP://g.example", "h.example:80", "http://192.0.2.2:5000",
+		"http://a.example", "http://b.example/", "http://c.example/v2/", "http://d.example/v1/",
+		"http://e.example:80", "http://f.example:443", "HTTP://g.example", "h.example:80",
+		"http://192.0.2.2:5000",
 	}
 	w.write(w.dirs.ConfigFile(), "guard = \"import\"\n")
 	w.writeLogins(keys...)
@@ -133,7 +135,10 @@ func TestGuardAsksByTLS(t *testing.T) {
 		text, err := os.ReadFile(w.dockerFile())
 		return err == nil && !strings.Contains(string(text), `"auth":`)
 	})
-	for _, host := range []string{"a.example", "b.example", "c.example", "d.example", "e.example:80", "f.example", "g.example", "h.example:80", "192.0.2.2:5000"} {
+	for _, host := range []string{
+		"a.example", "b.example", "c.example", "d.example", "e.example:80", "f.example", "g.example",
+		"h.example:80", "192.0.2.2:5000",
+	} {
 		w.wantGet(host, canary)
 	}
 	mu.Lock()
@@ -141,7 +146,9 @@ func TestGuardAsksByTLS(t *testing.T) {
 	if len(plain) > 0 {
 		t.Errorf("without TLS was asked %q", plain)
 	}
-	for _, host := range []string{"a.example:443", "c.example:443", "e.example:80", "f.example:443", "h.example:80", "192.0.2.2:5000"} {
+	for _, host := range []string{
+		"a.example:443", "c.example:443", "e.example:80", "f.example:443", "h.example:80", "192.0.2.2:5000",
+	} {
 		if !slices.Contains(tls, host) {
 			t.Errorf("TLS began with %q, not with %s", tls, host)
 		}

@@ -380,7 +380,8 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	}
 }
 
-// What a server says of a connector's registry sends nothing over plain http to another machine before a person agrees.
+// What a server says of a connector's registry sends nothing over plain http to another
+// machine before a person agrees.
 func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	far := registrytest.NewElsewhere("alice", canary)
 	r := newServerRigThat(t, handshake.Through(far.Dial))
@@ -392,33 +393,38 @@ func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	wantRefused := func(what string, err error) {
 		t.Helper()
 		e, ok := errors.AsType[*credential.Error](err)
-		if !ok || !strings.Contains(e.Message, "unencrypted") || !strings.Contains(e.HintText(), "--insecure") {
+		if !ok || !strings.Contains(e.Message, "unencrypted") ||
+			!strings.Contains(e.HintText(), "--insecure") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	verify := func() error {
-		_, err := r.VerifyConnector(t.Context(), broker.Caller{}, api.UseConnector{Ref: "reg", Server: "prod"})
+		use := api.UseConnector{Ref: "reg", Server: "prod"}
+		_, err := r.VerifyConnector(t.Context(), broker.Caller{}, use)
 		return err
 	}
 	config := map[string]credential.Secret{
 		"username": credential.SecretString("alice"), "password": credential.SecretString(canary),
 		"registry": credential.SecretString("http://other.example"),
 	}
-	_, err := r.RegisterConnector(t.Context(), broker.Caller{}, api.RegisterConnector{Name: "new", Type: "docker", Server: "prod"}, config)
+	_, err := r.RegisterConnector(t.Context(), broker.Caller{},
+		api.RegisterConnector{Name: "new", Type: "docker", Server: "prod"}, config)
 	wantRefused("register", err)
 	_, err = r.UpdateConnector(t.Context(), broker.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
 		map[string]credential.Secret{"registry": credential.SecretString("http://other.example")})
 	wantRefused("update", err)
 	wantRefused("verify", verify())
 	wantRefused("login", r.login("reg"))
-	if list, err := r.Resources(t.Context(), api.ResourcesQuery{Verify: true}); err != nil || !strings.Contains(list.Items[0].Error, "unencrypted") {
+	list, err := r.Resources(t.Context(), api.ResourcesQuery{Verify: true})
+	if err != nil || !strings.Contains(list.Items[0].Error, "unencrypted") {
 		t.Errorf("resources: %+v, %v", list, err)
 	}
 	if got := far.Plain(); len(got) > 0 {
 		t.Fatalf("without TLS came %q", got)
 	}
 
-	if _, err := r.Login(t.Context(), broker.Caller{}, api.LoginRequest{Name: "reg", Insecure: true}); err != nil {
+	_, err = r.Login(t.Context(), broker.Caller{}, api.LoginRequest{Name: "reg", Insecure: true})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(verify(), r.login("reg")); err != nil {

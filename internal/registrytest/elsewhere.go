@@ -12,8 +12,9 @@ import (
 	"sync"
 )
 
-// Elsewhere stands for every machine but this one: whatever is dialled answers as a registry that demands Basic authentication,
-// over plain http, and takes no TLS. It keeps what came unencrypted.
+// Elsewhere stands for every machine but this one: whatever is dialled answers as a
+// registry that demands Basic authentication, over plain http, and takes no TLS. It keeps
+// what came unencrypted.
 type Elsewhere struct {
 	username, password string
 
@@ -27,7 +28,8 @@ func NewElsewhere(username, password string) *Elsewhere {
 	return &Elsewhere{username: username, password: password}
 }
 
-// Plain returns what was asked without TLS so far, "GET registry.example:80/v2/ alice:password"; ":" stands for no user.
+// Plain returns what was asked without TLS so far, "GET registry.example:80/v2/
+// alice:password"; ":" stands for no user.
 func (e *Elsewhere) Plain() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -53,7 +55,8 @@ func (e *Elsewhere) Dial(_ context.Context, _, addr string) (net.Conn, error) {
 	}
 	here, there := net.Pipe()
 	go e.serve(there, addr)
-	return farConn{here, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("203.0.113.7"), uint16(number)))}, nil
+	at := netip.AddrPortFrom(netip.MustParseAddr("203.0.113.7"), uint16(number))
+	return farConn{here, net.TCPAddrFromAddrPort(at)}, nil
 }
 
 // farConn is a connection to an address of documentation (RFC 5737).
@@ -88,6 +91,7 @@ func (e *Elsewhere) serve(conn net.Conn, addr string) {
 		if !ok || user != e.username || password != e.password {
 			status, header = "401 Unauthorized", "WWW-Authenticate: Basic realm=\"elsewhere\"\r\n"
 		}
-		fmt.Fprintf(conn, "HTTP/1.1 %s\r\n%sContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", status, header)
+		fmt.Fprintf(conn, "HTTP/1.1 %s\r\n%s", status, header)
+		fmt.Fprint(conn, "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 	}
 }

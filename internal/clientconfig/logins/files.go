@@ -125,8 +125,9 @@ func spelling(l *Login) int {
 	return 1
 }
 
-// registry is the name of the registry that an entry is for. regctl's may have a name of their own. That such an entry says
-// "tls": "disabled" is what somebody told regctl, not zen.
+// registry is the name of the registry that an entry is for. regctl's may have a name of
+// their own. That such an entry says "tls": "disabled" is what somebody told regctl, not
+// zen.
 func (f format) registry(d *jsonedit.Document, key string) string {
 	if f.auth != "" {
 		return key

@@ -42,9 +42,11 @@ func (l *Login) Place() string { return l.File + l.Helper }
 // Same reports whether two logins have the same user name and secret.
 func (l *Login) Same(o *Login) bool { return l.Username == o.Username && l.Secret.Equal(o.Secret) }
 
-// locate finds out which registry a key means. In keys with a scheme the path is left out, as docker, podman and helm do it
-// (docker/cli, credentials.ConvertToHostname); without one it is podman's namespace (containers-auth.json(5)). That a key says
-// http:// must not send anything over plain http: none of the clients would, and nobody told zen to.
+// locate finds out which registry a key means. In keys with a scheme the path is left
+// out, as docker, podman and helm do it (docker/cli, credentials.ConvertToHostname);
+// without one it is podman's namespace (containers-auth.json(5)). That a key says http://
+// must not send anything over plain http: none of the clients would, and nobody told zen
+// to.
 func (l *Login) locate(key string) {
 	a, err := address.ParseKey(key)
 	if err != nil {

@@ -61,7 +61,8 @@ func (*Kind) Describe() api.ConnectorType {
 				{Name: attrPassword, Title: "Password", Type: "string", Required: true, Secret: true},
 				{
 					Name: connector.AttrRegistry, Title: "Registry server URL. Omit to use DockerHub.", Type: "string",
-					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; on another machine that takes --insecure. No other scheme is needed.",
+					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; " +
+						"on another machine that takes --insecure. No other scheme is needed.",
 				},
 			},
 		}},

@@ -106,7 +106,8 @@ func method(name, title, description string, own ...api.Attribute) api.AuthMetho
 			{Name: attrCommand, Title: "Absolute path of the program", Type: "string", Required: true},
 			{
 				Name: connector.AttrRegistry, Title: "Registry server URL", Type: "string", Required: true,
-				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// before it if it speaks plain http; on another machine that takes --insecure.",
+				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// before it if it " +
+					"speaks plain http; on another machine that takes --insecure.",
 			},
 			{Name: attrArgs, Title: "Arguments of the program, as a JSON list", Type: "array"},
 			{

@@ -152,7 +152,8 @@ func (h *handshake) explainTLS(err error) (detail, hint string) {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(record.RecordHeader[:]) == "HTTP/" {
 			return h.host + " speaks plain http where https was expected",
-				"if it is meant to, say so: --registry=http://" + hostPort(&url.URL{Scheme: "https", Host: h.host}) + " --insecure"
+				"if it is meant to, say so: --registry=http://" +
+					hostPort(&url.URL{Scheme: "https", Host: h.host}) + " --insecure"
 		}
 		return h.host + " does not speak https", "check the port"
 	}
