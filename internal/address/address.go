@@ -48,8 +48,8 @@ func (a Address) ServerURL() string {
 // is the whole key, which equals no registry's host.
 func (a Address) Host() string { return a.host }
 
-// Registry returns the registry as a whole that a is on; for a token key, the key. Parsing
-// Host would give the same but for port 443 after http://.
+// Registry returns the registry as a whole that a is on; for a token key, the key.
+// Parsing Host would give the same but for port 443 after http://.
 func (a Address) Registry() Address { return Address{host: a.host} }
 
 // Path returns the repository path, "team/app", or "" for the whole registry.

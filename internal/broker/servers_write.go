@@ -81,7 +81,7 @@ func (b *Broker) registerOnServer(
 	if req.ResourceType != "" {
 		d.Connector.ResourceTypes = []string{req.ResourceType}
 	}
-	d, result, err := b.checkedDraft(ctx, s, t, d, config, req.NoVerify)
+	d, result, err := b.checkedDraft(ctx, s, t, d, api.ServiceConnector{}, config, req.NoVerify)
 	if err != nil || req.DryRun {
 		return result, err
 	}
@@ -104,10 +104,12 @@ func onServer(result api.ConnectorResult, conn api.ServiceConnector, s api.Serve
 	return result
 }
 
-// checkedDraft completes a draft with its configuration and checks it: against the type's description, then at the registry
-// if this machine knows the type, else by the server.
+// checkedDraft completes a draft with its configuration and checks it: against the type's
+// description, then at the registry if this machine knows the type, else by the server.
+// earlier is the connector so far, as far as it was agreed to: see agree.
 func (b *Broker) checkedDraft(
-	ctx context.Context, s api.Server, t api.ConnectorType, d Draft, config map[string]credential.Secret, noVerify bool,
+	ctx context.Context, s api.Server, t api.ConnectorType, d Draft, earlier api.ServiceConnector,
+	config map[string]credential.Secret, noVerify bool,
 ) (Draft, api.ConnectorResult, error) {
 	var result api.ConnectorResult
 	method, err := connector.MethodOf(t, d.Connector.AuthMethod)
@@ -133,7 +135,7 @@ func (b *Broker) checkedDraft(
 		}
 		d.Connector.ResourceID = spec.ResourceID
 	}
-	if d.Connector, spec, err = agree(d.Connector, d.Connector, spec, d.Connector.Insecure); err != nil {
+	if d.Connector, spec, err = agree(d.Connector, earlier, spec, d.Connector.Insecure); err != nil {
 		return d, result, err
 	}
 	d.Config = wholeConfig(spec)
@@ -235,7 +237,11 @@ func (b *Broker) updatedDraft(
 	if req.ResourceID == nil && len(next.ResourceTypes) == 1 && !instancesOf(t, next.ResourceTypes[0]) {
 		d.Connector.ResourceID = "" // follows from the configuration, which changes
 	}
-	d, result, err := b.checkedDraft(ctx, s, t, d, whole, req.NoVerify)
+	var earlier api.ServiceConnector
+	if b.agreedFor(conn) {
+		earlier = conn
+	}
+	d, result, err := b.checkedDraft(ctx, s, t, d, earlier, whole, req.NoVerify)
 	d.Config = cloned(d.Config) // what it shares is wiped here
 	return d, result, err
 }

@@ -413,6 +413,9 @@ func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	_, err = r.UpdateConnector(t.Context(), broker.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
 		map[string]credential.Secret{"registry": credential.SecretString("http://other.example")})
 	wantRefused("update", err)
+	_, err = r.UpdateConnector(t.Context(), broker.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	wantRefused("update the password", err)
 	wantRefused("verify", verify())
 	wantRefused("login", r.login("reg"))
 	list, err := r.Resources(t.Context(), api.ResourcesQuery{Verify: true})
@@ -429,6 +432,11 @@ func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	}
 	if err := errors.Join(verify(), r.login("reg")); err != nil {
 		t.Errorf("after it was agreed to: %v", err)
+	}
+	_, err = r.UpdateConnector(t.Context(), broker.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	if err != nil {
+		t.Errorf("update after it was agreed to: %v", err)
 	}
 	if list := r.PlainNotices(); len(list) > 0 {
 		t.Errorf("told of %v", list)
