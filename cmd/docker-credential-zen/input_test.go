@@ -123,7 +123,7 @@ func TestSpellings(t *testing.T) {
 	}
 	tests := map[string]string{
 		"ghcr.io": "ghcr.io", "ghcr.io\n": "ghcr.io", "ghcr.io\r\n": "ghcr.io", " ghcr.io ": "ghcr.io", "ghcr.io \n": "ghcr.io", "HTTPS://GHCR.IO": "ghcr.io",
-		"ghcr.io:443": "ghcr.io", "https://ghcr.io:443": "ghcr.io", "http://ghcr.io:443": "ghcr.io", "https://ghcr.io/": "ghcr.io", "https://ghcr.io/v2/": "ghcr.io",
+		"ghcr.io:443": "ghcr.io", "https://ghcr.io:443": "ghcr.io", "https://ghcr.io/": "ghcr.io", "https://ghcr.io/v2/": "ghcr.io",
 		"ghcr.io/team/app": "ghcr.io", "https://index.docker.io/v1/": "docker.io", "docker.io": "docker.io", "index.docker.io/library/alpine": "docker.io",
 		"registry-1.docker.io:443": "docker.io", "localhost:5000": "localhost:5000", "http://localhost:5000": "localhost:5000", "[::1]:5000": "[::1]:5000",
 		"https://index.docker.io/v1/access-token": "docker.io/v1/access-token",
@@ -136,7 +136,7 @@ func TestSpellings(t *testing.T) {
 	// Near misses are not found: never by prefix or suffix, another port, another registry.
 	for _, input := range []string{
 		"ghcr.io.evil.com", "xghcr.io", "evil-docker.io", "docker.io.evil.com", "xdocker.io", "index.docker.io.evil.com", "registry-1.docker.io.evil",
-		"localhost", "localhost:5001", "localhost:50000", "[::1]", "https://index.docker.io/v1/refresh-token", "ghcr.io:80", "ghcr.iox", "docker.com", "ghcr.io:4430",
+		"localhost", "localhost:5001", "localhost:50000", "[::1]", "https://index.docker.io/v1/refresh-token", "ghcr.io:80", "http://ghcr.io:443", "ghcr.iox", "docker.com", "ghcr.io:4430",
 		strings.Repeat("a", 63) + ".example",
 	} {
 		w.run(input, "get").check(t, input, notFound, "", 1)

@@ -18,13 +18,18 @@ type Address struct {
 	path string // repository path without leading or trailing slash; "" for the whole registry
 }
 
-// String returns ZenML's spelling, which Parse understands: "docker.io", "ghcr.io/team/app", "localhost:5000",
-// "docker.io/v1/access-token".
+// String returns ZenML's spelling, which Parse understands: "docker.io",
+// "ghcr.io/team/app", "localhost:5000", "docker.io/v1/access-token". Port 443 is there
+// only after http://, without which it would not be kept.
 func (a Address) String() string {
-	if a.path == "" {
-		return a.host
+	s := a.host
+	if strings.HasSuffix(s, ":443") {
+		s = "http://" + s
 	}
-	return a.host + "/" + a.path
+	if a.path != "" {
+		s += "/" + a.path
+	}
+	return s
 }
 
 // ServerURL returns Docker's spelling, which Parse understands too: "https://index.docker.io/v1/" for Docker Hub,
@@ -42,6 +47,10 @@ func (a Address) ServerURL() string {
 // Host returns the registry's host and port: "docker.io", "ghcr.io", "localhost:5000", "[::1]:5000". For a token key it
 // is the whole key, which equals no registry's host.
 func (a Address) Host() string { return a.host }
+
+// Registry returns the registry as a whole that a is on; for a token key, the key.
+// Parsing Host would give the same but for port 443 after http://.
+func (a Address) Registry() Address { return Address{host: a.host} }
 
 // Path returns the repository path, "team/app", or "" for the whole registry.
 func (a Address) Path() string { return a.path }

@@ -53,7 +53,11 @@ func TestParse(t *testing.T) {
 		{"ghcr.io", "ghcr.io"},
 		{"HTTPS://GHCR.IO", "ghcr.io"},
 		{"https://ghcr.io:443", "ghcr.io"},
-		{"http://ghcr.io:443", "ghcr.io"},
+		{"http://ghcr.io:443", "http://ghcr.io:443"}, // not port 80
+		{"HTTP://GHCR.IO:443/v2/", "http://ghcr.io:443"},
+		{"http://ghcr.io:443/team/app", "http://ghcr.io:443/team/app"},
+		{"http://[::1]:443", "http://[::1]:443"},
+		{"http://index.docker.io:443/v1/", "docker.io"},
 		{"ghcr.io:443/v2/", "ghcr.io"},
 		{"ghcr.io:80", "ghcr.io:80"},
 		{"https://ghcr.io:80", "ghcr.io:80"},
@@ -265,7 +269,7 @@ func TestScheme(t *testing.T) {
 		{"https://ghcr.io", address.HTTPS},
 		{"http://ghcr.io", address.HTTP},
 		{"HTTP://ghcr.io:80", address.HTTP},
-		{"http://ghcr.io:443", address.HTTP},
+		{"http://ghcr.io:8443", address.HTTP},
 		{hubURL, address.HTTPS},
 	}
 	for _, tt := range tests {
@@ -387,6 +391,9 @@ func TestCovers(t *testing.T) {
 		{"localhost", "localhost:5000", false},
 		{"127.0.0.1", "localhost", false},
 		{"ghcr.io", "ghcr.io:80", false},
+		{"ghcr.io", "http://ghcr.io:443", false},
+		{"http://ghcr.io:443", "ghcr.io:443", false},
+		{"http://ghcr.io:443", "http://ghcr.io:443/team", true},
 	}
 	for _, tt := range tests {
 		if got := parse(t, tt.a).Covers(parse(t, tt.b)); got != tt.want {

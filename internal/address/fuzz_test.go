@@ -10,7 +10,7 @@ import (
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		hubURL, hubURL + "access-token", "index.docker.io/library/alpine", "ghcr.io:443", "http://[::1]:80/v2/", "localhost:5000/a__b",
+		hubURL, hubURL + "access-token", "index.docker.io/library/alpine", "ghcr.io:443", "http://[::1]:80/v2/", "http://[::1]:443/v2/x", "localhost:5000/a__b",
 		"https://user:pw@ghcr.io", "0x7f.1", "ghcr.io//", "a:1:2", "[::ffff:1.2.3.4]:1/x/", "xn--a.b/v1/v1", "ghcr.io/a..b",
 	} {
 		f.Add(s, "ghcr.io/team")
@@ -34,7 +34,11 @@ func FuzzParse(f *testing.F) {
 // checkProperties holds for every address that Parse returns.
 func checkProperties(t *testing.T, a address.Address) {
 	t.Helper()
-	for _, s := range []string{a.String(), a.ServerURL(), "https://" + a.String(), strings.TrimSuffix(a.ServerURL(), "/") + "/"} {
+	spellings := []string{a.String(), a.ServerURL(), strings.TrimSuffix(a.ServerURL(), "/") + "/"}
+	if !strings.Contains(a.String(), "://") {
+		spellings = append(spellings, "https://"+a.String())
+	}
+	for _, s := range spellings {
 		checkClean(t, s)
 		if b, err := address.Parse(s); err != nil || b != a {
 			t.Errorf("%s: parsed again from %q: %v, %v", a, s, b, err)
@@ -45,6 +49,9 @@ func checkProperties(t *testing.T, a address.Address) {
 	}
 	if a.Host() != strings.ToLower(a.Host()) || a.Host() == "" {
 		t.Errorf("%s: host %q is not canonical", a, a.Host())
+	}
+	if r := a.Registry(); !r.Covers(a) || r.Host() != a.Host() || r.Path() != "" {
+		t.Errorf("%s is on the registry %s", a, r)
 	}
 	for p, ok := a.Parent(); ok; p, ok = p.Parent() {
 		if !p.Covers(a) || a.Covers(p) || p.Host() != a.Host() {

@@ -11,8 +11,9 @@ const (
 	maxLabel = 63
 )
 
-// parseAuthority returns the canonical host[:port] of s. Port 443 is left out however it was written (nerdctl asks for
-// http://ghcr.io:443 too), port 80 where http:// says the same.
+// parseAuthority returns the canonical host[:port] of s. The port that the scheme has
+// anyway is left out: 443, and 80 after http://. Port 443 stays after http://, since
+// without it that would be port 80; Docker Hub speaks TLS, whatever is written.
 func parseAuthority(s string, scheme Scheme) (string, error) {
 	host, port, err := splitPort(s)
 	if err != nil {
@@ -21,10 +22,18 @@ func parseAuthority(s string, scheme Scheme) (string, error) {
 	if host, err = parseHost(host); err != nil {
 		return "", err
 	}
-	if port == "" || port == "443" || port == "80" && scheme == HTTP {
+	if port == "" || port == ownPort(scheme) || port == "443" && isHub(host) {
 		return host, nil
 	}
 	return host + ":" + port, nil
+}
+
+// ownPort is the port of a URL of the scheme that names none.
+func ownPort(scheme Scheme) string {
+	if scheme == HTTP {
+		return "80"
+	}
+	return "443"
 }
 
 // splitPort splits host:port and checks the port; the brackets of an IPv6 literal stay.

@@ -31,23 +31,48 @@ func Parse(s string) (Address, error) {
 // the same registry as ghcr.io, but a credential that was stored for https must not be sent in clear because some caller
 // asks for http.
 func ParseScheme(s string) (Address, Scheme, error) {
-	if err := checkBytes(s); err != nil {
-		return Address{}, NoScheme, err
-	}
-	scheme, rest, err := cutScheme(s)
+	scheme, rest, err := split(s)
 	if err != nil {
 		return Address{}, NoScheme, err
 	}
+	a, err := parse(s, rest, scheme)
+	if err != nil {
+		return Address{}, NoScheme, err
+	}
+	return a, scheme, nil
+}
+
+// ParseKey returns the address that a key of a client's file means. Its scheme says
+// nothing: docker, podman, skopeo and helm take it off and ask by TLS (docker/cli,
+// credentials.ConvertToHostname), at port 443 unless the key has another.
+func ParseKey(key string) (Address, error) {
+	_, rest, err := split(key)
+	if err != nil {
+		return Address{}, err
+	}
+	return parse(key, rest, NoScheme)
+}
+
+// split checks the characters of s and takes its scheme off.
+func split(s string) (Scheme, string, error) {
+	if err := checkBytes(s); err != nil {
+		return NoScheme, "", err
+	}
+	return cutScheme(s)
+}
+
+// parse reads rest, which is s without its scheme.
+func parse(s, rest string, scheme Scheme) (Address, error) {
 	authority, path, _ := strings.Cut(rest, "/")
 	host, err := parseAuthority(authority, scheme)
 	if err != nil {
-		return Address{}, NoScheme, explain(s, err)
+		return Address{}, explain(s, err)
 	}
 	path, err = parsePath(path)
 	if err != nil {
-		return Address{}, NoScheme, explain(s, err)
+		return Address{}, explain(s, err)
 	}
-	return canonical(host, path), scheme, nil
+	return canonical(host, path), nil
 }
 
 // canonical puts Docker Hub's spellings and API versions aside.

@@ -140,6 +140,7 @@ type ServiceConnector struct {
 	Active               bool              `json:"active"`                 // used by the active stack; computed
 	Expired              bool              `json:"expired"`                // computed
 	Verification         string            `json:"verification,omitempty"` // result of the last check: see Verification
+	Insecure             bool              `json:"insecure,omitempty"`     // plain http was agreed to, see RegisterConnector
 	Server               string            `json:"server,omitempty"`       // the ZenML server it lives on; "" is this machine
 }
 
@@ -185,6 +186,10 @@ type RegisterConnector struct {
 	NoVerify             bool              `json:"no_verify,omitempty"`
 	DryRun               bool              `json:"dry_run,omitempty"` // validate and verify, keep nothing
 	Server               string            `json:"server,omitempty"`  // register it there; "": on this machine
+
+	// Insecure agrees to plain http, which a registry that is given as http:// on another
+	// machine is refused without.
+	Insecure bool `json:"insecure,omitempty"`
 }
 
 // UpdateConnector is the params of connector.update. Nil leaves a field alone. Changed configuration attributes travel in
@@ -203,7 +208,8 @@ type UpdateConnector struct {
 	Remove               []string           `json:"remove,omitempty"` // attributes, or resource_id, expires_at, ...; - counts as _
 	NoVerify             bool               `json:"no_verify,omitempty"`
 	DryRun               bool               `json:"dry_run,omitempty"`
-	Server               string             `json:"server,omitempty"` // the connector of this server; "": of this machine
+	Server               string             `json:"server,omitempty"`   // the connector of this server; "": of this machine
+	Insecure             bool               `json:"insecure,omitempty"` // see RegisterConnector; also confirms
 }
 
 // ConnectorResult answers register, update, get and verify.
@@ -270,6 +276,10 @@ type LoginRequest struct {
 
 	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name "<token>") instead of the password.
 	IdentityToken bool `json:"identity_token,omitempty"`
+
+	// Insecure agrees to plain http, which is for connectors on a ZenML server: see
+	// RegisterConnector.
+	Insecure bool `json:"insecure,omitempty"`
 
 	// ZenML is the stack that the zenml command has chosen. It counts when nothing is named and zen's own active stack has no
 	// container registry.

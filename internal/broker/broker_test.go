@@ -128,17 +128,22 @@ func (r *rig) open() {
 	}
 	r.t.Cleanup(func() { vault.Close() })
 	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
-	r.Broker, err = New(Config{
+	b, err := New(Config{
 		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
 		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: state.Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b := r.Broker
+	r.use(b)
+	r.WriteIndex()
+}
+
+// use has the rig ask b from now on.
+func (r *rig) use(b *Broker) {
+	r.Broker = b
 	r.Credentials, r.Sessions, r.Connectors, r.Registries = b.Credentials, b.Sessions, b.Connectors, b.Registries
 	r.Stacks, r.Servers, r.Keys = b.Stacks, b.Servers, b.Keys
-	r.WriteIndex()
 }
 
 // restart is what happens after kill -9: nothing of the old process is left but the file and the key slot.

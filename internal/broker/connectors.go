@@ -231,3 +231,7 @@ func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.
 	list.Warnings = warnings
 	return list, err
 }
+
+// PlainNotices name the connectors whose registry is asked over plain http and was so before zend
+// asked for agreement.
+func (b *Connectors) PlainNotices() []api.Notice { return b.homes.PlainNotices() }

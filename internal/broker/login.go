@@ -100,7 +100,13 @@ func orURI(reg api.ContainerRegistry) string {
 
 // login logs in with the attempt's connector, for a resource of it ("": its own).
 func (b *Sessions) login(ctx context.Context, l *attempt, resource string) (result api.LoginResult, err error) {
+	if _, plain := connector.Unencrypted(l.conn.Configuration); plain && l.req.Insecure {
+		l.conn.Insecure = true
+	}
 	if l.grant, err = l.home.Grant(l.conn); err != nil {
+		return result, err
+	}
+	if err := home.CheckPlain(l.conn, l.grant.Spec); err != nil {
 		return result, err
 	}
 	spec := &l.grant.Spec
@@ -144,7 +150,7 @@ func loginAddress(resource, path string) (address.Address, error) {
 		if err != nil {
 			return a, err
 		}
-		return address.Parse(a.Host() + "/" + strings.Trim(path, "/"))
+		return address.Parse(a.Registry().String() + "/" + strings.Trim(path, "/"))
 	}
 	return address.Parse(resource)
 }
@@ -197,7 +203,7 @@ func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 
 // record keeps a login that was proven, with the identity token that it has of its own, if it has one.
 func (b *Sessions) record(ctx context.Context, l *attempt, token credential.Secret) (api.LoginResult, error) {
-	_, plain, _ := connector.RegistryOf(l.grant.Spec.Config, "")
+	_, plain, _ := connector.RegistryOf(l.grant.Spec, "")
 	login := api.Login{
 		ID: uuid.NewString(), Address: l.address.String(), ServerURL: l.address.ServerURL(), ConnectorID: l.conn.ID,
 		ConnectorName: l.conn.Name, ResourceID: l.grant.Spec.ResourceID, Source: sourceConnector, Dir: l.req.Dir, Profile: l.req.Profile,

@@ -15,11 +15,11 @@ import (
 // VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
 // tokens cannot be asked about. The secret stays the caller's to wipe.
 func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
-	a, scheme, err := address.ParseScheme(serverURL)
+	a, err := address.ParseKey(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
 	}
-	report, err := b.askAbout(ctx, door.Use{Caller: caller, For: access.Verify}, a, scheme == address.HTTP, cred)
+	report, err := b.askAbout(ctx, door.Use{Caller: caller, For: access.Verify}, a, cred)
 	switch report.Verification {
 	case api.VerificationRejected:
 		err = nil // it is what was asked
@@ -29,18 +29,24 @@ func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller
 	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
 }
 
-func (b *Credentials) askAbout(ctx context.Context, use door.Use, a address.Address, plain bool, cred credential.Credential) (connector.Report, error) {
+// askAbout asks by https, whatever the server URL says, which is the key of a client's
+// file: over plain http only what a person registered for that, and where the checker
+// does so by itself, on this machine.
+func (b *Credentials) askAbout(
+	ctx context.Context, use door.Use, a address.Address, cred credential.Credential,
+) (connector.Report, error) {
 	kind, holder, ok := kindThat[connector.PasswordHolder](b.State)
 	if !ok || a.IsHubToken() {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}
-	registry := a.Host()
+	registry, plain := a.Host(), b.homes.PlainFor(a)
 	if plain {
 		registry = "http://" + registry
 	}
 	username := credential.SecretString(cred.Username)
 	defer username.Wipe()
 	g := door.Grant{Kind: kind, Spec: holder.ForPassword(registry, username, cred.Secret)}
+	g.Spec.Insecure = plain
 	if _, ok := kind.Match(g.Spec, a); !ok {
 		return connector.Report{Verification: api.VerificationSkipped}, nil
 	}

@@ -135,6 +135,9 @@ func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) 
 	if c.Server != "" {
 		o = append(o, member{"server", c.Server})
 	}
+	if c.Insecure {
+		o = append(o, member{"insecure", true})
+	}
 	return o
 }
 
@@ -164,6 +167,9 @@ func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config 
 	}
 	if c.Server != "" {
 		rows = append(rows, []string{"SERVER", c.Server})
+	}
+	if c.Insecure {
+		rows = append(rows, []string{"INSECURE", "plain http was agreed to"})
 	}
 	a.drawProperties(title, "PROPERTY", rows)
 	if len(config) == 0 {

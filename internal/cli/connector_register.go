@@ -25,6 +25,7 @@ type connectorFlags struct {
 	expirationSeconds int
 	labels            []string
 	noVerify          bool
+	insecure          bool
 	interactive       bool
 	showSecrets       bool
 	attrs             attributes
@@ -40,6 +41,8 @@ func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.IntVar(&o.skew, "expires-skew-tolerance", 0, "`SECONDS` before that time from which they count as expired (default 300)")
 	flags.IntVar(&o.expirationSeconds, "expiration-seconds", 0, "`SECONDS` for which temporary credentials shall be valid")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are right")
+	flags.BoolVar(&o.insecure, "insecure", false,
+		"allow http:// to a registry on another machine: passwords cross the network unencrypted")
 	flags.BoolVarP(&o.interactive, "interactive", "i", false, "ask for everything")
 	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
 	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
@@ -116,7 +119,8 @@ standard input (@@ stands for a value that begins with @). On a terminal zen ask
 left out.
 
 The registry is asked whether the credentials are right, unless --no-verify is given. When it cannot be reached
-the connector is registered and zen says that it was not verified.
+the connector is registered and zen says that it was not verified. It is asked by https; only
+--registry=http://HOST has it asked over plain http, which takes --insecure unless it is on this machine.
 
 With --server the connector is registered on that ZenML server, for everybody who may use it there.`,
 		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
@@ -196,7 +200,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 		ResourceType: o.resourceType, ResourceID: o.resourceID, ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
-		Labels:               labels, NoVerify: o.noVerify, Server: o.server,
+		Labels:               labels, NoVerify: o.noVerify, Insecure: o.insecure, Server: o.server,
 	}, err
 }
 

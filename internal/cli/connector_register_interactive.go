@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 )
 
@@ -27,6 +28,9 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 		return err
 	}
 	const failed = "Failed to configure service connector: "
+	if req.Insecure, err = w.insecure(req.Insecure, config); err != nil {
+		return err
+	}
 	if instances(kind, req.ResourceType) && req.ResourceID == "" {
 		dry := req
 		dry.DryRun = true
@@ -142,4 +146,19 @@ func (w *wizard) discover(kind api.ConnectorType, found secrets) error {
 		}
 	}
 	return w.autoConfigure(w.ctx, kind.Name, true, found)
+}
+
+// insecure asks whether a registry that was given as http:// on another machine is meant
+// so, unless --insecure says it.
+func (w *wizard) insecure(agreed bool, config secrets) (bool, error) {
+	a, scheme, err := address.ParseScheme(string(config["registry"].Reveal()))
+	if agreed || err != nil || scheme != address.HTTP || a.IsLoopback() || a.IsHub() {
+		return agreed, nil
+	}
+	agreed, err = w.confirm(w.ctx, "Passwords will cross the network to "+a.Host()+
+		" unencrypted, for anyone there to read. Continue?", false)
+	if err == nil && !agreed {
+		err = errAborted
+	}
+	return agreed, err
 }

@@ -21,11 +21,12 @@ func (a *app) connectorUpdateCommand() *cobra.Command {
 		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing service connector",
 		Long: `Change a service connector. What is not named stays as it is. The result is verified before anything is kept,
 unless --no-verify is given. Attributes are given as for register. A connector of a ZenML server is changed there, with
---server.`,
+--server. With --insecure alone the registry stays one that is asked over plain http.`,
 		Example: `  zen service-connector update dockerhub --password-stdin < token
   zen service-connector update dockerhub --name hub --label env=prod --label old
   zen service-connector update dockerhub --remove-attr expires-at
   zen service-connector update dockerhub -i
+  zen service-connector update lab --insecure
   zen service-connector update team --server prod --password-stdin < token`,
 		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: a.completeFrom(1, connectorNames),
@@ -86,7 +87,7 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 		ResourceID: given(cmd, "resource-id", o.resourceID), ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
-		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify,
+		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify, Insecure: o.insecure,
 		Server: o.server,
 	}, err
 }

@@ -37,6 +37,9 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if err := w.update(&req, current.Connector, kind, config); err != nil {
 		return err
 	}
+	if req.Insecure, err = w.insecure(req.Insecure, config); err != nil {
+		return err
+	}
 	if resourceType := orElse(req.ResourceType, onlyOne(current.Connector.ResourceTypes)); instances(kind, resourceType) {
 		dry := req
 		dry.DryRun, dry.Remove = true, append(slices.Clone(req.Remove), "resource_id")

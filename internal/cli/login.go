@@ -29,6 +29,7 @@ type loginOptions struct {
 	token    bool
 	server   string
 	replace  bool
+	insecure bool
 }
 
 func (a *app) loginCommand() *cobra.Command {
@@ -82,6 +83,8 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
 	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the registry grants, not the password")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
+	flags.BoolVar(&o.insecure, "insecure", false,
+		"of a connector on a server: allow http:// to a registry on another machine")
 	flags.BoolVar(&o.replace, "replace", false, "take the place of a login for another part of the same host")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
@@ -91,6 +94,7 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 	req := api.LoginRequest{
 		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
 		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server, Replace: o.replace,
+		Insecure: o.insecure,
 	}
 	if cmd.Flags().Changed("ttl") {
 		if o.ttl < time.Second && o.ttl != 0 {

@@ -174,6 +174,38 @@ func TestRegisterInteractivelyRejected(t *testing.T) {
 	}
 }
 
+// A registry that is typed as http:// for another machine is asked about, not refused
+// after the last question.
+func TestRegisterInteractivelyOverPlainHTTP(t *testing.T) {
+	for registry, says := range map[string]string{
+		"http://r.example:5000": "y", "HTTP://r.example": "n", "http://localhost:5000": "", "r.example": "",
+	} {
+		z := startZend(t, smallWorld())
+		d := startDialog(t, z, 100, "service-connector", "register", "n", "-ni",
+			"--type=docker", "--username=u", "--registry="+registry)
+		d.answer("[n]: ", "")
+		d.answer("[]: ", "")
+		d.answer("[docker]: ", "")
+		d.answer("[Y/n]: ", "")
+		d.answer("[password]", canary)
+		d.answer("temporary?", "n")
+		if says != "" {
+			d.answer("unencrypted, for anyone there to read. Continue? [y/N]: ", says)
+		}
+		if says == "n" {
+			d.expect("Aborted!")
+			d.end(1)
+			continue
+		}
+		d.expect("Successfully registered")
+		d.end(0)
+		got := z.sent(api.MethodConnectorRegister)
+		if len(got) != 1 || strings.Contains(got[0].params, `"insecure":true`) != (says == "y") {
+			t.Errorf("%s: zend was sent %+v", registry, got)
+		}
+	}
+}
+
 func TestUpdateInteractively(t *testing.T) {
 	z := startZend(t, smallWorld())
 	d := startDialog(t, z, 140, "service-connector", "update", "reg", "-i")

@@ -136,7 +136,7 @@ func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 				a.Member = memberName([]string{credHelpers, key})
 			}
 			for _, k := range d.Keys(auths) {
-				held, err := address.Parse(k)
+				held, err := address.ParseKey(k)
 				a.InClear = a.InClear || a.Helper == "" && holdsSecret(d, k) && err == nil && held.Covers(registry)
 			}
 			if a.Helper != "" || a.InClear {

@@ -172,16 +172,10 @@ func isSecret(d *jsonedit.Document, path ...string) bool {
 // loginOf names the registry of a key of auths, which may be an old spelling such as https://ghcr.io/v1/. A key that is no
 // address is shown without what stands before an @, which could be a password.
 func loginOf(key string) login {
-	a, err := address.Parse(key)
+	a, err := address.ParseKey(key)
 	if err != nil {
 		return login{name: printable(key[strings.LastIndexByte(key, '@')+1:]), key: key}
 	}
-	if a.Path() == "" {
-		return login{name: a.String(), key: a.ServerURL()}
-	}
-	host, err := address.Parse(a.Host()) // docker looks at the host of such a key (credentials.ConvertToHostname)
-	if err != nil {
-		return login{name: a.String(), key: key}
-	}
-	return login{name: a.String(), key: host.ServerURL()}
+	// docker looks at the host alone (credentials.ConvertToHostname)
+	return login{name: a.String(), key: a.Registry().ServerURL()}
 }

@@ -97,6 +97,7 @@ type Spec struct {
 	Config            map[string]string            // public attributes
 	Secrets           map[string]credential.Secret // nil where they are not needed
 	ExpirationSeconds int                          // how long minted credentials shall live; 0: the auth method's default
+	Insecure          bool                         // a person agreed to plain http, if Config asks for it
 }
 
 // Registry is a registry that a connector answers for.

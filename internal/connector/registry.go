@@ -13,9 +13,9 @@ const AttrRegistry = "registry"
 
 const plainHTTP = "http://"
 
-// SetRegistry brings the registry attribute into its canonical form, without a path, and returns the registry's host.
-// Without the attribute it is fallback.
-func SetRegistry(config map[string]string, fallback string) (host string, err error) {
+// SetRegistry brings the registry attribute into its canonical form, without a path, and
+// returns the registry in ZenML's spelling. Without the attribute it is fallback.
+func SetRegistry(config map[string]string, fallback string) (registry string, err error) {
 	given := config[AttrRegistry]
 	if given == "" {
 		delete(config, AttrRegistry)
@@ -32,7 +32,15 @@ func SetRegistry(config map[string]string, fallback string) (host string, err er
 	if scheme == address.HTTP && a.Host() != hub {
 		config[AttrRegistry] = plainHTTP + a.Host()
 	}
-	return a.Host(), nil
+	return a.Registry().String(), nil
+}
+
+// Unencrypted returns the registry of a configuration, if it is one on another machine
+// that is to be asked over plain http: a password on its way there can be read by anyone
+// on the network. It is not ok for any other.
+func Unencrypted(config map[string]string) (a address.Address, ok bool) {
+	a, scheme, err := address.ParseScheme(config[AttrRegistry])
+	return a, err == nil && scheme == address.HTTP && a.Host() != hub && !a.IsLoopback()
 }
 
 const hub = "docker.io"
@@ -47,7 +55,7 @@ func CheckResource(id, own string) error {
 	if err != nil {
 		return err
 	}
-	if a.Host() == own {
+	if a.Registry().String() == own {
 		return nil
 	}
 	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The connector does not allow access to the provided '%s' "+
@@ -55,13 +63,14 @@ func CheckResource(id, own string) error {
 		"the registry is given by --registry="+a.Host())
 }
 
-// RegistryOf returns the registry of a validated configuration, and whether it speaks plain http. It is not ok if the
-// configuration names none and there is no fallback.
-func RegistryOf(config map[string]string, fallback string) (a address.Address, plain, ok bool) {
-	registry := config[AttrRegistry]
+// RegistryOf returns the registry of a validated specification, and whether it is to be
+// asked over plain http: on another machine only if a person agreed to that. It is not ok
+// if the configuration names none and there is no fallback.
+func RegistryOf(spec Spec, fallback string) (a address.Address, plain, ok bool) {
+	registry := spec.Config[AttrRegistry]
 	if registry == "" {
 		registry = fallback
 	}
 	a, scheme, err := address.ParseScheme(registry)
-	return a, scheme == address.HTTP, err == nil
+	return a, scheme == address.HTTP && (spec.Insecure || a.IsLoopback()), err == nil
 }

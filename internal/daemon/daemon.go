@@ -225,7 +225,7 @@ func (d *daemon) notices() []api.Notice {
 	d.mu.Lock()
 	err := d.cfgErr
 	d.mu.Unlock()
-	list := append(d.parts.notices(), d.policyNotices()...)
+	list := append(append(d.parts.notices(), d.policyNotices()...), d.broker.Connectors.PlainNotices()...)
 	if err != nil {
 		list = append(list, api.Notice{Time: time.Now().UTC(), Text: err.Error(), Hint: "edit " + d.dirs.ConfigFile()})
 	}

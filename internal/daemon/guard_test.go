@@ -3,10 +3,13 @@ package daemon
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -40,14 +43,22 @@ func (w *world) tells(text string, done bool) func() bool {
 	}
 }
 
+// installHelper puts a docker-credential-zen into PATH: without one the guard takes no
+// login from docker.
+func (w *world) installHelper() {
+	w.t.Helper()
+	helper := filepath.Join(w.home, "bin", "docker-credential-zen")
+	w.write(helper, "#!/bin/sh\n")
+	if err := os.Chmod(helper, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Setenv("PATH", filepath.Dir(helper)+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
 // A login in clear is told of, moved into the vault when config.toml says so, and left alone when it says that.
 func TestGuard(t *testing.T) {
 	w := newWorld(t)
-	w.write(filepath.Join(w.home, "bin", "docker-credential-zen"), "#!/bin/sh\n")
-	if err := os.Chmod(filepath.Join(w.home, "bin", "docker-credential-zen"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", filepath.Join(w.home, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	w.installHelper()
 	registry := registrytest.StartBasic("alice", canary)
 	t.Cleanup(registry.Close)
 	host := registry.Host
@@ -86,5 +97,60 @@ func TestGuard(t *testing.T) {
 	w.mustCall(api.MethodVaultUnlock, api.Empty{})
 	if w.tells(inClear, false)() || w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`":{}}}`)() {
 		t.Error("the guard is off, and at work")
+	}
+}
+
+// The guard shows what it finds to registries by TLS, whatever the keys say. A proxy
+// stands for other machines: it is what zend connects to for all but this one.
+func TestGuardAsksByTLS(t *testing.T) {
+	w := newWorld(t)
+	var mu sync.Mutex
+	var plain, tls []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodConnect {
+			tls = append(tls, r.Host)
+		} else {
+			plain = append(plain, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+		}
+		rw.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(proxy.Close)
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+		t.Setenv(name, proxy.URL)
+	}
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
+	w.installHelper()
+	keys := []string{
+		"http://a.example", "http://b.example/", "http://c.example/v2/", "http://d.example/v1/",
+		"http://e.example:80", "http://f.example:443", "HTTP://g.example", "h.example:80",
+		"http://192.0.2.2:5000",
+	}
+	w.write(w.dirs.ConfigFile(), "guard = \"import\"\n")
+	w.writeLogins(keys...)
+	w.start()
+	eventually(t, "all are imported", func() bool {
+		text, err := os.ReadFile(w.dockerFile())
+		return err == nil && !strings.Contains(string(text), `"auth":`)
+	})
+	for _, host := range []string{
+		"a.example", "b.example", "c.example", "d.example", "e.example:80", "f.example", "g.example",
+		"h.example:80", "192.0.2.2:5000",
+	} {
+		w.wantGet(host, canary)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(plain) > 0 {
+		t.Errorf("without TLS was asked %q", plain)
+	}
+	for _, host := range []string{
+		"a.example:443", "c.example:443", "e.example:80", "f.example:443", "h.example:80", "192.0.2.2:5000",
+	} {
+		if !slices.Contains(tls, host) {
+			t.Errorf("TLS began with %q, not with %s", tls, host)
+		}
 	}
 }

@@ -36,6 +36,12 @@ type serverRig struct {
 
 func newServerRig(t *testing.T) *serverRig {
 	t.Helper()
+	return newServerRigThat(t, handshake.New())
+}
+
+// newServerRigThat has registries asked by a checker.
+func newServerRigThat(t *testing.T, registries *handshake.Checker) *serverRig {
+	t.Helper()
 	r := &serverRig{T: t, zenml: zenmltest.Start(), registry: registrytest.StartBasic("alice", canary), links: newZenMLServers()}
 	t.Cleanup(r.zenml.Close)
 	t.Cleanup(r.registry.Close)
@@ -46,8 +52,8 @@ func newServerRig(t *testing.T) *serverRig {
 	}
 	t.Cleanup(func() { vault.Close() })
 	r.Broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(handshake.New()), Engine: engine.New(engine.Config{}), Owner: "me",
-		Servers: r.links, ServerKind: serverkind.New(r.links.pool, handshake.New()),
+		Vault: vault, Kinds: kinds(registries), Engine: engine.New(engine.Config{}), Owner: "me",
+		Servers: r.links, ServerKind: serverkind.New(r.links.pool, registries),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.later.Load())) },
 	})
 	if err != nil {
@@ -372,5 +378,80 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	}
 	if list, err := r.Sessions.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
 		t.Errorf("logins: %+v (%v)", list, err)
+	}
+}
+
+// What a server says of a connector's registry sends nothing over plain http to another
+// machine before a person agrees.
+func TestPlainHTTPOfAServersConnector(t *testing.T) {
+	far := registrytest.NewElsewhere("alice", canary)
+	r := newServerRigThat(t, handshake.Through(far.Dial))
+	entry := r.zenml.Connectors[0]
+	entry.Registry, entry.ResourceID = "http://reg.example:5000", "reg.example:5000"
+	if err := r.connect(r.zenml, "prod"); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused := func(what string, err error) {
+		t.Helper()
+		e, ok := errors.AsType[*credential.Error](err)
+		if !ok || !strings.Contains(e.Message, "unencrypted") ||
+			!strings.Contains(e.HintText(), "--insecure") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	verify := func() error {
+		use := api.UseConnector{Ref: "reg", Server: "prod"}
+		_, err := r.Connectors.VerifyConnector(t.Context(), access.Caller{}, use)
+		return err
+	}
+	config := map[string]credential.Secret{
+		"username": credential.SecretString("alice"), "password": credential.SecretString(canary),
+		"registry": credential.SecretString("http://other.example"),
+	}
+	_, err := r.Connectors.RegisterConnector(t.Context(), access.Caller{},
+		api.RegisterConnector{Name: "new", Type: "docker", Server: "prod"}, config)
+	wantRefused("register", err)
+	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{
+			"registry": credential.SecretString("http://other.example"), "password": credential.SecretString(canary),
+		})
+	wantRefused("update", err)
+	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	wantRefused("update the password", err)
+	wantRefused("verify", verify())
+	wantRefused("login", r.login("reg"))
+	list, err := r.Connectors.Resources(t.Context(), api.ResourcesQuery{Verify: true})
+	if err != nil || !strings.Contains(list.Items[0].Error, "unencrypted") {
+		t.Errorf("resources: %+v, %v", list, err)
+	}
+	if got := far.Plain(); len(got) > 0 {
+		t.Fatalf("without TLS came %q", got)
+	}
+
+	_, err = r.Sessions.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(verify(), r.login("reg")); err != nil {
+		t.Errorf("after it was agreed to: %v", err)
+	}
+	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	if err != nil {
+		t.Errorf("update after it was agreed to: %v", err)
+	}
+	if list := r.Connectors.PlainNotices(); len(list) > 0 {
+		t.Errorf("told of %v", list)
+	}
+	if got := far.Plain(); !slices.Contains(got, "GET reg.example:5000/v2/ alice:"+canary) {
+		t.Errorf("came %q", got)
+	}
+
+	asked := len(far.Plain())
+	entry.Registry = "http://reg.example" // the server says another one from now on
+	wantRefused("verify another one", verify())
+	if got := far.Plain()[asked:]; len(got) > 0 {
+		t.Errorf("without TLS came %q", got)
 	}
 }

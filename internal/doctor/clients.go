@@ -244,7 +244,7 @@ func credHelpers(_ context.Context, f Facts) []Result {
 
 func (f Facts) shadowing(file configFile, key, helper string) Result {
 	host := clientconfig.Printable(key)
-	if a, err := address.Parse(key); err == nil {
+	if a, err := address.ParseKey(key); err == nil {
 		host = a.String()
 	}
 	by := "docker-credential-" + clientconfig.Printable(helper)

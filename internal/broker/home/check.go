@@ -67,6 +67,9 @@ func (h *Homes) Verify(
 	if g.Spec, err = Request(g.Spec, use.ResourceType, use.ResourceID); err != nil {
 		return nil, err
 	}
+	if err := CheckPlain(conn, g.Spec); err != nil {
+		return nil, err
+	}
 	resources, err := h.Check(ctx, why, g, conn, false, use.Push)
 	if use.Push != "" { // the refusal may be of the push
 		return resources, err

@@ -62,6 +62,7 @@ func (l local) TypeName(conn api.ServiceConnector) string {
 // Grant is what a connector's credentials are made of: its sealed record.
 func (l local) Grant(conn api.ServiceConnector) (g door.Grant, err error) {
 	g = door.Grant{Spec: PublicSpec(conn), Record: conn.ID, Connector: conn.Name}
+	g.Spec.Insecure = l.AgreedFor(conn)
 	if g.Kind, err = l.kind(conn.Type); err == nil {
 		err = l.Expired(conn)
 	}
@@ -89,7 +90,7 @@ func (l local) kind(name string) (connector.Kind, error) {
 func PublicSpec(c api.ServiceConnector) connector.Spec {
 	spec := connector.Spec{
 		ID: c.ID, Revision: c.Revision, Type: c.Type, AuthMethod: c.AuthMethod, ResourceID: c.ResourceID,
-		Config: maps.Clone(c.Configuration),
+		Config: maps.Clone(c.Configuration), Insecure: c.Insecure,
 	}
 	if len(c.ResourceTypes) == 1 {
 		spec.ResourceType = c.ResourceTypes[0]
@@ -117,6 +118,7 @@ func (l local) Register(
 	if err := l.nameFree(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
+	conn.Insecure = req.Insecure
 	result, err := l.registered(ctx, use, conn, config, req.NoVerify)
 	if !req.DryRun {
 		l.Audit(use.Caller, access.Subject{Action: access.Register, Connector: conn.Name}, err, conn.Type)
@@ -135,7 +137,7 @@ func (l local) registered(
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	result, err := l.keepConnector(ctx, use, kind, conn, spec, noVerify)
+	result, err := l.keepConnector(ctx, use, kind, conn, api.ServiceConnector{}, spec, noVerify)
 	if err == nil {
 		result.Warnings = warnings
 	}
@@ -148,11 +150,16 @@ func (l local) nameFree(conn api.ServiceConnector) (err error) {
 	return err
 }
 
-// keepConnector is the common end of register and update: the specification is validated, and has its secrets.
+// keepConnector is the common end of register and update: the specification is validated, and has
+// its secrets. earlier is the connector as it is kept so far.
 func (l local) keepConnector(
-	ctx context.Context, use door.Use, kind connector.Kind, conn api.ServiceConnector, spec connector.Spec, noVerify bool,
+	ctx context.Context, use door.Use, kind connector.Kind, conn, earlier api.ServiceConnector,
+	spec connector.Spec, noVerify bool,
 ) (api.ConnectorResult, error) {
-	conn = fill(conn, spec)
+	conn, spec, err := agree(fill(conn, spec), earlier, spec, conn.Insecure)
+	if err != nil {
+		return api.ConnectorResult{}, err
+	}
 	if err := l.Expired(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -226,6 +233,7 @@ func (l local) updatedTo(
 		return api.ConnectorResult{}, err
 	}
 	next := l.updated(conn, req)
+	next.Insecure = req.Insecure
 	if req.ResourceID == nil && !l.hasInstances(conn) {
 		next.ResourceID = "" // follows from the configuration, which may have changed
 	}
@@ -241,7 +249,7 @@ func (l local) updatedTo(
 		return api.ConnectorResult{}, err
 	}
 	defer door.WipeAll(whole)
-	result, err := l.keepConnector(ctx, use, kind, next, spec, req.NoVerify)
+	result, err := l.keepConnector(ctx, use, kind, next, conn, spec, req.NoVerify)
 	if err == nil {
 		result.Warnings = warnings
 	}

@@ -59,7 +59,7 @@ func (z server) Resources(conn api.ServiceConnector) []api.Resource {
 }
 
 // LoginHost is the host: clients ask for that, and it is what a server's credentials are good for.
-func (z server) LoginHost(registry string) string { return Canonical(registry).Host() }
+func (z server) LoginHost(registry string) string { return Canonical(registry).Registry().String() }
 
 // TypeName is what the connector's type is called: as this machine's kind of that name is, or by ZenML's rule.
 func (z server) TypeName(conn api.ServiceConnector) string {
@@ -109,13 +109,16 @@ func (z server) Register(
 	d := Draft{Connector: api.ServiceConnector{
 		Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod, ResourceID: req.ResourceID,
 		ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance, ExpirationSeconds: req.ExpirationSeconds,
-		Labels: req.Labels, Server: z.api.Name, Revision: 1,
+		Labels: req.Labels, Server: z.api.Name, Revision: 1, Insecure: req.Insecure,
 	}}
 	if req.ResourceType != "" {
 		d.Connector.ResourceTypes = []string{req.ResourceType}
 	}
 	spec, warnings, err := z.draftSpec(t, &d, config)
 	if err != nil {
+		return api.ConnectorResult{}, err
+	}
+	if d.Connector, spec, err = agree(d.Connector, api.ServiceConnector{}, spec, req.Insecure); err != nil {
 		return api.ConnectorResult{}, err
 	}
 	d.Config = wholeConfig(spec)
@@ -273,6 +276,7 @@ func (z server) updatedDraft(
 	config map[string]credential.Secret,
 ) (Draft, api.ConnectorResult, error) {
 	next := z.updated(conn, req)
+	next.Insecure = req.Insecure
 	if req.ResourceID == nil && !slices.Contains(req.Remove, "resource_id") {
 		next.ResourceID = conn.ResourceID
 	}
@@ -314,6 +318,13 @@ func (z server) updatedDraft(
 		return d, result, err
 	}
 	defer door.WipeAll(whole)
+	var earlier api.ServiceConnector
+	if z.AgreedFor(conn) {
+		earlier = conn
+	}
+	if d.Connector, spec, err = agree(d.Connector, earlier, spec, req.Insecure); err != nil {
+		return d, result, err
+	}
 	d.Config = cloned(wholeConfig(spec)) // what it shares is wiped here
 	result, err = z.checkedDraft(ctx, use, t, &d, spec, req.NoVerify)
 	result.Warnings = warnings
@@ -430,6 +441,7 @@ func (z server) Grant(conn api.ServiceConnector) (g door.Grant, err error) {
 			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "zen service-connector list")
 	}
 	spec, s := PublicSpec(conn), z.api
+	spec.Insecure = z.AgreedFor(conn)
 	spec.ResourceType = ResourceTypeRegistry
 	spec.Config = connector.Server{
 		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth, Username: s.Username, CACert: s.CACert, Insecure: s.Insecure,

@@ -170,6 +170,9 @@ func placed(items []api.ServiceConnector, s api.Server, remotes []api.ServiceCon
 				continue
 			}
 			conn.Revision, conn.Verification = r.Revision, r.Verification
+			agreed, _ := connector.Unencrypted(r.Configuration)
+			now, plain := connector.Unencrypted(conn.Configuration)
+			conn.Insecure = r.Insecure && plain && now == agreed
 			if !r.Updated.Equal(conn.Updated) {
 				conn.Revision++
 			}

@@ -125,20 +125,17 @@ func spelling(l *Login) int {
 	return 1
 }
 
-// registry is the name of the registry that an entry is for. regctl's may have a name of their own, and say apart from it
-// that there is no TLS.
+// registry is the name of the registry that an entry is for. regctl's may have a name of
+// their own. That such an entry says "tls": "disabled" is what somebody told regctl, not
+// zen.
 func (f format) registry(d *jsonedit.Document, key string) string {
 	if f.auth != "" {
 		return key
 	}
-	name := key
 	if hostname, ok := d.Text(f.path(key, "hostname")...); ok && hostname != "" {
-		name = hostname
+		return hostname
 	}
-	if tls, _ := d.Text(f.path(key, "tls")...); tls == "disabled" && !strings.Contains(name, "://") {
-		name = "http://" + name
-	}
-	return name
+	return key
 }
 
 func (f format) path(more ...string) []string { return append(slices.Clone(f.root), more...) }

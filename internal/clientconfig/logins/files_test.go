@@ -60,7 +60,7 @@ func TestFindInFiles(t *testing.T) {
 			want: []string{
 				"docker home/.docker/config.json ghcr.io=>ghcr.io a:4",
 				"docker home/.docker/config.json https://ghcr.io/v2/=>ghcr.io a:1",
-				"docker home/.docker/config.json http://reg.example:5000=>http://reg.example:5000 a:2",
+				"docker home/.docker/config.json http://reg.example:5000=>reg.example:5000 a:2",
 				"docker home/.docker/config.json https://ghcr.io/some/path=>ghcr.io a:3",
 				"docker home/.docker/config.json ghcr.io:443=>ghcr.io a:5",
 			},
@@ -131,7 +131,28 @@ func TestFindInFiles(t *testing.T) {
 			want: []string{
 				"regctl home/.regctl/config.json docker.io=>https://index.docker.io/v1/ a:1",
 				"regctl home/.regctl/config.json ghcr.io=>ghcr.io <token>:t",
-				"regctl home/.regctl/config.json mirror=>http://reg.example:5000 b:2",
+				"regctl home/.regctl/config.json mirror=>reg.example:5000 b:2",
+			},
+		},
+		{
+			name: "the scheme of a key says nothing", files: map[string]string{docker: `{"auths": {
+				"http://a.example": {"auth": "` + auth("a", "1") + `"}, "http://b.example/": {"auth": "` + auth("a", "2") + `"},
+				"http://c.example/v2/": {"auth": "` + auth("a", "3") + `"}, "http://d.example/v1/": {"auth": "` + auth("a", "4") + `"},
+				"http://e.example:80": {"auth": "` + auth("a", "5") + `"}, "http://f.example:443": {"auth": "` + auth("a", "6") + `"},
+				"HTTP://g.example": {"auth": "` + auth("a", "7") + `"}, "h.example:80": {"auth": "` + auth("a", "8") + `"},
+				"http://docker.io": {"auth": "` + auth("a", "9") + `"}, "http://localhost:80/v2/": {"auth": "` + auth("a", "10") + `"}
+			}}`},
+			want: []string{
+				"docker home/.docker/config.json h.example:80=>h.example:80 a:8",
+				"docker home/.docker/config.json http://a.example=>a.example a:1",
+				"docker home/.docker/config.json http://b.example/=>b.example a:2",
+				"docker home/.docker/config.json http://c.example/v2/=>c.example a:3",
+				"docker home/.docker/config.json http://d.example/v1/=>d.example a:4",
+				"docker home/.docker/config.json http://e.example:80=>e.example:80 a:5",
+				"docker home/.docker/config.json http://f.example:443=>f.example a:6",
+				"docker home/.docker/config.json HTTP://g.example=>g.example a:7",
+				"docker home/.docker/config.json http://docker.io=>https://index.docker.io/v1/ a:9",
+				"docker home/.docker/config.json http://localhost:80/v2/=>localhost:80 a:10",
 			},
 		},
 		{

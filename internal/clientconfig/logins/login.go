@@ -19,7 +19,7 @@ type Login struct {
 	Key      string // the registry as it is written there
 
 	Address   address.Address
-	ServerURL string // the registry as zen is to be told: Docker's spelling, http:// if Key says so
+	ServerURL string // the registry as zen is to be told: Docker's spelling, without the scheme of Key
 
 	Username string            // "<token>" for an identity token; "" when a helper was not asked yet
 	Secret   credential.Secret // empty when a helper was not asked yet
@@ -42,13 +42,13 @@ func (l *Login) Place() string { return l.File + l.Helper }
 // Same reports whether two logins have the same user name and secret.
 func (l *Login) Same(o *Login) bool { return l.Username == o.Username && l.Secret.Equal(o.Secret) }
 
-// locate finds out which registry a key means. In keys with a scheme the path is left out, as docker, podman and helm do it
-// (docker/cli, credentials.ConvertToHostname); without one it is podman's namespace (containers-auth.json(5)).
+// locate finds out which registry a key means. In keys with a scheme the path is left
+// out, as docker, podman and helm do it (docker/cli, credentials.ConvertToHostname);
+// without one it is podman's namespace (containers-auth.json(5)). That a key says http://
+// must not send anything over plain http: none of the clients would, and nobody told zen
+// to.
 func (l *Login) locate(key string) {
-	a, scheme, err := address.ParseScheme(key)
-	if err == nil && a.Path() != "" && strings.Contains(key, "://") {
-		a, err = address.Parse(a.Host())
-	}
+	a, err := address.ParseKey(key)
 	if err != nil {
 		l.Problem = &credential.Error{
 			Reason: credential.InvalidInput, Message: "the name is no registry's: " + err.Error(), Cause: err,
@@ -57,10 +57,10 @@ func (l *Login) locate(key string) {
 		l.Useless = true
 		return
 	}
-	l.Address, l.ServerURL = a, a.ServerURL()
-	if scheme == address.HTTP && !a.IsHub() && !a.IsHubToken() {
-		l.ServerURL = "http://" + l.ServerURL
+	if strings.Contains(key, "://") {
+		a = a.Registry()
 	}
+	l.Address, l.ServerURL = a, a.ServerURL()
 }
 
 // check refuses what zen could not hand out to clients again as it is.

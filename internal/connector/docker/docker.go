@@ -61,7 +61,8 @@ func (*Kind) Describe() api.ConnectorType {
 				{Name: attrPassword, Title: "Password", Type: "string", Required: true, Secret: true},
 				{
 					Name: connector.AttrRegistry, Title: "Registry server URL. Omit to use DockerHub.", Type: "string",
-					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; no other scheme is needed.",
+					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; " +
+						"on another machine that takes --insecure. No other scheme is needed.",
 				},
 			},
 		}},
@@ -145,7 +146,7 @@ func (*Kind) Names() []string { return []string{attrUsername} }
 
 // Match answers for the registry and every repository on it.
 func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, bool) {
-	own, _, ok := connector.RegistryOf(spec.Config, hub)
+	own, _, ok := connector.RegistryOf(spec, hub)
 	if !ok || !own.Covers(a) {
 		return connector.Registry{}, false
 	}
@@ -201,7 +202,7 @@ func (k *Kind) Limits(ctx context.Context, registry address.Address, cred creden
 }
 
 func targetOf(spec connector.Spec) (handshake.Target, error) {
-	own, plain, ok := connector.RegistryOf(spec.Config, hub)
+	own, plain, ok := connector.RegistryOf(spec, hub)
 	if !ok {
 		return handshake.Target{}, connector.Invalid("the registry is not a registry address", "")
 	}
@@ -213,7 +214,7 @@ func (*Kind) IsStatic(connector.Spec) bool { return true }
 
 // Resources lists the one registry.
 func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error) {
-	own, _, ok := connector.RegistryOf(spec.Config, hub)
+	own, _, ok := connector.RegistryOf(spec, hub)
 	if !ok {
 		return nil, connector.Invalid("the registry is not a registry address", "")
 	}

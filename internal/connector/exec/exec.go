@@ -107,7 +107,8 @@ func method(name, title, description string, own ...api.Attribute) api.AuthMetho
 			{Name: attrCommand, Title: "Absolute path of the program", Type: "string", Required: true},
 			{
 				Name: connector.AttrRegistry, Title: "Registry server URL", Type: "string", Required: true,
-				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// before it if it speaks plain http.",
+				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// before it if it " +
+					"speaks plain http; on another machine that takes --insecure.",
 			},
 			{Name: attrArgs, Title: "Arguments of the program, as a JSON list", Type: "array"},
 			{
@@ -222,7 +223,7 @@ func checkImage(image, own string) error {
 
 // Match answers for the registry and every repository on it.
 func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, bool) {
-	own, _, ok := connector.RegistryOf(spec.Config, "")
+	own, _, ok := connector.RegistryOf(spec, "")
 	if !ok || !own.Covers(a) {
 		return connector.Registry{}, false
 	}
@@ -283,7 +284,7 @@ func (k *Kind) limited(p program, cred credential.Credential, spec connector.Spe
 
 // Resources lists the one registry.
 func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error) {
-	own, _, ok := connector.RegistryOf(spec.Config, "")
+	own, _, ok := connector.RegistryOf(spec, "")
 	if !ok {
 		return nil, connector.Invalid("missing required attribute '"+connector.AttrRegistry+"'", "add --registry=HOST")
 	}
@@ -294,7 +295,7 @@ func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error)
 func (k *Kind) Verify(
 	ctx context.Context, spec connector.Spec, reg connector.Registry, opt connector.VerifyOptions,
 ) (connector.Report, error) {
-	own, plain, ok := connector.RegistryOf(spec.Config, "")
+	own, plain, ok := connector.RegistryOf(spec, "")
 	if !ok {
 		return connector.Report{}, connector.Invalid("missing required attribute '"+connector.AttrRegistry+"'", "add --registry=HOST")
 	}

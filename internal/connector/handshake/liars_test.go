@@ -258,7 +258,7 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 	for _, registry := range []string{"reg.example.com:5000", "https://reg.example.com:5000", "192.168.1.5:5000"} {
 		got := verify(t, n.check, registry, password)
 		want(t, got, "unreachable", "speaks plain http where https was expected")
-		if !strings.Contains(got.Hint, "--registry=http://") {
+		if !strings.Contains(got.Hint, "--registry=http://") || !strings.HasSuffix(got.Hint, " --insecure") {
 			t.Errorf("hint is %q", got.Hint)
 		}
 	}

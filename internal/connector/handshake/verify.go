@@ -60,10 +60,17 @@ func New() *Checker {
 	}
 }
 
+// Through returns a Checker that opens its connections with dial and uses no proxy.
+func Through(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Checker {
+	c := New()
+	c.dial, c.proxies = dial, nil
+	return c
+}
+
 // Target is the registry to ask.
 type Target struct {
 	Registry  address.Address // as a whole
-	PlainHTTP bool            // it was said to speak plain http; on this machine it may anyway
+	PlainHTTP bool            // a person said that it speaks plain http; on this machine it may anyway
 }
 
 // Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference

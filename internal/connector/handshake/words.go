@@ -151,7 +151,9 @@ func (h *handshake) explain(err error) (detail, hint string) {
 func (h *handshake) explainTLS(err error) (detail, hint string) {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(record.RecordHeader[:]) == "HTTP/" {
-			return h.host + " speaks plain http where https was expected", "if it is meant to, say so: --registry=http://" + h.host
+			return h.host + " speaks plain http where https was expected",
+				"if it is meant to, say so: --registry=http://" +
+					hostPort(&url.URL{Scheme: "https", Host: h.host}) + " --insecure"
 		}
 		return h.host + " does not speak https", "check the port"
 	}

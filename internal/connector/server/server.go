@@ -60,8 +60,7 @@ func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, 
 	if spec.ResourceID == "" || err != nil || own.Host() != a.Host() {
 		return connector.Registry{}, false
 	}
-	whole, err := address.Parse(own.Host())
-	return connector.Registry{Address: whole, Key: own.String()}, err == nil
+	return connector.Registry{Address: own.Registry(), Key: own.String()}, true
 }
 
 // MadeBy is the server.
@@ -123,6 +122,7 @@ func (k *Kind) Verify(
 func (k *Kind) Prove(
 	ctx context.Context, spec connector.Spec, reg connector.Registry, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
-	_, plain, _ := connector.RegistryOf(spec.Config, "")
-	return k.checker.Verify(ctx, handshake.Target{Registry: reg.Address, PlainHTTP: plain}, cred, opt)
+	own, plain, _ := connector.RegistryOf(spec, "")
+	to := handshake.Target{Registry: reg.Address, PlainHTTP: plain && own.Host() == reg.Address.Host()}
+	return k.checker.Verify(ctx, to, cred, opt)
 }
