@@ -71,6 +71,15 @@ completions: build ## write the shells' completions into dist/completions
 dist: ## archives with checksums for Linux and macOS in dist/
 	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' sh tools/dist.sh
 
+# What a package is dated with: the last commit, so that the same commit gives the same bytes.
+MTIME ?= $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 2026-01-01T00:00:00Z)
+ARCHES ?= amd64
+
+.PHONY: packages
+packages: ## deb, rpm, apk and Arch packages for ARCHES (default amd64) in dist/packages
+	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' MTIME='$(MTIME)' ARCHES='$(ARCHES)' \
+	  sh tools/packages.sh
+
 .PHONY: sbom
 sbom: build ## what each program is linked from, as CycloneDX, in dist/sbom
 	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/sbom.sh
