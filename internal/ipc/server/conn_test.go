@@ -136,8 +136,12 @@ func TestWhatCameInTimeIsServed(t *testing.T) {
 		sent string
 		say  credential.Reason
 	}{
-		{ping, ""}, {long(2*firstBuffer) + ping, ""}, {long(2*largeBuffer) + ping, ""},
-		{ping[:10], credential.Timeout}, {long(2*firstBuffer) + ping[:10], credential.Timeout}, {"", credential.Timeout},
+		{ping, ""},
+		{long(2*firstBuffer) + ping, ""},
+		{long(2*largeBuffer) + ping, ""},
+		{ping[:10], credential.Timeout},
+		{long(2*firstBuffer) + ping[:10], credential.Timeout},
+		{"", credential.Timeout},
 	} {
 		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
