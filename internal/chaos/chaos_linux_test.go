@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
@@ -338,23 +337,4 @@ func TestIdleExitUnderLoad(t *testing.T) {
 		left++
 	}
 	t.Logf("zend left at least %d times", left)
-}
-
-// A host that nobody is logged in to is not found at once, also while zend is flooded.
-func TestUnknownHostIsNotFoundAtOnce(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.status(); err != nil {
-		t.Fatal(err)
-	}
-	err := together(50, func(int) error {
-		begin := time.Now()
-		_, err := w.get("nobody.example")
-		if took := time.Since(begin); !credential.NotLoggedIn.Is(err) || took > time.Second {
-			return fmt.Errorf("after %v: %w", took, err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

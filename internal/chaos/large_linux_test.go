@@ -1,3 +1,5 @@
+//go:build chaos
+
 package chaos
 
 import (
@@ -13,6 +15,12 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/ipc"
+)
+
+// The crowd, and how many names make its answers large.
+const (
+	clients   = 1000
+	manyNames = 1000
 )
 
 // mostForLarge is what zend may occupy while a crowd of clients wants large answers at the same time, in MB.
@@ -40,7 +48,7 @@ func TestLargeAnswersAtOnce(t *testing.T) {
 	}
 	connections := make([]net.Conn, clients)
 	for i := range connections {
-		if connections[i], err = net.Dial("unix", socket); err != nil {
+		if connections[i], err = dial(socket); err != nil {
 			t.Fatal(err)
 		}
 		defer connections[i].Close()

@@ -27,6 +27,7 @@ type record struct {
 	After   string             `json:"after"`             // digest of what was written
 	Size    int                `json:"size"`              // and its length in bytes
 	Helper  string             `json:"helper,omitempty"`  // whom a file that is all zen's names, if not "zen"
+	Ending  bool               `json:"ending,omitempty"`  // Undo has begun: nobody makes the file name zen again
 }
 
 // records is the content of the undo record's file.

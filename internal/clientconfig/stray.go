@@ -3,6 +3,8 @@ package clientconfig
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,25 +28,44 @@ type Stray struct {
 
 // Strays are the members of a recorded file that do not name zen any more. What counts is what lies where the client looks: a
 // tool may have put a file in the place of a link. When the directory is gone there are none: who removed that has no more use
-// for either.
-func (e Env) Strays(file Recorded) ([]Stray, error) {
-	list, err := e.recorded()
-	if err != nil {
-		return nil, err
-	}
-	r := recordOf(list, file.File)
-	if _, err := os.Stat(filepath.Dir(file.Path)); r.File == "" || os.IsNotExist(err) {
-		return nil, nil
-	}
+// for either. What zen itself is changing at the moment has not strayed.
+func (e Env) Strays(ctx context.Context, file Recorded) ([]Stray, error) {
 	content, err := fileedit.Read(file.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(content.Data) // there may be passwords in it
-	return r.strays(file.Path, content)
+	list, err := e.strays(file, content)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	// Apply writes what it remembers first and then the file, both under the file's lock. So there is another look.
+	var locked fileedit.Content
+	err = fileedit.Look(ctx, file.Path, func(now fileedit.Content) error {
+		locked = now
+		list, err = e.strays(file, now)
+		return err
+	})
+	clear(locked.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the directory went meanwhile
+	}
+	return list, err
+}
+
+// strays compares the content of a recorded file with what is remembered now.
+func (e Env) strays(file Recorded, content fileedit.Content) ([]Stray, error) {
+	list, err := e.recorded()
+	if err != nil || !isDir(filepath.Dir(file.Path)) {
+		return nil, err
+	}
+	return recordOf(list, file.File).strays(file.Path, content)
 }
 
 func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
+	if r.File == "" || r.Ending {
+		return nil, nil
+	}
 	if r.own() {
 		if helpers, _ := helpersOf(content.Data); namesZen(helpers) {
 			return nil, nil
@@ -104,11 +125,7 @@ func (e Env) Repair(ctx context.Context, file Recorded, strays []Stray) (done []
 	}
 	_, err = fileedit.Edit(ctx, file.Path, func(before fileedit.Content) (fileedit.Content, error) {
 		done = nil
-		list, err := e.recorded() // zen setup --undo may have been faster
-		if err != nil {
-			return before, err
-		}
-		now, err := recordOf(list, file.File).strays(file.Path, before)
+		now, err := e.strays(file, before) // zen setup --undo may have been faster
 		if err != nil {
 			return before, err
 		}

@@ -117,7 +117,7 @@ type scene struct {
 // file looks at one file.
 func (l *look) file(ctx context.Context, f file) {
 	s := &scene{look: l, file: f, answers: map[*logins.Login]bool{}}
-	strays, err := s.read()
+	strays, err := s.read(ctx)
 	defer s.wipe()
 	if err != nil {
 		l.trouble(f, err)
@@ -139,7 +139,7 @@ func (l *look) file(ctx context.Context, f file) {
 }
 
 // read reads what the file holds.
-func (s *scene) read() (strays []clientconfig.Stray, err error) {
+func (s *scene) read(ctx context.Context) (strays []clientconfig.Stray, err error) {
 	if s.logins {
 		if s.kept, err = logins.Read(s.client, s.path); err != nil {
 			return nil, err
@@ -153,7 +153,7 @@ func (s *scene) read() (strays []clientconfig.Stray, err error) {
 	if s.recorded == nil {
 		return nil, nil
 	}
-	return s.env.Strays(*s.recorded)
+	return s.env.Strays(ctx, *s.recorded)
 }
 
 func (s *scene) wipe() {

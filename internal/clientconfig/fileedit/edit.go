@@ -67,6 +67,24 @@ func attempt(ctx context.Context, path string, change Change, result *Result) (a
 	return again, err
 }
 
+// Look calls look with what is in the file at path, under the lock of Edit. It changes and makes nothing; without the
+// directory it is an error.
+func Look(ctx context.Context, path string, look func(Content) error) error {
+	_, err := attempt(ctx, path, func(now Content) (Content, error) { return now, look(now) }, &Result{})
+	return err
+}
+
+// RemoveDir removes an empty directory, under the lock of Edit for its files: nobody is left with the lock of a directory
+// that is not there any more.
+func RemoveDir(ctx context.Context, dir string) error {
+	unlock, _, err := lock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return os.Remove(dir)
+}
+
 // Read returns what is in the file at path, following symbolic links. A file that does not exist is no error.
 func Read(path string) (Content, error) {
 	target, err := Resolve(path)

@@ -131,10 +131,18 @@ func TestTimeToFirstLine(t *testing.T) {
 
 // A request that came in time is served in any case: on a busy machine it may be zend that is late.
 func TestWhatCameInTimeIsServed(t *testing.T) {
+	long := func(n int) string { return strings.Repeat(" ", n) }
 	for _, tt := range []struct {
 		sent string
 		say  credential.Reason
-	}{{ping, ""}, {ping[:10], credential.Timeout}, {"", credential.Timeout}} {
+	}{
+		{ping, ""},
+		{long(2*firstBuffer) + ping, ""},
+		{long(2*largeBuffer) + ping, ""},
+		{ping[:10], credential.Timeout},
+		{long(2*firstBuffer) + ping[:10], credential.Timeout},
+		{"", credential.Timeout},
+	} {
 		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -156,7 +164,7 @@ func TestWhatCameInTimeIsServed(t *testing.T) {
 		ends[1].Close()
 		said, err := io.ReadAll(ends[0])
 		if err != nil || reason(t, said) != tt.say {
-			t.Errorf("%q: said %q (%v)", tt.sent, said, err)
+			t.Errorf("%d bytes: said %q (%v)", len(tt.sent), said, err)
 		}
 	}
 }
