@@ -13,7 +13,6 @@ type rule struct {
 	forbidden []string
 	except    []string // packages among "who" that the rule spares, each for the reason in the comment beside it
 	beyond    []string // packages whose own imports the rule accepts, for the reason in the comment beside it
-	on        string   // the system for which the rule holds; "": all
 	why       string
 }
 
@@ -34,11 +33,6 @@ func rules() []rule {
 			// The system calls; it links reflect on Linux and fmt on macOS. What that costs is part of make bench.
 			beyond: []string{"golang.org/x/sys/unix"},
 			why:    "docker runs it for every registry it talks to: its start-up time is its whole job",
-		}, {
-			who:       []string{"cmd/docker-credential-zen"},
-			forbidden: []string{"os"},
-			on:        "linux", // elsewhere it is needed to find zend
-			why:       "the start-up of package os is a part of its own: files, a link that is read, a goroutine for cleaning up",
 		}, {
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: []string{
@@ -127,9 +121,6 @@ func TestImports(t *testing.T) {
 		t.Run(goos, func(t *testing.T) {
 			g := load(t, goos)
 			for _, r := range rules() {
-				if r.on != "" && r.on != goos {
-					continue
-				}
 				for _, who := range subjects(g, r) {
 					breaks(t, g, who, r)
 				}

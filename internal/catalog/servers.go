@@ -241,7 +241,7 @@ func (c *Catalog) WithoutUnusedRemotes(change Change) Change {
 		written[r.ID] = true
 		switch r.Kind {
 		case KindLogin:
-			if l, err := readLogin(r, &api.Login{}); err == nil {
+			if l, err := readLogin(r); err == nil {
 				used[l.ConnectorID] = true
 			}
 		case KindRegistry:

@@ -17,7 +17,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// watchInterval is how often zend is asked. A screen is written to only where it changes.
+// watchInterval is how often zend is asked and a screen drawn.
 const watchInterval = time.Second
 
 // watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
@@ -85,7 +85,6 @@ func (a *app) watchOn(ctx context.Context, s *screen) error {
 		case now = <-moments:
 		case <-second.C: // also when zend does not answer, the times go on
 		case <-resized:
-			s.forget()
 		case key, ok := <-keys:
 			if !ok {
 				keys = nil // the end of the input is no wish to quit: it may be </dev/null
@@ -229,7 +228,6 @@ type screen struct {
 	tty    *os.File
 	keys   *os.File // where keys come from; nil: nowhere
 	before *term.State
-	drawn  []string
 }
 
 const (
@@ -246,7 +244,6 @@ func (s *screen) enter() error {
 		}
 		s.before = state
 	}
-	s.forget()
 	_, err := s.tty.WriteString(enterScreen)
 	return err
 }
@@ -268,9 +265,6 @@ func (s *screen) suspend() error {
 	return s.enter()
 }
 
-// forget makes the next drawing draw everything.
-func (s *screen) forget() { s.drawn = nil }
-
 // size is the screen's, in columns and rows; that of a VT100 when it does not tell.
 func (s *screen) size() (columns, rows int) {
 	columns, rows, err := term.GetSize(int(s.tty.Fd()))
@@ -280,25 +274,9 @@ func (s *screen) size() (columns, rows int) {
 	return columns, rows
 }
 
-// draw writes the lines that changed, in one piece.
+// draw draws everything again, in one piece, each line over the one that was there.
 func (s *screen) draw(lines []string) error {
-	var b strings.Builder
-	if s.drawn == nil {
-		b.WriteString("\x1b[2J")
-	}
-	for i, line := range lines {
-		if i >= len(s.drawn) || s.drawn[i] != line {
-			fmt.Fprintf(&b, "\x1b[%d;1H%s\x1b[K", i+1, line)
-		}
-	}
-	if len(lines) < len(s.drawn) {
-		fmt.Fprintf(&b, "\x1b[%d;1H\x1b[J", len(lines)+1)
-	}
-	s.drawn = append([]string{}, lines...)
-	if b.Len() == 0 {
-		return nil
-	}
-	_, err := s.tty.WriteString(b.String())
+	_, err := s.tty.WriteString("\x1b[H" + strings.Join(lines, "\x1b[K\r\n") + "\x1b[K\x1b[J")
 	return err
 }
 

@@ -141,11 +141,8 @@ func (e Env) helmHome() (string, error) {
 		return absolute("XDG_CONFIG_HOME", dir)
 	}
 	home, err := e.home()
-	switch runtime.GOOS {
-	case "darwin":
+	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Preferences"), err
-	case "windows":
-		return e.Getenv("APPDATA"), err
 	}
 	return filepath.Join(home, ".config"), err
 }

@@ -131,8 +131,6 @@ func (e Env) detected() string {
 		}
 	case "darwin":
 		store = "osxkeychain"
-	case "windows":
-		store = "wincred"
 	}
 	if store == "" || e.find("docker-credential-"+store) == "" {
 		return ""

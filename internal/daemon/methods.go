@@ -11,32 +11,32 @@ import (
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
 
-// methods is the one table from wire methods to what serves them.
+// methods is the one table from the methods of api.Methods to what serves them.
 func (d *daemon) methods() map[string]server.Handler {
 	b := d.broker
 	m := map[string]server.Handler{
 		api.MethodStatus: server.Typed(d.status),
-		api.MethodLogin:  asked(b.Login),
-		api.MethodLogout: asked(b.Logout),
+		api.MethodLogin:  handleForCaller(b.Login),
+		api.MethodLogout: handleForCaller(b.Logout),
 		api.MethodLogins: server.Typed(d.logins),
-		api.MethodWhy:    asked(b.Why),
-		api.MethodLimits: asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.LimitList, error) {
+		api.MethodWhy:    handleForCaller(b.Why),
+		api.MethodLimits: handleForCaller(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.LimitList, error) {
 			return b.Limits(ctx, c)
 		}),
 		api.MethodAudit: server.Typed(d.auditEntries),
 
 		api.MethodApprovalList:   server.Typed(d.approvals),
-		api.MethodApprovalAnswer: asked(d.parts.gate.Answer),
+		api.MethodApprovalAnswer: handleForCaller(d.parts.gate.Answer),
 
 		api.MethodDaemonStop:    server.Typed(d.stopRequest),
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 
 		api.MethodVaultStatus:     server.Typed(d.vaultStatus),
-		api.MethodVaultLock:       ordered(func(_ context.Context, c broker.Caller) error { return b.Lock(c) }),
+		api.MethodVaultLock:       handleAction(func(_ context.Context, c broker.Caller) error { return b.Lock(c) }),
 		api.MethodVaultUnlock:     d.unlock,
 		api.MethodVaultPassphrase: d.passphrase,
-		api.MethodVaultRotate:     ordered(b.Rotate),
-		api.MethodVaultRestore:    ordered(b.Restore),
+		api.MethodVaultRotate:     handleAction(b.Rotate),
+		api.MethodVaultRestore:    handleAction(b.Restore),
 	}
 	credentialMethods(m, b)
 	connectorMethods(m, b)
@@ -44,89 +44,89 @@ func (d *daemon) methods() map[string]server.Handler {
 	stackMethods(m, b)
 	serverMethods(m, b)
 	for _, name := range []string{api.MethodVaultUnlock, api.MethodVaultRestore, api.MethodLogin, api.MethodLogout} {
-		m[name] = then(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
+		m[name] = handleAndThen(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
 	}
 	return m
 }
 
 func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodConnectorTypes] = plain(b.ConnectorTypes)
-	m[api.MethodConnectorList] = plain(b.ListConnectors)
-	m[api.MethodConnectorGet] = plain(b.Connector)
-	m[api.MethodConnectorRegister] = withSecrets(b.RegisterConnector)
-	m[api.MethodConnectorUpdate] = withSecrets(b.UpdateConnector)
-	m[api.MethodConnectorDelete] = asked(b.DeleteConnector)
-	m[api.MethodConnectorVerify] = asked(b.VerifyConnector)
-	m[api.MethodConnectorResources] = plain(b.Resources)
-	m[api.MethodConnectorReveal] = reveal(b)
+	m[api.MethodConnectorTypes] = handleInContext(b.ConnectorTypes)
+	m[api.MethodConnectorList] = handleInContext(b.ListConnectors)
+	m[api.MethodConnectorGet] = handleInContext(b.Connector)
+	m[api.MethodConnectorRegister] = handleWithSecrets(b.RegisterConnector)
+	m[api.MethodConnectorUpdate] = handleWithSecrets(b.UpdateConnector)
+	m[api.MethodConnectorDelete] = handleForCaller(b.DeleteConnector)
+	m[api.MethodConnectorVerify] = handleForCaller(b.VerifyConnector)
+	m[api.MethodConnectorResources] = handleInContext(b.Resources)
+	m[api.MethodConnectorReveal] = handleReveal(b)
 }
 
 func registryMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodRegistryFlavors] = pure(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil })
-	m[api.MethodRegistryList] = plain(b.ListRegistries)
-	m[api.MethodRegistryGet] = plain(b.Registry)
-	m[api.MethodRegistryRegister] = plain(b.RegisterRegistry)
-	m[api.MethodRegistryUpdate] = plain(b.UpdateRegistry)
-	m[api.MethodRegistryCopy] = plain(b.CopyRegistry)
-	m[api.MethodRegistryDelete] = named(b.DeleteRegistry)
-	m[api.MethodRegistryConnect] = plain(b.ConnectRegistry)
-	m[api.MethodRegistryDisconnect] = plain(b.DisconnectRegistry)
+	m[api.MethodRegistryFlavors] = handleRequest(func(api.Empty) (api.Flavors, error) { return b.Flavors(), nil })
+	m[api.MethodRegistryList] = handleInContext(b.ListRegistries)
+	m[api.MethodRegistryGet] = handleInContext(b.Registry)
+	m[api.MethodRegistryRegister] = handleInContext(b.RegisterRegistry)
+	m[api.MethodRegistryUpdate] = handleInContext(b.UpdateRegistry)
+	m[api.MethodRegistryCopy] = handleInContext(b.CopyRegistry)
+	m[api.MethodRegistryDelete] = handleByName(b.DeleteRegistry)
+	m[api.MethodRegistryConnect] = handleInContext(b.ConnectRegistry)
+	m[api.MethodRegistryDisconnect] = handleInContext(b.DisconnectRegistry)
 }
 
 func stackMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodStackList] = plain(b.ListStacks)
-	m[api.MethodStackGet] = plain(b.Stack)
-	m[api.MethodStackRegister] = plain(b.RegisterStack)
-	m[api.MethodStackUpdate] = plain(b.UpdateStack)
-	m[api.MethodStackDelete] = plain(b.DeleteStack)
-	m[api.MethodStackCopy] = plain(b.CopyStack)
-	m[api.MethodStackSet] = named(b.SetStack)
-	m[api.MethodStackExport] = pure(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) })
-	m[api.MethodStackImport] = plain(b.ImportStack)
+	m[api.MethodStackList] = handleInContext(b.ListStacks)
+	m[api.MethodStackGet] = handleInContext(b.Stack)
+	m[api.MethodStackRegister] = handleInContext(b.RegisterStack)
+	m[api.MethodStackUpdate] = handleInContext(b.UpdateStack)
+	m[api.MethodStackDelete] = handleInContext(b.DeleteStack)
+	m[api.MethodStackCopy] = handleInContext(b.CopyStack)
+	m[api.MethodStackSet] = handleByName(b.SetStack)
+	m[api.MethodStackExport] = handleRequest(func(r api.Ref) (api.StackFile, error) { return b.ExportStack(r.Name) })
+	m[api.MethodStackImport] = handleInContext(b.ImportStack)
 }
 
 func serverMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodServerConnect] = withSecrets(b.ConnectServer)
-	m[api.MethodServerDevice] = plain(b.ServerDevice)
-	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.ServerList(), nil })
-	m[api.MethodServerGet] = named(b.Server)
-	m[api.MethodServerUse] = named(b.UseServer)
-	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c broker.Caller, r api.Ref) (api.ServerResult, error) {
+	m[api.MethodServerConnect] = handleWithSecrets(b.ConnectServer)
+	m[api.MethodServerDevice] = handleInContext(b.ServerDevice)
+	m[api.MethodServerList] = handleRequest(func(api.Empty) (api.ServerList, error) { return b.ServerList(), nil })
+	m[api.MethodServerGet] = handleByName(b.Server)
+	m[api.MethodServerUse] = handleByName(b.UseServer)
+	m[api.MethodServerDisconnect] = handleForCaller(func(ctx context.Context, c broker.Caller, r api.Ref) (api.ServerResult, error) {
 		return b.DisconnectServer(ctx, c, r.Name)
 	})
 }
 
 // The shapes of broker functions, as handlers.
 
-// pure serves what needs neither a context nor a caller.
-func pure[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
+// handleRequest serves what needs neither a context nor a caller.
+func handleRequest[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
 	return server.Typed(func(_ context.Context, _ server.Peer, r Req) (Resp, error) { return f(r) })
 }
 
-// plain serves what does not depend on who asks.
-func plain[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
+// handleInContext serves what does not depend on who asks.
+func handleInContext[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
 	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, r) })
 }
 
-// named serves what takes just the name of an entity.
-func named[Resp any](f func(context.Context, string) (Resp, error)) server.Handler {
-	return plain(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
+// handleByName serves what takes just the name of an entity.
+func handleByName[Resp any](f func(context.Context, string) (Resp, error)) server.Handler {
+	return handleInContext(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
 }
 
-// asked serves what depends on who asks.
-func asked[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
+// handleForCaller serves what depends on who asks.
+func handleForCaller[Req, Resp any](f func(context.Context, broker.Caller, Req) (Resp, error)) server.Handler {
 	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) { return f(ctx, caller(p), r) })
 }
 
-// ordered serves what has neither params nor a result.
-func ordered(f func(context.Context, broker.Caller) error) server.Handler {
-	return asked(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.Empty, error) {
+// handleAction serves what has neither params nor a result.
+func handleAction(f func(context.Context, broker.Caller) error) server.Handler {
+	return handleForCaller(func(ctx context.Context, c broker.Caller, _ api.Empty) (api.Empty, error) {
 		return api.Empty{}, f(ctx, c)
 	})
 }
 
-// then serves as h does, and calls f when that went well.
-func then(h server.Handler, f func()) server.Handler {
+// handleAndThen serves as h does, and calls f when that went well.
+func handleAndThen(h server.Handler, f func()) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		err := h(ctx, call)
 		if err == nil {
@@ -136,8 +136,8 @@ func then(h server.Handler, f func()) server.Handler {
 	}
 }
 
-// withSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
-func withSecrets[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+// handleWithSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
+func handleWithSecrets[Req, Resp any](f func(context.Context, broker.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		secrets, err := ipc.Secrets(call.Params)
 		if err != nil {
@@ -156,8 +156,8 @@ func wipe(secrets map[string]credential.Secret) {
 	}
 }
 
-// reveal answers a connector's secrets; the reply is built by hand, so that no copy of them stays behind.
-func reveal(b *broker.Broker) server.Handler {
+// handleReveal answers a connector's secrets; the reply is built by hand, so that no copy of them stays behind.
+func handleReveal(b *broker.Broker) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		var use api.UseConnector
 		if err := json.Unmarshal(call.Params, &use); err != nil {
@@ -193,7 +193,7 @@ func (d *daemon) unlock(ctx context.Context, call *server.Call) error {
 }
 
 func (d *daemon) passphrase(ctx context.Context, call *server.Call) error {
-	return withSecrets(func(ctx context.Context, c broker.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
+	return handleWithSecrets(func(ctx context.Context, c broker.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
 		if r.Remove {
 			return api.Empty{}, d.broker.RemovePassphrase(ctx, c)
 		}

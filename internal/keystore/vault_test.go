@@ -140,7 +140,7 @@ func TestPutRefusesWhatItCannotKeep(t *testing.T) {
 	v := open(t, vaultPath(t), keyringStub())
 	big := credential.NewSecret(make([]byte, MaxSecret+1))
 	limit := credential.NewSecret(make([]byte, MaxSecret))
-	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
+	deep := strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) // as deep as encoding/json reads, without the record around it
 	tests := []struct {
 		rec    Record
 		secret *credential.Secret

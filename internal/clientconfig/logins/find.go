@@ -26,11 +26,8 @@ func Sources() []string {
 
 // desktopKept is where Docker Desktop's helper kept logins; that stays when Docker Desktop goes.
 func desktopKept(goos string) string {
-	switch goos {
-	case "darwin":
+	if goos == "darwin" {
 		return "osxkeychain"
-	case "windows":
-		return "wincred"
 	}
 	return "pass"
 }
