@@ -53,7 +53,10 @@ func (c *cursor) name() []byte {
 
 // number returns a decimal number without leading zeros.
 func (c *cursor) number() uint64 {
-	n := skipDigits(c.rest, 0)
+	n := 0
+	for n < len(c.rest) && '0' <= c.rest[n] && c.rest[n] <= '9' {
+		n++
+	}
 	v, err := strconv.ParseUint(string(c.rest[:n]), 10, 64)
 	if c.failed || err != nil || (n > 1 && c.rest[0] == '0') {
 		c.failed = true

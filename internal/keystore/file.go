@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Format is the version of the file that this package writes and the newest it can read.
@@ -390,7 +392,7 @@ func (p *recordParser) parse(line []byte) (r record, ok bool) {
 		p.kind = string(kind)
 	}
 	r.id, r.kind = p.keep(id), p.kind
-	return r, len(r.blob) >= overhead && validJSON(r.public)
+	return r, len(r.blob) >= overhead && safejson.Compact(r.public)
 }
 
 // keep returns text as a part of a block.
