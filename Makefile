@@ -104,10 +104,10 @@ test: have-go ## every hermetic test, with the race detector (a few minutes; nee
 	set -x; CGO_ENABLED=$$cgo $(GO) test $$race -count=1 -timeout 10m ./...
 	@GO='$(GO)' FUZZTIME='$(SMOKETIME)' JOBS=$(words $(SMOKE)) sh tools/fuzz.sh $(subst :, ,$(SMOKE))
 
-# The fuzz targets of make test, all at once: an address, what a client tells the helper, the wire, the vault's file, config.toml, an
+# The fuzz targets of make test, all at once: an address, what a client tells the helper, JSON, what a terminal is shown, the wire, the vault's file, config.toml, an
 # edit of a Docker config, what a program of an exec connector prints.
 SMOKE = ./internal/address:FuzzParse ./cmd/docker-credential-zen:FuzzServerURL ./cmd/docker-credential-zen:FuzzLogin \
-  ./internal/ipc:FuzzMembers ./internal/ipc/server:FuzzAnswer ./internal/keystore:FuzzParse ./internal/config:FuzzParse \
+  ./internal/safejson:FuzzScan ./internal/safetext:FuzzText ./internal/ipc/server:FuzzAnswer ./internal/keystore:FuzzParse ./internal/config:FuzzParse \
   ./internal/clientconfig/jsonedit:FuzzSet ./internal/connector/exec:FuzzRead
 
 # The registry clients that zen is tried with, and a program that calls their libraries. docker's command line has no go.mod

@@ -15,6 +15,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // The program as the protocol has it tell its name (docker-credential-helpers, credentials.PrintVersion).
@@ -56,7 +57,7 @@ func run(args []string) answer {
 	case actionStore, actionGet, actionErase, actionList:
 		return act(action, args[0])
 	default:
-		return refused(programName + ": unknown action: " + oneLine(action))
+		return refused(programName + ": unknown action: " + safetext.Line(action))
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // world is a home directory with a zend of its own.
@@ -148,22 +149,22 @@ func (w *world) kill() {
 }
 
 func (w *world) store(host, user, secret string) error {
-	params := ipc.AppendString([]byte(`{"ServerURL":`), host)
-	params = ipc.AppendString(append(params, `,"Username":`...), user)
-	params = ipc.AppendString(append(params, `,"Secret":`...), secret)
+	params := safejson.AppendString([]byte(`{"ServerURL":`), host)
+	params = safejson.AppendString(append(params, `,"Username":`...), user)
+	params = safejson.AppendString(append(params, `,"Secret":`...), secret)
 	_, err := w.client().Call(api.MethodStore, append(params, '}'), time.Now().Add(20*time.Second))
 	return err
 }
 
 // get returns the secret for a host.
 func (w *world) get(host string) (secret string, err error) {
-	params := append(ipc.AppendString([]byte(`{"ServerURL":`), host), '}')
+	params := append(safejson.AppendString([]byte(`{"ServerURL":`), host), '}')
 	reply, err := w.client().Call(api.MethodGet, params, time.Now().Add(20*time.Second))
 	if err != nil {
 		return "", err
 	}
 	defer reply.Wipe()
-	err = ipc.Strings(reply.Result, func(key string, text []byte) {
+	err = safejson.Strings(reply.Result, func(key string, text []byte) {
 		if key == "Secret" {
 			secret = string(text)
 		}

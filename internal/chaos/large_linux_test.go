@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // The crowd, and how many names make its answers large.
@@ -89,7 +89,7 @@ func (w *world) storeMany(t *testing.T, n int) {
 	defer c.Close()
 	path := strings.Repeat("/"+strings.Repeat("a", 50), 5)
 	for i := range n {
-		params := ipc.AppendString([]byte(`{"Username":"alice","Secret":"secret","ServerURL":`), fmt.Sprintf("r%d.example%s", i, path))
+		params := safejson.AppendString([]byte(`{"Username":"alice","Secret":"secret","ServerURL":`), fmt.Sprintf("r%d.example%s", i, path))
 		reply, err := c.Call(api.MethodStore, append(params, '}'), time.Now().Add(20*time.Second))
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // watchInterval is how often zend is asked and a screen drawn.
@@ -149,7 +151,7 @@ func jsonLine(v any) (string, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return string(escapeControls(b.Bytes())), err
+	return string(safejson.Escape(b.Bytes())), err
 }
 
 // fact is one thing that is so, and stays so until another is told of the same subject.
@@ -158,17 +160,17 @@ type fact struct{ subject, text string }
 // facts are what the moment says, with points in time instead of durations, which would change all the time.
 func (w watched) facts() []fact {
 	if w.err != nil {
-		return []fact{{"zend", "does not answer: " + oneLine(w.err.Error())}}
+		return []fact{{"zend", "does not answer: " + safetext.Line(w.err.Error())}}
 	}
 	s := w.status
 	list := []fact{
-		{"zend", fmt.Sprintf("%s, process %d, since %s", oneLine(s.Version), s.PID, clock(s.Started))},
-		{"vault", strings.TrimSuffix(oneLine(s.Vault.State+": "+s.Vault.Problem), ": ")},
+		{"zend", fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, clock(s.Started))},
+		{"vault", strings.TrimSuffix(safetext.Line(s.Vault.State+": "+s.Vault.Problem), ": ")},
 	}
 	for _, l := range s.Logins {
-		subject := oneLine(l.Address)
+		subject := safetext.Line(l.Address)
 		if scope := loginScope(l); l.Dir+l.Profile != "" {
-			subject += " (" + oneLine(scope) + ")"
+			subject += " (" + safetext.Line(scope) + ")"
 		}
 		texts := []string{answeredBy(l)}
 		for _, moment := range []struct {
@@ -182,10 +184,10 @@ func (w watched) facts() []fact {
 		if l.Problem != "" {
 			texts = append(texts, l.Problem)
 		}
-		list = append(list, fact{subject, oneLine(strings.Join(texts, ", "))})
+		list = append(list, fact{subject, safetext.Line(strings.Join(texts, ", "))})
 	}
 	for _, n := range s.Notices {
-		list = append(list, fact{"notice: " + oneLine(n.Text), strings.TrimSpace(oneLine(n.Hint))})
+		list = append(list, fact{"notice: " + safetext.Line(n.Text), strings.TrimSpace(safetext.Line(n.Hint))})
 	}
 	return list
 }

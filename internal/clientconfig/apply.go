@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Apply points a client at zen: for the hosts of the options, or for all registries. What is right already stays as it is.
@@ -232,8 +232,8 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 		was = helpers[0] // another profile's
 	default:
 		return before, credential.NewError(credential.InvalidInput,
-			printable(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
-			"rm "+shellWord(s.target)+", then: zen setup "+s.client.name)
+			safetext.Name(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
+			"rm "+safetext.ShellWord(s.target)+", then: zen setup "+s.client.name)
 	}
 	text := []byte(dropInText(s.helper))
 	s.report.Changed, s.report.Created = true, !before.Exists
@@ -258,7 +258,7 @@ func memberName(path []string) string {
 	if len(path) == 1 {
 		return path[0]
 	}
-	return path[0] + "[" + strconv.QuoteToGraphic(path[1]) + "]"
+	return path[0] + "[" + safetext.Quote(path[1]) + "]"
 }
 
 // missingDirs are the directories of path that do not exist, the innermost first.

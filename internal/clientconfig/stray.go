@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Stray is a member of a file that Apply made name zen, and that does not any more.
@@ -121,7 +122,7 @@ func Mend(d *jsonedit.Document, strays []Stray) (*jsonedit.Document, error) {
 // is made for it.
 func (e Env) Repair(ctx context.Context, file Recorded, strays []Stray) (done []Stray, err error) {
 	if dir := filepath.Dir(file.Path); !isDir(dir) {
-		return nil, credential.NewError(credential.CannotWrite, "there is no "+printable(dir), "zen setup "+file.Client)
+		return nil, credential.NewError(credential.CannotWrite, "there is no "+safetext.Name(dir), "zen setup "+file.Client)
 	}
 	_, err = fileedit.Edit(ctx, file.Path, func(before fileedit.Content) (fileedit.Content, error) {
 		done = nil
@@ -157,8 +158,8 @@ func mended(file string, before fileedit.Content, strays []Stray) (fileedit.Cont
 		}
 		return fileedit.Content{Data: d.Bytes(), Exists: true}, nil
 	case before.Exists:
-		return before, credential.NewError(credential.CannotWrite, printable(file)+" was written by zen, but somebody changed it",
-			"rm "+shellWord(file)+", then: zen setup podman")
+		return before, credential.NewError(credential.CannotWrite, safetext.Name(file)+" was written by zen, but somebody changed it",
+			"rm "+safetext.ShellWord(file)+", then: zen setup podman")
 	}
 	return fileedit.Content{Data: []byte(dropInText(strays[0].value)), Exists: true}, nil
 }

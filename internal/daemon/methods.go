@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // methods is the one table from the methods of api.Methods to what serves them.
@@ -170,7 +171,7 @@ func handleReveal(b *broker.Broker) server.Handler {
 		defer wipe(secrets)
 		call.Result.Append(func(dst []byte) []byte {
 			dst = append(dst, '{')
-			dst = ipc.AppendString(dst, api.SecretsMember)
+			dst = safejson.AppendString(dst, api.SecretsMember)
 			dst = append(dst, ':')
 			dst = ipc.AppendSecrets(dst, secrets)
 			return append(dst, '}')

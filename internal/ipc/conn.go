@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Conn is a connection to zend whose other end was checked to be the same user. It is not safe for concurrent use.
@@ -217,7 +218,7 @@ func (c *Conn) readLine(room []byte, l *limit) ([]byte, error) {
 			clear(buf)
 			return nil, err
 		}
-		buf = grow(buf, leastRead)
+		buf = safejson.Grow(buf, leastRead)
 		n, err := unix.Read(c.fd, buf[len(buf):cap(buf)])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue

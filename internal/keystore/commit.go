@@ -9,11 +9,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Limits of one record, in bytes.
@@ -58,14 +58,12 @@ func checkRecord(rec Record, secret *credential.Secret) ([]byte, error) {
 		return nil, fail(credential.TooLarge, "", "the secret of %s %s has %d bytes, more than %d",
 			rec.Kind, rec.ID, secret.Len(), MaxSecret)
 	}
-	var public bytes.Buffer
-	err := json.Compact(&public, rec.Public)
-	written := record{id: rec.ID, kind: rec.Kind, public: public.Bytes(), blob: make([]byte, overhead)}
-	_, unreadable := parseRecord(written.append(nil)) // nested too deeply, perhaps
-	if err != nil || unreadable != nil || !utf8.Valid(rec.Public) {
-		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not valid JSON in UTF-8", rec.Kind, rec.ID)
+	var line bytes.Buffer
+	if err := json.Compact(&line, rec.Public); err != nil || !safejson.Compact(line.Bytes()) {
+		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at most %d deep",
+			rec.Kind, rec.ID, safejson.MaxDepth)
 	}
-	return public.Bytes(), nil
+	return line.Bytes(), nil
 }
 
 // keep puts r with the secret that its id has now.

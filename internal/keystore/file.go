@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Format is the version of the file that this package writes and the newest it can read.
@@ -293,9 +295,7 @@ func parseRecord(line []byte) (record, error) {
 	if r.secret {
 		r.blob = l.Sealed
 	}
-	var compact bytes.Buffer
-	switch err := json.Compact(&compact, r.public); {
-	case err != nil, !bytes.Equal(compact.Bytes(), r.public), len(r.blob) < overhead, !r.secret && len(r.blob) != overhead:
+	if !safejson.Compact(r.public) || len(r.blob) < overhead || !r.secret && len(r.blob) != overhead {
 		return record{}, errNotOurs
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Content is what a file holds.
@@ -44,7 +45,7 @@ func Edit(ctx context.Context, path string, change Change) (Result, error) {
 		}
 	}
 	return result, credential.NewError(credential.CannotWrite,
-		quote(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
+		safetext.Name(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
 }
 
 // attempt makes the change once, under the lock of the directory where path leads now. again means that another program was

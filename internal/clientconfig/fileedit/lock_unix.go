@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Waiting for the lock: others hold it for milliseconds.
@@ -41,7 +42,7 @@ func lock(ctx context.Context, dir string) (unlock func(), locked bool, err erro
 		case <-ctx.Done():
 			return nil, false, context.Cause(ctx)
 		case <-late.C:
-			return nil, false, credential.NewError(credential.Timeout, quote(dir)+" is locked by another program", "try again")
+			return nil, false, credential.NewError(credential.Timeout, safetext.Name(dir)+" is locked by another program", "try again")
 		case <-time.After(lockPoll):
 		}
 	}

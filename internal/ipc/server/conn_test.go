@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // pipe serves one connection that is no socket, so that time can be made up.
@@ -258,7 +258,7 @@ func TestLargeRequestsWaitForEachOther(t *testing.T) {
 func largeServer() *Server {
 	srv := pingServer()
 	huge := func(_ context.Context, call *Call) error {
-		call.Result.Append(func(dst []byte) []byte { return ipc.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
+		call.Result.Append(func(dst []byte) []byte { return safejson.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
 		return nil
 	}
 	srv.Methods["huge"] = huge
@@ -418,11 +418,11 @@ func TestNothingIsLeft(t *testing.T) {
 	methods := map[string]Handler{
 		"echo": func(_ context.Context, call *Call) error {
 			keep(call.Params)
-			return ipc.Strings(call.Params, func(_ string, text []byte) {
+			return safejson.Strings(call.Params, func(_ string, text []byte) {
 				keep(text)
 				for range 3 {
 					call.Result.Append(func(dst []byte) []byte {
-						dst = ipc.AppendString(dst, text)
+						dst = safejson.AppendString(dst, text)
 						keep(dst)
 						return dst
 					})
