@@ -23,9 +23,6 @@ FUZZTIME  ?= 30s
 SMOKETIME ?= 30s
 COUNT     ?= 5
 
-# The race detector needs a C compiler; a machine without one runs the same tests without it, and is told so.
-RACE := $(if $(shell command -v $$($(GO) env CC 2>/dev/null) 2>/dev/null),-race,)
-
 LINT     = $(GO) tool -modfile=tools/lint.mod
 GOLANGCI = $(GO) tool -modfile=tools/golangci.mod golangci-lint
 
@@ -33,10 +30,15 @@ GOLANGCI = $(GO) tool -modfile=tools/golangci.mod golangci-lint
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Everything that needs Go asks for it first.
+.PHONY: have-go
+have-go:
+	$(if $(shell command -v '$(GO)'),@:,$(error zen is built with Go 1.26 or newer, and there is no '$(GO)' here: https://go.dev/dl/))
+
 ## Building and installing
 
 .PHONY: build
-build: ## compile the three programs into bin/
+build: have-go ## compile the three programs into bin/
 	@mkdir -p bin
 	@for p in $(PROGRAMS); do echo "building bin/$$p"; $(BUILD) -o bin/$$p ./cmd/$$p || exit 1; done
 
@@ -68,15 +70,24 @@ completions: build ## write the shells' completions into dist/completions
 	@for s in bash zsh fish powershell; do bin/zen completion $$s > dist/completions/zen.$$s || exit 1; done
 
 .PHONY: dist
-dist: ## archives with checksums for Linux and macOS in dist/
+dist: have-go ## archives with checksums for Linux and macOS in dist/
 	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' sh tools/dist.sh
+
+# What a package is dated with: the last commit, so that the same commit gives the same bytes.
+MTIME ?= $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 2026-01-01T00:00:00Z)
+ARCHES ?= amd64
+
+.PHONY: packages
+packages: ## deb, rpm, apk and Arch packages for ARCHES (default amd64) in dist/packages
+	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' MTIME='$(MTIME)' ARCHES='$(ARCHES)' \
+	  sh tools/packages.sh
 
 .PHONY: sbom
 sbom: build ## what each program is linked from, as CycloneDX, in dist/sbom
 	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/sbom.sh
 
 .PHONY: reproducible
-reproducible: ## build twice in different places: the same bytes
+reproducible: have-go ## build twice in different places: the same bytes
 	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/reproducible.sh
 
 .PHONY: clean
@@ -86,21 +97,23 @@ clean: ## remove what was built
 ## Testing
 
 .PHONY: test
-test: ## every hermetic test, with the race detector (a few minutes; needs Go and nothing else)
-	@[ -n '$(RACE)' ] || echo "no C compiler: running without the race detector"
-	$(if $(RACE),CGO_ENABLED=1,CGO_ENABLED=0) $(GO) test $(RACE) -timeout 5m ./...
+test: have-go ## every hermetic test, with the race detector (a few minutes; needs Go and nothing else)
+	@race=$$(GO='$(GO)' sh tools/race.sh); \
+	[ -n "$$race" ] || echo "no C compiler that works: running without the race detector"; \
+	[ -n "$$race" ] && cgo=1 || cgo=0; \
+	set -x; CGO_ENABLED=$$cgo $(GO) test $$race -count=1 -timeout 10m ./...
 	@GO='$(GO)' FUZZTIME='$(SMOKETIME)' JOBS=$(words $(SMOKE)) sh tools/fuzz.sh $(subst :, ,$(SMOKE))
 
-# The fuzz targets of make test, all at once: an address, what a client tells the helper, the wire, the vault's file, config.toml, an
+# The fuzz targets of make test, all at once: an address, what a client tells the helper, JSON, what a terminal is shown, the wire, the vault's file, config.toml, an
 # edit of a Docker config, what a program of an exec connector prints.
 SMOKE = ./internal/address:FuzzParse ./cmd/docker-credential-zen:FuzzServerURL ./cmd/docker-credential-zen:FuzzLogin \
-  ./internal/ipc:FuzzMembers ./internal/ipc/server:FuzzAnswer ./internal/keystore:FuzzParse ./internal/config:FuzzParse \
+  ./internal/safejson:FuzzScan ./internal/safetext:FuzzText ./internal/ipc/server:FuzzAnswer ./internal/keystore:FuzzParse ./internal/config:FuzzParse \
   ./internal/clientconfig/jsonedit:FuzzSet ./internal/connector/exec:FuzzRead
 
 # The registry clients that zen is tried with, and a program that calls their libraries. docker's command line has no go.mod
 # that would say what Go it is written in.
 .PHONY: callers
-callers: ## compile registry clients for the end-to-end tests into .build/callers (minutes the first time)
+callers: have-go ## compile registry clients for the end-to-end tests into .build/callers (minutes the first time)
 	@mkdir -p .build/callers
 	@cd e2e/callers && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w' \
 	  -gcflags 'github.com/docker/cli/...=-lang=go1.26' -o ../../.build/callers/ tool ./ask
@@ -113,16 +126,16 @@ e2e: callers ## real registries, docker, gnome-keyring, ZenML: installs Debian p
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
 
 .PHONY: bench
-bench: ## the time of docker-credential-zen get beside docker's helpers, then the benchmarks
+bench: have-go ## the time of docker-credential-zen get beside docker's helpers, then the benchmarks
 	$(GO) test -tags bench -count 1 -timeout 15m -v ./bench/
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (default 30s)
+fuzz: have-go ## run each fuzz target for FUZZTIME (default 30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' JOBS=2 sh tools/fuzz.sh
 
 .PHONY: chaos
-chaos: ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
+chaos: have-go ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
 	$(GO) test -tags chaos -count 1 -timeout 15m -v ./internal/chaos/
 	$(GO) test -tags chaos -count 1 -timeout 10m -v -run Killed ./internal/keystore/
 	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
@@ -133,28 +146,28 @@ chaos: ## zend killed, crowded and asked a million times: nothing may fail, get 
 check: fmt-check vet staticcheck lint vuln test ## everything a change must pass
 
 .PHONY: fmt
-fmt: ## format the code
+fmt: have-go ## format the code
 	$(LINT) gofumpt -w .
 
 .PHONY: fmt-check
-fmt-check:
+fmt-check: have-go
 	@out=$$($(LINT) gofumpt -l .); if [ -n "$$out" ]; then echo "make fmt would change:"; echo "$$out"; exit 1; fi
 
 .PHONY: vet
-vet: ## go vet, for Linux and macOS
+vet: have-go ## go vet, for Linux and macOS
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
 	$(GO) vet -tags 'bench chaos' ./bench/ ./internal/chaos/
 	GOOS=darwin $(GO) vet ./...
 
 .PHONY: staticcheck
-staticcheck: ## staticcheck at the version of tools/lint.mod
+staticcheck: have-go ## staticcheck at the version of tools/lint.mod
 	$(LINT) staticcheck ./...
 
 .PHONY: lint
-lint: ## golangci-lint at the version of tools/golangci.mod (the first build takes minutes)
+lint: have-go ## golangci-lint at the version of tools/golangci.mod (the first build takes minutes)
 	$(GOLANGCI) run
 
 .PHONY: vuln
-vuln: ## known vulnerabilities in what the programs call, where govulncheck's database can be reached
+vuln: have-go ## known vulnerabilities in what the programs call, where govulncheck's database can be reached
 	@GO='$(GO)' sh tools/vuln.sh

@@ -2,13 +2,12 @@ package main
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // answer is what the program says before it ends. The protocol has errors on standard output, with exit status 1;
@@ -31,14 +30,14 @@ func failed(err error) answer {
 	if e, ok := errors.AsType[protocolError](err); ok {
 		return refused(string(e))
 	}
-	a := refused("zen: " + oneLine(err.Error()))
+	a := refused("zen: " + safetext.Line(err.Error()))
 	a.stderr = hintLine(err)
 	return a
 }
 
 // withNote also tells the user about an error that clients shall not see.
 func (a answer) withNote(err error) answer {
-	a.stderr = "zen: " + oneLine(err.Error()) + "\n" + hintLine(err)
+	a.stderr = "zen: " + safetext.Line(err.Error()) + "\n" + hintLine(err)
 	return a
 }
 
@@ -47,17 +46,7 @@ func hintLine(err error) string {
 	if !ok || e.HintText() == "" {
 		return ""
 	}
-	return "Hint: " + oneLine(e.HintText()) + "\n"
-}
-
-// oneLine makes a text one line that steers no terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if ipc.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
+	return "Hint: " + safetext.Line(e.HintText()) + "\n"
 }
 
 // send writes the answer and returns the exit status.

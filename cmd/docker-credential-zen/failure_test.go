@@ -57,8 +57,8 @@ func TestEveryReason(t *testing.T) {
 	}
 	z.failWith(errors.New("an inner text"))
 	w.run("known.example", "get").check(t, "inner", "zen: zend failed; its log says why\n", "Hint: look into the log: zen daemon logs\n", 1)
-	z.failWith(credential.NewError(credential.Rejected, "the registry said:\r\n\x1b[2Jno\u0085\u2028", "a\nb"))
-	w.run("known.example", "get").check(t, "control characters", "zen: the registry said:   [2Jno  \n", "Hint: a b\n", 1)
+	z.failWith(credential.NewError(credential.Rejected, "the registry said:\r\n\x1b[2Jno\u0085\u2028\u202e", "a\nb\u200b"))
+	w.run("known.example", "get").check(t, "control characters", "zen: the registry said: \\x1b[2Jno  \\u202e\n", "Hint: a b\\u200b\n", 1)
 }
 
 // What is wrong with zend or its socket, with what a person is told.

@@ -9,7 +9,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxInput is the number of bytes that are read: 1 MiB, far more than any registry's token.
@@ -102,7 +103,7 @@ type login struct {
 // parseLogin reads the input of store. Members it does not know are ignored.
 func parseLogin(input []byte) (login, error) {
 	l := login{secret: []byte(`""`)}
-	err := ipc.Members(input, func(key, value []byte) (err error) {
+	err := safejson.Members(input, func(key, value []byte) (err error) {
 		switch name := string(key); name {
 		case "ServerURL":
 			l.url, err = text(name, value)
@@ -110,7 +111,7 @@ func parseLogin(input []byte) (login, error) {
 			l.username, err = text(name, value)
 		case "Secret":
 			l.secret = value
-			err = mustBeText(name, value)
+			err = checkSecret(name, value)
 		}
 		return err
 	})
@@ -129,7 +130,7 @@ func (l login) check() error {
 	switch {
 	case l.username == "":
 		return protocolError(missingUsername)
-	case strings.ContainsFunc(l.username, ipc.IsControl):
+	case strings.ContainsFunc(l.username, safetext.IsControl):
 		return credential.NewError(credential.InvalidInput, "the user name has a control character in it", "")
 	case string(l.secret) == `""`:
 		// Served back, it would make clients go on anonymously without a word.
@@ -142,8 +143,18 @@ func text(name string, value []byte) (string, error) {
 	if err := mustBeText(name, value); err != nil {
 		return "", err
 	}
-	decoded, err := ipc.Unquote(value)
+	decoded, err := safejson.Unquote(value)
 	return string(decoded), err
+}
+
+// checkSecret refuses what zend could not decode.
+func checkSecret(name string, value []byte) error {
+	if err := mustBeText(name, value); err != nil {
+		return err
+	}
+	decoded, err := safejson.Unquote(value)
+	safejson.Wipe(decoded)
+	return err
 }
 
 func mustBeText(name string, value []byte) error {

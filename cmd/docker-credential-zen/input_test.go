@@ -11,7 +11,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Texts that many inputs are answered with.
@@ -103,7 +104,7 @@ func TestAdversarialAddresses(t *testing.T) {
 			if r.stdout != want || r.code != 1 {
 				t.Errorf("%q: said %d %q, wanted %q", name, r.code, clip(r.stdout), want)
 			}
-			if strings.Contains(r.stderr, "goroutine") || strings.ContainsFunc(strings.TrimSuffix(r.stderr, "\n"), ipc.IsControl) {
+			if strings.Contains(r.stderr, "goroutine") || strings.ContainsFunc(strings.TrimSuffix(r.stderr, "\n"), safetext.Unsafe) {
 				t.Errorf("%q: on standard error: %q", name, r.stderr)
 			}
 		}
@@ -188,13 +189,13 @@ func TestStore(t *testing.T) {
 		`{"ServerURL":"ghcr.io","Username":"a"}`: "zen: the secret is empty\n",
 		doc("ghcr.io", "alice", "s") + "x":       cannot + "not valid JSON at byte 55\n", doc("ghcr.io", "alice", "s") + "{}": cannot + "not valid JSON at byte 55\n",
 		doc("ghcr.io", "alice", "s") + "\x00": cannot + "not valid JSON at byte 55\n", doc("ghcr.io", "alice", "s")[:50]: cannot + "not valid JSON at byte 50\n",
-		`{"ServerURL":"ghcr.io","ServerURL":"evil.com","Username":"a","Secret":"s"}`:      cannot + "a member stands twice: \"ServerURL\"\n",
-		`{"ServerURL":"ghcr.io","Server\u0055RL":"evil.com","Username":"a","Secret":"s"}`: cannot + "a member stands twice: \"ServerURL\"\n",
+		`{"ServerURL":"ghcr.io","ServerURL":"evil.com","Username":"a","Secret":"s"}`:      cannot + "a member is there twice: \"ServerURL\"\n",
+		`{"ServerURL":"ghcr.io","Server\u0055RL":"evil.com","Username":"a","Secret":"s"}`: cannot + "a member is there twice: \"ServerURL\"\n",
 		`{"ServerURL":["ghcr.io"],"Username":"a","Secret":"s"}`:                           cannot + "ServerURL is not a string\n",
 		`{"ServerURL":"ghcr.io","Username":1,"Secret":"s"}`:                               cannot + "Username is not a string\n",
 		`{"ServerURL":"ghcr.io","Username":"a","Secret":null}`:                            cannot + "Secret is not a string\n",
 		`{"ServerURL":"ghcr.io","Username":"a","Secret":{"canary":1}}`:                    cannot + "Secret is not a string\n",
-		`{"ServerURL":"ghcr.io","Username":"a","Secret":"\ud800"}`:                        cannot + "not valid JSON at byte 48\n",
+		`{"ServerURL":"ghcr.io","Username":"a","Secret":"\ud800"}`:                        cannot + "a JSON string has half a surrogate pair in it\n",
 		"{\"ServerURL\":\"ghcr.io\",\"Username\":\"a\",\"Secret\":\"a\nb\"}":              cannot + "not valid JSON at byte 49\n",
 		"{\"ServerURL\":\"ghcr.io\",\"Username\":\"a\",\"Secret\":\"\xff\"}":              cannot + "not valid JSON at byte 48\n",
 		"\ufeff" + doc("ghcr.io", "alice", "s"):                                           cannot + "not valid JSON at byte 0\n",
@@ -229,7 +230,7 @@ func checkServerURLInput(t *testing.T, input []byte) {
 	url, a, err := parseServerURL(input)
 	if err != nil {
 		_, plain := errors.AsType[protocolError](err)
-		if _, ok := errors.AsType[*credential.Error](err); !ok && !plain || strings.ContainsFunc(err.Error(), ipc.IsControl) {
+		if _, ok := errors.AsType[*credential.Error](err); !ok && !plain || strings.ContainsFunc(err.Error(), safetext.Unsafe) {
 			t.Errorf("%q is refused with %q", input, err)
 		}
 		return
@@ -238,7 +239,7 @@ func checkServerURLInput(t *testing.T, input []byte) {
 	if !strings.HasSuffix(string(input), "\n") {
 		bare = string(input)
 	}
-	if strings.Trim(bare, " ") != url || url == "" || strings.ContainsFunc(url, ipc.IsControl) || !utf8.ValidString(url) {
+	if strings.Trim(bare, " ") != url || url == "" || strings.ContainsFunc(url, safetext.Unsafe) || !utf8.ValidString(url) {
 		t.Errorf("%q is read as %q", input, url)
 	}
 	if want, err := address.Parse(url); err != nil || want != a {
@@ -260,7 +261,7 @@ func FuzzServerURL(f *testing.F) {
 func checkLoginInput(t *testing.T, input []byte) {
 	l, err := parseLogin(input)
 	if err != nil {
-		if strings.ContainsFunc(err.Error(), ipc.IsControl) {
+		if strings.ContainsFunc(err.Error(), safetext.Unsafe) {
 			t.Errorf("%q is refused with %q", input, err)
 		}
 		return
@@ -278,7 +279,7 @@ func checkLoginInput(t *testing.T, input []byte) {
 		case "ServerURL":
 			theirs = strings.Trim(theirs, " ")
 		case "Secret":
-			secret, err := ipc.Unquote(l.secret)
+			secret, err := safejson.Unquote(l.secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +289,7 @@ func checkLoginInput(t *testing.T, input []byte) {
 			t.Errorf("%q: %s is %q, not %q", input, name, ours, theirs)
 		}
 	}
-	if strings.ContainsFunc(l.url+l.username, ipc.IsControl) {
+	if strings.ContainsFunc(l.url+l.username, safetext.IsControl) {
 		t.Errorf("%q is accepted with control characters", input)
 	}
 }

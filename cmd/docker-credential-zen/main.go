@@ -2,10 +2,11 @@
 // It speaks the protocol of docker-credential-helpers and asks zend, which it starts when needed.
 //
 // It runs for every registry that a client talks to, so its start-up time is its whole job: it links no net, fmt or
-// encoding/json, and on Linux no os. Secrets pass through it in buffers that are wiped, and through nothing else.
+// encoding/json. Secrets pass through it in buffers that are wiped, and through nothing else.
 package main
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // The program as the protocol has it tell its name (docker-credential-helpers, credentials.PrintVersion).
@@ -39,11 +41,11 @@ const (
 
 func main() {
 	harden()
-	unix.Exit(run(arguments(), environment()).send())
+	unix.Exit(run(os.Args).send())
 }
 
 // run carries out the one action that the arguments name.
-func run(args []string, env variables) answer {
+func run(args []string) answer {
 	if len(args) != 2 {
 		return refused(usage)
 	}
@@ -53,15 +55,15 @@ func run(args []string, env variables) answer {
 	case "--help", "-h":
 		return succeeded([]byte(usage))
 	case actionStore, actionGet, actionErase, actionList:
-		return act(action, args[0], env)
+		return act(action, args[0])
 	default:
-		return refused(programName + ": unknown action: " + oneLine(action))
+		return refused(programName + ": unknown action: " + safetext.Line(action))
 	}
 }
 
 // act carries out an action of the protocol.
-func act(action, calledAs string, env variables) (a answer) {
-	r, input, err := prepare(action, calledAs, env)
+func act(action, calledAs string) (a answer) {
+	r, input, err := prepare(action, calledAs)
 	defer clear(input)
 	if err != nil {
 		a = failed(err)
@@ -85,16 +87,16 @@ func (r *request) carryOut(action string, input []byte) answer {
 }
 
 // prepare finds out what a request needs, and reads the input. The caller clears the input, also with an error.
-func prepare(action, calledAs string, env variables) (r *request, input []byte, err error) {
+func prepare(action, calledAs string) (r *request, input []byte, err error) {
 	r = &request{limit: defaultTimeout, room: make([]byte, roomSize)}
-	if r.limit, err = timeout(env.get("ZEN_TIMEOUT")); err != nil {
+	if r.limit, err = timeout(os.Getenv("ZEN_TIMEOUT")); err != nil {
 		return r, nil, err
 	}
 	r.deadline = time.Now().Add(r.limit)
-	if r.profile, err = profileOf(calledAs, env.get("ZEN_PROFILE")); err != nil {
+	if r.profile, err = profileOf(calledAs, os.Getenv("ZEN_PROFILE")); err != nil {
 		return r, nil, err
 	}
-	r.dir = workingDir(env.get("PWD"), r.room)
+	r.dir = workingDir(os.Getenv("PWD"), r.room)
 	if action != actionList { // clients send "unused", or leave their end open
 		if input, err = readInput(unix.Stdin, r.room, r.deadline, r.limit); err != nil {
 			return r, input, err
@@ -102,8 +104,8 @@ func prepare(action, calledAs string, env variables) (r *request, input []byte, 
 		r.room = r.room[min(len(input), len(r.room)):]
 	}
 	r.client = ipc.Client{Name: programName + "/" + api.Version, Patience: patience, Start: starter}
-	r.client.Socket, r.refused = paths.Socket(env.get)
-	if env.get(execMarker) != "" {
+	r.client.Socket, r.refused = paths.Socket(os.Getenv)
+	if os.Getenv(execMarker) != "" {
 		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
 			"see who that is: zen service-connector list --connector-type exec")
 	}

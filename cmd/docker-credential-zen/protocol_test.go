@@ -62,7 +62,7 @@ func TestArguments(t *testing.T) {
 		{[]string{""}, "docker-credential-zen: unknown action: \n", 1},
 		{[]string{"help"}, "docker-credential-zen: unknown action: help\n", 1},
 		{[]string{"-rf"}, "docker-credential-zen: unknown action: -rf\n", 1},
-		{[]string{"a\nb\x1b[31m"}, "docker-credential-zen: unknown action: a b [31m\n", 1},
+		{[]string{"a\nb\x1b[31m\u202e"}, "docker-credential-zen: unknown action: a b\\x1b[31m\\u202e\n", 1},
 	}
 	for _, tt := range tests {
 		w.run("ghcr.io", tt.args...).check(t, strings.Join(tt.args, " "), tt.stdout, "", tt.code)
@@ -271,4 +271,15 @@ func TestCalledByWhatZendRuns(t *testing.T) {
 	if asked := z.requests(); len(asked) > 0 {
 		t.Errorf("zend was asked: %+v", asked)
 	}
+}
+
+// What another zend sends as it is reaches no terminal, and means the same to clients.
+func TestAnswersAreSafeToPrint(t *testing.T) {
+	w := newWorld(t)
+	z := w.startZend()
+	z.result = "{\"items\":{\"ghcr.io\":\"a\u202eb\u200b\"}}"
+	w.run("", "list").check(t, "list", `{"ghcr.io":"a\u202eb\u200b"}`+"\n", "", 0)
+	z.put("ghcr.io", "a", "s")
+	z.result = "{\"Username\":\"a\u202eb\",\"Secret\":\"s\"}"
+	w.run("ghcr.io", "get").check(t, "get", `{"ServerURL":"ghcr.io","Username":"a\u202eb","Secret":"s"}`+"\n", "", 0)
 }

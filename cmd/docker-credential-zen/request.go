@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // request is one call of zend.
@@ -77,7 +78,7 @@ func (r *request) notServed(addr address.Address, err error) answer {
 // credentialJSON makes the protocol's answer of zend's, in dst if it has room. The address is echoed as the client spelled it.
 func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	var username, secret []byte
-	err := ipc.Members(result, func(key, value []byte) error {
+	err := safejson.Members(result, func(key, value []byte) error {
 		switch name := string(key); name {
 		case "Username":
 			username = value
@@ -92,14 +93,15 @@ func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	if err != nil || len(username) <= len(`""`) || len(secret) <= len(`""`) {
 		return nil, credential.NewError(credential.Internal, "zend answered with something that is no credential", "zen daemon restart")
 	}
+	shown := safejson.Escape(username)
 	out := dst
-	if most := 6*len(url) + len(username) + len(secret) + 64; cap(out) < most {
+	if most := 6*len(url) + len(shown) + len(secret) + 64; cap(out) < most {
 		out = make([]byte, 0, most)
 	}
 	out = append(out, `{"ServerURL":`...)
-	out = ipc.AppendString(out, url)
+	out = safejson.AppendString(out, url)
 	out = append(out, `,"Username":`...)
-	out = append(out, username...)
+	out = append(out, shown...)
 	out = append(out, `,"Secret":`...)
 	out = append(out, secret...)
 	return append(out, '}'), nil
@@ -114,7 +116,7 @@ func (r *request) store(input []byte) answer {
 	params = append(params, `{"Secret":`...)
 	params = append(params, l.secret...)
 	params = append(params, `,"Username":`...)
-	params = ipc.AppendString(params, l.username)
+	params = safejson.AppendString(params, l.username)
 	params = append(params, ',')
 	params = r.appendMembers(params, l.url)
 	defer clear(params)
@@ -151,17 +153,17 @@ func (r *request) list() answer {
 		return failed(err)
 	}
 	items := []byte("{}")
-	err = ipc.Members(reply.Result, func(key, value []byte) error {
+	err = safejson.Members(reply.Result, func(key, value []byte) error {
 		if string(key) == "items" {
 			items = value
-			return ipc.Strings(value, func(string, []byte) {})
+			return safejson.Strings(value, func(string, []byte) {})
 		}
 		return nil
 	})
 	if err != nil {
 		return failed(credential.NewError(credential.Internal, "zend answered with something that is no list", "zen daemon restart"))
 	}
-	return succeeded(bytes.Clone(items))
+	return succeeded(bytes.Clone(safejson.Escape(items)))
 }
 
 // params are those of get, erase and list.
@@ -178,8 +180,8 @@ func (r *request) appendMembers(dst []byte, url string) []byte {
 		if last := dst[len(dst)-1]; last != '{' && last != ',' {
 			dst = append(dst, ',')
 		}
-		dst = append(ipc.AppendString(dst, m.name), ':')
-		dst = ipc.AppendString(dst, m.value)
+		dst = append(safejson.AppendString(dst, m.name), ':')
+		dst = safejson.AppendString(dst, m.value)
 	}
 	return append(dst, '}')
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // defaultTimeout bounds a whole call. Clients have no limit of their own, except for Testcontainers' 30 s.
@@ -29,7 +29,7 @@ func timeout(value string) (time.Duration, error) {
 		d, err = time.Duration(n)*time.Second, nil
 	}
 	if err != nil || d <= 0 {
-		return 0, credential.NewError(credential.InvalidInput, "ZEN_TIMEOUT is no duration: "+strconv.Quote(clip(value)), "set it to one like 10s")
+		return 0, credential.NewError(credential.InvalidInput, "ZEN_TIMEOUT is no duration: "+safetext.Quote(value), "set it to one like 10s")
 	}
 	return d, nil
 }
@@ -41,8 +41,8 @@ func profileOf(calledAs, variable string) (string, error) {
 	if !ok || profile == "" {
 		profile = variable
 	}
-	if len(profile) > maxProfile || !utf8.ValidString(profile) || strings.ContainsFunc(profile, ipc.IsControl) {
-		return "", credential.NewError(credential.InvalidInput, "the profile "+strconv.Quote(clip(profile))+" is no name", "set ZEN_PROFILE to a short name")
+	if len(profile) > maxProfile || !utf8.ValidString(profile) || strings.ContainsFunc(profile, safetext.IsControl) {
+		return "", credential.NewError(credential.InvalidInput, "the profile "+safetext.Quote(profile)+" is no name", "set ZEN_PROFILE to a short name")
 	}
 	return profile, nil
 }
@@ -60,6 +60,3 @@ func workingDir(pwd string, room []byte) string {
 	}
 	return string(here)
 }
-
-// clip bounds what is repeated of a text that somebody else chose.
-func clip(s string) string { return s[:min(len(s), 100)] }

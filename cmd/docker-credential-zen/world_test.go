@@ -17,8 +17,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // TestMain builds the program once: what is tested is what docker executes.
@@ -134,7 +134,7 @@ type zend struct {
 	creds  map[string][2]string // address -> user name and secret
 	seen   []params             // of each request
 	fail   func(method, url string) error
-	result string // of get, instead of a credential
+	result string // of get and list, instead of a credential
 }
 
 type params struct{ method, url, username, secret, dir, profile string }
@@ -151,7 +151,7 @@ func (w *world) startZend() *zend {
 	for name, f := range map[string]func(params, *server.Buffer) error{"get": z.get, "store": z.store, "erase": z.erase, "list": z.list} {
 		srv.Methods[name] = func(_ context.Context, call *server.Call) error {
 			p := params{method: name}
-			err := ipc.Strings(call.Params, func(key string, text []byte) {
+			err := safejson.Strings(call.Params, func(key string, text []byte) {
 				switch key {
 				case "ServerURL":
 					p.url = string(text)
@@ -205,9 +205,9 @@ func (z *zend) get(p params, result *server.Buffer) error {
 				if z.result != "" {
 					return append(dst, z.result...)
 				}
-				dst = ipc.AppendString(append(dst, `{"ServerURL":`...), p.url)
-				dst = ipc.AppendString(append(dst, `,"Username":`...), c[0])
-				dst = ipc.AppendString(append(dst, `,"Secret":`...), c[1])
+				dst = safejson.AppendString(append(dst, `{"ServerURL":`...), p.url)
+				dst = safejson.AppendString(append(dst, `,"Username":`...), c[0])
+				dst = safejson.AppendString(append(dst, `,"Secret":`...), c[1])
 				return append(dst, `,"Expires":"2030-01-01"}`...) // of a newer zend
 			})
 			return nil
@@ -231,6 +231,10 @@ func (z *zend) erase(p params, _ *server.Buffer) error {
 }
 
 func (z *zend) list(_ params, result *server.Buffer) error {
+	if z.result != "" {
+		result.Append(func(dst []byte) []byte { return append(dst, z.result...) })
+		return nil
+	}
 	result.Append(func(dst []byte) []byte {
 		dst = append(dst, `{"items":{`...)
 		for i, a := range slices.Sorted(maps.Keys(z.creds)) {
@@ -238,8 +242,8 @@ func (z *zend) list(_ params, result *server.Buffer) error {
 				dst = append(dst, ',')
 			}
 			parsed, _ := address.Parse(a)
-			dst = append(ipc.AppendString(dst, parsed.ServerURL()), ':')
-			dst = ipc.AppendString(dst, z.creds[a][0])
+			dst = append(safejson.AppendString(dst, parsed.ServerURL()), ':')
+			dst = safejson.AppendString(dst, z.creds[a][0])
 		}
 		return append(dst, "}}"...)
 	})
@@ -270,3 +274,6 @@ func (z *zend) failWith(err error) {
 }
 
 const notFound = notFoundText + "\n"
+
+// clip bounds what is shown of a text.
+func clip(s string) string { return s[:min(len(s), 100)] }

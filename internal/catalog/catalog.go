@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,30 +52,11 @@ func Load(records []Record) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.keepAll(entities)
+	for _, e := range entities {
+		c.keep(e)
+	}
 	c.inUse = c.findInUse()
 	return c, nil
-}
-
-// keepAll is keep for everything that an empty catalog gets, each id once. Logins are found by two maps, which are filled at the
-// same time.
-func (c *Catalog) keepAll(entities []any) {
-	var byAddress sync.WaitGroup
-	byAddress.Go(func() {
-		for _, e := range entities {
-			if l, ok := e.(*login); ok {
-				c.fileByAddress(l)
-			}
-		}
-	})
-	for _, e := range entities {
-		if l, ok := e.(*login); ok {
-			c.logins[l.ID] = l
-		} else {
-			c.keep(e)
-		}
-	}
-	byAddress.Wait()
 }
 
 // Apply takes over a change that was committed. With an error nothing is changed.

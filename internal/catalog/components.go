@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Types of stack components. Only container registries mean something to zen, all others it keeps as given.
@@ -99,7 +100,7 @@ func componentType(t string) (string, error) {
 	out := strings.ReplaceAll(t, "-", "_")
 	if out == "" || strings.Trim(out, "abcdefghijklmnopqrstuvwxyz_") != "" || out[0] == '_' {
 		return "", credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("%q is not a type of stack components", shorten(t)), "")
+			safetext.Quote(t)+" is not a type of stack components", "")
 	}
 	return out, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // defaultSkew is how long before expires_at a connector counts as expired when it does not say otherwise
@@ -134,7 +135,7 @@ func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
 		}
 		return Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' is used by the container registry '%s' with the uri '%s', to which it would not give access "+
-				"any more.", s.Name, r.Name, r.URI()), "zen container-registry disconnect "+arg(r.Name))
+				"any more.", s.Name, r.Name, r.URI()), "zen container-registry disconnect "+safetext.ShellWord(r.Name))
 	}
 	return put(connectorRecord(s))
 }
@@ -148,7 +149,7 @@ func (c *Catalog) checkConnectorName(s api.ServiceConnector) error {
 		if o.Name == s.Name && o.ID != s.ID {
 			return credential.NewError(credential.Exists, fmt.Sprintf(
 				"Unable to %s the requested service connector with name '%s': Found another existing service connector with "+
-					"the same name.", verb, s.Name), "choose another name, or: zen service-connector describe "+arg(s.Name))
+					"the same name.", verb, s.Name), "choose another name, or: zen service-connector describe "+safetext.ShellWord(s.Name))
 		}
 	}
 	return nil
@@ -187,7 +188,7 @@ func (c *Catalog) DeleteConnector(ref string) (api.ServiceConnector, Change, err
 		return s, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' with ID %s cannot be deleted as it is still referenced by %d stack components: %s. "+
 				"Before deleting this service connector, make sure to remove it from all stack components.",
-			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+arg(users[0]))
+			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+safetext.ShellWord(users[0]))
 	}
 	change := Change{Delete: []string{s.ID}}
 	for _, l := range c.logins {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // op is what a filter does with its operand (ZenML, GenericFilterOps).
@@ -126,7 +127,7 @@ func compileNumber(c condition) (matcher, error) {
 	parse := func(s string) (int, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
 		if err != nil {
-			return 0, credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is not a number", shorten(s)), "")
+			return 0, credential.NewError(credential.InvalidInput, safetext.Quote(s)+" is not a number", "")
 		}
 		return n, nil
 	}
@@ -174,7 +175,7 @@ func compileBool(c condition) (matcher, error) {
 	want, err := strconv.ParseBool(strings.ToLower(c.operand))
 	if err != nil {
 		return nil, credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("%q is neither true nor false", shorten(c.operand)), "")
+			safetext.Quote(c.operand)+" is neither true nor false", "")
 	}
 	return func(v value) bool { return v.bool == want }, nil
 }
@@ -201,7 +202,7 @@ func operands(c condition) ([]string, error) {
 		if err := json.Unmarshal([]byte(c.operand), &list); err == nil {
 			return list, nil
 		}
-		return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is not a list of texts", shorten(c.operand)),
+		return nil, credential.NewError(credential.InvalidInput, safetext.Quote(c.operand)+" is not a list of texts",
 			string(c.op)+`:["a","b"], or `+string(c.op)+":a,b")
 	}
 	return strings.Split(c.operand, ","), nil
@@ -228,6 +229,6 @@ func parseTime(s string) (time.Time, error) {
 			return t.UTC().Truncate(time.Second), nil
 		}
 	}
-	return time.Time{}, credential.NewError(credential.InvalidInput, fmt.Sprintf("%q is not a time", shorten(s)),
+	return time.Time{}, credential.NewError(credential.InvalidInput, safetext.Quote(s)+" is not a time",
 		"write it as 'YYYY-MM-DD HH:MM:SS', in UTC")
 }

@@ -47,10 +47,6 @@ func within(dir, base string) bool {
 func (c *Catalog) keepLogin(l *login) {
 	c.dropLogin(l.ID)
 	c.logins[l.ID] = l
-	c.fileByAddress(l)
-}
-
-func (c *Catalog) fileByAddress(l *login) {
 	others := c.byAddress[l.address]
 	i, _ := slices.BinarySearchFunc(others, l, (*login).compare)
 	c.byAddress[l.address] = slices.Insert(slices.Clip(others), i, l)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxName is the longest name in characters (ZenML, STR_FIELD_MAX_LENGTH).
@@ -41,18 +42,12 @@ func checkName(what, name string) error {
 	default:
 		return nil
 	}
-	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name %q %s.", what, shorten(name), problem),
+	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name %s %s.", what, safetext.Quote(name), problem),
 		"choose another name")
 }
 
 // shorten keeps a message readable that repeats what the caller sent.
-func shorten(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
-}
+func shorten(s string) string { return safetext.Short(s, 80) }
 
 // entity is what resolving needs to know of a connector, registry or stack.
 type entity struct{ id, name string }
@@ -117,17 +112,6 @@ func ambiguous(plural, ref string, found []entity) error {
 		"%d %s have been found that have a name/ID prefix that matches the provided string '%s': [%s].",
 		len(found), plural, shorten(ref), strings.Join(names, ", ")),
 		"Please provide more characters to uniquely identify only one of them.")
-}
-
-// arg is a name as a shell takes it, for hints.
-func arg(name string) string {
-	plain := func(r rune) bool {
-		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.:/@+=,", r))
-	}
-	if name != "" && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // quoted lists names for a person: 'a', 'b'.

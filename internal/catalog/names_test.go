@@ -137,14 +137,3 @@ func TestPrefixesEverywhere(t *testing.T) {
 		}
 	}
 }
-
-func TestArg(t *testing.T) {
-	for name, want := range map[string]string{
-		"dockerhub": "dockerhub", "ghcr.io/a:1": "ghcr.io/a:1", "my registry": "'my registry'", "it's": `'it'\''s'`, "": "''", "a;b": "'a;b'",
-		"né": "'né'", "$HOME": "'$HOME'",
-	} {
-		if got := arg(name); got != want {
-			t.Errorf("arg(%q) = %s, want %s", name, got, want)
-		}
-	}
-}

@@ -2,14 +2,10 @@ package catalog
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
@@ -120,38 +116,21 @@ func put(r Record, err error) (Change, error) {
 	return Change{Put: []Record{r}}, nil
 }
 
-// manyRecords is how many are worth a goroutine of their own.
-const manyRecords = 1024
-
-// decodeAll reads records, on all processors when there are many: whoever starts zend waits for it.
-func decodeAll(records []Record) ([]any, error) {
-	entities := make([]any, len(records))
-	part := max(manyRecords, (len(records)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	errs := make([]error, (len(records)+part-1)/part)
-	var parts sync.WaitGroup
-	for i := range errs {
-		from, to := i*part, min((i+1)*part, len(records))
-		parts.Go(func() { errs[i] = decodeTo(entities[from:to], records[from:to]) })
-	}
-	parts.Wait()
-	return entities, cmp.Or(errs...)
-}
-
-func decodeTo(entities []any, records []Record) (err error) {
-	var like api.Login // the login before
+func decodeAll(records []Record) (entities []any, err error) {
+	entities = make([]any, len(records))
 	for i, r := range records {
-		if entities[i], err = decode(r, &like); err != nil {
-			return err
+		if entities[i], err = decode(r); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return entities, nil
 }
 
 // remote is a connector of a server.
 type remote struct{ *api.ServiceConnector }
 
-// decode reads a record and returns what Catalog.keep takes over. A login shares texts with like, whose place it takes.
-func decode(r Record, like *api.Login) (any, error) {
+// decode reads a record and returns what Catalog.keep takes over.
+func decode(r Record) (any, error) {
 	switch r.Kind {
 	case KindConnector:
 		s, err := read[api.ServiceConnector](r)
@@ -189,12 +168,10 @@ func decode(r Record, like *api.Login) (any, error) {
 		s.Active = false
 		return &s, nil
 	case KindLogin:
-		like.ID = r.ID
-		l, err := readLogin(r, like)
+		l, err := readLogin(r)
 		if err != nil {
 			return nil, damaged(r, err)
 		}
-		*like = l.Login
 		return l, nil
 	case KindActive:
 		a, err := read[storedActive](r)
@@ -223,45 +200,22 @@ func readStack(r Record) (s api.Stack, err error) {
 	return exactNumbers(s), err
 }
 
-func readLogin(r Record, like *api.Login) (*login, error) {
-	l := &login{}
-	if !plainLogin(&l.Login, r.Public, like) {
-		var err error
-		if l.Login, err = read[api.Login](r); err != nil {
-			return nil, err
-		}
-	}
-	if l.ID != r.ID {
-		return nil, errors.New("it says that its id is " + strconv.Quote(l.ID))
-	}
-	a, err := address.Parse(l.Address)
+func readLogin(r Record) (*login, error) {
+	stored, err := read[api.Login](r)
 	if err != nil {
 		return nil, err
 	}
+	if stored.ID != r.ID {
+		return nil, errors.New("it says that its id is " + strconv.Quote(stored.ID))
+	}
+	a, err := address.Parse(stored.Address)
+	if err != nil {
+		return nil, err
+	}
+	l := &login{Login: stored, address: a}
 	l.ConnectorName, l.Username, l.TokenExpires, l.LastUsed, l.Problem = "", "", nil, nil, ""
-	l.setAddress(a)
+	l.Address, l.ServerURL = a.String(), a.ServerURL()
 	return l, nil
-}
-
-// setAddress gives the login an address in its canonical spellings. What it had is nearly always that: then it costs no memory.
-func (l *login) setAddress(a address.Address) {
-	l.address = a
-	if !isSpelled(l.Address, a) {
-		l.Address = a.String()
-	}
-	l.ServerURL = l.Address
-	if a.IsHub() || a.IsHubToken() {
-		l.ServerURL = a.ServerURL()
-	}
-}
-
-// isSpelled reports whether s is a.String().
-func isSpelled(s string, a address.Address) bool {
-	rest, ok := strings.CutPrefix(s, a.Host())
-	if !ok || a.Path() == "" {
-		return ok && rest == ""
-	}
-	return rest != "" && rest[0] == '/' && rest[1:] == a.Path()
 }
 
 func damaged(r Record, cause error) error {

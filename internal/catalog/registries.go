@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func registryKey(r *api.ContainerRegistry) (time.Time, string, string) {
@@ -138,7 +139,7 @@ func (c *Catalog) addRegistry(r api.ContainerRegistry, now time.Time) (api.Conta
 	if c.registryNamed(r.Name) != nil {
 		return r, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
 			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name "+
-				"and type.", r.Name), "choose another name, or: zen container-registry update "+arg(r.Name))
+				"and type.", r.Name), "choose another name, or: zen container-registry update "+safetext.ShellWord(r.Name))
 	}
 	r.ID, r.Created, r.Updated = c.newID(KindRegistry, r.Name, now), now, now
 	return c.putRegistry(r)
@@ -264,7 +265,7 @@ func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*s
 	moved, err := c.connected(r, conn)
 	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return r, credential.NewError(e.Reason, e.Message, fmt.Sprintf(
-			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", arg(r.Name)))
+			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", safetext.ShellWord(r.Name)))
 	}
 	return moved, err
 }
@@ -311,7 +312,7 @@ func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, err
 		return r, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Stack Component `%s` of type `container_registry` cannot be deleted as it is part of %d stacks: %s. "+
 				"Before deleting this stack component, make sure to remove it from all stacks.", r.Name, len(users), quoted(users)),
-			fmt.Sprintf("zen stack remove-component %s -c", arg(users[0])))
+			fmt.Sprintf("zen stack remove-component %s -c", safetext.ShellWord(users[0])))
 	}
 	return r, Change{Delete: []string{r.ID}}, nil
 }

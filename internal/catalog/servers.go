@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 const seeServers = "see all: zen server list"
@@ -66,7 +67,7 @@ func (c *Catalog) ServerAt(url string) (api.Server, error) {
 		}
 	}
 	return api.Server{}, credential.NewError(credential.NoSuchEntity,
-		"zen is not connected to the ZenML server "+shorten(url), "zen server connect "+arg(url))
+		"zen is not connected to the ZenML server "+shorten(url), "zen server connect "+safetext.ShellWord(url))
 }
 
 // ServerNamed returns the server of that very name.
@@ -91,12 +92,12 @@ func (c *Catalog) PutServer(s api.Server) (Change, error) {
 		if o.Name == s.Name && o.ID != s.ID {
 			return Change{}, credential.NewError(credential.Exists,
 				fmt.Sprintf("zen is connected to another server of the name '%s' already: %s", s.Name, o.URL),
-				"choose another name: --name NAME, or: zen server disconnect "+arg(s.Name))
+				"choose another name: --name NAME, or: zen server disconnect "+safetext.ShellWord(s.Name))
 		}
 	}
 	if old := c.servers[s.ID]; old != nil && old.Name != s.Name {
 		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen server disconnect "+arg(old.Name))
+			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen server disconnect "+safetext.ShellWord(old.Name))
 	}
 	s.Active = len(c.servers) == 0 || c.servers[s.ID] != nil && c.servers[s.ID].Active
 	return put(serverRecord(s))
@@ -187,7 +188,7 @@ func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
 	case old == nil && c.has(s.ID):
 		return Change{}, credential.NewError(credential.Exists,
 			fmt.Sprintf("the server '%s' gives its service connector '%s' the id of something on this machine, %s", s.Server, s.Name, s.ID),
-			"zen server disconnect "+arg(s.Server))
+			"zen server disconnect "+safetext.ShellWord(s.Server))
 	case old != nil && old.Server != s.Server:
 		return Change{}, c.inUseThrough(old.Server, s)
 	case old != nil && old.Revision == s.Revision:
@@ -208,7 +209,7 @@ func (c *Catalog) inUseThrough(other string, s api.ServiceConnector) error {
 			second.Name, second.URL, first.Name, first.URL, s.Name)
 	}
 	return credential.NewError(credential.Exists, text,
-		"use it there: add --server "+arg(first.Name)+"; to stay connected once only: zen server disconnect "+arg(second.Name))
+		"use it there: add --server "+safetext.ShellWord(first.Name)+"; to stay connected once only: zen server disconnect "+safetext.ShellWord(second.Name))
 }
 
 // ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.
@@ -241,7 +242,7 @@ func (c *Catalog) WithoutUnusedRemotes(change Change) Change {
 		written[r.ID] = true
 		switch r.Kind {
 		case KindLogin:
-			if l, err := readLogin(r, &api.Login{}); err == nil {
+			if l, err := readLogin(r); err == nil {
 				used[l.ConnectorID] = true
 			}
 		case KindRegistry:

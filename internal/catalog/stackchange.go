@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // RegisterStack makes a stack. Every stack has an orchestrator and an artifact store (ZenML demands both on the command
@@ -59,7 +60,7 @@ func (c *Catalog) checkStackName(name string) error {
 	}
 	if c.stackNamed(name) != nil {
 		return credential.NewError(credential.Exists,
-			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", name), "zen stack describe "+arg(name))
+			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", name), "zen stack describe "+safetext.ShellWord(name))
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func (c *Catalog) renameStack(s *api.Stack, name *string) error {
 	}
 	if s.ID == defaultStackID {
 		return credential.NewError(credential.InvalidInput, "The default stack cannot be renamed.",
-			"zen stack copy "+defaultName+" "+arg(*name))
+			"zen stack copy "+defaultName+" "+safetext.ShellWord(*name))
 	}
 	if err := checkName("stack", *name); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // fileVersion is the ZenML whose export format zen writes; that ZenML imports it without a complaint. Any version is read.
@@ -155,7 +156,7 @@ func (c *Catalog) importRegistry(f api.FileComponent, now time.Time, owner strin
 		}
 		return api.Component{}, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
 			"There is already a container registry with the name '%s', and it is not the one of the file.", f.Name),
-			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", arg(f.Name)))
+			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", safetext.ShellWord(f.Name)))
 	}
 	r, change, err := c.RegisterRegistry(req, nil, now, owner)
 	return api.Component{ID: r.ID}, change, err

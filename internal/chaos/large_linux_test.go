@@ -1,3 +1,5 @@
+//go:build chaos
+
 package chaos
 
 import (
@@ -12,7 +14,13 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
+)
+
+// The crowd, and how many names make its answers large.
+const (
+	clients   = 1000
+	manyNames = 1000
 )
 
 // mostForLarge is what zend may occupy while a crowd of clients wants large answers at the same time, in MB.
@@ -40,7 +48,7 @@ func TestLargeAnswersAtOnce(t *testing.T) {
 	}
 	connections := make([]net.Conn, clients)
 	for i := range connections {
-		if connections[i], err = net.Dial("unix", socket); err != nil {
+		if connections[i], err = dial(socket); err != nil {
 			t.Fatal(err)
 		}
 		defer connections[i].Close()
@@ -81,7 +89,7 @@ func (w *world) storeMany(t *testing.T, n int) {
 	defer c.Close()
 	path := strings.Repeat("/"+strings.Repeat("a", 50), 5)
 	for i := range n {
-		params := ipc.AppendString([]byte(`{"Username":"alice","Secret":"secret","ServerURL":`), fmt.Sprintf("r%d.example%s", i, path))
+		params := safejson.AppendString([]byte(`{"Username":"alice","Secret":"secret","ServerURL":`), fmt.Sprintf("r%d.example%s", i, path))
 		reply, err := c.Call(api.MethodStore, append(params, '}'), time.Now().Add(20*time.Second))
 		if err != nil {
 			t.Fatal(err)

@@ -4,11 +4,7 @@ package chaos
 
 // The measure of the ordinary tests: seconds, not minutes.
 const (
-	rounds         = 3
-	requests       = 1000
-	storeEvery     = 20
-	politeRequests = 15
-	soakGets       = 20000
-	clients        = 200
-	manyNames      = 300
+	rounds     = 3
+	requests   = 1000
+	storeEvery = 20
 )

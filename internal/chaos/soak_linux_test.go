@@ -1,10 +1,11 @@
+//go:build chaos
+
 package chaos
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 const (
 	idleMemory   = 4 << 10
 	idleResident = 10 << 10
+	soakGets     = 1000000
 	soakGrowth   = 4 << 10
 	soakThreads  = 8
 	idleTime     = 3 * time.Second
@@ -182,7 +184,7 @@ func (w *world) soak(t *testing.T, gets int64) {
 }
 
 func askOften(socket string, request []byte, n int, done *atomic.Int64) error {
-	c, err := net.Dial("unix", socket)
+	c, err := dial(socket)
 	if err != nil {
 		return err
 	}

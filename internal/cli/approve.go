@@ -12,6 +12,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type approveOptions struct {
@@ -155,7 +156,7 @@ func (a *app) approveFollowing(ctx context.Context) error {
 // cannot begin a line.
 func (a *app) approvalQuestion(r api.Approval) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s wants to %s.\n", askerOf(r), oneLine(purpose(r)))
+	fmt.Fprintf(&b, "%s wants to %s.\n", askerOf(r), safetext.Line(purpose(r)))
 	for _, line := range [][2]string{
 		{"Registry", r.Address},
 		{"Directory", r.Dir},
@@ -163,7 +164,7 @@ func (a *app) approvalQuestion(r api.Approval) string {
 		{"Asked", span(a.now().Sub(r.Asked)) + " ago"},
 	} {
 		if line[1] != "" {
-			fmt.Fprintf(&b, "  %-11s %s\n", line[0]+":", oneLine(line[1]))
+			fmt.Fprintf(&b, "  %-11s %s\n", line[0]+":", safetext.Line(line[1]))
 		}
 	}
 	if r.KeepSeconds > 0 {
@@ -179,7 +180,7 @@ func purpose(r api.Approval) string {
 	return "show the secrets of " + wantedBy(r)
 }
 
-func askerOf(r api.Approval) string { return oneLine(cmp.Or(r.Asker, "An unknown program")) }
+func askerOf(r api.Approval) string { return safetext.Line(cmp.Or(r.Asker, "An unknown program")) }
 
 func wantedBy(r api.Approval) string {
 	if r.Connector == "" {
@@ -205,7 +206,7 @@ func (a *app) approvalColumns() []column[api.Approval] {
 		{key: "asker", header: "PROGRAM", value: func(r request) any { return orNull(r.Asker) }, cell: askerOf},
 		{key: "connector", header: "WANTS", value: func(r request) any { return orNull(r.Connector) }, cell: purpose},
 		{key: "address", header: "REGISTRY", value: func(r request) any { return orNull(r.Address) }},
-		{key: "dir", header: "DIRECTORY", value: func(r request) any { return orNull(r.Dir) }, cell: func(r request) string { return oneLine(r.Dir) }},
+		{key: "dir", header: "DIRECTORY", value: func(r request) any { return orNull(r.Dir) }, cell: func(r request) string { return safetext.Line(r.Dir) }},
 		{
 			key: "asked", value: func(r request) any { return r.Asked.UTC() },
 			cell: func(r request) string { return span(a.now().Sub(r.Asked)) + " ago" },

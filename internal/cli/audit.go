@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type auditOptions struct {
@@ -138,7 +139,7 @@ func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
 			parts = append(parts, part)
 		}
 	}
-	_, err := fmt.Fprintln(a.out, oneLine(strings.Join(parts, "  ")))
+	_, err := fmt.Fprintln(a.out, safetext.Line(strings.Join(parts, "  ")))
 	return err
 }
 

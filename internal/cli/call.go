@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // patience bounds one request: enough for a person who is asked by the keyring.
@@ -88,7 +89,7 @@ func encodeParams(params any, with secrets) ([]byte, error) {
 	if len(body) > 1 {
 		body = append(body, ',')
 	}
-	body = ipc.AppendString(body, api.SecretsMember)
+	body = safejson.AppendString(body, api.SecretsMember)
 	return append(ipc.AppendSecrets(append(body, ':'), with), '}'), nil
 }
 

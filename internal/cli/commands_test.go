@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // everyCommand visits the command tree.
@@ -37,7 +38,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		}
 		for _, text := range []string{cmd.Long, cmd.Example} {
 			for line := range strings.Lines(text) {
-				if displayWidth(line) > 120 {
+				if textwidth.Of(line) > 120 {
 					t.Errorf("%s: a line of the help is too long: %s", cmd.CommandPath(), line)
 				}
 			}

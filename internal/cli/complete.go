@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // completionTime bounds what a shell waits for names. Completing never starts zend: opening the vault could ask a person.
@@ -88,7 +89,7 @@ func defineKnown(cmd *cobra.Command, attrs attributes, types []api.ConnectorType
 		for _, m := range t.AuthMethods {
 			for _, attr := range m.Attributes {
 				if isIdentifier(attr.Name) && lookup(cmd, attr.Name) == nil {
-					cmd.Flags().Var(attributeFlag{attrs, attr.Name}, attr.Name, oneLine(attr.Title))
+					cmd.Flags().Var(attributeFlag{attrs, attr.Name}, attr.Name, safetext.Line(attr.Title))
 				}
 			}
 		}
@@ -155,7 +156,7 @@ func authMethodNames(ctx context.Context, client caller, server string) ([]strin
 // described is a completion with a description that the shell shows beside it. Both come from elsewhere.
 func described(name, description string) string {
 	if description == "" {
-		return oneLine(name)
+		return safetext.Line(name)
 	}
-	return oneLine(name) + "\t" + oneLine(description)
+	return safetext.Line(name) + "\t" + safetext.Line(description)
 }

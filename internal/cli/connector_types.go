@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type typesOptions struct {
@@ -170,7 +171,7 @@ const pageWidth = 80
 
 // page prints explanations on standard output, ended by a line.
 func (a *app) page(sections ...string) {
-	fmt.Fprintln(a.out, clean(explained(sections...)))
+	fmt.Fprintln(a.out, safetext.Text(explained(sections...)))
 }
 
 func explained(sections ...string) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // changeTime bounds how long zend may take to end or to come back.
@@ -329,7 +330,7 @@ func (a *app) daemonLogs(cmd *cobra.Command, o logsOptions) error {
 		return refused("cannot read the log: "+err.Error(), "")
 	}
 	for _, line := range lines {
-		fmt.Fprintln(a.out, clean(line))
+		fmt.Fprintln(a.out, safetext.Text(line))
 	}
 	if o.follow {
 		return a.followLog(cmd.Context(), filepath.Clean(path))

@@ -17,6 +17,7 @@ import (
 	"github.com/zen-agent/zen/internal/doctor"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // peek bounds a look at a socket where nobody is expected.
@@ -170,13 +171,13 @@ func (a *app) drawDoctor(results []doctor.Result) {
 	}
 	indent := strings.Repeat(" ", width+5)
 	for _, r := range results {
-		message := oneLine(r.Message)
+		message := safetext.Line(r.Message)
 		if a.term.width > 0 {
 			message = strings.Join(wrap(message, max(a.term.width-len(indent), 30)), "\n"+indent)
 		}
 		fmt.Fprintf(a.out, "%s %s  %s\n", signs[r.Status], pad(r.Check, width), message)
 		if r.Hint != "" {
-			fmt.Fprintf(a.out, "%s=> %s\n", indent, oneLine(r.Hint))
+			fmt.Fprintf(a.out, "%s=> %s\n", indent, safetext.Line(r.Hint))
 		}
 	}
 	problems, warnings, skipped := doctor.Count(results, doctor.Problem), doctor.Count(results, doctor.Warning), doctor.Count(results, doctor.Skipped)

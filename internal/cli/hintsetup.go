@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // hintSetup says how clients come to use a login, unless docker does already. A configuration that cannot be read is no
@@ -15,7 +16,7 @@ func (a *app) hintSetup(serverURL, profile string) {
 	helper, asks := a.dockersHelper(registry)
 	switch {
 	case profile != "" && (!asks || clientconfig.Profile(helper) != profile) && a.getenv("ZEN_PROFILE") != profile:
-		word := clientconfig.ShellWord(profile)
+		word := safetext.ShellWord(profile)
 		a.hint("let clients use the profile: zen setup docker --host " + registry.Host() + " --profile " + word +
 			", or ZEN_PROFILE=" + word + " before a command")
 	case !asks:

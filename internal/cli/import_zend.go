@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // zendClient stores and gets credentials as docker-credential-zen does. What carries a secret is written and read by hand.
@@ -19,10 +20,10 @@ func (z zendClient) call(ctx context.Context, method, server string, cred *crede
 		size += len(cred.Username) + 6*cred.Secret.Len() + 64
 	}
 	body := append(make([]byte, 0, size), `{"ServerURL":`...)
-	body = ipc.AppendString(body, server)
+	body = safejson.AppendString(body, server)
 	if cred != nil {
-		body = ipc.AppendString(append(body, `,"Username":`...), cred.Username)
-		body = ipc.AppendString(append(body, `,"Secret":`...), cred.Secret.Reveal())
+		body = safejson.AppendString(append(body, `,"Username":`...), cred.Username)
+		body = safejson.AppendString(append(body, `,"Secret":`...), cred.Secret.Reveal())
 	}
 	return send(ctx, z.caller, method, append(body, '}'), patience)
 }
@@ -40,7 +41,7 @@ func (z zendClient) get(ctx context.Context, server string) (cred credential.Cre
 		return cred, err
 	}
 	defer reply.Wipe()
-	err = ipc.Strings(reply.Result, func(key string, text []byte) {
+	err = safejson.Strings(reply.Result, func(key string, text []byte) {
 		switch key {
 		case "Username":
 			cred.Username = string(text)

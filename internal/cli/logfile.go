@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // tailBytes is how much of a log's end is looked at for its last lines.
@@ -57,7 +59,7 @@ func (a *app) followLog(ctx context.Context, path string) error {
 			return err
 		}
 		for line := range strings.Lines(text) {
-			fmt.Fprintln(a.out, clean(strings.TrimSuffix(line, "\n")))
+			fmt.Fprintln(a.out, safetext.Text(strings.TrimSuffix(line, "\n")))
 		}
 		select {
 		case <-tick.C:

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Formats in which things are shown.
@@ -133,26 +135,7 @@ func indentedJSON(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return escapeControls(b.Bytes()), nil
-}
-
-// escapeControls escapes what encoding/json lets through: DEL, C1 and the marks of bidirectional text. In JSON they can
-// stand inside of strings only, and in YAML as yamlNode makes it too.
-func escapeControls(text []byte) []byte {
-	if bytes.IndexFunc(text, unsafeRune) < 0 {
-		return text
-	}
-	var b []byte
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
-		if unsafeRune(r) {
-			b = fmt.Appendf(b, `\u%04x`, r)
-		} else {
-			b = append(b, text[i:i+n]...)
-		}
-		i += n
-	}
-	return b
+	return safejson.Escape(b.Bytes()), nil
 }
 
 // writeYAML prints JSON as YAML with the same order of members.
@@ -170,7 +153,7 @@ func writeYAML(w io.Writer, encoded []byte) error {
 	if err := enc.Encode(node); err != nil {
 		return err
 	}
-	_, err = w.Write(escapeControls(b.Bytes()))
+	_, err = io.WriteString(w, safetext.Text(b.String())) // its escapes are YAML's too
 	return err
 }
 
@@ -200,7 +183,7 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 		return node, err
 	case string:
 		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v}
-		if strings.ContainsFunc(v, unsafeRune) {
+		if !safetext.Safe(strings.ReplaceAll(v, "\n", "")) {
 			node.Style = yaml.DoubleQuotedStyle // where writeYAML can escape
 		}
 		return node, nil
@@ -276,11 +259,11 @@ func plain(v any) string {
 	case nil:
 		return ""
 	case string:
-		return clean(v)
+		return safetext.Text(v)
 	case bool:
 		return pythonBool(v)
 	case []string:
-		return clean(strings.Join(v, ", "))
+		return safetext.Text(strings.Join(v, ", "))
 	case json.RawMessage:
 		return plainJSON(v)
 	}
@@ -300,7 +283,7 @@ func plainJSON(raw json.RawMessage) string {
 	case nil:
 		return ""
 	case string:
-		return clean(v)
+		return safetext.Text(v)
 	case bool:
 		return pythonBool(v)
 	case float64:
@@ -310,7 +293,7 @@ func plainJSON(raw json.RawMessage) string {
 	if err := json.Compact(&b, raw); err != nil {
 		return ""
 	}
-	return clean(b.String())
+	return safetext.Text(b.String())
 }
 
 func pythonBool(b bool) string {

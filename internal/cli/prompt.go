@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxInput is how much is read of a secret or an answer that comes through standard input or a file.
@@ -29,7 +30,7 @@ type question struct {
 // prompt asks until it gets an answer. Ctrl-C is errInterrupted, the end of the input errAborted.
 func (a *app) prompt(ctx context.Context, q question) (string, error) {
 	for {
-		fmt.Fprint(a.err, clean(q.String()))
+		fmt.Fprint(a.err, safetext.Text(q.String()))
 		line, err := a.readLine(ctx)
 		if err != nil {
 			return "", err
@@ -71,7 +72,7 @@ func oneOf(choices []string) string {
 
 // promptSecret asks for something that must not be seen. Nothing typed is an empty Secret.
 func (a *app) promptSecret(ctx context.Context, text string) (credential.Secret, error) {
-	line, err := a.hiddenLine(ctx, clean(text)+": ")
+	line, err := a.hiddenLine(ctx, safetext.Text(text)+": ")
 	if err != nil {
 		return credential.Secret{}, err
 	}
@@ -85,7 +86,7 @@ func (a *app) confirm(ctx context.Context, text string, fallback bool) (bool, er
 		choice = " [Y/n]: "
 	}
 	for {
-		fmt.Fprint(a.err, clean(text)+choice)
+		fmt.Fprint(a.err, safetext.Text(text)+choice)
 		line, err := a.readLine(ctx)
 		if err != nil {
 			return false, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) registryFlavorCommand() *cobra.Command {
@@ -60,7 +61,7 @@ func (a *app) registryFlavorDescribeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(o, f, func() { fmt.Fprintln(a.out, clean(describeFlavor(f))) })
+			return a.show(o, f, func() { fmt.Fprintln(a.out, safetext.Text(describeFlavor(f))) })
 		},
 	}
 	a.addOutput(cmd, &o)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/selftest"
 )
 
@@ -52,7 +53,7 @@ func (a *app) selftest(ctx context.Context, o output) error {
 	return a.show(o, report, func() {
 		fmt.Fprintf(a.out, "zen works: a push and a pull at %s went through docker-credential-zen.\n", report.Registry)
 		fmt.Fprintf(a.out, "The password was in none of %d files, %d command lines and environments.\n", report.Files, report.Processes)
-		fmt.Fprintf(a.out, "The vault's key: %s\n", oneLine(keyLines(status)))
+		fmt.Fprintf(a.out, "The vault's key: %s\n", safetext.Line(keyLines(status)))
 	})
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Environment variables by which ZenML's own command is told about its server.
@@ -86,7 +86,7 @@ func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOpti
 		case ok:
 			return a.connectFromZenML(ctx, req, login)
 		case login.url != "": // it is there, and nobody can be asked
-			a.hint("zenml is logged in to " + oneLine(login.url) + "; to use that login: zen server connect " + oneLine(login.url) + " --from-zenml")
+			a.hint("zenml is logged in to " + safetext.Line(login.url) + "; to use that login: zen server connect " + safetext.Line(login.url) + " --from-zenml")
 		}
 	}
 	if req.URL == "" {
@@ -255,7 +255,7 @@ func (a *app) warnOfTwin(ctx context.Context, s api.Server) {
 	for _, o := range list.Items {
 		if o.ServerID == s.ServerID && o.ID != s.ID {
 			a.warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, by the id that it gives", o.Name, o.URL),
-				"to stay connected once only: zen server disconnect "+clientconfig.ShellWord(s.Name))
+				"to stay connected once only: zen server disconnect "+safetext.ShellWord(s.Name))
 			return
 		}
 	}

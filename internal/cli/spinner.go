@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // frames are the pictures of a turning wheel, in Braille.
@@ -15,7 +17,7 @@ func frames() []string {
 // busy shows on standard error that something is being done until stop is called: a turning wheel on a terminal, else
 // one line.
 func (a *app) busy(ctx context.Context, format string, args ...any) (stop func()) {
-	text := clean(fmt.Sprintf(format, args...))
+	text := safetext.Text(fmt.Sprintf(format, args...))
 	if !a.term.color {
 		fmt.Fprintln(a.err, text)
 		return func() {}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) stackCommand() *cobra.Command {
@@ -121,7 +122,7 @@ func componentNames(componentType string) lister {
 		var names []string
 		for _, s := range list.Items {
 			for _, name := range componentsOf(s, componentType) {
-				if name = oneLine(name); !slices.Contains(names, name) {
+				if name = safetext.Line(name); !slices.Contains(names, name) {
 					names = append(names, name)
 				}
 			}

@@ -15,9 +15,11 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// watchInterval is how often zend is asked. A screen is written to only where it changes.
+// watchInterval is how often zend is asked and a screen drawn.
 const watchInterval = time.Second
 
 // watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
@@ -85,7 +87,6 @@ func (a *app) watchOn(ctx context.Context, s *screen) error {
 		case now = <-moments:
 		case <-second.C: // also when zend does not answer, the times go on
 		case <-resized:
-			s.forget()
 		case key, ok := <-keys:
 			if !ok {
 				keys = nil // the end of the input is no wish to quit: it may be </dev/null
@@ -150,7 +151,7 @@ func jsonLine(v any) (string, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return string(escapeControls(b.Bytes())), err
+	return string(safejson.Escape(b.Bytes())), err
 }
 
 // fact is one thing that is so, and stays so until another is told of the same subject.
@@ -159,17 +160,17 @@ type fact struct{ subject, text string }
 // facts are what the moment says, with points in time instead of durations, which would change all the time.
 func (w watched) facts() []fact {
 	if w.err != nil {
-		return []fact{{"zend", "does not answer: " + oneLine(w.err.Error())}}
+		return []fact{{"zend", "does not answer: " + safetext.Line(w.err.Error())}}
 	}
 	s := w.status
 	list := []fact{
-		{"zend", fmt.Sprintf("%s, process %d, since %s", oneLine(s.Version), s.PID, clock(s.Started))},
-		{"vault", strings.TrimSuffix(oneLine(s.Vault.State+": "+s.Vault.Problem), ": ")},
+		{"zend", fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, clock(s.Started))},
+		{"vault", strings.TrimSuffix(safetext.Line(s.Vault.State+": "+s.Vault.Problem), ": ")},
 	}
 	for _, l := range s.Logins {
-		subject := oneLine(l.Address)
+		subject := safetext.Line(l.Address)
 		if scope := loginScope(l); l.Dir+l.Profile != "" {
-			subject += " (" + oneLine(scope) + ")"
+			subject += " (" + safetext.Line(scope) + ")"
 		}
 		texts := []string{answeredBy(l)}
 		for _, moment := range []struct {
@@ -183,10 +184,10 @@ func (w watched) facts() []fact {
 		if l.Problem != "" {
 			texts = append(texts, l.Problem)
 		}
-		list = append(list, fact{subject, oneLine(strings.Join(texts, ", "))})
+		list = append(list, fact{subject, safetext.Line(strings.Join(texts, ", "))})
 	}
 	for _, n := range s.Notices {
-		list = append(list, fact{"notice: " + oneLine(n.Text), strings.TrimSpace(oneLine(n.Hint))})
+		list = append(list, fact{"notice: " + safetext.Line(n.Text), strings.TrimSpace(safetext.Line(n.Hint))})
 	}
 	return list
 }
@@ -229,7 +230,6 @@ type screen struct {
 	tty    *os.File
 	keys   *os.File // where keys come from; nil: nowhere
 	before *term.State
-	drawn  []string
 }
 
 const (
@@ -246,7 +246,6 @@ func (s *screen) enter() error {
 		}
 		s.before = state
 	}
-	s.forget()
 	_, err := s.tty.WriteString(enterScreen)
 	return err
 }
@@ -268,9 +267,6 @@ func (s *screen) suspend() error {
 	return s.enter()
 }
 
-// forget makes the next drawing draw everything.
-func (s *screen) forget() { s.drawn = nil }
-
 // size is the screen's, in columns and rows; that of a VT100 when it does not tell.
 func (s *screen) size() (columns, rows int) {
 	columns, rows, err := term.GetSize(int(s.tty.Fd()))
@@ -280,25 +276,9 @@ func (s *screen) size() (columns, rows int) {
 	return columns, rows
 }
 
-// draw writes the lines that changed, in one piece.
+// draw draws everything again, in one piece, each line over the one that was there.
 func (s *screen) draw(lines []string) error {
-	var b strings.Builder
-	if s.drawn == nil {
-		b.WriteString("\x1b[2J")
-	}
-	for i, line := range lines {
-		if i >= len(s.drawn) || s.drawn[i] != line {
-			fmt.Fprintf(&b, "\x1b[%d;1H%s\x1b[K", i+1, line)
-		}
-	}
-	if len(lines) < len(s.drawn) {
-		fmt.Fprintf(&b, "\x1b[%d;1H\x1b[J", len(lines)+1)
-	}
-	s.drawn = append([]string{}, lines...)
-	if b.Len() == 0 {
-		return nil
-	}
-	_, err := s.tty.WriteString(b.String())
+	_, err := s.tty.WriteString("\x1b[H" + strings.Join(lines, "\x1b[K\r\n") + "\x1b[K\x1b[J")
 	return err
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // watchedWorld is a moment with all that can be in one.
@@ -91,7 +93,7 @@ func TestWatchView(t *testing.T) {
 		fmt.Fprintf(&b, "%s: %d columns, %d rows, scrolls to %d\n", tt.name, tt.columns, tt.rows, last)
 		for _, line := range lines {
 			b.WriteString("|" + line + "\n")
-			if displayWidth(line) > tt.columns || strings.ContainsFunc(line, unsafeRune) || strings.Contains(line, "\n") {
+			if textwidth.Of(line) > tt.columns || strings.ContainsFunc(line, safetext.Unsafe) || strings.Contains(line, "\n") {
 				t.Errorf("%s: %q", tt.name, line)
 			}
 		}
@@ -118,7 +120,7 @@ func FuzzWatchView(f *testing.F) {
 			t.Fatalf("%d lines of %d, last %d", len(lines), rows, last)
 		}
 		for _, line := range lines {
-			if displayWidth(line) > columns && columns > 2 || strings.ContainsFunc(line, unsafeRune) || strings.Contains(line, "\n") {
+			if textwidth.Of(line) > columns && columns > 2 || strings.ContainsFunc(line, safetext.Unsafe) || strings.Contains(line, "\n") {
 				t.Fatalf("%d columns: %q", columns, line)
 			}
 		}
@@ -353,15 +355,14 @@ func TestWatchResizes(t *testing.T) {
 	if err := pty.Setsize(d.tty, &pty.Winsize{Rows: 10, Cols: 30}); err != nil {
 		t.Fatal(err)
 	}
-	d.find(`\x1b\[2J\x1b\[1;1H[^\x1b]*\x1b\[K`)
 	d.find(`REGISTRY {2,}STATE\x1b`)
 	d.press("q")
 	d.isAsBefore(0)
 	text := d.text()
-	text = text[strings.LastIndex(text, "\x1b[2J\x1b[1;1H"):]
-	for line := range strings.SplitSeq(text, "\x1b[") {
-		if _, shown, ok := strings.Cut(line, "H"); ok && displayWidth(shown) > 30 {
-			t.Errorf("a line of %d columns on a screen of 30: %q", displayWidth(shown), shown)
+	text = text[strings.LastIndex(text, "\x1b[H"):]
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\x1b[H"), "\n") {
+		if shown, _, _ := strings.Cut(line, "\x1b"); textwidth.Of(shown) > 30 {
+			t.Errorf("a line of %d columns on a screen of 30: %q", textwidth.Of(shown), shown)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safetext"
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // watched is what is known at one moment of a watch.
@@ -22,7 +24,7 @@ type watched struct {
 func (w watched) view(now time.Time, first, columns, rows int) (lines []string, last int) {
 	head := w.head(now, columns)
 	for _, n := range w.notes() { // before the list, which could push them off a low screen
-		head = append(head, cut(n, columns))
+		head = append(head, textwidth.Cut(n, columns))
 	}
 	head = append(head, "")
 	logins := w.logins(now, columns)
@@ -30,15 +32,15 @@ func (w watched) view(now time.Time, first, columns, rows int) (lines []string, 
 	case len(logins) > 1:
 		head, logins = append(head, logins[0]), logins[1:] // the headings
 	case w.known:
-		head, logins = append(head, cut("Nobody is logged in.", columns)), nil
+		head, logins = append(head, textwidth.Cut("Nobody is logged in.", columns)), nil
 	}
-	tail := []string{"", cut("q: quit   up/down: scroll", columns)}
+	tail := []string{"", textwidth.Cut("q: quit   up/down: scroll", columns)}
 	room := max(rows-len(head)-len(tail), 1)
 	last = max(len(logins)-room, 0)
 	first = min(first, last)
 	shown := logins[first:min(first+room, len(logins))]
 	if len(shown) < len(logins) {
-		tail[0] = cut(fmt.Sprintf("%d of %d logins", len(shown), len(logins)), columns)
+		tail[0] = textwidth.Cut(fmt.Sprintf("%d of %d logins", len(shown), len(logins)), columns)
 	}
 	lines = slices.Concat(head, shown, tail)
 	return lines[:min(len(lines), rows)], last
@@ -50,10 +52,10 @@ func (w watched) head(now time.Time, columns int) []string {
 	title := "zend"
 	if w.known {
 		s := w.status
-		title = fmt.Sprintf("zend %s, process %d, for %s (%s)", oneLine(s.Version), s.PID, rough(now.Sub(s.Started)), oneLine(s.Activity))
+		title = fmt.Sprintf("zend %s, process %d, for %s (%s)", safetext.Line(s.Version), s.PID, rough(now.Sub(s.Started)), safetext.Line(s.Activity))
 	}
 	if w.err != nil {
-		title = "zend does not answer: " + oneLine(w.err.Error())
+		title = "zend does not answer: " + safetext.Line(w.err.Error())
 	}
 	lines := []string{beside(title, at, columns)}
 	if !w.known {
@@ -63,18 +65,18 @@ func (w watched) head(now time.Time, columns int) []string {
 	for _, slot := range w.status.Vault.Slots {
 		vault = append(vault, slot.Kind+", "+slot.Detail)
 	}
-	return append(lines, cut(oneLine(strings.Join(vault, "; ")), columns))
+	return append(lines, textwidth.Cut(safetext.Line(strings.Join(vault, "; ")), columns))
 }
 
 // notes are what a person should know.
 func (w watched) notes() (lines []string) {
 	for _, n := range w.status.Notices {
-		text := "! " + oneLine(n.Text)
+		text := "! " + safetext.Line(n.Text)
 		if n.Done {
-			text = "✓ " + oneLine(n.Text)
+			text = "✓ " + safetext.Line(n.Text)
 		}
 		if n.Hint != "" {
-			text += " (" + oneLine(n.Hint) + ")"
+			text += " (" + safetext.Line(n.Hint) + ")"
 		}
 		lines = append(lines, text)
 	}
@@ -118,7 +120,7 @@ func (w watched) logins(now time.Time, columns int) []string {
 			if b.Len() > 0 {
 				b.WriteString("  ")
 			}
-			b.WriteString(pad(cut(cell, widths[i]), widths[i]))
+			b.WriteString(pad(textwidth.Cut(cell, widths[i]), widths[i]))
 		}
 		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
@@ -137,7 +139,7 @@ func loginCells(l api.Login, now time.Time) []string {
 		cells[5] = rough(now.Sub(*l.LastUsed)) + " ago"
 	}
 	for i := range cells {
-		cells[i] = oneLine(cells[i])
+		cells[i] = safetext.Line(cells[i])
 	}
 	return cells
 }
@@ -154,7 +156,7 @@ func watchWidths(rows [][]string, columns int) []int {
 	natural := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
-			natural[i] = max(natural[i], displayWidth(cell))
+			natural[i] = max(natural[i], textwidth.Of(cell))
 		}
 	}
 	all := watchColumns()
@@ -201,22 +203,11 @@ func squeeze(widths []int, columns int, least func(column int) int) bool {
 
 // beside puts b at the right end of a line that begins with a.
 func beside(a, b string, columns int) string {
-	room := columns - displayWidth(b) - 2
+	room := columns - textwidth.Of(b) - 2
 	if room < 10 {
-		return cut(a, columns)
+		return textwidth.Cut(a, columns)
 	}
-	return pad(cut(a, room), room) + "  " + b
-}
-
-// cut shortens a text to the columns that there are.
-func cut(text string, columns int) string {
-	if displayWidth(text) <= columns {
-		return text
-	}
-	if columns <= 1 {
-		return strings.Repeat("…", max(columns, 0))
-	}
-	return pieces(text, columns-1)[0] + "…"
+	return pad(textwidth.Cut(a, room), room) + "  " + b
 }
 
 // rough prints a duration in its two greatest units: "3d4h", "1h30m", "59m10s", "7s".

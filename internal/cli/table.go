@@ -4,8 +4,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/clipperhouse/uax29/v2/graphemes"
-	"github.com/mattn/go-runewidth"
+	"github.com/zen-agent/zen/internal/safetext"
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // table is a table in ZenML's heavy box. Cells may have several lines.
@@ -45,12 +45,12 @@ func (t table) draw(w io.Writer, width int) (hidden []string) {
 
 // cleaned is the table with nothing in it that steers a terminal.
 func (t table) cleaned() table {
-	t.title, t.caption = clean(t.title), clean(t.caption)
+	t.title, t.caption = safetext.Text(t.title), safetext.Text(t.caption)
 	rows := make([][]string, len(t.rows))
 	for i, row := range t.rows {
 		rows[i] = make([]string, len(row))
 		for j, cell := range row {
-			rows[i][j] = clean(cell)
+			rows[i][j] = strings.ReplaceAll(safetext.Text(cell), "\t", " ")
 		}
 	}
 	t.rows = rows
@@ -94,7 +94,7 @@ func (t table) natural() []int {
 	for _, row := range append([][]string{t.header}, t.rows...) {
 		for i, cell := range row {
 			for line := range strings.SplitSeq(cell, "\n") {
-				widths[i] = max(widths[i], displayWidth(line))
+				widths[i] = max(widths[i], textwidth.Of(line))
 			}
 		}
 	}
@@ -151,33 +151,20 @@ func (t table) line(cells []string, widths []int) string {
 	return b.String()
 }
 
-// displayWidth is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji wide, as in every
-// terminal that is not set to an East Asian locale.
-func displayWidth(s string) int {
-	if strings.IndexFunc(s, notASCII) < 0 {
-		return len(s)
-	}
-	condition := runewidth.Condition{StrictEmojiNeutral: true}
-	return condition.StringWidth(s)
-}
-
-// notASCII reports whether r is anything but a printable ASCII character, of which each takes one column.
-func notASCII(r rune) bool { return r < ' ' || r > '~' }
-
 func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-displayWidth(s)))
+	return s + strings.Repeat(" ", max(0, width-textwidth.Of(s)))
 }
 
 // center puts s into the middle; the odd space goes to the right, as rich's tables have it.
 func center(s string, width int) string {
-	return pad(strings.Repeat(" ", max(0, width-displayWidth(s))/2)+s, width)
+	return pad(strings.Repeat(" ", max(0, width-textwidth.Of(s))/2)+s, width)
 }
 
 // wrap breaks text into lines of at most width columns: at its newlines, at spaces, and inside of a word that is longer.
 func wrap(text string, width int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
-		if displayWidth(paragraph) <= width {
+		if textwidth.Of(paragraph) <= width {
 			lines = append(lines, paragraph)
 			continue
 		}
@@ -190,7 +177,7 @@ func wrapWords(text string, width int) []string {
 	var lines []string
 	line, used := "", 0
 	for word := range strings.FieldsSeq(text) {
-		w := displayWidth(word)
+		w := textwidth.Of(word)
 		if line != "" && used+1+w <= width {
 			line, used = line+" "+word, used+1+w
 			continue
@@ -199,27 +186,11 @@ func wrapWords(text string, width int) []string {
 			lines = append(lines, line)
 		}
 		if w > width {
-			parts := pieces(word, width)
+			parts := textwidth.Split(word, width)
 			lines, word = append(lines, parts[:len(parts)-1]...), parts[len(parts)-1]
-			w = displayWidth(word)
+			w = textwidth.Of(word)
 		}
 		line, used = word, w
 	}
 	return append(lines, line)
-}
-
-// pieces cuts a word into parts of at most width columns, between what a person sees as characters. Each part has one at least.
-func pieces(word string, width int) []string {
-	var parts []string
-	part, used := "", 0
-	for clusters := graphemes.FromString(word); clusters.Next(); {
-		character := clusters.Value()
-		w := displayWidth(character)
-		if part != "" && used+w > width {
-			parts = append(parts, part)
-			part, used = "", 0
-		}
-		part, used = part+character, used+w
-	}
-	return append(parts, part)
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // The tables of ZenML's page about the default container registry, to the character.
@@ -79,9 +81,9 @@ func sameWidth(t *testing.T, text string, most int) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case border == 0 && strings.HasPrefix(line, "┏"):
-			border = displayWidth(line)
-		case border != 0 && displayWidth(line) != border:
-			t.Errorf("width %d: a line of %d columns in a table of %d:\n%s", most, displayWidth(line), border, text)
+			border = textwidth.Of(line)
+		case border != 0 && textwidth.Of(line) != border:
+			t.Errorf("width %d: a line of %d columns in a table of %d:\n%s", most, textwidth.Of(line), border, text)
 			return
 		}
 		if strings.HasPrefix(line, "┗") {
@@ -140,7 +142,7 @@ func FuzzTable(f *testing.F) {
 		}
 		tab := table{title: title, header: []string{"ONE", "TWO"}, rows: [][]string{{a, b}, {b, a}}, centerFirst: true}
 		text, _ := drawn(tab, width)
-		if strings.ContainsFunc(text, unsafeRune) {
+		if strings.ContainsFunc(text, unsafe) {
 			t.Errorf("the table steers the terminal: %q", text)
 		}
 		if width >= 24 && !strings.ContainsFunc(text, func(r rune) bool { return r == '\u200d' || r == '\ufffd' }) {

@@ -8,35 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safetext"
 )
-
-// clean makes text that came from elsewhere safe to print: what would steer a terminal, end a line or change the direction
-// of writing is shown as its escape. Newlines stay; what is not UTF-8 becomes U+FFFD.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if strings.IndexFunc(s, unsafeRune) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unsafeRune(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// unsafeRune reports whether r is a control character other than a newline, or steers bidirectional text (Unicode TR36).
-func unsafeRune(r rune) bool {
-	return r != '\n' && ipc.IsControl(r) || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
-}
 
 // say prints a sentence for a person.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.err, clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(a.err, safetext.Text(fmt.Sprintf(format, args...)))
 }
 
 // warn prints what a person should know although the command goes on, and with a hint what to type about it.
@@ -62,7 +39,7 @@ func (a *app) labelled(style, label, text string) {
 	if a.term.color {
 		label = "\x1b[" + style + "m" + label + "\x1b[0m"
 	}
-	fmt.Fprintln(a.err, label+clean(strings.TrimRight(text, "\n")))
+	fmt.Fprintln(a.err, label+safetext.Text(strings.TrimRight(text, "\n")))
 }
 
 // span prints a duration as ZenML does: "31d14h8m17s", without parts that are zero.
@@ -100,9 +77,6 @@ func count(n int, what string) string {
 
 // paragraph breaks prose for a table's cell, which would otherwise be as wide as the prose where there is no terminal.
 func paragraph(text string) string { return strings.Join(wrap(text, pageWidth), "\n") }
-
-// oneLine is clean for places where a newline or a tab has a meaning of its own.
-func oneLine(s string) string { return strings.ReplaceAll(clean(s), "\n", " ") }
 
 // labelLines prints labels for a table's cell, one a line.
 func labelLines(labels map[string]string) string {

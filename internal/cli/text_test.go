@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func TestSpan(t *testing.T) {
@@ -50,17 +52,17 @@ func FuzzForeignText(f *testing.F) {
 	f.Add("🐳 \u0085 \ufeff")
 	f.Fuzz(func(t *testing.T, s string) {
 		s = strings.ToValidUTF8(s, "?")
-		if got := clean(s); strings.ContainsFunc(got, unsafeRune) {
-			t.Errorf("clean(%q) = %q", s, got)
+		if got := safetext.Text(s); strings.ContainsFunc(got, unsafe) {
+			t.Errorf("safetext.Text(%q) = %q", s, got)
 		}
-		if strings.Contains(oneLine(s), "\n") {
-			t.Errorf("oneLine(%q) has several", s)
+		if strings.Contains(safetext.Line(s), "\n") {
+			t.Errorf("safetext.Line(%q) has several", s)
 		}
 		encoded, err := indentedJSON(object{{"text", s}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.ContainsFunc(encoded, unsafeRune) {
+		if bytes.ContainsFunc(encoded, unsafe) {
 			t.Errorf("JSON steers the terminal: %q", encoded)
 		}
 		var fromJSON, fromYAML struct{ Text string }
@@ -71,7 +73,7 @@ func FuzzForeignText(f *testing.F) {
 		if err := writeYAML(&b, encoded); err != nil {
 			t.Fatal(err)
 		}
-		if strings.ContainsFunc(b.String(), unsafeRune) {
+		if strings.ContainsFunc(b.String(), unsafe) {
 			t.Errorf("YAML steers the terminal: %q", b.String())
 		}
 		if err := yaml.Unmarshal(b.Bytes(), &fromYAML); err != nil || fromYAML.Text != s {
@@ -93,7 +95,10 @@ func TestRowsCannotBeBroken(t *testing.T) {
 	if want := "a\tb\tc\td\te\tf\nx\\ty\\nz\t\\x1b[2J\t\t3\tp, q\t{\"k\":\"v\"}\n"; tsv.String() != strings.ReplaceAll(want, `x\ty`, `x\ty`) {
 		t.Errorf("TSV is %q", tsv.String())
 	}
-	if want := "a,b,c,d,e,f\n\"x\\ty\nz\",\\x1b[2J,,3,\"p, q\",\"{\"\"k\"\":\"\"v\"\"}\"\n"; csv.String() != want {
+	if want := "a,b,c,d,e,f\n\"x\ty\nz\",\\x1b[2J,,3,\"p, q\",\"{\"\"k\"\":\"\"v\"\"}\"\n"; csv.String() != want {
 		t.Errorf("CSV is %q", csv.String())
 	}
 }
+
+// unsafe is what must not be shown in a text of several lines.
+func unsafe(r rune) bool { return r != '\n' && r != '\t' && safetext.Unsafe(r) }

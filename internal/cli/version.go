@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -25,7 +26,7 @@ func (a *app) versionCommand() *cobra.Command {
 			return a.show(o, v, func() {
 				fmt.Fprintln(a.out, "zen", v.Zen)
 				if v.Zend != "" {
-					fmt.Fprintln(a.out, "zend", clean(v.Zend))
+					fmt.Fprintln(a.out, "zend", safetext.Text(v.Zend))
 				}
 			})
 		},

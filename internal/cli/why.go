@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type whyOptions struct {
@@ -138,17 +139,17 @@ func absolute(dir string) (string, error) {
 
 func (a *app) drawWhy(r whyDocument) {
 	for i, step := range r.Steps {
-		fmt.Fprintf(a.out, "%d. %s\n", i+1, oneLine(step))
+		fmt.Fprintf(a.out, "%d. %s\n", i+1, safetext.Line(step))
 	}
 	switch {
 	case r.Reason == string(notAsked):
-		fmt.Fprintln(a.out, "=> zen is not asked:", oneLine(r.Message))
+		fmt.Fprintln(a.out, "=> zen is not asked:", safetext.Line(r.Message))
 		a.hint(r.Hint)
 	case r.Reason != "":
-		fmt.Fprintln(a.out, "=> no credentials:", oneLine(r.Message))
+		fmt.Fprintln(a.out, "=> no credentials:", safetext.Line(r.Message))
 		a.hint(r.Hint)
 	case r.Login != nil:
-		fmt.Fprintf(a.out, "=> %s answers for %s\n", oneLine(answeredBy(*r.Login)), oneLine(r.Address))
+		fmt.Fprintf(a.out, "=> %s answers for %s\n", safetext.Line(answeredBy(*r.Login)), safetext.Line(r.Address))
 	}
 }
 

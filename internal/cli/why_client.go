@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // clientWalk follows a client on its way to a registry's credentials.
@@ -81,11 +82,11 @@ func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Ask
 		Key: key, File: asked.File, Member: asked.Member, Helper: asked.Helper, Zen: clientconfig.IsZen(asked.Helper),
 	}
 	defer func() { w.doc.Keys = append(w.doc.Keys, k) }()
-	file, program := clientconfig.Printable(asked.File), "docker-credential-"+clientconfig.Printable(asked.Helper)
+	file, program := safetext.Name(asked.File), "docker-credential-"+safetext.Name(asked.Helper)
 	switch {
 	case w.client.Marker && !asked.Named:
 		w.step(file + " has no entry for '" + key + "', and " + w.name + " asks only for what has one")
-		w.elsewhere(w.name+" does not know the registry", "docker login "+clientconfig.ShellWord(w.registry.Host()))
+		w.elsewhere(w.name+" does not know the registry", "docker login "+safetext.ShellWord(w.registry.Host()))
 		return nil
 	case asked.InClear:
 		w.step(file + " holds a login for '" + key + "' in clear, and " + w.name + " uses it")
@@ -111,7 +112,7 @@ func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Ask
 
 // missing: a helper that is not there is an error to every client.
 func (w *clientWalk) missing(helper string) {
-	message, hint := "docker-credential-"+clientconfig.Printable(helper)+" is not on PATH", "zen doctor helper configured-helpers"
+	message, hint := "docker-credential-"+safetext.Name(helper)+" is not on PATH", "zen doctor helper configured-helpers"
 	if warning, is := w.env.HelperMissing(); is && clientconfig.IsZen(helper) {
 		message, hint = warning.Message, warning.Hint
 	}

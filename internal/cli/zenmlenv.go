@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // zenmlEnvDocument is what scripts get.
@@ -71,7 +72,7 @@ func (a *app) zenmlEnv(cmd *cobra.Command, o output, shell string) error {
 // assignment is a line of a shell that sets a variable.
 func assignment(shell string, v clientconfig.Variable) string {
 	if shell == "fish" {
-		return "set -gx " + v.Name + " " + clientconfig.ShellWord(v.Value)
+		return "set -gx " + v.Name + " " + safetext.ShellWord(v.Value)
 	}
-	return "export " + v.Name + "=" + clientconfig.ShellWord(v.Value)
+	return "export " + v.Name + "=" + safetext.ShellWord(v.Value)
 }

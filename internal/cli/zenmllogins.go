@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // zenmlLogin is a login of the zenml command, which keeps it in clear.
@@ -26,7 +27,7 @@ func (l zenmlLogin) kind() string {
 	case api.ServerAuthAPIKey:
 		return "an API key"
 	case api.ServerAuthPassword:
-		return "the password of '" + oneLine(l.username) + "'"
+		return "the password of '" + safetext.Line(l.username) + "'"
 	}
 	return "a login in a browser"
 }
@@ -109,7 +110,7 @@ func (a *app) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login
 		return all[i], false, nil
 	}
 	if !wanted {
-		yes, err := a.confirm(ctx, "zenml is logged in to "+oneLine(all[i].url)+" with "+all[i].kind()+". Would you like to use that login?", true)
+		yes, err := a.confirm(ctx, "zenml is logged in to "+safetext.Line(all[i].url)+" with "+all[i].kind()+". Would you like to use that login?", true)
 		if err != nil || !yes {
 			return login, false, err
 		}
@@ -127,8 +128,8 @@ func (a *app) warnOfZenMLLogins(ctx context.Context) {
 	for _, l := range all {
 		l.secret.Wipe()
 		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
-			a.warn("zenml keeps "+l.kind()+" for "+oneLine(l.url)+" in clear in "+a.zenml().credentialsFile(),
-				"zen server connect "+oneLine(l.url)+" --from-zenml")
+			a.warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in clear in "+a.zenml().credentialsFile(),
+				"zen server connect "+safetext.Line(l.url)+" --from-zenml")
 		}
 	}
 }
@@ -139,11 +140,11 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 	}
 	var urls []string
 	for _, l := range all {
-		urls = append(urls, oneLine(l.url))
+		urls = append(urls, safetext.Line(l.url))
 	}
 	message := "zenml is logged in to several servers"
 	if url != "" {
-		message = "zenml is not logged in to " + oneLine(url)
+		message = "zenml is not logged in to " + safetext.Line(url)
 	}
 	return refused(message+"; it is to "+strings.Join(urls, ", "), "zen server connect "+urls[0]+" --from-zenml")
 }
@@ -156,6 +157,6 @@ func (a *app) connectFromZenML(ctx context.Context, req api.ConnectServer, login
 		return err
 	}
 	a.warn("zenml keeps "+login.kind()+" in clear in "+a.zenml().credentialsFile(),
-		"when zenml itself needs it no more: zenml logout "+oneLine(login.url)+" --clear")
+		"when zenml itself needs it no more: zenml logout "+safetext.Line(login.url)+" --clear")
 	return nil
 }

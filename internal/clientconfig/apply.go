@@ -3,14 +3,16 @@ package clientconfig
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Apply points a client at zen: for the hosts of the options, or for all registries. What is right already stays as it is.
@@ -89,7 +91,8 @@ type setup struct {
 	report     *Report
 	dirs       []string           // directories that are missing, the innermost first
 	remembered bool               // a record was written
-	old        record             // what was remembered about target
+	old        record             // what was remembered about target, without Ending
+	ended      bool               // an Undo had begun
 	keep       []*jsonedit.Change // what Undo leaves in place
 }
 
@@ -121,6 +124,7 @@ func (r *Report) forClient(asked, configured client) {
 func (s *setup) recall() error {
 	list, err := s.env.recorded()
 	s.old = recordOf(list, s.target)
+	s.ended, s.old.Ending = s.old.Ending, false
 	return err
 }
 
@@ -135,7 +139,7 @@ func (s *setup) edit(ctx context.Context, change func(context.Context, fileedit.
 	}
 	_, err := fileedit.Edit(ctx, s.file, func(before fileedit.Content) (fileedit.Content, error) { return change(ctx, before) })
 	if err != nil || !s.report.Changed {
-		removeDirs(s.dirs)
+		removeDirs(ctx, s.dirs)
 	}
 	if err != nil && s.remembered {
 		_ = s.env.recollect(ctx, s.target, s.old) // what was not done need not be undone; a memory of it does no harm either
@@ -154,6 +158,14 @@ func (s *setup) remember(ctx context.Context, r record) error {
 	}
 	s.remembered = true
 	return s.env.recollect(ctx, s.target, r)
+}
+
+// resume forgets that an Undo had begun, which was interrupted before it changed anything.
+func (s *setup) resume(ctx context.Context) error {
+	if s.dry || !s.ended {
+		return nil
+	}
+	return s.remember(ctx, s.old)
 }
 
 // apply makes the new content of a file in docker's format and remembers how to undo it.
@@ -178,7 +190,7 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	}
 	s.report.Diff = unified(s.version(d, before.Exists), s.version(next, true))
 	if s.dry || len(changes) == 0 {
-		return before, nil
+		return before, s.resume(ctx)
 	}
 	r := s.old
 	if !before.Exists {
@@ -214,14 +226,14 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 	was := ""
 	switch {
 	case !before.Exists && s.named(effective(s.env.confs())), before.Exists && s.named(helpers):
-		return before, nil
+		return before, s.resume(ctx)
 	case !before.Exists:
 	case namesZen(helpers) && digest(before.Data) == s.old.After:
 		was = helpers[0] // another profile's
 	default:
 		return before, credential.NewError(credential.InvalidInput,
-			printable(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
-			"rm "+shellWord(s.target)+", then: zen setup "+s.client.name)
+			safetext.Name(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
+			"rm "+safetext.ShellWord(s.target)+", then: zen setup "+s.client.name)
 	}
 	text := []byte(dropInText(s.helper))
 	s.report.Changed, s.report.Created = true, !before.Exists
@@ -246,7 +258,7 @@ func memberName(path []string) string {
 	if len(path) == 1 {
 		return path[0]
 	}
-	return path[0] + "[" + strconv.QuoteToGraphic(path[1]) + "]"
+	return path[0] + "[" + safetext.Quote(path[1]) + "]"
 }
 
 // missingDirs are the directories of path that do not exist, the innermost first.
@@ -261,9 +273,9 @@ func missingDirs(path string) []string {
 }
 
 // removeDirs removes directories in that order, as far as they are empty, and returns those that are left.
-func removeDirs(dirs []string) (left []string) {
+func removeDirs(ctx context.Context, dirs []string) (left []string) {
 	for i, dir := range dirs {
-		if err := os.Remove(dir); err != nil && !os.IsNotExist(err) {
+		if err := fileedit.RemoveDir(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return dirs[i:]
 		}
 	}

@@ -223,11 +223,5 @@ func Profile(helper string) string {
 	return profile
 }
 
-// Printable makes a text from a file or the environment safe to show on a terminal.
-func Printable(s string) string { return printable(s) }
-
-// ShellWord makes a path safe to paste.
-func ShellWord(s string) string { return shellWord(s) }
-
 // FindProgram returns the program on PATH, "" if there is none.
 func (e Env) FindProgram(name string) string { return e.find(name) }

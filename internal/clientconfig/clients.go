@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // helperName is what a configuration calls docker-credential-zen.
@@ -82,7 +83,7 @@ func lookup(name string) (asked, configured client, err error) {
 	asked, ok := find(name)
 	if !ok {
 		return asked, asked, credential.NewError(credential.InvalidInput,
-			"zen cannot set up "+printable(name)+", but "+strings.Join(Clients(), ", "), "zen setup docker")
+			"zen cannot set up "+safetext.Name(name)+", but "+strings.Join(Clients(), ", "), "zen setup docker")
 	}
 	if asked.reads == "" {
 		return asked, asked, nil
@@ -141,11 +142,8 @@ func (e Env) helmHome() (string, error) {
 		return absolute("XDG_CONFIG_HOME", dir)
 	}
 	home, err := e.home()
-	switch runtime.GOOS {
-	case "darwin":
+	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Preferences"), err
-	case "windows":
-		return e.Getenv("APPDATA"), err
 	}
 	return filepath.Join(home, ".config"), err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // How podman, skopeo and buildah choose helpers: credential-helpers in registries.conf(5), for all registries and in order.
@@ -171,14 +172,14 @@ func warnAuthFile(env Env, r *Report) {
 	variable, file := "REGISTRY_AUTH_FILE", env.Getenv("REGISTRY_AUTH_FILE")
 	if dir := env.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
 		variable, file = "DOCKER_CONFIG", filepath.Join(dir, "config.json")
-		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+printable(file)+" in clear",
+		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+safetext.Name(file)+" in clear",
 			"log in with zen login, or unset DOCKER_CONFIG")
 	}
 	if file == "" {
 		return
 	}
 	if _, err := os.Stat(file); os.IsNotExist(err) {
-		r.warn(variable+" is set, but there is no "+printable(file)+": podman and buildah refuse to work then", "unset "+variable)
+		r.warn(variable+" is set, but there is no "+safetext.Name(file)+": podman and buildah refuse to work then", "unset "+variable)
 	}
 }
 
@@ -187,7 +188,7 @@ func podmanWarnings(env Env, r *Report) {
 	before := podmanOverrides(env, r)
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
-			r.warn("docker-credential-"+printable(helper)+" was asked by podman, skopeo and buildah until now, and is not asked for the "+
+			r.warn("docker-credential-"+safetext.Name(helper)+" was asked by podman, skopeo and buildah until now, and is not asked for the "+
 				"logins it keeps any more", moveFrom(helper))
 		}
 	}
@@ -202,8 +203,8 @@ func podmanOverrides(env Env, r *Report) (before []string) {
 	for _, c := range env.confs() {
 		if !c.main && filepath.Base(c.file) > dropIn {
 			if !namesZen(c.helpers) {
-				r.warn(printable(c.file)+" comes after zen's file and sets "+confMember+" = "+quoteAll(c.helpers),
-					"take "+confMember+" out of "+printable(c.file))
+				r.warn(safetext.Name(c.file)+" comes after zen's file and sets "+confMember+" = "+quoteAll(c.helpers),
+					"take "+confMember+" out of "+safetext.Name(c.file))
 			}
 			continue
 		}
@@ -212,7 +213,7 @@ func podmanOverrides(env Env, r *Report) (before []string) {
 	for _, variable := range []string{"CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE"} {
 		if file := env.Getenv(variable); file != "" {
 			if helpers, _ := helpersIn(file); !namesZen(helpers) {
-				r.warn(variable+" names another configuration, "+printable(file)+", which does not name zen",
+				r.warn(variable+" names another configuration, "+safetext.Name(file)+", which does not name zen",
 					"unset "+variable+`, or put into that file: `+confMember+` = ["zen"]`)
 			}
 		}
@@ -224,7 +225,7 @@ func podmanOverrides(env Env, r *Report) (before []string) {
 func quoteAll(list []string) string {
 	var quoted []string
 	for _, s := range list {
-		quoted = append(quoted, strconv.QuoteToGraphic(s))
+		quoted = append(quoted, safetext.Quote(s))
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
@@ -247,13 +248,13 @@ func (e Env) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn("podman, skopeo and buildah no longer use the logins that "+printable(file)+" holds in clear: "+
+			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+" holds in clear: "+
 				strings.Join(names, ", "), moveIn)
 		}
 		for _, key := range d.Keys(credHelpers) {
 			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {
-				r.warn("podman, skopeo and buildah ask zen for "+loginOf(key).name+" now, not docker-credential-"+printable(helper)+
-					" as "+printable(file)+" says", "")
+				r.warn("podman, skopeo and buildah ask zen for "+loginOf(key).name+" now, not docker-credential-"+safetext.Name(helper)+
+					" as "+safetext.Name(file)+" says", "")
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // The members of docker's config.json that matter here (docker/cli, cli/config/configfile.ConfigFile).
@@ -27,7 +28,7 @@ func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
 	if err == nil {
 		return d, nil
 	}
-	place, message := printable(file), err.Error()
+	place, message := safetext.Name(file), err.Error()
 	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
 		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
 		message = syntax.Message
@@ -58,7 +59,7 @@ func checkDocker(d *jsonedit.Document) error {
 	}
 	for _, host := range d.Keys(credHelpers) {
 		if !isTextOrNull(d, credHelpers, host) {
-			return at(d, "the helper for "+printable(host)+" is not a string", credHelpers, host)
+			return at(d, "the helper for "+safetext.Name(host)+" is not a string", credHelpers, host)
 		}
 	}
 	return nil
@@ -174,7 +175,7 @@ func isSecret(d *jsonedit.Document, path ...string) bool {
 func loginOf(key string) login {
 	a, err := address.ParseKey(key)
 	if err != nil {
-		return login{name: printable(key[strings.LastIndexByte(key, '@')+1:]), key: key}
+		return login{name: safetext.Name(key[strings.LastIndexByte(key, '@')+1:]), key: key}
 	}
 	// docker looks at the host alone (credentials.ConvertToHostname)
 	return login{name: a.String(), key: a.Registry().ServerURL()}

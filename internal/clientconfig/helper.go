@@ -3,6 +3,8 @@ package clientconfig
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // program is the file that clients execute.
@@ -30,7 +32,7 @@ func (e Env) HelperReplaced() (Warning, bool) {
 		return Warning{}, false
 	}
 	return Warning{
-		Message: "clients execute " + printable(found) + ", not " + printable(own) + ", which belongs to this zen",
+		Message: "clients execute " + safetext.Name(found) + ", not " + safetext.Name(own) + ", which belongs to this zen",
 		Hint:    exportPath(filepath.Dir(own)),
 	}, true
 }
@@ -47,8 +49,8 @@ const otherUser = "another user"
 // Warning says so.
 func (p Planter) Warning() Warning {
 	w := Warning{
-		Message: p.Who + " can put another " + program + " into " + printable(p.Dir) + ", and clients would execute that",
-		Hint:    "take it off PATH, or: chmod go-w " + shellWord(p.Dir),
+		Message: p.Who + " can put another " + program + " into " + safetext.Name(p.Dir) + ", and clients would execute that",
+		Hint:    "take it off PATH, or: chmod go-w " + safetext.ShellWord(p.Dir),
 	}
 	if p.Who == otherUser {
 		w.Hint = "take it off PATH"
@@ -76,12 +78,12 @@ func (e Env) missing() Warning {
 	for _, dir := range e.path() {
 		file := filepath.Join(dir, program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return Warning{Message: printable(file) + " is not executable: no client can ask zen", Hint: "chmod +x " + shellWord(file)}
+			return Warning{Message: safetext.Name(file) + " is not executable: no client can ask zen", Hint: "chmod +x " + safetext.ShellWord(file)}
 		}
 		if _, err := os.Lstat(file); err == nil {
 			return Warning{
-				Message: printable(file) + " leads to no program: no client can ask zen",
-				Hint:    "install zen again, or: rm " + shellWord(file),
+				Message: safetext.Name(file) + " leads to no program: no client can ask zen",
+				Hint:    "install zen again, or: rm " + safetext.ShellWord(file),
 			}
 		}
 	}
@@ -110,7 +112,7 @@ func (e Env) own() string {
 	return ""
 }
 
-func exportPath(dir string) string { return "export PATH=" + shellWord(dir) + `:"$PATH"` }
+func exportPath(dir string) string { return "export PATH=" + safetext.ShellWord(dir) + `:"$PATH"` }
 
 func sameFile(a, b string) bool {
 	x, errA := os.Stat(a)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // inspect tells what an edit of a file means for the logins that exist.
@@ -25,15 +26,15 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		}
 	}
 	if len(r.Hidden) > 0 {
-		r.warn(s.whose+" no longer uses the logins that "+printable(s.target)+" holds in clear: "+
+		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in clear: "+
 			strings.Join(r.Hidden, ", "), s.takeOut())
 	}
 	if len(rest) > 0 {
-		r.warn(printable(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut())
+		r.warn(safetext.Name(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut())
 	}
 	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
-		r.warn(printable(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
-			"sed -i '1s/^\\xEF\\xBB\\xBF//' "+shellWord(s.target))
+		r.warn(safetext.Name(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
+			"sed -i '1s/^\\xEF\\xBB\\xBF//' "+safetext.ShellWord(s.target))
 	}
 	s.inspectOthers(before, after)
 }
@@ -44,7 +45,7 @@ const moveIn = "move them into the vault: zen import"
 // takeOut says how plaintext logins leave a file.
 func (s *setup) takeOut() string {
 	if s.whose == "buildx" { // one for a single repository, which zen import does not look into
-		return "log in through zen, then take them out of " + printable(s.target)
+		return "log in through zen, then take them out of " + safetext.Name(s.target)
 	}
 	return moveIn
 }
@@ -90,10 +91,10 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 	case store == "" || IsZen(store) || now == store:
 	case IsZen(now) && s.env.keepsNothing(store):
 	case IsZen(now):
-		r.warn("docker-credential-"+printable(store)+" served all registries until now, and is not asked for the logins it keeps any more",
+		r.warn("docker-credential-"+safetext.Name(store)+" served all registries until now, and is not asked for the logins it keeps any more",
 			moveFrom(store))
 	case now == "":
-		r.warn(name+" used docker-credential-"+printable(store)+" by itself as long as its configuration named no helper; "+
+		r.warn(name+" used docker-credential-"+safetext.Name(store)+" by itself as long as its configuration named no helper; "+
 			"from now on it writes logins to all other registries into the file in clear", "zen setup "+name)
 	}
 	for _, key := range after.Keys(credHelpers) {
@@ -102,11 +103,11 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 			continue
 		}
 		host := loginOf(key).name
-		by := "by docker-credential-" + printable(helper)
+		by := "by docker-credential-" + safetext.Name(helper)
 		if helper == "" {
 			by = "from the file in clear"
 		}
-		r.warn(host+" is still served "+by+" (credHelpers)", "zen setup "+name+" --host "+shellWord(host))
+		r.warn(host+" is still served "+by+" (credHelpers)", "zen setup "+name+" --host "+safetext.ShellWord(host))
 	}
 }
 
@@ -131,8 +132,6 @@ func (e Env) detected() string {
 		}
 	case "darwin":
 		store = "osxkeychain"
-	case "windows":
-		store = "wincred"
 	}
 	if store == "" || e.find("docker-credential-"+store) == "" {
 		return ""
@@ -148,7 +147,7 @@ func (e Env) surroundings(c client, r *Report) []Warning {
 	}
 	if foreign(filepath.Dir(r.Target)) {
 		list = append(list, Warning{
-			Message: printable(filepath.Dir(r.Target)) + " belongs to another user",
+			Message: safetext.Name(filepath.Dir(r.Target)) + " belongs to another user",
 			Hint:    "run zen as that user, without sudo",
 		})
 	}

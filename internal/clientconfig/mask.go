@@ -6,12 +6,11 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // hidden stands for a value that is not shown.
@@ -63,20 +62,9 @@ func unified(before, after version) string {
 		if v.masked == nil {
 			v.name = "/dev/null"
 		}
-		v.masked = showable(v.masked)
+		v.masked = []byte(safetext.Text(string(v.masked)))
 	}
-	text := string(diff.Diff(printable(before.name), before.masked, printable(after.name), after.masked))
+	text := string(diff.Diff(safetext.Name(before.name), before.masked, safetext.Name(after.name), after.masked))
 	_, text, _ = strings.Cut(text, "\n") // "diff OLD NEW"
 	return text
-}
-
-// showable takes carriage returns out and replaces what a terminal would obey.
-func showable(text []byte) []byte {
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	return bytes.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, text)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Variable is an environment variable for programs that run docker and podman.
@@ -177,7 +178,7 @@ func (e Env) mergedRegistriesConf() ([]byte, error) {
 		var conf map[string]any
 		if err := toml.Unmarshal(content.Data, &conf); err != nil {
 			return nil, &credential.Error{
-				Reason: credential.InvalidInput, Message: printable(file) + " cannot be read: " + printable(err.Error()), Hint: "mend it", Cause: err,
+				Reason: credential.InvalidInput, Message: safetext.Name(file) + " cannot be read: " + safetext.Name(err.Error()), Hint: "mend it", Cause: err,
 			}
 		}
 		for name, value := range conf {
@@ -228,7 +229,7 @@ func writePrivate(ctx context.Context, file string, data []byte) error {
 // cannotMake is the error for a file or directory that cannot be written.
 func cannotMake(path string, err error) error {
 	return &credential.Error{
-		Reason: credential.InvalidInput, Message: "cannot make " + printable(path) + ": " + reasonOf(err), Hint: "check its directory", Cause: err,
+		Reason: credential.InvalidInput, Message: "cannot make " + safetext.Name(path) + ": " + reasonOf(err), Hint: "check its directory", Cause: err,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxProfile is the length in bytes of the longest name of a profile that docker-credential-zen takes.
@@ -24,7 +25,7 @@ func helperOf(profile string) (string, error) {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
 	}
 	if len(profile) > maxProfile || strings.ContainsFunc(profile, odd) || strings.ContainsRune(".-", rune(profile[0])) {
-		return "", credential.NewError(credential.InvalidInput, "a helper cannot be named after the profile "+printable(profile)+
+		return "", credential.NewError(credential.InvalidInput, "a helper cannot be named after the profile "+safetext.Name(profile)+
 			": it takes letters, digits and the characters . _ -", "choose a short name, such as work")
 	}
 	return helperName + "-" + profile, nil
@@ -60,8 +61,8 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 	}
 	if found := e.FindHelper(helper); found != "" {
 		if !sameFile(found, zen) {
-			return nil, credential.NewError(credential.Exists, printable(found)+" is not "+printable(zen),
-				"rm "+shellWord(found))
+			return nil, credential.NewError(credential.Exists, safetext.Name(found)+" is not "+safetext.Name(zen),
+				"rm "+safetext.ShellWord(found))
 		}
 		return nil, nil
 	}
@@ -69,15 +70,15 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 	dirs := e.linkDirs(zen)
 	if len(dirs) == 0 {
 		return nil, credential.NewError(credential.CannotWrite, "there is no directory on PATH to put "+name+" into",
-			"sudo ln -s "+shellWord(filepath.Base(zen))+" "+shellWord(filepath.Join(filepath.Dir(zen), name)))
+			"sudo ln -s "+safetext.ShellWord(filepath.Base(zen))+" "+safetext.ShellWord(filepath.Join(filepath.Dir(zen), name)))
 	}
 	l := &Link{Profile: profile, Path: filepath.Join(dirs[0], name), Target: zen}
 	if dirs[0] == filepath.Dir(zen) {
 		l.Target = filepath.Base(zen)
 	}
 	if _, err := os.Lstat(l.Path); err == nil {
-		return nil, credential.NewError(credential.Exists, printable(l.Path)+" is in the way: it leads to no program",
-			"rm "+shellWord(l.Path))
+		return nil, credential.NewError(credential.Exists, safetext.Name(l.Path)+" is in the way: it leads to no program",
+			"rm "+safetext.ShellWord(l.Path))
 	}
 	if dryRun {
 		return l, nil
@@ -110,7 +111,7 @@ func (e Env) makeLink(ctx context.Context, l *Link) error {
 	_ = e.forgetLink(ctx, *l)
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: "the link cannot be made: " + err.Error(), Cause: err,
-		Hint: "make it yourself: ln -s " + shellWord(l.Target) + " " + shellWord(l.Path),
+		Hint: "make it yourself: ln -s " + safetext.ShellWord(l.Target) + " " + safetext.ShellWord(l.Path),
 	}
 }
 
@@ -156,7 +157,7 @@ func (e Env) RemoveLink(ctx context.Context, l Link) error {
 	if err := os.Remove(l.Path); err != nil {
 		return &credential.Error{
 			Reason: credential.CannotWrite, Message: "the link cannot be removed: " + err.Error(), Cause: err,
-			Hint: "sudo rm " + shellWord(l.Path),
+			Hint: "sudo rm " + safetext.ShellWord(l.Path),
 		}
 	}
 	return e.forgetLink(ctx, l)

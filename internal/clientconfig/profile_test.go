@@ -98,7 +98,7 @@ func TestProfileSetupOfPodman(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	} else if err := os.Remove(m.at(dropIn)); err != nil { // it comes back as it was
 		t.Error(err)
-	} else if strays, err := m.env.Strays(list[0]); err != nil || len(strays) != 1 {
+	} else if strays, err := m.env.Strays(t.Context(), list[0]); err != nil || len(strays) != 1 {
 		t.Errorf("%v, %v", strays, err)
 	} else if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil || !strings.Contains(m.read(dropIn), `["zen-work"]`) {
 		t.Errorf("%v: %s", err, m.read(dropIn))
@@ -124,7 +124,7 @@ func TestProfileStrays(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	strays, err := m.env.Strays(list[0])
+	strays, err := m.env.Strays(t.Context(), list[0])
 	if err != nil || len(strays) != 1 {
 		t.Fatalf("%v, %v", strays, err)
 	}

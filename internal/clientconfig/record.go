@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // recordVersion is the format of the undo record. A newer one is not touched.
@@ -27,6 +28,7 @@ type record struct {
 	After   string             `json:"after"`             // digest of what was written
 	Size    int                `json:"size"`              // and its length in bytes
 	Helper  string             `json:"helper,omitempty"`  // whom a file that is all zen's names, if not "zen"
+	Ending  bool               `json:"ending,omitempty"`  // Undo has begun: nobody makes the file name zen again
 }
 
 // records is the content of the undo record's file.
@@ -65,13 +67,13 @@ func decodeRecords(file string, content fileedit.Content) ([]record, error) {
 func damagedRecord(file string, cause error) error {
 	return &credential.Error{
 		Reason:  credential.CannotWrite,
-		Message: printable(file) + ", where zen remembers what it changed, is damaged", Cause: cause,
-		Hint: "move it away, then try again: mv " + shellWord(file) + " " + shellWord(file+".damaged"),
+		Message: safetext.Name(file) + ", where zen remembers what it changed, is damaged", Cause: cause,
+		Hint: "move it away, then try again: mv " + safetext.ShellWord(file) + " " + safetext.ShellWord(file+".damaged"),
 	}
 }
 
 func newerRecord(file string) error {
-	return credential.NewError(credential.CannotWrite, printable(file)+" was written by a newer zen", "install the newer zen again")
+	return credential.NewError(credential.CannotWrite, safetext.Name(file)+" was written by a newer zen", "install the newer zen again")
 }
 
 // recollect puts r in the place of what is remembered about a file; the zero record makes it be forgotten.

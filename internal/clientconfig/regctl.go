@@ -6,6 +6,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // regctlWarnings names the logins in regctl's own file, where no helper for all registries can be set: regctl asks those
@@ -34,7 +35,7 @@ func regctlWarnings(env Env, r *Report) {
 		}
 	}
 	if len(names) > 0 {
-		r.warn("regctl keeps logins of its own in clear in "+printable(file)+" and cannot be told to use a helper for all "+
+		r.warn("regctl keeps logins of its own in clear in "+safetext.Name(file)+" and cannot be told to use a helper for all "+
 			"registries: "+strings.Join(names, ", "), moveIn)
 	}
 }

@@ -3,6 +3,8 @@ package clientconfig
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Stray is a member of a file that Apply made name zen, and that does not any more.
@@ -26,25 +29,44 @@ type Stray struct {
 
 // Strays are the members of a recorded file that do not name zen any more. What counts is what lies where the client looks: a
 // tool may have put a file in the place of a link. When the directory is gone there are none: who removed that has no more use
-// for either.
-func (e Env) Strays(file Recorded) ([]Stray, error) {
-	list, err := e.recorded()
-	if err != nil {
-		return nil, err
-	}
-	r := recordOf(list, file.File)
-	if _, err := os.Stat(filepath.Dir(file.Path)); r.File == "" || os.IsNotExist(err) {
-		return nil, nil
-	}
+// for either. What zen itself is changing at the moment has not strayed.
+func (e Env) Strays(ctx context.Context, file Recorded) ([]Stray, error) {
 	content, err := fileedit.Read(file.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(content.Data) // there may be passwords in it
-	return r.strays(file.Path, content)
+	list, err := e.strays(file, content)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	// Apply writes what it remembers first and then the file, both under the file's lock. So there is another look.
+	var locked fileedit.Content
+	err = fileedit.Look(ctx, file.Path, func(now fileedit.Content) error {
+		locked = now
+		list, err = e.strays(file, now)
+		return err
+	})
+	clear(locked.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the directory went meanwhile
+	}
+	return list, err
+}
+
+// strays compares the content of a recorded file with what is remembered now.
+func (e Env) strays(file Recorded, content fileedit.Content) ([]Stray, error) {
+	list, err := e.recorded()
+	if err != nil || !isDir(filepath.Dir(file.Path)) {
+		return nil, err
+	}
+	return recordOf(list, file.File).strays(file.Path, content)
 }
 
 func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
+	if r.File == "" || r.Ending {
+		return nil, nil
+	}
 	if r.own() {
 		if helpers, _ := helpersOf(content.Data); namesZen(helpers) {
 			return nil, nil
@@ -100,15 +122,11 @@ func Mend(d *jsonedit.Document, strays []Stray) (*jsonedit.Document, error) {
 // is made for it.
 func (e Env) Repair(ctx context.Context, file Recorded, strays []Stray) (done []Stray, err error) {
 	if dir := filepath.Dir(file.Path); !isDir(dir) {
-		return nil, credential.NewError(credential.CannotWrite, "there is no "+printable(dir), "zen setup "+file.Client)
+		return nil, credential.NewError(credential.CannotWrite, "there is no "+safetext.Name(dir), "zen setup "+file.Client)
 	}
 	_, err = fileedit.Edit(ctx, file.Path, func(before fileedit.Content) (fileedit.Content, error) {
 		done = nil
-		list, err := e.recorded() // zen setup --undo may have been faster
-		if err != nil {
-			return before, err
-		}
-		now, err := recordOf(list, file.File).strays(file.Path, before)
+		now, err := e.strays(file, before) // zen setup --undo may have been faster
 		if err != nil {
 			return before, err
 		}
@@ -140,8 +158,8 @@ func mended(file string, before fileedit.Content, strays []Stray) (fileedit.Cont
 		}
 		return fileedit.Content{Data: d.Bytes(), Exists: true}, nil
 	case before.Exists:
-		return before, credential.NewError(credential.CannotWrite, printable(file)+" was written by zen, but somebody changed it",
-			"rm "+shellWord(file)+", then: zen setup podman")
+		return before, credential.NewError(credential.CannotWrite, safetext.Name(file)+" was written by zen, but somebody changed it",
+			"rm "+safetext.ShellWord(file)+", then: zen setup podman")
 	}
 	return fileedit.Content{Data: []byte(dropInText(strays[0].value)), Exists: true}, nil
 }

@@ -1,8 +1,11 @@
 package clientconfig_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +27,7 @@ func (m *machine) recorded(i int) clientconfig.Recorded {
 // strays are written MEMBER=HELPER.
 func (m *machine) strays(i int) (list []clientconfig.Stray, text string) {
 	m.t.Helper()
-	list, err := m.env.Strays(m.recorded(i))
+	list, err := m.env.Strays(m.t.Context(), m.recorded(i))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -140,7 +143,7 @@ func TestNoStrays(t *testing.T) {
 	}
 	m.config("{}")
 	m.undo(all())
-	if list, err := m.env.Strays(file); len(list) > 0 || err != nil {
+	if list, err := m.env.Strays(t.Context(), file); len(list) > 0 || err != nil {
 		t.Errorf("after undo: %v, %v", list, err)
 	}
 	if done, err := m.env.Repair(t.Context(), file, list); len(done) > 0 || err != nil || m.read("home/.docker/config.json") != "{}" {
@@ -166,7 +169,7 @@ func TestRepairLooksAgain(t *testing.T) {
 	if _, err := m.env.Repair(t.Context(), m.recorded(0), list); !credential.InvalidInput.Is(err) {
 		t.Errorf("a broken file: %v", err)
 	}
-	if _, err := m.env.Strays(m.recorded(0)); !credential.InvalidInput.Is(err) {
+	if _, err := m.env.Strays(t.Context(), m.recorded(0)); !credential.InvalidInput.Is(err) {
 		t.Errorf("a broken file: %v", err)
 	}
 }
@@ -214,5 +217,93 @@ func TestStraysOfPodman(t *testing.T) {
 	}
 	if _, err := m.env.Repair(t.Context(), m.recorded(0), list); !credential.CannotWrite.Is(err) {
 		t.Errorf("%v", err)
+	}
+}
+
+// While zen itself is changing a file, nothing has strayed, whoever looks at what moment, and an Undo is final.
+func TestZenIsNotFought(t *testing.T) {
+	for _, client := range []string{"docker", "podman"} {
+		t.Run(client, func(t *testing.T) {
+			m := newMachine(t)
+			m.config("{}")
+			before := m.tree()
+			stop := make(chan struct{})
+			var seekers sync.WaitGroup
+			for range 2 {
+				seekers.Go(func() { seek(m, stop) })
+			}
+			for range 15 {
+				for _, do := range []func(context.Context, string, clientconfig.Options) ([]*clientconfig.Report, error){m.env.Apply, m.env.Undo} {
+					if _, err := do(t.Context(), client, all()); err != nil {
+						t.Error(err)
+					}
+				}
+				if t.Failed() {
+					break
+				}
+			}
+			close(stop)
+			seekers.Wait()
+			os.RemoveAll(m.at("state"))
+			if diff := cmp.Diff(before, m.tree()); diff != "" {
+				t.Errorf("after the last Undo (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// seek looks for strays until it is stopped, and reports that it found any.
+func seek(m *machine, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		files, err := m.env.Recorded()
+		for _, file := range files {
+			strays, strayErr := m.env.Strays(m.t.Context(), file)
+			if err = errors.Join(err, strayErr); err != nil || len(strays) > 0 {
+				m.t.Errorf("strays %v, %v", strays, err)
+				return
+			}
+		}
+	}
+}
+
+// An Undo that was killed half-way leaves a file that nobody repairs, until zen is set up again.
+func TestStraysAfterKilledUndo(t *testing.T) {
+	for _, written := range []bool{false, true} { // the file, when Undo was killed
+		m := newMachine(t)
+		m.config("{}")
+		m.apply(all())
+		record := m.read("state/setup/undo.json")
+		m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, "client":`, 1), 0o600)
+		if written {
+			m.config("{}")
+		}
+		m.apply(all())
+		m.config("{}")
+		list, text := m.strays(0)
+		if text != "credsStore=" || m.repair(0, list) != 1 {
+			t.Errorf("written %v: set up again, then: %q", written, text)
+		}
+		if r := m.undo(all()); r.Unrecorded || m.read("home/.docker/config.json") != "{}" {
+			t.Errorf("written %v: undone: %s", written, m.read("home/.docker/config.json"))
+		}
+	}
+	m := newMachine(t)
+	m.config("{}")
+	m.apply(all())
+	file := m.recorded(0)
+	m.config("{}")
+	list, _ := m.strays(0)
+	record := m.read("state/setup/undo.json")
+	m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, "client":`, 1), 0o600)
+	if _, text := m.strays(0); text != "" {
+		t.Errorf("strays: %s", text)
+	}
+	if done, err := m.env.Repair(t.Context(), file, list); len(done) > 0 || err != nil {
+		t.Errorf("repaired: %v, %v", done, err)
 	}
 }

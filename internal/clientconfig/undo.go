@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,12 +66,8 @@ func (s *setup) undoFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if content.Exists { // else nothing is to be made for it
-		change := s.undo
-		if s.client.own {
-			change = s.undoOwn
-		}
-		if err := s.edit(ctx, change); err != nil {
+	if content.Exists || isDir(filepath.Dir(s.target)) { // else nothing is to be made for it
+		if err := s.edit(ctx, s.takeBack); err != nil {
 			return err
 		}
 	}
@@ -79,9 +76,31 @@ func (s *setup) undoFile(ctx context.Context) error {
 	}
 	var left []string
 	if !content.Exists || s.report.Created {
-		left = removeDirs(s.old.Dirs)
+		left = removeDirs(ctx, s.old.Dirs)
 	}
 	return s.env.forget(ctx, s.target, left)
+}
+
+// takeBack is Undo's change of any file.
+func (s *setup) takeBack(ctx context.Context, now fileedit.Content) (fileedit.Content, error) {
+	switch {
+	case !now.Exists:
+		return now, s.end(ctx)
+	case s.client.own:
+		return s.undoOwn(ctx, now)
+	}
+	return s.undo(ctx, now)
+}
+
+// end notes, before the file is written, that all of it is being undone: what is remembered goes only afterwards, and
+// until then the guard must not take the change for somebody else's.
+func (s *setup) end(ctx context.Context) error {
+	if err := s.recall(); err != nil || s.dry || s.old.File == "" {
+		return err
+	}
+	r := s.old
+	r.Ending = true
+	return s.remember(ctx, r)
 }
 
 // settled reports that nothing is left to undo.
@@ -117,14 +136,16 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 	s.report.Exact = s.settled() && s.report.Changed && s.untouched(d)
 	s.report.Diff = unified(s.version(d, true), s.version(back, after.Exists))
 	switch {
-	case s.dry || !s.report.Changed:
+	case s.dry:
 		return now, nil
-	case !s.settled():
+	case s.settled():
+		return after, s.end(ctx)
+	case s.report.Changed:
 		r := s.old
 		r.Changes, r.After, r.Size = s.keep, digest(maskDocker(back)), len(after.Data)
 		return after, s.remember(ctx, r)
 	}
-	return after, nil
+	return now, nil
 }
 
 // untouched reports that a file is as zen left it.
@@ -133,7 +154,7 @@ func (s *setup) untouched(d *jsonedit.Document) bool {
 }
 
 // undoOwn removes a file that is all zen's, unless somebody wrote something else into it.
-func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Content, error) {
+func (s *setup) undoOwn(ctx context.Context, now fileedit.Content) (fileedit.Content, error) {
 	helpers, _ := helpersOf(now.Data)
 	s.report = &Report{Unrecorded: s.old.File == ""}
 	if s.profile && !s.named(helpers) {
@@ -147,7 +168,7 @@ func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Conte
 	if string(now.Data) != text && digest(now.Data) != s.old.After {
 		names := strings.Join(helpers, ", ")
 		s.report.Steps = []Step{{Member: confMember, Before: names, After: names, Kept: true}}
-		return now, nil
+		return now, s.end(ctx)
 	}
 	s.report.Changed, s.report.Created, s.report.Exact = true, true, !s.report.Unrecorded
 	s.report.Steps = []Step{{Member: confMember, Before: strings.Join(helpers, ", ")}}
@@ -155,7 +176,7 @@ func (s *setup) undoOwn(_ context.Context, now fileedit.Content) (fileedit.Conte
 	if s.dry {
 		return now, nil
 	}
-	return fileedit.Content{}, nil
+	return fileedit.Content{}, s.end(ctx)
 }
 
 // revert takes changes back and makes those anew that were not asked for.

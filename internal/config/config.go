@@ -12,11 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/BurntSushi/toml"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxFile bounds config.toml in bytes.
@@ -223,19 +223,12 @@ func areTables(content []byte, name string) bool {
 	return ok || all[name] == nil
 }
 
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return '?'
-}
-
 func wrong(text, path string, line int, cause error) error {
 	where := filepath.Base(path)
 	if line > 0 {
 		where += ", line " + strconv.Itoa(line)
 	}
-	text = strings.Map(printable, text) // it may quote the file's bytes
+	text = safetext.Line(text) // it may quote the file's bytes
 	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Limits on one attribute. Secrets are bounded by what a credential helper can carry; the largest known are service account
@@ -38,7 +39,7 @@ func Split(method api.AuthMethod, config map[string]credential.Secret, spec *Spe
 		case i < 0:
 			warnings = append(warnings, fmt.Sprintf(
 				"Ignoring unknown attribute in connector configuration: %s. Supported attributes are: %s",
-				printable(name), list(attributeNames(method))))
+				safetext.Line(name), list(attributeNames(method))))
 		case value.IsEmpty():
 		case method.Attributes[i].Secret:
 			spec.Secrets[name] = value
@@ -60,16 +61,6 @@ func attributeNames(method api.AuthMethod) []string {
 // list writes names as ZenML does: ['a', 'b'].
 func list(names []string) string {
 	return "['" + strings.Join(names, "', '") + "']"
-}
-
-// printable keeps what a terminal shows as it is.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }
 
 // Complete checks a specification against a kind's description, with ZenML's words, and returns a copy in which the auth
@@ -109,7 +100,7 @@ func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
 	}
 	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, printable(name)),
+		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, safetext.Line(name)),
 		"supported: "+strings.Join(names, ", "))
 }
 
@@ -128,7 +119,7 @@ func findResourceType(t api.ConnectorType, want string) (string, error) {
 		return "", nil // gives access to all of them
 	}
 	return "", Invalid(fmt.Sprintf("connector type '%s' does not support resource type '%s'. Supported resource types are: %s.",
-		t.Type, printable(want), list(names)), "")
+		t.Type, safetext.Line(want), list(names)), "")
 }
 
 // Invalid is the error for a configuration that makes no sense, in ZenML's words.

@@ -43,7 +43,7 @@ func TestSplit(t *testing.T) {
 	warnings := connector.Split(twoMethods().AuthMethods[0], given, &spec)
 	want := []string{
 		"Ignoring unknown attribute in connector configuration: aa. Supported attributes are: ['token', 'region', 'depth', 'loud', 'args']",
-		"Ignoring unknown attribute in connector configuration: zz?. Supported attributes are: ['token', 'region', 'depth', 'loud', 'args']",
+		"Ignoring unknown attribute in connector configuration: zz\\x1b. Supported attributes are: ['token', 'region', 'depth', 'loud', 'args']",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings:\n%s", diff)
@@ -64,7 +64,7 @@ func TestComplete(t *testing.T) {
 		"good":                {func(*connector.Spec) {}, ""},
 		"no resource type":    {func(s *connector.Spec) { s.ResourceType = "" }, ""},
 		"no auth method":      {func(s *connector.Spec) { s.AuthMethod = "" }, "Please specify one of the following: [key, implicit]."},
-		"wrong resource type": {func(s *connector.Spec) { s.ResourceType = "x\x1b" }, "does not support resource type 'x?'. Supported resource types are: ['docker-registry', 's3-bucket']."},
+		"wrong resource type": {func(s *connector.Spec) { s.ResourceType = "x\x1b" }, "does not support resource type 'x\\x1b'. Supported resource types are: ['docker-registry', 's3-bucket']."},
 		"secret is missing":   {func(s *connector.Spec) { delete(s.Secrets, "token") }, "missing required attribute 'token'"},
 		"public is missing":   {func(s *connector.Spec) { delete(s.Config, "region") }, "missing required attribute 'region'"},
 		"secret is public":    {func(s *connector.Spec) { s.Config["token"] = "s3cret" }, "attribute 'token' is secret"},

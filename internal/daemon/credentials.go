@@ -10,8 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // The four methods of docker-credential-zen, and the one that checks what store is going to be given, are read and written by hand: their secrets must not pass through
@@ -31,7 +31,7 @@ type credentialParams struct {
 }
 
 func parseCredentialParams(params []byte) (p credentialParams, err error) {
-	err = ipc.Strings(params, func(key string, value []byte) {
+	err = safejson.Strings(params, func(key string, value []byte) {
 		switch key {
 		case "ServerURL":
 			p.serverURL = string(value)
@@ -45,7 +45,11 @@ func parseCredentialParams(params []byte) (p credentialParams, err error) {
 			p.profile = string(value)
 		}
 	})
-	return p, err
+	if err != nil {
+		p.secret.Wipe()
+		return credentialParams{}, err
+	}
+	return p, nil
 }
 
 func (p credentialParams) caller(peer server.Peer) access.Caller {
@@ -66,11 +70,11 @@ func get(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	defer cred.Secret.Wipe()
 	call.Result.Append(func(dst []byte) []byte {
 		dst = append(dst, `{"ServerURL":`...)
-		dst = ipc.AppendString(dst, p.serverURL)
+		dst = safejson.AppendString(dst, p.serverURL)
 		dst = append(dst, `,"Username":`...)
-		dst = ipc.AppendString(dst, cred.Username)
+		dst = safejson.AppendString(dst, cred.Username)
 		dst = append(dst, `,"Secret":`...)
-		dst = ipc.AppendString(dst, cred.Secret.Reveal())
+		dst = safejson.AppendString(dst, cred.Secret.Reveal())
 		return append(dst, '}')
 	})
 	return nil
@@ -127,9 +131,9 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = ipc.AppendString(dst, url)
+			dst = safejson.AppendString(dst, url)
 			dst = append(dst, ':')
-			dst = ipc.AppendString(dst, items[url])
+			dst = safejson.AppendString(dst, items[url])
 		}
 		return append(dst, "}}"...)
 	})

@@ -2,15 +2,15 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 )
 
 // hostIndexHeader is the first line of the host index, which docker-credential-zen reads while zend is down.
@@ -20,7 +20,7 @@ const hostIndexHeader = "zen-hosts 1\n"
 // it: it only decides whether the helper answers "not found" or "zend cannot be reached".
 type hostIndex struct{ path string }
 
-// Write replaces the index if it says anything else. It is not synced: zend writes it again when it starts.
+// Write replaces the index if it says anything else.
 func (h hostIndex) Write(addresses []address.Address) error {
 	lines := make([]string, 0, len(addresses))
 	for _, a := range addresses {
@@ -32,10 +32,10 @@ func (h hostIndex) Write(addresses []address.Address) error {
 	for _, l := range slices.Compact(lines) {
 		buf.WriteString(l + "\n")
 	}
-	if old, err := os.ReadFile(h.path); err == nil && bytes.Equal(old, buf.Bytes()) {
-		return nil
-	}
-	return renameio.WriteFile(h.path, buf.Bytes(), 0o600)
+	_, err := fileedit.Edit(context.Background(), h.path, func(fileedit.Content) (fileedit.Content, error) {
+		return fileedit.Content{Data: buf.Bytes(), Exists: true}, nil
+	})
+	return err
 }
 
 // Read returns the addresses that had a login when the index was written; none when there is no index.

@@ -10,34 +10,35 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// methods is the one table from wire methods to what serves them.
+// methods is the one table from the methods of api.Methods to what serves them.
 func (d *daemon) methods() map[string]server.Handler {
 	b := d.broker
 	m := map[string]server.Handler{
 		api.MethodStatus: server.Typed(d.status),
-		api.MethodLogin:  asked(b.Sessions.Login),
-		api.MethodLogout: asked(b.Sessions.Logout),
+		api.MethodLogin:  handleForCaller(b.Sessions.Login),
+		api.MethodLogout: handleForCaller(b.Sessions.Logout),
 		api.MethodLogins: server.Typed(d.logins),
-		api.MethodWhy:    asked(b.Sessions.Why),
-		api.MethodLimits: asked(func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
+		api.MethodWhy:    handleForCaller(b.Sessions.Why),
+		api.MethodLimits: handleForCaller(func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
 			return b.Credentials.Limits(ctx, c)
 		}),
 		api.MethodAudit: server.Typed(d.auditEntries),
 
 		api.MethodApprovalList:   server.Typed(d.approvals),
-		api.MethodApprovalAnswer: asked(d.parts.gate.Answer),
+		api.MethodApprovalAnswer: handleForCaller(d.parts.gate.Answer),
 
 		api.MethodDaemonStop:    server.Typed(d.stopRequest),
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 
 		api.MethodVaultStatus:     server.Typed(d.vaultStatus),
-		api.MethodVaultLock:       ordered(func(_ context.Context, c access.Caller) error { return b.Keys.Lock(c) }),
+		api.MethodVaultLock:       handleAction(func(_ context.Context, c access.Caller) error { return b.Keys.Lock(c) }),
 		api.MethodVaultUnlock:     d.unlock,
 		api.MethodVaultPassphrase: d.passphrase,
-		api.MethodVaultRotate:     ordered(b.Keys.Rotate),
-		api.MethodVaultRestore:    ordered(b.Keys.Restore),
+		api.MethodVaultRotate:     handleAction(b.Keys.Rotate),
+		api.MethodVaultRestore:    handleAction(b.Keys.Restore),
 	}
 	credentialMethods(m, b)
 	connectorMethods(m, b)
@@ -45,92 +46,92 @@ func (d *daemon) methods() map[string]server.Handler {
 	stackMethods(m, b)
 	serverMethods(m, b)
 	for _, name := range []string{api.MethodVaultUnlock, api.MethodVaultRestore, api.MethodLogin, api.MethodLogout} {
-		m[name] = then(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
+		m[name] = handleAndThen(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
 	}
 	return m
 }
 
 func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodConnectorTypes] = plain(b.Connectors.ConnectorTypes)
-	m[api.MethodConnectorList] = plain(b.Connectors.ListConnectors)
-	m[api.MethodConnectorGet] = plain(b.Connectors.Connector)
-	m[api.MethodConnectorRegister] = withSecrets(b.Connectors.RegisterConnector)
-	m[api.MethodConnectorUpdate] = withSecrets(b.Connectors.UpdateConnector)
-	m[api.MethodConnectorDelete] = asked(b.Connectors.DeleteConnector)
-	m[api.MethodConnectorVerify] = asked(b.Connectors.VerifyConnector)
-	m[api.MethodConnectorResources] = plain(b.Connectors.Resources)
-	m[api.MethodConnectorReveal] = reveal(b)
+	m[api.MethodConnectorTypes] = handleInContext(b.Connectors.ConnectorTypes)
+	m[api.MethodConnectorList] = handleInContext(b.Connectors.ListConnectors)
+	m[api.MethodConnectorGet] = handleInContext(b.Connectors.Connector)
+	m[api.MethodConnectorRegister] = handleWithSecrets(b.Connectors.RegisterConnector)
+	m[api.MethodConnectorUpdate] = handleWithSecrets(b.Connectors.UpdateConnector)
+	m[api.MethodConnectorDelete] = handleForCaller(b.Connectors.DeleteConnector)
+	m[api.MethodConnectorVerify] = handleForCaller(b.Connectors.VerifyConnector)
+	m[api.MethodConnectorResources] = handleInContext(b.Connectors.Resources)
+	m[api.MethodConnectorReveal] = handleReveal(b)
 }
 
 func registryMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodRegistryFlavors] = pure(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil })
-	m[api.MethodRegistryList] = plain(b.Registries.ListRegistries)
-	m[api.MethodRegistryGet] = plain(b.Registries.Registry)
-	m[api.MethodRegistryRegister] = plain(b.Registries.RegisterRegistry)
-	m[api.MethodRegistryUpdate] = plain(b.Registries.UpdateRegistry)
-	m[api.MethodRegistryCopy] = plain(b.Registries.CopyRegistry)
-	m[api.MethodRegistryDelete] = named(b.Registries.DeleteRegistry)
-	m[api.MethodRegistryConnect] = plain(b.Registries.ConnectRegistry)
-	m[api.MethodRegistryDisconnect] = plain(b.Registries.DisconnectRegistry)
+	m[api.MethodRegistryFlavors] = handleRequest(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil })
+	m[api.MethodRegistryList] = handleInContext(b.Registries.ListRegistries)
+	m[api.MethodRegistryGet] = handleInContext(b.Registries.Registry)
+	m[api.MethodRegistryRegister] = handleInContext(b.Registries.RegisterRegistry)
+	m[api.MethodRegistryUpdate] = handleInContext(b.Registries.UpdateRegistry)
+	m[api.MethodRegistryCopy] = handleInContext(b.Registries.CopyRegistry)
+	m[api.MethodRegistryDelete] = handleByName(b.Registries.DeleteRegistry)
+	m[api.MethodRegistryConnect] = handleInContext(b.Registries.ConnectRegistry)
+	m[api.MethodRegistryDisconnect] = handleInContext(b.Registries.DisconnectRegistry)
 }
 
 func stackMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodStackList] = plain(b.Stacks.ListStacks)
-	m[api.MethodStackGet] = plain(b.Stacks.Stack)
-	m[api.MethodStackRegister] = plain(b.Stacks.RegisterStack)
-	m[api.MethodStackUpdate] = plain(b.Stacks.UpdateStack)
-	m[api.MethodStackDelete] = plain(b.Stacks.DeleteStack)
-	m[api.MethodStackCopy] = plain(b.Stacks.CopyStack)
-	m[api.MethodStackSet] = named(b.Stacks.SetStack)
-	m[api.MethodStackExport] = pure(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) })
-	m[api.MethodStackImport] = plain(b.Stacks.ImportStack)
+	m[api.MethodStackList] = handleInContext(b.Stacks.ListStacks)
+	m[api.MethodStackGet] = handleInContext(b.Stacks.Stack)
+	m[api.MethodStackRegister] = handleInContext(b.Stacks.RegisterStack)
+	m[api.MethodStackUpdate] = handleInContext(b.Stacks.UpdateStack)
+	m[api.MethodStackDelete] = handleInContext(b.Stacks.DeleteStack)
+	m[api.MethodStackCopy] = handleInContext(b.Stacks.CopyStack)
+	m[api.MethodStackSet] = handleByName(b.Stacks.SetStack)
+	m[api.MethodStackExport] = handleRequest(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) })
+	m[api.MethodStackImport] = handleInContext(b.Stacks.ImportStack)
 }
 
 func serverMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodServerConnect] = withSecrets(b.Servers.ConnectServer)
-	m[api.MethodServerDevice] = plain(b.Servers.ServerDevice)
-	m[api.MethodServerList] = pure(func(api.Empty) (api.ServerList, error) { return b.Servers.ServerList(), nil })
-	m[api.MethodServerGet] = named(b.Servers.Server)
-	m[api.MethodServerUse] = named(b.Servers.UseServer)
-	m[api.MethodServerDisconnect] = asked(func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
+	m[api.MethodServerConnect] = handleWithSecrets(b.Servers.ConnectServer)
+	m[api.MethodServerDevice] = handleInContext(b.Servers.ServerDevice)
+	m[api.MethodServerList] = handleRequest(func(api.Empty) (api.ServerList, error) { return b.Servers.ServerList(), nil })
+	m[api.MethodServerGet] = handleByName(b.Servers.Server)
+	m[api.MethodServerUse] = handleByName(b.Servers.UseServer)
+	m[api.MethodServerDisconnect] = handleForCaller(func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
 		return b.Servers.DisconnectServer(ctx, c, r.Name)
 	})
 }
 
 // The shapes of broker functions, as handlers.
 
-// pure serves what needs neither a context nor a caller.
-func pure[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
+// handleRequest serves what needs neither a context nor a caller.
+func handleRequest[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
 	return server.Typed(func(_ context.Context, _ server.Peer, r Req) (Resp, error) { return f(r) })
 }
 
-// plain serves what does not depend on who asks, unless it comes to use a secret.
-func plain[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
-	return asked(func(ctx context.Context, _ access.Caller, r Req) (Resp, error) { return f(ctx, r) })
+// handleInContext serves what does not depend on who asks, unless it comes to use a secret.
+func handleInContext[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
+	return handleForCaller(func(ctx context.Context, _ access.Caller, r Req) (Resp, error) { return f(ctx, r) })
 }
 
-// named serves what takes just the name of an entity.
-func named[Resp any](f func(context.Context, string) (Resp, error)) server.Handler {
-	return plain(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
+// handleByName serves what takes just the name of an entity.
+func handleByName[Resp any](f func(context.Context, string) (Resp, error)) server.Handler {
+	return handleInContext(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
 }
 
-// asked serves what depends on who asks; the context knows it too, for what opens a secret far below.
-func asked[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
+// handleForCaller serves what depends on who asks; the context knows it too, for what opens a secret far below.
+func handleForCaller[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
 	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) {
 		c := caller(p)
 		return f(access.With(ctx, c), c, r)
 	})
 }
 
-// ordered serves what has neither params nor a result.
-func ordered(f func(context.Context, access.Caller) error) server.Handler {
-	return asked(func(ctx context.Context, c access.Caller, _ api.Empty) (api.Empty, error) {
+// handleAction serves what has neither params nor a result.
+func handleAction(f func(context.Context, access.Caller) error) server.Handler {
+	return handleForCaller(func(ctx context.Context, c access.Caller, _ api.Empty) (api.Empty, error) {
 		return api.Empty{}, f(ctx, c)
 	})
 }
 
-// then serves as h does, and calls f when that went well.
-func then(h server.Handler, f func()) server.Handler {
+// handleAndThen serves as h does, and calls f when that went well.
+func handleAndThen(h server.Handler, f func()) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		err := h(ctx, call)
 		if err == nil {
@@ -140,15 +141,15 @@ func then(h server.Handler, f func()) server.Handler {
 	}
 }
 
-// withSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
-func withSecrets[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+// handleWithSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
+func handleWithSecrets[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		secrets, err := ipc.Secrets(call.Params)
 		if err != nil {
 			return err
 		}
 		defer wipe(secrets)
-		return asked(func(ctx context.Context, c access.Caller, r Req) (Resp, error) {
+		return handleForCaller(func(ctx context.Context, c access.Caller, r Req) (Resp, error) {
 			return f(ctx, c, r, secrets)
 		})(ctx, call)
 	}
@@ -160,8 +161,8 @@ func wipe(secrets map[string]credential.Secret) {
 	}
 }
 
-// reveal answers a connector's secrets; the reply is built by hand, so that no copy of them stays behind.
-func reveal(b *broker.Broker) server.Handler {
+// handleReveal answers a connector's secrets; the reply is built by hand, so that no copy of them stays behind.
+func handleReveal(b *broker.Broker) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		var use api.UseConnector
 		if err := json.Unmarshal(call.Params, &use); err != nil {
@@ -174,7 +175,7 @@ func reveal(b *broker.Broker) server.Handler {
 		defer wipe(secrets)
 		call.Result.Append(func(dst []byte) []byte {
 			dst = append(dst, '{')
-			dst = ipc.AppendString(dst, api.SecretsMember)
+			dst = safejson.AppendString(dst, api.SecretsMember)
 			dst = append(dst, ':')
 			dst = ipc.AppendSecrets(dst, secrets)
 			return append(dst, '}')
@@ -197,7 +198,7 @@ func (d *daemon) unlock(ctx context.Context, call *server.Call) error {
 }
 
 func (d *daemon) passphrase(ctx context.Context, call *server.Call) error {
-	return withSecrets(func(ctx context.Context, c access.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
+	return handleWithSecrets(func(ctx context.Context, c access.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
 		if r.Remove {
 			return api.Empty{}, d.broker.Keys.RemovePassphrase(ctx, c)
 		}

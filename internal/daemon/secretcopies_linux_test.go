@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -244,6 +245,32 @@ func TestStoredSecretIsNotLeftInMemory(t *testing.T) {
 			s.mustCall(api.MethodVaultLock, api.Empty{})
 			s.want("locked", 0)
 			s.wantGet("ghcr.io", "locked")
+		})
+	}
+}
+
+// What is refused leaves no secret behind either, wherever in the request it was.
+func TestRefusedSecretIsNotLeftInMemory(t *testing.T) {
+	for name, request := range map[string]struct{ method, params string }{
+		"member twice":         {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`},
+		"member of a type":     {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":1}`},
+		"half a pair":          {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":"\ud800"}`},
+		"verified":             {api.MethodCredentialVerify, `{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`},
+		"beside secrets":       {api.MethodConnectorRegister, `{"name":"hub","type":"docker","password":"SECRET"}`},
+		"beside some secrets":  {api.MethodConnectorRegister, `{"name":"hub","type":"docker","password":"SECRET","secrets":{"username":"a"}}`},
+		"secrets twice":        {api.MethodConnectorRegister, `{"name":"hub","secrets":{"password":"SECRET"},"secrets":{"password":"SECRET"}}`},
+		"secret of a type":     {api.MethodConnectorRegister, `{"name":"hub","secrets":{"password":"SECRET","username":1}}`},
+		"passphrase elsewhere": {api.MethodVaultUnlock, `{"passphrase":"SECRET"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSearched(t, lengths["token"])
+			reply, err := s.client().Call(request.method, []byte(strings.ReplaceAll(request.params, "SECRET", s.secret)), time.Now().Add(20*time.Second))
+			if err == nil && request.method != api.MethodVaultUnlock {
+				t.Errorf("accepted: %s", reply.Result)
+			}
+			s.want("refused", 1) // the connection's buffer, until it is closed
+			s.mustCall(api.MethodVaultLock, api.Empty{})
+			s.want("locked", 0)
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // bom is the byte order mark that some editors put in front.
@@ -38,8 +39,8 @@ func (f Facts) configFiles() (files []configFile, bad []Result) {
 			bad = append(bad, failure(Problem, err))
 		case bytes.HasPrefix(d.Bytes(), []byte(bom)):
 			bad = append(bad, Result{
-				Status: Problem, Message: clientconfig.Printable(file.Path) + " begins with a byte order mark: " + file.Client + " cannot read it",
-				Hint: `sed -i '1s/^\xEF\xBB\xBF//' ` + clientconfig.ShellWord(file.Path),
+				Status: Problem, Message: safetext.Name(file.Path) + " begins with a byte order mark: " + file.Client + " cannot read it",
+				Hint: `sed -i '1s/^\xEF\xBB\xBF//' ` + safetext.ShellWord(file.Path),
 			})
 		default:
 			files = append(files, configFile{file.Client, file.Path, d})
@@ -62,8 +63,8 @@ func clientFiles(_ context.Context, f Facts) []Result {
 			}
 			found = append(found, Result{
 				Status:  Problem,
-				Message: clientconfig.Printable(path) + " is " + f.System.UserName(owner) + "'s: " + file.client + " cannot keep its configuration there",
-				Hint:    `sudo chown "$(id -un)" ` + clientconfig.ShellWord(path),
+				Message: safetext.Name(path) + " is " + f.System.UserName(owner) + "'s: " + file.client + " cannot keep its configuration there",
+				Hint:    `sudo chown "$(id -un)" ` + safetext.ShellWord(path),
 			})
 		}
 	}
@@ -112,7 +113,7 @@ func (f Facts) setup(config, readers string, several bool) Result {
 		return Result{Status: Warning, Message: readers + verb + "no configuration names a helper", Hint: hint}
 	}
 	first := list[0]
-	file := clientconfig.Printable(first.File)
+	file := safetext.Name(first.File)
 	if clientconfig.IsZen(first.Helper) {
 		return Result{Status: OK, Message: readers + asks + " (" + first.Member + " in " + file + ")"}
 	}
@@ -122,9 +123,9 @@ func (f Facts) setup(config, readers string, several bool) Result {
 	why := file + " names no helper, so passwords are written into it in clear"
 	switch {
 	case first.Chosen:
-		why = file + " names no helper, and docker-credential-" + clientconfig.Printable(first.Helper) + " is there, so that is used"
+		why = file + " names no helper, and docker-credential-" + safetext.Name(first.Helper) + " is there, so that is used"
 	case first.Helper != "":
-		why = file + " names docker-credential-" + clientconfig.Printable(first.Helper)
+		why = file + " names docker-credential-" + safetext.Name(first.Helper)
 	}
 	if f.recorded(first.File) {
 		return Result{Status: Problem, Message: readers + verb + why + ". It was set up; another program changed the file since", Hint: hint}
@@ -141,7 +142,7 @@ func zenHosts(file string) []string {
 	var hosts []string
 	for _, key := range d.Keys("credHelpers") {
 		if helper, _ := d.Text("credHelpers", key); clientconfig.IsZen(helper) {
-			hosts = append(hosts, clientconfig.Printable(key))
+			hosts = append(hosts, safetext.Name(key))
 		}
 	}
 	return hosts
@@ -189,7 +190,7 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 		}
 		for _, key := range file.doc.Keys("credHelpers") {
 			helper, _ := file.doc.Text("credHelpers", key)
-			look(file, helper, `credHelpers["`+clientconfig.Printable(key)+`"]`, key)
+			look(file, helper, `credHelpers["`+safetext.Name(key)+`"]`, key)
 		}
 	}
 	if len(f.Env.InstalledReaders("podman")) > 0 {
@@ -207,17 +208,17 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 func (f Facts) missingHelper(file configFile, helper, member, host string) Result {
 	r := Result{
 		Status:  Problem,
-		Message: clientconfig.Printable(file.path) + " names docker-credential-" + clientconfig.Printable(helper) + " (" + member + "), which is not on PATH",
+		Message: safetext.Name(file.path) + " names docker-credential-" + safetext.Name(helper) + " (" + member + "), which is not on PATH",
 		Hint:    "zen setup " + file.client,
 	}
 	if host != "" && file.client == "docker" {
-		r.Hint += " --host " + clientconfig.ShellWord(host)
+		r.Hint += " --host " + safetext.ShellWord(host)
 	}
 	switch {
 	case clientconfig.IsZen(helper):
-		r.Hint += " --profile " + clientconfig.ShellWord(clientconfig.Profile(helper))
+		r.Hint += " --profile " + safetext.ShellWord(clientconfig.Profile(helper))
 	case strings.TrimSuffix(helper, ".exe") == "desktop":
-		r.Message = clientconfig.Printable(file.path) + " still names docker-credential-" + clientconfig.Printable(helper) + " (" + member +
+		r.Message = safetext.Name(file.path) + " still names docker-credential-" + safetext.Name(helper) + " (" + member +
 			"), which went away with Docker Desktop"
 	}
 	return r
@@ -243,18 +244,18 @@ func credHelpers(_ context.Context, f Facts) []Result {
 }
 
 func (f Facts) shadowing(file configFile, key, helper string) Result {
-	host := clientconfig.Printable(key)
+	host := safetext.Name(key)
 	if a, err := address.ParseKey(key); err == nil {
 		host = a.String()
 	}
-	by := "docker-credential-" + clientconfig.Printable(helper)
+	by := "docker-credential-" + safetext.Name(helper)
 	if helper == "" {
 		by = "the logins in the file"
 	}
 	r := Result{
 		Status:  Warning,
-		Message: "for " + host + " " + file.client + " asks " + by + ", not zen (credHelpers in " + clientconfig.Printable(file.path) + ")",
-		Hint:    "zen setup " + file.client + " --host " + clientconfig.ShellWord(host),
+		Message: "for " + host + " " + file.client + " asks " + by + ", not zen (credHelpers in " + safetext.Name(file.path) + ")",
+		Hint:    "zen setup " + file.client + " --host " + safetext.ShellWord(host),
 	}
 	if f.loggedIn(host) {
 		r.Status = Problem
@@ -308,7 +309,7 @@ func dockerSnap(_ context.Context, f Facts) []Result {
 		return nil
 	}
 	if root := f.Env.Root; docker == root+"/snap/bin/docker" || docker == root+"/var/lib/snapd/snap/bin/docker" {
-		return one(Problem, clientconfig.Printable(docker)+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
+		return one(Problem, safetext.Name(docker)+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
 			"install docker from its own packages instead: https://docs.docker.com/engine/install/")
 	}
 	return fine("docker is no snap")

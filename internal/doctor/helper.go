@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // ownHelper is what configurations call docker-credential-zen.
@@ -15,7 +15,7 @@ func helper(_ context.Context, f Facts) []Result {
 	if w, missing := f.Env.HelperMissing(); missing {
 		return one(Problem, w.Message, w.Hint)
 	}
-	return fine("clients execute " + clientconfig.Printable(f.Env.FindHelper(ownHelper)))
+	return fine("clients execute " + safetext.Name(f.Env.FindHelper(ownHelper)))
 }
 
 // helperVersion: one that was left in place by an upgrade speaks of yesterday. What somebody else could have written is not
@@ -25,7 +25,7 @@ func helperVersion(ctx context.Context, f Facts) []Result {
 	if path == "" {
 		return nil
 	}
-	shown := clientconfig.Printable(path)
+	shown := safetext.Name(path)
 	if _, bad := f.untrusted(path); bad {
 		return one(Skipped, shown+" is not executed for its version: see helper-path", "")
 	}
@@ -41,7 +41,7 @@ func helperVersion(ctx context.Context, f Facts) []Result {
 
 // untrusted says why what lies at path may not be what was installed.
 func (f Facts) untrusted(path string) (Result, bool) {
-	shown := clientconfig.Printable(path)
+	shown := safetext.Name(path)
 	info, err := os.Stat(path)
 	owner, _ := f.System.Owner(path)
 	switch {
@@ -55,7 +55,7 @@ func (f Facts) untrusted(path string) (Result, bool) {
 	case info.Mode().Perm()&0o002 != 0:
 		return Result{
 			Status: Problem, Message: "everybody can change " + shown + ", which clients execute",
-			Hint: "chmod go-w " + clientconfig.ShellWord(path) + ", and install zen again",
+			Hint: "chmod go-w " + safetext.ShellWord(path) + ", and install zen again",
 		}, true
 	}
 	return Result{}, false

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zen-agent/zen/internal/clientconfig"
 	kept "github.com/zen-agent/zen/internal/clientconfig/logins"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // inClear is a file with logins in clear.
@@ -18,7 +18,7 @@ type inClear struct {
 
 // text says so, in the words of zend's guard.
 func (c inClear) text() string {
-	return clientconfig.Printable(c.file) + " holds logins in clear: " + strings.Join(c.registries, ", ")
+	return safetext.Name(c.file) + " holds logins in clear: " + strings.Join(c.registries, ", ")
 }
 
 // guardImports is the mode of zend's guard in which it moves logins into the vault by itself (api.Status).
@@ -39,7 +39,7 @@ func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
 		}
 		name := l.Address.String()
 		if name == "" {
-			name = clientconfig.Printable(l.Key[strings.LastIndexByte(l.Key, '@')+1:]) // before an @ could be a password
+			name = safetext.Name(l.Key[strings.LastIndexByte(l.Key, '@')+1:]) // before an @ could be a password
 		}
 		if !slices.Contains(files[i].registries, name) {
 			files[i].registries = append(files[i].registries, name)
@@ -56,7 +56,7 @@ func plaintextLogins(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
 	hint := "zen import"
 	if z := f.Zend.Status; z != nil && z.Guard != "" && z.Guard != guardImports && f.DirsErr == nil {
-		hint += `; so that zend does it by itself from then on: guard = "` + guardImports + `" in ` + clientconfig.Printable(f.Dirs.ConfigFile())
+		hint += `; so that zend does it by itself from then on: guard = "` + guardImports + `" in ` + safetext.Name(f.Dirs.ConfigFile())
 	}
 	var found []Result
 	for _, file := range files {
@@ -78,8 +78,8 @@ func leftoverFiles(ctx context.Context, f Facts) []Result {
 	for _, client := range list {
 		for _, path := range kept.Leftovers(client.Path) {
 			r := Result{
-				Status: Warning, Message: clientconfig.Printable(path) + " was left behind by a client that was interrupted",
-				Hint: "rm " + clientconfig.ShellWord(path),
+				Status: Warning, Message: safetext.Name(path) + " was left behind by a client that was interrupted",
+				Hint: "rm " + safetext.ShellWord(path),
 			}
 			if i := slices.IndexFunc(files, func(c inClear) bool { return c.file == path }); i >= 0 {
 				r.Message += " and holds logins in clear: " + strings.Join(files[i].registries, ", ")

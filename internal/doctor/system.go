@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // leastFree is how many bytes a disk must have left: a vault and a line of log.
@@ -45,12 +45,12 @@ func (f Facts) foreignHome() bool {
 func whoRuns(_ context.Context, f Facts) []Result {
 	home, sudo := f.Env.Getenv("HOME"), f.sudoUser()
 	owner, exists := f.System.Owner(home)
-	shown := clientconfig.Printable(home)
+	shown := safetext.Name(home)
 	switch {
 	case home == "":
 		return one(Warning, "HOME is not set: clients look for their configuration elsewhere, or nowhere", "export HOME=~")
 	case !exists:
-		return one(Warning, "HOME is "+shown+", which does not exist", "mkdir -m 700 "+clientconfig.ShellWord(home))
+		return one(Warning, "HOME is "+shown+", which does not exist", "mkdir -m 700 "+safetext.ShellWord(home))
 	case f.foreignHome() && sudo != "":
 		return one(Problem, "sudo left HOME at "+shown+", which is "+f.System.UserName(owner)+"'s: clients read the configuration there, "+
 			"but root has a zend and logins of its own", "run zen and docker without sudo")
@@ -77,11 +77,11 @@ func directories(_ context.Context, f Facts) []Result {
 			found = append(found, r)
 		}
 	}
-	return otherwise(found, "the vault is in "+clientconfig.Printable(f.Dirs.Data)+", the logs are in "+clientconfig.Printable(f.Dirs.State))
+	return otherwise(found, "the vault is in "+safetext.Name(f.Dirs.Data)+", the logs are in "+safetext.Name(f.Dirs.State))
 }
 
 func (f Facts) directory(dir string) (Result, bool) {
-	shown, there := clientconfig.Printable(dir), existing(dir)
+	shown, there := safetext.Name(dir), existing(dir)
 	if there == dir {
 		if err := paths.SecureDir(dir); err != nil { // changes nothing in one that exists
 			return failure(Problem, err), true
@@ -90,14 +90,14 @@ func (f Facts) directory(dir string) (Result, bool) {
 	if !f.System.Writable(there) {
 		message := shown + " cannot be written to"
 		if there != dir {
-			message = shown + " cannot be made: nothing can be written to " + clientconfig.Printable(there)
+			message = shown + " cannot be made: nothing can be written to " + safetext.Name(there)
 		}
-		return Result{Status: Problem, Message: message, Hint: "ls -ld " + clientconfig.ShellWord(there)}, true
+		return Result{Status: Problem, Message: message, Hint: "ls -ld " + safetext.ShellWord(there)}, true
 	}
 	if free, known := f.System.Free(there); known && free < leastFree {
 		return Result{
 			Status: Problem, Message: "the disk of " + shown + " is full",
-			Hint: "make room: df -h " + clientconfig.ShellWord(there),
+			Hint: "make room: df -h " + safetext.ShellWord(there),
 		}, true
 	}
 	return Result{}, false
@@ -125,13 +125,13 @@ func runtimeDirectory(_ context.Context, f Facts) []Result {
 	systems := filepath.Join(f.Env.Root, "/run/user", strconv.Itoa(f.UID)) + string(filepath.Separator)
 	var found []Result
 	for _, fall := range f.Dirs.Fallbacks {
-		used := clientconfig.Printable(fall.Used)
+		used := safetext.Name(fall.Used)
 		switch {
 		case fall.Variable == "HOME": // told by user
 		case fall.Wanted != "":
 			found = append(found, Result{
 				Status:  Warning,
-				Message: fall.Variable + " is " + clientconfig.Printable(fall.Wanted) + ", which " + fall.Why + "; zen uses " + used + " instead",
+				Message: fall.Variable + " is " + safetext.Name(fall.Wanted) + ", which " + fall.Why + "; zen uses " + used + " instead",
 				Hint:    "set " + fall.Variable + " to an absolute path that is yours alone, or: unset " + fall.Variable,
 			})
 		case !strings.HasPrefix(fall.Used+string(filepath.Separator), systems):
@@ -142,7 +142,7 @@ func runtimeDirectory(_ context.Context, f Facts) []Result {
 			})
 		}
 	}
-	return otherwise(found, "the socket is "+clientconfig.Printable(socket))
+	return otherwise(found, "the socket is "+safetext.Name(socket))
 }
 
 // settings: zend goes on with the settings it had when config.toml has a mistake.
@@ -155,13 +155,13 @@ func settings(_ context.Context, f Facts) []Result {
 	if err != nil {
 		r := failure(Problem, err)
 		if r.Hint == "" {
-			r.Hint = "edit " + clientconfig.ShellWord(file)
+			r.Hint = "edit " + safetext.ShellWord(file)
 		}
 		return []Result{r}
 	}
 	if cfg.List == config.ListNone && f.Env.FindProgram("regctl") != "" {
-		return one(Warning, `list = "none" in `+clientconfig.Printable(file)+": regctl asks only for registries that are listed, so for none",
+		return one(Warning, `list = "none" in `+safetext.Name(file)+": regctl asks only for registries that are listed, so for none",
 			`write list = "all" or list = "static"`)
 	}
-	return fine(clientconfig.Printable(file) + " is as it should be, or not there")
+	return fine(safetext.Name(file) + " is as it should be, or not there")
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // States of the vault, as zend reports them (api.VaultStatus).
@@ -30,8 +30,8 @@ func oneZend(_ context.Context, f Facts) []Result {
 	for _, socket := range f.Others {
 		found = append(found, Result{
 			Status:  Problem,
-			Message: "another zend of yours listens at " + clientconfig.Printable(socket) + "; only one of them can have the vault",
-			Hint:    "ZEN_SOCKET=" + clientconfig.ShellWord(socket) + " zen daemon stop",
+			Message: "another zend of yours listens at " + safetext.Name(socket) + "; only one of them can have the vault",
+			Hint:    "ZEN_SOCKET=" + safetext.ShellWord(socket) + " zen daemon stop",
 		})
 	}
 	return otherwise(found, "there is no second zend")
@@ -46,7 +46,7 @@ func zend(_ context.Context, f Facts) []Result {
 	case z.Problem != "":
 		return one(Problem, z.Problem, z.Hint)
 	}
-	return fine("zend does not run; the next client starts " + clientconfig.Printable(z.Program))
+	return fine("zend does not run; the next client starts " + safetext.Name(z.Program))
 }
 
 func zendVersion(_ context.Context, f Facts) []Result {
@@ -146,9 +146,9 @@ func logins(_ context.Context, f Facts) []Result {
 		if l.Problem == "" || l.Problem == s.Vault.Problem {
 			continue
 		}
-		hint := "docker login " + clientconfig.ShellWord(l.ServerURL)
+		hint := "docker login " + safetext.ShellWord(l.ServerURL)
 		if l.ConnectorName != "" {
-			hint = "zen service-connector verify " + clientconfig.ShellWord(l.ConnectorName)
+			hint = "zen service-connector verify " + safetext.ShellWord(l.ConnectorName)
 		}
 		found = append(found, Result{Status: Problem, Message: l.Address + ": " + l.Problem, Hint: hint})
 	}

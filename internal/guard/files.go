@@ -7,6 +7,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // file is one that is guarded.
@@ -127,7 +128,7 @@ func (g *Guard) where(f file, hint string) string {
 	if target, err := fileedit.Resolve(found[0].Path); err != nil || target == f.target {
 		return hint
 	}
-	variable := "DOCKER_CONFIG=" + clientconfig.ShellWord(filepath.Dir(f.path)) + " "
+	variable := "DOCKER_CONFIG=" + safetext.ShellWord(filepath.Dir(f.path)) + " "
 	for _, command := range []string{"zen import", "zen setup"} {
 		hint = strings.Replace(hint, command, variable+command, 1)
 	}

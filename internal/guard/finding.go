@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // finding is something that is wrong with a file.
@@ -21,7 +21,7 @@ type finding struct {
 func (f finding) text() string {
 	text := f.what
 	if f.file != "" {
-		text = clientconfig.Printable(f.file) + f.what
+		text = safetext.Name(f.file) + f.what
 	}
 	if len(f.registries) > 0 {
 		text += ": " + strings.Join(f.registries, ", ")

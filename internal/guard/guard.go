@@ -56,7 +56,7 @@ type Options struct {
 }
 
 // How long files are left alone before they are looked at, and how long at most while somebody writes all the time: one command
-// may rewrite several files, and zen setup --undo forgets a file only after it was changed.
+// may rewrite several files.
 const (
 	settle    = 300 * time.Millisecond
 	maxSettle = 3 * time.Second

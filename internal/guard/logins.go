@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func credentialOf(k *logins.Login) credential.Credential {
@@ -202,7 +202,7 @@ func (s *scene) takeOut(ctx context.Context, repaired bool) {
 			at := s.place(k)
 			s.taken[at] = s.digest(k)
 			s.forgot(s.memory.did(ctx, at, "", s.look.now()))
-			d := remedy{text: "the login for " + registry(k) + " was in clear in " + clientconfig.Printable(s.path) + " and is in the vault now"}
+			d := remedy{text: "the login for " + registry(k) + " was in clear in " + safetext.Name(s.path) + " and is in the vault now"}
 			if s.client == "docker" {
 				d.file, d.registry = s.path, k.Address
 			}

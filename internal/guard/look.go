@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // look is one look at all files.
@@ -100,7 +101,7 @@ func registry(k *logins.Login) string {
 	if name := k.Address.String(); name != "" {
 		return name
 	}
-	return clientconfig.Printable(k.Key[strings.LastIndexByte(k.Key, '@')+1:])
+	return safetext.Name(k.Key[strings.LastIndexByte(k.Key, '@')+1:])
 }
 
 // scene is one file during a look.
@@ -117,7 +118,7 @@ type scene struct {
 // file looks at one file.
 func (l *look) file(ctx context.Context, f file) {
 	s := &scene{look: l, file: f, answers: map[*logins.Login]bool{}}
-	strays, err := s.read()
+	strays, err := s.read(ctx)
 	defer s.wipe()
 	if err != nil {
 		l.trouble(f, err)
@@ -139,7 +140,7 @@ func (l *look) file(ctx context.Context, f file) {
 }
 
 // read reads what the file holds.
-func (s *scene) read() (strays []clientconfig.Stray, err error) {
+func (s *scene) read(ctx context.Context) (strays []clientconfig.Stray, err error) {
 	if s.logins {
 		if s.kept, err = logins.Read(s.client, s.path); err != nil {
 			return nil, err
@@ -153,7 +154,7 @@ func (s *scene) read() (strays []clientconfig.Stray, err error) {
 	if s.recorded == nil {
 		return nil, nil
 	}
-	return s.env.Strays(*s.recorded)
+	return s.env.Strays(ctx, *s.recorded)
 }
 
 func (s *scene) wipe() {
@@ -230,7 +231,7 @@ func (s *scene) tellStrays(strays []clientconfig.Stray, why string) {
 	words := []string{"zen setup", strays[0].Client}
 	for _, stray := range strays {
 		if stray.Registry != "" {
-			words = append(words, "--host", clientconfig.ShellWord(stray.Registry))
+			words = append(words, "--host", safetext.ShellWord(stray.Registry))
 		}
 	}
 	s.add(finding{file: s.path, what: " does not name zen any more: " + strayText(strays, "is"), why: why, hint: s.where(s.file, strings.Join(words, " "))})
@@ -241,7 +242,7 @@ func strayText(strays []clientconfig.Stray, is string) string {
 	for _, stray := range strays {
 		text := stray.Member + " " + is + " gone"
 		if stray.Helper != "" {
-			text = stray.Member + " " + is + " " + clientconfig.Printable(stray.Helper)
+			text = stray.Member + " " + is + " " + safetext.Name(stray.Helper)
 		}
 		all = append(all, text)
 	}
@@ -280,7 +281,7 @@ func (s *scene) repair(ctx context.Context, todo []clientconfig.Stray) bool {
 		for _, stray := range done {
 			s.forgot(s.memory.did(ctx, place{s.path, stray.Member}, stray.Helper, s.look.now()))
 		}
-		s.tell(remedy{text: clientconfig.Printable(s.path) + " names zen again: " + strayText(done, "was")})
+		s.tell(remedy{text: safetext.Name(s.path) + " names zen again: " + strayText(done, "was")})
 	}
 	return len(done) == len(todo)
 }

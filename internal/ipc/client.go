@@ -2,7 +2,6 @@ package ipc
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -65,7 +64,7 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, 
 		}
 		defer conn.Close()
 		line, err = conn.exchange(method, params, l)
-		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !repeatable(method) {
+		if lost, ok := errors.AsType[*lostError](err); ok && lost.sent && !api.Repeatable(method) {
 			return lost.public()
 		}
 		return err
@@ -134,19 +133,4 @@ func unreachable(socket string, err error) error {
 		message = "zend is not running (nothing answers at " + socket + ")"
 	}
 	return &credential.Error{Reason: credential.Unavailable, Message: message, Cause: err}
-}
-
-// repeatable reports whether carrying out the method twice is the same as once.
-func repeatable(method string) bool {
-	switch method {
-	case api.MethodGet, api.MethodStore, api.MethodErase, api.MethodList,
-		api.MethodStatus, api.MethodLogins, api.MethodWhy, api.MethodLimits, api.MethodAudit, api.MethodVaultStatus:
-		return true
-	}
-	_, verb, _ := strings.Cut(method, ".")
-	switch verb {
-	case "list", "get", "types", "flavors", "resources", "verify", "export":
-		return true
-	}
-	return false
 }

@@ -101,6 +101,83 @@ func TestServersThatMisbehave(t *testing.T) {
 	}
 }
 
+// A client that was told that its request did not come in time sends it again, until its own deadline: on a busy machine it
+// can be late through no fault of its own, and zend carried nothing out.
+func TestTooLateIsRepeated(t *testing.T) {
+	const told = `{"jsonrpc":"2.0","id":null,"error":{"code":-32011,"message":"no whole request came in time","data":{"reason":"timeout"}}}` + "\n"
+	for _, method := range []string{"get", "login"} {
+		for _, reads := range []bool{true, false} {
+			var calls atomic.Int64
+			c, connections := raw(t, func(conn net.Conn) {
+				if calls.Add(1) < 3 {
+					io.WriteString(conn, told)
+					if reads {
+						readRequest(conn)
+					}
+					return
+				}
+				readRequest(conn)
+				io.WriteString(conn, `{"jsonrpc":"2.0","id":1,"result":{}}`+"\n")
+			})
+			if _, err := c.Call(method, nil, soon()); err != nil || connections.Load() != 3 {
+				t.Errorf("%s, read %v: %v after %d connections", method, reads, err, connections.Load())
+			}
+		}
+	}
+	c, _ := raw(t, func(conn net.Conn) { io.WriteString(conn, told); readRequest(conn) })
+	if _, err := c.Call("get", nil, soon()); !credential.Timeout.Is(err) || err.Error() != "no whole request came in time" {
+		t.Errorf("always late: %v", err)
+	}
+}
+
+// While the queue of a zend that is busy is full, clients wait for a place in it, until their deadline.
+func TestFullQueue(t *testing.T) {
+	path := filepath.Join(shortDir(t), "s")
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := os.NewFile(uintptr(fd), path)
+	defer listener.Close()
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	fill, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fill.Close()
+	c := &ipc.Client{Socket: path, Name: "test/1"}
+	if _, err := c.Call("get", nil, time.Now().Add(20*time.Millisecond)); !credential.Timeout.Is(err) {
+		t.Errorf("a queue that stays full: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Call("login", nil, soon())
+		done <- err
+	}()
+	ln, err := net.FileListener(listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	first, err := ln.Accept() // makes room
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	readRequest(second)
+	io.WriteString(second, `{"jsonrpc":"2.0","id":1,"result":{}}`+"\n")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // An answer comes in pieces, and a large one does too.
 func TestAnswersInPieces(t *testing.T) {
 	big := strings.Repeat("0123456789", 700_000) // more than any request

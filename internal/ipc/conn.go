@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Conn is a connection to zend whose other end was checked to be the same user. It is not safe for concurrent use.
@@ -32,11 +33,29 @@ func (e *lostError) Unwrap() error { return e.public() }
 
 // public is the error for callers: trying again was of no use.
 func (e *lostError) public() error {
+	if told, ok := errors.AsType[*credential.Error](e.cause); ok {
+		return told
+	}
 	return &credential.Error{Reason: credential.Unavailable, Message: e.message, Hint: "see why: zen daemon logs", Cause: e.cause}
 }
 
 func lost(sent bool, cause error) error {
 	return &lostError{message: "zend went away before it answered", sent: sent, cause: cause}
+}
+
+// tooLate is how zend answers a client whose request it did not get whole in time: on a machine that has too much to do,
+// the client itself may be late after it connected.
+const tooLate = `{"jsonrpc":"2.0","id":null,"error":`
+
+// late returns what zend told a client that was too late, or nil. The request was not carried out and may be sent again.
+func late(line []byte) error {
+	if !bytes.HasPrefix(line, []byte(tooLate)) {
+		return nil
+	}
+	if _, err := parseReply(line); credential.Timeout.Is(err) {
+		return &lostError{message: err.Error(), cause: err}
+	}
+	return nil
 }
 
 // dial connects to the socket at path and checks that both the file and the process behind it are the user's own. Nothing is
@@ -147,7 +166,11 @@ func (c *Conn) exchange(method string, params []byte, l *limit) ([]byte, error) 
 	if n := len(request); n <= len(answer) {
 		answer = answer[n:]
 	}
-	return c.readLine(answer, l)
+	line, err := c.readLine(answer, l)
+	if err == nil {
+		err = late(line)
+	}
+	return line, err
 }
 
 func (c *Conn) send(b []byte, l *limit) error {
@@ -173,6 +196,9 @@ func (c *Conn) send(b []byte, l *limit) error {
 func (c *Conn) sendFailed(cause error, l *limit) error {
 	if line, err := c.readLine(nil, l); err == nil {
 		defer clear(line)
+		if err := late(line); err != nil {
+			return err
+		}
 		if _, err := parseReply(line); err != nil {
 			return err
 		}
@@ -192,7 +218,7 @@ func (c *Conn) readLine(room []byte, l *limit) ([]byte, error) {
 			clear(buf)
 			return nil, err
 		}
-		buf = grow(buf, leastRead)
+		buf = safejson.Grow(buf, leastRead)
 		n, err := unix.Read(c.fd, buf[len(buf):cap(buf)])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue

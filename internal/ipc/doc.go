@@ -1,8 +1,8 @@
 // Package ipc is the wire between zend and its clients: JSON-RPC 2.0, one object a line, over a Unix socket. It holds the
-// codec, the client, and the starting of zend on demand; the other end is package server.
+// messages, the client, and the starting of zend on demand; the other end is package server.
 //
 // docker-credential-zen links it and its start-up time is what users wait for: no net, fmt, encoding/json, context or
-// os/exec here. The codec is written by hand for a second reason: encoding/json leaves copies of secrets on the heap.
+// os/exec here.
 //
 // A request is {"jsonrpc":"2.0","id":1,"method":"get","client":"zen/0.1.0","timeout_ms":10000,"params":{...}}, a response
 // {"jsonrpc":"2.0","id":1,"result":{...}} or {...,"error":{"code":-32001,"message":"...","data":{"reason":"...","hint":"..."}}}.
@@ -19,6 +19,4 @@ const (
 	// maxReply is the length in bytes of the longest line that a client takes from zend, whom it trusts: any secret that
 	// was sent, however much of it zend escapes, and lists of many thousand logins.
 	maxReply = 64 << 20
-	// maxDepth is how deep arrays and objects may nest.
-	maxDepth = 64
 )

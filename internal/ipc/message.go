@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Reply is what zend answered. Result is a JSON object that may hold secrets: call Wipe when done with it.
@@ -29,12 +30,12 @@ func newReply(line []byte) (Reply, error) {
 
 // appendRequest appends a request line with id 1: a connection has one request in flight.
 func appendRequest(dst []byte, client, method string, params []byte, timeout time.Duration) []byte {
-	dst = grow(dst, len(params)+len(client)+len(method)+128)
+	dst = safejson.Grow(dst, len(params)+len(client)+len(method)+128)
 	dst = append(dst, `{"jsonrpc":"2.0","id":1,"method":`...)
-	dst = AppendString(dst, method)
-	dst = append(grow(dst, 16), `,"client":`...)
-	dst = AppendString(dst, client)
-	dst = append(grow(dst, len(params)+64), `,"timeout_ms":`...)
+	dst = safejson.AppendString(dst, method)
+	dst = append(safejson.Grow(dst, 16), `,"client":`...)
+	dst = safejson.AppendString(dst, client)
+	dst = append(safejson.Grow(dst, len(params)+64), `,"timeout_ms":`...)
 	dst = strconv.AppendInt(dst, max(1, timeout.Milliseconds()), 10)
 	if len(params) > 0 {
 		dst = append(dst, `,"params":`...)
@@ -50,12 +51,12 @@ func AppendError(dst []byte, err error) []byte {
 	dst = append(dst, `{"code":`...)
 	dst = strconv.AppendInt(dst, int64(e.Reason.Info().Code), 10)
 	dst = append(dst, `,"message":`...)
-	dst = AppendString(dst, e.Error())
+	dst = safejson.AppendString(dst, e.Error())
 	dst = append(dst, `,"data":{"reason":`...)
-	dst = AppendString(dst, string(e.Reason))
+	dst = safejson.AppendString(dst, string(e.Reason))
 	if hint := e.HintText(); hint != "" {
 		dst = append(dst, `,"hint":`...)
-		dst = AppendString(dst, hint)
+		dst = safejson.AppendString(dst, hint)
 	}
 	return append(dst, '}', '}')
 }
@@ -63,7 +64,7 @@ func AppendError(dst []byte, err error) []byte {
 // parseReply takes a response line apart. Its error is the one that zend sent, rebuilt, or one about the line.
 func parseReply(line []byte) (result []byte, err error) {
 	var result0, error0 []byte
-	err = Members(line, func(key, value []byte) error {
+	err = safejson.Members(line, func(key, value []byte) error {
 		switch string(key) {
 		case "result":
 			result0 = value
@@ -90,7 +91,7 @@ func badReply(cause error) error {
 // parseError rebuilds an error from the wire. A reason that this program does not know yet is kept as it is.
 func parseError(obj []byte) error {
 	e := &credential.Error{Reason: credential.Internal}
-	err := Members(obj, func(key, value []byte) error {
+	err := safejson.Members(obj, func(key, value []byte) error {
 		switch string(key) {
 		case "message":
 			return setText(&e.Message, value)
@@ -98,7 +99,7 @@ func parseError(obj []byte) error {
 			if value[0] != '{' {
 				return nil
 			}
-			return Members(value, func(key, value []byte) error { return setErrorData(e, key, value) })
+			return safejson.Members(value, func(key, value []byte) error { return setErrorData(e, key, value) })
 		}
 		return nil
 	})
@@ -122,7 +123,7 @@ func setErrorData(e *credential.Error, key, value []byte) error {
 }
 
 func setText(to *string, raw []byte) error {
-	text, err := Unquote(raw)
+	text, err := safejson.Unquote(raw)
 	*to = string(text)
 	return err
 }

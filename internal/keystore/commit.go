@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Limits of one record, in bytes.
@@ -58,9 +59,9 @@ func checkRecord(rec Record, secret *credential.Secret) ([]byte, error) {
 			rec.Kind, rec.ID, secret.Len(), MaxSecret)
 	}
 	var line bytes.Buffer
-	if err := json.Compact(&line, rec.Public); err != nil || !validJSON(line.Bytes()) {
+	if err := json.Compact(&line, rec.Public); err != nil || !safejson.Compact(line.Bytes()) {
 		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at most %d deep",
-			rec.Kind, rec.ID, maxDepth)
+			rec.Kind, rec.ID, safejson.MaxDepth)
 	}
 	return line.Bytes(), nil
 }

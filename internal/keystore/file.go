@@ -2,16 +2,20 @@ package keystore
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Format is the version of the file that this package writes and the newest it can read.
@@ -95,19 +99,21 @@ func (f *file) encode(mac func(digest [sha256.Size]byte) ([sha256.Size]byte, err
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.New()
-	sum.Write(out)
-	sum.Sum(f.digest[:0])
+	f.digest = sha256.Sum256(out)
 	if f.mac, err = mac(f.digest); err != nil {
 		return nil, err
 	}
-	start := len(out)
-	out = append(out, textSeal...)
-	out = hex.AppendEncode(out, f.mac[:])
-	out = append(out, textSum...)
-	sum.Write(out[start:])
-	out = hex.AppendEncode(out, sum.Sum(nil))
-	return append(out, textLast...), nil
+	return append(out, f.seal(out)...), nil
+}
+
+// seal is the last line, after body.
+func (f *file) seal(body []byte) []byte {
+	line := hex.AppendEncode([]byte(textSeal), f.mac[:])
+	line = append(line, textSum...)
+	sum := sha256.New()
+	sum.Write(body)
+	sum.Write(line)
+	return append(hex.AppendEncode(line, sum.Sum(nil)), textLast...)
 }
 
 // body is everything before the seal.
@@ -170,36 +176,30 @@ func (r *record) append(out []byte) []byte {
 	return append(out, '}')
 }
 
-// parse reads a file. The result shares b's memory. An error wraps errDamaged or errNewer.
+// parse reads a file. An error wraps errDamaged or errNewer.
 func parse(b []byte) (*file, error) {
-	c := &cursor{rest: b}
-	c.expect(textFormat)
-	format := c.number()
-	if c.failed {
+	rest, ok := bytes.CutPrefix(b, []byte(textFormat))
+	digits := rest[:len(rest)-len(bytes.TrimLeft(rest, "0123456789"))]
+	format, err := strconv.ParseUint(string(digits), 10, 64)
+	if !ok || err != nil {
 		return nil, damaged("it does not begin like a vault")
 	}
-	if len(b) < sealSize {
+	if len(rest) < sealSize {
 		return nil, damaged("it is cut short")
 	}
-	// The records are read while the checksum is computed. What was read counts for nothing if that does not match.
 	f := &file{}
-	c.rest = c.rest[:max(0, len(c.rest)-sealSize)]
-	var unfit, misread error
-	var both sync.WaitGroup
-	both.Go(func() { unfit = f.checkSeal(b) })
-	if format == Format {
-		misread = f.parseBody(c)
+	body := b[:len(b)-sealSize]
+	if err := f.checkSeal(body, b[len(body):]); err != nil {
+		return nil, err
 	}
-	both.Wait()
 	switch {
-	case unfit != nil:
-		return nil, unfit
 	case format > Format:
 		return nil, fmt.Errorf("%w: %d", errNewer, format)
 	case format != Format:
 		return nil, damaged("format %d never existed", format)
-	case misread != nil:
-		return nil, misread
+	}
+	if err := f.parseBody(body); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
@@ -210,208 +210,105 @@ const (
 	sealSize = len(textSeal) + hexSize + len(textSum) + hexSize + len(textLast)
 )
 
-// checkSeal checks the checksum of b, which has room for a seal, and notes digest and mac in f.
-func (f *file) checkSeal(b []byte) error {
-	body := b[:len(b)-sealSize]
-	c := &cursor{rest: b[len(body):]}
-	c.expect(textSeal)
-	c.hex(f.mac[:])
-	c.expect(textSum)
-	var want, have [sha256.Size]byte
-	c.hex(want[:])
-	c.expect(textLast)
-	if c.failed {
+// checkSeal checks the checksum in the last line and notes digest and mac in f.
+func (f *file) checkSeal(body, last []byte) error {
+	mac, ok := bytes.CutPrefix(last, []byte(textSeal))
+	if !ok || !bytes.HasSuffix(last, []byte(textLast)) {
 		return damaged("its last line is not a seal: it was cut short or overwritten")
 	}
-	sum := sha256.New()
-	sum.Write(body)
-	sum.Sum(f.digest[:0])
-	sum.Write(b[len(body) : len(b)-len(textLast)-hexSize])
-	if sum.Sum(have[:0]); have != want {
+	f.digest = sha256.Sum256(body)
+	_, err := hex.Decode(f.mac[:], mac[:hexSize])
+	if err != nil || !bytes.Equal(f.seal(body), last) {
 		return damaged("its checksum does not match")
 	}
 	return nil
 }
 
-// parseBody reads from after the format number to the seal.
-func (f *file) parseBody(c *cursor) error {
-	c.expect(textVault)
-	f.vault = string(c.name())
-	c.expect(textGen)
-	f.generation = c.number()
-	c.expect(textSlots)
-	if c.failed {
-		return damaged("its header is not one zen writes")
+// errNotOurs is about an intact file that says something in other words than zen would.
+var errNotOurs = damaged("zen did not write it like this")
+
+// parseBody reads everything before the seal.
+func (f *file) parseBody(body []byte) error {
+	head, records, _ := bytes.Cut(body, []byte(textRecords))
+	head, slots, _ := bytes.Cut(head, []byte(textSlots))
+	records, _ = bytes.CutSuffix(records, []byte(textEnd))
+	var header struct {
+		Vault      string `json:"vault"`
+		Generation uint64 `json:"generation"`
 	}
-	if err := f.parseSlots(c); err != nil {
+	if err := json.Unmarshal(append(bytes.Clone(head), '}'), &header); err != nil || !utf8.Valid(body) {
+		return errNotOurs
+	}
+	f.vault, f.generation = header.Vault, header.Generation
+	var err error
+	if f.slots, err = parseLines(slots, parseSlot); err != nil {
 		return err
 	}
-	if c.expect(textRecords); c.failed {
-		return damaged("its list of key slots is not one zen writes")
-	}
-	if err := f.parseRecords(c); err != nil {
+	if f.records, err = parseLines(records, parseRecord); err != nil {
 		return err
 	}
-	if c.expect(textEnd); c.failed || len(c.rest) > 0 {
-		return damaged("its list of records is not one zen writes")
+	ordered := slices.IsSortedFunc(f.records, func(a, b record) int {
+		return cmp.Or(strings.Compare(a.id, b.id), -1) // each id once
+	})
+	again, err := f.body()
+	if err != nil || !bytes.Equal(again, body) || !ordered || len(f.slots) == 0 || !validName(f.vault) {
+		return errNotOurs
 	}
 	return nil
 }
 
-func (f *file) parseSlots(c *cursor) error {
-	for more := c.peek('{'); more; {
-		var line []byte
-		line, more = c.line()
-		s, err := parseSlot(line)
+// parseLines reads a list of one entry a line.
+func parseLines[T any](list []byte, parse func(line []byte) (T, error)) ([]T, error) {
+	out := make([]T, 0, bytes.Count(list, []byte{'\n'}))
+	for line := range bytes.Lines(list) {
+		entry, err := parse(bytes.TrimSuffix(line, []byte(",\n")))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		f.slots = append(f.slots, s)
+		out = append(out, entry)
 	}
-	if len(f.slots) == 0 {
-		return damaged("it has no key slot")
-	}
-	return nil
+	return out, nil
 }
 
-// parseSlot reads a slot's line and checks that it is spelled as encode would spell it.
-func parseSlot(line []byte) (slotEntry, error) {
-	var s slotEntry
-	if err := json.Unmarshal(line, &s); err != nil {
-		return s, damaged("a key slot is not one zen writes")
-	}
-	again, err := json.Marshal(&s)
-	if err != nil || !bytes.Equal(again, line) || !validName(s.ID) || !validName(s.Kind) {
-		return s, damaged("a key slot is not one zen writes")
-	}
-	if (s.Kind == KindPassphrase) != (s.Params != nil) {
-		return s, damaged("key slot %s is not one zen writes", s.ID)
-	}
-	if s.Params != nil && !s.Params.sane() {
+func parseSlot(line []byte) (s slotEntry, err error) {
+	switch err := json.Unmarshal(line, &s); {
+	case err != nil, !validName(s.ID), !validName(s.Kind), (s.Kind == KindPassphrase) != (s.Params != nil):
+		return s, errNotOurs
+	case s.Params != nil && !s.Params.sane():
 		return s, damaged("the parameters of key slot %s are out of bounds", s.ID)
 	}
 	return s, nil
 }
 
-// parseRecords reads the list of records, parts of it at the same time.
-func (f *file) parseRecords(c *cursor) error {
-	if !c.peek('{') {
-		return nil
+func parseRecord(line []byte) (record, error) {
+	var l struct {
+		ID     string          `json:"id"`
+		Kind   string          `json:"kind"`
+		Sealed []byte          `json:"sealed"`
+		Tag    []byte          `json:"tag"`
+		Public json.RawMessage `json:"public"`
 	}
-	list := bytes.TrimSuffix(c.rest, []byte(textEnd))
-	c.rest = c.rest[len(list):]
-	f.records = make([]record, bytes.Count(list, []byte{'\n'}))
-	var all sync.WaitGroup
-	free, size := f.records, max(partSize, len(list)/maxParts)
-	for len(list) > 0 {
-		var part []byte
-		part, list = cutPart(list, size)
-		records := free[:bytes.Count(part, []byte{'\n'})]
-		free = free[len(records):]
-		last := len(list) == 0
-		all.Go(func() { parseLines(records, part, last) })
+	if err := json.Unmarshal(line, &l); err != nil || !validName(l.ID) || !validName(l.Kind) {
+		return record{}, errNotOurs
 	}
-	all.Wait()
-	for i := range f.records {
-		switch {
-		case f.records[i].id == "":
-			return damaged("record %d is not one zen writes", i+1)
-		case i > 0 && f.records[i-1].id >= f.records[i].id:
-			return damaged("record %d is out of order", i+1)
-		}
+	r := record{id: l.ID, kind: l.Kind, public: l.Public, secret: l.Sealed != nil, blob: l.Tag}
+	if r.secret {
+		r.blob = l.Sealed
 	}
-	return nil
+	if !safejson.Compact(r.public) || len(r.blob) < overhead || !r.secret && len(r.blob) != overhead {
+		return record{}, errNotOurs
+	}
+	return r, nil
 }
 
-// A list is read in maxParts parts at the same time, or fewer if it is not much longer than partSize, in bytes. They are more than
-// there are processors, one of which computes the checksum meanwhile.
-const (
-	maxParts = 8
-	partSize = 64 << 10
-)
+// maxName bounds ids and kinds.
+const maxName = 128
 
-// cutPart takes whole lines of some size off a list.
-func cutPart(list []byte, size int) (part, rest []byte) {
-	if size >= len(list) {
-		return list, nil
-	}
-	end := bytes.IndexByte(list[size:], '\n')
-	if end < 0 {
-		return list, nil
-	}
-	return list[:size+end+1], list[size+end+1:]
-}
-
-// parseLines reads records from lines, of which all but the list's last end with a comma. What it cannot read it leaves empty.
-func parseLines(records []record, lines []byte, last bool) {
-	c := &cursor{rest: lines}
-	p := recordParser{block: min(len(lines), 16<<10)}
-	for i := range records {
-		line, comma := c.line()
-		if final := last && i == len(records)-1; comma == final || final && len(c.rest) > 0 {
-			return
-		}
-		var ok bool
-		if records[i], ok = p.parse(line); !ok {
-			records[i] = record{}
-			return
-		}
-	}
-}
-
-// recordParser reads records one after the other, whose names and sealed parts share its blocks of memory.
-type recordParser struct {
-	block int             // size of a block in bytes
-	kind  string          // of the record before
-	names strings.Builder // ids
-	blobs []byte          // free part of a block
-}
-
-func (p *recordParser) parse(line []byte) (r record, ok bool) {
-	c := &cursor{rest: line}
-	c.expect(textRecord)
-	id := c.name()
-	c.expect(textKind)
-	kind := c.name()
-	if r.secret = c.has(textSecret); !r.secret {
-		c.expect(textTag)
-	}
-	blob := c.until('"')
-	c.expect(textPublic)
-	if c.failed || !bytes.HasSuffix(c.rest, []byte{'}'}) {
-		return r, false
-	}
-	end := len(c.rest) - 1
-	r.public = c.rest[:end:end]
-	if r.blob, ok = p.decode(blob); !ok || !r.secret && len(r.blob) != overhead {
-		return r, false
-	}
-	if string(kind) != p.kind {
-		p.kind = string(kind)
-	}
-	r.id, r.kind = p.keep(id), p.kind
-	return r, len(r.blob) >= overhead && validJSON(r.public)
-}
-
-// keep returns text as a part of a block.
-func (p *recordParser) keep(text []byte) string {
-	if p.names.Cap()-p.names.Len() < len(text) {
-		p.names = strings.Builder{} // the full block belongs to its names
-		p.names.Grow(p.block)
-	}
-	start := p.names.Len()
-	p.names.Write(text)
-	return p.names.String()[start:]
-}
-
-// decode returns the bytes that text is the base64 of, in the one spelling that encode gives them, as a part of a block.
-func (p *recordParser) decode(text []byte) ([]byte, bool) {
-	most := base64.StdEncoding.DecodedLen(len(text))
-	if len(p.blobs) < most {
-		p.blobs = make([]byte, max(p.block, most))
-	}
-	n, err := base64.StdEncoding.Strict().Decode(p.blobs, text)
-	out := p.blobs[:n:n]
-	p.blobs = p.blobs[n:]
-	return out, err == nil && len(text) == base64.StdEncoding.EncodedLen(n) // the decoder would skip a carriage return
+// validName reports whether s can stand in the file as it is: letters, digits and a few signs.
+func validName(s string) bool {
+	other := strings.IndexFunc(s, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("-_.:/@", r)
+	})
+	return s != "" && len(s) <= maxName && other < 0
 }

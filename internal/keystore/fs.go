@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
 	"syscall"
 )
 
@@ -56,33 +55,10 @@ func readFile(fs FS, name string, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, errTooBig
 	}
-	if at, ok := f.(io.ReaderAt); ok && size > 1<<20 {
-		return readHalves(at, size-1)
-	}
 	return readAll(io.LimitReader(f, limit), size)
 }
 
 var errTooBig = errors.New("the file is too big to be a vault")
-
-// readHalves reads a large file of a known size, which nobody writes to any more: most of the time it takes is the system's, for
-// making memory, and that it does on two processors.
-func readHalves(r io.ReaderAt, size int64) ([]byte, error) {
-	b := make([]byte, size)
-	half := size / 2
-	var left, right error
-	var both sync.WaitGroup
-	both.Go(func() { left = readAt(r, b[:half], 0) })
-	right = readAt(r, b[half:], half)
-	both.Wait()
-	return b, errors.Join(left, right)
-}
-
-func readAt(r io.ReaderAt, b []byte, offset int64) error {
-	if n, err := r.ReadAt(b, offset); n < len(b) {
-		return err
-	}
-	return nil
-}
 
 func readAll(r io.Reader, size int64) ([]byte, error) {
 	b := make([]byte, 0, size)

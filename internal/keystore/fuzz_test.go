@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // What is accepted as a vault is spelled as zen would spell it: writing it again gives the same bytes. What is not accepted
@@ -99,42 +98,4 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatalf("came back as %q, %+v, %v", got, out.records[0], err)
 		}
 	})
-}
-
-// validJSON accepts exactly what encoding/json would write: valid, compact, in UTF-8, not too deep.
-func FuzzValidJSON(f *testing.F) {
-	for _, s := range []string{
-		`{}`, `[]`, `{"a":[1,-0.5e+7,null,true,false]}`, `"\u00e4\ud800\"\\"`, `01`, `-`, `1.`, `1e`, `+1`, `.5`, `0x1`,
-		`{"a":}`, `{,}`, `[1,]`, `{"a":1,}`, `"\x"`, `"\u12"`, "\"\x01\"",
-		"\"\xff\"", `{"a" :1}`, ` 1`, `1 `, `tru`, `nullx`, ``, `{"a":1}{"b":2}`, `"`, `"\`, `[[[[]]]]`,
-		strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1),
-		strings.Repeat(`{"a":`, maxDepth) + "1" + strings.Repeat("}", maxDepth),
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var compact bytes.Buffer
-		want := utf8.Valid(b) && json.Compact(&compact, b) == nil && bytes.Equal(compact.Bytes(), b) && depth(b) <= maxDepth
-		if got := validJSON(b); got != want {
-			t.Errorf("validJSON(%q) = %v, encoding/json says %v", b, got, want)
-		}
-	})
-}
-
-// depth is how deeply a valid JSON text is nested.
-func depth(b []byte) (deepest int) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	for now := 0; ; {
-		token, err := d.Token()
-		if err != nil {
-			return deepest
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			now++
-			deepest = max(deepest, now)
-		case json.Delim('}'), json.Delim(']'):
-			now--
-		}
-	}
 }

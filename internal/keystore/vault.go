@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -208,24 +207,15 @@ func (v *Vault) wipe() {
 // Records returns all records in order of their ids; none when the vault is absent or cannot be used. While the vault is
 // locked they are as the file has them: checked for damage, not for tampering.
 func (v *Vault) Records() []Record {
-	_, all := v.All()
-	return slices.Collect(all)
-}
-
-// All is Records for those who need no list of them: how many there are, and each of them.
-func (v *Vault) All() (n int, records iter.Seq[Record]) {
 	f := v.current()
 	if f == nil {
-		f = &file{}
+		return nil
 	}
-	return len(f.records), func(yield func(Record) bool) {
-		for i := range f.records {
-			r := &f.records[i]
-			if !yield(Record{ID: r.id, Kind: r.kind, Public: r.public, HasSecret: r.secret}) {
-				return
-			}
-		}
+	records := make([]Record, len(f.records))
+	for i, r := range f.records {
+		records[i] = Record{ID: r.id, Kind: r.kind, Public: r.public, HasSecret: r.secret}
 	}
+	return records
 }
 
 // LargeSecret is the size in bytes beyond which a secret is large.

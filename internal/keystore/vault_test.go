@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 func TestCommitReopenGet(t *testing.T) {
@@ -140,7 +141,7 @@ func TestPutRefusesWhatItCannotKeep(t *testing.T) {
 	v := open(t, vaultPath(t), keyringStub())
 	big := credential.NewSecret(make([]byte, MaxSecret+1))
 	limit := credential.NewSecret(make([]byte, MaxSecret))
-	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
+	deep := strings.Repeat("[", safejson.MaxDepth+1) + strings.Repeat("]", safejson.MaxDepth+1)
 	tests := []struct {
 		rec    Record
 		secret *credential.Secret

@@ -100,7 +100,7 @@ func (a loginAnswer) life() (time.Duration, bool) {
 func (c *Client) Login(ctx context.Context) (User, error) {
 	var u User
 	err := c.do(ctx, call{method: http.MethodGet, path: "/current-user", out: &u})
-	u.Name = clean(u.Name)
+	u.Name = line(u.Name)
 	return u, err
 }
 
@@ -131,7 +131,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	if err := c.do(ctx, call{method: http.MethodGet, path: "/info", out: &i, anon: true}); err != nil {
 		return i, err
 	}
-	i.Name, i.Version, i.AuthScheme = clean(i.Name), clean(i.Version), clean(i.AuthScheme)
+	i.Name, i.Version, i.AuthScheme = line(i.Name), line(i.Version), line(i.AuthScheme)
 	switch {
 	case i.ID == "" || i.Version == "":
 		return i, c.strange("it does not say who it is")

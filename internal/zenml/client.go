@@ -88,7 +88,7 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	if err != nil || u.User != nil || strings.Contains(raw, "@") { // what is before it could be a password
 		shown = "the address"
 	} else {
-		shown = "'" + clean(shown) + "'"
+		shown = "'" + line(shown) + "'"
 	}
 	bad := func(why string) error {
 		return credential.NewError(credential.InvalidInput, shown+" is not a ZenML server's address: "+why,
@@ -125,7 +125,7 @@ func noScheme(raw string) error {
 	if a.IsLoopback() {
 		scheme = "http://"
 	}
-	return credential.NewError(credential.InvalidInput, "'"+clean(raw)+"' is not a ZenML server's address: it has no scheme",
+	return credential.NewError(credential.InvalidInput, "'"+line(raw)+"' is not a ZenML server's address: it has no scheme",
 		"zen server connect "+scheme+a.String())
 }
 
@@ -233,7 +233,7 @@ func (c *Client) receive(resp *http.Response, k call) error {
 	case resp.StatusCode >= 400:
 		return c.explainStatus(resp, withoutEcho(raw, k))
 	case resp.StatusCode != http.StatusOK:
-		return c.strange(fmt.Sprintf("it answered %s", clean(resp.Status)))
+		return c.strange(fmt.Sprintf("it answered %s", line(resp.Status)))
 	case !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json"):
 		return c.strange("its answer is not JSON but " + mediaType(resp))
 	}
@@ -256,5 +256,5 @@ func mediaType(resp *http.Response) string {
 	if t == "" {
 		return "nothing known"
 	}
-	return clean(t)
+	return line(t)
 }

@@ -91,10 +91,10 @@ type connector struct {
 
 func (c connector) public() api.ServiceConnector {
 	s := api.ServiceConnector{
-		ID: clean(c.ID), Name: clean(c.Name), Description: clean(c.Body.Description), Type: clean(string(c.Body.Type)),
-		AuthMethod: clean(c.Body.AuthMethod), ResourceTypes: cleanAll(c.Body.ResourceTypes), ResourceID: clean(c.Body.ResourceID),
+		ID: line(c.ID), Name: line(c.Name), Description: line(c.Body.Description), Type: line(string(c.Body.Type)),
+		AuthMethod: line(c.Body.AuthMethod), ResourceTypes: cleanAll(c.Body.ResourceTypes), ResourceID: line(c.Body.ResourceID),
 		ExpiresAt: c.Body.ExpiresAt.ptr(), ExpiresSkewTolerance: c.Body.Skew, ExpirationSeconds: c.Metadata.ExpirationSeconds,
-		Owner: clean(c.Resources.User.Name), Created: c.Body.Created.Time, Updated: c.Body.Updated.Time,
+		Owner: line(c.Resources.User.Name), Created: c.Body.Created.Time, Updated: c.Body.Updated.Time,
 		Configuration: c.Metadata.Configuration.values, SecretAttributes: c.Metadata.Configuration.others, Labels: texts(c.Metadata.Labels),
 	}
 	return s
@@ -118,7 +118,7 @@ func (p *publicConfig) UnmarshalJSON(b []byte) error {
 		var v any
 		if !isPublic(name) {
 			if string(raw) != "null" && len(p.others) < maxTexts {
-				p.others = append(p.others, clean(name))
+				p.others = append(p.others, line(name))
 			}
 			clear(raw)
 			continue
@@ -145,7 +145,7 @@ func isPublic(name string) bool {
 func cleanAll(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = clean(s)
+		out[i] = line(s)
 	}
 	return out
 }
@@ -162,11 +162,11 @@ func texts(m map[string]any) map[string]string {
 		}
 		switch v := v.(type) {
 		case string:
-			out[clean(k)] = clean(v)
+			out[line(k)] = line(v)
 		case bool:
-			out[clean(k)] = strconv.FormatBool(v)
+			out[line(k)] = strconv.FormatBool(v)
 		case float64:
-			out[clean(k)] = strconv.FormatFloat(v, 'g', -1, 64)
+			out[line(k)] = strconv.FormatFloat(v, 'g', -1, 64)
 		}
 	}
 	return out
@@ -246,7 +246,7 @@ func (c *Client) resourceIDs(answer resourcesModel) ([]string, error) {
 		}
 	}
 	if len(ids) == 0 && why != "" {
-		return nil, credential.NewError(credential.Rejected, "ZenML server "+c.base.Host+": "+clean(why), "")
+		return nil, credential.NewError(credential.Rejected, "ZenML server "+c.base.Host+": "+line(why), "")
 	}
 	return ids, nil
 }

@@ -57,7 +57,7 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 		return nil, c.strange("it does not say where to allow the login")
 	}
 	d := &Device{
-		URL: page, UserCode: clean(a.UserCode), code: credential.SecretString(a.DeviceCode), clientID: clientID,
+		URL: page, UserCode: line(a.UserCode), code: credential.SecretString(a.DeviceCode), clientID: clientID,
 		interval: defInterval, Until: c.cfg.Now().Add(min(max(time.Duration(a.ExpiresIn)*time.Second, minInterval), maxDevice)),
 	}
 	if a.Interval > 0 {
@@ -171,5 +171,5 @@ func readOAuthError(raw []byte) *oauthError {
 	if f.Code == "" {
 		return nil
 	}
-	return &oauthError{clean(f.Code), clean(f.Description)}
+	return &oauthError{line(f.Code), line(f.Description)}
 }

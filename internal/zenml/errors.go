@@ -12,32 +12,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // errToken marks an answer after which a new access token helps: ZenML's CredentialsNotValid, and nothing else
 // (zenml rest_zen_store.py); retrying other 401s would loop.
 var errToken = errors.New("access token not valid")
 
-// clean makes a server's text fit for one line on a terminal.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "..."
-	}
-	return s
-}
+// maxLine bounds one line of a server's text, in characters.
+const maxLine = 300
+
+// line makes a server's text fit for one line on a terminal.
+func line(s string) string { return safetext.Short(s, maxLine) }
 
 // strange is the error for a server that does not behave like ZenML.
 func (c *Client) strange(why string) *credential.Error {
@@ -50,7 +38,7 @@ func (c *Client) strange(why string) *credential.Error {
 
 func (c *Client) explainTransport(err error) error {
 	host := c.base.Host
-	why, hint := clean(innermost(err)), "check the address and your network"
+	why, hint := line(innermost(err)), "check the address and your network"
 	reason := credential.Unreachable
 	var certErr *tls.CertificateVerificationError
 	var netErr net.Error
@@ -58,7 +46,7 @@ func (c *Client) explainTransport(err error) error {
 	case errors.Is(err, errElsewhere):
 		why, hint = "it redirects elsewhere, where a key must not be sent", "connect to the address it redirects to"
 	case errors.As(err, &certErr):
-		why, hint = "its certificate is not trusted: "+clean(certErr.Err.Error()), "add --ssl-ca-cert FILE, with the certificate authority that signed it"
+		why, hint = "its certificate is not trusted: "+line(certErr.Err.Error()), "add --ssl-ca-cert FILE, with the certificate authority that signed it"
 	case strings.Contains(why, "HTTP response to HTTPS client"): // net/http has no type for it
 		why, hint = "it does not speak TLS", "http:// is for this machine; elsewhere add --insecure"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
@@ -83,7 +71,7 @@ func innermost(err error) string {
 // detail reads ZenML's error body, for a line on a terminal.
 func detail(raw []byte) (class, message string) {
 	class, message = rawDetail(raw)
-	return clean(class), clean(message)
+	return line(class), line(message)
 }
 
 // rawDetail reads ZenML's error body: {"detail": ["Class", "message"]}, {"detail": "text"} or ["Class", "message"].

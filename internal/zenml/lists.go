@@ -40,12 +40,12 @@ func (c *Client) Registries(ctx context.Context) ([]api.ContainerRegistry, error
 
 func (p component) registry() api.ContainerRegistry {
 	r := api.ContainerRegistry{
-		ID: clean(p.ID), Name: clean(p.Name), Flavor: clean(p.Body.Flavor), Configuration: texts(p.Metadata.Configuration),
-		Labels: texts(p.Metadata.Labels), Owner: clean(p.Resources.User.Name),
-		Created: p.Body.Created.Time, Updated: p.Body.Updated.Time, ConnectorResourceID: clean(p.Metadata.ResourceID),
+		ID: line(p.ID), Name: line(p.Name), Flavor: line(p.Body.Flavor), Configuration: texts(p.Metadata.Configuration),
+		Labels: texts(p.Metadata.Labels), Owner: line(p.Resources.User.Name),
+		Created: p.Body.Created.Time, Updated: p.Body.Updated.Time, ConnectorResourceID: line(p.Metadata.ResourceID),
 	}
 	if conn := p.Metadata.Connector; conn != nil {
-		r.ConnectorID, r.ConnectorName, r.ConnectorType = clean(conn.ID), clean(conn.Name), clean(string(conn.Body.Type))
+		r.ConnectorID, r.ConnectorName, r.ConnectorType = line(conn.ID), line(conn.Name), line(string(conn.Body.Type))
 	}
 	r.Configuration["uri"] = strings.TrimRight(r.Configuration["uri"], "/")
 	return r
@@ -98,8 +98,8 @@ func (c *Client) Stacks(ctx context.Context) ([]api.Stack, error) {
 
 func (s stack) public() api.Stack {
 	out := api.Stack{
-		ID: clean(s.ID), Name: clean(s.Name), Description: clean(s.Metadata.Description), Labels: texts(s.Metadata.Labels),
-		Owner: clean(s.Resources.User.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
+		ID: line(s.ID), Name: line(s.Name), Description: line(s.Metadata.Description), Labels: texts(s.Metadata.Labels),
+		Owner: line(s.Resources.User.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
 		Components: make(map[string]api.Component),
 	}
 	for kind, list := range s.Metadata.Components {
@@ -110,11 +110,11 @@ func (s stack) public() api.Stack {
 		for _, p := range list[1:min(len(list), maxTexts)] {
 			first.Further = append(first.Further, p.public())
 		}
-		out.Components[clean(kind)] = first
+		out.Components[line(kind)] = first
 	}
 	return out
 }
 
 func (p component) public() api.Component {
-	return api.Component{ID: clean(p.ID), Name: clean(p.Name), Flavor: clean(p.Body.Flavor)}
+	return api.Component{ID: line(p.ID), Name: line(p.Name), Flavor: line(p.Body.Flavor)}
 }

@@ -253,18 +253,3 @@ func TestExpiry(t *testing.T) {
 		}
 	}
 }
-
-func TestUnquote(t *testing.T) {
-	for in, want := range map[string]string{
-		`"a\"b\\c\/\n\t\r\b\f"`: "a\"b\\c/\n\t\r\b\f", `"\u00e4\ud83d\ude00x"`: "ä😀x", `"plain"`: "plain", `"\u0041"`: "A",
-	} {
-		if got, ok := text([]byte(in)); !ok || string(got) != want {
-			t.Errorf("%s is %q, %v", in, got, ok)
-		}
-	}
-	for _, in := range []string{`"\ud83d"`, `"\ud83dx"`, `"\ud83d\u0041"`, `""`, `null`, ``, `12`} {
-		if got, ok := text([]byte(in)); ok {
-			t.Errorf("%s is %q", in, got)
-		}
-	}
-}

@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"unicode"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxTypes bounds the types, methods and attributes that a server may have of each.
@@ -100,11 +100,11 @@ func (c *Client) Types(ctx context.Context) ([]api.ConnectorType, error) {
 
 func (m typeModel) public() api.ConnectorType {
 	t := api.ConnectorType{
-		Name: clean(m.Name), Type: clean(m.Type), Description: prose(m.Description), Emoji: emoji(m.Emoji), Remote: true,
+		Name: line(m.Name), Type: line(m.Type), Description: prose(m.Description), Emoji: emoji(m.Emoji), Remote: true,
 	}
 	for _, r := range m.ResourceTypes[:min(len(m.ResourceTypes), maxTypes)] {
 		t.ResourceTypes = append(t.ResourceTypes, api.ResourceType{
-			Type: clean(r.Type), Name: clean(r.Name), Description: prose(r.Description), AuthMethods: cleanAll(r.AuthMethods),
+			Type: line(r.Type), Name: line(r.Name), Description: prose(r.Description), AuthMethods: cleanAll(r.AuthMethods),
 			SupportsInstances: r.Instances, Emoji: emoji(r.Emoji),
 		})
 	}
@@ -116,7 +116,7 @@ func (m typeModel) public() api.ConnectorType {
 
 func (m methodModel) public() api.AuthMethod {
 	out := api.AuthMethod{
-		Method: clean(m.Method), Name: clean(m.Name), Description: prose(m.Description),
+		Method: line(m.Method), Name: line(m.Name), Description: prose(m.Description),
 		MinExpirationSeconds: orZero(m.Min), MaxExpirationSeconds: orZero(m.Max), DefaultExpirationSeconds: orZero(m.Default),
 	}
 	required := make(map[string]bool, len(m.Schema.Required))
@@ -124,19 +124,19 @@ func (m methodModel) public() api.AuthMethod {
 		required[name] = true
 	}
 	for _, p := range m.Schema.Properties {
-		out.Attributes = append(out.Attributes, p.public(clean(p.name), required[p.name]))
+		out.Attributes = append(out.Attributes, p.public(line(p.name), required[p.name]))
 	}
 	return out
 }
 
 func (p property) public(name string, required bool) api.Attribute {
 	a := api.Attribute{
-		Name: name, Title: clean(p.Title), Description: prose(p.Description), Required: required, Type: clean(p.Type),
+		Name: name, Title: line(p.Title), Description: prose(p.Description), Required: required, Type: line(p.Type),
 		Secret: p.secret() || !isPublic(name), // what is not known to be public is not shown
 	}
 	for _, one := range p.AnyOf {
 		if a.Type == "" && one.Type != "null" {
-			a.Type = clean(one.Type)
+			a.Type = line(one.Type)
 		}
 	}
 	if a.Type == "" {
@@ -167,7 +167,7 @@ func orZero(n *int) int {
 
 // emoji is a picture for tables. ZenML names those that it has a name for.
 func emoji(s string) string {
-	switch s = clean(s); s {
+	switch s = line(s); s {
 	case ":whale:":
 		return "🐳"
 	case ":large_orange_diamond:":
@@ -190,11 +190,5 @@ const maxProse = 16 << 10
 
 // prose makes a server's description fit for a terminal; its lines stay.
 func prose(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r != '\n' && !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s[:min(len(s), maxProse)], ""))
-	return strings.TrimSpace(s)
+	return strings.TrimSpace(safetext.Text(strings.ToValidUTF8(s[:min(len(s), maxProse)], "")))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Draft is a service connector as it is to be on the server.
@@ -68,7 +69,7 @@ func (d Draft) body() ([]byte, error) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(quote(out, []byte(name)), ':')
+		out = append(safejson.AppendString(out, name), ':')
 		out = d.value(out, name)
 	}
 	return append(out, "}}"...), nil
@@ -81,7 +82,7 @@ func (d Draft) value(out []byte, name string) []byte {
 	if i >= 0 && d.Method.Attributes[i].Type == "array" && json.Valid(value) {
 		return append(out, value...)
 	}
-	return quote(out, value)
+	return safejson.AppendString(out, value)
 }
 
 // write sends a draft and reads the answer into out.
@@ -178,21 +179,4 @@ func typedValue(raw json.RawMessage) ([]byte, bool) {
 		return text(raw)
 	}
 	return bytes.Clone(raw), true
-}
-
-// quote appends a JSON string. encoding/json would leave copies of a secret in memory.
-func quote(dst, s []byte) []byte {
-	const digits = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, c := range bytes.ToValidUTF8(s, []byte("\uFFFD")) {
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
 }

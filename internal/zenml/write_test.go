@@ -141,16 +141,3 @@ func TestDraftBody(t *testing.T) {
 		t.Errorf("without a configuration: %s, %v", raw, err)
 	}
 }
-
-func FuzzQuote(f *testing.F) {
-	f.Add([]byte(`a"\` + "\x00\n\xff"))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		var got string
-		if err := json.Unmarshal(quote(nil, in), &got); err != nil {
-			t.Fatalf("%q: %v", in, err)
-		}
-		if want := strings.ToValidUTF8(string(in), "\uFFFD"); got != want {
-			t.Errorf("%q is %q", in, got)
-		}
-	})
-}

@@ -95,9 +95,8 @@ func (s *State) Reload() error {
 // load reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
 // answer for hosts that nobody logged in to, and to say what is wrong.
 func (s *State) load() error {
-	n, records := s.Vault.All()
-	list := make([]catalog.Record, 0, n)
-	for r := range records {
+	var list []catalog.Record
+	for _, r := range s.Vault.Records() {
 		list = append(list, catalog.Record{ID: r.ID, Kind: catalog.Kind(r.Kind), Public: r.Public})
 	}
 	c, err := catalog.Load(list)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Content is what a file holds.
@@ -44,7 +45,7 @@ func Edit(ctx context.Context, path string, change Change) (Result, error) {
 		}
 	}
 	return result, credential.NewError(credential.CannotWrite,
-		quote(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
+		safetext.Name(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
 }
 
 // attempt makes the change once, under the lock of the directory where path leads now. again means that another program was
@@ -65,6 +66,24 @@ func attempt(ctx context.Context, path string, change Change, result *Result) (a
 	}
 	result.Changed, again, err = try(target, change)
 	return again, err
+}
+
+// Look calls look with what is in the file at path, under the lock of Edit. It changes and makes nothing; without the
+// directory it is an error.
+func Look(ctx context.Context, path string, look func(Content) error) error {
+	_, err := attempt(ctx, path, func(now Content) (Content, error) { return now, look(now) }, &Result{})
+	return err
+}
+
+// RemoveDir removes an empty directory, under the lock of Edit for its files: nobody is left with the lock of a directory
+// that is not there any more.
+func RemoveDir(ctx context.Context, dir string) error {
+	unlock, _, err := lock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return os.Remove(dir)
 }
 
 // Read returns what is in the file at path, following symbolic links. A file that does not exist is no error.

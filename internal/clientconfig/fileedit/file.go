@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -42,7 +42,7 @@ func Resolve(path string) (string, error) {
 		}
 		path = link
 	}
-	return "", credential.NewError(credential.CannotWrite, quote(path)+" is a circle of symbolic links", "remove the link")
+	return "", credential.NewError(credential.CannotWrite, safetext.Name(path)+" is a circle of symbolic links", "remove the link")
 }
 
 // makeDir creates the directory in which path is or its link is, but not one that a link points to: that is missing for
@@ -66,14 +66,14 @@ func read(target string) (Content, fs.FileInfo, error) {
 		return Content{}, nil, cannotRead(target, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Content{}, nil, credential.NewError(credential.CannotWrite, quote(target)+" is not a file", "move it away")
+		return Content{}, nil, credential.NewError(credential.CannotWrite, safetext.Name(target)+" is not a file", "move it away")
 	}
 	var data bytes.Buffer
 	if _, err := io.Copy(&data, io.LimitReader(f, MaxSize+1)); err != nil {
 		return Content{}, nil, cannotRead(target, err)
 	}
 	if data.Len() > MaxSize {
-		return Content{}, nil, credential.NewError(credential.TooLarge, quote(target)+" is larger than 16 MiB", "make it smaller")
+		return Content{}, nil, credential.NewError(credential.TooLarge, safetext.Name(target)+" is larger than 16 MiB", "make it smaller")
 	}
 	return Content{Data: data.Bytes(), Exists: true}, info, nil
 }
@@ -83,7 +83,7 @@ func writable(target string, info fs.FileInfo) error {
 	if info == nil || info.Mode().Perm()&0o200 != 0 {
 		return nil
 	}
-	return credential.NewError(credential.CannotWrite, quote(target)+" is read-only", "chmod u+w "+shellWord(target))
+	return credential.NewError(credential.CannotWrite, safetext.Name(target)+" is read-only", "chmod u+w "+safetext.ShellWord(target))
 }
 
 // tempPrefix begins the names of temporary files for target.
@@ -115,8 +115,8 @@ func syncDir(dir string) {
 
 func cannotRead(path string, err error) error {
 	return &credential.Error{
-		Reason: credential.CannotWrite, Message: quote(path) + " cannot be read: " + cause(err),
-		Hint: "ls -l " + shellWord(path), Cause: err,
+		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be read: " + cause(err),
+		Hint: "ls -l " + safetext.ShellWord(path), Cause: err,
 	}
 }
 
@@ -129,8 +129,8 @@ func cannotWrite(path string, err error) error {
 		return err
 	}
 	return &credential.Error{
-		Reason: credential.CannotWrite, Message: quote(path) + " cannot be written: " + cause(err),
-		Hint: "ls -ld " + shellWord(filepath.Dir(path)), Cause: err,
+		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be written: " + cause(err),
+		Hint: "ls -ld " + safetext.ShellWord(filepath.Dir(path)), Cause: err,
 	}
 }
 
@@ -146,26 +146,4 @@ func cause(err error) string {
 		return e.Err.Error()
 	}
 	return err.Error()
-}
-
-// quote makes a path safe to print.
-func quote(path string) string {
-	if q := strconv.QuoteToGraphic(path); q != `"`+path+`"` {
-		return q
-	}
-	return path
-}
-
-// shellWord makes a path safe to paste.
-func shellWord(path string) string {
-	plain := func(r rune) bool {
-		return r == '/' || r == '.' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	if quote(path) != path {
-		return "DIRECTORY"
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -71,20 +71,3 @@ func TestRename(t *testing.T) {
 	}
 	has(t, paths[1], "theirs")
 }
-
-func TestNamesInMessages(t *testing.T) {
-	tests := []struct{ path, quoted, word string }{
-		{"/home/me/.docker/config.json", "/home/me/.docker/config.json", "/home/me/.docker/config.json"},
-		{"/home/me/my config", "/home/me/my config", "'/home/me/my config'"},
-		{"/home/me/it's", "/home/me/it's", `'/home/me/it'\''s'`},
-		{"/home/\x1b[31m", `"/home/\x1b[31m"`, "DIRECTORY"},
-	}
-	for _, tt := range tests {
-		if got := quote(tt.path); got != tt.quoted {
-			t.Errorf("%q is quoted %s, want %s", tt.path, got, tt.quoted)
-		}
-		if got := shellWord(tt.path); got != tt.word {
-			t.Errorf("%q is pasted as %s, want %s", tt.path, got, tt.word)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Waiting for the lock: others hold it for milliseconds.
@@ -22,28 +23,38 @@ const (
 // lock takes an exclusive flock on the directory itself, so that no lock file is left in it. locked is false where the
 // file system knows no such locks.
 func lock(ctx context.Context, dir string) (unlock func(), locked bool, err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, false, cannotWrite(dir, err)
-	}
 	late := time.NewTimer(lockWait)
 	defer late.Stop()
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		f, err := os.Open(dir)
+		if err != nil {
+			return nil, false, cannotWrite(dir, err)
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
-		case err == nil:
+		case err == nil && leadsTo(dir, f):
 			return func() { f.Close() }, true, nil
-		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
+		case err != nil && !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
 			return func() { f.Close() }, false, nil
 		}
+		f.Close()
 		select {
 		case <-ctx.Done():
-			f.Close()
 			return nil, false, context.Cause(ctx)
 		case <-late.C:
-			f.Close()
-			return nil, false, credential.NewError(credential.Timeout, quote(dir)+" is locked by another program", "try again")
+			return nil, false, credential.NewError(credential.Timeout, safetext.Name(dir)+" is locked by another program", "try again")
 		case <-time.After(lockPoll):
 		}
 	}
+}
+
+// leadsTo reports whether the directory was not removed and made anew since f was opened: a lock of the old one keeps
+// nobody out.
+func leadsTo(dir string, f *os.File) bool {
+	now, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	opened, err := f.Stat()
+	return err == nil && os.SameFile(now, opened)
 }

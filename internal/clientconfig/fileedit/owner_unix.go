@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // keepOwner gives f the owner and group that info tells. It fails where that is not allowed and matters: the file would change
@@ -30,7 +31,7 @@ func keepOwner(f *os.File, info fs.FileInfo) error {
 		return nil // a group that may do nothing with the file need not stay
 	}
 	return &credential.Error{
-		Reason: credential.CannotWrite, Message: quote(info.Name()) + " belongs to another user or group",
+		Reason: credential.CannotWrite, Message: safetext.Name(info.Name()) + " belongs to another user or group",
 		Hint: "run this as its owner", Cause: err,
 	}
 }

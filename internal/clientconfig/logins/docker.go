@@ -6,6 +6,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Docker returns the login that docker has for a registry: in its file, or with the helper that use says it asks. There may
@@ -38,7 +39,7 @@ func (f Finder) Docker(ctx context.Context, use clientconfig.Use, registry addre
 	}
 	switch {
 	case login == nil:
-		return nil, credential.NewError(credential.NoSuchEntity, printable(place)+" has no login for "+registry.String(),
+		return nil, credential.NewError(credential.NoSuchEntity, safetext.Name(place)+" has no login for "+registry.String(),
 			"docker login "+registry.String()+", or give the attributes yourself")
 	case login.Problem != nil:
 		login.Secret.Wipe()

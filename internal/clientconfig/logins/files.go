@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // format is how a file names what a login consists of. Members are found without regard to case, as clients find them
@@ -70,7 +71,7 @@ func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
 		message = syntax.Message
 	}
 	return nil, &credential.Error{
-		Reason: credential.InvalidInput, Message: printable(place) + ": " + message, Cause: err,
+		Reason: credential.InvalidInput, Message: safetext.Name(place) + ": " + message, Cause: err,
 		Hint: "correct the file; zen changed nothing in it",
 	}
 }
@@ -88,14 +89,6 @@ func Read(client, path string) ([]*Login, error) {
 		return nil, err
 	}
 	return f.logins(client, path, d), nil
-}
-
-// printable makes a path safe to print.
-func printable(path string) string {
-	if q := strconv.QuoteToGraphic(path); q != `"`+path+`"` {
-		return q
-	}
-	return path
 }
 
 // logins are the entries of d that hold a secret, those that are spelled as clients ask first: others are older.
@@ -189,7 +182,7 @@ func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 			continue
 		}
 		raw, _ := d.Raw(f.path(l.Key, key)...)
-		if text, err := ipc.Unquote(raw); err == nil {
+		if text, err := safejson.Unquote(raw); err == nil {
 			clear(m.value)
 			m.value, m.names = text, append(m.names, key)
 		}

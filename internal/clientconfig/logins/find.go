@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // stores are the helpers to move logins from: what one that makes them anew answers is worth nothing an hour later.
@@ -26,11 +27,8 @@ func Sources() []string {
 
 // desktopKept is where Docker Desktop's helper kept logins; that stays when Docker Desktop goes.
 func desktopKept(goos string) string {
-	switch goos {
-	case "darwin":
+	if goos == "darwin" {
 		return "osxkeychain"
-	case "windows":
-		return "wincred"
 	}
 	return "pass"
 }
@@ -140,7 +138,7 @@ func (s *search) file(client, path string, leftover bool) {
 
 func (s *search) noteLeftover(path string, list []*Login) {
 	if len(list) == 0 {
-		s.note(printable(path)+" was left behind by a client that was interrupted; it holds no login", "rm "+printable(path))
+		s.note(safetext.Name(path)+" was left behind by a client that was interrupted; it holds no login", "rm "+safetext.Name(path))
 	}
 }
 
@@ -185,7 +183,7 @@ func (s *search) helpers(ctx context.Context) {
 		switch {
 		case !slices.Contains(stores(), source):
 			if len(s.from) == 0 {
-				s.note("docker-credential-"+n.name+" stays in charge where "+printable(n.file)+" names it: what it hands out is "+
+				s.note("docker-credential-"+n.name+" stays in charge where "+safetext.Name(n.file)+" names it: what it hands out is "+
 					"made anew each time, or kept where zen does not know how to take it from", "")
 			}
 		case !s.wants(source) && (source != "desktop" || !s.wants(desktopKept(runtime.GOOS))):
@@ -222,7 +220,7 @@ func (s *search) keysOf(name string) (keys []string) {
 // desktopGone is for a configuration that Docker Desktop left behind: its helper went with it, what that kept did not.
 func (s *search) desktopGone(ctx context.Context, n named, asked map[string]bool) {
 	kept := desktopKept(runtime.GOOS)
-	s.note(printable(n.file)+" still names docker-credential-"+n.name+", which went away with Docker Desktop; what it kept is looked for "+
+	s.note(safetext.Name(n.file)+" still names docker-credential-"+n.name+", which went away with Docker Desktop; what it kept is looked for "+
 		"with docker-credential-"+kept, "zen setup docker")
 	s.named = append(s.named, named{name: kept, file: n.file, keys: n.keys})
 	if !asked[kept] {

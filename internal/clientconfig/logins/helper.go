@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // parallel bounds how many calls of one helper run at a time: each -pass starts gpg.
@@ -47,8 +47,8 @@ func (h *helper) list(ctx context.Context) ([]*Login, error) {
 	if text := bytes.TrimSpace(output); len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
-	err = ipc.Members(output, func(rawKey, value []byte) error {
-		username, err := ipc.Unquote(value)
+	err = safejson.Members(output, func(rawKey, value []byte) error {
+		username, err := safejson.Unquote(value)
 		if err != nil {
 			return err
 		}
@@ -101,24 +101,14 @@ func (l *Login) fetch(ctx context.Context) {
 		l.Problem = l.helper.explain(err, output)
 		return
 	}
-	var username, secret []byte
-	defer func() { clear(username); clear(secret) }()
-	err = ipc.Members(output, func(key, value []byte) (err error) {
-		switch string(key) {
-		case "Username":
-			username, err = ipc.Unquote(value)
-		case "Secret":
-			secret, err = ipc.Unquote(value)
-		}
-		return err
-	})
+	texts, err := safejson.Texts(output, "Username", "Secret")
 	switch {
 	case err != nil:
 		l.Problem = l.helper.failed(credential.InvalidInput, "answers something that makes no sense")
-	case len(username)+len(secret) == 0: // docker-credential-pass before 0.7
+	case len(texts[0])+len(texts[1]) == 0: // docker-credential-pass before 0.7
 		l.absent()
 	default:
-		l.Username, l.Secret = string(username), credential.NewSecret(slices.Clone(secret))
+		l.Username, l.Secret = string(texts[0]), credential.NewSecret(texts[1])
 		l.check()
 	}
 }
@@ -248,11 +238,11 @@ func passUsers(dir string) (users []string) {
 // Return gives the login back to its helper.
 func (l *Login) Return(ctx context.Context) error {
 	input := append(make([]byte, 0, 6*l.Secret.Len()+len(l.Key)+len(l.Username)+256), `{"ServerURL":`...)
-	input = ipc.AppendString(input, l.Key)
+	input = safejson.AppendString(input, l.Key)
 	input = append(input, `,"Username":`...)
-	input = ipc.AppendString(input, l.Username)
+	input = safejson.AppendString(input, l.Username)
 	input = append(input, `,"Secret":`...)
-	input = append(ipc.AppendString(input, l.Secret.Reveal()), '}')
+	input = append(safejson.AppendString(input, l.Secret.Reveal()), '}')
 	defer clear(input)
 	output, err := l.helper.call(ctx, "store", input)
 	defer clear(output)

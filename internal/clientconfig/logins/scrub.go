@@ -7,7 +7,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // Scrub takes logins out of their file, all in one change: the members that hold their secrets, and nothing else. What
@@ -103,7 +103,7 @@ func (l *Login) Restore(ctx context.Context) (done bool, err error) {
 func (l *Login) putBack(f format, d *jsonedit.Document) (*jsonedit.Document, error) {
 	set := func(name string, value []byte) (err error) {
 		defer clear(value)
-		text := ipc.AppendString(nil, value)
+		text := safejson.AppendString(nil, value)
 		defer clear(text)
 		d, _, err = d.Set(string(text), f.path(l.Key, name)...)
 		return err

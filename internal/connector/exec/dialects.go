@@ -13,8 +13,8 @@ import (
 	"unicode"
 
 	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/connector/secretjson"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // question is what a program is asked for.
@@ -30,11 +30,11 @@ func (q question) host() string { return q.registry.Host() }
 type dialect struct {
 	args  func(given []string) []string
 	stdin func(question) []byte
-	// read takes username, secret and expiry out of an answer; the secret lies in the answer's buffer.
-	read func(doc secretjson.Value, q question, asked time.Time) (answer, error)
+	// read takes username, secret and expiry out of the object that was printed.
+	read func(obj []byte, q question, asked time.Time) (answer, error)
 }
 
-// answer is what a program said.
+// answer is what a program said. The texts have buffers of their own.
 type answer struct {
 	username, secret []byte
 	expires          time.Time
@@ -61,15 +61,8 @@ func read(d dialect, out []byte, q question, asked time.Time) (credential.Creden
 	if len(bytes.TrimSpace(out)) == 0 {
 		return credential.Credential{}, errors.New("it printed nothing")
 	}
-	doc, buf, err := secretjson.Parse(out)
-	if err != nil {
-		return credential.Credential{}, err
-	}
-	defer clear(buf)
-	if doc.Kind != '{' {
-		return credential.Credential{}, errors.New("it printed no JSON object")
-	}
-	a, err := d.read(doc, q, asked)
+	a, err := d.read(out, q, asked)
+	defer func() { safejson.Wipe(a.username, a.secret) }()
 	if err != nil {
 		return credential.Credential{}, err
 	}
@@ -103,13 +96,11 @@ func tokenEnd(secret []byte) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	doc, buf, err := secretjson.Parse(claims[:n])
-	defer clear(buf)
-	exp := doc.Get("exp")
-	if err != nil || exp.Kind != '0' {
+	fields, err := safejson.Fields(claims[:n], "exp")
+	if err != nil || !safejson.IsNumber(fields[0]) {
 		return time.Time{}
 	}
-	seconds, err := strconv.ParseFloat(string(exp.Text), 64)
+	seconds, err := strconv.ParseFloat(string(fields[0]), 64)
 	if err != nil || seconds < 0 || seconds > float64(farFuture().Unix()) {
 		return time.Time{}
 	}
@@ -125,25 +116,43 @@ func helperArgs(given []string) []string { return append(slices.Clip(given), "ge
 
 func helperStdin(q question) []byte { return []byte(q.registry.ServerURL()) }
 
-func readHelper(doc secretjson.Value, _ question, _ time.Time) (answer, error) {
-	return answer{username: doc.Get("Username").Text, secret: doc.Get("Secret").Text}, nil
+func readHelper(obj []byte, _ question, _ time.Time) (answer, error) {
+	return login(obj, "Username", "Secret")
+}
+
+// login reads the texts of an object that are a user name and a secret.
+func login(obj []byte, username, secret string) (answer, error) {
+	texts, err := safejson.Texts(obj, username, secret)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{username: texts[0], secret: texts[1]}, nil
 }
 
 // An object modelled on AWS's credential_process (docs.aws.amazon.com/sdkref, "Process credential provider").
 
-func readCommand(doc secretjson.Value, _ question, _ time.Time) (answer, error) {
-	if v := doc.Get("Version"); v.Kind != '0' || string(v.Text) != "1" {
+func readCommand(obj []byte, _ question, _ time.Time) (answer, error) {
+	fields, err := safejson.Fields(obj, "Version", "Expiration")
+	if err != nil {
+		return answer{}, err
+	}
+	if string(fields[0]) != "1" {
 		return answer{}, errors.New(`there is no "Version": 1 in it`)
 	}
-	a := answer{username: doc.Get("Username").Text, secret: doc.Get("Secret").Text}
-	if end := doc.Get("Expiration"); end.IsString() && len(end.Text) > 0 {
-		t, err := time.Parse(time.RFC3339, string(end.Text))
-		if err != nil {
-			return answer{}, errors.New(`its "Expiration" is no time like 2026-01-02T15:04:05Z`)
+	a, err := login(obj, "Username", "Secret")
+	if err != nil {
+		return a, err
+	}
+	switch end := string(fields[1]); end {
+	case "", "null", `""`:
+	default:
+		text, err := safejson.Unquote(fields[1])
+		if err == nil {
+			a.expires, err = time.Parse(time.RFC3339, string(text))
 		}
-		a.expires = t
-	} else if end.Kind != 0 && end.Kind != 'n' && !end.IsString() {
-		return answer{}, errors.New(`its "Expiration" is no time like 2026-01-02T15:04:05Z`)
+		if err != nil {
+			return a, errors.New(`its "Expiration" is not a time like 2026-01-02T15:04:05Z`)
+		}
 	}
 	return a, nil
 }
@@ -168,35 +177,50 @@ func kubeletStdin(q question) []byte {
 	return request
 }
 
-func readKubelet(doc secretjson.Value, q question, asked time.Time) (answer, error) {
-	version, kind := doc.Get("apiVersion").Text, doc.Get("kind").Text
-	if !bytes.HasPrefix(version, []byte(kubeletAPI)) || string(kind) != "CredentialProviderResponse" {
+func readKubelet(obj []byte, q question, asked time.Time) (answer, error) {
+	fields, err := safejson.Fields(obj, "auth")
+	if err != nil {
+		return answer{}, err
+	}
+	texts, err := safejson.Texts(obj, "apiVersion", "kind", "cacheDuration")
+	if err != nil {
+		return answer{}, err
+	}
+	version, kind, duration := texts[0], string(texts[1]), texts[2]
+	if !bytes.HasPrefix(version, []byte(kubeletAPI)) || kind != "CredentialProviderResponse" {
 		return answer{}, errors.New("it is no CredentialProviderResponse")
 	}
-	entry, ok := bestEntry(doc.Get("auth").Members, q)
-	if !ok {
-		return answer{}, errors.New("it has no credential for " + q.host())
+	entry, err := bestEntry(fields[0], q)
+	if err != nil {
+		return answer{}, err
 	}
-	a := answer{username: entry.Get("username").Text, secret: entry.Get("password").Text}
-	if d := doc.Get("cacheDuration"); d.IsString() {
-		life, err := time.ParseDuration(string(d.Text))
-		if err != nil || life < 0 {
-			return answer{}, errors.New(`its "cacheDuration" is no duration like 6h`)
-		}
-		a.expires = asked.Add(max(life, uncached))
+	a, err := login(entry, "username", "password")
+	if err != nil || duration == nil {
+		return a, err
 	}
+	life, err := time.ParseDuration(string(duration))
+	if err != nil || life < 0 {
+		return a, errors.New(`its "cacheDuration" is not a duration like 6h`)
+	}
+	a.expires = asked.Add(max(life, uncached))
 	return a, nil
 }
 
 // bestEntry is the entry of an auth map that fits best: the longest pattern.
-func bestEntry(entries []secretjson.Member, q question) (best secretjson.Value, ok bool) {
+func bestEntry(auth []byte, q question) (best []byte, err error) {
 	longest := -1
-	for _, m := range entries {
-		if len(m.Name) > longest && fits(string(m.Name), q) {
-			best, longest = m.Value, len(m.Name)
-		}
+	if len(auth) > 0 && auth[0] == '{' {
+		err = safejson.Members(auth, func(key, value []byte) error {
+			if len(key) > longest && fits(string(key), q) {
+				best, longest = value, len(key)
+			}
+			return nil
+		})
 	}
-	return best, longest >= 0
+	if err == nil && longest < 0 {
+		err = errors.New("it has no credential for " + q.host())
+	}
+	return best, err
 }
 
 // fits reports whether a pattern of the kubelet covers the registry: globs match whole labels of the host, the port must be

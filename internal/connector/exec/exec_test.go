@@ -206,10 +206,10 @@ func TestBadPrograms(t *testing.T) {
 		"prints a secret before it fails": {
 			`echo '{"Username":"u","Secret":"hunter2-canary"}'; exit 3`, credential.Unreachable, "failed (exit status 3)",
 		},
-		"prints garbage":       {"echo hunter2-canary", credential.InvalidInput, "gave no credential: not JSON at byte 0"},
-		"prints too much JSON": {`echo '{"Secret":"hunter2-canary"} hunter2-canary'`, credential.InvalidInput, "something follows the value"},
+		"prints garbage":       {"echo hunter2-canary", credential.InvalidInput, "gave no credential: not valid JSON at byte 0"},
+		"prints too much JSON": {`echo '{"Secret":"hunter2-canary"} hunter2-canary'`, credential.InvalidInput, "not valid JSON at byte 28"},
 		"prints nothing":       {"", credential.InvalidInput, "gave no credential: it printed nothing"},
-		"prints a list":        {`echo '["hunter2-canary"]'`, credential.InvalidInput, "no JSON object"},
+		"prints a list":        {`echo '["hunter2-canary"]'`, credential.InvalidInput, "a JSON object was expected"},
 		"leaves out the user":  {`echo '{"Secret":"hunter2-canary"}'`, credential.InvalidInput, "no user name"},
 		"leaves out the secret": {
 			`echo '{"Username":"u"}'`, credential.InvalidInput, "no secret",
@@ -445,15 +445,5 @@ func TestVerifyShowsTheRegistryWhatWasMade(t *testing.T) {
 	failing := spec(t, methodCommand, map[string]string{"command": script(t, "command", "exit 1"), "registry": reg.Host})
 	if _, err := kind().Verify(t.Context(), failing, connector.Registry{}, connector.VerifyOptions{}); !credential.Unreachable.Is(err) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestQuote(t *testing.T) {
-	for word, want := range map[string]string{
-		"": "''", "a/b-c.d": "a/b-c.d", "a b": "'a b'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "a\x1b[2J": "'a?[2J'", "ü": "'ü'",
-	} {
-		if got := quote(word); got != want {
-			t.Errorf("%q: got %s, want %s", word, got, want)
-		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 const (
@@ -87,30 +87,13 @@ func (p program) name() string { return p.args[0] }
 func (p program) tryIt() string {
 	words := make([]string, len(p.args))
 	for i, arg := range p.args {
-		words[i] = quote(arg)
+		words[i] = safetext.ShellWord(arg)
 	}
 	command := strings.Join(words, " ")
 	if len(p.stdin) > 0 {
-		command = "echo " + quote(string(p.stdin)) + " | " + command
+		command = "echo " + safetext.ShellWord(string(p.stdin)) + " | " + command
 	}
 	return "see what it says: " + command
-}
-
-// quote writes a word for a shell, and for a terminal.
-func quote(word string) string {
-	word = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, word)
-	plain := func(r rune) bool {
-		return strings.ContainsRune("%+,-./:=@_", r) || r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r))
-	}
-	if word != "" && strings.TrimFunc(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // environment is what a program gets to see: what programs need to find their way, what the connector names, and the

@@ -11,8 +11,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/secretjson"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // clientID is how zen calls itself to token services, which show it to people who look at what they granted.
@@ -166,13 +166,14 @@ func refreshToken(body io.Reader) (none credential.Secret, err error) {
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return none, err
 	}
-	doc, buf, err := secretjson.Parse(answer[:n])
-	defer clear(buf)
-	field := doc.Get("refresh_token")
-	token := field.Text
-	strange := func(r rune) bool { return r < 0x20 || r > 0x7e } // RFC 6749, appendix A.17
-	if err != nil || !field.IsString() || bytes.ContainsFunc(token, strange) {
+	texts, err := safejson.Texts(answer[:n], "refresh_token")
+	if err != nil || texts[0] == nil {
 		return none, nil
 	}
-	return credential.NewSecret(bytes.Clone(token)), nil
+	strange := func(r rune) bool { return r < 0x20 || r > 0x7e } // RFC 6749, appendix A.17
+	if bytes.ContainsFunc(texts[0], strange) {
+		safejson.Wipe(texts...)
+		return none, nil
+	}
+	return credential.NewSecret(texts[0]), nil
 }

@@ -82,7 +82,7 @@ func parseRates(r rates) (l connector.Limits, ok bool) {
 	if !ok || !known {
 		return connector.Limits{}, false
 	}
-	return connector.Limits{Limited: true, Limit: limit, Remaining: remaining, Window: window, Source: clean(r.source)}, true
+	return connector.Limits{Limited: true, Limit: limit, Remaining: remaining, Window: window, Source: line(r.source)}, true
 }
 
 // parseRate reads "NUMBER;w=SECONDS", of which the window may be missing.

@@ -24,7 +24,7 @@ func (h *handshake) allowRealm() error {
 	if why := h.unfitRealm(u); why != "" {
 		return verdict{connector.Report{
 			Verification: api.VerificationUnreachable,
-			Detail:       h.host + " wants the credentials sent to " + clean(origin(u)) + ", " + why + ": they were not sent",
+			Detail:       h.host + " wants the credentials sent to " + line(origin(u)) + ", " + why + ": they were not sent",
 			Hint:         "if that is meant to be so, ask whoever runs the registry to name the token service by its public https address",
 		}}
 	}

@@ -188,7 +188,7 @@ func (h *handshake) authenticate(ctx context.Context) error {
 		}
 		return h.open(ctx)
 	default:
-		return h.noRegistry("it asks for " + clean(scheme) + " authentication, which no docker client knows")
+		return h.noRegistry("it asks for " + line(scheme) + " authentication, which no docker client knows")
 	}
 }
 

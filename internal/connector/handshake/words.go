@@ -14,12 +14,12 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxWords is how much of a registry's own words is repeated, in runes.
@@ -75,7 +75,7 @@ func (h *handshake) trouble(a answer) verdict {
 func (h *handshake) redirected(to string) verdict {
 	v := verdict{connector.Report{
 		Verification: api.VerificationUnreachable,
-		Detail:       h.host + " redirects to " + clean(to) + ": credentials do not follow it there",
+		Detail:       h.host + " redirects to " + line(to) + ": credentials do not follow it there",
 		Hint:         "if that is the registry, give its own address",
 	}}
 	own := url.URL{Host: h.guard.host}
@@ -107,7 +107,7 @@ func (h *handshake) pingFailed(err error) verdict {
 // exchangeFailed explains a token service that did not answer, or not with a token. The answer itself may hold one: it is
 // not repeated.
 func (h *handshake) exchangeFailed(err error) verdict {
-	service := clean(realmHostPort(h.guard.realm))
+	service := line(realmHostPort(h.guard.realm))
 	if _, isURL := errors.AsType[*url.Error](err); !isURL {
 		return h.noRegistry("its token service " + service + " sends no token")
 	}
@@ -145,7 +145,7 @@ func (h *handshake) explain(err error) (detail, hint string) {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return h.host + " does not answer in time", network
 	}
-	return h.host + " cannot be reached: " + clean(cause(err)), network
+	return h.host + " cannot be reached: " + line(cause(err)), network
 }
 
 func (h *handshake) explainTLS(err error) (detail, hint string) {
@@ -166,13 +166,13 @@ func (h *handshake) explainTLS(err error) (detail, hint string) {
 				"/etc/docker/certs.d/" + h.host + "/ca.crt"
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
-		return h.host + " has a certificate for another name: " + clean(strings.TrimPrefix(e.Error(), "x509: ")), "check the address"
+		return h.host + " has a certificate for another name: " + line(strings.TrimPrefix(e.Error(), "x509: ")), "check the address"
 	}
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
 		return h.host + " has a certificate that has expired or is not valid yet",
 			"check the clock of this machine, then ask whoever runs the registry"
 	}
-	return h.host + " has a certificate that is not valid: " + clean(cause(err)), ""
+	return h.host + " has a certificate that is not valid: " + line(cause(err)), ""
 }
 
 // cause is the innermost error's text: what the operating system said.
@@ -244,14 +244,8 @@ func (h *handshake) redact(text string) string {
 			text = strings.ReplaceAll(text, form, "[hidden]")
 		}
 	}
-	return clean(text)
+	return line(text)
 }
 
-// clean makes somebody else's text one short line without terminal escapes.
-func clean(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if runes := []rune(text); len(runes) > maxWords {
-		return string(runes[:maxWords]) + "..."
-	}
-	return text
-}
+// line makes somebody else's text one short line.
+func line(text string) string { return safetext.Short(text, maxWords) }

@@ -28,7 +28,7 @@ type Buffer struct {
 }
 
 // Append lets f append to the result. The array that the buffer outgrows is cleared; what f does in between is f's: it
-// should append secrets with ipc.AppendString, which clears what it leaves.
+// should append secrets with safejson.AppendString, which clears what it leaves.
 func (b *Buffer) Append(f func(dst []byte) []byte) {
 	old := b.b
 	b.b = f(old)

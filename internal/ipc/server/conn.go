@@ -39,12 +39,11 @@ type patience struct {
 	set   func(time.Time) error // the connection's deadline
 	timer time.Time             // when it rings; zero: never
 	until time.Time
-	ended bool // it was noticed that the time is over
 }
 
 // begin allows d from now.
 func (p *patience) begin(d time.Duration) error {
-	p.until, p.ended = time.Now().Add(d), false
+	p.until = time.Now().Add(d)
 	if !p.timer.IsZero() && !p.timer.After(p.until) {
 		return nil
 	}
@@ -121,8 +120,7 @@ func (c *conn) read() error {
 		if late && c.reading.tooEarly(err) {
 			continue
 		}
-		if late && !c.reading.ended { // once: who goes on sending has had his time
-			c.reading.ended = true
+		if late {
 			n = c.lastLook(c.in[len(c.in):cap(c.in)])
 		}
 		c.in = c.in[:len(c.in)+n]
@@ -133,8 +131,9 @@ func (c *conn) read() error {
 	}
 }
 
-// lastLook reads what came in time and was not read in time: it is zend that is late then, on a machine that has too much to
-// do, and the runtime does not read past a deadline.
+// lastLook reads, without waiting, what lies in the socket although the time is over: it is zend that is late then, on a
+// machine that has too much to do, and the runtime does not read past a deadline. A request may take several looks, until
+// one finds nothing; that it ends is due to ipc.MaxMessage.
 func (c *conn) lastLook(b []byte) (n int) {
 	s, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -152,6 +151,12 @@ func (c *conn) lastLook(b []byte) (n int) {
 func (c *conn) mayBeLarge() bool {
 	if c.large {
 		return true
+	}
+	select {
+	case c.larges <- struct{}{}: // also when the time is over and zend is late
+		c.large = true
+		return true
+	default:
 	}
 	late := time.NewTimer(time.Until(c.reading.until))
 	defer late.Stop()

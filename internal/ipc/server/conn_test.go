@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // pipe serves one connection that is no socket, so that time can be made up.
@@ -131,10 +131,18 @@ func TestTimeToFirstLine(t *testing.T) {
 
 // A request that came in time is served in any case: on a busy machine it may be zend that is late.
 func TestWhatCameInTimeIsServed(t *testing.T) {
+	long := func(n int) string { return strings.Repeat(" ", n) }
 	for _, tt := range []struct {
 		sent string
 		say  credential.Reason
-	}{{ping, ""}, {ping[:10], credential.Timeout}, {"", credential.Timeout}} {
+	}{
+		{ping, ""},
+		{long(2*firstBuffer) + ping, ""},
+		{long(2*largeBuffer) + ping, ""},
+		{ping[:10], credential.Timeout},
+		{long(2*firstBuffer) + ping[:10], credential.Timeout},
+		{"", credential.Timeout},
+	} {
 		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -156,7 +164,7 @@ func TestWhatCameInTimeIsServed(t *testing.T) {
 		ends[1].Close()
 		said, err := io.ReadAll(ends[0])
 		if err != nil || reason(t, said) != tt.say {
-			t.Errorf("%q: said %q (%v)", tt.sent, said, err)
+			t.Errorf("%d bytes: said %q (%v)", len(tt.sent), said, err)
 		}
 	}
 }
@@ -250,7 +258,7 @@ func TestLargeRequestsWaitForEachOther(t *testing.T) {
 func largeServer() *Server {
 	srv := pingServer()
 	huge := func(_ context.Context, call *Call) error {
-		call.Result.Append(func(dst []byte) []byte { return ipc.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
+		call.Result.Append(func(dst []byte) []byte { return safejson.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
 		return nil
 	}
 	srv.Methods["huge"] = huge
@@ -410,11 +418,11 @@ func TestNothingIsLeft(t *testing.T) {
 	methods := map[string]Handler{
 		"echo": func(_ context.Context, call *Call) error {
 			keep(call.Params)
-			return ipc.Strings(call.Params, func(_ string, text []byte) {
+			return safejson.Strings(call.Params, func(_ string, text []byte) {
 				keep(text)
 				for range 3 {
 					call.Result.Append(func(dst []byte) []byte {
-						dst = ipc.AppendString(dst, text)
+						dst = safejson.AppendString(dst, text)
 						keep(dst)
 						return dst
 					})

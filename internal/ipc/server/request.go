@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // maxID and maxName bound what a request makes zend repeat or log.
@@ -29,10 +29,10 @@ type request struct {
 // parseRequest takes a line apart. Also with an error, the request has what is needed to answer.
 func parseRequest(line []byte) (request, error) {
 	req := request{id: []byte("null"), notification: true, params: []byte("{}")}
-	if trimmed := bytes.TrimLeft(line, " \t\r"); len(trimmed) > 0 && trimmed[0] == '[' && ipc.Valid(line) {
+	if trimmed := bytes.TrimLeft(line, " \t\r"); len(trimmed) > 0 && trimmed[0] == '[' && safejson.Valid(line) {
 		return anonymous(badRequest("batches are not served"))
 	}
-	err := ipc.Members(line, req.set)
+	err := safejson.Members(line, req.set)
 	switch {
 	case credential.InvalidInput.Is(err):
 		return anonymous(badRequest(err.Error()))
@@ -92,7 +92,7 @@ func name(what string, value []byte) (string, error) {
 	if len(value) > maxName {
 		return "", badRequest(what + " is too long")
 	}
-	text, err := ipc.Unquote(value)
+	text, err := safejson.Unquote(value)
 	if err != nil {
 		return "", badRequest(what + " is not a string")
 	}
@@ -114,6 +114,3 @@ func (r *request) limit(most time.Duration) time.Duration {
 	}
 	return most
 }
-
-// quoteShort quotes the beginning of a text that a client chose.
-func quoteShort(s string) string { return strconv.Quote(s[:min(len(s), maxName)]) }

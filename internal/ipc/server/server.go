@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Call is one request while it is served.
@@ -296,7 +297,7 @@ func (r *running) awaitQuiet(d time.Duration) {
 func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	handler, ok := r.Methods[req.method]
 	if !ok {
-		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+quoteShort(req.method), "")
+		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+safetext.Quote(req.method), "")
 	}
 	ctx := withDeadline(r.base, req.limit(r.limits.Call))
 	ctx.turn.turns = r.turns

@@ -91,20 +91,3 @@ func expected(out []byte) (value string, ok bool) {
 		out = []byte(rest)
 	}
 }
-
-// printable gives one line that can be shown: nothing in it moves a cursor or begins another line, and it stays as it is when
-// it is made printable again.
-func FuzzPrintable(f *testing.F) {
-	for _, s := range []string{"", "plain", "a\nb\r\x1b[31m", "\xff\xfe", "\u2028\u009b", strings.Repeat("ü", maxText)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := printable(s)
-		if strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 }) {
-			t.Errorf("printable(%q) = %q", s, got)
-		}
-		if len(got) > maxText+len(" ...") || len(s) <= maxText && printable(got) != got && len(got) <= maxText {
-			t.Errorf("printable(%q) = %q, again %q", s, got, printable(got))
-		}
-	})
-}

@@ -4,7 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strings"
+
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // ChildArgument is the hidden first argument that makes zend the guarded child.
@@ -76,24 +77,12 @@ type answer struct{ w io.Writer }
 
 func (a answer) ok(value string) { a.line(wordOK, value) }
 
-func (a answer) fault(f fault, text string) { a.line(wordFault, string(f)+" "+printable(text)) }
+func (a answer) fault(f fault, text string) {
+	a.line(wordFault, string(f)+" "+safetext.Short(text, maxText))
+}
 
 // line writes one line. A parent that is gone needs none: then the child's input ends, and the child with it.
 func (a answer) line(word, rest string) { _, _ = io.WriteString(a.w, word+" "+rest+"\n") }
 
-// maxText bounds what of a foreign error text is passed on.
+// maxText bounds what of a foreign error text is passed on, in characters.
 const maxText = 300
-
-// printable makes a foreign text safe for one line of a log or terminal.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + " ..."
-	}
-	return s
-}

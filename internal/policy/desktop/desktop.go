@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/policy/gate"
+	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/sessionbus"
 )
 
@@ -106,38 +106,24 @@ func run(ctx context.Context, environ []string, path string, args ...string) ([]
 
 // texts are what the notification says. Its body may be read as markup, so what comes from elsewhere is escaped there.
 func texts(q api.Approval) (summary, body string) {
-	who := shown(filepath.Base(cmp.Or(q.Asker, "an unknown program")))
-	what := shown(cmp.Or(q.Connector, q.Address))
+	who := safetext.Short(filepath.Base(cmp.Or(q.Asker, "an unknown program")), maxText)
+	what := safetext.Short(cmp.Or(q.Connector, q.Address), maxText)
 	summary = fmt.Sprintf("May %s use %s?", who, what)
 	var lines []string
 	if q.Address != "" && q.Connector != "" {
-		lines = append(lines, "Registry: "+shown(q.Address))
+		lines = append(lines, "Registry: "+safetext.Short(q.Address, maxText))
 	}
 	if q.Action != "get" {
 		lines = append(lines, "It wants to show the secrets.")
 	}
 	if q.Asker != "" {
-		lines = append(lines, "Program: "+shown(q.Asker))
+		lines = append(lines, "Program: "+safetext.Short(q.Asker, maxText))
 	}
 	if q.Dir != "" {
-		lines = append(lines, "Directory: "+shown(q.Dir))
+		lines = append(lines, "Directory: "+safetext.Short(q.Dir, maxText))
 	}
 	if q.KeepSeconds > 0 {
 		lines = append(lines, "A yes counts for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
 	}
 	return summary, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(lines, "\n"))
-}
-
-// shown is a text without anything that could make it look like another.
-func shown(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + "..."
-	}
-	return text
 }

@@ -150,7 +150,7 @@ func TestTexts(t *testing.T) {
 	q := question()
 	q.Action, q.Asker, q.Dir = "reveal", "/tmp/<b>&\x1b[2J\u202egnp\ndocker", "/"+strings.Repeat("ü", 1000)
 	summary, body = texts(q)
-	if summary != "May <b>&?[2J?gnp?docker use prod?" || !strings.Contains(body, "It wants to show the secrets.\nProgram: /tmp/&lt;b&gt;&amp;?[2J?gnp?docker\n") ||
+	if summary != `May <b>&\x1b[2J\u202egnp docker use prod?` || !strings.Contains(body, "It wants to show the secrets.\nProgram: /tmp/&lt;b&gt;&amp;\\x1b[2J\\u202egnp docker\n") ||
 		len(body) > 600 {
 		t.Errorf("%q, %q", summary, body)
 	}

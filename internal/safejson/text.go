@@ -1,20 +1,20 @@
-package ipc
+package safejson
 
 import (
 	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD, as with encoding/json; DEL, the C1 controls
-// and the line separators are escaped, so that no message can move a terminal's cursor. dst grows at most once, and the
+// AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD, as with
+// encoding/json; what a terminal must not be shown is escaped. dst grows at most once, and the
 // array it leaves is cleared: it may hold part of a secret.
 func AppendString[T ~string | ~[]byte](dst []byte, s T) []byte {
-	dst = grow(dst, quotedLen(s))
+	dst = Grow(dst, quotedLen(s))
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -28,6 +28,37 @@ func AppendString[T ~string | ~[]byte](dst []byte, s T) []byte {
 		i += n
 	}
 	return append(dst, '"')
+}
+
+// Escape returns a JSON text with what a terminal must not be shown escaped: raw itself if there is
+// nothing of it. Outside of strings, white space is all that valid JSON can have of that, and stays.
+func Escape(raw []byte) []byte {
+	size := 0
+	for i := 0; i < len(raw); {
+		r, n := utf8.DecodeRune(raw[i:])
+		size += len(appendShown(make([]byte, 0, utf16Escape), r, raw[i:i+n]))
+		i += n
+	}
+	if size == len(raw) {
+		return raw
+	}
+	out := make([]byte, 0, size)
+	for i := 0; i < len(raw); {
+		r, n := utf8.DecodeRune(raw[i:])
+		out = appendShown(out, r, raw[i:i+n])
+		i += n
+	}
+	return out
+}
+
+// utf16Escape is the length of the longest escape, of a surrogate pair.
+const utf16Escape = len(`\ud83d\udc33`)
+
+func appendShown(dst []byte, r rune, as []byte) []byte {
+	if r < ' ' || !safetext.Unsafe(r) {
+		return append(dst, as...)
+	}
+	return appendEscape(dst, r)
 }
 
 // plain reports whether c stands for itself in a JSON string.
@@ -50,7 +81,7 @@ func quotedLen[T ~string | ~[]byte](s T) int {
 			continue
 		}
 		r, n := decodeRune(s, i)
-		var buf [8]byte
+		var buf [utf16Escape]byte
 		total += len(appendRune(buf[:0], r))
 		i += n
 	}
@@ -73,20 +104,23 @@ func appendRune(dst []byte, r rune) []byte {
 	case '\t':
 		return append(dst, `\t`...)
 	}
-	if IsControl(r) {
-		return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	if safetext.Unsafe(r) {
+		return appendEscape(dst, r)
 	}
 	return utf8.AppendRune(dst, r)
 }
 
-// IsControl reports whether r ends a line or steers a terminal: C0, DEL, C1 (with NEL, U+0085), and the line and
-// paragraph separators U+2028 and U+2029.
-func IsControl(r rune) bool {
-	return r < 0x20 || 0x7f <= r && r <= 0x9f || r == 0x2028 || r == 0x2029
+// appendEscape appends \uXXXX, twice for a surrogate pair.
+func appendEscape(dst []byte, r rune) []byte {
+	if r > 0xffff {
+		high, low := utf16.EncodeRune(r)
+		return appendEscape(appendEscape(dst, high), low)
+	}
+	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
 
-// grow makes room for n more bytes in dst. If that takes a new array, the old one is cleared.
-func grow(dst []byte, n int) []byte {
+// Grow makes room for n more bytes in dst. If that takes a new array, the old one is cleared.
+func Grow(dst []byte, n int) []byte {
 	if cap(dst)-len(dst) >= n {
 		return dst
 	}
@@ -96,7 +130,8 @@ func grow(dst []byte, n int) []byte {
 	return bigger
 }
 
-// Unquote returns the text of a JSON string in a buffer of its own.
+// Unquote returns the text of a JSON string in a buffer of its own, which the caller clears if it
+// is a secret.
 func Unquote(raw []byte) ([]byte, error) {
 	s := scanner{b: raw}
 	if s.peek() != '"' {
@@ -110,24 +145,38 @@ func Unquote(raw []byte) ([]byte, error) {
 	if !s.end() {
 		return nil, s.fail()
 	}
-	return unquoteInto(make([]byte, 0, len(body)), body), nil
+	text, ok := unquoteInto(make([]byte, 0, len(body)), body)
+	if !ok {
+		Wipe(text)
+		return nil, halfPair()
+	}
+	return text, nil
 }
 
-func notText() error {
-	return credential.NewError(credential.InvalidInput, "a JSON string was expected", "")
-}
-
-// unquoteInto appends the text of the inside of a JSON string that str has walked over. It is never longer than body.
-func unquoteInto(dst, body []byte) []byte {
+// unquoteInto appends the text of the inside of a JSON string that str has walked over, which is
+// never longer than body. It fails at half a surrogate pair.
+func unquoteInto(dst, body []byte) (text []byte, ok bool) {
 	for {
 		at := bytes.IndexByte(body, '\\')
 		if at < 0 {
-			return append(dst, body...)
+			return append(dst, body...), true
 		}
 		r, n := unescape(body[at:])
+		if n == 0 {
+			return dst, false
+		}
 		dst = utf8.AppendRune(append(dst, body[:at]...), r)
 		body = body[at+n:]
 	}
+}
+
+// escapeLen is the length of the escape at the start of b, 0 if there is none.
+func escapeLen(b []byte) int {
+	if len(b) >= 2 && bytes.IndexByte([]byte(`"\/bfnrt`), b[1]) >= 0 {
+		return 2
+	}
+	_, ok := unicodeEscape(b)
+	return lengthIf(ok, 6)
 }
 
 // unescape decodes the escape at the start of b and returns its length, 0 if it is none. A surrogate counts only with

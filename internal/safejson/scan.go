@@ -1,25 +1,31 @@
-package ipc
+package safejson
 
 import (
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// scanner walks over JSON (RFC 8259) without decoding it. It is stricter than encoding/json where that guesses: strings
-// must be UTF-8, surrogates come in pairs, and nesting ends at maxDepth.
-type scanner struct {
-	b []byte
-	i int
+// Valid reports whether b is one JSON value.
+func Valid(b []byte) bool { return valid(scanner{b: b}) }
+
+// Compact reports whether b is one JSON value without white space around its parts.
+func Compact(b []byte) bool { return valid(scanner{b: b, compact: true}) }
+
+func valid(s scanner) bool {
+	_, err := s.value(0)
+	return err == nil && s.end()
 }
 
-func (s *scanner) fail() error {
-	return credential.NewError(credential.ParseError, "not valid JSON at byte "+strconv.Itoa(s.i), "")
+// scanner walks over JSON without decoding it.
+type scanner struct {
+	b       []byte
+	i       int
+	compact bool // white space is not skipped
 }
 
 func (s *scanner) space() {
-	for s.i < len(s.b) {
+	for s.i < len(s.b) && !s.compact {
 		switch s.b[s.i] {
 		case ' ', '\t', '\r', '\n':
 			s.i++
@@ -72,7 +78,7 @@ func (s *scanner) value(depth int) (raw []byte, err error) {
 
 // container walks over an array or object.
 func (s *scanner) container(depth int) error {
-	if depth >= maxDepth {
+	if depth >= MaxDepth {
 		return credential.NewError(credential.ParseError, "JSON is nested too deep", "")
 	}
 	if s.b[s.i] == '{' {
@@ -205,7 +211,7 @@ func (s *scanner) str() error {
 			s.i = i + 1
 			return nil
 		case c == '\\':
-			_, n = unescape(b[i:])
+			n = escapeLen(b[i:])
 		case c >= 0x7f:
 			var r rune
 			if r, n = utf8.DecodeRune(b[i:]); r == utf8.RuneError && n == 1 {

@@ -1,4 +1,4 @@
-package ipc
+package safejson
 
 import (
 	"strings"
@@ -15,7 +15,8 @@ func BenchmarkAppendString(b *testing.B) {
 }
 
 func BenchmarkMembers(b *testing.B) {
-	line := appendRequest(nil, "docker-credential-zen/0.1.0", "get", []byte(`{"ServerURL":"ghcr.io","dir":"/home/user/work"}`), 0)
+	line := []byte(`{"jsonrpc":"2.0","id":1,"method":"get","client":"docker-credential-zen/0.1.0","timeout_ms":1,` +
+		`"params":{"ServerURL":"ghcr.io","dir":"/home/user/work"}}` + "\n")
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
 		if err := Members(line, func(_, _ []byte) error { return nil }); err != nil {
