@@ -26,7 +26,7 @@ const door = "internal/broker/door"
 func guarded() []string {
 	return []string{
 		"(*internal/keystore.Vault).Secret", "(*internal/keystore.Vault).SecretWhen",
-		"(*internal/engine.Engine).Get",
+		"(*internal/tokencache.Cache).Get",
 		"(internal/connector.Kind).Mint", "(internal/connector.Kind).Resources", "(internal/connector.Verifier).Verify",
 		"(internal/connector.Prover).Prove", "(internal/connector.IdentityTokens).IdentityToken",
 		"(internal/connector.Limiter).Limits",

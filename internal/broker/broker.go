@@ -9,15 +9,15 @@ import (
 	"github.com/zen-agent/zen/internal/broker/home"
 	"github.com/zen-agent/zen/internal/broker/state"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Config is everything a Broker needs. Policy, Auditor, Index, Log and Now may be nil.
 type Config struct {
 	Vault   *keystore.Vault
 	Kinds   []connector.Kind
-	Engine  *engine.Engine
+	Engine  *tokencache.Cache
 	Policy  door.Policy
 	Auditor door.Auditor
 	Index   state.HostIndex

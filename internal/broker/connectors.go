@@ -48,7 +48,7 @@ func hasAuthMethod(t api.ConnectorType, want string) bool {
 
 // QueryConnectors answers connector.list.
 func (b *Connectors) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
-	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now()) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.Connectors.Query(q, b.Now()) })
 	return list, err
 }
 
@@ -107,7 +107,7 @@ func (b *Connectors) DeleteConnector(ctx context.Context, caller access.Caller, 
 func (b *Connectors) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
 	var conn api.ServiceConnector
 	var err error
-	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(use.Ref) })
+	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(use.Ref) })
 	if err != nil {
 		return conn, nil, err
 	}
@@ -138,7 +138,7 @@ func (b *Connectors) Resources(ctx context.Context, q api.ResourcesQuery) (api.R
 		return list, err
 	}
 	if q.Server == "" {
-		b.Read(func(c *catalog.Catalog) { conns = append(c.Connectors(), conns...) })
+		b.Read(func(c *catalog.Catalog) { conns = append(c.Connectors.List(), conns...) })
 	}
 	list.Warnings = warnings
 	conns = slices.DeleteFunc(conns, func(conn api.ServiceConnector) bool {
@@ -227,7 +227,7 @@ func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.
 	if err != nil {
 		return list, err
 	}
-	b.Read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.Now(), remote...) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.Connectors.Query(q, b.Now(), remote...) })
 	list.Warnings = warnings
 	return list, err
 }

@@ -71,7 +71,7 @@ func (b *core) unknown(ctx context.Context, a address.Address, notFound error) e
 func (b *core) loginFor(caller access.Caller, a address.Address) (login api.Login, err error) {
 	now := b.Now()
 	var found bool
-	b.Read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
+	b.Read(func(c *catalog.Catalog) { login, found = c.Logins.For(a, caller.Dir, caller.Profile, now) })
 	if !found {
 		return login, notLoggedIn(a)
 	}
@@ -97,7 +97,7 @@ func (b *core) source(login api.Login, a address.Address) door.Source {
 	}
 	var conn api.ServiceConnector
 	var found bool
-	b.Read(func(c *catalog.Catalog) { conn, found = c.ConnectorByID(login.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, found = c.Connectors.ByID(login.ConnectorID) })
 	if !found {
 		src.Refused = credential.NewError(credential.NoSuchEntity,
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
@@ -154,7 +154,7 @@ func (b *Credentials) isStored(ctx context.Context, login api.Login, cred creden
 
 func (b *Credentials) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		change, replaced, err := c.PutLogin(login)
+		change, replaced, err := c.Logins.Put(login)
 		detail = "stored"
 		if replaced != nil {
 			detail = "replaced the login by " + source(*replaced)
@@ -228,7 +228,7 @@ func (b *core) isStatic(l api.Login) bool {
 		return true
 	}
 	var conn api.ServiceConnector
-	b.Read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, _ = c.Connectors.ByID(l.ConnectorID) })
 	g, _ := b.homes.Grant(conn) // its kind is there also when it has run out
 	s, ok := g.Kind.(connector.Static)
 	return ok && s.IsStatic(g.Spec)
@@ -255,7 +255,7 @@ const many = 100
 // largeIfMany waits for the turn of an answer that names all logins, when there are many.
 func (b *core) largeIfMany(ctx context.Context) error {
 	var n int
-	b.Read(func(c *catalog.Catalog) { n = c.CountLogins() })
+	b.Read(func(c *catalog.Catalog) { n = c.Logins.Count() })
 	if n <= many {
 		return nil
 	}
@@ -272,7 +272,7 @@ func (b *core) largeIfAll(ctx context.Context, q api.Query) error {
 
 func (b *core) logins() (list []api.Login) {
 	now := b.Now()
-	b.Read(func(c *catalog.Catalog) { list = c.Logins() })
+	b.Read(func(c *catalog.Catalog) { list = c.Logins.List() })
 	return slices.DeleteFunc(list, func(l api.Login) bool { return l.Until != nil && !now.Before(*l.Until) })
 }
 
@@ -280,7 +280,7 @@ func (b *core) logins() (list []api.Login) {
 func (b *core) end(ctx context.Context, match func(api.Login) bool) (ended []api.Login, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		var change catalog.Change
-		ended, change = c.EndLogins(match)
+		ended, change = c.Logins.End(match)
 		return state.Edit{Change: change}, nil
 	})
 	if err != nil {

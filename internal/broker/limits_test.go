@@ -31,7 +31,7 @@ func (hubKind) Limits(_ context.Context, registry address.Address, cred credenti
 
 func TestLimits(t *testing.T) {
 	r := newRig(t)
-	r.Kinds["docker"] = hubKind{docker.New()}
+	r.Kinds["docker"] = hubKind{docker.New(registryauth.New())}
 	r.store("ghcr.io", "bob", "elsewhere")
 	list, err := r.Limits(t.Context(), access.Caller{})
 	want := api.PullLimit{

@@ -190,7 +190,7 @@ func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 	}
 	now, resource := b.Now(), home.Canonical(l.grant.Spec.ResourceID)
 	b.Read(func(c *catalog.Catalog) {
-		for _, old := range c.Logins() {
+		for _, old := range c.Logins.List() {
 			same := old.Address == l.address.String() && old.Dir == l.req.Dir && old.Profile == l.req.Profile &&
 				(old.Until == nil || old.Until.After(now))
 			if same && old.ConnectorID != "" && old.ResourceID != "" && home.Canonical(old.ResourceID) != resource {
@@ -216,7 +216,7 @@ func (b *Sessions) record(ctx context.Context, l *attempt, token credential.Secr
 		if err != nil {
 			return state.Edit{}, err
 		}
-		change, old, err := c.PutLogin(login, kept.Put...)
+		change, old, err := c.Logins.Put(login, kept.Put...)
 		replaced = old
 		e := state.Edit{Change: change}
 		if !token.IsEmpty() {
@@ -264,10 +264,10 @@ func (b *Sessions) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, err
 	}
 	var conn api.ServiceConnector
 	var err error
-	b.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(req.Name) })
+	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(req.Name) })
 	if credential.NoSuchEntity.Is(err) {
 		var remotes []api.ServiceConnector
-		b.Read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+		b.Read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
 		if len(remotes) > 0 {
 			conn, err = catalog.ResolveIn(remotes, req.Name)
 		}

@@ -14,7 +14,7 @@ type Registries struct{ *core }
 
 // Flavors answers registry.flavors.
 func (b *Registries) Flavors() (f api.Flavors) {
-	b.Read(func(c *catalog.Catalog) { f.Items = c.Flavors() })
+	b.Read(func(c *catalog.Catalog) { f.Items = c.Registries.Flavors() })
 	return f
 }
 
@@ -25,7 +25,7 @@ func (b *Registries) RegisterRegistry(ctx context.Context, req api.RegisterRegis
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.RegisterRegistry(req, conn, b.Now().UTC(), b.Owner)
+		reg, change, err := c.Registries.Register(req, conn, b.Now().UTC(), b.Owner)
 		result.Registry = reg
 		if err != nil || conn == nil {
 			return state.Edit{Change: change}, err
@@ -62,7 +62,7 @@ func (b *Registries) connectorFor(ctx context.Context, ref string) (*api.Service
 // UpdateRegistry changes a registry's name, attributes or labels.
 func (b *Registries) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.UpdateRegistry(req, b.Now().UTC())
+		reg, change, err := c.Registries.Update(req, b.Now().UTC())
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
@@ -72,7 +72,7 @@ func (b *Registries) UpdateRegistry(ctx context.Context, req api.UpdateRegistry)
 // CopyRegistry registers a registry's copy under a new name.
 func (b *Registries) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.CopyRegistry(req.Ref, req.Name, b.Now().UTC(), b.Owner)
+		reg, change, err := c.Registries.Copy(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
@@ -82,7 +82,7 @@ func (b *Registries) CopyRegistry(ctx context.Context, req api.CopyRef) (result 
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
 func (b *Registries) DeleteRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.DeleteRegistry(ref)
+		reg, change, err := c.Registries.Delete(ref)
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})
@@ -113,7 +113,7 @@ func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
-	b.Read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q, remote...) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.Registries.Query(q, remote...) })
 	list.Warnings = warnings
 	return list, err
 }
@@ -125,7 +125,7 @@ func (b *Registries) Registry(ctx context.Context, ref api.Ref) (result api.Regi
 		return result, err
 	}
 	b.Read(func(c *catalog.Catalog) {
-		if conn, ok := c.ConnectorByID(result.Registry.ConnectorID); ok {
+		if conn, ok := c.Connectors.ByID(result.Registry.ConnectorID); ok {
 			result.Connector = &conn
 		}
 	})

@@ -23,13 +23,13 @@ type Servers struct{ *core }
 // ServerList answers server.list.
 func (b *Servers) ServerList() api.ServerList {
 	list := api.ServerList{}
-	b.Read(func(c *catalog.Catalog) { list.Items = c.Servers() })
+	b.Read(func(c *catalog.Catalog) { list.Items = c.Servers.List() })
 	return list
 }
 
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref is the active one.
 func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	b.Read(func(c *catalog.Catalog) { result.Server, err = c.ResolveServer(ref) })
+	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref) })
 	if err != nil {
 		return result, err
 	}
@@ -125,7 +125,7 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 	var remotes []api.ServiceConnector
 	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.Owner, now, now
-		if old, err := c.ResolveServer(s.URL); err == nil && old.URL == s.URL {
+		if old, err := c.Servers.Resolve(s.URL); err == nil && old.URL == s.URL {
 			s.ID, s.Created = old.ID, old.Created
 			if s.Name == "" {
 				s.Name = old.Name
@@ -134,8 +134,8 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 		if s.Name == "" {
 			s.Name = hostOf(s.URL)
 		}
-		remotes = c.Remotes()
-		change, err := c.PutServer(s)
+		remotes = c.Servers.Remotes()
+		change, err := c.Servers.Put(s)
 		attrs := map[string]credential.Secret{}
 		if !key.IsEmpty() && s.Auth != api.ServerAuthNone {
 			attrs[connector.AttrKey] = key
@@ -150,7 +150,7 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 			b.Engine.Drop(conn.ID)
 		}
 	}
-	b.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(s.ID) })
+	b.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID) })
 	return s, err
 }
 
@@ -164,7 +164,7 @@ func hostOf(raw string) string {
 // UseServer makes a server the active one.
 func (b *Servers) UseServer(ctx context.Context, ref string) (result api.ServerResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		s, change, err := c.UseServer(ref)
+		s, change, err := c.Servers.Use(ref)
 		result.Server = s
 		return state.Edit{Change: change}, err
 	})
@@ -175,7 +175,7 @@ func (b *Servers) UseServer(ctx context.Context, ref string) (result api.ServerR
 func (b *Servers) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
 	var ended []api.Login
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		s, logins, change, err := c.DeleteServer(ref)
+		s, logins, change, err := c.Servers.Delete(ref)
 		result.Server, ended = s, logins
 		return state.Edit{Change: change}, err
 	})

@@ -25,44 +25,44 @@ func (b *Stacks) stackChange(ctx context.Context, ref string, f func(c *catalog.
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
 func (b *Stacks) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.RegisterStack(req, b.Now().UTC(), b.Owner)
+		return c.Stacks.Register(req, b.Now().UTC(), b.Owner)
 	})
 }
 
 // UpdateStack changes a stack; an empty ref is the active one.
 func (b *Stacks) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.UpdateStack(req, b.Now().UTC())
+		return c.Stacks.Update(req, b.Now().UTC())
 	})
 }
 
 // DeleteStack removes a stack.
 func (b *Stacks) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
-	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.DeleteStack(req) })
+	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Delete(req) })
 }
 
 // CopyStack registers a stack's copy under a new name.
 func (b *Stacks) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.CopyStack(req.Ref, req.Name, b.Now().UTC(), b.Owner)
+		return c.Stacks.Copy(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 	})
 }
 
 // SetStack makes a stack the active one.
 func (b *Stacks) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
-	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.SetStack(ref) })
+	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Set(ref) })
 }
 
 // ExportStack returns a stack in ZenML's export format.
 func (b *Stacks) ExportStack(ref string) (file api.StackFile, err error) {
-	b.Read(func(c *catalog.Catalog) { file, err = c.ExportStack(ref) })
+	b.Read(func(c *catalog.Catalog) { file, err = c.Stacks.Export(ref) })
 	return file, err
 }
 
 // ImportStack registers a stack, and the container registry it names, from ZenML's export format.
 func (b *Stacks) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.ImportStack(req, b.Now().UTC(), b.Owner)
+		return c.Stacks.Import(req, b.Now().UTC(), b.Owner)
 	})
 }
 
@@ -72,7 +72,7 @@ func (b *Stacks) ListStacks(ctx context.Context, q api.Query) (list api.StackLis
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
-	b.Read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q, remote...) })
+	b.Read(func(c *catalog.Catalog) { list, err = c.Stacks.Query(q, remote...) })
 	list.Warnings = warnings
 	return list, err
 }

@@ -52,7 +52,7 @@ func (b *core) problem(l api.Login) string {
 	}
 	var conn api.ServiceConnector
 	var ok bool
-	b.Read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(l.ConnectorID) })
+	b.Read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(l.ConnectorID) })
 	if !ok {
 		return "the service connector is gone"
 	}
@@ -68,7 +68,7 @@ func (b *core) problem(l api.Login) string {
 // Counts are the numbers of entities.
 func (b *Connectors) Counts() (n api.Counts) {
 	b.Read(func(c *catalog.Catalog) {
-		n = api.Counts{Connectors: len(c.Connectors()), Registries: len(c.Registries()), Stacks: len(c.Stacks())}
+		n = api.Counts{Connectors: len(c.Connectors.List()), Registries: len(c.Registries.List()), Stacks: len(c.Stacks.List())}
 	})
 	return n
 }
@@ -122,7 +122,7 @@ func (b *Sessions) tried(a address.Address) []string {
 		steps = append(steps, "no login for "+p.String())
 	}
 	var conns []api.ServiceConnector
-	b.Read(func(c *catalog.Catalog) { conns = c.Connectors() })
+	b.Read(func(c *catalog.Catalog) { conns = c.Connectors.List() })
 	for _, conn := range conns {
 		if kind, ok := b.Kinds[conn.Type]; ok {
 			if _, ok := kind.Match(home.PublicSpec(conn), a); ok {

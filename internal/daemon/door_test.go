@@ -16,14 +16,14 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/audit"
 	"github.com/zen-agent/zen/internal/broker"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/policy"
-	"github.com/zen-agent/zen/internal/policy/gate"
+	"github.com/zen-agent/zen/internal/policy/approval"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/tokencache"
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
@@ -63,7 +63,7 @@ type doorRig struct {
 	*broker.Broker
 	*testing.T
 	log      *audit.Log
-	gate     *gate.Gate
+	gate     *approval.Gate
 	registry *registrytest.Registry
 	zenml    *zenmltest.Server
 	thief    *thief
@@ -95,12 +95,12 @@ func newDoorRig(t *testing.T) *doorRig {
 	t.Cleanup(func() { vault.Close() })
 	r.log = audit.New(audit.Options{Path: filepath.Join(t.TempDir(), "audit.jsonl")})
 	t.Cleanup(func() { r.log.Close() })
-	r.gate = gate.New(gate.Options{})
+	r.gate = approval.New(approval.Options{})
 	t.Cleanup(r.gate.Close)
 	links := newZenMLServers()
 	r.Broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(handshake.New()), Engine: engine.New(engine.Config{}), Policy: r.gate, Auditor: r.log,
-		Servers: links, ServerKind: serverkind.New(links.pool, handshake.New()),
+		Vault: vault, Kinds: kinds(registryauth.New()), Engine: tokencache.New(tokencache.Config{}), Policy: r.gate, Auditor: r.log,
+		Servers: links, ServerKind: serverkind.New(links.pool, registryauth.New()),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/tokencache"
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
@@ -81,14 +81,14 @@ type life struct {
 	*network
 	server *zenmltest.Server
 	client *Client
-	engine *engine.Engine
+	engine *tokencache.Cache
 }
 
 // live runs a test in a bubble.
 func live(t *testing.T, test func(l *life)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &life{
-			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})}, server: zenmltest.New(), engine: engine.New(engine.Config{}),
+			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})}, server: zenmltest.New(), engine: tokencache.New(tokencache.Config{}),
 		}
 		l.server.Connectors = []*zenmltest.Connector{{
 			ID: recordedID, Name: "reg", Type: "aws", ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com",
@@ -121,7 +121,7 @@ func (l *life) Mint(ctx context.Context) (credential.Credential, error) {
 }
 
 func (l *life) get() error {
-	cred, err := l.engine.Get(l.Context(), engine.Key{ConnectorID: recordedID, Revision: 1}, l)
+	cred, err := l.engine.Get(l.Context(), tokencache.Key{ConnectorID: recordedID, Revision: 1}, l)
 	defer cred.Secret.Wipe()
 	if err == nil && (string(cred.Secret.Reveal()) != "minted-canary" || !cred.Expires.After(time.Now())) {
 		err = errors.New("another credential, or one that has run out")

@@ -6,8 +6,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Policy decides whether a caller may use a secret.
@@ -28,7 +28,7 @@ type Auditor interface {
 // Door lets secrets out. It is safe for concurrent use.
 type Door struct {
 	Vault   *keystore.Vault
-	Engine  *engine.Engine
+	Engine  *tokencache.Cache
 	Policy  Policy  // nil: everybody may
 	Auditor Auditor // nil: nothing is recorded
 

@@ -17,8 +17,8 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // maker is a kind with a program, which is shown a stored key and makes credentials for an hour.
@@ -77,7 +77,7 @@ func newDoor(t *testing.T, w *watcher, secrets map[string]credential.Secret) *Do
 		t.Fatal(err)
 	}
 	return &Door{
-		Vault: vault, Engine: engine.New(engine.Config{}), Policy: w, Auditor: w,
+		Vault: vault, Engine: tokencache.New(tokencache.Config{}), Policy: w, Auditor: w,
 		Large: func(context.Context) error { return nil }, Idle: func() {},
 	}
 }
@@ -93,7 +93,7 @@ func TestRenewalIsTheLastClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := map[string]string{"registry": "ghcr.io", "command": "/bin/maker"}
-		src := Source{Address: registry, Grant: &Grant{Kind: maker{docker.New()}, Spec: connector.Spec{ID: "c", Config: config}, Record: "r", Connector: "prod"}}
+		src := Source{Address: registry, Grant: &Grant{Kind: maker{docker.New(registryauth.New())}, Spec: connector.Spec{ID: "c", Config: config}, Record: "r", Connector: "prod"}}
 		var gone bool
 		for _, exe := range []string{"/bin/first", "/bin/last"} {
 			caller := access.Caller{Exe: func() string {
@@ -150,18 +150,18 @@ func TestReviseKeepsToTheDestination(t *testing.T) {
 			w := &watcher{}
 			d := newDoor(t, w, secretsOf("username", "u", "password", "old"))
 			whole, spec, err := d.Revise(t.Context(), Use{For: access.Update, Caller: access.Caller{Exe: func() string { return "zen" }}}, Revision{
-				Connector: "prod", Kind: maker{docker.New()}, Record: "r", Typed: secretsOf(tt.typed...), Remove: tt.remove,
+				Connector: "prod", Kind: maker{docker.New(registryauth.New())}, Record: "r", Typed: secretsOf(tt.typed...), Remove: tt.remove,
 				Before: connector.Spec{Config: tt.before, ResourceID: "ghcr.io"},
 				Validate: func(whole map[string]credential.Secret) (connector.Spec, error) {
 					command := string(whole["command"].Reveal())
 					delete(whole, "command")
 					spec := connector.Spec{AuthMethod: "password"}
-					method, err := connector.MethodOf(docker.New().Describe(), "password")
+					method, err := connector.MethodOf(docker.New(registryauth.New()).Describe(), "password")
 					if err != nil {
 						return spec, err
 					}
 					connector.Split(method, whole, &spec)
-					spec, err = docker.New().Validate(spec)
+					spec, err = docker.New(registryauth.New()).Validate(spec)
 					spec.Config["command"] = command
 					return spec, err
 				},

@@ -9,7 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Grant is what the credentials of one connector are made of.
@@ -66,7 +66,7 @@ func (d *Door) mint(
 		return credential.Credential{}, credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' does not give access to %s", g.Connector, a), "zen logout "+a.String())
 	}
-	key := engine.Key{ConnectorID: g.Spec.ID, Revision: g.Spec.Revision, Input: reg.Key}
+	key := tokencache.Key{ConnectorID: g.Spec.ID, Revision: g.Spec.Revision, Input: reg.Key}
 	return d.Engine.Get(ctx, key, minter{d, caller, g, reg})
 }
 

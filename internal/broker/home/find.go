@@ -23,7 +23,7 @@ func (h *Homes) FindConnector(ctx context.Context, ref, server string) (api.Serv
 		}
 	} else {
 		var s api.Server
-		h.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
 		if err != nil {
 			return conn, err
 		}
@@ -96,7 +96,7 @@ func (h *Homes) Shadowed(ctx context.Context, conn api.ServiceConnector, server 
 func (h *Homes) Remote(ctx context.Context, server string, limit time.Duration) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
-		h.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -163,7 +163,7 @@ func (h *Homes) FindRegistry(ctx context.Context, ref, server string) (reg api.C
 		return reg, err
 	}
 	if server == "" {
-		h.Read(func(c *catalog.Catalog) { reg, err = c.ResolveRegistry(ref) })
+		h.Read(func(c *catalog.Catalog) { reg, err = c.Registries.Resolve(ref) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 			return reg, err
 		}
@@ -178,7 +178,7 @@ func (h *Homes) FindStack(ctx context.Context, ref, server string) (s api.Stack,
 		return s, err
 	}
 	if server == "" {
-		h.Read(func(c *catalog.Catalog) { s, err = c.ResolveStack(ref) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Stacks.Resolve(ref) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 			return s, err
 		}
@@ -233,7 +233,7 @@ func (h *Homes) elsewhere(ctx context.Context, ref string, err error) error {
 // RegistryOfZenML is the container registry of the stack that the zenml command has chosen.
 func (h *Homes) RegistryOfZenML(ctx context.Context, active api.ZenMLStack) (reg api.ContainerRegistry, stack api.Stack, err error) {
 	var s api.Server
-	h.Read(func(c *catalog.Catalog) { s, err = c.ServerAt(active.URL) })
+	h.Read(func(c *catalog.Catalog) { s, err = c.Servers.At(active.URL) })
 	if err != nil {
 		return reg, stack, err
 	}
@@ -253,6 +253,6 @@ func (h *Homes) RegistryOfZenML(ctx context.Context, active api.ZenMLStack) (reg
 const componentRegistry = "container_registry"
 
 func (h *Homes) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
-	h.Read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
+	h.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(ref) })
 	return conn, err
 }

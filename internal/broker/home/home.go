@@ -77,7 +77,7 @@ func (h *Homes) At(name string) Home {
 		return local{h}
 	}
 	z := server{Homes: h}
-	h.Read(func(c *catalog.Catalog) { z.api, z.there = c.ServerNamed(name) })
+	h.Read(func(c *catalog.Catalog) { z.api, z.there = c.Servers.Named(name) })
 	z.api.Name = name
 	return z
 }

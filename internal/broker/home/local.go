@@ -30,7 +30,7 @@ func (l local) Types(context.Context) ([]api.ConnectorType, error) { return l.St
 // Listed is the connector with what the catalog knows of its use.
 func (l local) Listed(conn api.ServiceConnector) api.ServiceConnector {
 	l.Read(func(c *catalog.Catalog) {
-		list, err := c.QueryConnectors(api.Query{Filters: map[string][]string{"id": {conn.ID}}}, l.Now())
+		list, err := c.Connectors.Query(api.Query{Filters: map[string][]string{"id": {conn.ID}}}, l.Now())
 		if err == nil && len(list.Items) == 1 {
 			conn = list.Items[0]
 		}
@@ -146,7 +146,7 @@ func (l local) registered(
 
 // nameFree fails early on a bad or taken name, before anything asks the network.
 func (l local) nameFree(conn api.ServiceConnector) (err error) {
-	l.Read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
+	l.Read(func(c *catalog.Catalog) { _, err = c.Connectors.Put(conn) })
 	return err
 }
 
@@ -172,7 +172,7 @@ func (l local) keepConnector(
 	}
 	if !use.DryRun {
 		err = l.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-			change, err := c.PutConnector(conn)
+			change, err := c.Connectors.Put(conn)
 			return state.Edit{Change: change, Secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
 		})
 		l.Engine.Drop(conn.ID)
@@ -274,9 +274,9 @@ func (l local) Delete(
 		return conn, nil, err
 	}
 	err = l.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		gone, change, err := c.DeleteConnector(req.Ref)
+		gone, change, err := c.Connectors.Delete(req.Ref)
 		conn = gone
-		ended = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
+		ended = slices.DeleteFunc(c.Logins.List(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
 		return state.Edit{Change: change}, err
 	})
 	l.Audit(caller, access.Subject{Action: access.Delete, Connector: conn.Name}, err, "")
@@ -298,7 +298,7 @@ func (l local) Find(ctx context.Context, ref string) (api.ServiceConnector, erro
 // Linked finds a connector, which may be one of a server.
 func (l local) Linked(_ context.Context, id string) (conn api.ServiceConnector, err error) {
 	var ok bool
-	l.Read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
+	l.Read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(id) })
 	if !ok {
 		return l.resolveConnector(id)
 	}
@@ -307,7 +307,7 @@ func (l local) Linked(_ context.Context, id string) (conn api.ServiceConnector, 
 
 // Connect links a container registry to a connector, of whatever home.
 func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	l.Read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
+	l.Read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref) })
 	if err != nil {
 		return result, l.RegistryElsewhere(ctx, req.Ref, true, err)
 	}
@@ -316,7 +316,7 @@ func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.ConnectRegistry(req.Ref, conn, l.Now().UTC())
+		reg, change, err := c.Registries.Connect(req.Ref, conn, l.Now().UTC())
 		result.Registry = reg
 		if err != nil {
 			return state.Edit{}, err
@@ -338,7 +338,7 @@ func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api
 // Disconnect unlinks a container registry from its connector.
 func (l local) Disconnect(ctx context.Context, ref string) (result api.RegistryResult, err error) {
 	err = l.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		reg, change, err := c.DisconnectRegistry(ref, l.Now().UTC())
+		reg, change, err := c.Registries.Disconnect(ref, l.Now().UTC())
 		result.Registry = reg
 		return state.Edit{Change: change}, err
 	})

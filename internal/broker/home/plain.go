@@ -49,7 +49,7 @@ func (h *Homes) AgreedFor(conn api.ServiceConnector) (yes bool) {
 		return plain
 	}
 	h.Read(func(c *catalog.Catalog) {
-		for _, l := range c.Logins() {
+		for _, l := range c.Logins.List() {
 			same := l.ConnectorID == conn.ID && Canonical(l.Address).Host() == registry.Host()
 			yes = yes || same && l.PlainHTTP
 		}
@@ -75,7 +75,7 @@ func loginInsecure(conn api.ServiceConnector) string {
 // connector.
 func (h *Homes) PlainFor(a address.Address) (yes bool) {
 	h.Read(func(c *catalog.Catalog) {
-		for _, conn := range c.Connectors() {
+		for _, conn := range c.Connectors.List() {
 			registry, plain := connector.Unencrypted(conn.Configuration)
 			yes = yes || plain && registry.Host() == a.Host()
 		}
@@ -87,7 +87,7 @@ func (h *Homes) PlainFor(a address.Address) (yes bool) {
 // before zend asked for agreement.
 func (h *Homes) PlainNotices() (list []api.Notice) {
 	var conns []api.ServiceConnector
-	h.Read(func(c *catalog.Catalog) { conns = append(c.Connectors(), c.Remotes()...) })
+	h.Read(func(c *catalog.Catalog) { conns = append(c.Connectors.List(), c.Servers.Remotes()...) })
 	for _, conn := range conns {
 		if conn.Insecure || !h.AgreedFor(conn) {
 			continue

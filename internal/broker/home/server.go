@@ -77,7 +77,7 @@ func (z server) Expired(api.ServiceConnector) error { return nil }
 
 // Keep keeps enough to ask for a credential again.
 func (z server) Keep(c *catalog.Catalog, conn api.ServiceConnector) (catalog.Change, error) {
-	return c.PutRemote(withoutConfiguration(conn))
+	return c.Servers.PutRemote(withoutConfiguration(conn))
 }
 
 // typeNamed finds one of a server's types.
@@ -346,12 +346,12 @@ func cloned(config map[string]credential.Secret) map[string]credential.Secret {
 // remember keeps what a server made of a connector, if a login uses it.
 func (z server) remember(ctx context.Context, conn api.ServiceConnector) error {
 	return z.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		kept := placed([]api.ServiceConnector{conn}, z.api, c.Remotes())
-		old := slices.ContainsFunc(c.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == z.api.Name })
+		kept := placed([]api.ServiceConnector{conn}, z.api, c.Servers.Remotes())
+		old := slices.ContainsFunc(c.Servers.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == z.api.Name })
 		if len(kept) == 0 || !old {
 			return state.Edit{}, nil
 		}
-		change, err := c.PutRemote(withoutConfiguration(kept[0]))
+		change, err := c.Servers.PutRemote(withoutConfiguration(kept[0]))
 		return state.Edit{Change: change}, err
 	})
 }
@@ -364,7 +364,7 @@ func (z server) Delete(
 		return conn, nil, err
 	}
 	var users []string
-	z.Read(func(c *catalog.Catalog) { users = c.UsersOf(conn.ID) })
+	z.Read(func(c *catalog.Catalog) { users = c.Registries.UsersOf(conn.ID) })
 	if len(users) > 0 {
 		return conn, nil, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' is used by the container registry '%s' of this machine.", conn.Name, users[0]),
@@ -378,7 +378,7 @@ func (z server) Delete(
 	z.Engine.Drop(conn.ID)
 	err = z.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		var change catalog.Change
-		ended, change = c.EndLogins(func(l api.Login) bool { return l.ConnectorID == conn.ID })
+		ended, change = c.Logins.End(func(l api.Login) bool { return l.ConnectorID == conn.ID })
 		return state.Edit{Change: change}, nil
 	})
 	return conn, ended, err
@@ -405,7 +405,7 @@ func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result ap
 	if err != nil {
 		return result, err
 	}
-	z.Read(func(c *catalog.Catalog) { reg, err = c.Linked(reg, conn) })
+	z.Read(func(c *catalog.Catalog) { reg, err = c.Registries.Linked(reg, conn) })
 	if err != nil {
 		return result, err
 	}

@@ -86,7 +86,7 @@ func (h *Homes) server(ref string) (s api.Server, err error) {
 	if h.Client == nil {
 		return s, ErrNoServers
 	}
-	h.Read(func(c *catalog.Catalog) { s, err = c.ResolveServer(ref) })
+	h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(ref) })
 	return s, err
 }
 
@@ -144,7 +144,7 @@ func unheard(s api.Server, err error) string {
 // Connectors lists the connectors of every server, or of the named one. A server that does not answer has those that logins use.
 func (h *Homes) Connectors(ctx context.Context, limit time.Duration, only string) []Listed[api.ServiceConnector] {
 	var remotes []api.ServiceConnector
-	h.Read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+	h.Read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
 	out := everyServer(ctx, h, limit, only, func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
 		items, err := h.Client.Connectors(ctx, s, h.ServerKey(s))
 		return placed(items, s, remotes), err
@@ -191,7 +191,7 @@ func ForRegistries(conn api.ServiceConnector) bool {
 const ResourceTypeRegistry = "docker-registry"
 
 func (h *Homes) all() (servers []api.Server) {
-	h.Read(func(c *catalog.Catalog) { servers = c.Servers() })
+	h.Read(func(c *catalog.Catalog) { servers = c.Servers.List() })
 	return servers
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
@@ -38,7 +38,7 @@ type Settings struct {
 // State is shared by the parts of one broker. It is safe for concurrent use.
 type State struct {
 	Vault  *keystore.Vault
-	Engine *engine.Engine
+	Engine *tokencache.Cache
 	Door   *door.Door
 	Index  HostIndex // nil: nobody is told
 	Log    *slog.Logger
@@ -154,7 +154,7 @@ func (s *State) Change(ctx context.Context, compute func(c *catalog.Catalog) (Ed
 	var err error
 	s.Read(func(c *catalog.Catalog) {
 		if e, err = compute(c); err == nil {
-			e.Change = c.WithoutUnusedRemotes(e.Change)
+			e.Change = c.Servers.WithoutUnusedRemotes(e.Change)
 		}
 	})
 	defer e.wipe()
@@ -235,7 +235,7 @@ func (s *State) WriteIndex() {
 		return
 	}
 	var addrs []address.Address
-	s.Read(func(c *catalog.Catalog) { addrs = c.Addresses() })
+	s.Read(func(c *catalog.Catalog) { addrs = c.Logins.Addresses() })
 	if err := s.Index.Write(addrs); err != nil {
 		s.Log.Warn("Cannot write the host index", "error", err)
 	}
