@@ -216,7 +216,7 @@ func newRoot(t *testing.T, base string) *root {
 			t.Errorf("umount: %v\n%s", err, out)
 		}
 	})
-	run(t, "chroot", r.dir, "useradd", "--create-home", "--uid", user, "ann")
+	run(t, "chroot", r.dir, "useradd", "--create-home", "--uid", user, "alice")
 	t.Cleanup(func() { r.user("", "zen", "daemon", "stop") })
 	return r
 }
@@ -233,7 +233,7 @@ func (r *root) take(dir, pattern string) string {
 func (r *root) user(stdin string, words ...string) (string, error) {
 	all := append([]string{
 		r.dir, "setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups",
-		"env", "-i", "HOME=/home/ann", "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
+		"env", "-i", "HOME=/home/alice", "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
 	}, words...)
 	cmd := exec.CommandContext(context.Background(), "chroot", all...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -300,7 +300,7 @@ func (r *root) enabled(want bool) {
 
 func (r *root) onlyTheUsersIsLeft() {
 	r.t.Helper()
-	if _, err := os.Stat(filepath.Join(r.dir, "home/ann/.local/share/zen/vault.json")); err != nil {
+	if _, err := os.Stat(filepath.Join(r.dir, "home/alice/.local/share/zen/vault.json")); err != nil {
 		r.t.Errorf("the user's vault is gone: %v", err)
 	}
 	err := filepath.WalkDir(r.dir, func(path string, entry os.DirEntry, err error) error {
