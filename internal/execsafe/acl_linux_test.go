@@ -1,6 +1,7 @@
 package execsafe
 
 import (
+	"encoding/binary"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,8 +15,10 @@ func TestRealACL(t *testing.T) {
 	top := tree(t)
 	// As "setfacl -m u:54321:rwx": version 2; then tag, permissions and id of each entry (acl(5)).
 	acl := []byte{2, 0, 0, 0}
-	for _, e := range [][3]uint32{{1, 7, 1<<32 - 1}, {2, 7, 54321}, {4, 5, 1<<32 - 1}, {16, 7, 1<<32 - 1}, {32, 5, 1<<32 - 1}} {
-		acl = append(acl, byte(e[0]), 0, byte(e[1]), 0, byte(e[2]), byte(e[2]>>8), byte(e[2]>>16), byte(e[2]>>24))
+	const none = 1<<32 - 1
+	for _, e := range [][3]uint32{{1, 7, none}, {2, 7, 54321}, {4, 5, none}, {16, 7, none}, {32, 5, none}} {
+		acl = append(acl, byte(e[0]), 0, byte(e[1]), 0)
+		acl = binary.LittleEndian.AppendUint32(acl, e[2])
 	}
 	dir := filepath.Join(top, "a")
 	if err := unix.Setxattr(dir, "system.posix_acl_access", acl, 0); err != nil {
@@ -26,7 +29,8 @@ func TestRealACL(t *testing.T) {
 	}
 	s := thisSystem()
 	s.accounts = func() accounts { return accounts{} }
-	if _, err := s.resolve(filepath.Join(dir, "b/p")); err == nil || !strings.Contains(err.Error(), "/a can be changed by the group") {
+	_, err := s.resolve(filepath.Join(dir, "b/p"))
+	if err == nil || !strings.Contains(err.Error(), "/a can be changed by the group") {
 		t.Error(err)
 	}
 	if !hasACL(dir) || hasACL(filepath.Join(top, "a/b")) {

@@ -26,7 +26,9 @@ func tree(t *testing.T) string {
 
 // The same on real files. An ordinary user cannot give files away.
 func TestRealFiles(t *testing.T) {
-	mode := func(m uint32) func(string) error { return func(name string) error { return syscall.Chmod(name, m) } }
+	mode := func(m uint32) func(string) error {
+		return func(name string) error { return syscall.Chmod(name, m) }
+	}
 	foreign := func(name string) error { return os.Lchown(name, 54321, -1) }
 	group := func(name string) error { return syscall.Chmod(name, 0o775) }
 	if os.Geteuid() == 0 {
@@ -54,7 +56,7 @@ func TestRealFiles(t *testing.T) {
 		"another group's file":  {group, "a/b/p", "/a/b/p can be changed by the group 54321", true},
 		"sticky, for all":       {mode(0o1777), "a", "", false},
 		"as it should be":       {mode(0o755), "a", "", false},
-		"not executable at all": {mode(0o644), "a/b/p", "/a/b/p is not executable", false},
+		"not executable at all": {mode(0o644), "a/b/p", "/a/b/p, which is not executable", false},
 	} {
 		if tt.asRoot && os.Geteuid() != 0 {
 			continue // TestResolve has it on a made-up system

@@ -2,11 +2,14 @@ package execsafe
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // maxLinks is how many symbolic links are followed, as by the kernel (path_resolution(7)).
@@ -48,44 +51,84 @@ type status struct {
 
 func (st status) is(kind uint32) bool { return st.mode&syscall.S_IFMT == kind }
 
+func lstat(name string) (status, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return status{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return status{}, fs.ErrInvalid
+	}
+	return status{mode: uint32(st.Mode), uid: int(st.Uid), gid: int(st.Gid)}, nil
+}
+
 func thisSystem() system {
 	return system{
-		uid: syscall.Geteuid(), admins: admins, lstat: lstat, readlink: readlink, hasACL: hasACL,
+		uid: os.Geteuid(), admins: admins, lstat: lstat, readlink: os.Readlink, hasACL: hasACL,
 		accounts: readAccounts,
 	}
 }
 
 func (s system) resolve(program string) (string, error) {
+	if !path.IsAbs(program) {
+		return "", refusal(program+" is not an absolute path", "")
+	}
 	file, st, err := s.follow(program)
 	if err != nil {
-		return "", withHint(err, "move the program into a directory of your own or of root's")
+		return "", unsafe(program, err, "move the program into a directory of your own or of root's")
+	}
+	what, subject := "it", program
+	if file != program {
+		what, subject = file, program+" leads to "+file+", which"
 	}
 	if !st.is(syscall.S_IFREG) {
-		return "", refusal(file+" is not a file", "")
+		return "", refusal(subject+" is not a file", "")
 	}
-	if err := s.check(file, st); err != nil {
-		return "", withHint(err, "if you trust it: "+s.sudo(0)+"chown root "+word(file))
+	if err := s.check(what, file, st); err != nil {
+		chown := s.sudo(0) + "chown root " + safetext.ShellWord(file)
+		return "", unsafe(program, err, "if you trust it: "+chown)
 	}
 	if st.mode&0o111 == 0 {
-		return "", refusal(file+" is not executable", s.sudo(st.uid)+"chmod +x "+word(file))
+		chmod := s.sudo(st.uid) + "chmod +x " + safetext.ShellWord(file)
+		return "", refusal(subject+" is not executable", chmod)
 	}
 	return file, nil
 }
 
+// unsafe says which program is refused, with a hint if there is none.
+func unsafe(program string, err error, hint string) error {
+	e, ok := errors.AsType[*credential.Error](err)
+	switch {
+	case !ok:
+		return err
+	case !errors.Is(e, fs.ErrNotExist):
+		e.Message = program + " is not safe to execute: " + e.Message
+	case e.Message == program+doesNotExist:
+		e.Message = "there is no program " + program
+	default: // a link leads nowhere, or a directory is missing
+		e.Message = "there is no program " + program + ": " + e.Message
+	}
+	if e.Hint == "" && e.Cause == nil {
+		e.Hint = hint
+	}
+	return e
+}
+
 func (s system) directory(dir string) error {
+	if !path.IsAbs(dir) {
+		return refusal(dir+" is not an absolute path", "")
+	}
 	dir, st, err := s.follow(dir)
 	if err != nil {
 		return err
 	}
 	st.mode &^= syscall.S_ISVTX
-	return s.check(dir, st)
+	return s.check("the directory "+dir, dir, st)
 }
 
-// follow walks a path from / down, through all links, to where it leads.
+// follow walks an absolute path from / down, through all links, to where it leads.
 func (s system) follow(name string) (at string, st status, err error) {
-	if !path.IsAbs(name) {
-		return "", st, refusal(name+" is not an absolute path", "")
-	}
 	at, rest := "/", name
 	for links := 0; ; {
 		if st, err = s.lstat(at); err != nil {
@@ -107,7 +150,7 @@ func (s system) follow(name string) (at string, st status, err error) {
 		if !st.is(syscall.S_IFDIR) {
 			return "", st, unseen(at, syscall.ENOTDIR)
 		}
-		if err := s.check(at, st); err != nil {
+		if err := s.check("the directory "+at, at, st); err != nil {
 			return "", st, err
 		}
 		at, rest = path.Join(at, part), after
@@ -142,19 +185,15 @@ func next(rest string) (part, after string) {
 
 func (s system) foreign(st status) bool { return st.uid != 0 && st.uid != s.uid }
 
-// check refuses a file or directory that somebody else can change.
+// check refuses a file or directory, called what, that somebody else can change.
 //
 // POSIX access control lists are seen in the group's bits: with a list these are its mask, the most
 // that any user or group named in it gets (acl(5)), so that whoever is let in by a list makes the
 // file look writable by its group. Only where that is excused must the list itself be looked for.
 // What the lists of macOS and of NFSv4 allow is not seen in the bits, nor here.
-func (s system) check(name string, st status) error {
-	what := name
-	if st.is(syscall.S_IFDIR) {
-		what = "the directory " + name
-	}
+func (s system) check(what, name string, st status) error {
 	byOthers := what + " can be changed by "
-	hint := s.sudo(st.uid) + "chmod go-w " + word(name)
+	hint := s.sudo(st.uid) + "chmod go-w " + safetext.ShellWord(name)
 	switch {
 	case s.foreign(st):
 		return refusal(what+" belongs to "+s.accounts().user(st.uid), "")
@@ -184,27 +223,16 @@ func refusal(message, hint string) *credential.Error {
 	return credential.NewError(credential.InvalidInput, message, hint)
 }
 
+const doesNotExist = " does not exist"
+
+// unseen is for what the system does not show.
 func unseen(name string, err error) *credential.Error {
-	e := refusal(name+": "+err.Error(), "")
-	e.Cause = err
-	return e
-}
-
-// withHint adds a hint to a refusal that has none.
-func withHint(err error, hint string) error {
-	if e, ok := errors.AsType[*credential.Error](err); ok && e.Hint == "" && e.Cause == nil {
-		e.Hint = hint
+	message := name + doesNotExist
+	if !errors.Is(err, fs.ErrNotExist) {
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+		message = name + ": " + err.Error()
 	}
-	return err
-}
-
-// word writes a path as a word for a shell.
-func word(name string) string {
-	plain := func(r rune) bool {
-		return strings.ContainsRune("%+,-./:=@_", r) || r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9'
-	}
-	if strings.TrimFunc(name, plain) == "" {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	return &credential.Error{Reason: credential.InvalidInput, Message: message, Cause: err}
 }

@@ -210,7 +210,7 @@ func TestCannotStart(t *testing.T) {
 		hint     string
 	}{
 		{"relative variable", ipc.Starter{Lock: lock}, "bin/zend", "ZEN_DAEMON is not an absolute path: bin/zend", "zen daemon status"},
-		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: fork/exec /nonexistent/zend: no such file", "zen daemon status"},
+		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: there is no program /nonexistent/zend", "zen daemon status"},
 		{"not beside", ipc.Starter{Lock: lock}, "", "zend is not installed beside " + exe, "ZEN_DAEMON"},
 		{"no program", ipc.Starter{Lock: lock, Path: filepath.Join(dir, "text")}, "", "exec format error", "zen daemon status"},
 		{"open directory", ipc.Starter{Lock: filepath.Join(open, "lock")}, "", "can be read by other users", "chmod 700 " + open},

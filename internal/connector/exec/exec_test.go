@@ -397,11 +397,11 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 	for name, tt := range map[string]struct{ path, want string }{
 		"absent":                     {filepath.Join(t.TempDir(), "none"), "there is no program"},
 		"link to nothing":            {link("/nowhere/at/all"), "there is no program"},
-		"directory":                  {t.TempDir(), "it is not a file"},
-		"device":                     {"/dev/null", "it is not a file"},
-		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), "it is not executable"},
-		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "everybody may change it"},
-		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "everybody may change its directory"},
+		"directory":                  {t.TempDir(), " is not a file"},
+		"device":                     {"/dev/null", " is not a file"},
+		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), " is not executable"},
+		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "it can be changed by everyone"},
+		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "can be changed by everyone"},
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
 		"zen's helper, another name": {changed(os.Remove), "would ask zend again"},
@@ -425,7 +425,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 	}
 	if os.Geteuid() == 0 {
 		foreign := changed(func(p string) error { return os.Chown(p, 12345, 12345) })
-		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "it belongs to user 12345") {
 			t.Errorf("somebody else's program: %v", err)
 		}
 	}
