@@ -684,6 +684,12 @@ func TestHelperVersion(t *testing.T) {
 	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a file") {
 		t.Errorf("a directory: %v", err)
 	}
+	m := newMachine(t)
+	m.chmod("bin", 0o777)
+	_, err := version(t.Context(), m.at("bin/docker-credential-zen"))
+	if err == nil || !strings.Contains(err.Error(), "is not safe to execute") {
+		t.Errorf("one that everyone can exchange: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
 	if _, err := version(ctx, "/bin/sleep"); err == nil || err.Error() != "it does not answer" {

@@ -394,6 +394,13 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		return path
 	}
 	helper := script(t, "docker-credential-zen", "echo '{}'")
+	open := filepath.Join(t.TempDir(), "open")
+	below := filepath.Join(open, "in", "program")
+	if err := errors.Join(
+		os.MkdirAll(filepath.Dir(below), 0o700), os.Chmod(open, 0o777), os.Rename(script(t, "program", "echo '{}'"), below),
+	); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct{ path, want string }{
 		"absent":                     {filepath.Join(t.TempDir(), "none"), "there is no program"},
 		"link to nothing":            {link("/nowhere/at/all"), "there is no program"},
@@ -401,6 +408,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		"device":                     {"/dev/null", " is not a file"},
 		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), " is not executable"},
 		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "it can be changed by everyone"},
+		"below a directory for all":  {below, "can be changed by everyone"},
 		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "can be changed by everyone"},
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
