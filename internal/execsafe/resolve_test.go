@@ -106,7 +106,8 @@ func TestResolve(t *testing.T) {
 		{"relative", nil, "bin/p", "bin/p is not an absolute path"},
 		{"empty", nil, "", " is not an absolute path"},
 		{"absent", nil, "/usr/bin/q", "there is no program /usr/bin/q"},
-		{"below a file", nil, "/usr/bin/p/q", "/usr/bin/p/q is not safe to execute: /usr/bin/p: not a directory"},
+		{"below a file", nil, "/usr/bin/p/q", "/usr/bin/p/q is not safe to execute: " +
+			"/usr/bin/p: not a directory"},
 		{"a directory", nil, "/usr/bin", "/usr/bin is not a file"},
 		{
 			"a device",
@@ -249,7 +250,8 @@ func TestResolve(t *testing.T) {
 		{
 			"link to itself",
 			nodes{"/home/alice/l": link(alice, "l")},
-			"/home/alice/l", "/home/alice/l is not safe to execute: /home/alice/l: too many levels of symbolic links",
+			"/home/alice/l", "/home/alice/l is not safe to execute: " +
+				"/home/alice/l: too many levels of symbolic links",
 		},
 		{
 			"link in another's directory",
