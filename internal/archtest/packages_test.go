@@ -255,3 +255,59 @@ func f() { table["b"] = 2 }
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
+
+// What executes a program asks first whether somebody else could have put it there.
+func TestWhoeverExecutesChecks(t *testing.T) {
+	checks := map[string]bool{} // by package; false: it only executes
+	for _, s := range sources(t) {
+		for _, f := range s.files {
+			if importOf(f, "testing") != "" {
+				continue // what helps tests executes what they say
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				selector, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				switch from, name := importOf(f, exprName(selector.X)), selector.Sel.Name; {
+				case from == module+"/internal/execsafe" && name == "Resolve":
+					checks[s.path] = true
+				case executes(from, name) && !checks[s.path]:
+					checks[s.path] = false
+				}
+				return true
+			})
+		}
+	}
+	executing := 0
+	for path, checked := range checks {
+		if executing++; !checked {
+			t.Errorf("%s executes programs without execsafe.Resolve", path)
+		}
+	}
+	if executing < 5 {
+		t.Errorf("only %d packages execute anything", executing)
+	}
+}
+
+// executes reports whether a name of a package of the standard library or of x/sys executes a program.
+func executes(from, name string) bool {
+	switch from {
+	case "os/exec":
+		return slices.Contains([]string{"Command", "CommandContext", "Cmd"}, name)
+	case "os", "syscall", "golang.org/x/sys/unix":
+		return slices.Contains([]string{"StartProcess", "ForkExec", "Exec", "Execveat"}, name)
+	}
+	return false
+}
+
+// importOf is the path of what a file calls name, "" if that is no package.
+func importOf(f *ast.File, name string) string {
+	for _, i := range f.Imports {
+		path := strings.Trim(i.Path.Value, `"`)
+		if i.Name != nil && i.Name.Name == name || i.Name == nil && path[strings.LastIndexByte(path, '/')+1:] == name {
+			return path
+		}
+	}
+	return ""
+}

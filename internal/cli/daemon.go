@@ -233,7 +233,9 @@ func (r *daemonReport) explain(err error) {
 // obstacle looks for what would keep a client from starting zend.
 func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 	if programErr != nil {
-		r.Problem, r.Hint = programErr.Error(), "set "+ipc.DaemonVariable+" to zend's absolute path, or install zend beside zen"
+		if r.explain(programErr); r.Hint == "zen daemon start" {
+			r.Hint = "set " + ipc.DaemonVariable + " to zend's absolute path, or install zend beside zen"
+		}
 		return
 	}
 	for _, dir := range []string{dirs.Runtime, dirs.Data, dirs.State} {
@@ -244,13 +246,6 @@ func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 			r.explain(err)
 			return
 		}
-	}
-	info, err := os.Stat(r.Program)
-	switch {
-	case err != nil:
-		r.Problem, r.Hint = "zend cannot be started: "+err.Error(), "install zend beside zen, or set "+ipc.DaemonVariable+" to where it is"
-	case info.IsDir() || info.Mode()&0o111 == 0:
-		r.Problem, r.Hint = r.Program+" is not executable", "chmod +x "+r.Program
 	}
 }
 

@@ -137,7 +137,11 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 	}{
 		{"stopped", func(paths.Dirs) error { return nil }, os.Args[0], "zend is not running", "Hint: zen daemon start"},
 		{"not where it should be", func(paths.Dirs) error { return nil }, "zend", "is not an absolute path", "Hint: set ZEN_DAEMON"},
-		{"not executable", func(paths.Dirs) error { return nil }, notExecutable, "is not executable", "Hint: chmod +x"},
+		{
+			"everyone can change it", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o702) }, notExecutable,
+			"is not safe to execute", "Hint: chmod go-w",
+		},
+		{"not executable", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o600) }, notExecutable, "is not executable", "Hint: chmod +x"},
 		{
 			"its directory is open to others", func(dirs paths.Dirs) error {
 				if err := os.Mkdir(dirs.Runtime, 0o700); err != nil {

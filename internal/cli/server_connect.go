@@ -14,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -202,7 +203,15 @@ func openBrowser(ctx context.Context, url string) {
 	if runtime.GOOS == "darwin" {
 		program = "open"
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, url)
+	path, err := exec.LookPath(program)
+	if err == nil {
+		path, err = execsafe.Resolve(path)
+	}
+	if err != nil {
+		return
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, url)
+	cmd.Args[0] = program
 	if cmd.Start() == nil {
 		go func() { _ = cmd.Wait() }()
 	}

@@ -180,10 +180,12 @@ func TestWarnings(t *testing.T) {
 			m.mkdir("open after", 0o777)
 			m.vars["PATH"] = "relative:" + m.at("none") + ":" + m.at("open") + ":" + m.at("bin") + ":" + m.at("open after")
 		}, []string{
-			"everybody can put another docker-credential-zen into DIR/open, and clients would execute that => take it off PATH, or: chmod go-w DIR/open",
+			"clients look for docker-credential-zen in DIR/open first: the directory DIR/open can be changed by everyone" +
+				" => take DIR/open off PATH, or: chmod go-w DIR/open",
 		}},
 		{"open directory", all(), func(m *machine) { m.mkdir("bin", 0o777) }, []string{
-			"everybody can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH, or: chmod go-w DIR/bin",
+			"DIR/bin/docker-credential-zen is not safe to execute: the directory DIR/bin can be changed by everyone" +
+				" => chmod go-w DIR/bin",
 		}},
 	}
 	for _, tt := range tests {
@@ -251,7 +253,8 @@ func TestForeignDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"another user can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH",
+		"DIR/bin/docker-credential-zen is not safe to execute: the directory DIR/bin belongs to user 12345" +
+			" => move the program into a directory of your own or of root's",
 		"DIR/home/.docker belongs to another user => run zen as that user, without sudo",
 	}
 	if diff := cmp.Diff(want, m.warnings(m.apply(all()))); diff != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -94,7 +95,7 @@ func (e Env) linkDirs(zen string) []string {
 		list = append([]string{list[i]}, list...)
 	}
 	return slices.DeleteFunc(list, func(dir string) bool {
-		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) && planter(dir) == ""
+		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) && execsafe.Directory(dir) == nil
 		return dir != filepath.Dir(zen) && !below || !writable(dir)
 	})
 }

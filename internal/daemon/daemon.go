@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/paths"
@@ -248,8 +250,10 @@ func (d *daemon) stopRequest(context.Context, server.Peer, api.Empty) (api.Empty
 
 // restartRequest ends zend as stopRequest does; the installed zend then takes over the socket, on which clients wait.
 func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
-	if _, err := os.Stat(d.opt.Executable); err != nil {
+	if _, err := execsafe.Resolve(d.opt.Executable); errors.Is(err, fs.ErrNotExist) {
 		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was started from: "+d.opt.Executable, "install zen again")
+	} else if err != nil {
+		return api.Empty{}, err
 	}
 	d.ln.KeepOpen()
 	d.stop(errRestart)

@@ -304,17 +304,17 @@ func helperSetUps() []broken {
 			m.chmod("after", 0o777)
 			m.env["PATH"] = m.at("tmp") + ":" + m.at("bin") + ":" + m.at("after")
 		}, []string{
-			"problem: everybody can put another docker-credential-zen into DIR/tmp, and clients would execute that => " +
-				"take it off PATH, or: chmod go-w DIR/tmp",
+			"problem: clients look for docker-credential-zen in DIR/tmp first: " +
+				"the directory DIR/tmp can be changed by everyone => take DIR/tmp off PATH, or: chmod go-w DIR/tmp",
 		}},
 		{"helper-path", "everybody can change it", func(m *machine) { m.chmod("bin/docker-credential-zen", 0o777) }, []string{
-			"problem: everybody can change DIR/bin/docker-credential-zen, which clients execute => " +
-				"chmod go-w DIR/bin/docker-credential-zen, and install zen again",
+			"problem: DIR/bin/docker-credential-zen is not safe to execute: it can be changed by everyone => " +
+				"chmod go-w DIR/bin/docker-credential-zen",
 		}},
-		{"helper-path", "somebody else's", func(m *machine) {
-			m.facts.System.Owner = func(string) (int, bool) { return m.facts.UID + 7, true }
-			m.facts.System.UserName = func(int) string { return "eve" }
-		}, []string{"warning: DIR/bin/docker-credential-zen, which clients execute, is eve's => install zen for yourself"}},
+		{"helper-path", "everybody can change a directory above", func(m *machine) { m.chmod("", 0o777) }, []string{
+			"problem: DIR/bin/docker-credential-zen is not safe to execute: the directory DIR can be changed by everyone => " +
+				"chmod go-w DIR",
+		}},
 		{"helper-path", "another zen's", func(m *machine) {
 			m.write("old/docker-credential-zen", "")
 			m.chmod("old/docker-credential-zen", 0o755)
@@ -681,8 +681,14 @@ func TestHelperVersion(t *testing.T) {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}
-	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a file") {
 		t.Errorf("a directory: %v", err)
+	}
+	m := newMachine(t)
+	m.chmod("bin", 0o777)
+	_, err := version(t.Context(), m.at("bin/docker-credential-zen"))
+	if err == nil || !strings.Contains(err.Error(), "is not safe to execute") {
+		t.Errorf("one that everyone can exchange: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()

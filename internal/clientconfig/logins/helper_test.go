@@ -172,6 +172,18 @@ func TestHelpers(t *testing.T) {
 			fails: []string{"docker-credential-osxkeychain lists something that makes no sense"},
 		},
 		{
+			name: "one that somebody else could exchange",
+			setup: func(b *box) {
+				b.helper("wincred")
+				b.keep("wincred", "ghcr.io", "alice", "one")
+				b.write(config, `{"credsStore": "wincred"}`)
+				if err := os.Chmod(b.at("bin"), 0o777); err != nil {
+					b.t.Fatal(err)
+				}
+			},
+			fails: []string{"bin/docker-credential-wincred is not safe to execute: the directory "},
+		},
+		{
 			name: "pass lists nothing as a whole because of one empty directory",
 			setup: func(b *box) {
 				b.helper("pass")

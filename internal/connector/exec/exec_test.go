@@ -394,14 +394,22 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		return path
 	}
 	helper := script(t, "docker-credential-zen", "echo '{}'")
+	open := filepath.Join(t.TempDir(), "open")
+	below := filepath.Join(open, "in", "program")
+	if err := errors.Join(
+		os.MkdirAll(filepath.Dir(below), 0o700), os.Chmod(open, 0o777), os.Rename(script(t, "program", "echo '{}'"), below),
+	); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct{ path, want string }{
 		"absent":                     {filepath.Join(t.TempDir(), "none"), "there is no program"},
 		"link to nothing":            {link("/nowhere/at/all"), "there is no program"},
-		"directory":                  {t.TempDir(), "it is not a file"},
-		"device":                     {"/dev/null", "it is not a file"},
-		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), "it is not executable"},
-		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "everybody may change it"},
-		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "everybody may change its directory"},
+		"directory":                  {t.TempDir(), " is not a file"},
+		"device":                     {"/dev/null", " is not a file"},
+		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), " is not executable"},
+		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "it can be changed by everyone"},
+		"below a directory for all":  {below, "can be changed by everyone"},
+		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "can be changed by everyone"},
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
 		"zen's helper, another name": {changed(os.Remove), "would ask zend again"},
@@ -425,7 +433,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 	}
 	if os.Geteuid() == 0 {
 		foreign := changed(func(p string) error { return os.Chown(p, 12345, 12345) })
-		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "it belongs to user 12345") {
 			t.Errorf("somebody else's program: %v", err)
 		}
 	}
