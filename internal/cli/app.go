@@ -2,24 +2,21 @@ package cli
 
 import (
 	"context"
-	"io"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
 // app is what every command works with. It is made once for a run of the program and handed on explicitly.
 type app struct {
-	in     io.Reader
-	out    *dataWriter // standard output: data and tables
-	err    io.Writer   // standard error: sentences, progress, questions, errors
-	term   terminal
-	getenv func(string) string
-	now    func() time.Time
+	*ui.UI
+
+	now func() time.Time
 
 	// zend returns a client of the user's zend, one that starts it when needed or one that never does.
 	zend func(start bool) (caller, error)
@@ -40,8 +37,7 @@ type caller interface {
 // newApp is the app of this process.
 func newApp() *app {
 	a := &app{
-		in: os.Stdin, out: &dataWriter{w: os.Stdout}, err: os.Stderr,
-		term: findTerminal(os.Stdin, os.Stdout, os.Stderr, os.Getenv), getenv: os.Getenv, now: time.Now,
+		UI: ui.NewUI(os.Stdin, os.Stdout, os.Stderr, os.Getenv), now: time.Now,
 		dirs: paths.Find,
 	}
 	a.elsewhere = func(dirs paths.Dirs) []string { return dirs.Elsewhere(os.Getenv, os.Geteuid()) }
@@ -64,7 +60,7 @@ func newApp() *app {
 
 // Main runs the zen command of this process with its arguments and returns its exit status.
 func Main(args []string) int {
-	ctx, stop := interruptible(context.Background())
+	ctx, stop := ui.Interruptible(context.Background())
 	defer stop()
 	return newApp().run(ctx, args)
 }
@@ -78,21 +74,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		err = root.ExecuteContext(ctx)
 	}
 	if err == nil {
-		err = a.out.err
+		err = a.Out.Err
 	}
-	return a.fail(ctx, root, err)
-}
-
-// dataWriter remembers that standard output failed, so that a full disk under a redirection is an error of the command.
-type dataWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (d *dataWriter) Write(p []byte) (int, error) {
-	n, err := d.w.Write(p)
-	if err != nil && d.err == nil {
-		d.err = cannotPrint(err)
-	}
-	return n, err
+	return a.Fail(ctx, root, err)
 }

@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type approveOptions struct {
-	output output
+	output ui.Output
 	all    bool
 	deny   bool
 	follow bool
@@ -43,7 +44,7 @@ every further one. Answers are written down in the audit log.`,
 	flags.BoolVar(&o.all, "all", false, "answer all requests")
 	flags.BoolVar(&o.deny, "deny", false, "deny instead of allowing")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "stay, and ask about further requests as they come")
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -61,13 +62,13 @@ func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 	ctx := cmd.Context()
 	switch {
 	case o.follow && (id != "" || o.all || o.deny):
-		return misused(cmd, "'--follow' asks about each request: leave out the ID, '--all' and '--deny'.")
-	case o.follow && !a.term.attended():
-		return refused("'--follow' asks questions, and there is no terminal to ask them on", "name a request: zen approve ID")
+		return ui.Misused(cmd, "'--follow' asks about each request: leave out the ID, '--all' and '--deny'.")
+	case o.follow && !a.Term.Attended():
+		return ui.Refused("'--follow' asks questions, and there is no terminal to ask them on", "name a request: zen approve ID")
 	case o.all && id != "":
-		return misused(cmd, "Please give either an ID or '--all', not both.")
+		return ui.Misused(cmd, "Please give either an ID or '--all', not both.")
 	case o.deny && id == "" && !o.all:
-		return misused(cmd, "'--deny' needs the ID of a request, or '--all'.")
+		return ui.Misused(cmd, "'--deny' needs the ID of a request, or '--all'.")
 	case o.follow:
 		return a.approveFollowing(ctx)
 	case id != "" || o.all:
@@ -77,13 +78,13 @@ func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 	if err != nil {
 		return err
 	}
-	if !a.term.attended() || !o.output.isTable() {
+	if !a.Term.Attended() || !o.output.IsTable() {
 		return showList(a, cmd, o.output, listing[api.Approval]{
 			columns: a.approvalColumns(), items: list.Items, empty: "No request waits for somebody to allow it.",
 		})
 	}
 	if len(list.Items) == 0 {
-		a.say("No request waits for somebody to allow it.")
+		a.Say("No request waits for somebody to allow it.")
 	}
 	return a.askAll(ctx, list.Items)
 }
@@ -94,16 +95,16 @@ func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) err
 		return err
 	}
 	if len(done.Items) == 0 {
-		a.say("No request waits for somebody to allow it.")
+		a.Say("No request waits for somebody to allow it.")
 	}
 	for _, r := range done.Items {
 		switch {
 		case answer.Deny:
-			a.say("%s may not use %s.", askerOf(r), wantedBy(r))
+			a.Say("%s may not use %s.", askerOf(r), wantedBy(r))
 		case r.Waiting == 0:
-			a.say("%s may use %s when it asks again.", askerOf(r), wantedBy(r))
+			a.Say("%s may use %s when it asks again.", askerOf(r), wantedBy(r))
 		default:
-			a.say("%s may use %s.", askerOf(r), wantedBy(r))
+			a.Say("%s may use %s.", askerOf(r), wantedBy(r))
 		}
 	}
 	return nil
@@ -112,13 +113,13 @@ func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) err
 // askAll asks a person about each request and passes their answers on. One that is not open any more was answered elsewhere.
 func (a *app) askAll(ctx context.Context, list []api.Approval) error {
 	for _, r := range list {
-		yes, err := a.confirm(ctx, a.approvalQuestion(r), false)
+		yes, err := a.Confirm(ctx, a.approvalQuestion(r), false)
 		if err != nil {
 			return err
 		}
 		err = a.answerApproval(ctx, api.AnswerApproval{ID: r.ID, Deny: !yes})
 		if credential.NoSuchEntity.Is(err) {
-			a.say("The request is not open any more.")
+			a.Say("The request is not open any more.")
 			continue
 		}
 		if err != nil {
@@ -133,7 +134,7 @@ const approvalPoll = 300 * time.Millisecond
 
 // approveFollowing asks about requests as they come until it is interrupted, which is how it ends.
 func (a *app) approveFollowing(ctx context.Context) error {
-	a.say("Waiting for requests. Ctrl-C ends this.")
+	a.Say("Waiting for requests. Ctrl-C ends this.")
 	tick := time.NewTicker(approvalPoll)
 	defer tick.Stop()
 	for {
@@ -161,14 +162,14 @@ func (a *app) approvalQuestion(r api.Approval) string {
 		{"Registry", r.Address},
 		{"Directory", r.Dir},
 		{"Started by", strings.Join(ancestorsOf(r), " < ")},
-		{"Asked", span(a.now().Sub(r.Asked)) + " ago"},
+		{"Asked", ui.Span(a.now().Sub(r.Asked)) + " ago"},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(&b, "  %-11s %s\n", line[0]+":", safetext.Line(line[1]))
 		}
 	}
 	if r.KeepSeconds > 0 {
-		fmt.Fprintf(&b, "A yes counts for %s. ", span(time.Duration(r.KeepSeconds)*time.Second))
+		fmt.Fprintf(&b, "A yes counts for %s. ", ui.Span(time.Duration(r.KeepSeconds)*time.Second))
 	}
 	return b.String() + "Allow it?"
 }
@@ -203,16 +204,16 @@ func (a *app) approvalColumns() []column[api.Approval] {
 	type request = api.Approval
 	return []column[request]{
 		{key: "id", value: func(r request) any { return r.ID }},
-		{key: "asker", header: "PROGRAM", value: func(r request) any { return orNull(r.Asker) }, cell: askerOf},
-		{key: "connector", header: "WANTS", value: func(r request) any { return orNull(r.Connector) }, cell: purpose},
-		{key: "address", header: "REGISTRY", value: func(r request) any { return orNull(r.Address) }},
-		{key: "dir", header: "DIRECTORY", value: func(r request) any { return orNull(r.Dir) }, cell: func(r request) string { return safetext.Line(r.Dir) }},
+		{key: "asker", header: "PROGRAM", value: func(r request) any { return ui.OrNull(r.Asker) }, cell: askerOf},
+		{key: "connector", header: "WANTS", value: func(r request) any { return ui.OrNull(r.Connector) }, cell: purpose},
+		{key: "address", header: "REGISTRY", value: func(r request) any { return ui.OrNull(r.Address) }},
+		{key: "dir", header: "DIRECTORY", value: func(r request) any { return ui.OrNull(r.Dir) }, cell: func(r request) string { return safetext.Line(r.Dir) }},
 		{
 			key: "asked", value: func(r request) any { return r.Asked.UTC() },
-			cell: func(r request) string { return span(a.now().Sub(r.Asked)) + " ago" },
+			cell: func(r request) string { return ui.Span(a.now().Sub(r.Asked)) + " ago" },
 		},
 		{key: "action", when: exact, value: func(r request) any { return r.Action }},
-		{key: "programs", when: exact, value: func(r request) any { return orEmpty(r.Programs) }},
+		{key: "programs", when: exact, value: func(r request) any { return ui.OrEmpty(r.Programs) }},
 		{key: "pid", when: exact, value: func(r request) any { return r.PID }},
 		{key: "keep_seconds", when: exact, value: func(r request) any { return r.KeepSeconds }},
 		{key: "waiting", when: exact, value: func(r request) any { return r.Waiting }},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -149,7 +150,7 @@ func defineAttribute(cmd *cobra.Command, attrs attributes, args []string) (*pfla
 	source, isStdin := strings.CutSuffix(name, stdinSuffix)
 	isStdin = isStdin && !hasValue
 	if !isIdentifier(name) || !hasValue && !isStdin && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
-		return nil, refused("Invalid argument: '--"+name+"'. Please provide args with a proper identifier as the key "+
+		return nil, ui.Refused("Invalid argument: '--"+name+"'. Please provide args with a proper identifier as the key "+
 			`and the following structure: --custom_argument="value"`, cmd.CommandPath()+" --help")
 	}
 	if !isStdin {
@@ -182,17 +183,17 @@ func (a *app) values(ctx context.Context, attrs attributes) (secrets, error) {
 		var err error
 		switch {
 		case value == fromStdin && stdin != "":
-			err = refused("standard input can be the value of one attribute only, not of both "+stdin+" and "+name, "")
+			err = ui.Refused("standard input can be the value of one attribute only, not of both "+stdin+" and "+name, "")
 		case value == fromStdin:
 			stdin = name
-			read[name], err = a.readSecret(ctx, "--"+name+stdinSuffix)
+			read[name], err = a.ReadSecret(ctx, "--"+name+stdinSuffix)
 			if err == nil && read[name].IsEmpty() {
-				err = refused("--"+name+stdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
+				err = ui.Refused("--"+name+stdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
 			}
 		case strings.HasPrefix(value, "@@"):
 			read[name] = credential.SecretString(value[1:])
 		case strings.HasPrefix(value, "@"):
-			read[name], err = readSecretFile(value[1:])
+			read[name], err = ui.ReadSecretFile(value[1:])
 		default:
 			read[name] = credential.SecretString(value)
 		}

@@ -12,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type auditOptions struct {
-	output  output
+	output  ui.Output
 	since   string
 	host    string
 	limit   int
@@ -61,14 +62,14 @@ kept, one JSON object a line; --follow goes on with what is added.`,
 	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "go on with what is added, until Ctrl-C")
 	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all")
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery, error) {
 	q := api.AuditQuery{Host: o.host, Limit: o.limit}
 	if o.limit < 1 {
-		return q, misused(cmd, "'--limit' is at least 1.")
+		return q, ui.Misused(cmd, "'--limit' is at least 1.")
 	}
 	if o.since == "" {
 		return q, nil
@@ -77,9 +78,9 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 		q.Since = now.Add(-ago).UTC()
 		return q, nil
 	}
-	t, err := parseTime(o.since)
+	t, err := ui.ParseTime(o.since)
 	if err != nil {
-		return q, misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h nor a time such as 2026-12-31.",
+		return q, ui.Misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h nor a time such as 2026-12-31.",
 			o.since)
 	}
 	q.Since = t
@@ -92,10 +93,10 @@ const auditPoll = 500 * time.Millisecond
 // auditLines prints entries as lines and, if it is to follow, goes on with further ones until it is interrupted. Once it follows,
 // a zend that ended is not brought back for it.
 func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptions) error {
-	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.format != formatJSON) || o.columns != "" {
-		return misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' and '--columns'.")
+	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.Format != ui.FormatJSON) || o.columns != "" {
+		return ui.Misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' and '--columns'.")
 	}
-	asJSON := o.lines || o.output.format == formatJSON
+	asJSON := o.lines || o.output.Format == ui.FormatJSON
 	ctx := cmd.Context()
 	for start := true; ; start = false {
 		client, err := a.zend(start)
@@ -126,36 +127,36 @@ func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptio
 
 func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
 	if asJSON {
-		line, err := jsonLine(e)
+		line, err := ui.JSONLine(e)
 		if err == nil {
-			_, err = io.WriteString(a.out, line)
+			_, err = io.WriteString(a.Out, line)
 		}
 		return err
 	}
-	parts := []string{fmt.Sprintf("%s  %-8s %-6s  %s", clock(e.Time), e.Action, e.Result, orDash(e.Address))}
+	parts := []string{fmt.Sprintf("%s  %-8s %-6s  %s", ui.Clock(e.Time), e.Action, e.Result, ui.OrDash(e.Address))}
 	for _, part := range []string{e.Connector, askedBy(e), e.Detail} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
-	_, err := fmt.Fprintln(a.out, safetext.Line(strings.Join(parts, "  ")))
+	_, err := fmt.Fprintln(a.Out, safetext.Line(strings.Join(parts, "  ")))
 	return err
 }
 
 func auditColumns() []column[api.AuditEntry] {
 	type entry = api.AuditEntry
 	return []column[entry]{
-		{key: "time", value: func(e entry) any { return e.Time.UTC() }, cell: func(e entry) string { return clock(e.Time) }},
+		{key: "time", value: func(e entry) any { return e.Time.UTC() }, cell: func(e entry) string { return ui.Clock(e.Time) }},
 		{key: "action", value: func(e entry) any { return e.Action }},
-		{key: "address", header: "REGISTRY", value: func(e entry) any { return orNull(e.Address) }},
-		{key: "connector", value: func(e entry) any { return orNull(e.Connector) }},
+		{key: "address", header: "REGISTRY", value: func(e entry) any { return ui.OrNull(e.Address) }},
+		{key: "connector", value: func(e entry) any { return ui.OrNull(e.Connector) }},
 		{key: "result", value: func(e entry) any { return e.Result }},
 		{key: "by", when: inTable, value: func(e entry) any { return askedBy(e) }},
-		{key: "detail", when: ifAny, value: func(e entry) any { return orNull(e.Detail) }},
+		{key: "detail", when: ifAny, value: func(e entry) any { return ui.OrNull(e.Detail) }},
 		{key: "pid", when: exact, value: func(e entry) any { return e.PID }},
-		{key: "exe", when: exact, value: func(e entry) any { return orNull(e.Exe) }},
-		{key: "parents", when: exact, value: func(e entry) any { return orEmpty(e.Parents) }},
-		{key: "dir", when: exact, value: func(e entry) any { return orNull(e.Dir) }},
+		{key: "exe", when: exact, value: func(e entry) any { return ui.OrNull(e.Exe) }},
+		{key: "parents", when: exact, value: func(e entry) any { return ui.OrEmpty(e.Parents) }},
+		{key: "dir", when: exact, value: func(e entry) any { return ui.OrNull(e.Dir) }},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // BenchmarkList is the command's share of listing 2,000 connectors on one page: asking, decoding and showing them.
@@ -31,7 +32,7 @@ func BenchmarkList(b *testing.B) {
 				for b.Loop() {
 					var out, errOut bytes.Buffer
 					a := testAppWith(&fakeZend{}, "", &errOut, map[string]string{})
-					a.out, a.term.width = &dataWriter{w: &out}, width
+					a.Out, a.Term.Width = &ui.DataWriter{W: &out}, width
 					a.zend = func(bool) (caller, error) { return s, nil }
 					if code := a.run(b.Context(), words("service-connector list --size 2000 "+args)); code != 0 || out.Len() < 2000*40 {
 						b.Fatalf("exit %d, %d bytes: %s", code, out.Len(), errOut.String())

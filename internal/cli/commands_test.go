@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
@@ -99,7 +100,7 @@ func TestOutputFormats(t *testing.T) {
 		"service-connector verify reg", "service-connector list-resources", "service-connector list-types",
 		"service-connector describe-type docker", "service-connector update reg --description=d", "daemon status",
 	} {
-		for _, format := range formats() {
+		for _, format := range ui.Formats() {
 			w := smallWorld()
 			w.why.Reason = ""
 			w.approvals = pendingApprovals()
@@ -108,7 +109,7 @@ func TestOutputFormats(t *testing.T) {
 			if r.code != 0 || r.stdout == "" {
 				t.Errorf("zen %s -o %s: exit %d\n%s%s", line, format, r.code, r.stdout, r.stderr)
 			}
-			if isTable := strings.ContainsAny(r.stdout, "┏┃"); format != formatTable && isTable {
+			if isTable := strings.ContainsAny(r.stdout, "┏┃"); format != ui.FormatTable && isTable {
 				t.Errorf("zen %s -o %s draws a table:\n%s", line, format, r.stdout)
 			}
 		}
@@ -117,9 +118,9 @@ func TestOutputFormats(t *testing.T) {
 
 func TestDefaultOutputComesFromTheEnvironment(t *testing.T) {
 	z := startZend(t, smallWorld())
-	env := map[string]string{"HOME": t.TempDir(), outputVariable: "csv"}
+	env := map[string]string{"HOME": t.TempDir(), ui.OutputVariable: "csv"}
 	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "--columns", "name"); r.stdout != "name\ndockerhub\nreg\nold\n" {
-		t.Errorf("with %s=csv: %s%s", outputVariable, r.stdout, r.stderr)
+		t.Errorf("with %s=csv: %s%s", ui.OutputVariable, r.stdout, r.stderr)
 	}
 	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "-o", "json", "-c", "name"); !strings.HasPrefix(r.stdout, "{") {
 		t.Errorf("--output does not win: %s", r.stdout)
@@ -159,7 +160,7 @@ func TestCompletion(t *testing.T) {
 		{"service-connector register x --type docker --username=u --pass", []string{"--password", "--password-stdin"}},
 		{"service-connector register x --username=u --resource-type ", []string{"docker-registry", "docker-registry", "bucket"}},
 		{"service-connector register x -a ", []string{"password", "secret-key", "session"}},
-		{"service-connector list -o ", formats()},
+		{"service-connector list -o ", ui.Formats()},
 		{"service-connector list --columns al", []string{"all"}},
 		{"service-connector describe-type ", []string{"docker", "cloud"}},
 		{"completion ", []string{"bash", "zsh", "fish", "powershell"}},
@@ -188,7 +189,7 @@ func TestCompletionWithoutZend(t *testing.T) {
 		return &ipc.Client{Socket: filepath.Join(t.TempDir(), "none")}, nil
 	}
 	var out strings.Builder
-	a.out = &dataWriter{w: &out}
+	a.Out = &ui.DataWriter{W: &out}
 	if code := a.run(t.Context(), []string{cobra.ShellCompRequestCmd, "login", ""}); code != 0 || out.String() != ":4\n" {
 		t.Errorf("exit %d: %q", code, out.String())
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func completionCommand() *cobra.Command {
@@ -27,7 +29,7 @@ completed while zend runs; completing never starts it.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(out)
 			}
-			return misused(cmd, "Invalid value for 'SHELL': '%s' is not %s.", args[0], oneOf(shells))
+			return ui.Misused(cmd, "Invalid value for 'SHELL': '%s' is not %s.", args[0], ui.OneOf(shells))
 		},
 	}
 }

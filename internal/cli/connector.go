@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) connectorCommand() *cobra.Command {
@@ -33,40 +34,40 @@ func (a *app) addResourceFlags(cmd *cobra.Command, r *resourceFlags) {
 // sayServer says where a connector is that was changed, if not on this machine.
 func (a *app) sayServer(c api.ServiceConnector) {
 	if c.Server != "" {
-		a.say("This was done on server '%s', for everybody who uses it there.", c.Server)
+		a.Say("This was done on server '%s', for everybody who uses it there.", c.Server)
 	}
 }
 
 // sayShadowed says that another connector of the same name was not meant.
 func (a *app) sayShadowed(servers []string) {
 	if len(servers) > 0 {
-		a.say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(servers, ", "))
+		a.Say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(servers, ", "))
 	}
 }
 
 // drawResources prints ZenML's table of what one connector gives access to.
 func (a *app) drawResources(ctx context.Context, list []api.Resource) {
 	book := a.pictures(ctx)
-	t := table{header: []string{"RESOURCE TYPE", "RESOURCE NAMES"}, centerFirst: true}
+	t := ui.Table{Header: []string{"RESOURCE TYPE", "RESOURCE NAMES"}, CenterFirst: true}
 	for _, r := range list {
-		t.rows = append(t.rows, []string{book.resource(r.ResourceType), resourceNames(r)})
+		t.Rows = append(t.Rows, []string{book.resource(r.ResourceType), resourceNames(r)})
 	}
-	a.drawTable(t)
+	a.DrawTable(t)
 }
 
 // drawConnectorResources prints ZenML's table of what several connectors give access to.
 func (a *app) drawConnectorResources(ctx context.Context, list []api.Resource) {
 	book := a.pictures(ctx)
-	t := table{
-		header:      []string{"CONNECTOR ID", "CONNECTOR NAME", "CONNECTOR TYPE", "RESOURCE TYPE", "RESOURCE NAMES"},
-		centerFirst: true,
+	t := ui.Table{
+		Header:      []string{"CONNECTOR ID", "CONNECTOR NAME", "CONNECTOR TYPE", "RESOURCE TYPE", "RESOURCE NAMES"},
+		CenterFirst: true,
 	}
 	for _, r := range list {
-		t.rows = append(t.rows, []string{
+		t.Rows = append(t.Rows, []string{
 			r.ConnectorID, r.ConnectorName, book.connector(r.ConnectorType), book.resource(r.ResourceType), resourceNames(r),
 		})
 	}
-	a.drawTable(t)
+	a.DrawTable(t)
 }
 
 // resourceNames is the cell of a resource's names. An error takes their place unless it only says that nobody could check.
@@ -95,48 +96,33 @@ func (a *app) warnUnchecked(list []api.Resource) {
 		if r.Error != "" {
 			message += ": " + r.Error
 		}
-		a.warn(message, "zen service-connector verify "+r.ConnectorName)
+		a.Warn(message, "zen service-connector verify "+r.ConnectorName)
 	}
 }
 
 // resourceObjects are resources as JSON has them.
-func resourceObjects(list []api.Resource) []object {
-	objects := []object{}
+func resourceObjects(list []api.Resource) []ui.Object {
+	objects := []ui.Object{}
 	for _, r := range list {
-		objects = append(objects, object{
+		objects = append(objects, ui.Object{
 			{"resource_type", r.ResourceType},
-			{"resource_names", orEmpty(r.ResourceIDs)},
-			{"verification", orNull(r.Verification)},
-			{"error", orNull(r.Error)},
+			{"resource_names", ui.OrEmpty(r.ResourceIDs)},
+			{"verification", ui.OrNull(r.Verification)},
+			{"error", ui.OrNull(r.Error)},
 		})
 	}
 	return objects
 }
 
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
-
-// orNull is nil for an empty text.
-func orNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
 // showAccess shows what a connector gives access to, as register, update and verify end.
-func (a *app) showAccess(ctx context.Context, o output, result api.ConnectorResult) error {
-	doc := object{
+func (a *app) showAccess(ctx context.Context, o ui.Output, result api.ConnectorResult) error {
+	doc := ui.Object{
 		{"id", result.Connector.ID},
 		{"name", result.Connector.Name},
 		{"type", result.Connector.Type},
 		{"resources", resourceObjects(result.Resources)},
 	}
-	return a.show(o, doc, func() {
+	return a.Show(o, doc, func() {
 		if len(result.Resources) > 0 {
 			a.drawResources(ctx, result.Resources)
 		}

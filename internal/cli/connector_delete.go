@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) connectorDeleteCommand() *cobra.Command {
@@ -21,9 +22,9 @@ uses the connector. A connector of a ZenML server is deleted there, with --serve
 			if err != nil {
 				return err
 			}
-			a.say("Deleted service connector: %s", args[0])
+			a.Say("Deleted service connector: %s", args[0])
 			if result.Ended > 0 {
-				a.say("%s ended with it.", count(result.Ended, "login"))
+				a.Say("%s ended with it.", ui.Count(result.Ended, "login"))
 			}
 			a.sayServer(result.Connector)
 			a.sayShadowed(result.Shadowed)

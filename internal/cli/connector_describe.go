@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 const hidden = "[HIDDEN]"
@@ -17,7 +17,7 @@ const hidden = "[HIDDEN]"
 type describeOptions struct {
 	resourceFlags
 
-	output      output
+	output      ui.Output
 	showSecrets bool
 	client      bool
 	server      string
@@ -42,7 +42,7 @@ terminal; that is noted in the audit log. --client describes what a client of on
 	cmd.Flags().BoolVarP(&o.client, "client", "c", false, "describe the client of a resource")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -61,10 +61,10 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 	}
 	config := configuration(c)
 	if o.showSecrets && c.Server != "" {
-		return refused("the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'", "leave out --show-secrets")
+		return ui.Refused("the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'", "leave out --show-secrets")
 	}
 	if o.showSecrets {
-		if err := a.confirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
+		if err := a.ConfirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
 			return err
 		}
 		shown, err := reveal(ctx, a, api.UseConnector{Ref: c.ID})
@@ -76,14 +76,14 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 			config[name] = string(secret.Reveal())
 		}
 	}
-	return a.show(o.output, a.connectorObject(c, config), func() { a.drawConnector(ctx, c, config) })
+	return a.Show(o.output, a.connectorObject(c, config), func() { a.drawConnector(ctx, c, config) })
 }
 
 // clientOf is the connector as a client of one resource has it. zend proves that there is such a client.
 func (a *app) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
 	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, use)
 	if err != nil {
-		return c, prefixed(err,
+		return c, ui.Prefixed(err,
 			"Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
 	}
 	a.warnUnchecked(result.Resources)
@@ -104,46 +104,46 @@ func unspecified(s string) string {
 
 // configuration are all attributes that are set, secret ones hidden.
 func configuration(c api.ServiceConnector) map[string]string {
-	config := maps.Clone(labelsOrEmpty(c.Configuration))
+	config := maps.Clone(ui.LabelsOrEmpty(c.Configuration))
 	for _, name := range c.SecretAttributes {
 		config[name] = hidden
 	}
 	return config
 }
 
-func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) object {
-	o := object{
+func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) ui.Object {
+	o := ui.Object{
 		{"id", c.ID},
 		{"name", c.Name},
 		{"description", c.Description},
 		{"type", c.Type},
 		{"auth_method", c.AuthMethod},
-		{"resource_types", orEmpty(c.ResourceTypes)},
-		{"resource_name", orNull(c.ResourceID)},
+		{"resource_types", ui.OrEmpty(c.ResourceTypes)},
+		{"resource_name", ui.OrNull(c.ResourceID)},
 		{"expiration_seconds", c.ExpirationSeconds},
 		{"expires_at", c.ExpiresAt},
-		{"expires_in", orNull(a.expiresIn(c))},
+		{"expires_in", ui.OrNull(a.expiresIn(c))},
 		{"expires_skew_tolerance", c.ExpiresSkewTolerance},
 		{"active", c.Active},
 		{"owner", c.Owner},
-		{"verification", orNull(c.Verification)},
+		{"verification", ui.OrNull(c.Verification)},
 		{"configuration", config},
-		{"labels", labelsOrEmpty(c.Labels)},
+		{"labels", ui.LabelsOrEmpty(c.Labels)},
 		{"created", c.Created},
 		{"updated", c.Updated},
 	}
 	if c.Server != "" {
-		o = append(o, member{"server", c.Server})
+		o = append(o, ui.Member{"server", c.Server})
 	}
 	if c.Insecure {
-		o = append(o, member{"insecure", true})
+		o = append(o, ui.Member{"insecure", true})
 	}
 	return o
 }
 
 func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config map[string]string) {
 	book := a.pictures(ctx)
-	a.say("Service connector '%s' of type '%s' with id '%s' is owned by user '%s'.", c.Name, c.Type, c.ID, c.Owner)
+	a.Say("Service connector '%s' of type '%s' with id '%s' is owned by user '%s'.", c.Name, c.Type, c.ID, c.Owner)
 	title := fmt.Sprintf("'%s' %s Service Connector Details", c.Name, c.Type)
 	if c.Active {
 		title += " (ACTIVE)"
@@ -155,12 +155,12 @@ func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config 
 		{"AUTH METHOD", c.AuthMethod},
 		{"RESOURCE TYPES", book.resources(c.ResourceTypes)},
 		{"RESOURCE NAME", multipleWithout(c.ResourceID)},
-		{"SESSION DURATION", secondsOr(c.ExpirationSeconds, "s")},
-		{"EXPIRES IN", orNA(a.expiryCell(c))},
-		{"EXPIRES_SKEW_TOLERANCE", secondsOr(c.ExpiresSkewTolerance, "")},
+		{"SESSION DURATION", ui.SecondsOr(c.ExpirationSeconds, "s")},
+		{"EXPIRES IN", ui.OrNA(a.expiryCell(c))},
+		{"EXPIRES_SKEW_TOLERANCE", ui.SecondsOr(c.ExpiresSkewTolerance, "")},
 		{"OWNER", c.Owner},
-		{"CREATED_AT", stamp(c.Created)},
-		{"UPDATED_AT", stamp(c.Updated)},
+		{"CREATED_AT", ui.Stamp(c.Created)},
+		{"UPDATED_AT", ui.Stamp(c.Updated)},
 	}
 	if c.Description != "" {
 		rows = slices.Insert(rows, 2, []string{"DESCRIPTION", c.Description})
@@ -171,47 +171,11 @@ func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config 
 	if c.Insecure {
 		rows = append(rows, []string{"INSECURE", "plain http was agreed to"})
 	}
-	a.drawProperties(title, "PROPERTY", rows)
+	a.DrawProperties(title, "PROPERTY", rows)
 	if len(config) == 0 {
-		a.say("No configuration options are set for this connector.")
+		a.Say("No configuration options are set for this connector.")
 	} else {
-		a.drawProperties("Configuration", "PROPERTY", sortedRows(config))
+		a.DrawProperties("Configuration", "PROPERTY", ui.SortedRows(config))
 	}
-	a.drawLabels(c.Labels, "service connector")
-}
-
-// drawProperties prints a table of names and values.
-func (a *app) drawProperties(title, name string, rows [][]string) {
-	a.drawTable(table{title: title, header: []string{name, "VALUE"}, rows: rows})
-}
-
-// drawLabels prints the labels of an entity, or that it has none.
-func (a *app) drawLabels(labels map[string]string, what string) {
-	if len(labels) == 0 {
-		a.say("No labels are set for this %s.", what)
-		return
-	}
-	a.drawProperties("Labels", "LABEL", sortedRows(labels))
-}
-
-func sortedRows(m map[string]string) [][]string {
-	var rows [][]string
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		rows = append(rows, []string{key, m[key]})
-	}
-	return rows
-}
-
-func secondsOr(n *int, unit string) string {
-	if n == nil {
-		return "N/A"
-	}
-	return strconv.Itoa(*n) + unit
-}
-
-func orNA(s string) string {
-	if s == "" {
-		return "N/A"
-	}
-	return s
+	a.DrawLabels(c.Labels, "service connector")
 }

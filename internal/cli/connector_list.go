@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) connectorListCommand() *cobra.Command {
@@ -44,13 +45,13 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 // warnServers says of each server that did not answer why.
 func (a *app) warnServers(warnings []string) {
 	for _, w := range warnings {
-		a.warn(w, "zen server list")
+		a.Warn(w, "zen server list")
 	}
 }
 
 // connectorColumns are ZenML's columns. Tables have emojis, for which zend is asked.
-func (a *app) connectorColumns(ctx context.Context, o output) []column[api.ServiceConnector] {
-	if o.isTable() {
+func (a *app) connectorColumns(ctx context.Context, o ui.Output) []column[api.ServiceConnector] {
+	if o.IsTable() {
 		return a.connectorColumnsFor(a.pictures(ctx))
 	}
 	return a.connectorColumnsFor(&typeBook{})
@@ -61,7 +62,7 @@ func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector]
 	return []column[connector]{
 		{
 			key: "active", value: func(c connector) any { return c.Active },
-			cell: func(c connector) string { return activeMark(c.Active) },
+			cell: func(c connector) string { return ui.ActiveMark(c.Active) },
 		},
 		{key: "id", value: func(c connector) any { return c.ID }},
 		{key: "name", value: func(c connector) any { return c.Name }},
@@ -71,13 +72,13 @@ func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector]
 			cell: func(c connector) string { return book.resources(c.ResourceTypes) },
 		},
 		{
-			key: "resource_name", value: func(c connector) any { return orNull(c.ResourceID) },
+			key: "resource_name", value: func(c connector) any { return ui.OrNull(c.ResourceID) },
 			cell: func(c connector) string { return multipleWithout(c.ResourceID) },
 		},
-		{key: "server", when: ifItem, value: func(c connector) any { return orNull(c.Server) }},
+		{key: "server", when: ifItem, value: func(c connector) any { return ui.OrNull(c.Server) }},
 		{key: "owner", value: func(c connector) any { return c.Owner }},
 		{
-			key: "expires_in", when: ifAny, value: func(c connector) any { return orNull(a.expiresIn(c)) },
+			key: "expires_in", when: ifAny, value: func(c connector) any { return ui.OrNull(a.expiresIn(c)) },
 			cell: func(c connector) string { return a.expiryCell(c) },
 		},
 		labelColumn("labels", func(c connector) map[string]string { return c.Labels }),
@@ -90,18 +91,10 @@ func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector]
 		{key: "expiration_seconds", when: byName, value: func(c connector) any { return c.ExpirationSeconds }},
 		{key: "expires_at", when: byName, value: func(c connector) any { return c.ExpiresAt }},
 		{key: "expires_skew_tolerance", when: byName, value: func(c connector) any { return c.ExpiresSkewTolerance }},
-		{key: "resource_id", when: byName, value: func(c connector) any { return orNull(c.ResourceID) }},
+		{key: "resource_id", when: byName, value: func(c connector) any { return ui.OrNull(c.ResourceID) }},
 		{key: "user", when: byName, value: func(c connector) any { return c.Owner }},
-		{key: "verification", when: byName, value: func(c connector) any { return orNull(c.Verification) }},
+		{key: "verification", when: byName, value: func(c connector) any { return ui.OrNull(c.Verification) }},
 	}
-}
-
-// activeMark is how ZenML marks what the active stack uses.
-func activeMark(active bool) string {
-	if active {
-		return "●"
-	}
-	return "-"
 }
 
 // listOrOne is the only entry of a list, as ZenML's rows have it, or the list.
@@ -119,13 +112,6 @@ func multipleWithout(resource string) string {
 	return resource
 }
 
-func labelsOrEmpty(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
-}
-
 // expiresIn says how long the connector's credentials are valid: "" for ever, "Expired!" no more.
 func (a *app) expiresIn(c api.ServiceConnector) string {
 	if c.ExpiresAt == nil {
@@ -135,7 +121,7 @@ func (a *app) expiresIn(c api.ServiceConnector) string {
 	if c.Expired || left <= 0 {
 		return "Expired!"
 	}
-	return span(left.Round(time.Second))
+	return ui.Span(left.Round(time.Second))
 }
 
 // expiryCell is expiresIn in a table.

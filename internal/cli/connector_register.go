@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -17,7 +18,7 @@ import (
 type connectorFlags struct {
 	resourceFlags
 
-	output            output
+	output            ui.Output
 	description       string
 	authMethod        string
 	expiresAt         string
@@ -47,7 +48,7 @@ func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
 	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	a.addServer(cmd, &o.server)
 	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
 	o.attrs = a.takesAttributes(cmd)
@@ -58,22 +59,11 @@ func (o *connectorFlags) expiry(cmd *cobra.Command) (*time.Time, error) {
 	if o.expiresAt == "" {
 		return nil, nil
 	}
-	t, err := parseTime(o.expiresAt)
+	t, err := ui.ParseTime(o.expiresAt)
 	if err != nil {
-		return nil, misused(cmd, "Invalid value for '--expires-at': %s", err)
+		return nil, ui.Misused(cmd, "Invalid value for '--expires-at': %s", err)
 	}
 	return &t, nil
-}
-
-// parseTime reads a point in time as ZenML takes it: UTC unless it has a zone.
-func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02", time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, s, time.UTC); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf(
-		"'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
 }
 
 // given returns a pointer to a value whose option was used.
@@ -92,7 +82,7 @@ func (a *app) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags,
 	for _, name := range secretNames {
 		// A user name is a secret to ZenML, but no reason to alarm anybody.
 		if o.attrs.literal(name) && name != "username" {
-			a.warn("the value of --"+name+" is in your shell's history, and every user of this machine can see it while the command runs",
+			a.Warn("the value of --"+name+" is in your shell's history, and every user of this machine can see it while the command runs",
 				"use --"+strings.ReplaceAll(name, "_", "-")+stdinSuffix+" or --"+name+"=@FILE")
 		}
 	}
@@ -153,11 +143,11 @@ With --server the connector is registered on that ZenML server, for everybody wh
 func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOptions) error {
 	ctx := cmd.Context()
 	if name == "" {
-		return refused("A name must be supplied. Please see the command help for more information.",
+		return ui.Refused("A name must be supplied. Please see the command help for more information.",
 			cmd.CommandPath()+" NAME --type TYPE")
 	}
 	if o.connectorType == "" {
-		return refused("The connector type must be specified when using non-interactive configuration.", "add --type docker")
+		return ui.Refused("The connector type must be specified when using non-interactive configuration.", "add --type docker")
 	}
 	req, err := o.request(cmd, name)
 	if err != nil {
@@ -166,7 +156,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	const failed = "Failed to register service connector: "
 	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
-		return prefixed(err, failed)
+		return ui.Prefixed(err, failed)
 	}
 	kind, _ := book.find(o.connectorType)
 	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, o.authMethod))
@@ -176,7 +166,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	defer config.wipe()
 	if o.autoConfigure {
 		if err := a.autoConfigure(ctx, kind.Name, kind.SupportsAutoConfiguration, config); err != nil {
-			return prefixed(err, failed)
+			return ui.Prefixed(err, failed)
 		}
 	}
 	if err := a.askMissing(ctx, kind, o.authMethod, config); err != nil {
@@ -184,7 +174,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	}
 	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
 	if err != nil {
-		return prefixed(hinted(err, credential.Rejected, "check them, or register without asking the registry: --no-verify"), failed)
+		return ui.Prefixed(ui.Hinted(err, credential.Rejected, "check them, or register without asking the registry: --no-verify"), failed)
 	}
 	return a.showRegistered(ctx, o.output, result, o.noVerify)
 }
@@ -206,7 +196,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 
 // askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
 func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config secrets) error {
-	if !a.term.attended() {
+	if !a.Term.Attended() {
 		return nil
 	}
 	i := slices.IndexFunc(kind.AuthMethods, func(m api.AuthMethod) bool {
@@ -219,7 +209,7 @@ func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method str
 		if _, ok := config[attr.Name]; ok || !attr.Secret || !attr.Required {
 			continue
 		}
-		value, err := a.promptSecret(ctx, attributeText(attr))
+		value, err := a.PromptSecret(ctx, attributeText(attr))
 		if err != nil {
 			return err
 		}
@@ -245,20 +235,20 @@ func attributeTraits(attr api.Attribute) string {
 }
 
 // showRegistered says what was registered.
-func (a *app) showRegistered(ctx context.Context, o output, result api.ConnectorResult, noVerify bool) error {
+func (a *app) showRegistered(ctx context.Context, o ui.Output, result api.ConnectorResult, noVerify bool) error {
 	for _, w := range result.Warnings {
-		a.warn(w, "")
+		a.Warn(w, "")
 	}
 	name := result.Connector.Name
 	a.sayServer(result.Connector)
 	if noVerify {
-		a.say("Successfully registered service connector `%s`.", name)
-		if o.isTable() {
+		a.Say("Successfully registered service connector `%s`.", name)
+		if o.IsTable() {
 			return nil
 		}
 		return a.showAccess(ctx, o, result)
 	}
 	a.warnUnchecked(result.Resources)
-	a.say("Successfully registered service connector `%s` with access to the following resources:", name)
+	a.Say("Successfully registered service connector `%s` with access to the following resources:", name)
 	return a.showAccess(ctx, o, result)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // registerInteractively asks for everything in ZenML's order. What is on the command line already is offered, or taken where
@@ -34,21 +35,21 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 	if instances(kind, req.ResourceType) && req.ResourceID == "" {
 		dry := req
 		dry.DryRun = true
-		stop := a.busy(ctx, "Validating service connector configuration...")
+		stop := a.Busy(ctx, "Validating service connector configuration...")
 		result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, dry, config)
 		stop()
 		if err != nil {
-			return prefixed(err, failed)
+			return ui.Prefixed(err, failed)
 		}
 		if req.ResourceID, err = w.instance(reachable(result.Resources), ""); err != nil {
 			return err
 		}
 	}
-	stop := a.busy(ctx, "Validating service connector configuration...")
+	stop := a.Busy(ctx, "Validating service connector configuration...")
 	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
 	stop()
 	if err != nil {
-		return prefixed(err, failed)
+		return ui.Prefixed(err, failed)
 	}
 	return a.showRegistered(ctx, o.output, result, o.noVerify)
 }
@@ -58,8 +59,8 @@ func (w *wizard) register(req *api.RegisterConnector, config secrets, auto bool)
 	if req.Name, err = w.name(req.Name, ""); err != nil {
 		return kind, err
 	}
-	if req.Description, err = w.prompt(w.ctx, question{
-		text: "Please enter a description for the service connector", fallback: req.Description, optional: true,
+	if req.Description, err = w.Prompt(w.ctx, ui.Question{
+		Text: "Please enter a description for the service connector", Fallback: req.Description, Optional: true,
 	}); err != nil {
 		return kind, err
 	}
@@ -95,7 +96,7 @@ func (w *wizard) autoConfiguration(kind api.ConnectorType, config secrets, wante
 		return false, nil
 	}
 	if !wanted {
-		wanted, err = w.confirm(w.ctx, "Would you like to attempt auto-configuration to extract the authentication configuration "+
+		wanted, err = w.Confirm(w.ctx, "Would you like to attempt auto-configuration to extract the authentication configuration "+
 			"from your local environment ?", false)
 		if err != nil || !wanted {
 			return false, err
@@ -103,19 +104,19 @@ func (w *wizard) autoConfiguration(kind api.ConnectorType, config secrets, wante
 	}
 	found := maps.Clone(config)
 	if err := w.discover(kind, found); err != nil {
-		if isEnd(err) {
+		if ui.IsEnd(err) {
 			return false, err
 		}
-		w.say("Auto-configuration was not successful: %s", err)
-		manual, confirmErr := w.confirm(w.ctx, "Would you like to continue with manual configuration ?", true)
+		w.Say("Auto-configuration was not successful: %s", err)
+		manual, confirmErr := w.Confirm(w.ctx, "Would you like to continue with manual configuration ?", true)
 		if confirmErr == nil && !manual {
-			confirmErr = errAborted
+			confirmErr = ui.ErrAborted
 		}
 		return false, confirmErr
 	}
-	choice, err := w.prompt(w.ctx, question{
-		text:    "Would you like to continue with the auto-discovered configuration or switch to manual ?",
-		choices: []string{"auto", "manual"}, fallback: "auto",
+	choice, err := w.Prompt(w.ctx, ui.Question{
+		Text:    "Would you like to continue with the auto-discovered configuration or switch to manual ?",
+		Choices: []string{"auto", "manual"}, Fallback: "auto",
 	})
 	if err != nil || choice == "manual" {
 		for name, value := range found {
@@ -155,10 +156,10 @@ func (w *wizard) insecure(agreed bool, config secrets) (bool, error) {
 	if agreed || err != nil || scheme != address.HTTP || a.IsLoopback() || a.IsHub() {
 		return agreed, nil
 	}
-	agreed, err = w.confirm(w.ctx, "Passwords will cross the network to "+a.Host()+
+	agreed, err = w.Confirm(w.ctx, "Passwords will cross the network to "+a.Host()+
 		" unencrypted, for anyone there to read. Continue?", false)
 	if err == nil && !agreed {
-		err = errAborted
+		err = ui.ErrAborted
 	}
 	return agreed, err
 }

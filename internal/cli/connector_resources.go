@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 type resourcesOptions struct {
 	resourceFlags
 
-	output        output
+	output        ui.Output
 	connectorType string
 	excludeErrors bool
 	verify        bool
@@ -33,7 +34,7 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "ask the registries whether the credentials are right")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	complete(cmd, "connector-type", a.completeOn(0, connectorTypeNames))
 	return cmd
 }
@@ -44,18 +45,18 @@ func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify, Server: o.server,
 	})
 	if err != nil {
-		return prefixed(err, "Could not fetch service connector resources: ")
+		return ui.Prefixed(err, "Could not fetch service connector resources: ")
 	}
 	a.warnServers(list.Warnings)
 	if o.excludeErrors {
 		list.Items = slices.DeleteFunc(list.Items, func(r api.Resource) bool { return r.Error != "" })
 	}
-	if o.output.isTable() {
+	if o.output.IsTable() {
 		if len(list.Items) == 0 {
-			a.say("No service connector resources match the given filters.")
+			a.Say("No service connector resources match the given filters.")
 			return nil
 		}
-		a.say("%s", o.heading())
+		a.Say("%s", o.heading())
 		a.drawConnectorResources(ctx, list.Items)
 		if o.verify {
 			a.warnUnchecked(list.Items)
@@ -68,9 +69,9 @@ func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 		{key: "connector_name", value: func(r resource) any { return r.ConnectorName }},
 		{key: "connector_type", value: func(r resource) any { return r.ConnectorType }},
 		{key: "resource_type", value: func(r resource) any { return r.ResourceType }},
-		{key: "resource_names", value: func(r resource) any { return orEmpty(r.ResourceIDs) }},
-		{key: "verification", value: func(r resource) any { return orNull(r.Verification) }},
-		{key: "error", value: func(r resource) any { return orNull(r.Error) }},
+		{key: "resource_names", value: func(r resource) any { return ui.OrEmpty(r.ResourceIDs) }},
+		{key: "verification", value: func(r resource) any { return ui.OrNull(r.Verification) }},
+		{key: "error", value: func(r resource) any { return ui.OrNull(r.Error) }},
 	}})
 }
 

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type typesOptions struct {
-	output   output
+	output   ui.Output
 	query    api.ConnectorTypesQuery
 	detailed bool
 }
@@ -32,7 +33,7 @@ func (a *app) connectorTypesCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this resource `TYPE`")
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this authentication `METHOD`")
 	cmd.Flags().BoolVarP(&o.detailed, "detailed", "d", false, "explain each type")
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	complete(cmd, "type", a.completeOn(0, connectorTypeNames))
 	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
 	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
@@ -55,10 +56,10 @@ func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
 		return credential.NewError(credential.NoSuchEntity, "No service connector types found matching the criteria.",
 			"zen service-connector list-types")
 	}
-	if o.detailed && o.output.isTable() {
+	if o.detailed && o.output.IsTable() {
 		for i, t := range list.Items {
 			if i > 0 {
-				fmt.Fprintln(a.out)
+				fmt.Fprintln(a.Out)
 			}
 			a.page(describeType(t), describeResourceTypes(t), describeAuthMethods(t))
 		}
@@ -119,7 +120,7 @@ func (a *app) connectorTypeCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "describe only this resource `TYPE`")
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this authentication `METHOD`")
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
 	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
 	a.addTypesOf(cmd, &o.query.Server)
@@ -148,7 +149,7 @@ func (a *app) describeTypes(ctx context.Context, name string, o *typesOptions) e
 			return unsupportedMethod(t, want)
 		}
 	}
-	return a.show(o.output, narrowed, func() {
+	return a.Show(o.output, narrowed, func() {
 		switch {
 		case o.query.ResourceType == "" && o.query.AuthMethod == "":
 			a.page(describeType(t))
@@ -166,27 +167,24 @@ func keep[T any](list []T, f func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !f(v) })
 }
 
-// pageWidth is the width of explanations, ZenML's.
-const pageWidth = 80
-
 // page prints explanations on standard output, ended by a line.
 func (a *app) page(sections ...string) {
-	fmt.Fprintln(a.out, safetext.Text(explained(sections...)))
+	fmt.Fprintln(a.Out, safetext.Text(explained(sections...)))
 }
 
 func explained(sections ...string) string {
-	return strings.Join(sections, "\n\n") + "\n\n" + strings.Repeat("-", pageWidth)
+	return strings.Join(sections, "\n\n") + "\n\n" + strings.Repeat("-", ui.PageWidth)
 }
 
 func describeType(t api.ConnectorType) string {
 	return strings.Join([]string{
-		heading(pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
-		"Authentication methods:", bullets(pictures("🔒", authMethodsOf(t))),
-		"Resource types:", bullets(strings.Split((&typeBook{[]api.ConnectorType{t}}).resources(resourceTypesOf(t)), "\n")),
-		"Supports auto-configuration: " + pythonBool(t.SupportsAutoConfiguration),
-		"Available locally: " + pythonBool(t.Local),
-		"Available remotely: " + pythonBool(t.Remote),
-		prose(t.Description),
+		ui.Heading(ui.Pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
+		"Authentication methods:", ui.Bullets(pictures("🔒", authMethodsOf(t))),
+		"Resource types:", ui.Bullets(strings.Split((&typeBook{[]api.ConnectorType{t}}).resources(resourceTypesOf(t)), "\n")),
+		"Supports auto-configuration: " + ui.PythonBool(t.SupportsAutoConfiguration),
+		"Available locally: " + ui.PythonBool(t.Local),
+		"Available remotely: " + ui.PythonBool(t.Remote),
+		ui.Prose(t.Description),
 	}, "\n\n")
 }
 
@@ -194,11 +192,11 @@ func describeResourceTypes(t api.ConnectorType) string {
 	var sections []string
 	for _, r := range t.ResourceTypes {
 		sections = append(sections, strings.Join([]string{
-			heading(pictured(r.Emoji, fmt.Sprintf("%s (resource type: %s)", r.Name, r.Type))),
+			ui.Heading(ui.Pictured(r.Emoji, fmt.Sprintf("%s (resource type: %s)", r.Name, r.Type))),
 			"Authentication methods: " + strings.Join(r.AuthMethods, ", "),
-			"Supports resource instances: " + pythonBool(r.SupportsInstances),
-			"Authentication methods:", bullets(pictures("🔒", r.AuthMethods)),
-			prose(r.Description),
+			"Supports resource instances: " + ui.PythonBool(r.SupportsInstances),
+			"Authentication methods:", ui.Bullets(pictures("🔒", r.AuthMethods)),
+			ui.Prose(r.Description),
 		}, "\n\n"))
 	}
 	return strings.Join(sections, "\n\n")
@@ -212,10 +210,10 @@ func describeAuthMethods(t api.ConnectorType) string {
 			attrs = append(attrs, fmt.Sprintf("%s {%s}: %s", attr.Name, attributeTraits(attr), attr.Title))
 		}
 		sections = append(sections, strings.Join([]string{
-			heading(fmt.Sprintf("🔒 %s (auth method: %s)", m.Name, m.Method)),
-			"Supports issuing temporary credentials: " + pythonBool(issuesTemporary(m)),
-			prose(m.Description),
-			"Attributes:", bullets(attrs),
+			ui.Heading(fmt.Sprintf("🔒 %s (auth method: %s)", m.Name, m.Method)),
+			"Supports issuing temporary credentials: " + ui.PythonBool(issuesTemporary(m)),
+			ui.Prose(m.Description),
+			"Attributes:", ui.Bullets(attrs),
 		}, "\n\n"))
 	}
 	return strings.Join(sections, "\n\n")
@@ -226,30 +224,10 @@ func issuesTemporary(m api.AuthMethod) bool {
 	return m.MinExpirationSeconds > 0 || m.MaxExpirationSeconds > 0 || m.DefaultExpirationSeconds > 0
 }
 
-func heading(s string) string { return strings.TrimRight(center(s, pageWidth), " ") }
-
 func pictures(emoji string, list []string) []string {
 	var out []string
 	for _, s := range list {
-		out = append(out, pictured(emoji, s))
+		out = append(out, ui.Pictured(emoji, s))
 	}
 	return out
-}
-
-func bullets(list []string) string {
-	var lines []string
-	for _, entry := range list {
-		wrapped := wrap(entry, pageWidth-3)
-		lines = append(lines, " • "+strings.Join(wrapped, "\n   "))
-	}
-	return strings.Join(lines, "\n")
-}
-
-// prose wraps the paragraphs of a description. Lists in it keep their lines.
-func prose(text string) string {
-	var paragraphs []string
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		paragraphs = append(paragraphs, strings.Join(wrap(paragraph, pageWidth), "\n"))
-	}
-	return strings.Join(paragraphs, "\n\n")
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 type updateOptions struct {
@@ -57,7 +58,7 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	}
 	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
-		return prefixed(err, updateFailed)
+		return ui.Prefixed(err, updateFailed)
 	}
 	kind, _ := book.find(current.Connector.Type)
 	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, ""))
@@ -67,10 +68,10 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	defer config.wipe()
 	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, req, config)
 	if err != nil {
-		if isUnknown(err) {
+		if ui.IsUnknown(err) {
 			return err
 		}
-		return prefixed(err, updateFailed)
+		return ui.Prefixed(err, updateFailed)
 	}
 	return a.showUpdated(cmd, o.output, result, o.noVerify)
 }
@@ -93,21 +94,21 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 }
 
 // showUpdated says what an update came to.
-func (a *app) showUpdated(cmd *cobra.Command, o output, result api.ConnectorResult, noVerify bool) error {
+func (a *app) showUpdated(cmd *cobra.Command, o ui.Output, result api.ConnectorResult, noVerify bool) error {
 	for _, w := range result.Warnings {
-		a.warn(w, "")
+		a.Warn(w, "")
 	}
 	a.sayServer(result.Connector)
 	a.sayShadowed(result.Shadowed)
 	if noVerify {
-		a.say("Successfully updated service connector `%s`", result.Connector.Name)
-		if o.isTable() {
+		a.Say("Successfully updated service connector `%s`", result.Connector.Name)
+		if o.IsTable() {
 			return nil
 		}
 		return a.showAccess(cmd.Context(), o, result)
 	}
 	a.warnUnchecked(result.Resources)
-	a.say("Successfully updated service connector `%s`. It can now be used to access the following resources:",
+	a.Say("Successfully updated service connector `%s`. It can now be used to access the following resources:",
 		result.Connector.Name)
 	return a.showAccess(cmd.Context(), o, result)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // updateInteractively walks through a connector's parts and offers what each one is now. Nothing is changed before the last
@@ -24,7 +25,7 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	}
 	book, err := a.typesOn(ctx, o.server)
 	if err != nil {
-		return prefixed(err, updateFailed)
+		return ui.Prefixed(err, updateFailed)
 	}
 	kind, _ := book.find(current.Connector.Type)
 	req.Ref = current.Connector.ID
@@ -43,21 +44,21 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if resourceType := orElse(req.ResourceType, onlyOne(current.Connector.ResourceTypes)); instances(kind, resourceType) {
 		dry := req
 		dry.DryRun, dry.Remove = true, append(slices.Clone(req.Remove), "resource_id")
-		stop := a.busy(ctx, "Validating service connector configuration...")
+		stop := a.Busy(ctx, "Validating service connector configuration...")
 		result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, dry, config)
 		stop()
 		if err != nil {
-			return prefixed(err, updateFailed)
+			return ui.Prefixed(err, updateFailed)
 		}
 		if err := w.updateInstance(&req, current.Connector, reachable(result.Resources)); err != nil {
 			return err
 		}
 	}
-	stop := a.busy(ctx, "Validating service connector configuration...")
+	stop := a.Busy(ctx, "Validating service connector configuration...")
 	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, req, config)
 	stop()
 	if err != nil {
-		return prefixed(err, updateFailed)
+		return ui.Prefixed(err, updateFailed)
 	}
 	return a.showUpdated(cmd, o.output, result, o.noVerify)
 }
@@ -82,8 +83,8 @@ func (w *wizard) update(req *api.UpdateConnector, c api.ServiceConnector, kind a
 		return err
 	}
 	req.Name = &name
-	description, err := w.prompt(w.ctx, question{
-		text: "Please enter a description for the service connector", fallback: orElse(req.Description, c.Description), optional: true,
+	description, err := w.Prompt(w.ctx, ui.Question{
+		Text: "Please enter a description for the service connector", Fallback: orElse(req.Description, c.Description), Optional: true,
 	})
 	if err != nil {
 		return err
@@ -108,9 +109,9 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 	name := orElse(req.AuthMethod, c.AuthMethod)
 	if len(kind.AuthMethods) > 1 {
 		var err error
-		name, err = w.prompt(w.ctx, question{
-			text:    "Please select an authentication method or press Enter to keep the existing one",
-			choices: authMethodsOf(kind), fallback: name,
+		name, err = w.Prompt(w.ctx, ui.Question{
+			Text:    "Please select an authentication method or press Enter to keep the existing one",
+			Choices: authMethodsOf(kind), Fallback: name,
 		})
 		if err != nil {
 			return api.AuthMethod{}, err
@@ -134,7 +135,7 @@ func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, 
 		}
 		return w.configure(method, config)
 	}
-	yes, err := w.confirm(w.ctx, "Would you like to update the authentication configuration?", false)
+	yes, err := w.Confirm(w.ctx, "Would you like to update the authentication configuration?", false)
 	if err != nil || !yes {
 		return err
 	}
@@ -168,7 +169,7 @@ func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, n
 	if !isSet || attr.Required {
 		return nil
 	}
-	remove, err := w.confirm(w.ctx, fmt.Sprintf("Would you like to remove the optional attribute '%s'?", attr.Name), false)
+	remove, err := w.Confirm(w.ctx, fmt.Sprintf("Would you like to remove the optional attribute '%s'?", attr.Name), false)
 	if err == nil && remove {
 		req.Remove = append(req.Remove, attr.Name)
 	}
@@ -176,9 +177,9 @@ func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, n
 }
 
 func (w *wizard) updateResourceType(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType) error {
-	resourceType, err := w.prompt(w.ctx, question{
-		text:    "Please select a resource type, press Enter to keep the existing one, or enter 'any' for all of them",
-		choices: append(resourceTypesOf(kind), "any"), fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
+	resourceType, err := w.Prompt(w.ctx, ui.Question{
+		Text:    "Please select a resource type, press Enter to keep the existing one, or enter 'any' for all of them",
+		Choices: append(resourceTypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
 	})
 	if err != nil {
 		return err

@@ -7,13 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 type verifyOptions struct {
 	resourceFlags
 
-	output     output
+	output     ui.Output
 	verifyOnly bool
 	push       string
 	server     string
@@ -37,30 +38,30 @@ lets everybody in and cannot tell; then zen says that the credentials were not v
 	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
 	a.addResourceFlags(cmd, &o.resourceFlags)
 	a.addServer(cmd, &o.server)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions) error {
 	const failed = "Service connector '%s' verification failed: "
-	stop := a.busy(ctx, "Verifying service connector '%s'...", ref)
+	stop := a.Busy(ctx, "Verifying service connector '%s'...", ref)
 	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, api.UseConnector{
 		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push, Server: o.server,
 	})
 	stop()
 	if err != nil {
-		return prefixed(err, failed, ref)
+		return ui.Prefixed(err, failed, ref)
 	}
 	if err := verdict(result.Resources); err != nil {
-		return prefixed(err, failed, ref)
+		return ui.Prefixed(err, failed, ref)
 	}
 	a.warnUnchecked(result.Resources)
 	if !slices.ContainsFunc(result.Resources, unchecked) {
-		a.say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
+		a.Say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
 			result.Connector.Name)
 	}
 	a.sayShadowed(result.Shadowed)
-	if o.verifyOnly && o.output.isTable() {
+	if o.verifyOnly && o.output.IsTable() {
 		return nil
 	}
 	return a.showAccess(ctx, o.output, result)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
@@ -36,7 +37,7 @@ func (a *app) daemonStartCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("zend runs (process %d).", status.PID)
+			a.Say("zend runs (process %d).", status.PID)
 			return nil
 		},
 	}
@@ -53,7 +54,7 @@ vault's key stays with the kernel.`,
 			ctx := cmd.Context()
 			before, err := a.runningStatus(ctx)
 			if isAbsent(err) {
-				a.say("zend is not running.")
+				a.Say("zend is not running.")
 				return nil
 			}
 			if err != nil {
@@ -66,7 +67,7 @@ vault's key stays with the kernel.`,
 			if _, err := a.awaitRunning(ctx, gone); err != nil {
 				return err
 			}
-			a.say("zend has ended.")
+			a.Say("zend has ended.")
 			return nil
 		},
 	}
@@ -99,7 +100,7 @@ func (a *app) daemonRestartCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("zend %s runs (process %d).", after.Version, after.PID)
+			a.Say("zend %s runs (process %d).", after.Version, after.PID)
 			return nil
 		},
 	}
@@ -161,7 +162,7 @@ type daemonReport struct {
 }
 
 func (a *app) daemonStatusCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show whether zend runs, or why it does not",
 		Long: `Show whether zend runs, where its socket and its log are, and what keeps it from starting. zend is not started by
@@ -173,13 +174,13 @@ this. The exit status is 0 when it runs.`,
 			if err != nil {
 				return err
 			}
-			if err := a.show(o, report, func() { a.drawDaemon(report) }); err != nil || report.Running {
+			if err := a.Show(o, report, func() { a.drawDaemon(report) }); err != nil || report.Running {
 				return err
 			}
-			return statusError(reason.Info().Exit)
+			return ui.StatusError(reason.Info().Exit)
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -208,7 +209,7 @@ func (a *app) inspectDaemon(ctx context.Context) (daemonReport, credential.Reaso
 		r.Running, r.Status = true, &status
 		return r, "", nil
 	}
-	if isEnd(err) {
+	if ui.IsEnd(err) {
 		return r, "", err
 	}
 	r.explain(err)
@@ -263,26 +264,26 @@ func (a *app) drawDaemon(r daemonReport) {
 	if r.Running {
 		rows = append(rows,
 			[]string{"VERSION", r.Status.Version},
-			[]string{"SINCE", clock(r.Status.Started) + " (" + r.Status.Activity + ")"},
+			[]string{"SINCE", ui.Clock(r.Status.Started) + " (" + r.Status.Activity + ")"},
 			[]string{"ENDS WHEN IDLE", idle(r.Status.IdleExit)})
 	}
 	if r.Problem != "" {
-		rows = append(rows, []string{"PROBLEM", paragraph(r.Problem)})
+		rows = append(rows, []string{"PROBLEM", ui.Paragraph(r.Problem)})
 	}
-	rows = append(rows, []string{"SOCKET", r.Socket}, []string{"PROGRAM", orDash(r.Program)}, []string{"LOG", r.LogFile})
+	rows = append(rows, []string{"SOCKET", r.Socket}, []string{"PROGRAM", ui.OrDash(r.Program)}, []string{"LOG", r.LogFile})
 	for _, n := range r.Notes {
-		rows = append(rows, []string{"NOTE", paragraph(n)})
+		rows = append(rows, []string{"NOTE", ui.Paragraph(n)})
 	}
-	a.drawProperties("", "ZEND", rows)
+	a.DrawProperties("", "ZEND", rows)
 	if len(r.LastLog) > 0 {
-		a.say("The end of the log:")
+		a.Say("The end of the log:")
 		for _, line := range r.LastLog {
-			a.say("  %s", line)
+			a.Say("  %s", line)
 		}
 	}
-	a.hint(r.Hint)
+	a.Hint(r.Hint)
 	if r.Running && r.Status.Version != api.Version {
-		a.warn("zend is of version "+r.Status.Version+" and zen of version "+api.Version, "zen daemon restart")
+		a.Warn("zend is of version "+r.Status.Version+" and zen of version "+api.Version, "zen daemon restart")
 	}
 }
 
@@ -290,7 +291,7 @@ func idle(seconds int) string {
 	if seconds == 0 {
 		return "never"
 	}
-	return "after " + span(time.Duration(seconds)*time.Second)
+	return "after " + ui.Span(time.Duration(seconds)*time.Second)
 }
 
 type logsOptions struct {
@@ -315,7 +316,7 @@ journal: journalctl --user -u zend.`,
 
 func (a *app) daemonLogs(cmd *cobra.Command, o logsOptions) error {
 	if o.lines < 0 {
-		return misused(cmd, "'--lines' is at least 0.")
+		return ui.Misused(cmd, "'--lines' is at least 0.")
 	}
 	dirs, err := a.dirs()
 	if err != nil {
@@ -327,10 +328,10 @@ func (a *app) daemonLogs(cmd *cobra.Command, o logsOptions) error {
 		return credential.NewError(credential.NoSuchEntity, "there is no log yet: "+path, "zen daemon status")
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return refused("cannot read the log: "+err.Error(), "")
+		return ui.Refused("cannot read the log: "+err.Error(), "")
 	}
 	for _, line := range lines {
-		fmt.Fprintln(a.out, safetext.Text(line))
+		fmt.Fprintln(a.Out, safetext.Text(line))
 	}
 	if o.follow {
 		return a.followLog(cmd.Context(), filepath.Clean(path))

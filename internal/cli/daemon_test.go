@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
@@ -52,7 +53,7 @@ func daemonApp(t *testing.T, s *scripted) (a *app, dirs paths.Dirs, out, errOut 
 	t.Helper()
 	out, errOut = new(bytes.Buffer), new(bytes.Buffer)
 	a = testApp(t, &fakeZend{}, "", errOut)
-	a.out = &dataWriter{w: out}
+	a.Out = &ui.DataWriter{W: out}
 	a.zend = func(bool) (caller, error) { return s, nil }
 	home := t.TempDir()
 	dirs = paths.Dirs{Data: home + "/data", State: home + "/state", Runtime: home + "/run"}
@@ -114,11 +115,11 @@ func TestWaitingForZendEnds(t *testing.T) {
 	calls := 0
 	_, err := a.awaitStatus(ctx, s, func(api.Status, error) bool {
 		if calls++; calls == 3 {
-			cancel(errInterrupted)
+			cancel(ui.ErrInterrupted)
 		}
 		return false
 	})
-	if !errors.Is(err, errInterrupted) {
+	if !errors.Is(err, ui.ErrInterrupted) {
 		t.Errorf("error: %v", err)
 	}
 }
@@ -257,7 +258,7 @@ func TestFollowLog(t *testing.T) {
 func TestFollowingEndsWithCtrlC(t *testing.T) {
 	a, _, _, errOut := daemonApp(t, &scripted{})
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(ui.ErrInterrupted)
 	if code := a.run(ctx, []string{"daemon", "logs", "--follow"}); code != credential.ExitInterrupted {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
@@ -270,7 +271,7 @@ func TestInterruptWhileZendWorks(t *testing.T) {
 	defer close(waiting)
 	var errOut bytes.Buffer
 	a := testApp(t, &fakeZend{}, "", &errOut)
-	a.zend = func(bool) (caller, error) { return stuck{func() { cancel(errInterrupted) }, waiting}, nil }
+	a.zend = func(bool) (caller, error) { return stuck{func() { cancel(ui.ErrInterrupted) }, waiting}, nil }
 	if code := a.run(ctx, []string{"login", "dockerhub"}); code != credential.ExitInterrupted || !strings.Contains(errOut.String(), "Aborted!") {
 		t.Errorf("exit %d: %s", code, errOut.String())
 	}

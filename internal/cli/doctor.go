@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
@@ -26,7 +27,7 @@ const peek = time.Second
 type doctorOptions struct {
 	start  bool
 	strict bool
-	output output
+	output ui.Output
 }
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -49,14 +50,14 @@ The exit status is 1 when there is a problem, 0 when there are warnings at most;
 	}
 	cmd.Flags().BoolVar(&o.start, "start", false, "start zend if it does not run")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "end with status 1 for warnings too")
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func knownChecks(cmd *cobra.Command, args []string) error {
 	for _, name := range args {
 		if !slices.Contains(doctor.Checks(), name) {
-			return misused(cmd, "There is no check '%s'. Available: %s.", name, strings.Join(doctor.Checks(), ", "))
+			return ui.Misused(cmd, "There is no check '%s'. Available: %s.", name, strings.Join(doctor.Checks(), ", "))
 		}
 	}
 	return nil
@@ -68,13 +69,13 @@ func (a *app) doctor(cmd *cobra.Command, only []string, o doctorOptions) error {
 		return err
 	}
 	results := doctor.Run(cmd.Context(), facts, only...)
-	if o.output.isTable() {
+	if o.output.IsTable() {
 		a.drawDoctor(results)
 	} else if err := showList(a, cmd, o.output, resultListing(results)); err != nil {
 		return err
 	}
 	if doctor.Count(results, doctor.Problem) > 0 || o.strict && doctor.Count(results, doctor.Warning) > 0 {
-		return statusError(credential.ExitError)
+		return ui.StatusError(credential.ExitError)
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func (a *app) facts(ctx context.Context, start bool) (doctor.Facts, error) {
 	f.Dirs, f.DirsErr = a.dirs()
 	env, err := a.clientEnv()
 	if err != nil {
-		env = clientconfig.Env{Getenv: a.getenv} // why is DirsErr
+		env = clientconfig.Env{Getenv: a.Getenv} // why is DirsErr
 	}
 	f.Env = env
 	if f.DirsErr != nil {
@@ -114,7 +115,7 @@ func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doct
 		z.Status = &status
 		return z, nil
 	}
-	if isEnd(err) || ctx.Err() != nil {
+	if ui.IsEnd(err) || ctx.Err() != nil {
 		return z, err
 	}
 	r := daemonReport{Program: program}
@@ -172,22 +173,22 @@ func (a *app) drawDoctor(results []doctor.Result) {
 	indent := strings.Repeat(" ", width+5)
 	for _, r := range results {
 		message := safetext.Line(r.Message)
-		if a.term.width > 0 {
-			message = strings.Join(wrap(message, max(a.term.width-len(indent), 30)), "\n"+indent)
+		if a.Term.Width > 0 {
+			message = strings.Join(ui.Wrap(message, max(a.Term.Width-len(indent), 30)), "\n"+indent)
 		}
-		fmt.Fprintf(a.out, "%s %s  %s\n", signs[r.Status], pad(r.Check, width), message)
+		fmt.Fprintf(a.Out, "%s %s  %s\n", signs[r.Status], ui.Pad(r.Check, width), message)
 		if r.Hint != "" {
-			fmt.Fprintf(a.out, "%s=> %s\n", indent, safetext.Line(r.Hint))
+			fmt.Fprintf(a.Out, "%s=> %s\n", indent, safetext.Line(r.Hint))
 		}
 	}
 	problems, warnings, skipped := doctor.Count(results, doctor.Problem), doctor.Count(results, doctor.Warning), doctor.Count(results, doctor.Skipped)
-	parts := []string{count(problems, "problem"), count(warnings, "warning")}
+	parts := []string{ui.Count(problems, "problem"), ui.Count(warnings, "warning")}
 	if skipped > 0 {
-		parts = append(parts, count(skipped, "check")+" left out")
+		parts = append(parts, ui.Count(skipped, "check")+" left out")
 	}
 	if problems+warnings+skipped == 0 {
-		a.say("Everything is fine.")
+		a.Say("Everything is fine.")
 		return
 	}
-	a.say("%s.", strings.Join(parts, ", "))
+	a.Say("%s.", strings.Join(parts, ", "))
 }

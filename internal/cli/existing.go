@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
@@ -19,7 +20,7 @@ func (a *app) existingLogin(ctx context.Context, registry address.Address) (*log
 	}
 	use, err := env.Docker(registry)
 	if err == nil && clientconfig.IsZen(use.Helper) {
-		err = refused("docker asks zen itself for "+registry.String(), "see who answers: zen why "+registry.String())
+		err = ui.Refused("docker asks zen itself for "+registry.String(), "see who answers: zen why "+registry.String())
 	}
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func (a *app) existingLogin(ctx context.Context, registry address.Address) (*log
 // autoConfigure takes the attributes that were not given from the login that docker has.
 func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool, config secrets) error {
 	if !supported {
-		return refused(fmt.Sprintf("The %s service connector type does not support auto-configuration.", typeName),
+		return ui.Refused(fmt.Sprintf("The %s service connector type does not support auto-configuration.", typeName),
 			"give the attributes yourself, or: --interactive")
 	}
 	server := "docker.io"
@@ -45,7 +46,7 @@ func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool
 	if err != nil {
 		return err
 	}
-	a.say("Found the login of '%s' at %s in %s.", login.Username, registry, login.Place())
+	a.Say("Found the login of '%s' at %s in %s.", login.Username, registry, login.Place())
 	taken := secrets{"username": credential.SecretString(login.Username), "password": login.Secret}
 	for name, value := range taken {
 		if _, given := config[name]; given {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // filter is a field by which a list can be filtered.
@@ -23,7 +24,7 @@ func commonFilters() []filter {
 
 // listFlags are ZenML's options of every list.
 type listFlags struct {
-	output   output
+	output   ui.Output
 	columns  string
 	labels   []string
 	sortBy   string
@@ -48,7 +49,7 @@ func (a *app) addListFlags(cmd *cobra.Command, o *listFlags, filters []filter, c
 	flags.IntVar(&o.size, "size", 20, "entries of a page")
 	flags.StringArrayVarP(&o.labels, "label", "l", nil, "label to filter by: `KEY=VALUE` or KEY; may be repeated")
 	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all; available: "+strings.Join(columns, ", "))
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	o.filters = filters
 	o.values = map[string]*[]string{}
 	for _, f := range filters {
@@ -87,10 +88,10 @@ func (f filter) help() string {
 func (o *listFlags) query(cmd *cobra.Command) (api.Query, error) {
 	q := api.Query{SortBy: o.sortBy, Operator: o.operator, Page: o.page, Size: o.size, Filters: map[string][]string{}}
 	if o.operator != "and" && o.operator != "or" {
-		return q, misused(cmd, "Invalid value for '--logical_operator': '%s' is not one of 'or', 'and'.", o.operator)
+		return q, ui.Misused(cmd, "Invalid value for '--logical_operator': '%s' is not one of 'or', 'and'.", o.operator)
 	}
 	if o.page < 1 || o.size < 1 {
-		return q, misused(cmd, "'--page' and '--size' are at least 1.")
+		return q, ui.Misused(cmd, "'--page' and '--size' are at least 1.")
 	}
 	for _, f := range o.filters {
 		if values := *o.values[f.field]; len(values) > 0 {
@@ -103,7 +104,7 @@ func (o *listFlags) query(cmd *cobra.Command) (api.Query, error) {
 	for _, l := range o.labels {
 		key, value, ok := strings.Cut(l, "=")
 		if key == "" {
-			return q, refused("Labels must be in the format key=value", "--label env=dev")
+			return q, ui.Refused("Labels must be in the format key=value", "--label env=dev")
 		}
 		q.Labels[key] = nil
 		if ok {
@@ -119,7 +120,7 @@ func labelsOf(args []string) (map[string]string, error) {
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
 		if !ok || key == "" || strings.Contains(value, "=") {
-			return nil, refused("Labels must be in the format key=value", "--label env=dev")
+			return nil, ui.Refused("Labels must be in the format key=value", "--label env=dev")
 		}
 		labels[key] = value
 	}
@@ -132,7 +133,7 @@ func labelChanges(args []string) (map[string]*string, error) {
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
 		if key == "" || strings.Contains(value, "=") {
-			return nil, refused("Labels must be in the format key=value", "--label env=dev, or --label env to remove it")
+			return nil, ui.Refused("Labels must be in the format key=value", "--label env=dev, or --label env to remove it")
 		}
 		changes[key] = nil
 		if value != "" {

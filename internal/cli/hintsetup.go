@@ -15,14 +15,14 @@ func (a *app) hintSetup(serverURL, profile string) {
 	}
 	helper, asks := a.dockersHelper(registry)
 	switch {
-	case profile != "" && (!asks || clientconfig.Profile(helper) != profile) && a.getenv("ZEN_PROFILE") != profile:
+	case profile != "" && (!asks || clientconfig.Profile(helper) != profile) && a.Getenv("ZEN_PROFILE") != profile:
 		word := safetext.ShellWord(profile)
-		a.hint("let clients use the profile: zen setup docker --host " + registry.Host() + " --profile " + word +
+		a.Hint("let clients use the profile: zen setup docker --host " + registry.Host() + " --profile " + word +
 			", or ZEN_PROFILE=" + word + " before a command")
 	case !asks:
-		a.hint("docker does not ask zen for credentials yet: zen setup docker")
+		a.Hint("docker does not ask zen for credentials yet: zen setup docker")
 	case registry.Path() != "":
-		a.hint("docker asks for registries; clients that ask for repositories find this login: zen why " + registry.String() + " --as crane")
+		a.Hint("docker asks for registries; clients that ask for repositories find this login: zen why " + registry.String() + " --as crane")
 	}
 }
 

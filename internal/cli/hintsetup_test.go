@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -36,7 +37,7 @@ func TestHintSetup(t *testing.T) {
 			b.vars["ZEN_PROFILE"] = tt.variable
 			var said bytes.Buffer
 			a := &app{
-				err: &said, getenv: func(k string) string { return b.vars[k] },
+				UI:   &ui.UI{Err: &said, Getenv: func(k string) string { return b.vars[k] }},
 				dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
 			}
 			if a.hintSetup(tt.server, tt.profile); said.String() != tt.want {

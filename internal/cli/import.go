@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 )
@@ -20,7 +21,7 @@ type importOptions struct {
 	noVerify bool
 	noSetup  bool
 	undo     bool
-	output   output
+	output   ui.Output
 }
 
 // Values of --prefer.
@@ -71,7 +72,7 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
 	complete(cmd, "prefer", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{preferZen, preferSource}, cobra.ShellCompDirectiveNoFileComp
 	})
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -84,7 +85,7 @@ func (o *importOptions) sources(cmd *cobra.Command) ([]string, error) {
 		}
 		name = strings.TrimPrefix(name, "docker-credential-")
 		if !slices.Contains(logins.Sources(), name) {
-			return nil, misused(cmd, "Invalid value for '--from': '%s' is not %s.", name, oneOf(logins.Sources()))
+			return nil, ui.Misused(cmd, "Invalid value for '--from': '%s' is not %s.", name, ui.OneOf(logins.Sources()))
 		}
 		list = append(list, name)
 	}
@@ -94,11 +95,11 @@ func (o *importOptions) sources(cmd *cobra.Command) ([]string, error) {
 func (o *importOptions) check(cmd *cobra.Command) error {
 	switch {
 	case o.prefer != "" && o.prefer != preferZen && o.prefer != preferSource:
-		return misused(cmd, "Invalid value for '--prefer': '%s' is not %s.", o.prefer, oneOf([]string{preferZen, preferSource}))
+		return ui.Misused(cmd, "Invalid value for '--prefer': '%s' is not %s.", o.prefer, ui.OneOf([]string{preferZen, preferSource}))
 	case o.yes && o.dryRun:
-		return misused(cmd, "Please give either '--yes' or '--dry-run', not both.")
+		return ui.Misused(cmd, "Please give either '--yes' or '--dry-run', not both.")
 	case o.undo && (o.prefer != "" || o.remove || o.noVerify || o.noSetup):
-		return misused(cmd, "'--undo' goes with '--from', '--yes' and '--dry-run' only.")
+		return ui.Misused(cmd, "'--undo' goes with '--from', '--yes' and '--dry-run' only.")
 	}
 	return nil
 }
@@ -164,7 +165,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case job.failed():
-		return statusError(1)
+		return ui.StatusError(1)
 	}
 	return nil
 }
@@ -176,24 +177,24 @@ func (a *app) askForImport(ctx context.Context, job *importJob, o importOptions)
 	}
 	job.warnOfEnd(ctx)
 	if clients := job.clientsToSetUp(ctx); len(clients) > 0 {
-		a.say("%s would ask zen for credentials from then on, as after: zen setup %s", strings.Join(clients, ", "), strings.Join(clients, " "))
+		a.Say("%s would ask zen for credentials from then on, as after: zen setup %s", strings.Join(clients, ", "), strings.Join(clients, " "))
 	}
-	if o.dryRun || !o.output.isTable() || a.term.in == nil || !a.term.err {
-		a.say("This was a dry run: nothing was changed.")
+	if o.dryRun || !o.output.IsTable() || a.Term.In == nil || !a.Term.Err {
+		a.Say("This was a dry run: nothing was changed.")
 		if !o.dryRun {
-			a.hint("do it: zen import --yes")
+			a.Hint("do it: zen import --yes")
 		}
 		return false, nil
 	}
-	yes, err := a.confirm(ctx, "Import these logins?", false)
+	yes, err := a.Confirm(ctx, "Import these logins?", false)
 	if err == nil && !yes {
-		err = errAborted
+		err = ui.ErrAborted
 	}
 	return yes, err
 }
 
 func (a *app) sayNotes(notes []logins.Note) {
 	for _, n := range notes {
-		a.warn(n.Message, n.Hint)
+		a.Warn(n.Message, n.Hint)
 	}
 }

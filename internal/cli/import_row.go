@@ -136,7 +136,7 @@ func (r *importRow) phrase() string {
 
 // tilde writes a path below the home directory as a person does.
 func (a *app) tilde(path string) string {
-	if below, ok := strings.CutPrefix(path, a.getenv("HOME")+"/"); ok && a.getenv("HOME") != "" {
+	if below, ok := strings.CutPrefix(path, a.Getenv("HOME")+"/"); ok && a.Getenv("HOME") != "" {
 		return "~/" + below
 	}
 	return path
@@ -161,14 +161,14 @@ func (a *app) importColumns() []column[*importRow] {
 // showImport prints the table, and the hints that belong to it.
 func (a *app) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
 	err := showList(a, cmd, o.output, listing[*importRow]{columns: a.importColumns(), items: rows, empty: empty})
-	if !o.output.isTable() {
+	if !o.output.IsTable() {
 		return err
 	}
 	said := map[string]bool{}
 	for _, r := range rows {
 		if r.hint != "" && !said[r.hint] {
 			said[r.hint] = true
-			a.hint(r.hint)
+			a.Hint(r.hint)
 		}
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
@@ -78,12 +79,12 @@ func (j *importJob) compare(ctx context.Context, r *importRow) {
 	case err == nil && have.Username == r.login.Username && have.Secret.Equal(r.login.Secret):
 		r.status = importSame
 	case j.options.prefer == preferSource:
-		r.detail = "in place of zen's login by " + answeredBy(login)
+		r.detail = "in place of zen's login by " + ui.AnsweredBy(login)
 	case err != nil:
 		r.status = importConflict
-		r.note(prefixed(err, "zen has a login by %s, which fails: ", answeredBy(login)))
+		r.note(ui.Prefixed(err, "zen has a login by %s, which fails: ", ui.AnsweredBy(login)))
 	default:
-		r.conflict("zen has another login for this registry, by "+answeredBy(login), j.options.prefer)
+		r.conflict("zen has another login for this registry, by "+ui.AnsweredBy(login), j.options.prefer)
 	}
 }
 
@@ -102,7 +103,7 @@ func (j *importJob) run(ctx context.Context) {
 	pending := len(slices.DeleteFunc(slices.Clone(j.rows), func(r *importRow) bool { return !r.pending() }))
 	stop := func() {}
 	if pending > 0 {
-		stop = j.app.busy(ctx, "Importing %s...", count(pending, "login"))
+		stop = j.app.Busy(ctx, "Importing %s...", ui.Count(pending, "login"))
 	}
 	reports := j.verify(ctx)
 	j.moved = map[string]*logins.Login{}
@@ -127,7 +128,7 @@ func (j *importJob) noteEnds(ctx context.Context) {
 			continue
 		}
 		if until := now[r.login.Address.String()].Until; until != nil {
-			r.detail = strings.TrimPrefix(r.detail+"\nends in "+span(until.Sub(j.app.now()).Round(time.Second))+" (login_ttl in config.toml)", "\n")
+			r.detail = strings.TrimPrefix(r.detail+"\nends in "+ui.Span(until.Sub(j.app.now()).Round(time.Second))+" (login_ttl in config.toml)", "\n")
 		}
 	}
 }
@@ -147,7 +148,7 @@ func (j *importJob) fetch(ctx context.Context) {
 		}
 	}
 	if len(programs) > 0 {
-		j.app.say("Asking %s...", strings.Join(programs, ", "))
+		j.app.Say("Asking %s...", strings.Join(programs, ", "))
 	}
 	logins.Fetch(ctx, list)
 	j.rows = slices.DeleteFunc(j.rows, func(r *importRow) bool { return r.login != nil && r.login.Absent })
@@ -308,7 +309,7 @@ func (j *importJob) warnOfEnd(ctx context.Context) {
 	if err != nil || len(vault.Slots) == 0 || slices.ContainsFunc(vault.Slots, lasts) {
 		return
 	}
-	j.app.warn("the vault's key does not outlast the next boot, and what was imported is gone with it", "keep it: zen vault passphrase")
+	j.app.Warn("the vault's key does not outlast the next boot, and what was imported is gone with it", "keep it: zen vault passphrase")
 }
 
 // suffixOf is the name by which configurations call a helper.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -38,13 +39,13 @@ func (a *app) undoImport(cmd *cobra.Command, finder logins.Finder, from []string
 		if err := a.showImport(cmd, o, rows, ""); err != nil {
 			return err
 		}
-		if o.dryRun || !o.output.isTable() || a.term.in == nil || !a.term.err {
-			a.say("This was a dry run: nothing was changed.")
+		if o.dryRun || !o.output.IsTable() || a.Term.In == nil || !a.Term.Err {
+			a.Say("This was a dry run: nothing was changed.")
 			return nil
 		}
-		yes, err := a.confirm(ctx, "Put these logins back? Those of files will be there in clear.", false)
+		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be there in clear.", false)
 		if err == nil && !yes {
-			err = errAborted
+			err = ui.ErrAborted
 		}
 		if err != nil {
 			return err
@@ -69,13 +70,13 @@ func (a *app) undoImport(cmd *cobra.Command, finder logins.Finder, from []string
 	if err := a.showImport(cmd, o, rows, ""); err != nil {
 		return err
 	}
-	a.say("zen keeps these logins too.")
-	a.hint("let clients ask as before: zen setup --undo; end a login in zen: zen logout REGISTRY")
+	a.Say("zen keeps these logins too.")
+	a.Hint("let clients ask as before: zen setup --undo; end a login in zen: zen logout REGISTRY")
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case failed:
-		return statusError(1)
+		return ui.StatusError(1)
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func (a *app) undoImport(cmd *cobra.Command, finder logins.Finder, from []string
 // restore gets the login from zen and puts it back; then it is forgotten that it was ever taken.
 func (r *importRow) restore(ctx context.Context, zend zendClient, has api.Login, state string) {
 	if has.ConnectorID != "" {
-		r.fail(credential.NewError(credential.InUse, "zen answers by "+answeredBy(has)+" by now, whose credentials do not belong there", ""))
+		r.fail(credential.NewError(credential.InUse, "zen answers by "+ui.AnsweredBy(has)+" by now, whose credentials do not belong there", ""))
 		return
 	}
 	cred, err := zend.get(ctx, r.login.ServerURL)

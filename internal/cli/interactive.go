@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -24,14 +25,14 @@ type wizard struct {
 // explain prints documentation among the questions.
 func (w *wizard) explain(title string, sections ...string) {
 	if w.docs {
-		w.say("%s\n\n%s\n", heading(title), explained(sections...))
+		w.Say("%s\n\n%s\n", ui.Heading(title), explained(sections...))
 	}
 }
 
 // name asks for a name that no other connector has.
 func (w *wizard) name(fallback, own string) (string, error) {
 	for {
-		name, err := w.prompt(w.ctx, question{text: "Please enter a name for the service connector", fallback: fallback})
+		name, err := w.Prompt(w.ctx, ui.Question{Text: "Please enter a name for the service connector", Fallback: fallback})
 		if err != nil || name == own {
 			return name, err
 		}
@@ -41,7 +42,7 @@ func (w *wizard) name(fallback, own string) (string, error) {
 		if err != nil || !slices.ContainsFunc(list.Items, func(c api.ServiceConnector) bool { return c.Server == w.server }) {
 			return name, err
 		}
-		w.say("A service connector with the name '%s' already exists. Please choose a different name.", name)
+		w.Say("A service connector with the name '%s' already exists. Please choose a different name.", name)
 	}
 }
 
@@ -67,8 +68,8 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type",
 			"zen daemon restart")
 	}
-	name, err := w.prompt(w.ctx, question{
-		text: "Please select a service connector type", choices: book.names(), fallback: book.names()[0],
+	name, err := w.Prompt(w.ctx, ui.Question{
+		Text: "Please select a service connector type", Choices: book.names(), Fallback: book.names()[0],
 	})
 	t, _ := book.find(name)
 	return t, err
@@ -81,13 +82,13 @@ func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error
 	}
 	w.explain("Available resource types", describeResourceTypes(t))
 	if len(t.ResourceTypes) == 1 {
-		w.say("Only one resource type is available for this connector (%s).", t.ResourceTypes[0].Type)
+		w.Say("Only one resource type is available for this connector (%s).", t.ResourceTypes[0].Type)
 		return t.ResourceTypes[0].Type, nil
 	}
-	return w.prompt(w.ctx, question{
-		text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
+	return w.Prompt(w.ctx, ui.Question{
+		Text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
 			"supported resource types",
-		choices: resourceTypesOf(t), fallback: wanted, optional: true,
+		Choices: resourceTypesOf(t), Fallback: wanted, Optional: true,
 	})
 }
 
@@ -105,14 +106,14 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 	narrowed.AuthMethods = methods
 	w.explain("Available authentication methods", describeAuthMethods(narrowed))
 	if len(methods) == 1 {
-		yes, err := w.confirm(w.ctx, fmt.Sprintf(
+		yes, err := w.Confirm(w.ctx, fmt.Sprintf(
 			"Only one authentication method is available for this connector (%s). Would you like to use it?", methods[0].Method), true)
 		if err == nil && !yes {
-			err = errAborted
+			err = ui.ErrAborted
 		}
 		return methods[0], err
 	}
-	name, err := w.prompt(w.ctx, question{text: "Please select an authentication method", choices: authMethodsOf(narrowed)})
+	name, err := w.Prompt(w.ctx, ui.Question{Text: "Please select an authentication method", Choices: authMethodsOf(narrowed)})
 	i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == name })
 	if err != nil || i < 0 {
 		return api.AuthMethod{}, err
@@ -127,7 +128,7 @@ func serves(t api.ConnectorType, resourceType, method string) bool {
 
 // configure asks for the method's attributes that config does not have yet.
 func (w *wizard) configure(m api.AuthMethod, config secrets) error {
-	w.say("Please enter the configuration for the %s authentication method.", m.Name)
+	w.Say("Please enter the configuration for the %s authentication method.", m.Name)
 	for _, attr := range m.Attributes {
 		if _, ok := config[attr.Name]; ok {
 			continue
@@ -146,11 +147,11 @@ func (w *wizard) configure(m api.AuthMethod, config secrets) error {
 // attribute asks for one attribute until there is a value, or nothing if that will do.
 func (w *wizard) attribute(attr api.Attribute, text string, optional bool) (credential.Secret, error) {
 	if !attr.Secret || w.visible {
-		answer, err := w.prompt(w.ctx, question{text: text, fallback: attr.Default, optional: optional, quiet: attr.Default == ""})
+		answer, err := w.Prompt(w.ctx, ui.Question{Text: text, Fallback: attr.Default, Optional: optional, Quiet: attr.Default == ""})
 		return credential.SecretString(answer), err
 	}
 	for {
-		value, err := w.promptSecret(w.ctx, text)
+		value, err := w.PromptSecret(w.ctx, text)
 		if err != nil || optional || !value.IsEmpty() {
 			return value, err
 		}
@@ -169,17 +170,17 @@ func (w *wizard) duration(m api.AuthMethod, current *int) (*int, error) {
 	text := "The authentication method involves generating temporary credentials. " +
 		"Please enter the time that the credentials should be valid for, in seconds" + bounds(m)
 	for {
-		answer, err := w.prompt(w.ctx, question{text: text, fallback: decimal(fallback)})
+		answer, err := w.Prompt(w.ctx, ui.Question{Text: text, Fallback: ui.Decimal(fallback)})
 		if err != nil {
 			return nil, err
 		}
-		seconds, ok := parseSeconds(answer)
+		seconds, ok := ui.ParseSeconds(answer)
 		if !ok || seconds < m.MinExpirationSeconds || m.MaxExpirationSeconds > 0 && seconds > m.MaxExpirationSeconds {
-			w.say("Error: '%s' is not a number of seconds that is allowed%s.", answer, bounds(m))
+			w.Say("Error: '%s' is not a number of seconds that is allowed%s.", answer, bounds(m))
 			continue
 		}
-		valid := span(time.Duration(seconds) * time.Second)
-		keep, err := w.confirm(w.ctx, "Credentials will be valid for "+valid+". Keep this value?", true)
+		valid := ui.Span(time.Duration(seconds) * time.Second)
+		keep, err := w.Confirm(w.ctx, "Credentials will be valid for "+valid+". Keep this value?", true)
 		if err != nil || keep {
 			return &seconds, err
 		}
@@ -193,7 +194,7 @@ func bounds(m api.AuthMethod) string {
 		value int
 	}{{"min", m.MinExpirationSeconds}, {"max", m.MaxExpirationSeconds}, {"default", m.DefaultExpirationSeconds}} {
 		if b.value > 0 {
-			parts = append(parts, b.name+": "+decimal(b.value))
+			parts = append(parts, b.name+": "+ui.Decimal(b.value))
 		}
 	}
 	if parts == nil {
@@ -204,7 +205,7 @@ func bounds(m api.AuthMethod) string {
 
 // expiry asks whether and when the credentials expire; nil if they do not.
 func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
-	temporary, err := w.confirm(w.ctx, "Are the credentials you configured temporary? If so, you'll be asked to provide an "+
+	temporary, err := w.Confirm(w.ctx, "Are the credentials you configured temporary? If so, you'll be asked to provide an "+
 		"expiration time in the next step.", current != nil)
 	if err != nil || !temporary {
 		return nil, err
@@ -214,25 +215,25 @@ func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
 		fallback = current.UTC().Format(time.DateTime)
 	}
 	for {
-		answer, err := w.prompt(w.ctx, question{
-			text:     "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'",
-			fallback: fallback,
+		answer, err := w.Prompt(w.ctx, ui.Question{
+			Text:     "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'",
+			Fallback: fallback,
 		})
 		if err != nil {
 			return nil, err
 		}
-		at, err := parseTime(answer)
+		at, err := ui.ParseTime(answer)
 		if err != nil {
-			w.say("Error: %s.", err)
+			w.Say("Error: %s.", err)
 			continue
 		}
 		left := at.Sub(w.now())
 		if left <= 0 {
-			w.say("The expiration time must be in the future. Please enter a later date and time.")
+			w.Say("The expiration time must be in the future. Please enter a later date and time.")
 			continue
 		}
-		keep, err := w.confirm(w.ctx,
-			fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", clock(at), span(left)), true)
+		keep, err := w.Confirm(w.ctx,
+			fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", ui.Clock(at), ui.Span(left)), true)
 		if err != nil || keep {
 			return &at, err
 		}
@@ -244,10 +245,10 @@ func (w *wizard) instance(ids []string, current string) (string, error) {
 	if !slices.Contains(ids, current) {
 		current = ""
 	}
-	w.say("The connector can be used to access the following resources:\n%s", bullets(ids))
-	return w.prompt(w.ctx, question{
-		text:    "Please select one of the resources or leave it empty to create a connector that can be used to access any of them",
-		choices: ids, fallback: current, optional: true,
+	w.Say("The connector can be used to access the following resources:\n%s", ui.Bullets(ids))
+	return w.Prompt(w.ctx, ui.Question{
+		Text:    "Please select one of the resources or leave it empty to create a connector that can be used to access any of them",
+		Choices: ids, Fallback: current, Optional: true,
 	})
 }
 

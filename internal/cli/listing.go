@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // column is one thing that a list shows of its items.
@@ -45,7 +46,7 @@ func (c column[T]) text(item T) string {
 	if list, ok := c.value(item).([]string); ok {
 		return strings.Join(list, "\n")
 	}
-	return plain(c.value(item))
+	return ui.Plain(c.value(item))
 }
 
 // listing is a list that is to be shown.
@@ -60,71 +61,63 @@ type listing[T any] struct {
 
 // document is the listing in JSON: ZenML's items and pagination.
 type document struct {
-	Items []object  `json:"items"`
-	Page  *api.Page `json:"pagination,omitempty"`
+	Items []ui.Object `json:"items"`
+	Page  *api.Page   `json:"pagination,omitempty"`
 }
 
 // showList prints a listing in the format asked for.
-func showList[T any](a *app, cmd *cobra.Command, o output, l listing[T]) error {
+func showList[T any](a *app, cmd *cobra.Command, o ui.Output, l listing[T]) error {
 	columns, err := l.choose(cmd, o)
 	if err != nil {
 		return err
 	}
-	if o.isTable() {
+	if o.IsTable() {
 		l.draw(a, columns)
 		return nil
 	}
-	doc := document{Items: []object{}, Page: l.page}
+	doc := document{Items: []ui.Object{}, Page: l.page}
 	for _, item := range l.items {
-		row := object{}
+		row := ui.Object{}
 		for _, c := range columns {
-			row = append(row, member{c.key, c.value(item)})
+			row = append(row, ui.Member{c.key, c.value(item)})
 		}
 		doc.Items = append(doc.Items, row)
 	}
-	if o.format == formatCSV || o.format == formatTSV {
+	if o.Format == ui.FormatCSV || o.Format == ui.FormatTSV {
 		var header []string
 		for _, c := range columns {
 			header = append(header, c.key)
 		}
-		return writeRows(a.out, o.format, header, doc.Items)
+		return ui.WriteRows(a.Out, o.Format, header, doc.Items)
 	}
-	return a.show(o, doc, nil)
+	return a.Show(o, doc, nil)
 }
 
 // draw prints the table on standard output and the rest as sentences.
 func (l listing[T]) draw(a *app, columns []column[T]) {
 	if len(l.items) == 0 {
-		a.say("%s", l.empty)
+		a.Say("%s", l.empty)
 		return
 	}
-	t := table{centerFirst: true, title: l.title}
+	t := ui.Table{CenterFirst: true, Title: l.title}
 	for _, c := range columns {
-		t.header = append(t.header, c.heading())
+		t.Header = append(t.Header, c.heading())
 	}
 	for _, item := range l.items {
 		var row []string
 		for _, c := range columns {
 			row = append(row, c.text(item))
 		}
-		t.rows = append(t.rows, row)
+		t.Rows = append(t.Rows, row)
 	}
-	a.drawTable(t)
+	a.DrawTable(t)
 	if l.page != nil {
-		a.say("Page (%d/%d), %d items found for the applied filters.", l.page.Index, max(1, l.page.TotalPages), l.page.Total)
-	}
-}
-
-// drawTable prints a table and says so when the terminal was too narrow for it.
-func (a *app) drawTable(t table) {
-	if hidden := t.draw(a.out, a.term.width); len(hidden) > 0 {
-		a.say("The terminal is too narrow for %s.\nUse --output=json|yaml|csv|tsv for full data, or --columns to choose.",
-			strings.Join(hidden, ", "))
+		a.Say("Page (%d/%d), %d items found for the applied filters.", l.page.Index, max(1, l.page.TotalPages), l.page.Total)
 	}
 }
 
 // choose picks the columns that are shown.
-func (l listing[T]) choose(cmd *cobra.Command, o output) ([]column[T], error) {
+func (l listing[T]) choose(cmd *cobra.Command, o ui.Output) ([]column[T], error) {
 	var columns []column[T]
 	switch l.chosen {
 	case "":
@@ -135,31 +128,31 @@ func (l listing[T]) choose(cmd *cobra.Command, o output) ([]column[T], error) {
 		}
 		return columns, nil
 	case "all":
-		return slices.DeleteFunc(slices.Clone(l.columns), func(c column[T]) bool { return c.when == inTable && !o.isTable() }), nil
+		return slices.DeleteFunc(slices.Clone(l.columns), func(c column[T]) bool { return c.when == inTable && !o.IsTable() }), nil
 	}
 	for name := range strings.SplitSeq(l.chosen, ",") {
 		name = strings.ReplaceAll(strings.TrimSpace(name), "-", "_")
 		i := slices.IndexFunc(l.columns, func(c column[T]) bool { return c.key == name })
 		if i < 0 {
-			return nil, misused(cmd, "There is no column '%s'. Available: %s.", name, strings.Join(l.names(), ", "))
+			return nil, ui.Misused(cmd, "There is no column '%s'. Available: %s.", name, strings.Join(l.names(), ", "))
 		}
 		columns = append(columns, l.columns[i])
 	}
 	return columns, nil
 }
 
-func (l listing[T]) visible(c column[T], o output) bool {
+func (l listing[T]) visible(c column[T], o ui.Output) bool {
 	switch c.when {
 	case byName:
 		return false
 	case inTable:
-		return o.isTable()
+		return o.IsTable()
 	case exact:
-		return !o.isTable()
+		return !o.IsTable()
 	case ifItem:
-		return slices.ContainsFunc(l.items, func(item T) bool { return plain(c.value(item)) != "" })
+		return slices.ContainsFunc(l.items, func(item T) bool { return ui.Plain(c.value(item)) != "" })
 	case ifAny:
-		return !o.isTable() || slices.ContainsFunc(l.items, func(item T) bool { return plain(c.value(item)) != "" })
+		return !o.IsTable() || slices.ContainsFunc(l.items, func(item T) bool { return ui.Plain(c.value(item)) != "" })
 	}
 	return true
 }
@@ -176,8 +169,8 @@ func (l listing[T]) names() []string {
 func labelColumn[T any](key string, get func(T) map[string]string) column[T] {
 	return column[T]{
 		key: key, when: byName,
-		value: func(item T) any { return labelsOrEmpty(get(item)) },
-		cell:  func(item T) string { return labelLines(get(item)) },
+		value: func(item T) any { return ui.LabelsOrEmpty(get(item)) },
+		cell:  func(item T) string { return ui.LabelLines(get(item)) },
 	}
 }
 
@@ -186,6 +179,6 @@ func timeColumn[T any](key string, get func(T) time.Time) column[T] {
 	return column[T]{
 		key: key, when: byName,
 		value: func(item T) any { return get(item) },
-		cell:  func(item T) string { return stamp(get(item)) },
+		cell:  func(item T) string { return ui.Stamp(get(item)) },
 	}
 }

@@ -59,7 +59,7 @@ func (a *app) followLog(ctx context.Context, path string) error {
 			return err
 		}
 		for line := range strings.Lines(text) {
-			fmt.Fprintln(a.out, safetext.Text(strings.TrimSuffix(line, "\n")))
+			fmt.Fprintln(a.Out, safetext.Text(strings.TrimSuffix(line, "\n")))
 		}
 		select {
 		case <-tick.C:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -98,7 +99,7 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 	}
 	if cmd.Flags().Changed("ttl") {
 		if o.ttl < time.Second && o.ttl != 0 {
-			return req, misused(cmd, "Invalid value for '--ttl': at least 1s, or 0 for until logout.")
+			return req, ui.Misused(cmd, "Invalid value for '--ttl': at least 1s, or 0 for until logout.")
 		}
 		req.TTLSeconds = int(o.ttl / time.Second)
 		if o.ttl == 0 {
@@ -109,12 +110,12 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 		return req, err
 	}
 	if name != "" && o.registry != "" {
-		return req, misused(cmd, "Please name either a service connector or a container registry, not both.")
+		return req, ui.Misused(cmd, "Please name either a service connector or a container registry, not both.")
 	}
 	if o.dir != "" {
 		dir, err := filepath.Abs(o.dir)
 		if err != nil {
-			return req, refused(err.Error(), "")
+			return req, ui.Refused(err.Error(), "")
 		}
 		req.Dir = dir
 	}
@@ -159,28 +160,28 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 		return nil
 	}
 	a.warnUnchecked([]api.Resource{result.Resource})
-	a.say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
+	a.Say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
 		result.Connector.Name, result.TypeName)
 	if result.Stack != "" {
-		a.say("It belongs to the container registry of '%s', the active stack of zenml.", result.Stack)
+		a.Say("It belongs to the container registry of '%s', the active stack of zenml.", result.Stack)
 	}
 	if s := result.Connector.Server; s != "" {
-		a.say("It lives on server '%s', which makes the credentials.", s)
+		a.Say("It lives on server '%s', which makes the credentials.", s)
 	}
 	a.sayShadowed(result.Shadowed)
 	if result.Replaced != "" {
-		a.say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
+		a.Say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
 	}
 	if dir := result.Login.Dir; dir != "" {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			a.warn("there is no directory "+dir+": until there is, the login answers nobody", "")
+			a.Warn("there is no directory "+dir+": until there is, the login answers nobody", "")
 		}
 	}
 	if result.Login.IdentityToken {
-		a.say("Clients get an identity token (user name <token>), which most take, but not all.")
+		a.Say("Clients get an identity token (user name <token>), which most take, but not all.")
 	}
 	if result.Login.Until != nil {
-		a.say("The login ends in %s.", span(result.Login.Until.Sub(a.now()).Round(time.Second)))
+		a.Say("The login ends in %s.", ui.Span(result.Login.Until.Sub(a.now()).Round(time.Second)))
 	}
 	a.hintSetup(result.Login.ServerURL, result.Login.Profile)
 	return nil
@@ -189,7 +190,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 // loginFailed is the error of a login. Who named nothing may not know of stacks: there is a simpler way.
 func loginFailed(err error, failed string, req api.LoginRequest) error {
 	unknown := credential.NoSuchEntity.Is(err)
-	err = prefixed(err, "%s", failed)
+	err = ui.Prefixed(err, "%s", failed)
 	if host := registryNamed(req.Name); unknown && host != "" {
 		if e, ok := errors.AsType[*credential.Error](err); ok {
 			e.Hint = "see which service connector gives access to it: zen why " + host + "; or, with a user name and a password: docker login " + host

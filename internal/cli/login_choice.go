@@ -7,6 +7,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -14,7 +15,7 @@ import (
 // person at the terminal is asked; elsewhere it is an error that says what to add. A nil result means that all stays as it is.
 func (a *app) attempt(ctx context.Context, req api.LoginRequest, text, name string) (*api.LoginResult, error) {
 	for {
-		stop := a.busy(ctx, text, name)
+		stop := a.Busy(ctx, text, name)
 		result, err := call[api.LoginResult](ctx, a, api.MethodLogin, req)
 		stop()
 		switch {
@@ -40,17 +41,17 @@ func (a *app) attempt(ctx context.Context, req api.LoginRequest, text, name stri
 func (a *app) chooseResource(ctx context.Context, result api.LoginResult) (string, error) {
 	const most = 10
 	shown := result.Choices[:min(len(result.Choices), most)]
-	if !a.term.attended() {
+	if !a.Term.Attended() {
 		return "", credential.NewError(credential.InvalidInput, fmt.Sprintf("service connector '%s' gives access to %d container registries: %s",
 			result.Connector.Name, len(result.Choices), strings.Join(shown, ", ")),
 			"choose one: zen service-connector login "+result.Connector.Name+" --resource-id "+result.Choices[0])
 	}
-	a.say("Service connector '%s' gives access to these container registries:", result.Connector.Name)
+	a.Say("Service connector '%s' gives access to these container registries:", result.Connector.Name)
 	for _, id := range result.Choices {
-		a.say("  %s", id)
+		a.Say("  %s", id)
 	}
 	for {
-		answer, err := a.prompt(ctx, question{text: "Please enter the one to log in to"})
+		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the one to log in to"})
 		if err != nil {
 			return "", err
 		}
@@ -59,7 +60,7 @@ func (a *app) chooseResource(ctx context.Context, result api.LoginResult) (strin
 				return id, nil
 			}
 		}
-		a.say("Error: '%s' is none of these.", answer)
+		a.Say("Error: '%s' is none of these.", answer)
 	}
 }
 
@@ -68,14 +69,14 @@ func (a *app) chooseLogin(ctx context.Context, result api.LoginResult) (takeNew 
 	old, wanted := result.Taken, result.Login
 	what := fmt.Sprintf("service connector '%s' is logged in to %s, and '%s' would be to %s: clients ask for %s as a whole, where only one can answer",
 		old.ConnectorName, old.ResourceID, result.Connector.Name, wanted.ResourceID, wanted.Address)
-	if !a.term.attended() {
+	if !a.Term.Attended() {
 		return false, credential.NewError(credential.Ambiguous, what,
 			"to take the new one add --replace; to have both add --path "+pathOf(wanted.ResourceID)+", --dir DIRECTORY or --profile NAME")
 	}
-	a.say("%s%s.", strings.ToUpper(what[:1]), what[1:])
-	yes, err := a.confirm(ctx, "Shall "+wanted.ResourceID+" answer from now on?", false)
+	a.Say("%s%s.", strings.ToUpper(what[:1]), what[1:])
+	yes, err := a.Confirm(ctx, "Shall "+wanted.ResourceID+" answer from now on?", false)
 	if err == nil && !yes {
-		a.say("%s goes on to answer. To have both add --path %s, --dir DIRECTORY or --profile NAME.", old.ResourceID, pathOf(wanted.ResourceID))
+		a.Say("%s goes on to answer. To have both add --path %s, --dir DIRECTORY or --profile NAME.", old.ResourceID, pathOf(wanted.ResourceID))
 	}
 	return yes, err
 }

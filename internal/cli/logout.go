@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) logoutCommand() *cobra.Command {
@@ -21,7 +22,7 @@ came by docker login are deleted with their login.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case req.All && len(args) > 0:
-				return misused(cmd, "Please give either a name or '--all', not both.")
+				return ui.Misused(cmd, "Please give either a name or '--all', not both.")
 			case !req.All:
 				if err := arguments(1, 1, "NAME|REGISTRY")(cmd, args); err != nil {
 					return err
@@ -61,7 +62,7 @@ func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 	if req.Dir != "" {
 		dir, err := filepath.Abs(req.Dir)
 		if err != nil {
-			return refused(err.Error(), "")
+			return ui.Refused(err.Error(), "")
 		}
 		req.Dir = dir
 	}
@@ -70,22 +71,14 @@ func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 		return err
 	}
 	if len(result.Ended) == 0 {
-		a.say("Nobody was logged in.")
+		a.Say("Nobody was logged in.")
 	}
 	for _, l := range result.Ended {
-		who := answeredBy(l)
+		who := ui.AnsweredBy(l)
 		if l.Dir != "" || l.Profile != "" {
-			who += ", " + loginScope(l)
+			who += ", " + ui.LoginScope(l)
 		}
-		a.say("Logged out of %s (%s).", l.Address, who)
+		a.Say("Logged out of %s (%s).", l.Address, who)
 	}
 	return nil
-}
-
-// answeredBy says whose credentials a login uses.
-func answeredBy(l api.Login) string {
-	if l.ConnectorName != "" {
-		return "service connector '" + l.ConnectorName + "'"
-	}
-	return l.Source
 }

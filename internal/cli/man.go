@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // manCommand writes the man pages, for packagers.
@@ -16,7 +17,7 @@ func manCommand() *cobra.Command {
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
-				return misused(cmd, "Missing option '--dir'.")
+				return ui.Misused(cmd, "Missing option '--dir'.")
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true

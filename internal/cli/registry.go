@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) registryCommand() *cobra.Command {
@@ -41,14 +42,6 @@ func flavorNames(ctx context.Context, client caller) ([]string, error) {
 	return names, err
 }
 
-// optional is the only argument, or "" where ZenML means what is active.
-func optional(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
-}
-
 // plainValues reads attributes that are no secrets.
 func (a *app) plainValues(ctx context.Context, attrs attributes) (map[string]string, error) {
 	read, err := a.values(ctx, attrs)
@@ -75,7 +68,7 @@ container registry is connected to. Without a name it is the container registry 
 		Args:              arguments(0, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: a.completeFrom(1, registryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.registry = optional(args)
+			o.registry = ui.Optional(args)
 			return a.login(cmd, "", &o)
 		},
 	}

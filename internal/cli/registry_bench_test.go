@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkEntities(b *testing.B) {
 		b.Helper()
 		var out, errOut bytes.Buffer
 		a := testAppWith(z, "", &errOut, map[string]string{})
-		a.out = &dataWriter{w: &out}
+		a.Out = &ui.DataWriter{W: &out}
 		if code := a.run(b.Context(), words(line)); code != 0 {
 			b.Fatalf("zen %s: exit %d: %s", line, code, errOut.String())
 		}

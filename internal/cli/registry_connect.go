@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -31,7 +32,7 @@ func (a *app) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
 type connectOptions struct {
 	linkFlags
 
-	output      output
+	output      ui.Output
 	interactive bool
 	server      string
 }
@@ -48,11 +49,11 @@ connected there, to a connector of that server.`,
 		Example: `  zen container-registry connect hub --connector dockerhub
   zen container-registry connect hub -i`,
 		Args: arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.connectRegistry(cmd, optional(args), &o) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.connectRegistry(cmd, ui.Optional(args), &o) },
 	}
 	cmd.Flags().BoolVarP(&o.interactive, "interactive", "i", false, "choose among the service connectors that fit")
 	a.addLinkFlags(cmd, &o.linkFlags)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	a.addServerOf(cmd, &o.server, "container registry")
 	return cmd
 }
@@ -61,10 +62,10 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 	ctx := cmd.Context()
 	switch {
 	case o.connector == "" && !o.interactive:
-		return refused("Please provide either a connector ID or set the interactive flag.",
+		return ui.Refused("Please provide either a connector ID or set the interactive flag.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	case o.connector != "" && o.interactive:
-		return refused("Please provide either a connector ID or set the interactive flag, not both.",
+		return ui.Refused("Please provide either a connector ID or set the interactive flag, not both.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	}
 	current, err := call[api.RegistryResult](ctx, a, api.MethodRegistryGet, api.Ref{Name: ref, Server: o.server})
@@ -72,7 +73,7 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 		return err
 	}
 	if s := current.Registry.Server; s != "" && o.server == "" { // changing what others use too has to be asked for
-		return refused("container registry '"+current.Registry.Name+"' is not one of this machine; it lives on server '"+s+"'", "add --server "+s)
+		return ui.Refused("container registry '"+current.Registry.Name+"' is not one of this machine; it lives on server '"+s+"'", "add --server "+s)
 	}
 	link := o.linkFlags
 	if o.interactive {
@@ -83,8 +84,8 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 	result, err := call[api.RegistryResult](ctx, a, api.MethodRegistryConnect, api.ConnectRegistry{
 		Server: o.server, Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID, NoVerify: link.noVerify,
 	})
-	if isUnknown(err) {
-		return prefixed(err, "Could not find a connector '%s': ", link.connector)
+	if ui.IsUnknown(err) {
+		return ui.Prefixed(err, "Could not find a connector '%s': ", link.connector)
 	}
 	if err != nil {
 		return err
@@ -93,19 +94,19 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 }
 
 // showConnected says what a container registry was connected to.
-func (a *app) showConnected(ctx context.Context, o output, result api.RegistryResult, link linkFlags) error {
+func (a *app) showConnected(ctx context.Context, o ui.Output, result api.RegistryResult, link linkFlags) error {
 	r := result.Registry
 	if link.resourceID != "" && !sameHost(link.resourceID, r.URI()) {
-		a.warn(fmt.Sprintf("--resource-id %s was ignored: the container registry's uri is %s", link.resourceID, r.URI()), "")
+		a.Warn(fmt.Sprintf("--resource-id %s was ignored: the container registry's uri is %s", link.resourceID, r.URI()), "")
 	}
 	if link.noVerify {
-		a.say("Successfully connected container registry `%s` to resource.", r.Name)
+		a.Say("Successfully connected container registry `%s` to resource.", r.Name)
 	} else {
 		a.warnUnchecked(result.Resources)
-		a.say("Successfully connected container registry `%s` to the following resources:", r.Name)
+		a.Say("Successfully connected container registry `%s` to the following resources:", r.Name)
 	}
-	doc := append(registryObject(r), member{"resources", resourceObjects(result.Resources)})
-	return a.show(o, doc, func() {
+	doc := append(registryObject(r), ui.Member{"resources", resourceObjects(result.Resources)})
+	return a.Show(o, doc, func() {
 		if len(result.Resources) > 0 {
 			a.drawConnectorResources(ctx, result.Resources)
 		}
@@ -132,25 +133,25 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 				"'zen service-connector register' command or list the compatible resources using the '%s' command.", r.Name, list),
 			"zen service-connector register -i")
 	case 1:
-		a.say("Only one connector has compatible resources:")
+		a.Say("Only one connector has compatible resources:")
 		a.drawConnectorResources(ctx, fits)
-		yes, err := a.confirm(ctx, "Would you like to use this connector?", true)
+		yes, err := a.Confirm(ctx, "Would you like to use this connector?", true)
 		if err == nil && !yes {
-			err = errAborted
+			err = ui.ErrAborted
 		}
 		return fits[0].ConnectorID, err
 	}
-	a.say("The following connectors have compatible resources:")
+	a.Say("The following connectors have compatible resources:")
 	a.drawConnectorResources(ctx, fits)
 	for {
-		answer, err := a.prompt(ctx, question{text: "Please enter the name or ID of the connector you want to use"})
+		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the name or ID of the connector you want to use"})
 		if err != nil {
 			return "", err
 		}
 		if id, ok := pick(fits, answer); ok {
 			return id, nil
 		}
-		a.say("Error: '%s' is none of these connectors.", answer)
+		a.Say("Error: '%s' is none of these connectors.", answer)
 	}
 }
 
@@ -199,11 +200,11 @@ func (a *app) registryDisconnectCommand() *cobra.Command {
 		Example: "  zen container-registry disconnect hub",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDisconnect, api.Ref{Name: optional(args), Server: server})
+			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDisconnect, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
-			a.say("Successfully disconnected the service-connector from container registry `%s`.", result.Registry.Name)
+			a.Say("Successfully disconnected the service-connector from container registry `%s`.", result.Registry.Name)
 			return nil
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // registryResource is the type of resource that every container registry is (ZenML, DOCKER_REGISTRY_RESOURCE_TYPE).
@@ -14,7 +15,7 @@ const registryResource = "docker-registry"
 
 func (a *app) registryDescribeCommand() *cobra.Command {
 	var (
-		o      output
+		o      ui.Output
 		server string
 	)
 	cmd := &cobra.Command{
@@ -23,20 +24,20 @@ func (a *app) registryDescribeCommand() *cobra.Command {
 		Example: "  zen container-registry describe hub\n  zen container-registry describe -o json",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{Name: optional(args), Server: server})
+			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
-			return a.show(o, registryObject(result.Registry), func() { a.drawRegistry(result.Registry) })
+			return a.Show(o, registryObject(result.Registry), func() { a.drawRegistry(result.Registry) })
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	a.addServerOf(cmd, &server, "container registry")
 	return cmd
 }
 
 func (a *app) registryGetCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the name of the active container registry",
 		Example: "  zen container-registry get\n  zen container-registry get -o json",
@@ -46,66 +47,66 @@ func (a *app) registryGetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(o, registryObject(result.Registry), func() {
-				a.say("Active container registry: '%s'", result.Registry.Name)
+			return a.Show(o, registryObject(result.Registry), func() {
+				a.Say("Active container registry: '%s'", result.Registry.Name)
 			})
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 // registryObject is a container registry as JSON has it, with ZenML's keys.
-func registryObject(r api.ContainerRegistry) object {
+func registryObject(r api.ContainerRegistry) ui.Object {
 	var connector any
 	if r.ConnectorID != "" {
-		connector = object{
+		connector = ui.Object{
 			{"id", r.ConnectorID},
 			{"name", r.ConnectorName},
 			{"type", r.ConnectorType},
 			{"resource_type", registryResource},
-			{"resource_name", orNull(r.ConnectorResourceID)},
+			{"resource_name", ui.OrNull(r.ConnectorResourceID)},
 		}
 	}
-	o := object{
+	o := ui.Object{
 		{"id", r.ID},
 		{"name", r.Name},
 		{"type", "container_registry"},
 		{"flavor", r.Flavor},
 		{"active", r.Active},
 		{"owner", r.Owner},
-		{"configuration", labelsOrEmpty(r.Configuration)},
-		{"labels", labelsOrEmpty(r.Labels)},
+		{"configuration", ui.LabelsOrEmpty(r.Configuration)},
+		{"labels", ui.LabelsOrEmpty(r.Labels)},
 		{"service_connector", connector},
 		{"created", r.Created},
 		{"updated", r.Updated},
 	}
 	if r.Server != "" {
-		o = append(o, member{"server", r.Server})
+		o = append(o, ui.Member{"server", r.Server})
 	}
 	return o
 }
 
 func (a *app) drawRegistry(r api.ContainerRegistry) {
-	a.say("Container_Registry '%s' of flavor '%s' with id '%s' is owned by user '%s'.", r.Name, r.Flavor, r.ID, r.Owner)
+	a.Say("Container_Registry '%s' of flavor '%s' with id '%s' is owned by user '%s'.", r.Name, r.Flavor, r.ID, r.Owner)
 	title := fmt.Sprintf("'%s' CONTAINER_REGISTRY Component Configuration", r.Name)
 	if r.Active {
 		title += " (ACTIVE)"
 	}
-	rows := sortedRows(r.Configuration)
+	rows := ui.SortedRows(r.Configuration)
 	for _, row := range rows {
 		row[0] = strings.ToUpper(row[0])
 	}
 	if r.Server != "" {
 		rows = append(rows, []string{"SERVER", r.Server})
 	}
-	a.drawProperties(title, "COMPONENT_PROPERTY", rows)
-	a.drawLabels(r.Labels, "component")
+	a.DrawProperties(title, "COMPONENT_PROPERTY", rows)
+	a.DrawLabels(r.Labels, "component")
 	if r.ConnectorID == "" {
-		a.say("No connector is set for this component.")
+		a.Say("No connector is set for this component.")
 		return
 	}
-	a.drawProperties("Service Connector", "PROPERTY", [][]string{
+	a.DrawProperties("Service Connector", "PROPERTY", [][]string{
 		{"ID", r.ConnectorID},
 		{"NAME", r.ConnectorName},
 		{"TYPE", r.ConnectorType},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -20,7 +21,7 @@ func (a *app) registryFlavorCommand() *cobra.Command {
 }
 
 func (a *app) registryFlavorListCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the flavors of container registries",
 		Example: "  zen container-registry flavor list\n  zen container-registry flavor list -o json",
@@ -38,20 +39,20 @@ func (a *app) registryFlavorListCommand() *cobra.Command {
 					{key: "integration", value: func(f flavor) any { return f.Integration }},
 					{key: "uri", value: func(f flavor) any { return f.URIHelp }},
 					{
-						key: "connector_type", value: func(f flavor) any { return orNull(f.ConnectorType) },
-						cell: func(f flavor) string { return orDash(f.ConnectorType) },
+						key: "connector_type", value: func(f flavor) any { return ui.OrNull(f.ConnectorType) },
+						cell: func(f flavor) string { return ui.OrDash(f.ConnectorType) },
 					},
 					{key: "resource_type", value: func(f flavor) any { return f.ResourceType }},
 				},
 			})
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 func (a *app) registryFlavorDescribeCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "describe FLAVOR", Short: "Describe a flavor of container registries",
 		Example: "  zen container-registry flavor describe default\n  zen container-registry flavor describe github -o yaml",
@@ -61,10 +62,10 @@ func (a *app) registryFlavorDescribeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(o, f, func() { fmt.Fprintln(a.out, safetext.Text(describeFlavor(f))) })
+			return a.Show(o, f, func() { fmt.Fprintln(a.Out, safetext.Text(describeFlavor(f))) })
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -84,7 +85,7 @@ func (a *app) flavor(ctx context.Context, name string) (api.Flavor, error) {
 // describeFlavor is the page about a flavor, with its properties as ZenML lists them.
 func describeFlavor(f api.Flavor) string {
 	lines := []string{
-		"Container registry flavor: " + f.Name, "", prose(f.Description), "",
+		"Container registry flavor: " + f.Name, "", ui.Prose(f.Description), "",
 		"Uri: " + f.URIHelp, "", "Properties",
 	}
 	for _, attr := range f.Attributes {
@@ -95,7 +96,7 @@ func describeFlavor(f api.Flavor) string {
 		if attr.Default != "" {
 			line += ", default " + attr.Default
 		}
-		lines = append(lines, line, "  "+strings.Join(wrap(attr.Description, pageWidth-2), "\n  "))
+		lines = append(lines, line, "  "+strings.Join(ui.Wrap(attr.Description, ui.PageWidth-2), "\n  "))
 	}
 	needs, list := "a '"+f.ResourceType+"' resource", "zen service-connector list-resources --resource-type "+f.ResourceType
 	if f.ConnectorType != "" {
@@ -103,7 +104,7 @@ func describeFlavor(f api.Flavor) string {
 		list += " --connector-type " + f.ConnectorType
 	}
 	return strings.Join(append(lines, "",
-		prose("This flavor supports connecting to external resources with a Service Connector. It requires "+needs+". See all "+
+		ui.Prose("This flavor supports connecting to external resources with a Service Connector. It requires "+needs+". See all "+
 			"service connectors and the resources that they give access to:"), "", "  "+list, "",
 		"Register a new one:", "", "  zen service-connector register -i"), "\n")
 }

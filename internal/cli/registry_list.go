@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) registryListCommand() *cobra.Command {
@@ -47,17 +48,17 @@ func registryColumns() []column[api.ContainerRegistry] {
 	return []column[registry]{
 		{
 			key: "active", value: func(r registry) any { return r.Active },
-			cell: func(r registry) string { return activeMark(r.Active) },
+			cell: func(r registry) string { return ui.ActiveMark(r.Active) },
 		},
 		{key: "id", value: func(r registry) any { return r.ID }},
 		{key: "name", value: func(r registry) any { return r.Name }},
 		{key: "flavor", value: func(r registry) any { return r.Flavor }},
-		{key: "server", when: ifItem, value: func(r registry) any { return orNull(r.Server) }},
+		{key: "server", when: ifItem, value: func(r registry) any { return ui.OrNull(r.Server) }},
 		{key: "owner", value: func(r registry) any { return r.Owner }},
 		{key: "uri", when: byName, value: func(r registry) any { return r.URI() }},
-		{key: "connector", when: byName, value: func(r registry) any { return orNull(r.ConnectorName) }},
-		{key: "connector_id", when: byName, value: func(r registry) any { return orNull(r.ConnectorID) }},
-		{key: "connector_resource_id", when: byName, value: func(r registry) any { return orNull(r.ConnectorResourceID) }},
+		{key: "connector", when: byName, value: func(r registry) any { return ui.OrNull(r.ConnectorName) }},
+		{key: "connector_id", when: byName, value: func(r registry) any { return ui.OrNull(r.ConnectorID) }},
+		{key: "connector_resource_id", when: byName, value: func(r registry) any { return ui.OrNull(r.ConnectorResourceID) }},
 		labelColumn("configuration", func(r registry) map[string]string { return r.Configuration }),
 		labelColumn("labels", func(r registry) map[string]string { return r.Labels }),
 		timeColumn("created", func(r registry) time.Time { return r.Created }),

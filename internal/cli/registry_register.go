@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 type registryOptions struct {
 	linkFlags
 
-	output output
+	output ui.Output
 	flavor string
 	labels []string
 	attrs  attributes
@@ -34,7 +35,7 @@ With --connector the container registry is connected in the same step: either bo
 	cmd.Flags().StringVarP(&o.flavor, "flavor", "f", "", "the `FLAVOR` of the container registry (default: as the uri says)")
 	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addLinkFlags(cmd, &o.linkFlags)
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	complete(cmd, "flavor", a.completeFrom(0, flavorNames))
 	o.attrs = a.takesAttributes(cmd)
 	return cmd
@@ -57,12 +58,12 @@ func (a *app) registerRegistry(ctx context.Context, name string, o *registryOpti
 		return err
 	}
 	r := result.Registry
-	a.say("Successfully registered container_registry `%s`.", r.Name)
+	a.Say("Successfully registered container_registry `%s`.", r.Name)
 	if o.flavor == "" {
-		a.say("Its flavor is `%s`, as its uri says.", r.Flavor)
+		a.Say("Its flavor is `%s`, as its uri says.", r.Flavor)
 	}
 	if o.connector == "" {
-		return a.show(o.output, registryObject(r), func() {})
+		return a.Show(o.output, registryObject(r), func() {})
 	}
 	return a.showConnected(ctx, o.output, result, o.linkFlags)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
@@ -352,9 +353,9 @@ func TestImportInterrupted(t *testing.T) {
 	reader, writer := io.Pipe()
 	defer writer.Close()
 	a := testApp(t, z.fakeZend, "", io.Discard)
-	a.in = reader
+	a.In = reader
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(ui.ErrInterrupted)
 	if code := a.run(ctx, words("stack import -f -")); code != credential.ExitInterrupted {
 		t.Errorf("exit %d", code)
 	}

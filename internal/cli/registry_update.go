@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) registryUpdateCommand() *cobra.Command {
@@ -30,9 +31,9 @@ not named stays as it is. A uri that the connected service connector gives no ac
 				return err
 			}
 			if len(changed)+len(config) == 0 {
-				return misused(cmd, "There is nothing to change: please name an attribute or a label.")
+				return ui.Misused(cmd, "There is nothing to change: please name an attribute or a label.")
 			}
-			req := api.UpdateRegistry{Ref: optional(args), Labels: changed, Configuration: map[string]*string{}}
+			req := api.UpdateRegistry{Ref: ui.Optional(args), Labels: changed, Configuration: map[string]*string{}}
 			for name, value := range config {
 				req.Configuration[name] = &value
 			}
@@ -49,7 +50,7 @@ func (a *app) updateRegistry(cmd *cobra.Command, req api.UpdateRegistry) error {
 	if err != nil {
 		return err
 	}
-	a.say("Successfully updated container registry `%s`.", result.Registry.Name)
+	a.Say("Successfully updated container registry `%s`.", result.Registry.Name)
 	return nil
 }
 
@@ -63,9 +64,9 @@ func (a *app) registryRemoveAttributeCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return misused(cmd, "Missing argument 'NAME_ID_OR_PREFIX'.")
+				return ui.Misused(cmd, "Missing argument 'NAME_ID_OR_PREFIX'.")
 			case len(args) == 1 && len(labels) == 0:
-				return misused(cmd, "Missing argument 'ATTRIBUTE...'.")
+				return ui.Misused(cmd, "Missing argument 'ATTRIBUTE...'.")
 			}
 			req := api.UpdateRegistry{Ref: args[0], Configuration: map[string]*string{}, Labels: map[string]*string{}}
 			for _, name := range args[1:] {
@@ -93,7 +94,7 @@ func (a *app) registryRenameCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Successfully renamed container registry `%s` to `%s`.", args[0], result.Registry.Name)
+			a.Say("Successfully renamed container registry `%s` to `%s`.", args[0], result.Registry.Name)
 			return nil
 		},
 	}
@@ -111,7 +112,7 @@ func (a *app) registryCopyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Successfully copied container registry `%s` to `%s`.", args[0], result.Registry.Name)
+			a.Say("Successfully copied container registry `%s` to `%s`.", args[0], result.Registry.Name)
 			return nil
 		},
 	}
@@ -128,7 +129,7 @@ func (a *app) registryDeleteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Deleted container registry: %s", result.Registry.Name)
+			a.Say("Deleted container registry: %s", result.Registry.Name)
 			return nil
 		},
 	}

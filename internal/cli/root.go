@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // Groups of commands in the help.
@@ -38,9 +40,9 @@ container registries and stacks use them.`,
 	}
 	root.Flags().BoolVar(&version, "version", false, "print the versions, as zen version does")
 	root.SetHelpCommand(helpCommand(root))
-	root.SetIn(a.in)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		message, _, _ := strings.Cut(err.Error(), " in -") // "-phunter2": what follows the letter may be a secret
@@ -48,7 +50,7 @@ container registries and stacks use them.`,
 		if number { // the reason is for programmers
 			message += ": write a number"
 		}
-		return misused(cmd, "%s", message)
+		return ui.Misused(cmd, "%s", message)
 	})
 	root.AddGroup(
 		&cobra.Group{ID: groupLogin, Title: "Login commands:"},
@@ -116,9 +118,9 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	err := &usageError{message: "No such command '" + args[0] + "'.", command: cmd}
+	err := &ui.UsageError{Message: "No such command '" + args[0] + "'.", Command: cmd}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		err.hint = cmd.CommandPath() + " " + near[0]
+		err.Hint = cmd.CommandPath() + " " + near[0]
 	}
 	return err
 }
@@ -127,11 +129,11 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 func arguments(least, most int, names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least {
-			return misused(cmd, "Missing argument '%s'.", names[len(args)])
+			return ui.Misused(cmd, "Missing argument '%s'.", names[len(args)])
 		}
 		if len(args) > most {
 			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
-			return misused(cmd, "Got unexpected extra argument (%s)", name)
+			return ui.Misused(cmd, "Got unexpected extra argument (%s)", name)
 		}
 		return nil
 	}

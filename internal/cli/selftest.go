@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/selftest"
 )
 
 func (a *app) selftestCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "selftest", Short: "Prove on this machine that a login works and that no password is left lying around",
 		Long: `Prove the main job on this machine: start a registry on a loopback port that demands a password, register a
@@ -28,11 +29,11 @@ docker's configuration is not touched.`,
 		Args:    arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.selftest(cmd.Context(), o) },
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
-func (a *app) selftest(ctx context.Context, o output) error {
+func (a *app) selftest(ctx context.Context, o ui.Output) error {
 	opt, err := a.selftestOptions()
 	if err != nil {
 		return err
@@ -41,8 +42,8 @@ func (a *app) selftest(ctx context.Context, o output) error {
 	report, err := selftest.Run(ctx, opt)
 	if err != nil {
 		// The report says how far it came, for those who asked for it.
-		if !o.isTable() {
-			err = errors.Join(err, a.show(o, report, nil))
+		if !o.IsTable() {
+			err = errors.Join(err, a.Show(o, report, nil))
 		}
 		return err
 	}
@@ -50,10 +51,10 @@ func (a *app) selftest(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
-	return a.show(o, report, func() {
-		fmt.Fprintf(a.out, "zen works: a push and a pull at %s went through docker-credential-zen.\n", report.Registry)
-		fmt.Fprintf(a.out, "The password was in none of %d files, %d command lines and environments.\n", report.Files, report.Processes)
-		fmt.Fprintf(a.out, "The vault's key: %s\n", safetext.Line(keyLines(status)))
+	return a.Show(o, report, func() {
+		fmt.Fprintf(a.Out, "zen works: a push and a pull at %s went through docker-credential-zen.\n", report.Registry)
+		fmt.Fprintf(a.Out, "The password was in none of %d files, %d command lines and environments.\n", report.Files, report.Processes)
+		fmt.Fprintf(a.Out, "The vault's key: %s\n", safetext.Line(keyLines(status)))
 	})
 }
 
@@ -65,7 +66,7 @@ func (a *app) sayStep(s selftest.Step) {
 	if s.Detail != "" {
 		detail = " (" + s.Detail + ")"
 	}
-	a.say("%s %s%s, %s", mark, s.Name, detail, s.Elapsed.Round(time.Millisecond))
+	a.Say("%s %s%s, %s", mark, s.Name, detail, s.Elapsed.Round(time.Millisecond))
 }
 
 // selftestOptions finds the programs beside this one and the directories that zen writes to.
@@ -75,7 +76,7 @@ func (a *app) selftestOptions() (selftest.Options, error) {
 		self, err = filepath.EvalSymlinks(self)
 	}
 	if err != nil {
-		return selftest.Options{}, refused("zen cannot find itself: "+err.Error(), "")
+		return selftest.Options{}, ui.Refused("zen cannot find itself: "+err.Error(), "")
 	}
 	helper := filepath.Join(filepath.Dir(self), "docker-credential-zen")
 	if _, err := os.Stat(helper); err != nil {

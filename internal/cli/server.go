@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) serverCommand() *cobra.Command {
@@ -20,7 +21,7 @@ func (a *app) serverCommand() *cobra.Command {
 }
 
 func (a *app) serverListCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the ZenML servers that zen is connected to",
 		Example: "  zen server list",
@@ -35,7 +36,7 @@ func (a *app) serverListCommand() *cobra.Command {
 			})
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -44,19 +45,19 @@ func serverColumns() []column[api.Server] {
 	return []column[server]{
 		{
 			key: "active", value: func(s server) any { return s.Active },
-			cell: func(s server) string { return activeMark(s.Active) },
+			cell: func(s server) string { return ui.ActiveMark(s.Active) },
 		},
 		{key: "name", value: func(s server) any { return s.Name }},
 		{key: "url", value: func(s server) any { return s.URL }},
 		{key: "auth", value: func(s server) any { return s.Auth }},
-		{key: "user", value: func(s server) any { return orNull(s.User) }},
-		{key: "version", value: func(s server) any { return orNull(s.Version) }},
+		{key: "user", value: func(s server) any { return ui.OrNull(s.User) }},
+		{key: "version", value: func(s server) any { return ui.OrNull(s.Version) }},
 		{key: "logins", value: func(s server) any { return s.Logins }},
 	}
 }
 
 func (a *app) serverDescribeCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show a ZenML server, and ask it whether it still lets zen in",
 		Example:           "  zen server describe\n  zen server describe prod -o json",
@@ -68,12 +69,12 @@ func (a *app) serverDescribeCommand() *cobra.Command {
 				return err
 			}
 			if problem := result.Server.Problem; problem != "" {
-				a.warn(problem, "zen server connect "+result.Server.URL)
+				a.Warn(problem, "zen server connect "+result.Server.URL)
 			}
-			return a.show(o, serverObject(result), func() { a.drawServer(result) })
+			return a.Show(o, serverObject(result), func() { a.drawServer(result) })
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -84,23 +85,23 @@ func first(args []string) string {
 	return args[0]
 }
 
-func serverObject(r api.ServerResult) object {
+func serverObject(r api.ServerResult) ui.Object {
 	s := r.Server
-	return object{
+	return ui.Object{
 		{"id", s.ID},
 		{"name", s.Name},
 		{"url", s.URL},
 		{"active", s.Active},
 		{"auth", s.Auth},
-		{"user", orNull(s.User)},
-		{"version", orNull(s.Version)},
-		{"server_id", orNull(s.ServerID)},
+		{"user", ui.OrNull(s.User)},
+		{"version", ui.OrNull(s.Version)},
+		{"server_id", ui.OrNull(s.ServerID)},
 		{"insecure", s.Insecure},
 		{"ssl_ca_cert", s.CACert != ""},
 		{"until", s.Until},
 		{"service_connectors", r.Connectors},
 		{"logins", s.Logins},
-		{"problem", orNull(s.Problem)},
+		{"problem", ui.OrNull(s.Problem)},
 		{"created", s.Created},
 		{"updated", s.Updated},
 	}
@@ -117,13 +118,13 @@ func (a *app) drawServer(r api.ServerResult) {
 		{"NAME", s.Name},
 		{"URL", s.URL},
 		{"AUTH", s.Auth},
-		{"USER", orNA(s.User)},
-		{"ZENML VERSION", orNA(s.Version)},
+		{"USER", ui.OrNA(s.User)},
+		{"ZENML VERSION", ui.OrNA(s.Version)},
 		{"LOGINS", strconv.Itoa(s.Logins)},
-		{"CONNECTED", stamp(s.Updated)},
+		{"CONNECTED", ui.Stamp(s.Updated)},
 	}
 	if s.Until != nil {
-		rows = append(rows, []string{"LOGIN ENDS IN", orNA(span(s.Until.Sub(a.now()).Round(time.Second)))})
+		rows = append(rows, []string{"LOGIN ENDS IN", ui.OrNA(ui.Span(s.Until.Sub(a.now()).Round(time.Second)))})
 	}
 	if r.Connectors != nil {
 		rows = append(rows, []string{"SERVICE CONNECTORS", strconv.Itoa(*r.Connectors) + " for container registries"})
@@ -131,7 +132,7 @@ func (a *app) drawServer(r api.ServerResult) {
 	if s.Problem != "" {
 		rows = append(rows, []string{"PROBLEM", s.Problem})
 	}
-	a.drawProperties(title, "PROPERTY", rows)
+	a.DrawProperties(title, "PROPERTY", rows)
 }
 
 func (a *app) serverUseCommand() *cobra.Command {
@@ -147,7 +148,7 @@ meant.`,
 			if err != nil {
 				return err
 			}
-			a.say("The active server is '%s' (%s).", result.Server.Name, result.Server.URL)
+			a.Say("The active server is '%s' (%s).", result.Server.Name, result.Server.URL)
 			return nil
 		},
 	}
@@ -164,9 +165,9 @@ func (a *app) serverDisconnectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Disconnected from server '%s' (%s).", result.Server.Name, result.Server.URL)
+			a.Say("Disconnected from server '%s' (%s).", result.Server.Name, result.Server.URL)
 			if result.Ended > 0 {
-				a.say("%s ended with it.", count(result.Ended, "login"))
+				a.Say("%s ended with it.", ui.Count(result.Ended, "login"))
 			}
 			return nil
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -74,11 +75,11 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
 
 func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOptions) error {
 	ctx := cmd.Context()
-	req, err := o.request(cmd, url, a.getenv)
+	req, err := o.request(cmd, url, a.Getenv)
 	if err != nil {
 		return err
 	}
-	if o.fromZenML || !o.hasKey(a.getenv) {
+	if o.fromZenML || !o.hasKey(a.Getenv) {
 		login, ok, err := a.zenmlLoginFor(ctx, req.URL, o.fromZenML)
 		switch {
 		case err != nil:
@@ -86,11 +87,11 @@ func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOpti
 		case ok:
 			return a.connectFromZenML(ctx, req, login)
 		case login.url != "": // it is there, and nobody can be asked
-			a.hint("zenml is logged in to " + safetext.Line(login.url) + "; to use that login: zen server connect " + safetext.Line(login.url) + " --from-zenml")
+			a.Hint("zenml is logged in to " + safetext.Line(login.url) + "; to use that login: zen server connect " + safetext.Line(login.url) + " --from-zenml")
 		}
 	}
 	if req.URL == "" {
-		return misused(cmd, "Missing argument 'URL'.")
+		return ui.Misused(cmd, "Missing argument 'URL'.")
 	}
 	key, err := a.serverSecret(ctx, cmd, &req, o)
 	if err != nil {
@@ -115,15 +116,15 @@ func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv fu
 		}
 	}
 	if given > 1 {
-		return req, misused(cmd, "Please give one of '--api-key', '--api-key-stdin', '--username' and '--from-zenml'.")
+		return req, ui.Misused(cmd, "Please give one of '--api-key', '--api-key-stdin', '--username' and '--from-zenml'.")
 	}
 	if o.passwordStdin && o.username == "" {
-		return req, misused(cmd, "'--password-stdin' needs '--username'.")
+		return req, ui.Misused(cmd, "'--password-stdin' needs '--username'.")
 	}
 	if o.caCert != "" {
 		pem, err := os.ReadFile(o.caCert)
 		if err != nil {
-			return req, refused("cannot read "+strings.TrimPrefix(err.Error(), "open "), "")
+			return req, ui.Refused("cannot read "+strings.TrimPrefix(err.Error(), "open "), "")
 		}
 		req.CACert = string(pem)
 	}
@@ -141,29 +142,29 @@ func (a *app) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.Con
 	req.Auth = api.ServerAuthAPIKey
 	switch file, isFile := strings.CutPrefix(o.apiKey, "@"); {
 	case o.apiKeyStdin:
-		return present(cmd, "--api-key-stdin")(a.readSecret(ctx, "--api-key-stdin"))
+		return present(cmd, "--api-key-stdin")(a.ReadSecret(ctx, "--api-key-stdin"))
 	case isFile:
-		return present(cmd, "--api-key")(readSecretFile(file))
+		return present(cmd, "--api-key")(ui.ReadSecretFile(file))
 	case o.apiKey != "":
-		a.warn("the value of --api-key is in your shell's history, and every user of this machine can see it while the command runs",
+		a.Warn("the value of --api-key is in your shell's history, and every user of this machine can see it while the command runs",
 			"use --api-key-stdin or --api-key @FILE")
 		return credential.SecretString(o.apiKey), nil
 	case o.username != "":
 		req.Auth = api.ServerAuthPassword
 		if o.passwordStdin {
-			return present(cmd, "--password-stdin")(a.readSecret(ctx, "--password-stdin"))
+			return present(cmd, "--password-stdin")(a.ReadSecret(ctx, "--password-stdin"))
 		}
-		password, err := a.promptSecret(ctx, "Password of "+o.username)
-		if errors.Is(err, errAborted) && !a.term.attended() { // nobody saw the prompt
-			fmt.Fprintln(a.err)
-			err = refused("there is no terminal to ask for the password", "add --password-stdin")
+		password, err := a.PromptSecret(ctx, "Password of "+o.username)
+		if errors.Is(err, ui.ErrAborted) && !a.Term.Attended() { // nobody saw the prompt
+			fmt.Fprintln(a.Err)
+			err = ui.Refused("there is no terminal to ask for the password", "add --password-stdin")
 		}
 		return present(cmd, "the password")(password, err)
-	case a.getenv(envStoreAPIKey) != "":
-		return credential.SecretString(a.getenv(envStoreAPIKey)), nil
-	case a.getenv(envStoreUsername) != "" && a.getenv(envStorePassword) != "":
-		req.Auth, req.Username = api.ServerAuthPassword, a.getenv(envStoreUsername)
-		return credential.SecretString(a.getenv(envStorePassword)), nil
+	case a.Getenv(envStoreAPIKey) != "":
+		return credential.SecretString(a.Getenv(envStoreAPIKey)), nil
+	case a.Getenv(envStoreUsername) != "" && a.Getenv(envStorePassword) != "":
+		req.Auth, req.Username = api.ServerAuthPassword, a.Getenv(envStoreUsername)
+		return credential.SecretString(a.Getenv(envStorePassword)), nil
 	}
 	return credential.Secret{}, nil
 }
@@ -172,7 +173,7 @@ func (a *app) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.Con
 func present(cmd *cobra.Command, what string) func(credential.Secret, error) (credential.Secret, error) {
 	return func(s credential.Secret, err error) (credential.Secret, error) {
 		if err == nil && s.IsEmpty() {
-			err = misused(cmd, "%s is empty.", what)
+			err = ui.Misused(cmd, "%s is empty.", what)
 		}
 		return s, err
 	}
@@ -183,14 +184,14 @@ func (a *app) connectByDevice(ctx context.Context, req api.ConnectServer, o *ser
 	req.Auth = ""
 	device, err := call[api.ServerDevice](ctx, a, api.MethodServerDevice, req)
 	if err != nil {
-		return prefixed(err, "Could not connect: ")
+		return ui.Prefixed(err, "Could not connect: ")
 	}
 	if device.Device == "" {
 		req.Auth = api.ServerAuthNone
 		return a.finishConnect(ctx, req, nil)
 	}
-	a.say("Open this address in a browser and allow the login:\n\n  %s\n", device.URL)
-	if !o.noBrowser && a.term.attended() {
+	a.Say("Open this address in a browser and allow the login:\n\n  %s\n", device.URL)
+	if !o.noBrowser && a.Term.Attended() {
 		openBrowser(ctx, device.URL)
 	}
 	return a.finishConnect(ctx, api.ConnectServer{Device: device.Device, Name: req.Name}, nil)
@@ -214,7 +215,7 @@ func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with sec
 	if req.Device != "" {
 		text = "Waiting until the login is allowed..."
 	}
-	stop := a.busy(ctx, "%s", text)
+	stop := a.Busy(ctx, "%s", text)
 	result := api.ServerResult{Pending: true}
 	var err error
 	for result.Pending && err == nil { // each time zend waits for a while
@@ -222,7 +223,7 @@ func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with sec
 	}
 	stop()
 	if err != nil {
-		return prefixed(err, "Could not connect: ")
+		return ui.Prefixed(err, "Could not connect: ")
 	}
 	a.sayConnected(ctx, result.Server)
 	return nil
@@ -233,15 +234,15 @@ func (a *app) sayConnected(ctx context.Context, s api.Server) {
 	if s.User != "" && s.Auth != api.ServerAuthNone {
 		as = " as '" + s.User + "'"
 	}
-	a.say("Connected to server '%s' (%s, ZenML %s)%s.", s.Name, s.URL, s.Version, as)
+	a.Say("Connected to server '%s' (%s, ZenML %s)%s.", s.Name, s.URL, s.Version, as)
 	if s.Auth == api.ServerAuthNone {
-		a.say("It lets everybody in: no key or password is needed, and none is kept.")
+		a.Say("It lets everybody in: no key or password is needed, and none is kept.")
 	}
 	if s.Until != nil {
-		a.say("The login ends in %s.", span(s.Until.Sub(a.now()).Round(time.Second)))
+		a.Say("The login ends in %s.", ui.Span(s.Until.Sub(a.now()).Round(time.Second)))
 	}
 	if !s.Active {
-		a.say("Another server is the active one; see zen server use.")
+		a.Say("Another server is the active one; see zen server use.")
 	}
 	a.warnOfTwin(ctx, s)
 }
@@ -254,7 +255,7 @@ func (a *app) warnOfTwin(ctx context.Context, s api.Server) {
 	}
 	for _, o := range list.Items {
 		if o.ServerID == s.ServerID && o.ID != s.ID {
-			a.warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, by the id that it gives", o.Name, o.URL),
+			a.Warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, by the id that it gives", o.Name, o.URL),
 				"to stay connected once only: zen server disconnect "+safetext.ShellWord(s.Name))
 			return
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -21,7 +22,7 @@ type setupOptions struct {
 
 	all    bool
 	undo   bool
-	output output
+	output ui.Output
 }
 
 func (a *app) setupCommand() *cobra.Command {
@@ -57,7 +58,7 @@ docker-credential-zen, which zen makes and --undo removes.`,
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
 	complete(cmd, "host", a.completeFrom(0, loginNames))
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -65,7 +66,7 @@ docker-credential-zen, which zen makes and --undo removes.`,
 func knownClients(_ *cobra.Command, args []string) error {
 	for _, name := range args {
 		if !slices.Contains(clientconfig.Clients(), name) {
-			return refused("zen cannot set up '"+name+"', but "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
+			return ui.Refused("zen cannot set up '"+name+"', but "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
 		}
 	}
 	return nil
@@ -79,7 +80,7 @@ type setupDocument struct {
 
 func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 	if o.all && len(names)+len(o.Hosts) > 0 {
-		return misused(cmd, "Please give either clients and hosts or '--all', not both.")
+		return ui.Misused(cmd, "Please give either clients and hosts or '--all', not both.")
 	}
 	env, err := a.clientEnv()
 	if err != nil {
@@ -117,7 +118,7 @@ func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 		failures = append(failures, err)
 	}
 	if len(doc.Items) > 0 || len(failures) == 0 {
-		if err := a.show(o.output, doc, func() { a.drawSetup(doc, o) }); err != nil {
+		if err := a.Show(o.output, doc, func() { a.drawSetup(doc, o) }); err != nil {
 			return err
 		}
 	}
@@ -132,9 +133,9 @@ func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 
 // complain says what went wrong beside the error that ends the command.
 func (a *app) complain(err error) {
-	a.labelled(styleError, "Error: ", err.Error())
+	a.Labelled(ui.StyleError, "Error: ", err.Error())
 	if e, ok := errors.AsType[*credential.Error](err); ok {
-		a.hint(e.HintText())
+		a.Hint(e.HintText())
 	}
 }
 
@@ -199,7 +200,7 @@ func (a *app) clientEnv() (clientconfig.Env, error) {
 	if err != nil {
 		program = ""
 	}
-	return clientconfig.Env{Getenv: a.getenv, State: dirs.State, Program: program}, nil
+	return clientconfig.Env{Getenv: a.Getenv, State: dirs.State, Program: program}, nil
 }
 
 func (a *app) drawSetup(doc setupDocument, o setupOptions) {
@@ -226,12 +227,12 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 		}
 		for _, w := range r.Warnings {
 			if !said[w] {
-				a.warn(w.Message, w.Hint)
+				a.Warn(w.Message, w.Hint)
 			}
 			said[w] = true
 		}
 		if o.DryRun && !repeated {
-			fmt.Fprint(a.out, r.Diff) // made for a terminal, and its tabs must stay
+			fmt.Fprint(a.Out, r.Diff) // made for a terminal, and its tabs must stay
 		}
 	}
 	for _, client := range slices.Sorted(maps.Keys(readers)) {
@@ -239,13 +240,13 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 		if len(readers[client]) == 1 {
 			verb = "reads"
 		}
-		a.say("%s %s the configuration of %s too.", strings.Join(readers[client], ", "), verb, client)
+		a.Say("%s %s the configuration of %s too.", strings.Join(readers[client], ", "), verb, client)
 	}
 	if o.undo {
 		a.sayLinks(doc.Links, o)
 	}
 	if o.DryRun {
-		a.say("This was a dry run: nothing was written.")
+		a.Say("This was a dry run: nothing was written.")
 	}
 }
 
@@ -261,13 +262,13 @@ func (a *app) sayLinks(links []clientconfig.Link, o setupOptions) {
 		what = "would be a link to docker-credential-zen, for the profile %s."
 	}
 	for _, l := range links {
-		a.say("%s "+what, l.Path, l.Profile)
+		a.Say("%s "+what, l.Path, l.Profile)
 	}
 }
 
 func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
 	if r.For != "" {
-		a.say("%s reads the configuration of %s.", r.For, r.Client)
+		a.Say("%s reads the configuration of %s.", r.For, r.Client)
 	}
 	whose := "credentials"
 	if len(o.Hosts) > 0 {
@@ -278,18 +279,18 @@ func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
 	}
 	switch {
 	case !r.Changed:
-		a.say("%s asks zen for %s already (%s).", r.Client, whose, fileOf(r))
+		a.Say("%s asks zen for %s already (%s).", r.Client, whose, fileOf(r))
 	case o.DryRun:
-		a.say("%s would ask zen for %s:", r.Client, whose)
+		a.Say("%s would ask zen for %s:", r.Client, whose)
 	default:
-		a.say("%s asks zen for %s from now on:", r.Client, whose)
+		a.Say("%s asks zen for %s from now on:", r.Client, whose)
 	}
 	for _, s := range r.Steps {
 		was := ""
 		if s.Before != "" {
 			was = fmt.Sprintf(" (was %q)", s.Before)
 		}
-		a.say("  %s: %s is %q%s", fileOf(r), s.Member, s.After, was)
+		a.Say("  %s: %s is %q%s", fileOf(r), s.Member, s.After, was)
 	}
 }
 
@@ -308,35 +309,35 @@ func (a *app) sayUndone(r *clientconfig.Report, o setupOptions) {
 	}
 	switch {
 	case r.Created:
-		a.say("%s %s removed: zen had made it.", fileOf(r), is)
+		a.Say("%s %s removed: zen had made it.", fileOf(r), is)
 	case r.Exact:
-		a.say("%s %s as it was before zen changed it:", fileOf(r), is)
+		a.Say("%s %s as it was before zen changed it:", fileOf(r), is)
 	case r.Unrecorded && r.Changed:
-		a.say("zen does not remember what was in %s before. What names zen there %s taken out:", fileOf(r), is)
+		a.Say("zen does not remember what was in %s before. What names zen there %s taken out:", fileOf(r), is)
 	case r.Changed && len(o.Hosts) > 0:
-		a.say("In %s %s taken back:", fileOf(r), is)
+		a.Say("In %s %s taken back:", fileOf(r), is)
 	case r.Changed:
-		a.say("%s was changed by others since. Only zen's own entries %s taken back:", fileOf(r), were)
+		a.Say("%s was changed by others since. Only zen's own entries %s taken back:", fileOf(r), were)
 	case len(r.Steps) > 0:
-		a.say("In %s there is nothing to take back:", fileOf(r))
+		a.Say("In %s there is nothing to take back:", fileOf(r))
 	default:
-		a.say("zen has changed nothing in %s.", fileOf(r))
+		a.Say("zen has changed nothing in %s.", fileOf(r))
 	}
 	for _, s := range r.Steps {
 		switch {
 		case r.Created:
 		case s.Kept:
-			a.say("  %s is %q by now and stays", s.Member, s.Before)
+			a.Say("  %s is %q by now and stays", s.Member, s.Before)
 		case s.After == "":
-			a.say("  %s is removed", s.Member)
+			a.Say("  %s is removed", s.Member)
 		default:
-			a.say("  %s is %q again", s.Member, s.After)
+			a.Say("  %s is %q again", s.Member, s.After)
 		}
 	}
 	for _, file := range r.Elsewhere {
-		a.say("zen also changed %s.", file)
+		a.Say("zen also changed %s.", file)
 	}
 	if len(r.Elsewhere) > 0 {
-		a.hint("take everything back: zen setup --undo")
+		a.Hint("take everything back: zen setup --undo")
 	}
 }

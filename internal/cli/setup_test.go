@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/paths"
@@ -56,8 +57,11 @@ func (b *setupBox) zen(line string) (stdout string, status int) {
 	b.t.Helper()
 	var out, err bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &err, now: time.Now,
-		getenv: func(k string) string { return b.vars[k] },
+		UI: &ui.UI{
+			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &err,
+			Getenv: func(k string) string { return b.vars[k] },
+		},
+		now: time.Now,
 		zend: func(bool) (caller, error) {
 			return nil, credential.NewError(credential.Unavailable, "zend is not to be asked", "")
 		},

@@ -9,11 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) stackDescribeCommand() *cobra.Command {
 	var (
-		o      output
+		o      ui.Output
 		server string
 	)
 	cmd := &cobra.Command{
@@ -21,20 +22,20 @@ func (a *app) stackDescribeCommand() *cobra.Command {
 		Example: "  zen stack describe\n  zen stack describe prod -o json",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: optional(args), Server: server})
+			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
 			return a.showStack(o, result.Stack)
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	a.addServerOf(cmd, &server, "stack")
 	return cmd
 }
 
 func (a *app) stackGetCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the active stack",
 		Example: "  zen stack get\n  zen stack get -o json",
@@ -44,20 +45,20 @@ func (a *app) stackGetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(o, stackObject(result.Stack), func() { a.say("The global active stack is: '%s'", result.Stack.Name) })
+			return a.Show(o, stackObject(result.Stack), func() { a.Say("The global active stack is: '%s'", result.Stack.Name) })
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 // showStack shows everything about a stack.
-func (a *app) showStack(o output, s api.Stack) error {
-	return a.show(o, stackObject(s), func() { a.drawStack(s) })
+func (a *app) showStack(o ui.Output, s api.Stack) error {
+	return a.Show(o, stackObject(s), func() { a.drawStack(s) })
 }
 
 // stackObject is a stack as JSON has it.
-func stackObject(s api.Stack) object {
+func stackObject(s api.Stack) ui.Object {
 	components := map[string][]string{}
 	for t := range s.Components {
 		components[t] = componentsOf(s, t)
@@ -66,41 +67,41 @@ func stackObject(s api.Stack) object {
 	if !s.Created.IsZero() { // the built-in stack was never made
 		created, updated = s.Created, s.Updated
 	}
-	o := object{
+	o := ui.Object{
 		{"id", s.ID},
 		{"name", s.Name},
 		{"active", s.Active},
-		{"owner", orNull(s.Owner)},
+		{"owner", ui.OrNull(s.Owner)},
 		{"components", components},
-		{"labels", labelsOrEmpty(s.Labels)},
+		{"labels", ui.LabelsOrEmpty(s.Labels)},
 		{"created", created},
 		{"updated", updated},
 	}
 	if s.Server != "" {
-		o = append(o, member{"server", s.Server})
+		o = append(o, ui.Member{"server", s.Server})
 	}
 	return o
 }
 
 func (a *app) drawStack(s api.Stack) {
-	t := table{
-		title: "Stack Configuration", header: []string{"COMPONENT_TYPE", "COMPONENT_NAME"},
-		caption: fmt.Sprintf("'%s' stack", s.Name),
+	t := ui.Table{
+		Title: "Stack Configuration", Header: []string{"COMPONENT_TYPE", "COMPONENT_NAME"},
+		Caption: fmt.Sprintf("'%s' stack", s.Name),
 	}
 	if s.Active {
-		t.caption += " (ACTIVE)"
+		t.Caption += " (ACTIVE)"
 	}
 	if s.Server != "" {
-		t.caption += " on server '" + s.Server + "'"
+		t.Caption += " on server '" + s.Server + "'"
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
-		t.rows = append(t.rows, []string{strings.ToUpper(name), strings.Join(componentsOf(s, name), "\n")})
+		t.Rows = append(t.Rows, []string{strings.ToUpper(name), strings.Join(componentsOf(s, name), "\n")})
 	}
-	a.drawTable(t)
-	a.drawLabels(s.Labels, "stack")
+	a.DrawTable(t)
+	a.DrawLabels(s.Labels, "stack")
 	if s.Owner == "" {
-		a.say("Stack '%s' with id '%s' is unowned.", s.Name, s.ID)
+		a.Say("Stack '%s' with id '%s' is unowned.", s.Name, s.ID)
 		return
 	}
-	a.say("Stack '%s' with id '%s' is owned by user %s.", s.Name, s.ID, s.Owner)
+	a.Say("Stack '%s' with id '%s' is owned by user %s.", s.Name, s.ID, s.Owner)
 }

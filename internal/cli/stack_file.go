@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // stdio means standard output or input where a file is named.
@@ -35,18 +36,18 @@ output. No credentials are in it; ZenML and zen import it.`,
 			return names(cmd, args, typed)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := call[api.StackFile](cmd.Context(), a, api.MethodStackExport, api.Ref{Name: optional(args)})
+			file, err := call[api.StackFile](cmd.Context(), a, api.MethodStackExport, api.Ref{Name: ui.Optional(args)})
 			if err != nil {
 				return err
 			}
 			a.warnOfFlavors(file)
 			if len(args) < 2 || args[1] == stdio {
-				return writeStack(a.out, file)
+				return writeStack(a.Out, file)
 			}
 			if err := exportTo(args[1], file); err != nil {
-				return refused("cannot write the file: "+err.Error(), "")
+				return ui.Refused("cannot write the file: "+err.Error(), "")
 			}
-			a.say("Exported stack '%s' to file '%s'.", file.StackName, args[1])
+			a.Say("Exported stack '%s' to file '%s'.", file.StackName, args[1])
 			return nil
 		},
 	}
@@ -63,7 +64,7 @@ func (a *app) warnOfFlavors(file api.StackFile) {
 		}
 	}
 	if unknown != nil {
-		a.warn("zen does not know the flavor of "+strings.Join(unknown, ", "),
+		a.Warn("zen does not know the flavor of "+strings.Join(unknown, ", "),
 			"fill in flavor: and configuration: before ZenML imports it")
 	}
 }
@@ -80,27 +81,27 @@ func exportTo(name string, file api.StackFile) (err error) {
 
 // writeStack writes ZenML's YAML, with its order of members.
 func writeStack(w io.Writer, file api.StackFile) error {
-	components := map[string][]object{}
+	components := map[string][]ui.Object{}
 	for name, list := range file.Components {
 		for _, c := range list {
 			configuration := c.Configuration
 			if configuration == nil {
 				configuration = map[string]any{}
 			}
-			o := object{{"configuration", configuration}, {"flavor", c.Flavor}}
+			o := ui.Object{{"configuration", configuration}, {"flavor", c.Flavor}}
 			if len(c.Labels) > 0 {
-				o = append(o, member{"labels", c.Labels})
+				o = append(o, ui.Member{"labels", c.Labels})
 			}
-			components[name] = append(components[name], append(o, member{"name", c.Name}, member{"type", name}))
+			components[name] = append(components[name], append(o, ui.Member{"name", c.Name}, ui.Member{"type", name}))
 		}
 	}
-	encoded, err := indentedJSON(object{
+	encoded, err := ui.IndentedJSON(ui.Object{
 		{"components", components}, {"stack_name", file.StackName}, {"zenml_version", file.ZenMLVersion},
 	})
 	if err != nil {
 		return err
 	}
-	return writeYAML(w, encoded)
+	return ui.WriteYAML(w, encoded)
 }
 
 func (a *app) stackImportCommand() *cobra.Command {
@@ -117,11 +118,11 @@ every ZenML version are read. Without a name the stack has the file's; the file 
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if filename == "" {
 				if len(args) == 0 {
-					return misused(cmd, "Missing option '--filename' / '-f'.")
+					return ui.Misused(cmd, "Missing option '--filename' / '-f'.")
 				}
 				filename = args[0] + ".yaml" // ZenML's default
 			}
-			return a.importStack(cmd.Context(), optional(args), filename)
+			return a.importStack(cmd.Context(), ui.Optional(args), filename)
 		},
 	}
 	cmd.Flags().StringVarP(&filename, "filename", "f", "", "`FILE` with the stack, or - (default STACK_NAME.yaml)")
@@ -140,12 +141,12 @@ func (a *app) importStack(ctx context.Context, name, filename string) error {
 	if name == "" {
 		name = file.StackName
 	}
-	a.say("Using '%s' to import '%s' stack.", shownFile(filename), name)
+	a.Say("Using '%s' to import '%s' stack.", shownFile(filename), name)
 	result, err := call[api.StackResult](ctx, a, api.MethodStackImport, api.ImportStack{Name: name, File: file})
 	if err != nil {
 		return err
 	}
-	a.say("Stack '%s' successfully imported!", result.Stack.Name)
+	a.Say("Stack '%s' successfully imported!", result.Stack.Name)
 	return nil
 }
 
@@ -164,13 +165,13 @@ func (a *app) readStack(ctx context.Context, name string) (file api.StackFile, e
 	}
 	const hint = "such a file is what zen stack export writes"
 	if err := yaml.Unmarshal(content, &file); err != nil {
-		return file, refused(shownFile(name)+" is not a stack in ZenML's format: "+err.Error(), hint)
+		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: "+err.Error(), hint)
 	}
 	if len(file.Components) == 0 {
-		return file, refused(shownFile(name)+" is not a stack in ZenML's format: it has no components", hint)
+		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: it has no components", hint)
 	}
 	if _, err := json.Marshal(file); err != nil { // keys that are no text, numbers that are none
-		return file, refused(shownFile(name)+" holds what no stack can have: "+err.Error(), hint)
+		return file, ui.Refused(shownFile(name)+" holds what no stack can have: "+err.Error(), hint)
 	}
 	return file, nil
 }
@@ -178,15 +179,15 @@ func (a *app) readStack(ctx context.Context, name string) (file api.StackFile, e
 // readInput reads a file, or standard input, of 1 MiB at most.
 func (a *app) readInput(ctx context.Context, name string) ([]byte, error) {
 	if name == stdio {
-		return a.await(ctx, func() ([]byte, error) { return readLimited(a.in, "standard input") })
+		return a.Await(ctx, func() ([]byte, error) { return ui.ReadLimited(a.In, "standard input") })
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err
 		}
-		return nil, refused("cannot read "+name+": "+err.Error(), "")
+		return nil, ui.Refused("cannot read "+name+": "+err.Error(), "")
 	}
 	defer f.Close()
-	return readLimited(f, name)
+	return ui.ReadLimited(f, name)
 }

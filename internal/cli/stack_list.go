@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) stackListCommand() *cobra.Command {
@@ -49,11 +50,11 @@ and may be repeated.`,
 func stackColumns() []column[api.Stack] {
 	type stack = api.Stack
 	columns := []column[stack]{
-		{key: "active", value: func(s stack) any { return s.Active }, cell: func(s stack) string { return activeMark(s.Active) }},
+		{key: "active", value: func(s stack) any { return s.Active }, cell: func(s stack) string { return ui.ActiveMark(s.Active) }},
 		{key: "id", value: func(s stack) any { return s.ID }},
 		{key: "name", value: func(s stack) any { return s.Name }},
-		{key: "server", when: ifItem, value: func(s stack) any { return orNull(s.Server) }},
-		{key: "user", value: func(s stack) any { return orNull(s.Owner) }, cell: func(s stack) string { return orDash(s.Owner) }},
+		{key: "server", when: ifItem, value: func(s stack) any { return ui.OrNull(s.Server) }},
+		{key: "user", value: func(s stack) any { return ui.OrNull(s.Owner) }, cell: func(s stack) string { return ui.OrDash(s.Owner) }},
 	}
 	shown := []string{registryComponent, "artifact_store", "orchestrator", "deployer"}
 	for _, name := range shown {
@@ -68,7 +69,7 @@ func stackColumns() []column[api.Stack] {
 		labelColumn("labels", func(s stack) map[string]string { return s.Labels }),
 		timeColumn("created", func(s stack) time.Time { return s.Created }),
 		timeColumn("updated", func(s stack) time.Time { return s.Updated }),
-		column[stack]{key: "owner", when: byName, value: func(s stack) any { return orNull(s.Owner) }},
+		column[stack]{key: "owner", when: byName, value: func(s stack) any { return ui.OrNull(s.Owner) }},
 	)
 }
 
@@ -76,7 +77,7 @@ func stackColumns() []column[api.Stack] {
 func componentColumn(componentType string, when shown) column[api.Stack] {
 	return column[api.Stack]{
 		key: componentType, when: when,
-		value: func(s api.Stack) any { return orNull(strings.Join(componentsOf(s, componentType), ", ")) },
-		cell:  func(s api.Stack) string { return orDash(strings.Join(componentsOf(s, componentType), "\n")) },
+		value: func(s api.Stack) any { return ui.OrNull(strings.Join(componentsOf(s, componentType), ", ")) },
+		cell:  func(s api.Stack) string { return ui.OrDash(strings.Join(componentsOf(s, componentType), "\n")) },
 	}
 }

@@ -4,11 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) stackRegisterCommand() *cobra.Command {
 	var (
-		o          output
+		o          ui.Output
 		labels     []string
 		set        bool
 		components componentFlags
@@ -32,7 +33,7 @@ given. A stack without an artifact store or an orchestrator gets the default one
 			if err != nil {
 				return err
 			}
-			a.say("Stack '%s' successfully registered!", result.Stack.Name)
+			a.Say("Stack '%s' successfully registered!", result.Stack.Name)
 			if err := a.showStack(o, result.Stack); err != nil || !set {
 				return err
 			}
@@ -43,9 +44,9 @@ given. A stack without an artifact store or an orchestrator gets the default one
 	components = a.addComponentFlags(cmd)
 	cmd.Flags().BoolVar(&set, "set", false, "immediately set this stack as active")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label `KEY=VALUE`; may be repeated")
-	a.addOutputAs(cmd, &o, "") // -o is the orchestrator
+	addOutputAs(a.UI, cmd, &o, "") // -o is the orchestrator
 	return cmd
 }
 
 // sayActive says which stack is the active one now.
-func (a *app) sayActive(s api.Stack) { a.say("Active global stack set to:'%s'", s.Name) }
+func (a *app) sayActive(s api.Stack) { a.Say("Active global stack set to:'%s'", s.Name) }

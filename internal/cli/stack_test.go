@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func TestStackGolden(t *testing.T) {
@@ -246,7 +247,7 @@ func TestStackImportRefused(t *testing.T) {
 			"missing required attribute 'uri'",
 		},
 		{"stack import a b -f -", component, 2, "Got unexpected extra argument (b)"},
-		{"stack import big -f -", strings.Repeat("#", maxInput+1), 1, "standard input: more than 1 MiB"},
+		{"stack import big -f -", strings.Repeat("#", ui.MaxInput+1), 1, "standard input: more than 1 MiB"},
 		{
 			"stack export taken /nonexistent/x.yaml", "", 1,
 			"Error: cannot write the file: open /nonexistent/x.yaml: no such file or directory\n",

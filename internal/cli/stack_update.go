@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) stackUpdateCommand() *cobra.Command {
@@ -24,9 +25,9 @@ is.`,
 			}
 			first, further := components.named()
 			if len(first)+len(changed) == 0 {
-				return misused(cmd, "There is nothing to change: please name a component or a label.")
+				return ui.Misused(cmd, "There is nothing to change: please name a component or a label.")
 			}
-			req := api.UpdateStack{Ref: optional(args), Components: map[string]*string{}, Further: further, Labels: changed}
+			req := api.UpdateStack{Ref: ui.Optional(args), Components: map[string]*string{}, Further: further, Labels: changed}
 			for t, name := range first {
 				req.Components[t] = &name
 			}
@@ -43,7 +44,7 @@ func (a *app) updateStack(cmd *cobra.Command, req api.UpdateStack) error {
 	if err != nil {
 		return err
 	}
-	a.say("Stack `%s` successfully updated!", result.Stack.Name)
+	a.Say("Stack `%s` successfully updated!", result.Stack.Name)
 	return nil
 }
 
@@ -56,14 +57,14 @@ stay. An artifact store and an orchestrator can be replaced, but not removed.`,
 		Example: "  zen stack remove-component -c\n  zen stack remove-component prod -c -i",
 		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req := api.UpdateStack{Ref: optional(args), Components: map[string]*string{}}
+			req := api.UpdateStack{Ref: ui.Optional(args), Components: map[string]*string{}}
 			for t, yes := range remove {
 				if *yes {
 					req.Components[t] = nil
 				}
 			}
 			if len(req.Components) == 0 {
-				return misused(cmd, "There is nothing to remove: please name a type of components.")
+				return ui.Misused(cmd, "There is nothing to remove: please name a type of components.")
 			}
 			return a.updateStack(cmd, req)
 		},
@@ -91,7 +92,7 @@ func (a *app) stackRenameCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Stack `%s` successfully renamed to `%s`!", args[0], result.Stack.Name)
+			a.Say("Stack `%s` successfully renamed to `%s`!", args[0], result.Stack.Name)
 			return nil
 		},
 	}
@@ -107,7 +108,7 @@ func (a *app) stackCopyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Stack `%s` successfully copied to `%s`!", args[0], result.Stack.Name)
+			a.Say("Stack `%s` successfully copied to `%s`!", args[0], result.Stack.Name)
 			return nil
 		},
 	}
@@ -149,12 +150,12 @@ func (a *app) stackDeleteCommand() *cobra.Command {
 				what = "stack '" + found.Stack.Name + "' and its container registry, unless another stack uses that."
 			}
 			if !yes {
-				sure, err := a.confirm(ctx, "This will delete "+what+" \nAre you sure you want to proceed?", false)
+				sure, err := a.Confirm(ctx, "This will delete "+what+" \nAre you sure you want to proceed?", false)
 				if err != nil {
 					return err
 				}
 				if !sure {
-					a.say("Stack deletion canceled.")
+					a.Say("Stack deletion canceled.")
 					return nil
 				}
 			}
@@ -163,7 +164,7 @@ func (a *app) stackDeleteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Deleted stack '%s'.", result.Stack.Name)
+			a.Say("Deleted stack '%s'.", result.Stack.Name)
 			return nil
 		},
 	}

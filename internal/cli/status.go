@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // glance bounds a look at a zend that runs.
@@ -28,11 +29,11 @@ func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
 // here is from where clients would ask that are started as zen is.
 func (a *app) here() api.StatusRequest {
 	dir, _ := os.Getwd() // a removed one matches no login that is bound to a directory
-	return api.StatusRequest{Dir: dir, Profile: a.getenv("ZEN_PROFILE")}
+	return api.StatusRequest{Dir: dir, Profile: a.Getenv("ZEN_PROFILE")}
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	watch, limits := false, false
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
@@ -44,11 +45,11 @@ with the ZEN_PROFILE that is set.`,
 		Example: "  zen status\n  zen status --watch\n  zen status --limits\n  zen status -o json",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if watch && cmd.Flags().Changed("output") && !o.isTable() && o.format != formatJSON {
-				return misused(cmd, "'--watch' goes with '--output' table or json.")
+			if watch && cmd.Flags().Changed("output") && !o.IsTable() && o.Format != ui.FormatJSON {
+				return ui.Misused(cmd, "'--watch' goes with '--output' table or json.")
 			}
 			if watch && limits {
-				return misused(cmd, "Docker Hub is asked once: '--limits' does not go with '--watch'.")
+				return ui.Misused(cmd, "Docker Hub is asked once: '--limits' does not go with '--watch'.")
 			}
 			if watch {
 				return a.watchStatus(cmd.Context(), o)
@@ -60,23 +61,23 @@ with the ZEN_PROFILE that is set.`,
 			if err != nil {
 				return err
 			}
-			return a.show(o, status, func() { a.drawStatus(status) })
+			return a.Show(o, status, func() { a.drawStatus(status) })
 		},
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing it as it changes")
 	cmd.Flags().BoolVar(&limits, "limits", false, "ask Docker Hub how many pulls are left")
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 func (a *app) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
-	defer a.busy(ctx, "Asking Docker Hub for its limits...")()
+	defer a.Busy(ctx, "Asking Docker Hub for its limits...")()
 	list, err := call[api.LimitList](ctx, a, api.MethodLimits, api.Empty{})
 	return list.Items, err
 }
 
 func (a *app) drawLimits(limits []api.PullLimit) {
-	t := table{title: "Pulls from Docker Hub", header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
+	t := ui.Table{Title: "Pulls from Docker Hub", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
 	for _, l := range limits {
 		left, of := "no limit", "-"
 		switch {
@@ -85,25 +86,25 @@ func (a *app) drawLimits(limits []api.PullLimit) {
 		case l.Limited:
 			left, of = strconv.Itoa(l.Remaining), strconv.Itoa(l.Limit)
 			if l.WindowSeconds > 0 {
-				of += " in " + span(time.Duration(l.WindowSeconds)*time.Second)
+				of += " in " + ui.Span(time.Duration(l.WindowSeconds)*time.Second)
 			}
 		}
-		t.rows = append(t.rows, []string{l.Address, l.AnsweredBy, orDash(l.Username), left, of, orDash(l.Source)})
+		t.Rows = append(t.Rows, []string{l.Address, l.AnsweredBy, ui.OrDash(l.Username), left, of, ui.OrDash(l.Source)})
 	}
-	a.drawTable(t)
+	a.DrawTable(t)
 	for _, l := range limits {
-		a.hint(l.Hint)
+		a.Hint(l.Hint)
 	}
 }
 
 func (a *app) drawStatus(s api.Status) {
-	a.drawProperties("", "ZEND", [][]string{
+	a.DrawProperties("", "ZEND", [][]string{
 		{"VERSION", s.Version},
-		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, span(a.now().Sub(s.Started)), s.Activity)},
+		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, ui.Span(a.now().Sub(s.Started)), s.Activity)},
 		{"VAULT", vaultLine(s.Vault) + locksIn(s, a.now())},
 		{"KEY", keyLines(s.Vault)},
 		{"HOLDS", strings.Join([]string{
-			count(s.Counts.Connectors, "service connector"), registryCount(s.Counts.Registries), count(s.Counts.Stacks, "stack"),
+			ui.Count(s.Counts.Connectors, "service connector"), registryCount(s.Counts.Registries), ui.Count(s.Counts.Stacks, "stack"),
 		}, ", ")},
 	})
 	a.drawLogins(s.Logins)
@@ -112,14 +113,14 @@ func (a *app) drawStatus(s api.Status) {
 	}
 	for _, n := range s.Notices {
 		if n.Done {
-			a.labelled(styleHint, "Done: ", n.Text)
-			a.hint(n.Hint)
+			a.Labelled(ui.StyleHint, "Done: ", n.Text)
+			a.Hint(n.Hint)
 			continue
 		}
-		a.warn(n.Text, n.Hint)
+		a.Warn(n.Text, n.Hint)
 	}
 	if s.Vault.Problem != "" {
-		a.hint(s.Vault.Hint)
+		a.Hint(s.Vault.Hint)
 	}
 }
 
@@ -132,53 +133,31 @@ func registryCount(n int) string {
 
 func (a *app) drawLogins(logins []api.Login) {
 	if len(logins) == 0 {
-		a.say("Nobody is logged in.")
+		a.Say("Nobody is logged in.")
 		return
 	}
-	t := table{title: "Logins", header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"}}
+	t := ui.Table{Title: "Logins", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"}}
 	for _, l := range logins {
 		ends := "-"
 		if l.Until != nil {
-			ends = span(l.Until.Sub(a.now()))
+			ends = ui.Span(l.Until.Sub(a.now()))
 		}
 		state := "✅ ready"
 		if l.Problem != "" {
 			state = "💥 " + l.Problem
 		}
-		t.rows = append(t.rows, []string{l.Address, answeredBy(l), orDash(l.Username), scopeHere(l), ends, state})
+		t.Rows = append(t.Rows, []string{l.Address, ui.AnsweredBy(l), ui.OrDash(l.Username), scopeHere(l), ends, state})
 	}
-	a.drawTable(t)
-}
-
-// loginScope says which clients a login is for.
-func loginScope(l api.Login) string {
-	var scope []string
-	if l.Dir != "" {
-		scope = append(scope, "below "+l.Dir)
-	}
-	if l.Profile != "" {
-		scope = append(scope, "profile "+l.Profile)
-	}
-	if scope == nil {
-		return "every client"
-	}
-	return strings.Join(scope, ", ")
+	a.DrawTable(t)
 }
 
 // scopeHere is loginScope, and of a login that is for some clients only, whether it would answer here: in this directory and
 // with this ZEN_PROFILE.
 func scopeHere(l api.Login) string {
 	if l.Here && l.Dir+l.Profile != "" {
-		return loginScope(l) + " (here)"
+		return ui.LoginScope(l) + " (here)"
 	}
-	return loginScope(l)
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	return ui.LoginScope(l)
 }
 
 func vaultLine(v api.VaultStatus) string {
@@ -189,7 +168,7 @@ func vaultLine(v api.VaultStatus) string {
 	case v.State == vaultLocked: // nobody locked it
 		line += ": nothing has needed it yet"
 	}
-	return paragraph(line)
+	return ui.Paragraph(line)
 }
 
 // locksIn says when an open vault locks itself, "" if never.
@@ -216,7 +195,7 @@ func keyLines(v api.VaultStatus) string {
 	}
 	var lines []string
 	for _, s := range v.Slots {
-		lines = append(lines, paragraph(s.Kind+": "+s.Detail))
+		lines = append(lines, ui.Paragraph(s.Kind+": "+s.Detail))
 	}
 	return strings.Join(lines, "\n")
 }

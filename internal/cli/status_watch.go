@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/safejson"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -23,11 +21,11 @@ import (
 const watchInterval = time.Second
 
 // watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
-func (a *app) watchStatus(ctx context.Context, o output) error {
-	if a.term.screen == nil || o.format == formatJSON {
+func (a *app) watchStatus(ctx context.Context, o ui.Output) error {
+	if a.Term.Screen == nil || o.Format == ui.FormatJSON {
 		return a.watchLines(ctx, o)
 	}
-	s := &screen{tty: a.term.screen, keys: a.term.in}
+	s := &screen{tty: a.Term.Screen, keys: a.Term.In}
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -113,14 +111,14 @@ func (a *app) watchOn(ctx context.Context, s *screen) error {
 		lines, last = now.view(a.now(), first, columns, rows)
 		first = min(first, last)
 		if err := s.draw(lines); err != nil {
-			return cannotPrint(err)
+			return ui.CannotPrint(err)
 		}
 	}
 }
 
 // watchLines prints a line for everything that changes, until it is interrupted, which is how it ends; in JSON, a whole status
 // a line.
-func (a *app) watchLines(ctx context.Context, o output) error {
+func (a *app) watchLines(ctx context.Context, o ui.Output) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	said := map[string]string{}
@@ -129,13 +127,13 @@ func (a *app) watchLines(ctx context.Context, o output) error {
 		var text string
 		var err error
 		switch {
-		case o.format != formatJSON:
+		case o.Format != ui.FormatJSON:
 			text = changes(said, now.facts(), a.now())
 		case now.err == nil && (!before.known || !reflect.DeepEqual(before.status, now.status)):
-			text, err = jsonLine(now.status)
+			text, err = ui.JSONLine(now.status)
 		}
 		if err == nil {
-			_, err = io.WriteString(a.out, text)
+			_, err = io.WriteString(a.Out, text)
 		}
 		if err != nil {
 			return err
@@ -143,15 +141,6 @@ func (a *app) watchLines(ctx context.Context, o output) error {
 		before = now
 	}
 	return context.Cause(ctx)
-}
-
-// jsonLine encodes v as one line of JSON that a terminal may show.
-func jsonLine(v any) (string, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return string(safejson.Escape(b.Bytes())), err
 }
 
 // fact is one thing that is so, and stays so until another is told of the same subject.
@@ -164,21 +153,21 @@ func (w watched) facts() []fact {
 	}
 	s := w.status
 	list := []fact{
-		{"zend", fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, clock(s.Started))},
+		{"zend", fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, ui.Clock(s.Started))},
 		{"vault", strings.TrimSuffix(safetext.Line(s.Vault.State+": "+s.Vault.Problem), ": ")},
 	}
 	for _, l := range s.Logins {
 		subject := safetext.Line(l.Address)
-		if scope := loginScope(l); l.Dir+l.Profile != "" {
+		if scope := ui.LoginScope(l); l.Dir+l.Profile != "" {
 			subject += " (" + safetext.Line(scope) + ")"
 		}
-		texts := []string{answeredBy(l)}
+		texts := []string{ui.AnsweredBy(l)}
 		for _, moment := range []struct {
 			what string
 			at   *time.Time
 		}{{"until", l.Until}, {"token until", l.TokenExpires}, {"used", l.LastUsed}} {
 			if moment.at != nil {
-				texts = append(texts, moment.what+" "+clock(*moment.at))
+				texts = append(texts, moment.what+" "+ui.Clock(*moment.at))
 			}
 		}
 		if l.Problem != "" {
@@ -195,7 +184,7 @@ func (w watched) facts() []fact {
 // changes returns a line for each fact that was not said before, and for each that does not hold any more. said remembers.
 func changes(said map[string]string, facts []fact, now time.Time) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, clock(now)+"  "+format+"\n", args...) }
+	line := func(format string, args ...any) { fmt.Fprintf(&b, ui.Clock(now)+"  "+format+"\n", args...) }
 	down := len(facts) == 1 // zend does not answer: that says nothing about logins
 	seen := map[string]bool{}
 	for _, f := range facts {

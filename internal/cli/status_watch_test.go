@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
@@ -199,11 +200,11 @@ func runInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, e
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a := testApp(t, z, "", &bytes.Buffer{})
 	out = newOutput2()
-	a.out = &dataWriter{w: out}
+	a.Out = &ui.DataWriter{W: out}
 	done := make(chan int, 1)
 	go func() { done <- a.run(ctx, args) }()
 	return out, func() int {
-		cancel(errInterrupted)
+		cancel(ui.ErrInterrupted)
 		return <-done
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
@@ -120,7 +121,7 @@ func (w watched) logins(now time.Time, columns int) []string {
 			if b.Len() > 0 {
 				b.WriteString("  ")
 			}
-			b.WriteString(pad(textwidth.Cut(cell, widths[i]), widths[i]))
+			b.WriteString(ui.Pad(textwidth.Cut(cell, widths[i]), widths[i]))
 		}
 		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
@@ -207,16 +208,16 @@ func beside(a, b string, columns int) string {
 	if room < 10 {
 		return textwidth.Cut(a, columns)
 	}
-	return pad(textwidth.Cut(a, room), room) + "  " + b
+	return ui.Pad(textwidth.Cut(a, room), room) + "  " + b
 }
 
 // rough prints a duration in its two greatest units: "3d4h", "1h30m", "59m10s", "7s".
 func rough(d time.Duration) string {
 	switch {
 	case d >= 24*time.Hour:
-		return span(d.Truncate(time.Hour))
+		return ui.Span(d.Truncate(time.Hour))
 	case d >= time.Hour:
-		return span(d.Truncate(time.Minute))
+		return ui.Span(d.Truncate(time.Minute))
 	}
-	return span(d)
+	return ui.Span(d)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -75,7 +76,7 @@ func (b *typeBook) names() []string {
 // connector is a connector type as tables show it: with its emoji.
 func (b *typeBook) connector(name string) string {
 	if t, ok := b.find(name); ok {
-		return pictured(t.Emoji, name)
+		return ui.Pictured(t.Emoji, name)
 	}
 	return name
 }
@@ -85,7 +86,7 @@ func (b *typeBook) resource(name string) string {
 	for _, t := range b.types {
 		for _, r := range t.ResourceTypes {
 			if r.Type == name {
-				return pictured(r.Emoji, name)
+				return ui.Pictured(r.Emoji, name)
 			}
 		}
 	}
@@ -114,13 +115,6 @@ func secretAttributes(t api.ConnectorType, method string) []string {
 	return names
 }
 
-func pictured(emoji, text string) string {
-	if emoji == "" {
-		return text
-	}
-	return emoji + " " + text
-}
-
 // unknown is the error about a type that there is not.
 func (b *typeBook) unknown(name string) error {
 	return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
@@ -128,11 +122,11 @@ func (b *typeBook) unknown(name string) error {
 }
 
 func unsupportedResource(t api.ConnectorType, resourceType string) error {
-	return refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, resourceType),
+	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, resourceType),
 		"supported: "+strings.Join(resourceTypesOf(t), ", "))
 }
 
 func unsupportedMethod(t api.ConnectorType, method string) error {
-	return refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", t.Type, method),
+	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", t.Type, method),
 		"supported: "+strings.Join(authMethodsOf(t), ", "))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -25,7 +26,7 @@ stay and work again after that.`,
 			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultLock, api.Empty{}); err != nil {
 				return err
 			}
-			a.say("The vault is locked. Open it with: zen unlock")
+			a.Say("The vault is locked. Open it with: zen unlock")
 			return nil
 		},
 	}
@@ -43,7 +44,7 @@ for that without showing it; --passphrase-stdin reads it from standard input ins
 			if err := a.unlock(cmd.Context(), fromPipe); err != nil {
 				return err
 			}
-			a.say("The vault is unlocked.")
+			a.Say("The vault is unlocked.")
 			return nil
 		},
 	}
@@ -53,24 +54,24 @@ for that without showing it; --passphrase-stdin reads it from standard input ins
 
 func (a *app) unlock(ctx context.Context, fromPipe bool) error {
 	if fromPipe {
-		passphrase, err := a.readSecret(ctx, "--passphrase-stdin")
+		passphrase, err := a.ReadSecret(ctx, "--passphrase-stdin")
 		if err != nil {
 			return err
 		}
 		return a.unlockWith(ctx, passphrase)
 	}
 	_, err := call[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{})
-	if err == nil || isEnd(err) {
+	if err == nil || ui.IsEnd(err) {
 		return err
 	}
 	status, statusErr := call[api.VaultStatus](ctx, a, api.MethodVaultStatus, api.Empty{})
 	if statusErr != nil || !hasSlot(status, slotPassphrase) {
 		return err
 	}
-	if !a.term.attended() {
+	if !a.Term.Attended() {
 		return credential.NewError(credential.ReasonOf(err), err.Error(), "zen unlock --passphrase-stdin")
 	}
-	passphrase, err := a.promptSecret(ctx, "Passphrase of the vault")
+	passphrase, err := a.PromptSecret(ctx, "Passphrase of the vault")
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (a *app) unlock(ctx context.Context, fromPipe bool) error {
 func (a *app) unlockWith(ctx context.Context, passphrase credential.Secret) error {
 	defer passphrase.Wipe()
 	if passphrase.IsEmpty() {
-		return refused("the passphrase is empty", "")
+		return ui.Refused("the passphrase is empty", "")
 	}
 	_, err := callWith[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{}, secrets{api.SecretPassphrase: passphrase})
 	return err
@@ -97,7 +98,7 @@ func (a *app) vaultCommand() *cobra.Command {
 }
 
 func (a *app) vaultStatusCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show where the vault is, its state and what opens it",
 		Example: "  zen vault status\n  zen vault status -o json",
@@ -107,10 +108,10 @@ func (a *app) vaultStatusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(o, status, func() { a.drawVault(status) })
+			return a.Show(o, status, func() { a.drawVault(status) })
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -121,9 +122,9 @@ func (a *app) drawVault(v api.VaultStatus) {
 			[]string{"GENERATION", strconv.FormatUint(v.Generation, 10)})
 	}
 	rows = append(rows, []string{"RECORDS", strconv.Itoa(v.Records)}, []string{"KEY", keyLines(v)})
-	a.drawProperties("", "VAULT", rows)
+	a.DrawProperties("", "VAULT", rows)
 	if v.Problem != "" {
-		a.hint(v.Hint)
+		a.Hint(v.Hint)
 	}
 }
 
@@ -151,11 +152,11 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 	ctx := cmd.Context()
 	if o.remove {
 		if o.fromPipe {
-			return misused(cmd, "Please give either '--remove' or '--passphrase-stdin', not both.")
+			return ui.Misused(cmd, "Please give either '--remove' or '--passphrase-stdin', not both.")
 		}
 		_, err := call[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{Remove: true})
 		if err == nil {
-			a.say("The passphrase is removed.")
+			a.Say("The passphrase is removed.")
 		}
 		return err
 	}
@@ -167,7 +168,7 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 	_, err = callWith[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{},
 		secrets{api.SecretPassphrase: passphrase})
 	if err == nil {
-		a.say("The passphrase opens the vault from now on: zen unlock")
+		a.Say("The passphrase opens the vault from now on: zen unlock")
 	}
 	return err
 }
@@ -175,24 +176,24 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secret, error) {
 	var none credential.Secret
 	if fromPipe {
-		passphrase, err := a.readSecret(ctx, "--passphrase-stdin")
+		passphrase, err := a.ReadSecret(ctx, "--passphrase-stdin")
 		if err == nil && passphrase.IsEmpty() {
-			err = refused("the passphrase is empty", "")
+			err = ui.Refused("the passphrase is empty", "")
 		}
 		return passphrase, err
 	}
-	if !a.term.attended() {
-		return none, refused("there is no terminal to ask for the passphrase", "zen vault passphrase --passphrase-stdin")
+	if !a.Term.Attended() {
+		return none, ui.Refused("there is no terminal to ask for the passphrase", "zen vault passphrase --passphrase-stdin")
 	}
 	for {
-		first, err := a.promptSecret(ctx, "New passphrase")
+		first, err := a.PromptSecret(ctx, "New passphrase")
 		if err != nil {
 			return none, err
 		}
 		if first.IsEmpty() {
 			continue
 		}
-		second, err := a.promptSecret(ctx, "Repeat it")
+		second, err := a.PromptSecret(ctx, "Repeat it")
 		if err != nil {
 			first.Wipe()
 			return none, err
@@ -203,7 +204,7 @@ func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secr
 			return first, nil
 		}
 		first.Wipe()
-		a.say("Error: the two are not the same. Please try again.")
+		a.Say("Error: the two are not the same. Please try again.")
 	}
 }
 
@@ -215,11 +216,11 @@ keys that were taken, are of no use for what is written from now on.`,
 		Example: "  zen vault rotate",
 		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stop := a.busy(cmd.Context(), "Sealing the vault with a new key...")
+			stop := a.Busy(cmd.Context(), "Sealing the vault with a new key...")
 			_, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRotate, api.Empty{})
 			stop()
 			if err == nil {
-				a.say("The vault is sealed with a new key.")
+				a.Say("The vault is sealed with a new key.")
 			}
 			return err
 		},
@@ -242,7 +243,7 @@ it.`,
 			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRestore, api.Empty{}); err != nil {
 				return err
 			}
-			a.say("The vault's previous generation is back.")
+			a.Say("The vault's previous generation is back.")
 			return nil
 		},
 	}
@@ -260,12 +261,12 @@ func (a *app) confirmed(ctx context.Context, yes bool, text string) error {
 	if yes {
 		return nil
 	}
-	if !a.term.attended() {
-		return refused("there is no terminal to ask for confirmation", "add --yes")
+	if !a.Term.Attended() {
+		return ui.Refused("there is no terminal to ask for confirmation", "add --yes")
 	}
-	agreed, err := a.confirm(ctx, text, false)
+	agreed, err := a.Confirm(ctx, text, false)
 	if err == nil && !agreed {
-		err = errAborted
+		err = ui.ErrAborted
 	}
 	return err
 }

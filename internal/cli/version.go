@@ -6,11 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) versionCommand() *cobra.Command {
-	var o output
+	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of zen and of the zend that runs",
 		Example: "  zen version\n  zen version -o json",
@@ -23,14 +24,14 @@ func (a *app) versionCommand() *cobra.Command {
 			if status, err := a.runningStatus(cmd.Context()); err == nil {
 				v.Zend = status.Version
 			}
-			return a.show(o, v, func() {
-				fmt.Fprintln(a.out, "zen", v.Zen)
+			return a.Show(o, v, func() {
+				fmt.Fprintln(a.Out, "zen", v.Zen)
 				if v.Zend != "" {
-					fmt.Fprintln(a.out, "zend", safetext.Text(v.Zend))
+					fmt.Fprintln(a.Out, "zend", safetext.Text(v.Zend))
 				}
 			})
 		},
 	}
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -20,7 +21,7 @@ type whyOptions struct {
 	api.WhyRequest
 
 	as     string
-	output output
+	output ui.Output
 }
 
 func (a *app) whyCommand() *cobra.Command {
@@ -46,7 +47,7 @@ when the client does not ask zen.`,
 	complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return clients.Names(), cobra.ShellCompDirectiveNoFileComp
 	})
-	a.addOutput(cmd, &o.output)
+	addOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -85,16 +86,16 @@ func (a *app) why(ctx context.Context, o whyOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.show(o.output, doc, func() { a.drawWhy(doc) }); err != nil || doc.Reason == "" {
+	if err := a.Show(o.output, doc, func() { a.drawWhy(doc) }); err != nil || doc.Reason == "" {
 		return err
 	}
-	return statusError(credential.Reason(doc.Reason).Info().Exit)
+	return ui.StatusError(credential.Reason(doc.Reason).Info().Exit)
 }
 
 // askWhy asks zend about one key.
 func (a *app) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, error) {
 	if req.Profile == "" {
-		req.Profile = a.getenv("ZEN_PROFILE")
+		req.Profile = a.Getenv("ZEN_PROFILE")
 	}
 	return call[api.WhyResult](ctx, a, api.MethodWhy, req)
 }
@@ -132,24 +133,24 @@ func absolute(dir string) (string, error) {
 	}
 	path, err := filepath.Abs(dir)
 	if err != nil {
-		return "", refused(err.Error(), "")
+		return "", ui.Refused(err.Error(), "")
 	}
 	return path, nil
 }
 
 func (a *app) drawWhy(r whyDocument) {
 	for i, step := range r.Steps {
-		fmt.Fprintf(a.out, "%d. %s\n", i+1, safetext.Line(step))
+		fmt.Fprintf(a.Out, "%d. %s\n", i+1, safetext.Line(step))
 	}
 	switch {
 	case r.Reason == string(notAsked):
-		fmt.Fprintln(a.out, "=> zen is not asked:", safetext.Line(r.Message))
-		a.hint(r.Hint)
+		fmt.Fprintln(a.Out, "=> zen is not asked:", safetext.Line(r.Message))
+		a.Hint(r.Hint)
 	case r.Reason != "":
-		fmt.Fprintln(a.out, "=> no credentials:", safetext.Line(r.Message))
-		a.hint(r.Hint)
+		fmt.Fprintln(a.Out, "=> no credentials:", safetext.Line(r.Message))
+		a.Hint(r.Hint)
 	case r.Login != nil:
-		fmt.Fprintf(a.out, "=> %s answers for %s\n", safetext.Line(answeredBy(*r.Login)), safetext.Line(r.Address))
+		fmt.Fprintf(a.Out, "=> %s answers for %s\n", safetext.Line(ui.AnsweredBy(*r.Login)), safetext.Line(r.Address))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
@@ -159,11 +160,11 @@ func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
 		return err
 	}
 	if _, ok := list.Items[req.ServerURL]; !ok {
-		w.step("docker-credential-zen lists " + count(len(list.Items), "registry name") + ", '" + req.ServerURL + "' not among them")
+		w.step("docker-credential-zen lists " + ui.Count(len(list.Items), "registry name") + ", '" + req.ServerURL + "' not among them")
 		w.elsewhere(w.name+" asks only for what docker-credential-zen lists", `zen status; and see "list" in config.toml`)
 		return nil
 	}
-	what := "it is among the " + count(len(list.Items), "registry name") + " that docker-credential-zen lists"
+	what := "it is among the " + ui.Count(len(list.Items), "registry name") + " that docker-credential-zen lists"
 	if w.client.Listing == clients.ListsAll {
 		what += ", and " + w.name + " asks for all of them"
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -17,7 +18,7 @@ type zenmlEnvDocument struct {
 
 func (a *app) zenmlEnvCommand() *cobra.Command {
 	var (
-		o     output
+		o     ui.Output
 		shell string
 	)
 	cmd := &cobra.Command{
@@ -35,18 +36,18 @@ changed. What zen setup has done for all programs already needs no variable.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if shell != "sh" && shell != "fish" {
-				return misused(cmd, "Invalid value for '--shell': '%s' is not one of 'sh', 'fish'.", shell)
+				return ui.Misused(cmd, "Invalid value for '--shell': '%s' is not one of 'sh', 'fish'.", shell)
 			}
 			return a.zenmlEnv(cmd, o, shell)
 		},
 	}
 	cmd.Flags().StringVar(&shell, "shell", "sh", "print it for this `SHELL`: sh (bash, zsh) or fish")
 	complete(cmd, "shell", cobra.FixedCompletions([]string{"sh", "fish"}, cobra.ShellCompDirectiveNoFileComp))
-	a.addOutput(cmd, &o)
+	addOutput(a.UI, cmd, &o)
 	return cmd
 }
 
-func (a *app) zenmlEnv(cmd *cobra.Command, o output, shell string) error {
+func (a *app) zenmlEnv(cmd *cobra.Command, o ui.Output, shell string) error {
 	env, err := a.clientEnv()
 	if err != nil {
 		return err
@@ -59,12 +60,12 @@ func (a *app) zenmlEnv(cmd *cobra.Command, o output, shell string) error {
 	if err != nil {
 		return err
 	}
-	return a.show(o, zenmlEnvDocument{vars}, func() {
+	return a.Show(o, zenmlEnvDocument{vars}, func() {
 		if len(vars) == 0 {
-			a.say("Nothing is needed: docker and podman ask zen already.")
+			a.Say("Nothing is needed: docker and podman ask zen already.")
 		}
 		for _, v := range vars {
-			fmt.Fprintln(a.out, assignment(shell, v))
+			fmt.Fprintln(a.Out, assignment(shell, v))
 		}
 	})
 }

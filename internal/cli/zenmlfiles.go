@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // Environment variables by which ZenML is told where its files are, and which stack is active (ZenML 0.98, constants.py).
@@ -30,7 +31,7 @@ func (a *app) zenml() zenmlFiles {
 	if err != nil {
 		cwd = ""
 	}
-	return zenmlFiles{getenv: a.getenv, cwd: cwd}
+	return zenmlFiles{getenv: a.Getenv, cwd: cwd}
 }
 
 // dir is ZenML's directory: click's get_app_dir("zenml") unless the environment says otherwise. "" is none.
@@ -66,7 +67,7 @@ func readYAML[T any](name string) (out T) {
 		return out
 	}
 	defer f.Close()
-	content, err := readLimited(f, name)
+	content, err := ui.ReadLimited(f, name)
 	if err != nil {
 		return out
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -65,7 +66,7 @@ func (z zenmlFiles) logins(now time.Time) (list []zenmlLogin) {
 		case c.Username != "" && c.Password != "":
 			l.auth, l.username, l.secret = api.ServerAuthPassword, c.Username, credential.SecretString(c.Password)
 		case c.Token.Value != "" && c.Token.Device != "":
-			if end, err := parseTime(c.Token.Expires); err == nil {
+			if end, err := ui.ParseTime(c.Token.Expires); err == nil {
 				l.until = &end
 			}
 			if l.until != nil && !l.until.After(now) {
@@ -106,11 +107,11 @@ func (a *app) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login
 		}
 		return login, false, noZenMLLogin(url, all)
 	}
-	if !wanted && !a.term.attended() {
+	if !wanted && !a.Term.Attended() {
 		return all[i], false, nil
 	}
 	if !wanted {
-		yes, err := a.confirm(ctx, "zenml is logged in to "+safetext.Line(all[i].url)+" with "+all[i].kind()+". Would you like to use that login?", true)
+		yes, err := a.Confirm(ctx, "zenml is logged in to "+safetext.Line(all[i].url)+" with "+all[i].kind()+". Would you like to use that login?", true)
 		if err != nil || !yes {
 			return login, false, err
 		}
@@ -128,7 +129,7 @@ func (a *app) warnOfZenMLLogins(ctx context.Context) {
 	for _, l := range all {
 		l.secret.Wipe()
 		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
-			a.warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in clear in "+a.zenml().credentialsFile(),
+			a.Warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in clear in "+a.zenml().credentialsFile(),
 				"zen server connect "+safetext.Line(l.url)+" --from-zenml")
 		}
 	}
@@ -136,7 +137,7 @@ func (a *app) warnOfZenMLLogins(ctx context.Context) {
 
 func noZenMLLogin(url string, all []zenmlLogin) error {
 	if len(all) == 0 {
-		return refused("zenml is not logged in to a server on this machine", "zen server connect URL")
+		return ui.Refused("zenml is not logged in to a server on this machine", "zen server connect URL")
 	}
 	var urls []string
 	for _, l := range all {
@@ -146,7 +147,7 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 	if url != "" {
 		message = "zenml is not logged in to " + safetext.Line(url)
 	}
-	return refused(message+"; it is to "+strings.Join(urls, ", "), "zen server connect "+urls[0]+" --from-zenml")
+	return ui.Refused(message+"; it is to "+strings.Join(urls, ", "), "zen server connect "+urls[0]+" --from-zenml")
 }
 
 // connectFromZenML connects with a login of the zenml command, and tells how to get rid of what that keeps in clear.
@@ -156,7 +157,7 @@ func (a *app) connectFromZenML(ctx context.Context, req api.ConnectServer, login
 	if err := a.finishConnect(ctx, req, secrets{api.SecretKey: login.secret}); err != nil {
 		return err
 	}
-	a.warn("zenml keeps "+login.kind()+" in clear in "+a.zenml().credentialsFile(),
+	a.Warn("zenml keeps "+login.kind()+" in clear in "+a.zenml().credentialsFile(),
 		"when zenml itself needs it no more: zenml logout "+safetext.Line(login.url)+" --clear")
 	return nil
 }

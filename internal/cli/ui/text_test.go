@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ func TestSpan(t *testing.T) {
 		0: "0s", -time.Hour: "0s", 999 * time.Millisecond: "0s", time.Second: "1s", 90 * time.Minute: "1h30m",
 		31*24*time.Hour + 14*time.Hour + 8*time.Minute + 17*time.Second: "31d14h8m17s", 48 * time.Hour: "2d",
 	} {
-		if got := span(d); got != want {
+		if got := Span(d); got != want {
 			t.Errorf("span(%s) = %q, want %q", d, got, want)
 		}
 	}
@@ -28,13 +28,13 @@ func TestParseTime(t *testing.T) {
 		"2026-12-25": "2026-12-25T00:00:00Z", "2026-12-25 01:02:03": "2026-12-25T01:02:03Z", "2026-12-25T01:02:03": "2026-12-25T01:02:03Z",
 		"2026-12-25T01:02:03+02:00": "2026-12-24T23:02:03Z",
 	} {
-		got, err := parseTime(text)
+		got, err := ParseTime(text)
 		if err != nil || got.Format(time.RFC3339) != want {
 			t.Errorf("parseTime(%q) = %s, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "x", "2026-13-01", "25.12.2026"} {
-		if got, err := parseTime(text); err == nil {
+		if got, err := ParseTime(text); err == nil {
 			t.Errorf("parseTime(%q) = %s", text, got)
 		}
 	}
@@ -58,7 +58,7 @@ func FuzzForeignText(f *testing.F) {
 		if strings.Contains(safetext.Line(s), "\n") {
 			t.Errorf("safetext.Line(%q) has several", s)
 		}
-		encoded, err := indentedJSON(object{{"text", s}})
+		encoded, err := IndentedJSON(Object{{"text", s}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func FuzzForeignText(f *testing.F) {
 			t.Errorf("JSON of %q gives %q: %v", s, fromJSON.Text, err)
 		}
 		var b bytes.Buffer
-		if err := writeYAML(&b, encoded); err != nil {
+		if err := WriteYAML(&b, encoded); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsFunc(b.String(), unsafe) {
@@ -83,13 +83,13 @@ func FuzzForeignText(f *testing.F) {
 }
 
 func TestRowsCannotBeBroken(t *testing.T) {
-	row := object{{"a", "x\ty\nz"}, {"b", "\x1b[2J"}, {"c", nil}, {"d", 3}, {"e", []string{"p", "q"}}, {"f", map[string]string{"k": "v"}}}
+	row := Object{{"a", "x\ty\nz"}, {"b", "\x1b[2J"}, {"c", nil}, {"d", 3}, {"e", []string{"p", "q"}}, {"f", map[string]string{"k": "v"}}}
 	header := []string{"a", "b", "c", "d", "e", "f"}
 	var tsv, csv bytes.Buffer
-	if err := writeRows(&tsv, formatTSV, header, []object{row}); err != nil {
+	if err := WriteRows(&tsv, FormatTSV, header, []Object{row}); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeRows(&csv, formatCSV, header, []object{row}); err != nil {
+	if err := WriteRows(&csv, FormatCSV, header, []Object{row}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "a\tb\tc\td\te\tf\nx\\ty\\nz\t\\x1b[2J\t\t3\tp, q\t{\"k\":\"v\"}\n"; tsv.String() != strings.ReplaceAll(want, `x\ty`, `x\ty`) {

@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"context"
@@ -15,22 +15,22 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// maxInput is how much is read of a secret or an answer that comes through standard input or a file.
-const maxInput = 1 << 20
+// MaxInput is how much is read of a secret or an answer that comes through standard input or a file.
+const MaxInput = 1 << 20
 
-// question is one thing that a person is asked.
-type question struct {
-	text     string
-	fallback string   // the answer when nothing is typed; shown in brackets unless quiet
-	optional bool     // nothing is an answer too
-	choices  []string // the only answers there are, shown in parentheses; nil: anything
-	quiet    bool     // the fallback is not shown
+// Question is one thing that a person is asked.
+type Question struct {
+	Text     string
+	Fallback string   // the answer when nothing is typed; shown in brackets unless quiet
+	Optional bool     // nothing is an answer too
+	Choices  []string // the only answers there are, shown in parentheses; nil: anything
+	Quiet    bool     // the fallback is not shown
 }
 
-// prompt asks until it gets an answer. Ctrl-C is errInterrupted, the end of the input errAborted.
-func (a *app) prompt(ctx context.Context, q question) (string, error) {
+// Prompt asks until it gets an answer. Ctrl-C is errInterrupted, the end of the input errAborted.
+func (a *UI) Prompt(ctx context.Context, q Question) (string, error) {
 	for {
-		fmt.Fprint(a.err, safetext.Text(q.String()))
+		fmt.Fprint(a.Err, safetext.Text(q.String()))
 		line, err := a.readLine(ctx)
 		if err != nil {
 			return "", err
@@ -38,40 +38,40 @@ func (a *app) prompt(ctx context.Context, q question) (string, error) {
 		answer := strings.TrimSpace(string(line))
 		clear(line)
 		if answer == "" {
-			answer = q.fallback
+			answer = q.Fallback
 		}
 		switch {
-		case answer == "" && !q.optional:
-		case answer != "" && q.choices != nil && !slices.Contains(q.choices, answer):
-			a.say("Error: '%s' is not %s.", answer, oneOf(q.choices))
+		case answer == "" && !q.Optional:
+		case answer != "" && q.Choices != nil && !slices.Contains(q.Choices, answer):
+			a.Say("Error: '%s' is not %s.", answer, OneOf(q.Choices))
 		default:
 			return answer, nil
 		}
 	}
 }
 
-func (q question) String() string {
+func (q Question) String() string {
 	var b strings.Builder
-	b.WriteString(q.text)
-	if q.choices != nil {
-		b.WriteString(" (" + strings.Join(q.choices, ", ") + ")")
+	b.WriteString(q.Text)
+	if q.Choices != nil {
+		b.WriteString(" (" + strings.Join(q.Choices, ", ") + ")")
 	}
-	if !q.quiet && (q.fallback != "" || q.optional) {
-		b.WriteString(" [" + q.fallback + "]")
+	if !q.Quiet && (q.Fallback != "" || q.Optional) {
+		b.WriteString(" [" + q.Fallback + "]")
 	}
 	return b.String() + ": "
 }
 
-// oneOf is how click names the choices that an answer is none of.
-func oneOf(choices []string) string {
+// OneOf is how click names the choices that an answer is none of.
+func OneOf(choices []string) string {
 	if len(choices) == 1 {
 		return "'" + choices[0] + "'"
 	}
 	return "one of '" + strings.Join(choices, "', '") + "'"
 }
 
-// promptSecret asks for something that must not be seen. Nothing typed is an empty Secret.
-func (a *app) promptSecret(ctx context.Context, text string) (credential.Secret, error) {
+// PromptSecret asks for something that must not be seen. Nothing typed is an empty Secret.
+func (a *UI) PromptSecret(ctx context.Context, text string) (credential.Secret, error) {
 	line, err := a.hiddenLine(ctx, safetext.Text(text)+": ")
 	if err != nil {
 		return credential.Secret{}, err
@@ -79,14 +79,14 @@ func (a *app) promptSecret(ctx context.Context, text string) (credential.Secret,
 	return credential.NewSecret(line), nil
 }
 
-// confirm asks a question with the answers yes and no.
-func (a *app) confirm(ctx context.Context, text string, fallback bool) (bool, error) {
+// Confirm asks a question with the answers yes and no.
+func (a *UI) Confirm(ctx context.Context, text string, fallback bool) (bool, error) {
 	choice := " [y/N]: "
 	if fallback {
 		choice = " [Y/n]: "
 	}
 	for {
-		fmt.Fprint(a.err, safetext.Text(text)+choice)
+		fmt.Fprint(a.Err, safetext.Text(text)+choice)
 		line, err := a.readLine(ctx)
 		if err != nil {
 			return false, err
@@ -99,34 +99,34 @@ func (a *app) confirm(ctx context.Context, text string, fallback bool) (bool, er
 		case "n", "no":
 			return false, nil
 		}
-		a.say("Error: invalid input")
+		a.Say("Error: invalid input")
 	}
 }
 
-// confirmShowingSecrets asks before secrets are printed on a terminal; where nobody is there to answer, the option says it.
-func (a *app) confirmShowingSecrets(ctx context.Context, whose string) error {
-	if !a.term.attended() {
+// ConfirmShowingSecrets asks before secrets are printed on a terminal; where nobody is there to answer, the option says it.
+func (a *UI) ConfirmShowingSecrets(ctx context.Context, whose string) error {
+	if !a.Term.Attended() {
 		return nil
 	}
-	yes, err := a.confirm(ctx, "This shows the secrets of "+whose+" on the screen. Do you want to continue?", false)
+	yes, err := a.Confirm(ctx, "This shows the secrets of "+whose+" on the screen. Do you want to continue?", false)
 	if err == nil && !yes {
-		err = errAborted
+		err = ErrAborted
 	}
 	return err
 }
 
 // readLine reads one line of standard input, without its end. It reads byte by byte: what follows the line may be for
 // somebody else, or a secret that must not lie in a buffer.
-func (a *app) readLine(ctx context.Context) ([]byte, error) {
-	return a.await(ctx, func() ([]byte, error) {
+func (a *UI) readLine(ctx context.Context) ([]byte, error) {
+	return a.Await(ctx, func() ([]byte, error) {
 		line := make([]byte, 0, 256)
 		one := make([]byte, 1)
 		for {
-			n, err := a.in.Read(one)
+			n, err := a.In.Read(one)
 			if n == 1 && one[0] == '\n' {
 				return line, nil
 			}
-			if n == 1 && len(line) == maxInput {
+			if n == 1 && len(line) == MaxInput {
 				clear(line)
 				return nil, credential.NewError(credential.TooLarge, "the answer is too long", "")
 			}
@@ -140,7 +140,7 @@ func (a *app) readLine(ctx context.Context) ([]byte, error) {
 				return line, nil
 			}
 			if errors.Is(err, io.EOF) {
-				err = errAborted
+				err = ErrAborted
 			}
 			return nil, err
 		}
@@ -159,10 +159,10 @@ func appendWiping(b []byte, c byte) []byte {
 
 // hiddenLine asks and reads one line, without echo when standard input is a terminal. The echo ends before the question is
 // shown: who answers it at once, by pasting for example, must not see it either.
-func (a *app) hiddenLine(ctx context.Context, question string) ([]byte, error) {
-	tty := a.term.in
+func (a *UI) hiddenLine(ctx context.Context, question string) ([]byte, error) {
+	tty := a.Term.In
 	if tty == nil {
-		fmt.Fprint(a.err, question)
+		fmt.Fprint(a.Err, question)
 		line, err := a.readLine(ctx)
 		return trimCR(line), err
 	}
@@ -174,11 +174,11 @@ func (a *app) hiddenLine(ctx context.Context, question string) ([]byte, error) {
 	if err := echoOff(int(tty.Fd())); err != nil {
 		return nil, err
 	}
-	fmt.Fprint(a.err, question)
-	line, err := a.await(ctx, func() ([]byte, error) { return term.ReadPassword(int(tty.Fd())) })
-	fmt.Fprintln(a.err)
+	fmt.Fprint(a.Err, question)
+	line, err := a.Await(ctx, func() ([]byte, error) { return term.ReadPassword(int(tty.Fd())) })
+	fmt.Fprintln(a.Err)
 	if errors.Is(err, io.EOF) {
-		err = errAborted
+		err = ErrAborted
 	}
 	return line, err
 }
@@ -190,8 +190,8 @@ func trimCR(line []byte) []byte {
 	return line
 }
 
-// await reads in the background, so that Ctrl-C ends the question at once. A line cannot be unread: the command ends then.
-func (a *app) await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+// Await reads in the background, so that Ctrl-C ends the question at once. A line cannot be unread: the command ends then.
+func (a *UI) Await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type answer struct {
 		line []byte
 		err  error
@@ -205,26 +205,26 @@ func (a *app) await(ctx context.Context, read func() ([]byte, error)) ([]byte, e
 	case got := <-done:
 		return got.line, got.err
 	case <-ctx.Done():
-		fmt.Fprintln(a.err)
+		fmt.Fprintln(a.Err)
 		return nil, context.Cause(ctx)
 	}
 }
 
-// readSecret reads a secret from all of standard input, without the newline that echo puts at its end. At a terminal it is one
+// ReadSecret reads a secret from all of standard input, without the newline that echo puts at its end. At a terminal it is one
 // line, which is not shown.
-func (a *app) readSecret(ctx context.Context, option string) (credential.Secret, error) {
-	if a.term.attended() {
-		return a.promptSecret(ctx, "Standard input of "+option)
+func (a *UI) ReadSecret(ctx context.Context, option string) (credential.Secret, error) {
+	if a.Term.Attended() {
+		return a.PromptSecret(ctx, "Standard input of "+option)
 	}
-	content, err := a.await(ctx, func() ([]byte, error) { return readLimited(a.in, option) })
+	content, err := a.Await(ctx, func() ([]byte, error) { return ReadLimited(a.In, option) })
 	if err != nil {
 		return credential.Secret{}, err
 	}
 	return credential.NewSecret(trimNewline(content)), nil
 }
 
-// readLimited reads everything, into an array that is never left behind uncleared.
-func readLimited(r io.Reader, what string) ([]byte, error) {
+// ReadLimited reads everything, into an array that is never left behind uncleared.
+func ReadLimited(r io.Reader, what string) ([]byte, error) {
 	buf := make([]byte, 0, 4096)
 	for {
 		if len(buf) == cap(buf) {
@@ -235,14 +235,14 @@ func readLimited(r io.Reader, what string) ([]byte, error) {
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		switch {
-		case len(buf) > maxInput:
+		case len(buf) > MaxInput:
 			clear(buf)
 			return nil, credential.NewError(credential.TooLarge, what+": more than 1 MiB", "")
 		case errors.Is(err, io.EOF):
 			return buf, nil
 		case err != nil:
 			clear(buf)
-			return nil, refused("cannot read "+what+": "+err.Error(), "")
+			return nil, Refused("cannot read "+what+": "+err.Error(), "")
 		}
 	}
 }
@@ -255,14 +255,14 @@ func trimNewline(b []byte) []byte {
 	return b
 }
 
-// readSecretFile reads a secret from a file.
-func readSecretFile(path string) (credential.Secret, error) {
+// ReadSecretFile reads a secret from a file.
+func ReadSecretFile(path string) (credential.Secret, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return credential.Secret{}, refused("cannot read "+err.Error()[len("open "):], "")
+		return credential.Secret{}, Refused("cannot read "+err.Error()[len("open "):], "")
 	}
 	defer f.Close()
-	content, err := readLimited(f, path)
+	content, err := ReadLimited(f, path)
 	if err != nil {
 		return credential.Secret{}, err
 	}

@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"io"
@@ -8,13 +8,13 @@ import (
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
-// table is a table in ZenML's heavy box. Cells may have several lines.
-type table struct {
-	title       string
-	caption     string // below
-	header      []string
-	rows        [][]string
-	centerFirst bool // ZenML centres the first column of lists
+// Table is a table in ZenML's heavy box. Cells may have several lines.
+type Table struct {
+	Title       string
+	Caption     string // below
+	Header      []string
+	Rows        [][]string
+	CenterFirst bool // ZenML centres the first column of lists
 }
 
 // minColumn is how narrow a column may become before columns are left out instead.
@@ -22,43 +22,43 @@ const minColumn = 8
 
 // draw prints the table. A width above 0 is the terminal's: cells are wrapped to fit into it, and when that is not enough
 // columns are left out from the right. It returns the headings of those.
-func (t table) draw(w io.Writer, width int) (hidden []string) {
+func (t Table) draw(w io.Writer, width int) (hidden []string) {
 	t = t.cleaned()
 	widths, hidden := t.fit(width)
 	var b strings.Builder
-	if t.title != "" {
-		b.WriteString(strings.TrimRight(center(t.title, boxWidth(widths)), " ") + "\n")
+	if t.Title != "" {
+		b.WriteString(strings.TrimRight(center(t.Title, boxWidth(widths)), " ") + "\n")
 	}
 	b.WriteString(rule(widths, "┏", "━", "┯", "┓"))
-	b.WriteString(t.line(t.header, widths))
-	for _, row := range t.rows {
+	b.WriteString(t.line(t.Header, widths))
+	for _, row := range t.Rows {
 		b.WriteString(rule(widths, "┠", "─", "┼", "┨"))
 		b.WriteString(t.line(row, widths))
 	}
 	b.WriteString(rule(widths, "┗", "━", "┷", "┛"))
-	if t.caption != "" {
-		b.WriteString(strings.TrimRight(center(t.caption, boxWidth(widths)), " ") + "\n")
+	if t.Caption != "" {
+		b.WriteString(strings.TrimRight(center(t.Caption, boxWidth(widths)), " ") + "\n")
 	}
 	_, _ = io.WriteString(w, b.String()) // dataWriter keeps the error
 	return hidden
 }
 
 // cleaned is the table with nothing in it that steers a terminal.
-func (t table) cleaned() table {
-	t.title, t.caption = safetext.Text(t.title), safetext.Text(t.caption)
-	rows := make([][]string, len(t.rows))
-	for i, row := range t.rows {
+func (t Table) cleaned() Table {
+	t.Title, t.Caption = safetext.Text(t.Title), safetext.Text(t.Caption)
+	rows := make([][]string, len(t.Rows))
+	for i, row := range t.Rows {
 		rows[i] = make([]string, len(row))
 		for j, cell := range row {
 			rows[i][j] = strings.ReplaceAll(safetext.Text(cell), "\t", " ")
 		}
 	}
-	t.rows = rows
+	t.Rows = rows
 	return t
 }
 
 // fit returns the columns' widths, of as many columns as fit into width.
-func (t table) fit(width int) (widths []int, hidden []string) {
+func (t Table) fit(width int) (widths []int, hidden []string) {
 	widths = t.natural()
 	if width <= 0 {
 		return widths, nil
@@ -71,7 +71,7 @@ func (t table) fit(width int) (widths []int, hidden []string) {
 	for n > 1 && boxWidth(least[:n]) > width {
 		n--
 	}
-	hidden = t.header[n:]
+	hidden = t.Header[n:]
 	widths = widths[:n]
 	for boxWidth(widths) > width {
 		widest := 0
@@ -89,9 +89,9 @@ func (t table) fit(width int) (widths []int, hidden []string) {
 }
 
 // natural is how wide each column is when nothing is wrapped.
-func (t table) natural() []int {
-	widths := make([]int, len(t.header))
-	for _, row := range append([][]string{t.header}, t.rows...) {
+func (t Table) natural() []int {
+	widths := make([]int, len(t.Header))
+	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		for i, cell := range row {
 			for line := range strings.SplitSeq(cell, "\n") {
 				widths[i] = max(widths[i], textwidth.Of(line))
@@ -123,11 +123,11 @@ func rule(widths []int, left, line, cross, right string) string {
 }
 
 // line prints one row, over as many lines as its highest cell needs.
-func (t table) line(cells []string, widths []int) string {
+func (t Table) line(cells []string, widths []int) string {
 	wrapped := make([][]string, len(widths))
 	height := 1
 	for i, w := range widths {
-		wrapped[i] = wrap(cells[i], w)
+		wrapped[i] = Wrap(cells[i], w)
 		height = max(height, len(wrapped[i]))
 	}
 	var b strings.Builder
@@ -141,27 +141,27 @@ func (t table) line(cells []string, widths []int) string {
 			if l < len(wrapped[i]) {
 				text = wrapped[i][l]
 			}
-			if i == 0 && t.centerFirst && len(t.header) > 1 {
+			if i == 0 && t.CenterFirst && len(t.Header) > 1 {
 				text = center(text, w)
 			}
-			b.WriteString(" " + pad(text, w) + " ")
+			b.WriteString(" " + Pad(text, w) + " ")
 		}
 		b.WriteString("┃\n")
 	}
 	return b.String()
 }
 
-func pad(s string, width int) string {
+func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-textwidth.Of(s)))
 }
 
 // center puts s into the middle; the odd space goes to the right, as rich's tables have it.
 func center(s string, width int) string {
-	return pad(strings.Repeat(" ", max(0, width-textwidth.Of(s))/2)+s, width)
+	return Pad(strings.Repeat(" ", max(0, width-textwidth.Of(s))/2)+s, width)
 }
 
-// wrap breaks text into lines of at most width columns: at its newlines, at spaces, and inside of a word that is longer.
-func wrap(text string, width int) []string {
+// Wrap breaks text into lines of at most width columns: at its newlines, at spaces, and inside of a word that is longer.
+func Wrap(text string, width int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
 		if textwidth.Of(paragraph) <= width {
@@ -193,4 +193,26 @@ func wrapWords(text string, width int) []string {
 		line, used = word, w
 	}
 	return append(lines, line)
+}
+
+// DrawTable prints a table and says so when the terminal was too narrow for it.
+func (a *UI) DrawTable(t Table) {
+	if hidden := t.draw(a.Out, a.Term.Width); len(hidden) > 0 {
+		a.Say("The terminal is too narrow for %s.\nUse --output=json|yaml|csv|tsv for full data, or --columns to choose.",
+			strings.Join(hidden, ", "))
+	}
+}
+
+// DrawProperties prints a table of names and values.
+func (a *UI) DrawProperties(title, name string, rows [][]string) {
+	a.DrawTable(Table{Title: title, Header: []string{name, "VALUE"}, Rows: rows})
+}
+
+// DrawLabels prints the labels of an entity, or that it has none.
+func (a *UI) DrawLabels(labels map[string]string, what string) {
+	if len(labels) == 0 {
+		a.Say("No labels are set for this %s.", what)
+		return
+	}
+	a.DrawProperties("Labels", "LABEL", SortedRows(labels))
 }

@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/zen-agent/zen/internal/safejson"
@@ -19,74 +18,59 @@ import (
 
 // Formats in which things are shown.
 const (
-	formatTable = "table"
-	formatJSON  = "json"
+	FormatTable = "table"
+	FormatJSON  = "json"
 	formatYAML  = "yaml"
-	formatCSV   = "csv"
-	formatTSV   = "tsv"
+	FormatCSV   = "csv"
+	FormatTSV   = "tsv"
 )
 
-func formats() []string { return []string{formatTable, formatJSON, formatYAML, formatTSV, formatCSV} }
+func Formats() []string { return []string{FormatTable, FormatJSON, formatYAML, FormatTSV, FormatCSV} }
 
-// outputVariable names the format that is used without --output.
-const outputVariable = "ZEN_DEFAULT_OUTPUT"
+// OutputVariable names the format that is used without --output.
+const OutputVariable = "ZEN_DEFAULT_OUTPUT"
 
-// output is the value of --output.
-type output struct{ format string }
+// Output is the value of --output.
+type Output struct{ Format string }
 
-func (o *output) String() string { return o.format }
+func (o *Output) String() string { return o.Format }
 
 // Type is what the help calls the value.
-func (o *output) Type() string { return strings.Join(formats(), "|") }
+func (o *Output) Type() string { return strings.Join(Formats(), "|") }
 
 // Set takes one of the formats.
-func (o *output) Set(s string) error {
-	if !slices.Contains(formats(), s) {
-		return fmt.Errorf("'%s' is not one of %s", s, strings.Join(formats(), ", "))
+func (o *Output) Set(s string) error {
+	if !slices.Contains(Formats(), s) {
+		return fmt.Errorf("'%s' is not one of %s", s, strings.Join(Formats(), ", "))
 	}
-	o.format = s
+	o.Format = s
 	return nil
 }
 
-func (o *output) isTable() bool { return o.format == formatTable }
+func (o *Output) IsTable() bool { return o.Format == FormatTable }
 
-// addOutput gives a command --output.
-func (a *app) addOutput(cmd *cobra.Command, o *output) { a.addOutputAs(cmd, o, "o") }
-
-// addOutputAs is addOutput with another short form, or none, for commands where -o is something else to ZenML.
-func (a *app) addOutputAs(cmd *cobra.Command, o *output, shorthand string) {
-	o.format = formatTable
-	if preset := a.getenv(outputVariable); slices.Contains(formats(), preset) {
-		o.format = preset
-	}
-	cmd.Flags().VarP(o, "output", shorthand, "how to show it")
-	complete(cmd, "output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return formats(), cobra.ShellCompDirectiveNoFileComp
-	})
+// Member is one member of an object.
+type Member = struct {
+	Key   string
+	Value any
 }
 
-// member is one member of an object.
-type member struct {
-	key   string
-	value any
-}
-
-// object is what is shown of an entity: its members in order.
-type object []member
+// Object is what is shown of an entity: its members in order.
+type Object []Member
 
 // MarshalJSON keeps the members' order.
-func (o object) MarshalJSON() ([]byte, error) {
+func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, m := range o {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		key, err := json.Marshal(m.key)
+		key, err := json.Marshal(m.Key)
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(m.value)
+		value, err := json.Marshal(m.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -98,22 +82,22 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// show prints v in the format asked for; draw prints it for a person. v is anything that is an object in JSON.
-func (a *app) show(o output, v any, draw func()) error {
-	if o.isTable() {
+// Show prints v in the format asked for; draw prints it for a person. v is anything that is an object in JSON.
+func (a *UI) Show(o Output, v any, draw func()) error {
+	if o.IsTable() {
 		draw()
 		return nil
 	}
-	encoded, err := indentedJSON(v)
+	encoded, err := IndentedJSON(v)
 	if err != nil {
 		return err
 	}
-	switch o.format {
-	case formatJSON:
-		_, err = a.out.Write(encoded)
+	switch o.Format {
+	case FormatJSON:
+		_, err = a.Out.Write(encoded)
 		return err
 	case formatYAML:
-		return writeYAML(a.out, encoded)
+		return WriteYAML(a.Out, encoded)
 	}
 	row, err := flat(encoded)
 	if err != nil {
@@ -121,13 +105,13 @@ func (a *app) show(o output, v any, draw func()) error {
 	}
 	var header []string
 	for _, m := range row {
-		header = append(header, m.key)
+		header = append(header, m.Key)
 	}
-	return writeRows(a.out, o.format, header, []object{row})
+	return WriteRows(a.Out, o.Format, header, []Object{row})
 }
 
-// indentedJSON encodes v as JSON that a terminal may show: characters that would steer it are escaped.
-func indentedJSON(v any) ([]byte, error) {
+// IndentedJSON encodes v as JSON that a terminal may show: characters that would steer it are escaped.
+func IndentedJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -138,8 +122,8 @@ func indentedJSON(v any) ([]byte, error) {
 	return safejson.Escape(b.Bytes()), nil
 }
 
-// writeYAML prints JSON as YAML with the same order of members.
-func writeYAML(w io.Writer, encoded []byte) error {
+// WriteYAML prints JSON as YAML with the same order of members.
+func WriteYAML(w io.Writer, encoded []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(encoded))
 	dec.UseNumber()
 	node, err := yamlNode(dec)
@@ -196,12 +180,12 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 }
 
 // flat reads a JSON object into members whose values are texts; arrays and objects stay JSON.
-func flat(encoded []byte) (object, error) {
+func flat(encoded []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(encoded))
 	if _, err := dec.Token(); err != nil {
 		return nil, err
 	}
-	var row object
+	var row Object
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
@@ -211,22 +195,22 @@ func flat(encoded []byte) (object, error) {
 		if err := dec.Decode(&raw); err != nil {
 			return nil, err
 		}
-		row = append(row, member{key: key.(string), value: raw})
+		row = append(row, Member{Key: key.(string), Value: raw})
 	}
 	return row, nil
 }
 
-// writeRows prints objects that have the header's keys as CSV (RFC 4180) or as tab separated values.
-func writeRows(w io.Writer, format string, header []string, rows []object) error {
+// WriteRows prints objects that have the header's keys as CSV (RFC 4180) or as tab separated values.
+func WriteRows(w io.Writer, format string, header []string, rows []Object) error {
 	records := [][]string{header}
 	for _, row := range rows {
 		record := make([]string, len(row))
 		for i, m := range row {
-			record[i] = plain(m.value)
+			record[i] = Plain(m.Value)
 		}
 		records = append(records, record)
 	}
-	if format == formatTSV {
+	if format == FormatTSV {
 		return writeTSV(w, records)
 	}
 	out := csv.NewWriter(w)
@@ -253,15 +237,15 @@ func writeTSV(w io.Writer, records [][]string) error {
 	return err
 }
 
-// plain is a value as CSV has it: ZenML's True and False, nothing for null, lists with commas, JSON for what is deeper.
-func plain(v any) string {
+// Plain is a value as CSV has it: ZenML's True and False, nothing for null, lists with commas, JSON for what is deeper.
+func Plain(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
 	case string:
 		return safetext.Text(v)
 	case bool:
-		return pythonBool(v)
+		return PythonBool(v)
 	case []string:
 		return safetext.Text(strings.Join(v, ", "))
 	case json.RawMessage:
@@ -285,7 +269,7 @@ func plainJSON(raw json.RawMessage) string {
 	case string:
 		return safetext.Text(v)
 	case bool:
-		return pythonBool(v)
+		return PythonBool(v)
 	case float64:
 		return string(raw)
 	}
@@ -296,7 +280,7 @@ func plainJSON(raw json.RawMessage) string {
 	return safetext.Text(b.String())
 }
 
-func pythonBool(b bool) string {
+func PythonBool(b bool) string {
 	if b {
 		return "True"
 	}

@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"context"
@@ -14,12 +14,12 @@ func frames() []string {
 	return []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 }
 
-// busy shows on standard error that something is being done until stop is called: a turning wheel on a terminal, else
+// Busy shows on standard error that something is being done until stop is called: a turning wheel on a terminal, else
 // one line.
-func (a *app) busy(ctx context.Context, format string, args ...any) (stop func()) {
+func (a *UI) Busy(ctx context.Context, format string, args ...any) (stop func()) {
 	text := safetext.Text(fmt.Sprintf(format, args...))
-	if !a.term.color {
-		fmt.Fprintln(a.err, text)
+	if !a.Term.Color {
+		fmt.Fprintln(a.Err, text)
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -31,13 +31,13 @@ func (a *app) busy(ctx context.Context, format string, args ...any) (stop func()
 	}
 }
 
-func (a *app) spin(ctx context.Context, text string) {
+func (a *UI) spin(ctx context.Context, text string) {
 	tick := time.NewTicker(80 * time.Millisecond)
 	defer tick.Stop()
-	defer fmt.Fprint(a.err, "\r\x1b[K")
+	defer fmt.Fprint(a.Err, "\r\x1b[K")
 	for {
 		for _, frame := range frames() {
-			fmt.Fprint(a.err, "\r", frame, " ", text)
+			fmt.Fprint(a.Err, "\r", frame, " ", text)
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
