@@ -5,9 +5,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 )
@@ -19,19 +19,14 @@ type app struct {
 	now func() time.Time
 
 	// zend returns a client of the user's zend, one that starts it when needed or one that never does.
-	zend func(start bool) (caller, error)
+	zend zend.Connect
 	dirs func() (paths.Dirs, error)
 
 	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
 	elsewhere func(paths.Dirs) []string
 
-	known *typeBook                     // connector types, once they were asked for
-	attrs map[*cobra.Command]attributes // commands that take --name=value arguments
-}
-
-// caller is a client of zend.
-type caller interface {
-	Call(method string, params []byte, deadline time.Time) (ipc.Reply, error)
+	known *typeBook     // connector types, once they were asked for
+	line  *command.Line // made by root
 }
 
 // newApp is the app of this process.
@@ -41,7 +36,7 @@ func newApp() *app {
 		dirs: paths.Find,
 	}
 	a.elsewhere = func(dirs paths.Dirs) []string { return dirs.Elsewhere(os.Getenv, os.Geteuid()) }
-	a.zend = func(start bool) (caller, error) {
+	a.zend = func(start bool) (zend.Caller, error) {
 		dirs, err := a.dirs()
 		if err != nil {
 			return nil, err
@@ -68,7 +63,7 @@ func Main(args []string) int {
 // run carries out one command line.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
-	args, err := a.normalize(root, args)
+	args, err := a.line.Normalize(root, args)
 	if err == nil {
 		root.SetArgs(args)
 		err = root.ExecuteContext(ctx)

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -34,8 +36,8 @@ every further one. Answers are written down in the audit log.`,
   zen approve k7qm
   zen approve k7qm --deny
   zen approve --follow`,
-		Args:              arguments(0, 1, "ID"),
-		ValidArgsFunction: a.completeFrom(1, approvalIDs),
+		Args:              command.Arguments(0, 1, "ID"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, approvalIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.approve(cmd, strings.Join(args, ""), &o)
 		},
@@ -44,16 +46,16 @@ every further one. Answers are written down in the audit log.`,
 	flags.BoolVar(&o.all, "all", false, "answer all requests")
 	flags.BoolVar(&o.deny, "deny", false, "deny instead of allowing")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "stay, and ask about further requests as they come")
-	addOutput(a.UI, cmd, &o.output)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 // approvalIDs lists the requests, each with what it is about.
-func approvalIDs(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.ApprovalList](ctx, client, api.MethodApprovalList, api.Empty{}, nil, completionTime)
+func approvalIDs(ctx context.Context, client zend.Caller) ([]string, error) {
+	list, err := zend.Ask[api.ApprovalList](ctx, client, api.MethodApprovalList, api.Empty{}, nil, command.CompletionTime)
 	var names []string
 	for _, r := range list.Items {
-		names = append(names, described(r.ID, filepath.Base(askerOf(r))+" uses "+wantedBy(r)))
+		names = append(names, command.Described(r.ID, filepath.Base(askerOf(r))+" uses "+wantedBy(r)))
 	}
 	return names, err
 }
@@ -74,13 +76,13 @@ func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 	case id != "" || o.all:
 		return a.answerApproval(ctx, api.AnswerApproval{ID: id, All: o.all, Deny: o.deny})
 	}
-	list, err := call[api.ApprovalList](ctx, a, api.MethodApprovalList, api.Empty{})
+	list, err := zend.Call[api.ApprovalList](ctx, a.zend, api.MethodApprovalList, api.Empty{})
 	if err != nil {
 		return err
 	}
 	if !a.Term.Attended() || !o.output.IsTable() {
-		return showList(a, cmd, o.output, listing[api.Approval]{
-			columns: a.approvalColumns(), items: list.Items, empty: "No request waits for somebody to allow it.",
+		return command.ShowList(a.UI, cmd, o.output, command.Listing[api.Approval]{
+			Columns: a.approvalColumns(), Items: list.Items, Empty: "No request waits for somebody to allow it.",
 		})
 	}
 	if len(list.Items) == 0 {
@@ -90,7 +92,7 @@ func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 }
 
 func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) error {
-	done, err := call[api.ApprovalList](ctx, a, api.MethodApprovalAnswer, answer)
+	done, err := zend.Call[api.ApprovalList](ctx, a.zend, api.MethodApprovalAnswer, answer)
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (a *app) approveFollowing(ctx context.Context) error {
 	tick := time.NewTicker(approvalPoll)
 	defer tick.Stop()
 	for {
-		list, err := call[api.ApprovalList](ctx, a, api.MethodApprovalList, api.Empty{})
+		list, err := zend.Call[api.ApprovalList](ctx, a.zend, api.MethodApprovalList, api.Empty{})
 		if err != nil {
 			return err
 		}
@@ -200,22 +202,22 @@ func ancestorsOf(r api.Approval) []string {
 	return nil
 }
 
-func (a *app) approvalColumns() []column[api.Approval] {
+func (a *app) approvalColumns() []command.Column[api.Approval] {
 	type request = api.Approval
-	return []column[request]{
-		{key: "id", value: func(r request) any { return r.ID }},
-		{key: "asker", header: "PROGRAM", value: func(r request) any { return ui.OrNull(r.Asker) }, cell: askerOf},
-		{key: "connector", header: "WANTS", value: func(r request) any { return ui.OrNull(r.Connector) }, cell: purpose},
-		{key: "address", header: "REGISTRY", value: func(r request) any { return ui.OrNull(r.Address) }},
-		{key: "dir", header: "DIRECTORY", value: func(r request) any { return ui.OrNull(r.Dir) }, cell: func(r request) string { return safetext.Line(r.Dir) }},
+	return []command.Column[request]{
+		{Key: "id", Value: func(r request) any { return r.ID }},
+		{Key: "asker", Header: "PROGRAM", Value: func(r request) any { return ui.OrNull(r.Asker) }, Cell: askerOf},
+		{Key: "connector", Header: "WANTS", Value: func(r request) any { return ui.OrNull(r.Connector) }, Cell: purpose},
+		{Key: "address", Header: "REGISTRY", Value: func(r request) any { return ui.OrNull(r.Address) }},
+		{Key: "dir", Header: "DIRECTORY", Value: func(r request) any { return ui.OrNull(r.Dir) }, Cell: func(r request) string { return safetext.Line(r.Dir) }},
 		{
-			key: "asked", value: func(r request) any { return r.Asked.UTC() },
-			cell: func(r request) string { return ui.Span(a.now().Sub(r.Asked)) + " ago" },
+			Key: "asked", Value: func(r request) any { return r.Asked.UTC() },
+			Cell: func(r request) string { return ui.Span(a.now().Sub(r.Asked)) + " ago" },
 		},
-		{key: "action", when: exact, value: func(r request) any { return r.Action }},
-		{key: "programs", when: exact, value: func(r request) any { return ui.OrEmpty(r.Programs) }},
-		{key: "pid", when: exact, value: func(r request) any { return r.PID }},
-		{key: "keep_seconds", when: exact, value: func(r request) any { return r.KeepSeconds }},
-		{key: "waiting", when: exact, value: func(r request) any { return r.Waiting }},
+		{Key: "action", When: command.Exact, Value: func(r request) any { return r.Action }},
+		{Key: "programs", When: command.Exact, Value: func(r request) any { return ui.OrEmpty(r.Programs) }},
+		{Key: "pid", When: command.Exact, Value: func(r request) any { return r.PID }},
+		{Key: "keep_seconds", When: command.Exact, Value: func(r request) any { return r.KeepSeconds }},
+		{Key: "waiting", When: command.Exact, Value: func(r request) any { return r.Waiting }},
 	}
 }

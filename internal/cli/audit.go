@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -37,7 +39,7 @@ kept, one JSON object a line; --follow goes on with what is added.`,
   zen audit --since 24h --host ghcr.io
   zen audit -n 1000 -o csv
   zen audit --follow --json | jq .exe`,
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query, err := o.query(cmd, a.now())
 			if err != nil {
@@ -46,12 +48,12 @@ kept, one JSON object a line; --follow goes on with what is added.`,
 			if o.lines || o.follow {
 				return a.auditLines(cmd, query, &o)
 			}
-			list, err := call[api.AuditList](cmd.Context(), a, api.MethodAudit, query)
+			list, err := zend.Call[api.AuditList](cmd.Context(), a.zend, api.MethodAudit, query)
 			if err != nil {
 				return err
 			}
-			return showList(a, cmd, o.output, listing[api.AuditEntry]{
-				columns: auditColumns(), items: list.Items, chosen: o.columns, empty: "The audit log has no entries that match.",
+			return command.ShowList(a.UI, cmd, o.output, command.Listing[api.AuditEntry]{
+				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has no entries that match.",
 			})
 		},
 	}
@@ -62,7 +64,7 @@ kept, one JSON object a line; --follow goes on with what is added.`,
 	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "go on with what is added, until Ctrl-C")
 	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all")
-	addOutput(a.UI, cmd, &o.output)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -103,8 +105,8 @@ func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptio
 		if err != nil {
 			return err
 		}
-		list, err := ask[api.AuditList](ctx, client, api.MethodAudit, query, nil, patience)
-		if err != nil && (start || !isAbsent(err)) {
+		list, err := zend.Ask[api.AuditList](ctx, client, api.MethodAudit, query, nil, zend.Patience)
+		if err != nil && (start || !zend.IsAbsent(err)) {
 			return err
 		}
 		for _, e := range list.Items {
@@ -143,20 +145,20 @@ func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
 	return err
 }
 
-func auditColumns() []column[api.AuditEntry] {
+func auditColumns() []command.Column[api.AuditEntry] {
 	type entry = api.AuditEntry
-	return []column[entry]{
-		{key: "time", value: func(e entry) any { return e.Time.UTC() }, cell: func(e entry) string { return ui.Clock(e.Time) }},
-		{key: "action", value: func(e entry) any { return e.Action }},
-		{key: "address", header: "REGISTRY", value: func(e entry) any { return ui.OrNull(e.Address) }},
-		{key: "connector", value: func(e entry) any { return ui.OrNull(e.Connector) }},
-		{key: "result", value: func(e entry) any { return e.Result }},
-		{key: "by", when: inTable, value: func(e entry) any { return askedBy(e) }},
-		{key: "detail", when: ifAny, value: func(e entry) any { return ui.OrNull(e.Detail) }},
-		{key: "pid", when: exact, value: func(e entry) any { return e.PID }},
-		{key: "exe", when: exact, value: func(e entry) any { return ui.OrNull(e.Exe) }},
-		{key: "parents", when: exact, value: func(e entry) any { return ui.OrEmpty(e.Parents) }},
-		{key: "dir", when: exact, value: func(e entry) any { return ui.OrNull(e.Dir) }},
+	return []command.Column[entry]{
+		{Key: "time", Value: func(e entry) any { return e.Time.UTC() }, Cell: func(e entry) string { return ui.Clock(e.Time) }},
+		{Key: "action", Value: func(e entry) any { return e.Action }},
+		{Key: "address", Header: "REGISTRY", Value: func(e entry) any { return ui.OrNull(e.Address) }},
+		{Key: "connector", Value: func(e entry) any { return ui.OrNull(e.Connector) }},
+		{Key: "result", Value: func(e entry) any { return e.Result }},
+		{Key: "by", When: command.InTable, Value: func(e entry) any { return askedBy(e) }},
+		{Key: "detail", When: command.IfAny, Value: func(e entry) any { return ui.OrNull(e.Detail) }},
+		{Key: "pid", When: command.Exact, Value: func(e entry) any { return e.PID }},
+		{Key: "exe", When: command.Exact, Value: func(e entry) any { return ui.OrNull(e.Exe) }},
+		{Key: "parents", When: command.Exact, Value: func(e entry) any { return ui.OrEmpty(e.Parents) }},
+		{Key: "dir", When: command.Exact, Value: func(e entry) any { return ui.OrNull(e.Dir) }},
 	}
 }
 

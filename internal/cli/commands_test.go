@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
@@ -72,7 +73,7 @@ func TestExamplesAreUnderstood(t *testing.T) {
 	for _, line := range examples {
 		root := testApp(t, &fakeZend{}, "", &strings.Builder{})
 		tree := root.root()
-		args, err := root.normalize(tree, words(line))
+		args, err := root.line.Normalize(tree, words(line))
 		if err != nil {
 			t.Errorf("zen %s: %v", line, err)
 			continue
@@ -182,7 +183,7 @@ func TestCompletion(t *testing.T) {
 // Completing must neither start zend nor complain when it does not run.
 func TestCompletionWithoutZend(t *testing.T) {
 	a := testApp(t, &fakeZend{}, "", &strings.Builder{})
-	a.zend = func(start bool) (caller, error) {
+	a.zend = func(start bool) (zend.Caller, error) {
 		if start {
 			t.Error("completion wants to start zend")
 		}

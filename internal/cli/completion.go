@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
@@ -16,7 +17,7 @@ completed while zend runs; completing never starts it.`,
   zen completion zsh > "${fpath[1]}/_zen"
   zen completion fish > ~/.config/fish/completions/zen.fish`,
 		ValidArgs: shells,
-		Args:      arguments(1, 1, "SHELL"),
+		Args:      command.Arguments(1, 1, "SHELL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, out := cmd.Root(), cmd.OutOrStdout()
 			switch args[0] {

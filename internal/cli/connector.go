@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func (a *app) connectorCommand() *cobra.Command {
-	cmd := group("service-connector", "Configure and manage service connectors",
+	cmd := command.Group("service-connector", "Configure and manage service connectors",
 		"  zen service-connector register dockerhub --type docker --username=me --password-stdin\n"+
 			"  zen service-connector list",
 		a.connectorRegisterCommand(), a.connectorListCommand(), a.connectorDescribeCommand(), a.connectorUpdateCommand(),
@@ -27,8 +28,8 @@ type resourceFlags struct{ resourceType, resourceID string }
 func (a *app) addResourceFlags(cmd *cobra.Command, r *resourceFlags) {
 	cmd.Flags().StringVarP(&r.resourceType, "resource-type", "r", "", "the `TYPE` of resource to connect to")
 	cmd.Flags().StringVar(&r.resourceID, "resource-id", "", "the `ID` of the resource to connect to")
-	longShorthand(cmd, "ri", "resource-id")
-	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
+	command.LongShorthand(cmd, "ri", "resource-id")
+	command.Complete(cmd, "resource-type", command.CompleteFrom(a.zend, 0, command.ResourceTypeNames))
 }
 
 // sayServer says where a connector is that was changed, if not on this machine.

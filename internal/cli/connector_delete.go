@@ -4,7 +4,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) connectorDeleteCommand() *cobra.Command {
@@ -14,11 +16,11 @@ func (a *app) connectorDeleteCommand() *cobra.Command {
 		Long: `Delete a service connector with its credentials, and end its logins. It is refused while a container registry
 uses the connector. A connector of a ZenML server is deleted there, with --server.`,
 		Example:           "  zen service-connector delete dockerhub\n  zen service-connector delete team --server prod",
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := api.DeleteConnector{Ref: args[0], Server: server}
-			result, err := call[api.ConnectorResult](cmd.Context(), a, api.MethodConnectorDelete, req)
+			result, err := zend.Call[api.ConnectorResult](cmd.Context(), a.zend, api.MethodConnectorDelete, req)
 			if err != nil {
 				return err
 			}
@@ -31,6 +33,6 @@ uses the connector. A connector of a ZenML server is deleted there, with --serve
 			return nil
 		},
 	}
-	a.addServer(cmd, &server)
+	command.AddServer(a.zend, cmd, &server)
 	return cmd
 }

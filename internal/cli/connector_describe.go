@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 const hidden = "[HIDDEN]"
@@ -32,8 +34,8 @@ terminal; that is noted in the audit log. --client describes what a client of on
 		Example: `  zen service-connector describe dockerhub
   zen service-connector describe dockerhub -o json
   zen service-connector describe dockerhub --show-secrets`,
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.describeConnector(cmd.Context(), args[0], &o)
 		},
@@ -41,14 +43,14 @@ terminal; that is noted in the audit log. --client describes what a client of on
 	cmd.Flags().BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show security sensitive attributes")
 	cmd.Flags().BoolVarP(&o.client, "client", "c", false, "describe the client of a resource")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	a.addServer(cmd, &o.server)
-	addOutput(a.UI, cmd, &o.output)
+	command.AddServer(a.zend, cmd, &o.server)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func (a *app) describeConnector(ctx context.Context, ref string, o *describeOptions) error {
 	use := api.UseConnector{Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Server: o.server}
-	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, use)
+	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, use)
 	if err != nil {
 		return err
 	}
@@ -67,11 +69,11 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 		if err := a.ConfirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
 			return err
 		}
-		shown, err := reveal(ctx, a, api.UseConnector{Ref: c.ID})
+		shown, err := zend.Reveal(ctx, a.zend, api.UseConnector{Ref: c.ID})
 		if err != nil {
 			return err
 		}
-		defer shown.wipe()
+		defer shown.Wipe()
 		for name, secret := range shown {
 			config[name] = string(secret.Reveal())
 		}
@@ -81,7 +83,7 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 
 // clientOf is the connector as a client of one resource has it. zend proves that there is such a client.
 func (a *app) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
-	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, use)
+	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorVerify, use)
 	if err != nil {
 		return c, ui.Prefixed(err,
 			"Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))

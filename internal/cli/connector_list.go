@@ -7,11 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) connectorListCommand() *cobra.Command {
-	var o listFlags
+	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List available service connectors",
 		Long: `List the service connectors. Filters take a value or OPERATOR:VALUE with one of the operators equals, notequals,
@@ -19,26 +21,26 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 		Example: `  zen service-connector list
   zen service-connector list --name contains:hub --sort_by desc:created
   zen service-connector list --label env=prod --columns name,resource_name,expires_in -o csv`,
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			query, err := o.query(cmd)
+			query, err := o.Query(cmd)
 			if err != nil {
 				return err
 			}
-			list, err := call[api.ConnectorList](cmd.Context(), a, api.MethodConnectorList, query)
+			list, err := zend.Call[api.ConnectorList](cmd.Context(), a.zend, api.MethodConnectorList, query)
 			if err != nil {
 				return err
 			}
 			a.warnServers(list.Warnings)
-			return showList(a, cmd, o.output, listing[api.ServiceConnector]{
-				columns: a.connectorColumns(cmd.Context(), o.output), items: list.Items, page: &list.Page, chosen: o.columns,
-				empty: "No service connectors found for the given filters.",
+			return command.ShowList(a.UI, cmd, o.Output, command.Listing[api.ServiceConnector]{
+				Columns: a.connectorColumns(cmd.Context(), o.Output), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
+				Empty: "No service connectors found for the given filters.",
 			})
 		},
 	}
-	filters := append(commonFilters(), filter{"connector_type", "STRING"}, filter{"auth_method", "STRING"},
-		filter{"resource_type", "STRING"}, filter{"resource_id", "STRING"}, filter{"server", "STRING"})
-	a.addListFlags(cmd, &o, filters, listing[api.ServiceConnector]{columns: a.connectorColumnsFor(&typeBook{})}.names())
+	filters := append(command.CommonFilters(), command.Filter{Field: "connector_type", Kind: "STRING"}, command.Filter{Field: "auth_method", Kind: "STRING"},
+		command.Filter{Field: "resource_type", Kind: "STRING"}, command.Filter{Field: "resource_id", Kind: "STRING"}, command.Filter{Field: "server", Kind: "STRING"})
+	command.AddListFlags(a.UI, cmd, &o, filters, command.Listing[api.ServiceConnector]{Columns: a.connectorColumnsFor(&typeBook{})}.Names())
 	return cmd
 }
 
@@ -50,50 +52,50 @@ func (a *app) warnServers(warnings []string) {
 }
 
 // connectorColumns are ZenML's columns. Tables have emojis, for which zend is asked.
-func (a *app) connectorColumns(ctx context.Context, o ui.Output) []column[api.ServiceConnector] {
+func (a *app) connectorColumns(ctx context.Context, o ui.Output) []command.Column[api.ServiceConnector] {
 	if o.IsTable() {
 		return a.connectorColumnsFor(a.pictures(ctx))
 	}
 	return a.connectorColumnsFor(&typeBook{})
 }
 
-func (a *app) connectorColumnsFor(book *typeBook) []column[api.ServiceConnector] {
+func (a *app) connectorColumnsFor(book *typeBook) []command.Column[api.ServiceConnector] {
 	type connector = api.ServiceConnector
-	return []column[connector]{
+	return []command.Column[connector]{
 		{
-			key: "active", value: func(c connector) any { return c.Active },
-			cell: func(c connector) string { return ui.ActiveMark(c.Active) },
+			Key: "active", Value: func(c connector) any { return c.Active },
+			Cell: func(c connector) string { return ui.ActiveMark(c.Active) },
 		},
-		{key: "id", value: func(c connector) any { return c.ID }},
-		{key: "name", value: func(c connector) any { return c.Name }},
-		{key: "type", value: func(c connector) any { return c.Type }, cell: func(c connector) string { return book.connector(c.Type) }},
+		{Key: "id", Value: func(c connector) any { return c.ID }},
+		{Key: "name", Value: func(c connector) any { return c.Name }},
+		{Key: "type", Value: func(c connector) any { return c.Type }, Cell: func(c connector) string { return book.connector(c.Type) }},
 		{
-			key: "resource_types", value: func(c connector) any { return listOrOne(c.ResourceTypes) },
-			cell: func(c connector) string { return book.resources(c.ResourceTypes) },
+			Key: "resource_types", Value: func(c connector) any { return listOrOne(c.ResourceTypes) },
+			Cell: func(c connector) string { return book.resources(c.ResourceTypes) },
 		},
 		{
-			key: "resource_name", value: func(c connector) any { return ui.OrNull(c.ResourceID) },
-			cell: func(c connector) string { return multipleWithout(c.ResourceID) },
+			Key: "resource_name", Value: func(c connector) any { return ui.OrNull(c.ResourceID) },
+			Cell: func(c connector) string { return multipleWithout(c.ResourceID) },
 		},
-		{key: "server", when: ifItem, value: func(c connector) any { return ui.OrNull(c.Server) }},
-		{key: "owner", value: func(c connector) any { return c.Owner }},
+		{Key: "server", When: command.IfItem, Value: func(c connector) any { return ui.OrNull(c.Server) }},
+		{Key: "owner", Value: func(c connector) any { return c.Owner }},
 		{
-			key: "expires_in", when: ifAny, value: func(c connector) any { return ui.OrNull(a.expiresIn(c)) },
-			cell: func(c connector) string { return a.expiryCell(c) },
+			Key: "expires_in", When: command.IfAny, Value: func(c connector) any { return ui.OrNull(a.expiresIn(c)) },
+			Cell: func(c connector) string { return a.expiryCell(c) },
 		},
-		labelColumn("labels", func(c connector) map[string]string { return c.Labels }),
-		{key: "auth_method", when: byName, value: func(c connector) any { return c.AuthMethod }},
-		labelColumn("configuration", func(c connector) map[string]string { return c.Configuration }),
-		{key: "connector_type", when: byName, value: func(c connector) any { return c.Type }},
-		timeColumn("created", func(c connector) time.Time { return c.Created }),
-		timeColumn("updated", func(c connector) time.Time { return c.Updated }),
-		{key: "description", when: byName, value: func(c connector) any { return c.Description }},
-		{key: "expiration_seconds", when: byName, value: func(c connector) any { return c.ExpirationSeconds }},
-		{key: "expires_at", when: byName, value: func(c connector) any { return c.ExpiresAt }},
-		{key: "expires_skew_tolerance", when: byName, value: func(c connector) any { return c.ExpiresSkewTolerance }},
-		{key: "resource_id", when: byName, value: func(c connector) any { return ui.OrNull(c.ResourceID) }},
-		{key: "user", when: byName, value: func(c connector) any { return c.Owner }},
-		{key: "verification", when: byName, value: func(c connector) any { return ui.OrNull(c.Verification) }},
+		command.LabelColumn("labels", func(c connector) map[string]string { return c.Labels }),
+		{Key: "auth_method", When: command.ByName, Value: func(c connector) any { return c.AuthMethod }},
+		command.LabelColumn("configuration", func(c connector) map[string]string { return c.Configuration }),
+		{Key: "connector_type", When: command.ByName, Value: func(c connector) any { return c.Type }},
+		command.TimeColumn("created", func(c connector) time.Time { return c.Created }),
+		command.TimeColumn("updated", func(c connector) time.Time { return c.Updated }),
+		{Key: "description", When: command.ByName, Value: func(c connector) any { return c.Description }},
+		{Key: "expiration_seconds", When: command.ByName, Value: func(c connector) any { return c.ExpirationSeconds }},
+		{Key: "expires_at", When: command.ByName, Value: func(c connector) any { return c.ExpiresAt }},
+		{Key: "expires_skew_tolerance", When: command.ByName, Value: func(c connector) any { return c.ExpiresSkewTolerance }},
+		{Key: "resource_id", When: command.ByName, Value: func(c connector) any { return ui.OrNull(c.ResourceID) }},
+		{Key: "user", When: command.ByName, Value: func(c connector) any { return c.Owner }},
+		{Key: "verification", When: command.ByName, Value: func(c connector) any { return ui.OrNull(c.Verification) }},
 	}
 }
 

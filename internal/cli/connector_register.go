@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -29,7 +31,7 @@ type connectorFlags struct {
 	insecure          bool
 	interactive       bool
 	showSecrets       bool
-	attrs             attributes
+	attrs             command.Attributes
 	server            string
 }
 
@@ -48,10 +50,10 @@ func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
 	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	addOutput(a.UI, cmd, &o.output)
-	a.addServer(cmd, &o.server)
-	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
-	o.attrs = a.takesAttributes(cmd)
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.AddServer(a.zend, cmd, &o.server)
+	command.Complete(cmd, "auth-method", command.CompleteOn(a.zend, 0, command.AuthMethodNames))
+	o.attrs = a.line.TakesAttributes(cmd)
 }
 
 // expiry reads --expires-at.
@@ -75,18 +77,18 @@ func given[T any](cmd *cobra.Command, option string, value T) *T {
 }
 
 // config reads the attributes of the command line, --password-stdin among them, and warns of a secret that stands in it.
-func (a *app) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (secrets, error) {
+func (a *app) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (zend.Secrets, error) {
 	if fromPipe, err := cmd.Flags().GetBool("password-stdin"); err == nil && fromPipe {
-		o.attrs["password"] = fromStdin
+		o.attrs["password"] = command.FromStdin
 	}
 	for _, name := range secretNames {
 		// A user name is a secret to ZenML, but no reason to alarm anybody.
-		if o.attrs.literal(name) && name != "username" {
+		if o.attrs.Literal(name) && name != "username" {
 			a.Warn("the value of --"+name+" is in your shell's history, and every user of this machine can see it while the command runs",
-				"use --"+strings.ReplaceAll(name, "_", "-")+stdinSuffix+" or --"+name+"=@FILE")
+				"use --"+strings.ReplaceAll(name, "_", "-")+command.StdinSuffix+" or --"+name+"=@FILE")
 		}
 	}
-	return a.values(ctx, o.attrs)
+	return o.attrs.Values(ctx, a.UI)
 }
 
 type registerOptions struct {
@@ -118,7 +120,7 @@ With --server the connector is registered on that ZenML server, for everybody wh
   zen service-connector register hub --type docker --auto-configure
   zen service-connector register team --server prod --type docker --username=me --password=@token
   zen service-connector register -i`,
-		Args: arguments(0, 1, "NAME"),
+		Args: command.Arguments(0, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {
@@ -133,10 +135,10 @@ With --server the connector is registered on that ZenML server, for everybody wh
 	cmd.Flags().StringVarP(&o.connectorType, "type", "t", "", "the `TYPE` of connector: docker, ...")
 	cmd.Flags().BoolVarP(&o.noDocs, "no-docs", "n", false, "with --interactive: without explanations")
 	cmd.Flags().BoolVar(&o.autoConfigure, "auto-configure", false, "take the credentials of the login that docker has already")
-	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
+	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
 	cmd.Flags().Lookup("server").Usage = "register it on this ZenML server `NAME`, with the types that the server knows"
-	complete(cmd, "type", a.completeOn(0, connectorTypeNames))
+	command.Complete(cmd, "type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
 	return cmd
 }
 
@@ -163,7 +165,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	if err != nil {
 		return err
 	}
-	defer config.wipe()
+	defer config.Wipe()
 	if o.autoConfigure {
 		if err := a.autoConfigure(ctx, kind.Name, kind.SupportsAutoConfiguration, config); err != nil {
 			return ui.Prefixed(err, failed)
@@ -172,7 +174,7 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 	if err := a.askMissing(ctx, kind, o.authMethod, config); err != nil {
 		return err
 	}
-	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
+	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, req, config)
 	if err != nil {
 		return ui.Prefixed(ui.Hinted(err, credential.Rejected, "check them, or register without asking the registry: --no-verify"), failed)
 	}
@@ -184,7 +186,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 	if err != nil {
 		return api.RegisterConnector{}, err
 	}
-	labels, err := labelsOf(o.labels)
+	labels, err := command.LabelsOf(o.labels)
 	return api.RegisterConnector{
 		Name: name, Description: o.description, Type: o.connectorType, AuthMethod: o.authMethod,
 		ResourceType: o.resourceType, ResourceID: o.resourceID, ExpiresAt: expires,
@@ -195,7 +197,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 }
 
 // askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
-func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config secrets) error {
+func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config zend.Secrets) error {
 	if !a.Term.Attended() {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // registerInteractively asks for everything in ZenML's order. What is on the command line already is offered, or taken where
@@ -23,7 +24,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 	if err != nil {
 		return err
 	}
-	defer config.wipe()
+	defer config.Wipe()
 	kind, err := w.register(&req, config, o.autoConfigure)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 		dry := req
 		dry.DryRun = true
 		stop := a.Busy(ctx, "Validating service connector configuration...")
-		result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, dry, config)
+		result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, dry, config)
 		stop()
 		if err != nil {
 			return ui.Prefixed(err, failed)
@@ -46,7 +47,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 		}
 	}
 	stop := a.Busy(ctx, "Validating service connector configuration...")
-	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorRegister, req, config)
+	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, req, config)
 	stop()
 	if err != nil {
 		return ui.Prefixed(err, failed)
@@ -55,7 +56,7 @@ func (a *app) registerInteractively(cmd *cobra.Command, name string, o *register
 }
 
 // register asks for what a new connector consists of.
-func (w *wizard) register(req *api.RegisterConnector, config secrets, auto bool) (kind api.ConnectorType, err error) {
+func (w *wizard) register(req *api.RegisterConnector, config zend.Secrets, auto bool) (kind api.ConnectorType, err error) {
 	if req.Name, err = w.name(req.Name, ""); err != nil {
 		return kind, err
 	}
@@ -91,7 +92,7 @@ func (w *wizard) register(req *api.RegisterConnector, config secrets, auto bool)
 
 // autoConfiguration offers to take the configuration from the local environment, where the type can do that. It reports
 // whether it did.
-func (w *wizard) autoConfiguration(kind api.ConnectorType, config secrets, wanted bool) (done bool, err error) {
+func (w *wizard) autoConfiguration(kind api.ConnectorType, config zend.Secrets, wanted bool) (done bool, err error) {
 	if !kind.SupportsAutoConfiguration {
 		return false, nil
 	}
@@ -131,7 +132,7 @@ func (w *wizard) autoConfiguration(kind api.ConnectorType, config secrets, wante
 }
 
 // discover asks for which registry, unless that is known, and takes the login that is there.
-func (w *wizard) discover(kind api.ConnectorType, found secrets) error {
+func (w *wizard) discover(kind api.ConnectorType, found zend.Secrets) error {
 	for _, m := range kind.AuthMethods {
 		for _, attr := range m.Attributes {
 			if _, ok := found[attr.Name]; ok || attr.Name != "registry" {
@@ -151,7 +152,7 @@ func (w *wizard) discover(kind api.ConnectorType, found secrets) error {
 
 // insecure asks whether a registry that was given as http:// on another machine is meant
 // so, unless --insecure says it.
-func (w *wizard) insecure(agreed bool, config secrets) (bool, error) {
+func (w *wizard) insecure(agreed bool, config zend.Secrets) (bool, error) {
 	a, scheme, err := address.ParseScheme(string(config["registry"].Reveal()))
 	if agreed || err != nil || scheme != address.HTTP || a.IsLoopback() || a.IsHub() {
 		return agreed, nil

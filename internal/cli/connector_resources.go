@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 type resourcesOptions struct {
@@ -26,22 +28,22 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 		Example: `  zen service-connector list-resources
   zen service-connector list-resources --connector-type docker --resource-id docker.io
   zen service-connector list-resources --verify`,
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listResources(cmd, &o) },
 	}
 	cmd.Flags().StringVarP(&o.connectorType, "connector-type", "c", "", "only connectors of this `TYPE`")
 	cmd.Flags().BoolVarP(&o.excludeErrors, "exclude-errors", "e", false, "leave out what cannot be used")
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "ask the registries whether the credentials are right")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	a.addServer(cmd, &o.server)
-	addOutput(a.UI, cmd, &o.output)
-	complete(cmd, "connector-type", a.completeOn(0, connectorTypeNames))
+	command.AddServer(a.zend, cmd, &o.server)
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.Complete(cmd, "connector-type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
 	return cmd
 }
 
 func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 	ctx := cmd.Context()
-	list, err := call[api.ResourceList](ctx, a, api.MethodConnectorResources, api.ResourcesQuery{
+	list, err := zend.Call[api.ResourceList](ctx, a.zend, api.MethodConnectorResources, api.ResourcesQuery{
 		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify, Server: o.server,
 	})
 	if err != nil {
@@ -64,14 +66,14 @@ func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 		return nil
 	}
 	type resource = api.Resource
-	return showList(a, cmd, o.output, listing[resource]{items: list.Items, columns: []column[resource]{
-		{key: "connector_id", value: func(r resource) any { return r.ConnectorID }},
-		{key: "connector_name", value: func(r resource) any { return r.ConnectorName }},
-		{key: "connector_type", value: func(r resource) any { return r.ConnectorType }},
-		{key: "resource_type", value: func(r resource) any { return r.ResourceType }},
-		{key: "resource_names", value: func(r resource) any { return ui.OrEmpty(r.ResourceIDs) }},
-		{key: "verification", value: func(r resource) any { return ui.OrNull(r.Verification) }},
-		{key: "error", value: func(r resource) any { return ui.OrNull(r.Error) }},
+	return command.ShowList(a.UI, cmd, o.output, command.Listing[resource]{Items: list.Items, Columns: []command.Column[resource]{
+		{Key: "connector_id", Value: func(r resource) any { return r.ConnectorID }},
+		{Key: "connector_name", Value: func(r resource) any { return r.ConnectorName }},
+		{Key: "connector_type", Value: func(r resource) any { return r.ConnectorType }},
+		{Key: "resource_type", Value: func(r resource) any { return r.ResourceType }},
+		{Key: "resource_names", Value: func(r resource) any { return ui.OrEmpty(r.ResourceIDs) }},
+		{Key: "verification", Value: func(r resource) any { return ui.OrNull(r.Verification) }},
+		{Key: "error", Value: func(r resource) any { return ui.OrNull(r.Error) }},
 	}})
 }
 

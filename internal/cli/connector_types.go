@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -26,17 +28,17 @@ func (a *app) connectorTypesCommand() *cobra.Command {
 		Use: "list-types", Short: "List available service connector types",
 		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker --detailed\n" +
 			"  zen service-connector list-types --server prod",
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listTypes(cmd, &o) },
 	}
 	cmd.Flags().StringVarP(&o.query.Type, "type", "t", "", "only this connector `TYPE`")
 	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this resource `TYPE`")
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this authentication `METHOD`")
 	cmd.Flags().BoolVarP(&o.detailed, "detailed", "d", false, "explain each type")
-	addOutput(a.UI, cmd, &o.output)
-	complete(cmd, "type", a.completeOn(0, connectorTypeNames))
-	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
-	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.Complete(cmd, "type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
+	command.Complete(cmd, "resource-type", command.CompleteFrom(a.zend, 0, command.ResourceTypeNames))
+	command.Complete(cmd, "auth-method", command.CompleteOn(a.zend, 0, command.AuthMethodNames))
 	a.addTypesOf(cmd, &o.query.Server)
 	return cmd
 }
@@ -44,11 +46,11 @@ func (a *app) connectorTypesCommand() *cobra.Command {
 // addTypesOf gives a command --server, for the types that a server knows.
 func (a *app) addTypesOf(cmd *cobra.Command, server *string) {
 	cmd.Flags().StringVar(server, "server", "", "the types that this ZenML server `NAME` knows")
-	complete(cmd, "server", a.completeFrom(0, serverNames))
+	command.Complete(cmd, "server", command.CompleteFrom(a.zend, 0, command.ServerNames))
 }
 
 func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
-	list, err := call[api.ConnectorTypes](cmd.Context(), a, api.MethodConnectorTypes, o.query)
+	list, err := zend.Call[api.ConnectorTypes](cmd.Context(), a.zend, api.MethodConnectorTypes, o.query)
 	if err != nil {
 		return err
 	}
@@ -65,21 +67,21 @@ func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
 		}
 		return nil
 	}
-	return showList(a, cmd, o.output, listing[api.ConnectorType]{items: list.Items, columns: typeColumns(&typeBook{list.Items})})
+	return command.ShowList(a.UI, cmd, o.output, command.Listing[api.ConnectorType]{Items: list.Items, Columns: typeColumns(&typeBook{list.Items})})
 }
 
-func typeColumns(book *typeBook) []column[api.ConnectorType] {
+func typeColumns(book *typeBook) []command.Column[api.ConnectorType] {
 	type kind = api.ConnectorType
-	return []column[kind]{
-		{key: "name", value: func(t kind) any { return t.Name }},
-		{key: "type", value: func(t kind) any { return t.Type }, cell: func(t kind) string { return book.connector(t.Type) }},
+	return []command.Column[kind]{
+		{Key: "name", Value: func(t kind) any { return t.Name }},
+		{Key: "type", Value: func(t kind) any { return t.Type }, Cell: func(t kind) string { return book.connector(t.Type) }},
 		{
-			key: "resource_types", value: func(t kind) any { return resourceTypesOf(t) },
-			cell: func(t kind) string { return book.resources(resourceTypesOf(t)) },
+			Key: "resource_types", Value: func(t kind) any { return resourceTypesOf(t) },
+			Cell: func(t kind) string { return book.resources(resourceTypesOf(t)) },
 		},
-		{key: "auth_methods", value: func(t kind) any { return authMethodsOf(t) }},
-		{key: "local", value: func(t kind) any { return t.Local }, cell: func(t kind) string { return tick(t.Local) }},
-		{key: "remote", value: func(t kind) any { return t.Remote }, cell: func(t kind) string { return tick(t.Remote) }},
+		{Key: "auth_methods", Value: func(t kind) any { return authMethodsOf(t) }},
+		{Key: "local", Value: func(t kind) any { return t.Local }, Cell: func(t kind) string { return tick(t.Local) }},
+		{Key: "remote", Value: func(t kind) any { return t.Remote }, Cell: func(t kind) string { return tick(t.Remote) }},
 	}
 }
 
@@ -112,17 +114,17 @@ func (a *app) connectorTypeCommand() *cobra.Command {
 		Use: "describe-type TYPE", Short: "Describe a service connector type",
 		Example: `  zen service-connector describe-type docker
   zen service-connector describe-type docker --auth-method password`,
-		Args:              arguments(1, 1, "TYPE"),
-		ValidArgsFunction: a.completeOn(1, connectorTypeNames),
+		Args:              command.Arguments(1, 1, "TYPE"),
+		ValidArgsFunction: command.CompleteOn(a.zend, 1, command.ConnectorTypeNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.describeTypes(cmd.Context(), args[0], &o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "describe only this resource `TYPE`")
 	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this authentication `METHOD`")
-	addOutput(a.UI, cmd, &o.output)
-	complete(cmd, "resource-type", a.completeFrom(0, resourceTypeNames))
-	complete(cmd, "auth-method", a.completeOn(0, authMethodNames))
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.Complete(cmd, "resource-type", command.CompleteFrom(a.zend, 0, command.ResourceTypeNames))
+	command.Complete(cmd, "auth-method", command.CompleteOn(a.zend, 0, command.AuthMethodNames))
 	a.addTypesOf(cmd, &o.query.Server)
 	return cmd
 }

@@ -4,7 +4,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 type updateOptions struct {
@@ -29,8 +31,8 @@ unless --no-verify is given. Attributes are given as for register. A connector o
   zen service-connector update dockerhub -i
   zen service-connector update lab --insecure
   zen service-connector update team --server prod --password-stdin < token`,
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.interactive {
 				return a.updateInteractively(cmd, args[0], &o)
@@ -41,7 +43,7 @@ unless --no-verify is given. Attributes are given as for register. A connector o
 	cmd.Flags().StringVar(&o.name, "name", "", "new `NAME`")
 	cmd.Flags().StringArrayVar(&o.remove, "remove-attr", nil,
 		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expires-skew-tolerance, expiration-seconds; may be repeated")
-	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
+	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
 	return cmd
 }
@@ -52,7 +54,7 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	if err != nil {
 		return err
 	}
-	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
+	current, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
 	if err != nil {
 		return err
 	}
@@ -65,8 +67,8 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	if err != nil {
 		return err
 	}
-	defer config.wipe()
-	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, req, config)
+	defer config.Wipe()
+	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorUpdate, req, config)
 	if err != nil {
 		if ui.IsUnknown(err) {
 			return err
@@ -81,7 +83,7 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 	if err != nil {
 		return api.UpdateConnector{}, err
 	}
-	labels, err := labelChanges(o.labels)
+	labels, err := command.LabelChanges(o.labels)
 	return api.UpdateConnector{
 		Ref: ref, Name: given(cmd, "name", o.name), Description: given(cmd, "description", o.description),
 		AuthMethod: given(cmd, "auth-method", o.authMethod), ResourceType: given(cmd, "resource-type", o.resourceType),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // updateInteractively walks through a connector's parts and offers what each one is now. Nothing is changed before the last
@@ -19,7 +20,7 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if err != nil {
 		return err
 	}
-	current, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
+	current, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if err != nil {
 		return err
 	}
-	defer config.wipe()
+	defer config.Wipe()
 	if err := w.update(&req, current.Connector, kind, config); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 		dry := req
 		dry.DryRun, dry.Remove = true, append(slices.Clone(req.Remove), "resource_id")
 		stop := a.Busy(ctx, "Validating service connector configuration...")
-		result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, dry, config)
+		result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorUpdate, dry, config)
 		stop()
 		if err != nil {
 			return ui.Prefixed(err, updateFailed)
@@ -55,7 +56,7 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 		}
 	}
 	stop := a.Busy(ctx, "Validating service connector configuration...")
-	result, err := callWith[api.ConnectorResult](ctx, a, api.MethodConnectorUpdate, req, config)
+	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorUpdate, req, config)
 	stop()
 	if err != nil {
 		return ui.Prefixed(err, updateFailed)
@@ -77,7 +78,7 @@ func (w *wizard) updateInstance(req *api.UpdateConnector, c api.ServiceConnector
 }
 
 // update asks for what shall change.
-func (w *wizard) update(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType, config secrets) error {
+func (w *wizard) update(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType, config zend.Secrets) error {
 	name, err := w.name(orElse(req.Name, c.Name), c.Name)
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 }
 
 // updateConfig asks for the attributes. Another method needs them all; with the same one each keeps its value on Enter.
-func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, method api.AuthMethod, config secrets) error {
+func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, method api.AuthMethod, config zend.Secrets) error {
 	if method.Method != c.AuthMethod {
 		for _, name := range slices.Sorted(maps.Keys(configuration(c))) {
 			if !slices.ContainsFunc(method.Attributes, func(attr api.Attribute) bool { return attr.Name == name }) {
@@ -151,7 +152,7 @@ func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, 
 	return nil
 }
 
-func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, now map[string]string, config secrets) error {
+func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, now map[string]string, config zend.Secrets) error {
 	value, isSet := now[attr.Name]
 	text := attributeText(attr)
 	if isSet {

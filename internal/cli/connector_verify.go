@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -28,8 +30,8 @@ func (a *app) connectorVerifyCommand() *cobra.Command {
 lets everybody in and cannot tell; then zen says that the credentials were not verified.`,
 		Example: `  zen service-connector verify dockerhub
   zen service-connector verify dockerhub --push me/app`,
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.verifyConnector(cmd.Context(), args[0], &o)
 		},
@@ -37,15 +39,15 @@ lets everybody in and cannot tell; then zen says that the credentials were not v
 	cmd.Flags().BoolVarP(&o.verifyOnly, "verify-only", "v", false, "only verify, do not list resources")
 	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	a.addServer(cmd, &o.server)
-	addOutput(a.UI, cmd, &o.output)
+	command.AddServer(a.zend, cmd, &o.server)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions) error {
 	const failed = "Service connector '%s' verification failed: "
 	stop := a.Busy(ctx, "Verifying service connector '%s'...", ref)
-	result, err := call[api.ConnectorResult](ctx, a, api.MethodConnectorVerify, api.UseConnector{
+	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorVerify, api.UseConnector{
 		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push, Server: o.server,
 	})
 	stop()

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
@@ -22,7 +24,7 @@ import (
 const changeTime = 20 * time.Second
 
 func (a *app) daemonCommand() *cobra.Command {
-	return group("daemon", "Look after zend", "  zen daemon status\n  zen daemon restart",
+	return command.Group("daemon", "Look after zend", "  zen daemon status\n  zen daemon restart",
 		a.daemonStartCommand(), a.daemonStopCommand(), a.daemonRestartCommand(), a.daemonStatusCommand(), a.daemonLogsCommand())
 }
 
@@ -31,9 +33,9 @@ func (a *app) daemonStartCommand() *cobra.Command {
 		Use: "start", Short: "Start zend unless it runs",
 		Long:    "Start zend unless it runs. That is rarely needed: every client starts it.",
 		Example: "  zen daemon start",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, api.Empty{})
+			status, err := zend.Call[api.Status](cmd.Context(), a.zend, api.MethodStatus, api.Empty{})
 			if err != nil {
 				return err
 			}
@@ -49,11 +51,11 @@ func (a *app) daemonStopCommand() *cobra.Command {
 		Long: `End zend. Requests in flight are finished first. Logins stay; the next client starts zend again. A session
 vault's key stays with the kernel.`,
 		Example: "  zen daemon stop",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			before, err := a.runningStatus(ctx)
-			if isAbsent(err) {
+			if zend.IsAbsent(err) {
 				a.Say("zend is not running.")
 				return nil
 			}
@@ -63,7 +65,7 @@ vault's key stays with the kernel.`,
 			if err := a.tellZend(ctx, api.MethodDaemonStop); err != nil {
 				return err
 			}
-			gone := func(s api.Status, err error) bool { return isAbsent(err) || err == nil && s.PID != before.PID }
+			gone := func(s api.Status, err error) bool { return zend.IsAbsent(err) || err == nil && s.PID != before.PID }
 			if _, err := a.awaitRunning(ctx, gone); err != nil {
 				return err
 			}
@@ -78,15 +80,15 @@ func (a *app) daemonRestartCommand() *cobra.Command {
 		Use: "restart", Short: "Let zend go on as the program that is installed now",
 		Long:    "Restart zend, after an upgrade for example. Requests in flight are finished, and nobody meets a closed door.",
 		Example: "  zen daemon restart",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			before, err := a.runningStatus(ctx)
-			if err != nil && !isAbsent(err) {
+			if err != nil && !zend.IsAbsent(err) {
 				return err
 			}
 			if err == nil {
-				if err := a.tellZend(ctx, api.MethodDaemonRestart); err != nil && !isAbsent(err) {
+				if err := a.tellZend(ctx, api.MethodDaemonRestart); err != nil && !zend.IsAbsent(err) {
 					return err
 				}
 			}
@@ -112,12 +114,9 @@ func (a *app) tellZend(ctx context.Context, method string) error {
 	if err != nil {
 		return err
 	}
-	_, err = ask[api.Empty](ctx, client, method, api.Empty{}, nil, glance)
+	_, err = zend.Ask[api.Empty](ctx, client, method, api.Empty{}, nil, zend.Glance)
 	return err
 }
-
-// isAbsent reports whether nobody listens at the socket, or went away from it.
-func isAbsent(err error) bool { return credential.Unavailable.Is(err) }
 
 func (a *app) awaitRunning(ctx context.Context, done func(api.Status, error) bool) (api.Status, error) {
 	client, err := a.zend(false)
@@ -128,12 +127,12 @@ func (a *app) awaitRunning(ctx context.Context, done func(api.Status, error) boo
 }
 
 // awaitStatus asks for the status until it is the one waited for.
-func (a *app) awaitStatus(ctx context.Context, client caller, done func(api.Status, error) bool) (api.Status, error) {
+func (a *app) awaitStatus(ctx context.Context, client zend.Caller, done func(api.Status, error) bool) (api.Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, changeTime,
 		credential.NewError(credential.Timeout, "zend takes too long", "zen daemon logs"))
 	defer cancel()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		status, err := ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, glance)
+		status, err := zend.Ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, zend.Glance)
 		if ctx.Err() != nil {
 			return status, context.Cause(ctx)
 		}
@@ -168,7 +167,7 @@ func (a *app) daemonStatusCommand() *cobra.Command {
 		Long: `Show whether zend runs, where its socket and its log are, and what keeps it from starting. zend is not started by
 this. The exit status is 0 when it runs.`,
 		Example: "  zen daemon status\n  zen daemon status -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, reason, err := a.inspectDaemon(cmd.Context())
 			if err != nil {
@@ -180,7 +179,7 @@ this. The exit status is 0 when it runs.`,
 			return ui.StatusError(reason.Info().Exit)
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -213,7 +212,7 @@ func (a *app) inspectDaemon(ctx context.Context) (daemonReport, credential.Reaso
 		return r, "", err
 	}
 	r.explain(err)
-	if isAbsent(err) {
+	if zend.IsAbsent(err) {
 		r.obstacle(dirs, programErr)
 		r.LastLog, _ = lastLines(r.LogFile, 10) // there may be none
 	}
@@ -306,7 +305,7 @@ func (a *app) daemonLogsCommand() *cobra.Command {
 		Long: `Show the end of the log that zend writes when a client started it. A zend that systemd started logs to the
 journal: journalctl --user -u zend.`,
 		Example: "  zen daemon logs\n  zen daemon logs -n 200\n  zen daemon logs --follow",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.daemonLogs(cmd, o) },
 	}
 	cmd.Flags().IntVarP(&o.lines, "lines", "n", 50, "how `MANY` lines")

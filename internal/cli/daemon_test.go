@@ -14,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
@@ -54,7 +55,7 @@ func daemonApp(t *testing.T, s *scripted) (a *app, dirs paths.Dirs, out, errOut 
 	out, errOut = new(bytes.Buffer), new(bytes.Buffer)
 	a = testApp(t, &fakeZend{}, "", errOut)
 	a.Out = &ui.DataWriter{W: out}
-	a.zend = func(bool) (caller, error) { return s, nil }
+	a.zend = func(bool) (zend.Caller, error) { return s, nil }
 	home := t.TempDir()
 	dirs = paths.Dirs{Data: home + "/data", State: home + "/state", Runtime: home + "/run"}
 	a.dirs = func() (paths.Dirs, error) { return dirs, nil }
@@ -271,7 +272,7 @@ func TestInterruptWhileZendWorks(t *testing.T) {
 	defer close(waiting)
 	var errOut bytes.Buffer
 	a := testApp(t, &fakeZend{}, "", &errOut)
-	a.zend = func(bool) (caller, error) { return stuck{func() { cancel(ui.ErrInterrupted) }, waiting}, nil }
+	a.zend = func(bool) (zend.Caller, error) { return stuck{func() { cancel(ui.ErrInterrupted) }, waiting}, nil }
 	if code := a.run(ctx, []string{"login", "dockerhub"}); code != credential.ExitInterrupted || !strings.Contains(errOut.String(), "Aborted!") {
 		t.Errorf("exit %d: %s", code, errOut.String())
 	}

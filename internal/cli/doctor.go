@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
@@ -50,7 +52,7 @@ The exit status is 1 when there is a problem, 0 when there are warnings at most;
 	}
 	cmd.Flags().BoolVar(&o.start, "start", false, "start zend if it does not run")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "end with status 1 for warnings too")
-	addOutput(a.UI, cmd, &o.output)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -71,7 +73,7 @@ func (a *app) doctor(cmd *cobra.Command, only []string, o doctorOptions) error {
 	results := doctor.Run(cmd.Context(), facts, only...)
 	if o.output.IsTable() {
 		a.drawDoctor(results)
-	} else if err := showList(a, cmd, o.output, resultListing(results)); err != nil {
+	} else if err := command.ShowList(a.UI, cmd, o.output, resultListing(results)); err != nil {
 		return err
 	}
 	if doctor.Count(results, doctor.Problem) > 0 || o.strict && doctor.Count(results, doctor.Warning) > 0 {
@@ -107,7 +109,7 @@ func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doct
 	ask := a.runningStatus
 	if start {
 		ask = func(ctx context.Context) (api.Status, error) {
-			return call[api.Status](ctx, a, api.MethodStatus, api.Empty{})
+			return zend.Call[api.Status](ctx, a.zend, api.MethodStatus, api.Empty{})
 		}
 	}
 	status, err := ask(ctx)
@@ -119,11 +121,11 @@ func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doct
 		return z, err
 	}
 	r := daemonReport{Program: program}
-	if isAbsent(err) {
+	if zend.IsAbsent(err) {
 		r.obstacle(dirs, programErr)
 	}
-	if r.Problem == "" && (start || !isAbsent(err)) {
-		if r.explain(err); isAbsent(err) {
+	if r.Problem == "" && (start || !zend.IsAbsent(err)) {
+		if r.explain(err); zend.IsAbsent(err) {
 			r.Hint = "zen daemon logs"
 		}
 	}
@@ -142,7 +144,7 @@ func (a *app) otherZends(ctx context.Context, f doctor.Facts) []string {
 			continue
 		}
 		client := &ipc.Client{Socket: socket, Name: "zen/" + api.Version}
-		status, err := ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, peek)
+		status, err := zend.Ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, peek)
 		if err == nil && (f.Zend.Status == nil || f.Zend.Status.PID != status.PID) {
 			answering = append(answering, socket)
 		}
@@ -150,11 +152,11 @@ func (a *app) otherZends(ctx context.Context, f doctor.Facts) []string {
 	return answering
 }
 
-func resultListing(results []doctor.Result) listing[doctor.Result] {
-	text := func(key string, get func(doctor.Result) string) column[doctor.Result] {
-		return column[doctor.Result]{key: key, value: func(r doctor.Result) any { return get(r) }}
+func resultListing(results []doctor.Result) command.Listing[doctor.Result] {
+	text := func(key string, get func(doctor.Result) string) command.Column[doctor.Result] {
+		return command.Column[doctor.Result]{Key: key, Value: func(r doctor.Result) any { return get(r) }}
 	}
-	return listing[doctor.Result]{items: results, columns: []column[doctor.Result]{
+	return command.Listing[doctor.Result]{Items: results, Columns: []command.Column[doctor.Result]{
 		text("check", func(r doctor.Result) string { return r.Check }),
 		text("status", func(r doctor.Result) string { return string(r.Status) }),
 		text("message", func(r doctor.Result) string { return r.Message }),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -57,7 +58,7 @@ func (b *doctorBox) run(line string) (stdout string, status int) {
 			Getenv: func(k string) string { return b.vars[k] },
 		},
 		now:  noon,
-		zend: func(start bool) (caller, error) { b.started = b.started || start; return b, nil },
+		zend: func(start bool) (zend.Caller, error) { b.started = b.started || start; return b, nil },
 		dirs: func() (paths.Dirs, error) {
 			if b.dirsErr != nil {
 				return paths.Dirs{}, b.dirsErr

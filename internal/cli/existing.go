@@ -6,6 +6,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
@@ -29,7 +30,7 @@ func (a *app) existingLogin(ctx context.Context, registry address.Address) (*log
 }
 
 // autoConfigure takes the attributes that were not given from the login that docker has.
-func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool, config secrets) error {
+func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool, config zend.Secrets) error {
 	if !supported {
 		return ui.Refused(fmt.Sprintf("The %s service connector type does not support auto-configuration.", typeName),
 			"give the attributes yourself, or: --interactive")
@@ -47,7 +48,7 @@ func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool
 		return err
 	}
 	a.Say("Found the login of '%s' at %s in %s.", login.Username, registry, login.Place())
-	taken := secrets{"username": credential.SecretString(login.Username), "password": login.Secret}
+	taken := zend.Secrets{"username": credential.SecretString(login.Username), "password": login.Secret}
 	for name, value := range taken {
 		if _, given := config[name]; given {
 			value.Wipe()

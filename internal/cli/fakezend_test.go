@@ -17,6 +17,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -501,7 +502,7 @@ func testAppWith(z *fakeZend, stdin string, stderr io.Writer, env map[string]str
 				Data: home + "/data", Config: home + "/config", State: home + "/state", Runtime: home + "/run",
 			}, nil
 		},
-		zend: func(bool) (caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
+		zend: func(bool) (zend.Caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
@@ -48,7 +49,7 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
   zen import --yes
   zen import --from docker --from pass --remove
   zen import --undo`,
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.runImport(cmd, o); err != nil || o.undo || len(o.from) > 0 {
 				return err
@@ -66,13 +67,13 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registries")
 	flags.BoolVar(&o.noSetup, "no-setup", false, "do not point clients at zen; the logins of those that do not ask it stay in their files")
 	flags.BoolVar(&o.undo, "undo", false, "put what was imported back to where it was, in clear where it was in clear")
-	complete(cmd, "from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	command.Complete(cmd, "from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return logins.Sources(), cobra.ShellCompDirectiveNoFileComp
 	})
-	complete(cmd, "prefer", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	command.Complete(cmd, "prefer", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{preferZen, preferSource}, cobra.ShellCompDirectiveNoFileComp
 	})
-	addOutput(a.UI, cmd, &o.output)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -142,25 +143,25 @@ func (a *app) tilde(path string) string {
 	return path
 }
 
-func (a *app) importColumns() []column[*importRow] {
-	return []column[*importRow]{
-		{key: "source", value: func(r *importRow) any { return r.source }},
-		{key: "registry", value: func(r *importRow) any { return r.registry() }},
-		{key: "username", value: func(r *importRow) any { return r.username() }},
-		{key: "place", value: func(r *importRow) any { return r.place }, cell: func(r *importRow) string { return a.tilde(r.place) }},
-		{key: "key", when: exact, value: func(r *importRow) any { return r.key() }},
-		{key: "result", when: inTable, value: func(r *importRow) any { return r.result() }},
-		{key: "status", when: exact, value: func(r *importRow) any { return r.status }},
-		{key: "verification", when: exact, value: func(r *importRow) any { return r.verification }},
-		{key: "removed", when: exact, value: func(r *importRow) any { return r.removed }},
-		{key: "detail", when: exact, value: func(r *importRow) any { return r.detail }},
-		{key: "hint", when: exact, value: func(r *importRow) any { return r.hint }},
+func (a *app) importColumns() []command.Column[*importRow] {
+	return []command.Column[*importRow]{
+		{Key: "source", Value: func(r *importRow) any { return r.source }},
+		{Key: "registry", Value: func(r *importRow) any { return r.registry() }},
+		{Key: "username", Value: func(r *importRow) any { return r.username() }},
+		{Key: "place", Value: func(r *importRow) any { return r.place }, Cell: func(r *importRow) string { return a.tilde(r.place) }},
+		{Key: "key", When: command.Exact, Value: func(r *importRow) any { return r.key() }},
+		{Key: "result", When: command.InTable, Value: func(r *importRow) any { return r.result() }},
+		{Key: "status", When: command.Exact, Value: func(r *importRow) any { return r.status }},
+		{Key: "verification", When: command.Exact, Value: func(r *importRow) any { return r.verification }},
+		{Key: "removed", When: command.Exact, Value: func(r *importRow) any { return r.removed }},
+		{Key: "detail", When: command.Exact, Value: func(r *importRow) any { return r.detail }},
+		{Key: "hint", When: command.Exact, Value: func(r *importRow) any { return r.hint }},
 	}
 }
 
 // showImport prints the table, and the hints that belong to it.
 func (a *app) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
-	err := showList(a, cmd, o.output, listing[*importRow]{columns: a.importColumns(), items: rows, empty: empty})
+	err := command.ShowList(a.UI, cmd, o.output, command.Listing[*importRow]{Columns: a.importColumns(), Items: rows, Empty: empty})
 	if !o.output.IsTable() {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
@@ -304,7 +305,7 @@ func (j *importJob) sayAfter(ctx context.Context) {
 
 // warnOfEnd tells of a vault that does not outlast the machine's next boot: what left its file is gone then.
 func (j *importJob) warnOfEnd(ctx context.Context) {
-	vault, err := ask[api.VaultStatus](ctx, j.zend.caller, api.MethodVaultStatus, api.Empty{}, nil, glance)
+	vault, err := zend.Ask[api.VaultStatus](ctx, j.zend.Caller, api.MethodVaultStatus, api.Empty{}, nil, zend.Glance)
 	lasts := func(s api.VaultSlot) bool { return s.Kind != "session" && s.Kind != "memory" }
 	if err != nil || len(vault.Slots) == 0 || slices.ContainsFunc(vault.Slots, lasts) {
 		return

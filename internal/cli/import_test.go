@@ -18,6 +18,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -136,7 +137,7 @@ func (b *importBox) runIn(ctx context.Context, line string) ran {
 			Getenv: func(k string) string { return b.vars[k] },
 		},
 		now:  noon,
-		zend: func(bool) (caller, error) { return b.zend, nil },
+		zend: func(bool) (zend.Caller, error) { return b.zend, nil },
 		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
 	}
 	code := a.run(ctx, append([]string{"import"}, strings.Fields(line)...))

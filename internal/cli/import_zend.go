@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
 // zendClient stores and gets credentials as docker-credential-zen does. What carries a secret is written and read by hand.
-type zendClient struct{ caller }
+type zendClient struct{ zend.Caller }
 
 func (z zendClient) call(ctx context.Context, method, server string, cred *credential.Credential) (ipc.Reply, error) {
 	size := len(server) + 64
@@ -25,7 +26,7 @@ func (z zendClient) call(ctx context.Context, method, server string, cred *crede
 		body = safejson.AppendString(append(body, `,"Username":`...), cred.Username)
 		body = safejson.AppendString(append(body, `,"Secret":`...), cred.Secret.Reveal())
 	}
-	return send(ctx, z.caller, method, append(body, '}'), patience)
+	return zend.Send(ctx, z.Caller, method, append(body, '}'), zend.Patience)
 }
 
 func (z zendClient) store(ctx context.Context, server string, cred credential.Credential) error {
@@ -68,7 +69,7 @@ func (z zendClient) verify(ctx context.Context, server string, cred credential.C
 
 // logins are those that answer every client, by address.
 func (z zendClient) logins(ctx context.Context) (map[string]api.Login, error) {
-	list, err := ask[api.LoginList](ctx, z.caller, api.MethodLogins, api.Empty{}, nil, patience)
+	list, err := zend.Ask[api.LoginList](ctx, z.Caller, api.MethodLogins, api.Empty{}, nil, zend.Patience)
 	byAddress := map[string]api.Login{}
 	for _, l := range list.Items {
 		if l.Dir == "" && l.Profile == "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -36,7 +37,7 @@ func (w *wizard) name(fallback, own string) (string, error) {
 		if err != nil || name == own {
 			return name, err
 		}
-		list, err := call[api.ConnectorList](w.ctx, w.app, api.MethodConnectorList,
+		list, err := zend.Call[api.ConnectorList](w.ctx, w.app.zend, api.MethodConnectorList,
 			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: -1})
 		// One of the same name elsewhere is no obstacle.
 		if err != nil || !slices.ContainsFunc(list.Items, func(c api.ServiceConnector) bool { return c.Server == w.server }) {
@@ -127,7 +128,7 @@ func serves(t api.ConnectorType, resourceType, method string) bool {
 }
 
 // configure asks for the method's attributes that config does not have yet.
-func (w *wizard) configure(m api.AuthMethod, config secrets) error {
+func (w *wizard) configure(m api.AuthMethod, config zend.Secrets) error {
 	w.Say("Please enter the configuration for the %s authentication method.", m.Name)
 	for _, attr := range m.Attributes {
 		if _, ok := config[attr.Name]; ok {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -44,8 +45,8 @@ login that succeeded means that a pull will work.`,
 		Example: `  zen login dockerhub
   zen login work --ttl 8h
   zen login private --dir ~/src/private`,
-		Args:              arguments(0, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {
@@ -68,8 +69,8 @@ func (a *app) connectorLoginCommand() *cobra.Command {
 for several resources need --resource-id to say which one is meant.`,
 		Example: `  zen service-connector login dockerhub
   zen service-connector login dockerhub --ttl 8h`,
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.login(cmd, args[0], &o) },
 	}
 	a.addLoginFlags(cmd, &o)
@@ -78,7 +79,7 @@ for several resources need --resource-id to say which one is meant.`,
 
 func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags := cmd.Flags()
-	flags.Var((*spanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h or 7d; 0: until logout (default the setting login_ttl)")
+	flags.Var((*command.SpanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h or 7d; 0: until logout (default the setting login_ttl)")
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
 	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
 	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
@@ -88,7 +89,7 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 		"of a connector on a server: allow http:// to a registry on another machine")
 	flags.BoolVar(&o.replace, "replace", false, "take the place of a login for another part of the same host")
 	a.addResourceFlags(cmd, &o.resourceFlags)
-	a.addServer(cmd, &o.server)
+	command.AddServer(a.zend, cmd, &o.server)
 }
 
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -16,7 +17,7 @@ import (
 func (a *app) attempt(ctx context.Context, req api.LoginRequest, text, name string) (*api.LoginResult, error) {
 	for {
 		stop := a.Busy(ctx, text, name)
-		result, err := call[api.LoginResult](ctx, a, api.MethodLogin, req)
+		result, err := zend.Call[api.LoginResult](ctx, a.zend, api.MethodLogin, req)
 		stop()
 		switch {
 		case err != nil:

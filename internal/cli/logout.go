@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) logoutCommand() *cobra.Command {
@@ -18,13 +20,13 @@ came by docker login are deleted with their login.`,
 		Example: `  zen logout dockerhub
   zen logout registry.example.com
   zen logout --all`,
-		ValidArgsFunction: a.completeFrom(1, loginNames),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.LoginNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case req.All && len(args) > 0:
 				return ui.Misused(cmd, "Please give either a name or '--all', not both.")
 			case !req.All:
-				if err := arguments(1, 1, "NAME|REGISTRY")(cmd, args); err != nil {
+				if err := command.Arguments(1, 1, "NAME|REGISTRY")(cmd, args); err != nil {
 					return err
 				}
 				req.Name = args[0]
@@ -42,8 +44,8 @@ func (a *app) connectorLogoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logout NAME_ID_OR_PREFIX", Short: "End the logins of a service connector",
 		Example:           "  zen service-connector logout dockerhub",
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, connectorNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ConnectorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.Name = args[0]
 			return a.logOut(cmd, req)
@@ -66,7 +68,7 @@ func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 		}
 		req.Dir = dir
 	}
-	result, err := call[api.LogoutResult](cmd.Context(), a, api.MethodLogout, req)
+	result, err := zend.Call[api.LogoutResult](cmd.Context(), a.zend, api.MethodLogout, req)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
@@ -14,7 +15,7 @@ func manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "man", Short: "Write the man pages into a directory", Hidden: true,
 		Example: "  zen man --dir dist/man",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
 				return ui.Misused(cmd, "Missing option '--dir'.")

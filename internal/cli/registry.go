@@ -6,11 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) registryCommand() *cobra.Command {
-	cmd := group("container-registry", "Register container registries and connect them to service connectors",
+	cmd := command.Group("container-registry", "Register container registries and connect them to service connectors",
 		"  zen container-registry register hub --uri=docker.io/me\n"+
 			"  zen container-registry connect hub --connector dockerhub\n"+
 			"  zen container-registry list",
@@ -22,33 +24,23 @@ func (a *app) registryCommand() *cobra.Command {
 	return cmd
 }
 
-// registryNames lists the container registries, each with its uri.
-func registryNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.RegistryList](ctx, client, api.MethodRegistryList, api.Query{Size: -1, Quick: true}, nil, completionTime)
-	var names []string
-	for _, r := range list.Items {
-		names = append(names, described(r.Name, r.URI()))
-	}
-	return names, err
-}
-
 // flavorNames lists the flavors of container registries.
-func flavorNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.Flavors](ctx, client, api.MethodRegistryFlavors, api.Empty{}, nil, completionTime)
+func flavorNames(ctx context.Context, client zend.Caller) ([]string, error) {
+	list, err := zend.Ask[api.Flavors](ctx, client, api.MethodRegistryFlavors, api.Empty{}, nil, command.CompletionTime)
 	var names []string
 	for _, f := range list.Items {
-		names = append(names, described(f.Name, f.Description))
+		names = append(names, command.Described(f.Name, f.Description))
 	}
 	return names, err
 }
 
 // plainValues reads attributes that are no secrets.
-func (a *app) plainValues(ctx context.Context, attrs attributes) (map[string]string, error) {
-	read, err := a.values(ctx, attrs)
+func (a *app) plainValues(ctx context.Context, attrs command.Attributes) (map[string]string, error) {
+	read, err := attrs.Values(ctx, a.UI)
 	if err != nil {
 		return nil, err
 	}
-	defer read.wipe()
+	defer read.Wipe()
 	values := map[string]string{}
 	for name, value := range read {
 		values[name] = string(value.Reveal())
@@ -65,8 +57,8 @@ func (a *app) registryLoginCommand() *cobra.Command {
 container registry is connected to. Without a name it is the container registry of the active stack.`,
 		Example: `  zen container-registry login hub
   zen container-registry login hub --ttl 8h`,
-		Args:              arguments(0, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.registry = ui.Optional(args)
 			return a.login(cmd, "", &o)

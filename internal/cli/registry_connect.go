@@ -10,7 +10,9 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -26,7 +28,7 @@ func (a *app) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
 	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME`, ID or prefix")
 	flags.StringVarP(&o.resourceID, "resource-id", "r", "", "the `ID` of the resource; the uri says it already")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are right")
-	complete(cmd, "connector", a.completeFrom(0, connectorNames))
+	command.Complete(cmd, "connector", command.CompleteFrom(a.zend, 0, command.ConnectorNames))
 }
 
 type connectOptions struct {
@@ -48,13 +50,13 @@ credentials give access to it. The registry is asked whether they are right, unl
 connected there, to a connector of that server.`,
 		Example: `  zen container-registry connect hub --connector dockerhub
   zen container-registry connect hub -i`,
-		Args: arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args: command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.connectRegistry(cmd, ui.Optional(args), &o) },
 	}
 	cmd.Flags().BoolVarP(&o.interactive, "interactive", "i", false, "choose among the service connectors that fit")
 	a.addLinkFlags(cmd, &o.linkFlags)
-	addOutput(a.UI, cmd, &o.output)
-	a.addServerOf(cmd, &o.server, "container registry")
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.AddServerOf(a.zend, cmd, &o.server, "container registry")
 	return cmd
 }
 
@@ -68,7 +70,7 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 		return ui.Refused("Please provide either a connector ID or set the interactive flag, not both.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	}
-	current, err := call[api.RegistryResult](ctx, a, api.MethodRegistryGet, api.Ref{Name: ref, Server: o.server})
+	current, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryGet, api.Ref{Name: ref, Server: o.server})
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 			return err
 		}
 	}
-	result, err := call[api.RegistryResult](ctx, a, api.MethodRegistryConnect, api.ConnectRegistry{
+	result, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryConnect, api.ConnectRegistry{
 		Server: o.server, Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID, NoVerify: link.noVerify,
 	})
 	if ui.IsUnknown(err) {
@@ -158,7 +160,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 // compatible are the resources that a container registry can be connected to. A type of connectors that some flavor is made
 // for serves that flavor, and those that take any.
 func (a *app) compatible(ctx context.Context, r api.ContainerRegistry) ([]api.Resource, error) {
-	flavors, err := call[api.Flavors](ctx, a, api.MethodRegistryFlavors, api.Empty{})
+	flavors, err := zend.Call[api.Flavors](ctx, a.zend, api.MethodRegistryFlavors, api.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +171,7 @@ func (a *app) compatible(ctx context.Context, r api.ContainerRegistry) ([]api.Re
 			wanted = f.ConnectorType
 		}
 	}
-	list, err := call[api.ResourceList](ctx, a, api.MethodConnectorResources,
+	list, err := zend.Call[api.ResourceList](ctx, a.zend, api.MethodConnectorResources,
 		api.ResourcesQuery{ResourceType: registryResource, ResourceID: r.URI()})
 	return slices.DeleteFunc(list.Items, func(res api.Resource) bool {
 		return res.Error != "" || wanted != "" && res.ConnectorType != wanted && claimed[res.ConnectorType]
@@ -198,9 +200,9 @@ func (a *app) registryDisconnectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service connector",
 		Example: "  zen container-registry disconnect hub",
-		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDisconnect, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryDisconnect, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
@@ -208,6 +210,6 @@ func (a *app) registryDisconnectCommand() *cobra.Command {
 			return nil
 		},
 	}
-	a.addServerOf(cmd, &server, "container registry")
+	command.AddServerOf(a.zend, cmd, &server, "container registry")
 	return cmd
 }

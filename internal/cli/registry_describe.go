@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // registryResource is the type of resource that every container registry is (ZenML, DOCKER_REGISTRY_RESOURCE_TYPE).
@@ -22,17 +24,17 @@ func (a *app) registryDescribeCommand() *cobra.Command {
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show details about the (active) container registry",
 		Long:    "Show everything about a container registry: the one with that name, or that of the active stack.",
 		Example: "  zen container-registry describe hub\n  zen container-registry describe -o json",
-		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryGet, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
 			return a.Show(o, registryObject(result.Registry), func() { a.drawRegistry(result.Registry) })
 		},
 	}
-	addOutput(a.UI, cmd, &o)
-	a.addServerOf(cmd, &server, "container registry")
+	command.AddOutput(a.UI, cmd, &o)
+	command.AddServerOf(a.zend, cmd, &server, "container registry")
 	return cmd
 }
 
@@ -41,9 +43,9 @@ func (a *app) registryGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the name of the active container registry",
 		Example: "  zen container-registry get\n  zen container-registry get -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryGet, api.Ref{})
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryGet, api.Ref{})
 			if err != nil {
 				return err
 			}
@@ -52,7 +54,7 @@ func (a *app) registryGetCommand() *cobra.Command {
 			})
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 

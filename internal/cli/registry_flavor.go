@@ -9,13 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) registryFlavorCommand() *cobra.Command {
-	return group("flavor", "See the flavors of container registries",
+	return command.Group("flavor", "See the flavors of container registries",
 		"  zen container-registry flavor list\n  zen container-registry flavor describe default",
 		a.registryFlavorListCommand(), a.registryFlavorDescribeCommand())
 }
@@ -25,29 +27,29 @@ func (a *app) registryFlavorListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the flavors of container registries",
 		Example: "  zen container-registry flavor list\n  zen container-registry flavor list -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := call[api.Flavors](cmd.Context(), a, api.MethodRegistryFlavors, api.Empty{})
+			list, err := zend.Call[api.Flavors](cmd.Context(), a.zend, api.MethodRegistryFlavors, api.Empty{})
 			if err != nil {
 				return err
 			}
 			type flavor = api.Flavor
-			return showList(a, cmd, o, listing[flavor]{
-				items: list.Items, page: &api.Page{Index: 1, MaxSize: len(list.Items), TotalPages: 1, Total: len(list.Items)},
-				columns: []column[flavor]{
-					{key: "flavor", value: func(f flavor) any { return f.Name }},
-					{key: "integration", value: func(f flavor) any { return f.Integration }},
-					{key: "uri", value: func(f flavor) any { return f.URIHelp }},
+			return command.ShowList(a.UI, cmd, o, command.Listing[flavor]{
+				Items: list.Items, Page: &api.Page{Index: 1, MaxSize: len(list.Items), TotalPages: 1, Total: len(list.Items)},
+				Columns: []command.Column[flavor]{
+					{Key: "flavor", Value: func(f flavor) any { return f.Name }},
+					{Key: "integration", Value: func(f flavor) any { return f.Integration }},
+					{Key: "uri", Value: func(f flavor) any { return f.URIHelp }},
 					{
-						key: "connector_type", value: func(f flavor) any { return ui.OrNull(f.ConnectorType) },
-						cell: func(f flavor) string { return ui.OrDash(f.ConnectorType) },
+						Key: "connector_type", Value: func(f flavor) any { return ui.OrNull(f.ConnectorType) },
+						Cell: func(f flavor) string { return ui.OrDash(f.ConnectorType) },
 					},
-					{key: "resource_type", value: func(f flavor) any { return f.ResourceType }},
+					{Key: "resource_type", Value: func(f flavor) any { return f.ResourceType }},
 				},
 			})
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -56,7 +58,7 @@ func (a *app) registryFlavorDescribeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "describe FLAVOR", Short: "Describe a flavor of container registries",
 		Example: "  zen container-registry flavor describe default\n  zen container-registry flavor describe github -o yaml",
-		Args:    arguments(1, 1, "FLAVOR"), ValidArgsFunction: a.completeFrom(1, flavorNames),
+		Args:    command.Arguments(1, 1, "FLAVOR"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, flavorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := a.flavor(cmd.Context(), args[0])
 			if err != nil {
@@ -65,12 +67,12 @@ func (a *app) registryFlavorDescribeCommand() *cobra.Command {
 			return a.Show(o, f, func() { fmt.Fprintln(a.Out, safetext.Text(describeFlavor(f))) })
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 func (a *app) flavor(ctx context.Context, name string) (api.Flavor, error) {
-	list, err := call[api.Flavors](ctx, a, api.MethodRegistryFlavors, api.Empty{})
+	list, err := zend.Call[api.Flavors](ctx, a.zend, api.MethodRegistryFlavors, api.Empty{})
 	if err != nil {
 		return api.Flavor{}, err
 	}

@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 type registryOptions struct {
@@ -15,7 +17,7 @@ type registryOptions struct {
 	output ui.Output
 	flavor string
 	labels []string
-	attrs  attributes
+	attrs  command.Attributes
 }
 
 func (a *app) registryRegisterCommand() *cobra.Command {
@@ -29,20 +31,20 @@ With --connector the container registry is connected in the same step: either bo
 		Example: `  zen container-registry register local --flavor=default --uri=localhost:5000
   zen container-registry register hub --uri=docker.io/me --connector dockerhub
   zen container-registry register gh --uri=ghcr.io/my-org --default_repository=my-org --label env=prod`,
-		Args: arguments(1, 1, "NAME"),
+		Args: command.Arguments(1, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.registerRegistry(cmd.Context(), args[0], &o) },
 	}
 	cmd.Flags().StringVarP(&o.flavor, "flavor", "f", "", "the `FLAVOR` of the container registry (default: as the uri says)")
-	addLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
+	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addLinkFlags(cmd, &o.linkFlags)
-	addOutput(a.UI, cmd, &o.output)
-	complete(cmd, "flavor", a.completeFrom(0, flavorNames))
-	o.attrs = a.takesAttributes(cmd)
+	command.AddOutput(a.UI, cmd, &o.output)
+	command.Complete(cmd, "flavor", command.CompleteFrom(a.zend, 0, flavorNames))
+	o.attrs = a.line.TakesAttributes(cmd)
 	return cmd
 }
 
 func (a *app) registerRegistry(ctx context.Context, name string, o *registryOptions) error {
-	labels, err := labelsOf(o.labels)
+	labels, err := command.LabelsOf(o.labels)
 	if err != nil {
 		return err
 	}
@@ -50,7 +52,7 @@ func (a *app) registerRegistry(ctx context.Context, name string, o *registryOpti
 	if err != nil {
 		return err
 	}
-	result, err := call[api.RegistryResult](ctx, a, api.MethodRegistryRegister, api.RegisterRegistry{
+	result, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryRegister, api.RegisterRegistry{
 		Name: name, Flavor: o.flavor, Configuration: config, Labels: labels,
 		Connector: o.connector, ResourceID: o.resourceID, NoVerify: o.noVerify,
 	})

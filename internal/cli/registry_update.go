@@ -6,13 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) registryUpdateCommand() *cobra.Command {
 	var (
 		labels []string
-		attrs  attributes
+		attrs  command.Attributes
 	)
 	cmd := &cobra.Command{
 		Use: "update [NAME_ID_OR_PREFIX] [--ATTRIBUTE=VALUE]...", Short: "Update a registered container registry",
@@ -20,9 +22,9 @@ func (a *app) registryUpdateCommand() *cobra.Command {
 not named stays as it is. A uri that the connected service connector gives no access to is refused.`,
 		Example: `  zen container-registry update hub --uri=docker.io/my-org
   zen container-registry update hub --default_repository=my-org --label env=prod --label old`,
-		Args: arguments(0, 1), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args: command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changed, err := labelChanges(labels)
+			changed, err := command.LabelChanges(labels)
 			if err != nil {
 				return err
 			}
@@ -40,13 +42,13 @@ not named stays as it is. A uri that the connected service connector gives no ac
 			return a.updateRegistry(cmd, req)
 		},
 	}
-	addLabels(cmd.Flags(), &labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
-	attrs = a.takesAttributes(cmd)
+	command.AddLabels(cmd.Flags(), &labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
+	attrs = a.line.TakesAttributes(cmd)
 	return cmd
 }
 
 func (a *app) updateRegistry(cmd *cobra.Command, req api.UpdateRegistry) error {
-	result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryUpdate, req)
+	result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryUpdate, req)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (a *app) registryRemoveAttributeCommand() *cobra.Command {
 		Use: "remove-attribute NAME_ID_OR_PREFIX ATTRIBUTE...", Short: "Remove attributes from a registered container registry",
 		Example: `  zen container-registry remove-attribute hub default_repository
   zen container-registry remove-attribute hub --label env`,
-		ValidArgsFunction: a.completeFrom(1, registryNames),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
@@ -79,7 +81,7 @@ func (a *app) registryRemoveAttributeCommand() *cobra.Command {
 			return a.updateRegistry(cmd, req)
 		},
 	}
-	addLabels(cmd.Flags(), &labels, "label `KEY` to remove; may be repeated")
+	command.AddLabels(cmd.Flags(), &labels, "label `KEY` to remove; may be repeated")
 	return cmd
 }
 
@@ -87,9 +89,9 @@ func (a *app) registryRenameCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename NAME_ID_OR_PREFIX NEW_NAME", Short: "Rename a registered container registry",
 		Example: "  zen container-registry rename hub dockerhub",
-		Args:    arguments(2, 2, "NAME_ID_OR_PREFIX", "NEW_NAME"), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:    command.Arguments(2, 2, "NAME_ID_OR_PREFIX", "NEW_NAME"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryUpdate,
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryUpdate,
 				api.UpdateRegistry{Ref: args[0], Name: &args[1]})
 			if err != nil {
 				return err
@@ -105,9 +107,9 @@ func (a *app) registryCopyCommand() *cobra.Command {
 		Use: "copy SOURCE TARGET", Short: "Copy a registered container registry",
 		Long:    "Register a container registry with everything that another one has, its service connector included.",
 		Example: "  zen container-registry copy hub hub-staging",
-		Args:    arguments(2, 2, "SOURCE", "TARGET"), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:    command.Arguments(2, 2, "SOURCE", "TARGET"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryCopy,
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryCopy,
 				api.CopyRef{Ref: args[0], Name: args[1]})
 			if err != nil {
 				return err
@@ -123,9 +125,9 @@ func (a *app) registryDeleteCommand() *cobra.Command {
 		Use: "delete NAME_ID_OR_PREFIX", Short: "Delete a registered container registry",
 		Long:    "Delete a container registry. It is refused while a stack uses it; its service connector stays.",
 		Example: "  zen container-registry delete hub",
-		Args:    arguments(1, 1, "NAME_ID_OR_PREFIX"), ValidArgsFunction: a.completeFrom(1, registryNames),
+		Args:    command.Arguments(1, 1, "NAME_ID_OR_PREFIX"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.RegistryResult](cmd.Context(), a, api.MethodRegistryDelete, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryDelete, api.Ref{Name: args[0]})
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
@@ -17,7 +18,7 @@ const (
 
 // root is the whole command tree. A new command is a constructor in a file of its own and a line here.
 func (a *app) root() *cobra.Command {
-	a.attrs = map[*cobra.Command]attributes{}
+	a.line = command.NewLine(a.zend)
 	version := false
 	root := &cobra.Command{
 		Use:   "zen",
@@ -30,7 +31,7 @@ container registries and stacks use them.`,
   zen status`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noSuchCommand,
+		Args:          command.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
 				return a.versionCommand().RunE(cmd, args)
@@ -90,7 +91,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err == nil && len(rest) > 0 {
-				err = noSuchCommand(cmd, rest)
+				err = command.NoSuchCommand(cmd, rest)
 			}
 			if err != nil {
 				return err
@@ -98,43 +99,5 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
 		},
-	}
-}
-
-// group makes a command of commands.
-func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short, Example: example,
-		Args: noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
-// noSuchCommand refuses a word that is none of a group's commands.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	err := &ui.UsageError{Message: "No such command '" + args[0] + "'.", Command: cmd}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		err.Hint = cmd.CommandPath() + " " + near[0]
-	}
-	return err
-}
-
-// arguments checks the number of a command's arguments; names are those of the help.
-func arguments(least, most int, names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least {
-			return ui.Misused(cmd, "Missing argument '%s'.", names[len(args)])
-		}
-		if len(args) > most {
-			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
-			return ui.Misused(cmd, "Got unexpected extra argument (%s)", name)
-		}
-		return nil
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/selftest"
@@ -26,10 +28,10 @@ throw-away service connector for it, log in, push and pull through docker-creden
 everything that was written, every command line and every environment for the password. Nothing stays behind, and
 docker's configuration is not touched.`,
 		Example: "  zen selftest\n  zen selftest -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.selftest(cmd.Context(), o) },
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -47,7 +49,7 @@ func (a *app) selftest(ctx context.Context, o ui.Output) error {
 		}
 		return err
 	}
-	status, err := call[api.VaultStatus](ctx, a, api.MethodVaultStatus, api.Empty{})
+	status, err := zend.Call[api.VaultStatus](ctx, a.zend, api.MethodVaultStatus, api.Empty{})
 	if err != nil {
 		return err
 	}
@@ -97,9 +99,9 @@ func (a *app) selftestOptions() (selftest.Options, error) {
 type throughZend struct{ a *app }
 
 func (z throughZend) Register(ctx context.Context, c selftest.Connector) error {
-	result, err := callWith[api.ConnectorResult](ctx, z.a, api.MethodConnectorRegister,
+	result, err := zend.CallWith[api.ConnectorResult](ctx, z.a.zend, api.MethodConnectorRegister,
 		api.RegisterConnector{Name: c.Name, Type: "docker", Description: "throw-away connector of zen selftest"},
-		secrets{
+		zend.Secrets{
 			"username": credential.SecretString(c.Username), "password": c.Password, "registry": credential.SecretString(c.Registry),
 		})
 	if err != nil {
@@ -114,16 +116,16 @@ func (z throughZend) Register(ctx context.Context, c selftest.Connector) error {
 }
 
 func (z throughZend) Login(ctx context.Context, name string) error {
-	_, err := call[api.LoginResult](ctx, z.a, api.MethodLogin, api.LoginRequest{Name: name})
+	_, err := zend.Call[api.LoginResult](ctx, z.a.zend, api.MethodLogin, api.LoginRequest{Name: name})
 	return err
 }
 
 func (z throughZend) Logout(ctx context.Context, name string) error {
-	_, err := call[api.LogoutResult](ctx, z.a, api.MethodLogout, api.LogoutRequest{Name: name})
+	_, err := zend.Call[api.LogoutResult](ctx, z.a.zend, api.MethodLogout, api.LogoutRequest{Name: name})
 	return err
 }
 
 func (z throughZend) Delete(ctx context.Context, name string) error {
-	_, err := call[api.ConnectorResult](ctx, z.a, api.MethodConnectorDelete, api.DeleteConnector{Ref: name})
+	_, err := zend.Call[api.ConnectorResult](ctx, z.a.zend, api.MethodConnectorDelete, api.DeleteConnector{Ref: name})
 	return err
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -9,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) serverCommand() *cobra.Command {
-	return group("server", "Connect to ZenML servers and use the service connectors that live there",
+	return command.Group("server", "Connect to ZenML servers and use the service connectors that live there",
 		"  zen server connect https://zenml.example.com --api-key-stdin < key\n"+
 			"  zen service-connector list\n"+
 			"  zen login NAME",
@@ -25,34 +26,34 @@ func (a *app) serverListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the ZenML servers that zen is connected to",
 		Example: "  zen server list",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := call[api.ServerList](cmd.Context(), a, api.MethodServerList, api.Empty{})
+			list, err := zend.Call[api.ServerList](cmd.Context(), a.zend, api.MethodServerList, api.Empty{})
 			if err != nil {
 				return err
 			}
-			return showList(a, cmd, o, listing[api.Server]{
-				columns: serverColumns(), items: list.Items, empty: "zen is not connected to any ZenML server.",
+			return command.ShowList(a.UI, cmd, o, command.Listing[api.Server]{
+				Columns: serverColumns(), Items: list.Items, Empty: "zen is not connected to any ZenML server.",
 			})
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
-func serverColumns() []column[api.Server] {
+func serverColumns() []command.Column[api.Server] {
 	type server = api.Server
-	return []column[server]{
+	return []command.Column[server]{
 		{
-			key: "active", value: func(s server) any { return s.Active },
-			cell: func(s server) string { return ui.ActiveMark(s.Active) },
+			Key: "active", Value: func(s server) any { return s.Active },
+			Cell: func(s server) string { return ui.ActiveMark(s.Active) },
 		},
-		{key: "name", value: func(s server) any { return s.Name }},
-		{key: "url", value: func(s server) any { return s.URL }},
-		{key: "auth", value: func(s server) any { return s.Auth }},
-		{key: "user", value: func(s server) any { return ui.OrNull(s.User) }},
-		{key: "version", value: func(s server) any { return ui.OrNull(s.Version) }},
-		{key: "logins", value: func(s server) any { return s.Logins }},
+		{Key: "name", Value: func(s server) any { return s.Name }},
+		{Key: "url", Value: func(s server) any { return s.URL }},
+		{Key: "auth", Value: func(s server) any { return s.Auth }},
+		{Key: "user", Value: func(s server) any { return ui.OrNull(s.User) }},
+		{Key: "version", Value: func(s server) any { return ui.OrNull(s.Version) }},
+		{Key: "logins", Value: func(s server) any { return s.Logins }},
 	}
 }
 
@@ -61,10 +62,10 @@ func (a *app) serverDescribeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show a ZenML server, and ask it whether it still lets zen in",
 		Example:           "  zen server describe\n  zen server describe prod -o json",
-		Args:              arguments(0, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, serverNames),
+		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.ServerResult](cmd.Context(), a, api.MethodServerGet, api.Ref{Name: first(args)})
+			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerGet, api.Ref{Name: first(args)})
 			if err != nil {
 				return err
 			}
@@ -74,7 +75,7 @@ func (a *app) serverDescribeCommand() *cobra.Command {
 			return a.Show(o, serverObject(result), func() { a.drawServer(result) })
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -141,10 +142,10 @@ func (a *app) serverUseCommand() *cobra.Command {
 		Long: `Make a server the active one. When several servers have a service connector of the same name, the active server's is
 meant.`,
 		Example:           "  zen server use prod",
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, serverNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.ServerResult](cmd.Context(), a, api.MethodServerUse, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerUse, api.Ref{Name: args[0]})
 			if err != nil {
 				return err
 			}
@@ -158,10 +159,10 @@ func (a *app) serverDisconnectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "disconnect NAME_ID_OR_PREFIX", Short: "Forget a ZenML server and its key, and end the logins through it",
 		Example:           "  zen server disconnect prod",
-		Args:              arguments(1, 1, "NAME_ID_OR_PREFIX"),
-		ValidArgsFunction: a.completeFrom(1, serverNames),
+		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.ServerResult](cmd.Context(), a, api.MethodServerDisconnect, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerDisconnect, api.Ref{Name: args[0]})
 			if err != nil {
 				return err
 			}
@@ -172,23 +173,4 @@ func (a *app) serverDisconnectCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// serverNames lists the servers.
-func serverNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.ServerList](ctx, client, api.MethodServerList, api.Empty{}, nil, completionTime)
-	var names []string
-	for _, s := range list.Items {
-		names = append(names, described(s.Name, s.URL))
-	}
-	return names, err
-}
-
-// addServer gives a command --server, for a service connector.
-func (a *app) addServer(cmd *cobra.Command, server *string) { a.addServerOf(cmd, server, "connector") }
-
-// addServerOf gives a command --server, for whatever can live on one.
-func (a *app) addServerOf(cmd *cobra.Command, server *string, what string) {
-	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of this machine")
-	complete(cmd, "server", a.completeFrom(0, serverNames))
 }

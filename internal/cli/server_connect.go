@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -57,7 +59,7 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
   zen server connect https://zenml.example.com --username alice
   zen server connect --from-zenml
   zen server connect http://127.0.0.1:8237`,
-		Args: arguments(0, 1, "URL"),
+		Args: command.Arguments(0, 1, "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, first(args), &o) },
 	}
 	flags := cmd.Flags()
@@ -101,7 +103,7 @@ func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOpti
 	if key.IsEmpty() {
 		return a.connectByDevice(ctx, req, o)
 	}
-	return a.finishConnect(ctx, req, secrets{api.SecretKey: key})
+	return a.finishConnect(ctx, req, zend.Secrets{api.SecretKey: key})
 }
 
 func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv func(string) string) (api.ConnectServer, error) {
@@ -182,7 +184,7 @@ func present(cmd *cobra.Command, what string) func(credential.Secret, error) (cr
 // connectByDevice lets a person allow the login in a browser, unless the server lets everybody in.
 func (a *app) connectByDevice(ctx context.Context, req api.ConnectServer, o *serverConnectOptions) error {
 	req.Auth = ""
-	device, err := call[api.ServerDevice](ctx, a, api.MethodServerDevice, req)
+	device, err := zend.Call[api.ServerDevice](ctx, a.zend, api.MethodServerDevice, req)
 	if err != nil {
 		return ui.Prefixed(err, "Could not connect: ")
 	}
@@ -210,7 +212,7 @@ func openBrowser(ctx context.Context, url string) {
 }
 
 // finishConnect connects, and says so.
-func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with secrets) error {
+func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with zend.Secrets) error {
 	text := "Connecting to the server..."
 	if req.Device != "" {
 		text = "Waiting until the login is allowed..."
@@ -219,7 +221,7 @@ func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with sec
 	result := api.ServerResult{Pending: true}
 	var err error
 	for result.Pending && err == nil { // each time zend waits for a while
-		result, err = callWith[api.ServerResult](ctx, a, api.MethodServerConnect, req, with)
+		result, err = zend.CallWith[api.ServerResult](ctx, a.zend, api.MethodServerConnect, req, with)
 	}
 	stop()
 	if err != nil {
@@ -249,7 +251,7 @@ func (a *app) sayConnected(ctx context.Context, s api.Server) {
 
 // warnOfTwin tells of a server that zen is connected to under another address too: its service connectors would be there twice.
 func (a *app) warnOfTwin(ctx context.Context, s api.Server) {
-	list, err := call[api.ServerList](ctx, a, api.MethodServerList, api.Empty{})
+	list, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
 	if err != nil || s.ServerID == "" {
 		return // it is connected, whatever else there is
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -57,8 +58,8 @@ docker-credential-zen, which zen makes and --undo removes.`,
 	flags.StringVar(&o.Profile, "profile", "", "use the logins of this `PROFILE`")
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
-	complete(cmd, "host", a.completeFrom(0, loginNames))
-	addOutput(a.UI, cmd, &o.output)
+	command.Complete(cmd, "host", command.CompleteFrom(a.zend, 0, command.LoginNames))
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/paths"
@@ -62,7 +63,7 @@ func (b *setupBox) zen(line string) (stdout string, status int) {
 			Getenv: func(k string) string { return b.vars[k] },
 		},
 		now: time.Now,
-		zend: func(bool) (caller, error) {
+		zend: func(bool) (zend.Caller, error) {
 			return nil, credential.NewError(credential.Unavailable, "zend is not to be asked", "")
 		},
 		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },

@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 func (a *app) stackCommand() *cobra.Command {
-	return group("stack", "Manage stacks",
+	return command.Group("stack", "Manage stacks",
 		"  zen stack register prod -c hub --set\n  zen stack list\n  zen login",
 		a.stackRegisterCommand(), a.stackUpdateCommand(), a.stackRemoveComponentCommand(), a.stackListCommand(),
 		a.stackDescribeCommand(), a.stackGetCommand(), a.stackSetCommand(), a.stackRenameCommand(), a.stackCopyCommand(),
@@ -75,9 +77,9 @@ func (a *app) addComponentFlags(cmd *cobra.Command) componentFlags {
 		}
 		names[t.name] = cmd.Flags().StringArrayP(t.option, t.shorthand(), nil, usage)
 		if len(t.letters) > 1 {
-			longShorthand(cmd, t.letters, t.option)
+			command.LongShorthand(cmd, t.letters, t.option)
 		}
-		complete(cmd, t.option, a.completeFrom(0, componentNames(t.name)))
+		command.Complete(cmd, t.option, command.CompleteFrom(a.zend, 0, componentNames(t.name)))
 	}
 	return names
 }
@@ -103,22 +105,22 @@ func (f componentFlags) named() (first map[string]string, further map[string][]s
 }
 
 // stackNames lists the stacks, each with its container registry.
-func stackNames(ctx context.Context, client caller) ([]string, error) {
-	list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, completionTime)
+func stackNames(ctx context.Context, client zend.Caller) ([]string, error) {
+	list, err := zend.Ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, command.CompletionTime)
 	var names []string
 	for _, s := range list.Items {
-		names = append(names, described(s.Name, s.Components[registryComponent].Name))
+		names = append(names, command.Described(s.Name, s.Components[registryComponent].Name))
 	}
 	return names, err
 }
 
 // componentNames lists the components of a type that zen knows: all container registries, and what stacks have of the rest.
-func componentNames(componentType string) lister {
+func componentNames(componentType string) command.Lister {
 	if componentType == registryComponent {
-		return registryNames
+		return command.RegistryNames
 	}
-	return func(ctx context.Context, client caller) ([]string, error) {
-		list, err := ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, completionTime)
+	return func(ctx context.Context, client zend.Caller) ([]string, error) {
+		list, err := zend.Ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, command.CompletionTime)
 		var names []string
 		for _, s := range list.Items {
 			for _, name := range componentsOf(s, componentType) {

@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) stackDescribeCommand() *cobra.Command {
@@ -20,17 +22,17 @@ func (a *app) stackDescribeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "describe [STACK_NAME_ID_OR_PREFIX]", Short: "Show details about a stack, or the active one",
 		Example: "  zen stack describe\n  zen stack describe prod -o json",
-		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackGet, api.Ref{Name: ui.Optional(args), Server: server})
 			if err != nil {
 				return err
 			}
 			return a.showStack(o, result.Stack)
 		},
 	}
-	addOutput(a.UI, cmd, &o)
-	a.addServerOf(cmd, &server, "stack")
+	command.AddOutput(a.UI, cmd, &o)
+	command.AddServerOf(a.zend, cmd, &server, "stack")
 	return cmd
 }
 
@@ -39,16 +41,16 @@ func (a *app) stackGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the active stack",
 		Example: "  zen stack get\n  zen stack get -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackGet, api.Ref{})
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackGet, api.Ref{})
 			if err != nil {
 				return err
 			}
 			return a.Show(o, stackObject(result.Stack), func() { a.Say("The global active stack is: '%s'", result.Stack.Name) })
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 

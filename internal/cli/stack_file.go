@@ -15,20 +15,22 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // stdio means standard output or input where a file is named.
 const stdio = "-"
 
 func (a *app) stackExportCommand() *cobra.Command {
-	names := a.completeFrom(1, stackNames)
+	names := command.CompleteFrom(a.zend, 1, stackNames)
 	return &cobra.Command{
 		Use: "export [STACK_NAME_ID_OR_PREFIX] [FILENAME]", Short: "Export a stack to a YAML file",
 		Long: `Write a stack in ZenML's format: the one with that name, or the active one. Without a file name it goes to standard
 output. No credentials are in it; ZenML and zen import it.`,
 		Example: "  zen stack export prod prod.yaml\n  zen stack export > stack.yaml",
-		Args:    arguments(0, 2),
+		Args:    command.Arguments(0, 2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -36,7 +38,7 @@ output. No credentials are in it; ZenML and zen import it.`,
 			return names(cmd, args, typed)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := call[api.StackFile](cmd.Context(), a, api.MethodStackExport, api.Ref{Name: ui.Optional(args)})
+			file, err := zend.Call[api.StackFile](cmd.Context(), a.zend, api.MethodStackExport, api.Ref{Name: ui.Optional(args)})
 			if err != nil {
 				return err
 			}
@@ -114,7 +116,7 @@ func (a *app) stackImportCommand() *cobra.Command {
 		Long: `Register a stack, and its container registry unless the same one is there, from a file in ZenML's format. Files of
 every ZenML version are read. Without a name the stack has the file's; the file - is standard input.`,
 		Example: "  zen stack import prod -f prod.yaml\n  zen stack export prod | ssh build zen stack import -f -",
-		Args:    arguments(0, 1),
+		Args:    command.Arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if filename == "" {
 				if len(args) == 0 {
@@ -127,7 +129,7 @@ every ZenML version are read. Without a name the stack has the file's; the file 
 	}
 	cmd.Flags().StringVarP(&filename, "filename", "f", "", "`FILE` with the stack, or - (default STACK_NAME.yaml)")
 	cmd.Flags().BoolVar(&ignored, "ignore-version-mismatch", false, "accepted for ZenML's sake: every version is read")
-	complete(cmd, "filename", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	command.Complete(cmd, "filename", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 	})
 	return cmd
@@ -142,7 +144,7 @@ func (a *app) importStack(ctx context.Context, name, filename string) error {
 		name = file.StackName
 	}
 	a.Say("Using '%s' to import '%s' stack.", shownFile(filename), name)
-	result, err := call[api.StackResult](ctx, a, api.MethodStackImport, api.ImportStack{Name: name, File: file})
+	result, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackImport, api.ImportStack{Name: name, File: file})
 	if err != nil {
 		return err
 	}

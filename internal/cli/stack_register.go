@@ -4,7 +4,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) stackRegisterCommand() *cobra.Command {
@@ -20,14 +22,14 @@ func (a *app) stackRegisterCommand() *cobra.Command {
 given. A stack without an artifact store or an orchestrator gets the default ones.`,
 		Example: `  zen stack register prod -c hub --set
   zen stack register train -o kubeflow -a s3 -c hub -e mlflow -e wandb`,
-		Args: arguments(1, 1, "STACK_NAME"),
+		Args: command.Arguments(1, 1, "STACK_NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			given, err := labelsOf(labels)
+			given, err := command.LabelsOf(labels)
 			if err != nil {
 				return err
 			}
 			first, further := components.named()
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackRegister, api.RegisterStack{
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackRegister, api.RegisterStack{
 				Name: args[0], Components: first, Further: further, Labels: given, Set: set,
 			})
 			if err != nil {
@@ -44,7 +46,7 @@ given. A stack without an artifact store or an orchestrator gets the default one
 	components = a.addComponentFlags(cmd)
 	cmd.Flags().BoolVar(&set, "set", false, "immediately set this stack as active")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label `KEY=VALUE`; may be repeated")
-	addOutputAs(a.UI, cmd, &o, "") // -o is the orchestrator
+	command.AddOutputAs(a.UI, cmd, &o, "") // -o is the orchestrator
 	return cmd
 }
 

@@ -4,7 +4,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 func (a *app) stackUpdateCommand() *cobra.Command {
@@ -17,9 +19,9 @@ func (a *app) stackUpdateCommand() *cobra.Command {
 		Long: `Replace components of a stack: of the one with that name, or of the active stack. What is not named stays as it
 is.`,
 		Example: "  zen stack update -c hub\n  zen stack update prod -c hub --label env=prod",
-		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changed, err := labelChanges(labels)
+			changed, err := command.LabelChanges(labels)
 			if err != nil {
 				return err
 			}
@@ -40,7 +42,7 @@ is.`,
 }
 
 func (a *app) updateStack(cmd *cobra.Command, req api.UpdateStack) error {
-	result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackUpdate, req)
+	result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackUpdate, req)
 	if err != nil {
 		return err
 	}
@@ -55,7 +57,7 @@ func (a *app) stackRemoveComponentCommand() *cobra.Command {
 		Long: `Remove components from a stack: from the one with that name, or from the active stack. The components themselves
 stay. An artifact store and an orchestrator can be replaced, but not removed.`,
 		Example: "  zen stack remove-component -c\n  zen stack remove-component prod -c -i",
-		Args:    arguments(0, 1), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := api.UpdateStack{Ref: ui.Optional(args), Components: map[string]*string{}}
 			for t, yes := range remove {
@@ -75,7 +77,7 @@ stay. An artifact store and an orchestrator can be replaced, but not removed.`,
 		}
 		remove[t.name] = cmd.Flags().BoolP(t.option, t.shorthand(), false, "remove the "+t.words()+" from this stack")
 		if len(t.letters) > 1 {
-			longShorthand(cmd, t.letters, t.option)
+			command.LongShorthand(cmd, t.letters, t.option)
 		}
 	}
 	return cmd
@@ -85,9 +87,9 @@ func (a *app) stackRenameCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename STACK_NAME_ID_OR_PREFIX NEW_STACK_NAME", Short: "Rename a stack",
 		Example: "  zen stack rename prod production",
-		Args:    arguments(2, 2, "STACK_NAME_ID_OR_PREFIX", "NEW_STACK_NAME"), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(2, 2, "STACK_NAME_ID_OR_PREFIX", "NEW_STACK_NAME"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackUpdate,
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackUpdate,
 				api.UpdateStack{Ref: args[0], Name: &args[1]})
 			if err != nil {
 				return err
@@ -102,9 +104,9 @@ func (a *app) stackCopyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "copy SOURCE_STACK TARGET_STACK", Short: "Copy a stack to a new stack name",
 		Example: "  zen stack copy prod staging",
-		Args:    arguments(2, 2, "SOURCE_STACK", "TARGET_STACK"), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(2, 2, "SOURCE_STACK", "TARGET_STACK"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackCopy, api.CopyRef{Ref: args[0], Name: args[1]})
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackCopy, api.CopyRef{Ref: args[0], Name: args[1]})
 			if err != nil {
 				return err
 			}
@@ -119,9 +121,9 @@ func (a *app) stackSetCommand() *cobra.Command {
 		Use: "set STACK_NAME_ID_OR_PREFIX", Short: "Set a stack as active",
 		Long:    "Make a stack the active one: the one that commands mean that name no stack or no container registry.",
 		Example: "  zen stack set prod",
-		Args:    arguments(1, 1, "STACK_NAME_ID_OR_PREFIX"), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(1, 1, "STACK_NAME_ID_OR_PREFIX"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := call[api.StackResult](cmd.Context(), a, api.MethodStackSet, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackSet, api.Ref{Name: args[0]})
 			if err != nil {
 				return err
 			}
@@ -138,10 +140,10 @@ func (a *app) stackDeleteCommand() *cobra.Command {
 		Long: "Delete a stack, after a question. Its components stay, unless --recursive is given. The active stack\n" +
 			"cannot be deleted.",
 		Example: "  zen stack delete staging\n  zen stack delete staging --recursive --yes",
-		Args:    arguments(1, 1, "STACK_NAME_ID_OR_PREFIX"), ValidArgsFunction: a.completeFrom(1, stackNames),
+		Args:    command.Arguments(1, 1, "STACK_NAME_ID_OR_PREFIX"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			found, err := call[api.StackResult](ctx, a, api.MethodStackGet, api.Ref{Name: args[0]})
+			found, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackGet, api.Ref{Name: args[0]})
 			if err != nil {
 				return err
 			}
@@ -159,7 +161,7 @@ func (a *app) stackDeleteCommand() *cobra.Command {
 					return nil
 				}
 			}
-			result, err := call[api.StackResult](ctx, a, api.MethodStackDelete,
+			result, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackDelete,
 				api.DeleteStack{Ref: found.Stack.ID, Recursive: recursive})
 			if err != nil {
 				return err

@@ -11,11 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
-
-// glance bounds a look at a zend that runs.
-const glance = 5 * time.Second
 
 // runningStatus asks a zend that runs already; none is started.
 func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
@@ -23,7 +22,7 @@ func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	return ask[api.Status](ctx, client, api.MethodStatus, a.here(), nil, glance)
+	return zend.Ask[api.Status](ctx, client, api.MethodStatus, a.here(), nil, zend.Glance)
 }
 
 // here is from where clients would ask that are started as zen is.
@@ -43,7 +42,7 @@ Docker Hub is asked how many more images may be pulled; that is the only thing h
 Logins that are bound to a directory or a profile are marked (here) when they would answer in the current directory,
 with the ZEN_PROFILE that is set.`,
 		Example: "  zen status\n  zen status --watch\n  zen status --limits\n  zen status -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if watch && cmd.Flags().Changed("output") && !o.IsTable() && o.Format != ui.FormatJSON {
 				return ui.Misused(cmd, "'--watch' goes with '--output' table or json.")
@@ -54,7 +53,7 @@ with the ZEN_PROFILE that is set.`,
 			if watch {
 				return a.watchStatus(cmd.Context(), o)
 			}
-			status, err := call[api.Status](cmd.Context(), a, api.MethodStatus, a.here())
+			status, err := zend.Call[api.Status](cmd.Context(), a.zend, api.MethodStatus, a.here())
 			if err == nil && limits {
 				status.Limits, err = a.pullLimits(cmd.Context())
 			}
@@ -66,13 +65,13 @@ with the ZEN_PROFILE that is set.`,
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing it as it changes")
 	cmd.Flags().BoolVar(&limits, "limits", false, "ask Docker Hub how many pulls are left")
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
 func (a *app) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
 	defer a.Busy(ctx, "Asking Docker Hub for its limits...")()
-	list, err := call[api.LimitList](ctx, a, api.MethodLimits, api.Empty{})
+	list, err := zend.Call[api.LimitList](ctx, a.zend, api.MethodLimits, api.Empty{})
 	return list.Items, err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -47,7 +48,7 @@ func (a *app) askAgain(ctx context.Context) <-chan watched {
 			client, err := a.zend(start)
 			var status api.Status
 			if err == nil {
-				status, err = ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, glance)
+				status, err = zend.Ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, zend.Glance)
 			}
 			if w.err = err; err == nil {
 				w.status, w.known = status, true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -19,7 +20,7 @@ func (a *app) types(ctx context.Context) (*typeBook, error) {
 	if a.known != nil {
 		return a.known, nil
 	}
-	answer, err := call[api.ConnectorTypes](ctx, a, api.MethodConnectorTypes, api.ConnectorTypesQuery{})
+	answer, err := zend.Call[api.ConnectorTypes](ctx, a.zend, api.MethodConnectorTypes, api.ConnectorTypesQuery{})
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func (a *app) typesOn(ctx context.Context, server string) (*typeBook, error) {
 	if server == "" {
 		return a.types(ctx)
 	}
-	answer, err := call[api.ConnectorTypes](ctx, a, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server})
+	answer, err := zend.Call[api.ConnectorTypes](ctx, a.zend, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -21,9 +23,9 @@ func (a *app) lockCommand() *cobra.Command {
 		Long: `Lock the vault. zend forgets the key and every minted credential; clients get nothing until zen unlock. Logins
 stay and work again after that.`,
 		Example: "  zen lock",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultLock, api.Empty{}); err != nil {
+			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultLock, api.Empty{}); err != nil {
 				return err
 			}
 			a.Say("The vault is locked. Open it with: zen unlock")
@@ -39,7 +41,7 @@ func (a *app) unlockCommand() *cobra.Command {
 		Long: `Open the vault, with the key that the keyring or the session keeps. When only a passphrase opens it, zen asks
 for that without showing it; --passphrase-stdin reads it from standard input instead.`,
 		Example: "  zen unlock\n  pass show zen | zen unlock --passphrase-stdin",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.unlock(cmd.Context(), fromPipe); err != nil {
 				return err
@@ -60,11 +62,11 @@ func (a *app) unlock(ctx context.Context, fromPipe bool) error {
 		}
 		return a.unlockWith(ctx, passphrase)
 	}
-	_, err := call[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{})
+	_, err := zend.Call[api.Empty](ctx, a.zend, api.MethodVaultUnlock, api.Empty{})
 	if err == nil || ui.IsEnd(err) {
 		return err
 	}
-	status, statusErr := call[api.VaultStatus](ctx, a, api.MethodVaultStatus, api.Empty{})
+	status, statusErr := zend.Call[api.VaultStatus](ctx, a.zend, api.MethodVaultStatus, api.Empty{})
 	if statusErr != nil || !hasSlot(status, slotPassphrase) {
 		return err
 	}
@@ -84,7 +86,7 @@ func (a *app) unlockWith(ctx context.Context, passphrase credential.Secret) erro
 	if passphrase.IsEmpty() {
 		return ui.Refused("the passphrase is empty", "")
 	}
-	_, err := callWith[api.Empty](ctx, a, api.MethodVaultUnlock, api.Empty{}, secrets{api.SecretPassphrase: passphrase})
+	_, err := zend.CallWith[api.Empty](ctx, a.zend, api.MethodVaultUnlock, api.Empty{}, zend.Secrets{api.SecretPassphrase: passphrase})
 	return err
 }
 
@@ -93,7 +95,7 @@ func hasSlot(v api.VaultStatus, kind string) bool {
 }
 
 func (a *app) vaultCommand() *cobra.Command {
-	return group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
+	return command.Group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
 		a.vaultStatusCommand(), a.vaultPassphraseCommand(), a.vaultRotateCommand(), a.vaultRestoreCommand())
 }
 
@@ -102,16 +104,16 @@ func (a *app) vaultStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show where the vault is, its state and what opens it",
 		Example: "  zen vault status\n  zen vault status -o json",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := call[api.VaultStatus](cmd.Context(), a, api.MethodVaultStatus, api.Empty{})
+			status, err := zend.Call[api.VaultStatus](cmd.Context(), a.zend, api.MethodVaultStatus, api.Empty{})
 			if err != nil {
 				return err
 			}
 			return a.Show(o, status, func() { a.drawVault(status) })
 		},
 	}
-	addOutput(a.UI, cmd, &o)
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 
@@ -140,7 +142,7 @@ func (a *app) vaultPassphraseCommand() *cobra.Command {
 		Long: `Add a passphrase with which zen unlock opens the vault, also after a reboot or when the keyring is gone, or change
 it. --remove takes it away again, which is refused when nothing else opens the vault.`,
 		Example: "  zen vault passphrase\n  zen vault passphrase --remove",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.setPassphrase(cmd, o) },
 	}
 	cmd.Flags().BoolVar(&o.remove, "remove", false, "remove the passphrase")
@@ -154,7 +156,7 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 		if o.fromPipe {
 			return ui.Misused(cmd, "Please give either '--remove' or '--passphrase-stdin', not both.")
 		}
-		_, err := call[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{Remove: true})
+		_, err := zend.Call[api.Empty](ctx, a.zend, api.MethodVaultPassphrase, api.PassphraseRequest{Remove: true})
 		if err == nil {
 			a.Say("The passphrase is removed.")
 		}
@@ -165,8 +167,8 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 		return err
 	}
 	defer passphrase.Wipe()
-	_, err = callWith[api.Empty](ctx, a, api.MethodVaultPassphrase, api.PassphraseRequest{},
-		secrets{api.SecretPassphrase: passphrase})
+	_, err = zend.CallWith[api.Empty](ctx, a.zend, api.MethodVaultPassphrase, api.PassphraseRequest{},
+		zend.Secrets{api.SecretPassphrase: passphrase})
 	if err == nil {
 		a.Say("The passphrase opens the vault from now on: zen unlock")
 	}
@@ -214,10 +216,10 @@ func (a *app) vaultRotateCommand() *cobra.Command {
 		Long: `Seal everything with a new key and put that into the key slots. Copies of the vault that were made before, and
 keys that were taken, are of no use for what is written from now on.`,
 		Example: "  zen vault rotate",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			stop := a.Busy(cmd.Context(), "Sealing the vault with a new key...")
-			_, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRotate, api.Empty{})
+			_, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultRotate, api.Empty{})
 			stop()
 			if err == nil {
 				a.Say("The vault is sealed with a new key.")
@@ -234,13 +236,13 @@ func (a *app) vaultRestoreCommand() *cobra.Command {
 		Long: `Put the generation before the last change back. What was changed last is lost; the damaged file is kept beside
 it.`,
 		Example: "  zen vault restore\n  zen vault restore --yes",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const question = "This puts the vault's previous generation back. Do you want to continue?"
 			if err := a.confirmed(cmd.Context(), yes, question); err != nil {
 				return err
 			}
-			if _, err := call[api.Empty](cmd.Context(), a, api.MethodVaultRestore, api.Empty{}); err != nil {
+			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultRestore, api.Empty{}); err != nil {
 				return err
 			}
 			a.Say("The vault's previous generation is back.")

@@ -11,7 +11,9 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -35,7 +37,7 @@ when the client does not ask zen.`,
 		Example: `  zen why docker.io
   zen why ghcr.io/team/app --as crane
   zen why ghcr.io/team/app --dir ~/src/app`,
-		Args: arguments(1, 1, "HOST"),
+		Args: command.Arguments(1, 1, "HOST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ServerURL = args[0]
 			return a.why(cmd.Context(), o)
@@ -44,10 +46,10 @@ when the client does not ask zen.`,
 	cmd.Flags().StringVar(&o.as, "as", "", "as this `CLIENT` asks: docker, podman, crane, ...")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "as a client in this `DIRECTORY` (default: the current one)")
 	cmd.Flags().StringVar(&o.Profile, "profile", "", "as a client that uses this `PROFILE`")
-	complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	command.Complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return clients.Names(), cobra.ShellCompDirectiveNoFileComp
 	})
-	addOutput(a.UI, cmd, &o.output)
+	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
@@ -97,7 +99,7 @@ func (a *app) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, er
 	if req.Profile == "" {
 		req.Profile = a.Getenv("ZEN_PROFILE")
 	}
-	return call[api.WhyResult](ctx, a, api.MethodWhy, req)
+	return zend.Call[api.WhyResult](ctx, a.zend, api.MethodWhy, req)
 }
 
 // whyAs explains what a client would come to.

@@ -7,6 +7,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor/clients"
@@ -153,9 +154,9 @@ func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
 		w.conclude()
 		return nil
 	}
-	list, err := call[struct {
+	list, err := zend.Call[struct {
 		Items map[string]string `json:"items"`
-	}](ctx, w.app, api.MethodList, map[string]string{"dir": req.Dir, "profile": req.Profile})
+	}](ctx, w.app.zend, api.MethodList, map[string]string{"dir": req.Dir, "profile": req.Profile})
 	if err != nil {
 		return err
 	}

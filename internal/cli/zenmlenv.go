@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -33,7 +34,7 @@ changed. What zen setup has done for all programs already needs no variable.`,
 		Example: `  source <(zen zenml-env)
   zen zenml-env --shell fish | source
   zen zenml-env -o json`,
-		Args: arguments(0, 0),
+		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if shell != "sh" && shell != "fish" {
 				return ui.Misused(cmd, "Invalid value for '--shell': '%s' is not one of 'sh', 'fish'.", shell)
@@ -42,8 +43,8 @@ changed. What zen setup has done for all programs already needs no variable.`,
 		},
 	}
 	cmd.Flags().StringVar(&shell, "shell", "sh", "print it for this `SHELL`: sh (bash, zsh) or fish")
-	complete(cmd, "shell", cobra.FixedCompletions([]string{"sh", "fish"}, cobra.ShellCompDirectiveNoFileComp))
-	addOutput(a.UI, cmd, &o)
+	command.Complete(cmd, "shell", cobra.FixedCompletions([]string{"sh", "fish"}, cobra.ShellCompDirectiveNoFileComp))
+	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -125,7 +126,7 @@ func (a *app) warnOfZenMLLogins(ctx context.Context) {
 	if len(all) == 0 {
 		return
 	}
-	known, err := call[api.ServerList](ctx, a, api.MethodServerList, api.Empty{})
+	known, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
 	for _, l := range all {
 		l.secret.Wipe()
 		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
@@ -154,7 +155,7 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 func (a *app) connectFromZenML(ctx context.Context, req api.ConnectServer, login zenmlLogin) error {
 	defer login.secret.Wipe()
 	req.URL, req.Auth, req.Username, req.Until = login.url, login.auth, login.username, login.until
-	if err := a.finishConnect(ctx, req, secrets{api.SecretKey: login.secret}); err != nil {
+	if err := a.finishConnect(ctx, req, zend.Secrets{api.SecretKey: login.secret}); err != nil {
 		return err
 	}
 	a.Warn("zenml keeps "+login.kind()+" in clear in "+a.zenml().credentialsFile(),

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"fmt"
@@ -9,34 +9,35 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-// filter is a field by which a list can be filtered.
-type filter struct {
-	field string // ZenML's name
-	kind  string // "STRING", "UUID" or "DATETIME"
+// Filter is a field by which a list can be filtered.
+type Filter struct {
+	Field string // ZenML's name
+	Kind  string // "STRING", "UUID" or "DATETIME"
 }
 
-// commonFilters are those of every entity.
-func commonFilters() []filter {
-	return []filter{{"id", "UUID"}, {"created", "DATETIME"}, {"updated", "DATETIME"}, {"user", "STRING"}, {"name", "STRING"}}
+// CommonFilters are those of every entity.
+func CommonFilters() []Filter {
+	return []Filter{{"id", "UUID"}, {"created", "DATETIME"}, {"updated", "DATETIME"}, {"user", "STRING"}, {"name", "STRING"}}
 }
 
-// listFlags are ZenML's options of every list.
-type listFlags struct {
-	output   ui.Output
-	columns  string
+// ListFlags are ZenML's options of every list.
+type ListFlags struct {
+	Output   ui.Output
+	Columns  string
 	labels   []string
 	sortBy   string
 	operator string
 	page     int
 	size     int
-	filters  []filter
+	filters  []Filter
 	values   map[string]*[]string
 }
 
-// addListFlags gives a command ZenML's list options. Each filter takes "value" or "op:value" and may be repeated.
-func (a *app) addListFlags(cmd *cobra.Command, o *listFlags, filters []filter, columns []string) {
+// AddListFlags gives a command ZenML's list options. Each filter takes "value" or "op:value" and may be repeated.
+func AddListFlags(a *ui.UI, cmd *cobra.Command, o *ListFlags, filters []Filter, columns []string) {
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
@@ -48,44 +49,44 @@ func (a *app) addListFlags(cmd *cobra.Command, o *listFlags, filters []filter, c
 	flags.IntVar(&o.page, "page", 1, "which page")
 	flags.IntVar(&o.size, "size", 20, "entries of a page")
 	flags.StringArrayVarP(&o.labels, "label", "l", nil, "label to filter by: `KEY=VALUE` or KEY; may be repeated")
-	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all; available: "+strings.Join(columns, ", "))
-	addOutput(a.UI, cmd, &o.output)
+	flags.StringVarP(&o.Columns, "columns", "c", "", "`COLUMN,...` to show, or all; available: "+strings.Join(columns, ", "))
+	AddOutput(a, cmd, &o.Output)
 	o.filters = filters
 	o.values = map[string]*[]string{}
 	for _, f := range filters {
-		o.values[f.field] = flags.StringArray(f.field, nil, f.help())
+		o.values[f.Field] = flags.StringArray(f.Field, nil, f.help())
 	}
-	complete(cmd, "columns", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	Complete(cmd, "columns", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return append([]string{"all"}, columns...), cobra.ShellCompDirectiveNoFileComp
 	})
-	complete(cmd, "sort_by", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	Complete(cmd, "sort_by", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return sortings(filters), cobra.ShellCompDirectiveNoFileComp
 	})
-	complete(cmd, "logical_operator", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	Complete(cmd, "logical_operator", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"and", "or"}, cobra.ShellCompDirectiveNoFileComp
 	})
 }
 
-func sortings(filters []filter) []string {
+func sortings(filters []Filter) []string {
 	var list []string
 	for _, f := range filters {
-		list = append(list, "asc:"+f.field, "desc:"+f.field)
+		list = append(list, "asc:"+f.Field, "desc:"+f.Field)
 	}
 	return list
 }
 
-func (f filter) help() string {
-	switch f.kind {
+func (f Filter) help() string {
+	switch f.Kind {
 	case "UUID":
 		return "`UUID`, or startswith:ab53ca"
 	case "DATETIME":
 		return "`DATETIME`, such as 'gte:2026-12-31 23:59:59'"
 	}
-	return fmt.Sprintf("`STRING`, or contains:%s, startswith:, endswith:, oneof:, ...", f.field)
+	return fmt.Sprintf("`STRING`, or contains:%s, startswith:, endswith:, oneof:, ...", f.Field)
 }
 
-// query is what the options ask for.
-func (o *listFlags) query(cmd *cobra.Command) (api.Query, error) {
+// Query is what the options ask for.
+func (o *ListFlags) Query(cmd *cobra.Command) (api.Query, error) {
 	q := api.Query{SortBy: o.sortBy, Operator: o.operator, Page: o.page, Size: o.size, Filters: map[string][]string{}}
 	if o.operator != "and" && o.operator != "or" {
 		return q, ui.Misused(cmd, "Invalid value for '--logical_operator': '%s' is not one of 'or', 'and'.", o.operator)
@@ -94,8 +95,8 @@ func (o *listFlags) query(cmd *cobra.Command) (api.Query, error) {
 		return q, ui.Misused(cmd, "'--page' and '--size' are at least 1.")
 	}
 	for _, f := range o.filters {
-		if values := *o.values[f.field]; len(values) > 0 {
-			q.Filters[f.field] = values
+		if values := *o.values[f.Field]; len(values) > 0 {
+			q.Filters[f.Field] = values
 		}
 	}
 	if len(o.labels) > 0 {
@@ -114,8 +115,8 @@ func (o *listFlags) query(cmd *cobra.Command) (api.Query, error) {
 	return q, nil
 }
 
-// labelsOf reads the labels of a new entity: key=value each.
-func labelsOf(args []string) (map[string]string, error) {
+// LabelsOf reads the labels of a new entity: key=value each.
+func LabelsOf(args []string) (map[string]string, error) {
 	labels := map[string]string{}
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
@@ -127,8 +128,8 @@ func labelsOf(args []string) (map[string]string, error) {
 	return labels, nil
 }
 
-// labelChanges reads the labels of an update: key=value sets, key or key= removes (nil).
-func labelChanges(args []string) (map[string]*string, error) {
+// LabelChanges reads the labels of an update: key=value sets, key or key= removes (nil).
+func LabelChanges(args []string) (map[string]*string, error) {
 	changes := map[string]*string{}
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
@@ -143,7 +144,18 @@ func labelChanges(args []string) (map[string]*string, error) {
 	return changes, nil
 }
 
-// addLabels gives a command --label.
-func addLabels(flags *pflag.FlagSet, labels *[]string, usage string) {
+// AddLabels gives a command --label.
+func AddLabels(flags *pflag.FlagSet, labels *[]string, usage string) {
 	flags.StringArrayVarP(labels, "label", "l", nil, usage)
+}
+
+// AddServer gives a command --server, for a service connector.
+func AddServer(connect zend.Connect, cmd *cobra.Command, server *string) {
+	AddServerOf(connect, cmd, server, "connector")
+}
+
+// AddServerOf gives a command --server, for whatever can live on one.
+func AddServerOf(connect zend.Connect, cmd *cobra.Command, server *string, what string) {
+	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of this machine")
+	Complete(cmd, "server", CompleteFrom(connect, 0, ServerNames))
 }

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"context"
@@ -12,22 +12,34 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// attributes are ZenML's free --name=value arguments of a command, by attribute name (with underscores).
-type attributes map[string]string
+// Attributes are ZenML's free --name=value arguments of a command, by attribute name (with underscores).
+type Attributes map[string]string
 
-// stdinSuffix after an attribute's name means that its value comes from standard input: --password-stdin.
-const stdinSuffix = "-stdin"
+// StdinSuffix after an attribute's name means that its value comes from standard input: --password-stdin.
+const StdinSuffix = "-stdin"
 
-// fromStdin marks an attribute whose value is read from standard input. No argument can hold a NUL.
-const fromStdin = "\x00stdin"
+// FromStdin marks an attribute whose value is read from standard input. No argument can hold a NUL.
+const FromStdin = "\x00stdin"
 
-// takesAttributes makes every long option that a command does not know an attribute.
-func (a *app) takesAttributes(cmd *cobra.Command) attributes {
-	attrs := attributes{}
+// Line is the command line of one run of the program: it knows which commands take attributes.
+type Line struct {
+	zend  zend.Connect
+	attrs map[*cobra.Command]Attributes
+}
+
+// NewLine is the command line of a run that asks this zend for what completes it.
+func NewLine(connect zend.Connect) *Line {
+	return &Line{zend: connect, attrs: map[*cobra.Command]Attributes{}}
+}
+
+// TakesAttributes makes every long option that a command does not know an attribute.
+func (a *Line) TakesAttributes(cmd *cobra.Command) Attributes {
+	attrs := Attributes{}
 	a.attrs[cmd] = attrs
 	return attrs
 }
@@ -40,7 +52,7 @@ func (v attributeFlag) Set(value string) error {
 
 // attributeFlag is an option that exists for one command line only.
 type attributeFlag struct {
-	attrs attributes
+	attrs Attributes
 	name  string
 }
 
@@ -49,38 +61,38 @@ func (attributeFlag) String() string { return "" }
 // Type is what the help would call the value.
 func (attributeFlag) Type() string { return "string" }
 
-// spanFlag is a time as config.toml has them, with days.
-type spanFlag time.Duration
+// SpanFlag is a time as config.toml has them, with days.
+type SpanFlag time.Duration
 
-func (f *spanFlag) Set(s string) error {
+func (f *SpanFlag) Set(s string) error {
 	d, err := config.ParseDuration(s)
 	if err != nil {
 		return errors.New("write a number and a unit, such as 45m, 8h or 7d")
 	}
-	*f = spanFlag(d)
+	*f = SpanFlag(d)
 	return nil
 }
 
-func (*spanFlag) String() string { return "" }
+func (*SpanFlag) String() string { return "" }
 
 // Type is what the help would call the value.
-func (*spanFlag) Type() string { return "duration" }
+func (*SpanFlag) Type() string { return "duration" }
 
-// longShorthand is ZenML's kind of short option with several letters, such as -ri for --resource-id.
-func longShorthand(cmd *cobra.Command, letters, name string) {
+// LongShorthand is ZenML's kind of short option with several letters, such as -ri for --resource-id.
+func LongShorthand(cmd *cobra.Command, letters, name string) {
 	flag := cmd.Flags().Lookup(name)
 	flag.Usage += " (also -" + letters + ")"
 	if flag.Annotations == nil {
 		flag.Annotations = map[string][]string{}
 	}
-	flag.Annotations[shorthandAnnotation] = append(flag.Annotations[shorthandAnnotation], letters)
+	flag.Annotations[ShorthandAnnotation] = append(flag.Annotations[ShorthandAnnotation], letters)
 }
 
-const shorthandAnnotation = "zen_shorthand"
+const ShorthandAnnotation = "zen_shorthand"
 
-// normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options
+// Normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options
 // of several letters are spelled out, and the attributes that occur are defined as options of the command.
-func (a *app) normalize(root *cobra.Command, args []string) ([]string, error) {
+func (a *Line) Normalize(root *cobra.Command, args []string) ([]string, error) {
 	if len(args) > 1 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		return args, a.prepareCompletion(root, args[1:len(args)-1])
 	}
@@ -91,7 +103,7 @@ func (a *app) normalize(root *cobra.Command, args []string) ([]string, error) {
 	return a.normalizeFor(cmd, args)
 }
 
-func (a *app) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err error) {
+func (a *Line) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err error) {
 	attrs, free := a.attrs[cmd]
 	out := slices.Clone(args)
 	for i := 0; i < len(out) && out[i] != "--"; i++ {
@@ -101,7 +113,7 @@ func (a *app) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err e
 			continue
 		}
 		name, _, hasValue := strings.Cut(name, "=")
-		flag := lookup(cmd, name)
+		flag := Lookup(cmd, name)
 		if flag == nil && free && name != "help" {
 			if flag, err = defineAttribute(cmd, attrs, out[i:]); err != nil {
 				return nil, err
@@ -118,8 +130,8 @@ func (a *app) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err e
 	return out, nil
 }
 
-// lookup finds an option by its name in either spelling.
-func lookup(cmd *cobra.Command, name string) *pflag.Flag {
+// Lookup finds an option by its name in either spelling.
+func Lookup(cmd *cobra.Command, name string) *pflag.Flag {
 	for _, spelling := range []string{name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "-", "_")} {
 		if flag := cmd.Flags().Lookup(spelling); flag != nil {
 			return flag
@@ -136,7 +148,7 @@ func spellOut(cmd *cobra.Command, arg string) string {
 	letters, _, _ := strings.Cut(arg[1:], "=")
 	long := arg
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if slices.Contains(f.Annotations[shorthandAnnotation], letters) {
+		if slices.Contains(f.Annotations[ShorthandAnnotation], letters) {
 			long = "--" + f.Name + arg[1+len(letters):]
 		}
 	})
@@ -145,9 +157,9 @@ func spellOut(cmd *cobra.Command, arg string) string {
 
 // defineAttribute makes an option of the long option at the start of args, which the command does not know. Without "=" the
 // next argument is the value.
-func defineAttribute(cmd *cobra.Command, attrs attributes, args []string) (*pflag.Flag, error) {
+func defineAttribute(cmd *cobra.Command, attrs Attributes, args []string) (*pflag.Flag, error) {
 	name, _, hasValue := strings.Cut(args[0][len("--"):], "=")
-	source, isStdin := strings.CutSuffix(name, stdinSuffix)
+	source, isStdin := strings.CutSuffix(name, StdinSuffix)
 	isStdin = isStdin && !hasValue
 	if !isIdentifier(name) || !hasValue && !isStdin && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
 		return nil, ui.Refused("Invalid argument: '--"+name+"'. Please provide args with a proper identifier as the key "+
@@ -160,7 +172,7 @@ func defineAttribute(cmd *cobra.Command, attrs attributes, args []string) (*pfla
 	flag := cmd.Flags().Lookup(name)
 	flag.Hidden = true
 	if isStdin {
-		flag.NoOptDefVal = fromStdin
+		flag.NoOptDefVal = FromStdin
 	}
 	return flag, nil
 }
@@ -170,25 +182,25 @@ func isIdentifier(s string) bool {
 	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`).MatchString(s)
 }
 
-// values reads the attributes: @file is the file's content, @@x is @x, and --name-stdin is standard input, for one
+// Values reads the attributes: @file is the file's content, @@x is @x, and --name-stdin is standard input, for one
 // attribute at most. The caller wipes them.
-func (a *app) values(ctx context.Context, attrs attributes) (secrets, error) {
-	read := secrets{}
-	fail := func(err error) (secrets, error) {
-		read.wipe()
+func (attrs Attributes) Values(ctx context.Context, a *ui.UI) (zend.Secrets, error) {
+	read := zend.Secrets{}
+	fail := func(err error) (zend.Secrets, error) {
+		read.Wipe()
 		return nil, err
 	}
 	stdin := ""
 	for name, value := range attrs {
 		var err error
 		switch {
-		case value == fromStdin && stdin != "":
+		case value == FromStdin && stdin != "":
 			err = ui.Refused("standard input can be the value of one attribute only, not of both "+stdin+" and "+name, "")
-		case value == fromStdin:
+		case value == FromStdin:
 			stdin = name
-			read[name], err = a.ReadSecret(ctx, "--"+name+stdinSuffix)
+			read[name], err = a.ReadSecret(ctx, "--"+name+StdinSuffix)
 			if err == nil && read[name].IsEmpty() {
-				err = ui.Refused("--"+name+stdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
+				err = ui.Refused("--"+name+StdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
 			}
 		case strings.HasPrefix(value, "@@"):
 			read[name] = credential.SecretString(value[1:])
@@ -204,8 +216,8 @@ func (a *app) values(ctx context.Context, attrs attributes) (secrets, error) {
 	return read, nil
 }
 
-// literal reports whether an attribute's value itself stands in the command line.
-func (attrs attributes) literal(name string) bool {
+// Literal reports whether an attribute's value itself stands in the command line.
+func (attrs Attributes) Literal(name string) bool {
 	value, ok := attrs[name]
-	return ok && value != fromStdin && (!strings.HasPrefix(value, "@") || strings.HasPrefix(value, "@@"))
+	return ok && value != FromStdin && (!strings.HasPrefix(value, "@") || strings.HasPrefix(value, "@@"))
 }
