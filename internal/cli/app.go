@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -25,8 +26,8 @@ type app struct {
 	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
 	elsewhere func(paths.Dirs) []string
 
-	known *typeBook     // connector types, once they were asked for
-	line  *command.Line // made by root
+	*resource.TypeCache               // made by root
+	line                *command.Line // made by root
 }
 
 // newApp is the app of this process.

@@ -14,13 +14,14 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 type loginOptions struct {
-	resourceFlags
+	resource.Flags
 
 	ttl      time.Duration
 	dir      string
@@ -88,13 +89,13 @@ func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.BoolVar(&o.insecure, "insecure", false,
 		"of a connector on a server: allow http:// to a registry on another machine")
 	flags.BoolVar(&o.replace, "replace", false, "take the place of a login for another part of the same host")
-	a.addResourceFlags(cmd, &o.resourceFlags)
+	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
 }
 
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
 	req := api.LoginRequest{
-		Name: name, Registry: o.registry, ResourceType: o.resourceType, ResourceID: o.resourceID,
+		Name: name, Registry: o.registry, ResourceType: o.ResourceType, ResourceID: o.ResourceID,
 		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server, Replace: o.replace,
 		Insecure: o.insecure,
 	}
@@ -160,7 +161,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	if result == nil {
 		return nil
 	}
-	a.warnUnchecked([]api.Resource{result.Resource})
+	resource.WarnUnchecked(a.UI, []api.Resource{result.Resource})
 	a.Say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
 		result.Connector.Name, result.TypeName)
 	if result.Stack != "" {
@@ -169,7 +170,7 @@ func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
 	if s := result.Connector.Server; s != "" {
 		a.Say("It lives on server '%s', which makes the credentials.", s)
 	}
-	a.sayShadowed(result.Shadowed)
+	resource.SayShadowed(a.UI, result.Shadowed)
 	if result.Replaced != "" {
 		a.Say("It answers for %s in place of %s.", result.Login.Address, result.Replaced)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
@@ -104,13 +105,13 @@ func (a *app) showConnected(ctx context.Context, o ui.Output, result api.Registr
 	if link.noVerify {
 		a.Say("Successfully connected container registry `%s` to resource.", r.Name)
 	} else {
-		a.warnUnchecked(result.Resources)
+		resource.WarnUnchecked(a.UI, result.Resources)
 		a.Say("Successfully connected container registry `%s` to the following resources:", r.Name)
 	}
-	doc := append(registryObject(r), ui.Member{"resources", resourceObjects(result.Resources)})
+	doc := append(registryObject(r), ui.Member{"resources", resource.Objects(result.Resources)})
 	return a.Show(o, doc, func() {
 		if len(result.Resources) > 0 {
-			a.drawConnectorResources(ctx, result.Resources)
+			resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, result.Resources)
 		}
 	})
 }
@@ -136,7 +137,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 			"zen service-connector register -i")
 	case 1:
 		a.Say("Only one connector has compatible resources:")
-		a.drawConnectorResources(ctx, fits)
+		resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, fits)
 		yes, err := a.Confirm(ctx, "Would you like to use this connector?", true)
 		if err == nil && !yes {
 			err = ui.ErrAborted
@@ -144,7 +145,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 		return fits[0].ConnectorID, err
 	}
 	a.Say("The following connectors have compatible resources:")
-	a.drawConnectorResources(ctx, fits)
+	resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, fits)
 	for {
 		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the name or ID of the connector you want to use"})
 		if err != nil {

@@ -31,7 +31,7 @@ oneof, gt, gte, lt, lte, and may be repeated.`,
 			if err != nil {
 				return err
 			}
-			a.warnServers(list.Warnings)
+			command.WarnServers(a.UI, list.Warnings)
 			return command.ShowList(a.UI, cmd, o.Output, command.Listing[api.ContainerRegistry]{
 				Columns: registryColumns(), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
 				Empty: "No components found for the given filters.",

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/connector"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
@@ -18,6 +20,7 @@ const (
 
 // root is the whole command tree. A new command is a constructor in a file of its own and a line here.
 func (a *app) root() *cobra.Command {
+	a.TypeCache = resource.NewTypeCache(a.zend)
 	a.line = command.NewLine(a.zend)
 	version := false
 	root := &cobra.Command{
@@ -66,7 +69,9 @@ container registries and stacks use them.`,
 	}
 	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
 		a.importCommand())
-	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand(), a.serverCommand(), a.zenmlEnvCommand())
+	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
+	add(groupEntities, connectors.Command(a.connectorLoginCommand(), a.connectorLogoutCommand()),
+		a.registryCommand(), a.stackCommand(), a.serverCommand(), a.zenmlEnvCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

@@ -33,7 +33,7 @@ and may be repeated.`,
 			if err != nil {
 				return err
 			}
-			a.warnServers(list.Warnings)
+			command.WarnServers(a.UI, list.Warnings)
 			return command.ShowList(a.UI, cmd, o.Output, command.Listing[api.Stack]{
 				Columns: stackColumns(), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
 				Empty: "No stacks found for the given filters.",

@@ -1,10 +1,11 @@
-package cli
+package connector
 
 import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
@@ -18,7 +19,7 @@ type updateOptions struct {
 
 const updateFailed = "Failed to update service connector: "
 
-func (a *app) connectorUpdateCommand() *cobra.Command {
+func (a *Commands) connectorUpdateCommand() *cobra.Command {
 	var o updateOptions
 	cmd := &cobra.Command{
 		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing service connector",
@@ -48,7 +49,7 @@ unless --no-verify is given. Attributes are given as for register. A connector o
 	return cmd
 }
 
-func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) error {
+func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, ref)
 	if err != nil {
@@ -58,12 +59,12 @@ func (a *app) updateConnector(cmd *cobra.Command, ref string, o *updateOptions) 
 	if err != nil {
 		return err
 	}
-	book, err := a.typesOn(ctx, o.server)
+	book, err := a.TypesOn(ctx, o.server)
 	if err != nil {
 		return ui.Prefixed(err, updateFailed)
 	}
-	kind, _ := book.find(current.Connector.Type)
-	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, ""))
+	kind, _ := book.Find(current.Connector.Type)
+	config, err := a.config(ctx, cmd, &o.connectorFlags, resource.SecretAttributes(kind, ""))
 	if err != nil {
 		return err
 	}
@@ -86,8 +87,8 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 	labels, err := command.LabelChanges(o.labels)
 	return api.UpdateConnector{
 		Ref: ref, Name: given(cmd, "name", o.name), Description: given(cmd, "description", o.description),
-		AuthMethod: given(cmd, "auth-method", o.authMethod), ResourceType: given(cmd, "resource-type", o.resourceType),
-		ResourceID: given(cmd, "resource-id", o.resourceID), ExpiresAt: expires,
+		AuthMethod: given(cmd, "auth-method", o.authMethod), ResourceType: given(cmd, "resource-type", o.ResourceType),
+		ResourceID: given(cmd, "resource-id", o.ResourceID), ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
 		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify, Insecure: o.insecure,
@@ -96,12 +97,12 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 }
 
 // showUpdated says what an update came to.
-func (a *app) showUpdated(cmd *cobra.Command, o ui.Output, result api.ConnectorResult, noVerify bool) error {
+func (a *Commands) showUpdated(cmd *cobra.Command, o ui.Output, result api.ConnectorResult, noVerify bool) error {
 	for _, w := range result.Warnings {
 		a.Warn(w, "")
 	}
 	a.sayServer(result.Connector)
-	a.sayShadowed(result.Shadowed)
+	resource.SayShadowed(a.UI, result.Shadowed)
 	if noVerify {
 		a.Say("Successfully updated service connector `%s`", result.Connector.Name)
 		if o.IsTable() {
@@ -109,7 +110,7 @@ func (a *app) showUpdated(cmd *cobra.Command, o ui.Output, result api.ConnectorR
 		}
 		return a.showAccess(cmd.Context(), o, result)
 	}
-	a.warnUnchecked(result.Resources)
+	resource.WarnUnchecked(a.UI, result.Resources)
 	a.Say("Successfully updated service connector `%s`. It can now be used to access the following resources:",
 		result.Connector.Name)
 	return a.showAccess(cmd.Context(), o, result)

@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
@@ -22,7 +23,7 @@ type typesOptions struct {
 	detailed bool
 }
 
-func (a *app) connectorTypesCommand() *cobra.Command {
+func (a *Commands) connectorTypesCommand() *cobra.Command {
 	var o typesOptions
 	cmd := &cobra.Command{
 		Use: "list-types", Short: "List available service connector types",
@@ -44,12 +45,12 @@ func (a *app) connectorTypesCommand() *cobra.Command {
 }
 
 // addTypesOf gives a command --server, for the types that a server knows.
-func (a *app) addTypesOf(cmd *cobra.Command, server *string) {
+func (a *Commands) addTypesOf(cmd *cobra.Command, server *string) {
 	cmd.Flags().StringVar(server, "server", "", "the types that this ZenML server `NAME` knows")
 	command.Complete(cmd, "server", command.CompleteFrom(a.zend, 0, command.ServerNames))
 }
 
-func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
+func (a *Commands) listTypes(cmd *cobra.Command, o *typesOptions) error {
 	list, err := zend.Call[api.ConnectorTypes](cmd.Context(), a.zend, api.MethodConnectorTypes, o.query)
 	if err != nil {
 		return err
@@ -67,19 +68,19 @@ func (a *app) listTypes(cmd *cobra.Command, o *typesOptions) error {
 		}
 		return nil
 	}
-	return command.ShowList(a.UI, cmd, o.output, command.Listing[api.ConnectorType]{Items: list.Items, Columns: typeColumns(&typeBook{list.Items})})
+	return command.ShowList(a.UI, cmd, o.output, command.Listing[api.ConnectorType]{Items: list.Items, Columns: typeColumns(&resource.TypeBook{Types: list.Items})})
 }
 
-func typeColumns(book *typeBook) []command.Column[api.ConnectorType] {
+func typeColumns(book *resource.TypeBook) []command.Column[api.ConnectorType] {
 	type kind = api.ConnectorType
 	return []command.Column[kind]{
 		{Key: "name", Value: func(t kind) any { return t.Name }},
-		{Key: "type", Value: func(t kind) any { return t.Type }, Cell: func(t kind) string { return book.connector(t.Type) }},
+		{Key: "type", Value: func(t kind) any { return t.Type }, Cell: func(t kind) string { return book.Connector(t.Type) }},
 		{
-			Key: "resource_types", Value: func(t kind) any { return resourceTypesOf(t) },
-			Cell: func(t kind) string { return book.resources(resourceTypesOf(t)) },
+			Key: "resource_types", Value: func(t kind) any { return resource.ResourceTypesOf(t) },
+			Cell: func(t kind) string { return book.Resources(resource.ResourceTypesOf(t)) },
 		},
-		{Key: "auth_methods", Value: func(t kind) any { return authMethodsOf(t) }},
+		{Key: "auth_methods", Value: func(t kind) any { return resource.AuthMethodsOf(t) }},
 		{Key: "local", Value: func(t kind) any { return t.Local }, Cell: func(t kind) string { return tick(t.Local) }},
 		{Key: "remote", Value: func(t kind) any { return t.Remote }, Cell: func(t kind) string { return tick(t.Remote) }},
 	}
@@ -92,23 +93,7 @@ func tick(yes bool) string {
 	return "➖"
 }
 
-func resourceTypesOf(t api.ConnectorType) []string {
-	names := []string{}
-	for _, r := range t.ResourceTypes {
-		names = append(names, r.Type)
-	}
-	return names
-}
-
-func authMethodsOf(t api.ConnectorType) []string {
-	names := []string{}
-	for _, m := range t.AuthMethods {
-		names = append(names, m.Method)
-	}
-	return names
-}
-
-func (a *app) connectorTypeCommand() *cobra.Command {
+func (a *Commands) connectorTypeCommand() *cobra.Command {
 	var o typesOptions
 	cmd := &cobra.Command{
 		Use: "describe-type TYPE", Short: "Describe a service connector type",
@@ -129,26 +114,26 @@ func (a *app) connectorTypeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) describeTypes(ctx context.Context, name string, o *typesOptions) error {
-	book, err := a.typesOn(ctx, o.query.Server)
+func (a *Commands) describeTypes(ctx context.Context, name string, o *typesOptions) error {
+	book, err := a.TypesOn(ctx, o.query.Server)
 	if err != nil {
 		return err
 	}
-	t, ok := book.find(name)
+	t, ok := book.Find(name)
 	if !ok {
-		return book.unknown(name)
+		return book.Unknown(name)
 	}
 	narrowed := t
 	if want := o.query.ResourceType; want != "" {
 		narrowed.ResourceTypes = keep(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
 		if len(narrowed.ResourceTypes) == 0 {
-			return unsupportedResource(t, want)
+			return resource.UnsupportedResource(t, want)
 		}
 	}
 	if want := o.query.AuthMethod; want != "" {
 		narrowed.AuthMethods = keep(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
 		if len(narrowed.AuthMethods) == 0 {
-			return unsupportedMethod(t, want)
+			return resource.UnsupportedMethod(t, want)
 		}
 	}
 	return a.Show(o.output, narrowed, func() {
@@ -170,7 +155,7 @@ func keep[T any](list []T, f func(T) bool) []T {
 }
 
 // page prints explanations on standard output, ended by a line.
-func (a *app) page(sections ...string) {
+func (a *Commands) page(sections ...string) {
 	fmt.Fprintln(a.Out, safetext.Text(explained(sections...)))
 }
 
@@ -181,8 +166,8 @@ func explained(sections ...string) string {
 func describeType(t api.ConnectorType) string {
 	return strings.Join([]string{
 		ui.Heading(ui.Pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
-		"Authentication methods:", ui.Bullets(pictures("🔒", authMethodsOf(t))),
-		"Resource types:", ui.Bullets(strings.Split((&typeBook{[]api.ConnectorType{t}}).resources(resourceTypesOf(t)), "\n")),
+		"Authentication methods:", ui.Bullets(pictures("🔒", resource.AuthMethodsOf(t))),
+		"Resource types:", ui.Bullets(strings.Split((&resource.TypeBook{Types: []api.ConnectorType{t}}).Resources(resource.ResourceTypesOf(t)), "\n")),
 		"Supports auto-configuration: " + ui.PythonBool(t.SupportsAutoConfiguration),
 		"Available locally: " + ui.PythonBool(t.Local),
 		"Available remotely: " + ui.PythonBool(t.Remote),

@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
@@ -18,7 +19,7 @@ import (
 
 // connectorFlags are what register and update have in common.
 type connectorFlags struct {
-	resourceFlags
+	resource.Flags
 
 	output            ui.Output
 	description       string
@@ -35,7 +36,7 @@ type connectorFlags struct {
 	server            string
 }
 
-func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
+func (a *Commands) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.description, "description", "", "short `TEXT` about the connector")
 	flags.StringVarP(&o.authMethod, "auth-method", "a", "", "the authentication `METHOD` to use")
@@ -49,7 +50,7 @@ func (a *app) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.BoolVarP(&o.interactive, "interactive", "i", false, "ask for everything")
 	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
 	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
-	a.addResourceFlags(cmd, &o.resourceFlags)
+	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.AddServer(a.zend, cmd, &o.server)
 	command.Complete(cmd, "auth-method", command.CompleteOn(a.zend, 0, command.AuthMethodNames))
@@ -77,7 +78,7 @@ func given[T any](cmd *cobra.Command, option string, value T) *T {
 }
 
 // config reads the attributes of the command line, --password-stdin among them, and warns of a secret that stands in it.
-func (a *app) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (zend.Secrets, error) {
+func (a *Commands) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (zend.Secrets, error) {
 	if fromPipe, err := cmd.Flags().GetBool("password-stdin"); err == nil && fromPipe {
 		o.attrs["password"] = command.FromStdin
 	}
@@ -99,7 +100,7 @@ type registerOptions struct {
 	autoConfigure bool
 }
 
-func (a *app) connectorRegisterCommand() *cobra.Command {
+func (a *Commands) connectorRegisterCommand() *cobra.Command {
 	var o registerOptions
 	cmd := &cobra.Command{
 		Use: "register [NAME] --type TYPE [--ATTRIBUTE=VALUE]...", Short: "Configure, validate and register a service connector",
@@ -142,7 +143,7 @@ With --server the connector is registered on that ZenML server, for everybody wh
 	return cmd
 }
 
-func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOptions) error {
+func (a *Commands) registerConnector(cmd *cobra.Command, name string, o *registerOptions) error {
 	ctx := cmd.Context()
 	if name == "" {
 		return ui.Refused("A name must be supplied. Please see the command help for more information.",
@@ -156,12 +157,12 @@ func (a *app) registerConnector(cmd *cobra.Command, name string, o *registerOpti
 		return err
 	}
 	const failed = "Failed to register service connector: "
-	book, err := a.typesOn(ctx, o.server)
+	book, err := a.TypesOn(ctx, o.server)
 	if err != nil {
 		return ui.Prefixed(err, failed)
 	}
-	kind, _ := book.find(o.connectorType)
-	config, err := a.config(ctx, cmd, &o.connectorFlags, secretAttributes(kind, o.authMethod))
+	kind, _ := book.Find(o.connectorType)
+	config, err := a.config(ctx, cmd, &o.connectorFlags, resource.SecretAttributes(kind, o.authMethod))
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 	labels, err := command.LabelsOf(o.labels)
 	return api.RegisterConnector{
 		Name: name, Description: o.description, Type: o.connectorType, AuthMethod: o.authMethod,
-		ResourceType: o.resourceType, ResourceID: o.resourceID, ExpiresAt: expires,
+		ResourceType: o.ResourceType, ResourceID: o.ResourceID, ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
 		Labels:               labels, NoVerify: o.noVerify, Insecure: o.insecure, Server: o.server,
@@ -197,7 +198,7 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 }
 
 // askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
-func (a *app) askMissing(ctx context.Context, kind api.ConnectorType, method string, config zend.Secrets) error {
+func (a *Commands) askMissing(ctx context.Context, kind api.ConnectorType, method string, config zend.Secrets) error {
 	if !a.Term.Attended() {
 		return nil
 	}
@@ -237,7 +238,7 @@ func attributeTraits(attr api.Attribute) string {
 }
 
 // showRegistered says what was registered.
-func (a *app) showRegistered(ctx context.Context, o ui.Output, result api.ConnectorResult, noVerify bool) error {
+func (a *Commands) showRegistered(ctx context.Context, o ui.Output, result api.ConnectorResult, noVerify bool) error {
 	for _, w := range result.Warnings {
 		a.Warn(w, "")
 	}
@@ -250,7 +251,7 @@ func (a *app) showRegistered(ctx context.Context, o ui.Output, result api.Connec
 		}
 		return a.showAccess(ctx, o, result)
 	}
-	a.warnUnchecked(result.Resources)
+	resource.WarnUnchecked(a.UI, result.Resources)
 	a.Say("Successfully registered service connector `%s` with access to the following resources:", name)
 	return a.showAccess(ctx, o, result)
 }

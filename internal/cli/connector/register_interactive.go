@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"maps"
@@ -13,13 +13,13 @@ import (
 
 // registerInteractively asks for everything in ZenML's order. What is on the command line already is offered, or taken where
 // it is a secret. Nothing is kept before the last answer.
-func (a *app) registerInteractively(cmd *cobra.Command, name string, o *registerOptions) error {
+func (a *Commands) registerInteractively(cmd *cobra.Command, name string, o *registerOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, name)
 	if err != nil {
 		return err
 	}
-	w := &wizard{app: a, ctx: ctx, docs: !o.noDocs, visible: o.showSecrets, server: o.server}
+	w := &wizard{Commands: a, ctx: ctx, docs: !o.noDocs, visible: o.showSecrets, server: o.server}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, nil)
 	if err != nil {
 		return err

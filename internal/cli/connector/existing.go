@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // existingLogin finds the login that docker has for a registry without zen: in its configuration, or with the helper that
 // this names. The caller wipes the secret.
-func (a *app) existingLogin(ctx context.Context, registry address.Address) (*logins.Login, error) {
+func (a *Commands) existingLogin(ctx context.Context, registry address.Address) (*logins.Login, error) {
 	env, err := a.clientEnv()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (a *app) existingLogin(ctx context.Context, registry address.Address) (*log
 }
 
 // autoConfigure takes the attributes that were not given from the login that docker has.
-func (a *app) autoConfigure(ctx context.Context, typeName string, supported bool, config zend.Secrets) error {
+func (a *Commands) autoConfigure(ctx context.Context, typeName string, supported bool, config zend.Secrets) error {
 	if !supported {
 		return ui.Refused(fmt.Sprintf("The %s service connector type does not support auto-configuration.", typeName),
 			"give the attributes yourself, or: --interactive")

@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) connectorListCommand() *cobra.Command {
+func (a *Commands) connectorListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List available service connectors",
@@ -31,7 +32,7 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 			if err != nil {
 				return err
 			}
-			a.warnServers(list.Warnings)
+			command.WarnServers(a.UI, list.Warnings)
 			return command.ShowList(a.UI, cmd, o.Output, command.Listing[api.ServiceConnector]{
 				Columns: a.connectorColumns(cmd.Context(), o.Output), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
 				Empty: "No service connectors found for the given filters.",
@@ -40,26 +41,19 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 	}
 	filters := append(command.CommonFilters(), command.Filter{Field: "connector_type", Kind: "STRING"}, command.Filter{Field: "auth_method", Kind: "STRING"},
 		command.Filter{Field: "resource_type", Kind: "STRING"}, command.Filter{Field: "resource_id", Kind: "STRING"}, command.Filter{Field: "server", Kind: "STRING"})
-	command.AddListFlags(a.UI, cmd, &o, filters, command.Listing[api.ServiceConnector]{Columns: a.connectorColumnsFor(&typeBook{})}.Names())
+	command.AddListFlags(a.UI, cmd, &o, filters, command.Listing[api.ServiceConnector]{Columns: a.connectorColumnsFor(&resource.TypeBook{})}.Names())
 	return cmd
 }
 
-// warnServers says of each server that did not answer why.
-func (a *app) warnServers(warnings []string) {
-	for _, w := range warnings {
-		a.Warn(w, "zen server list")
-	}
-}
-
 // connectorColumns are ZenML's columns. Tables have emojis, for which zend is asked.
-func (a *app) connectorColumns(ctx context.Context, o ui.Output) []command.Column[api.ServiceConnector] {
+func (a *Commands) connectorColumns(ctx context.Context, o ui.Output) []command.Column[api.ServiceConnector] {
 	if o.IsTable() {
-		return a.connectorColumnsFor(a.pictures(ctx))
+		return a.connectorColumnsFor(a.Pictures(ctx))
 	}
-	return a.connectorColumnsFor(&typeBook{})
+	return a.connectorColumnsFor(&resource.TypeBook{})
 }
 
-func (a *app) connectorColumnsFor(book *typeBook) []command.Column[api.ServiceConnector] {
+func (a *Commands) connectorColumnsFor(book *resource.TypeBook) []command.Column[api.ServiceConnector] {
 	type connector = api.ServiceConnector
 	return []command.Column[connector]{
 		{
@@ -68,10 +62,10 @@ func (a *app) connectorColumnsFor(book *typeBook) []command.Column[api.ServiceCo
 		},
 		{Key: "id", Value: func(c connector) any { return c.ID }},
 		{Key: "name", Value: func(c connector) any { return c.Name }},
-		{Key: "type", Value: func(c connector) any { return c.Type }, Cell: func(c connector) string { return book.connector(c.Type) }},
+		{Key: "type", Value: func(c connector) any { return c.Type }, Cell: func(c connector) string { return book.Connector(c.Type) }},
 		{
 			Key: "resource_types", Value: func(c connector) any { return listOrOne(c.ResourceTypes) },
-			Cell: func(c connector) string { return book.resources(c.ResourceTypes) },
+			Cell: func(c connector) string { return book.Resources(c.ResourceTypes) },
 		},
 		{
 			Key: "resource_name", Value: func(c connector) any { return ui.OrNull(c.ResourceID) },
@@ -115,7 +109,7 @@ func multipleWithout(resource string) string {
 }
 
 // expiresIn says how long the connector's credentials are valid: "" for ever, "Expired!" no more.
-func (a *app) expiresIn(c api.ServiceConnector) string {
+func (a *Commands) expiresIn(c api.ServiceConnector) string {
 	if c.ExpiresAt == nil {
 		return ""
 	}
@@ -127,7 +121,7 @@ func (a *app) expiresIn(c api.ServiceConnector) string {
 }
 
 // expiryCell is expiresIn in a table.
-func (a *app) expiryCell(c api.ServiceConnector) string {
+func (a *Commands) expiryCell(c api.ServiceConnector) string {
 	if left := a.expiresIn(c); left != "Expired!" {
 		return left
 	}

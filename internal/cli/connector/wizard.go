@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
@@ -15,7 +16,7 @@ import (
 
 // wizard asks for the parts of a service connector, in ZenML's words and order.
 type wizard struct {
-	*app
+	*Commands
 	ctx     context.Context
 	docs    bool // explain what there is to choose from
 	visible bool // secrets are shown while they are typed
@@ -37,7 +38,7 @@ func (w *wizard) name(fallback, own string) (string, error) {
 		if err != nil || name == own {
 			return name, err
 		}
-		list, err := zend.Call[api.ConnectorList](w.ctx, w.app.zend, api.MethodConnectorList,
+		list, err := zend.Call[api.ConnectorList](w.ctx, w.Commands.zend, api.MethodConnectorList,
 			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: -1})
 		// One of the same name elsewhere is no obstacle.
 		if err != nil || !slices.ContainsFunc(list.Items, func(c api.ServiceConnector) bool { return c.Server == w.server }) {
@@ -49,37 +50,37 @@ func (w *wizard) name(fallback, own string) (string, error) {
 
 // connectorType asks which type the connector is of. wanted narrows the choice.
 func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
-	book, err := w.typesOn(w.ctx, w.server)
+	book, err := w.TypesOn(w.ctx, w.server)
 	if err != nil {
 		return api.ConnectorType{}, err
 	}
 	if wanted != "" {
-		t, ok := book.find(wanted)
+		t, ok := book.Find(wanted)
 		if !ok {
-			return t, book.unknown(wanted)
+			return t, book.Unknown(wanted)
 		}
-		book = &typeBook{[]api.ConnectorType{t}}
+		book = &resource.TypeBook{Types: []api.ConnectorType{t}}
 	}
 	var sections []string
-	for _, t := range book.types {
+	for _, t := range book.Types {
 		sections = append(sections, describeType(t))
 	}
 	w.explain("Available service connector types", sections...)
-	if len(book.types) == 0 {
+	if len(book.Types) == 0 {
 		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type",
 			"zen daemon restart")
 	}
 	name, err := w.Prompt(w.ctx, ui.Question{
-		Text: "Please select a service connector type", Choices: book.names(), Fallback: book.names()[0],
+		Text: "Please select a service connector type", Choices: book.Names(), Fallback: book.Names()[0],
 	})
-	t, _ := book.find(name)
+	t, _ := book.Find(name)
 	return t, err
 }
 
 // resourceType asks for one of the type's resource types; "" is any of them.
 func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error) {
-	if wanted != "" && !slices.Contains(resourceTypesOf(t), wanted) {
-		return "", unsupportedResource(t, wanted)
+	if wanted != "" && !slices.Contains(resource.ResourceTypesOf(t), wanted) {
+		return "", resource.UnsupportedResource(t, wanted)
 	}
 	w.explain("Available resource types", describeResourceTypes(t))
 	if len(t.ResourceTypes) == 1 {
@@ -89,7 +90,7 @@ func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error
 	return w.Prompt(w.ctx, ui.Question{
 		Text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
 			"supported resource types",
-		Choices: resourceTypesOf(t), Fallback: wanted, Optional: true,
+		Choices: resource.ResourceTypesOf(t), Fallback: wanted, Optional: true,
 	})
 }
 
@@ -99,7 +100,7 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 	if wanted != "" {
 		i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == wanted })
 		if i < 0 {
-			return api.AuthMethod{}, unsupportedMethod(t, wanted)
+			return api.AuthMethod{}, resource.UnsupportedMethod(t, wanted)
 		}
 		methods = methods[i : i+1]
 	}
@@ -114,7 +115,7 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 		}
 		return methods[0], err
 	}
-	name, err := w.Prompt(w.ctx, ui.Question{Text: "Please select an authentication method", Choices: authMethodsOf(narrowed)})
+	name, err := w.Prompt(w.ctx, ui.Question{Text: "Please select an authentication method", Choices: resource.AuthMethodsOf(narrowed)})
 	i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == name })
 	if err != nil || i < 0 {
 		return api.AuthMethod{}, err

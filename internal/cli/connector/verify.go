@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
 type verifyOptions struct {
-	resourceFlags
+	resource.Flags
 
 	output     ui.Output
 	verifyOnly bool
@@ -22,7 +23,7 @@ type verifyOptions struct {
 	server     string
 }
 
-func (a *app) connectorVerifyCommand() *cobra.Command {
+func (a *Commands) connectorVerifyCommand() *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use: "verify NAME_ID_OR_PREFIX", Short: "Verify and list resources for a service connector",
@@ -38,17 +39,17 @@ lets everybody in and cannot tell; then zen says that the credentials were not v
 	}
 	cmd.Flags().BoolVarP(&o.verifyOnly, "verify-only", "v", false, "only verify, do not list resources")
 	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
-	a.addResourceFlags(cmd, &o.resourceFlags)
+	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
 	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
-func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions) error {
+func (a *Commands) verifyConnector(ctx context.Context, ref string, o *verifyOptions) error {
 	const failed = "Service connector '%s' verification failed: "
 	stop := a.Busy(ctx, "Verifying service connector '%s'...", ref)
 	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorVerify, api.UseConnector{
-		Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Push: o.push, Server: o.server,
+		Ref: ref, ResourceType: o.ResourceType, ResourceID: o.ResourceID, Push: o.push, Server: o.server,
 	})
 	stop()
 	if err != nil {
@@ -57,12 +58,12 @@ func (a *app) verifyConnector(ctx context.Context, ref string, o *verifyOptions)
 	if err := verdict(result.Resources); err != nil {
 		return ui.Prefixed(err, failed, ref)
 	}
-	a.warnUnchecked(result.Resources)
-	if !slices.ContainsFunc(result.Resources, unchecked) {
+	resource.WarnUnchecked(a.UI, result.Resources)
+	if !slices.ContainsFunc(result.Resources, resource.Unchecked) {
 		a.Say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
 			result.Connector.Name)
 	}
-	a.sayShadowed(result.Shadowed)
+	resource.SayShadowed(a.UI, result.Shadowed)
 	if o.verifyOnly && o.output.IsTable() {
 		return nil
 	}

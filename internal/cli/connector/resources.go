@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"slices"
@@ -7,12 +7,13 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 type resourcesOptions struct {
-	resourceFlags
+	resource.Flags
 
 	output        ui.Output
 	connectorType string
@@ -21,7 +22,7 @@ type resourcesOptions struct {
 	server        string
 }
 
-func (a *app) connectorResourcesCommand() *cobra.Command {
+func (a *Commands) connectorResourcesCommand() *cobra.Command {
 	var o resourcesOptions
 	cmd := &cobra.Command{
 		Use: "list-resources", Short: "List all resources accessible by service connectors",
@@ -34,22 +35,22 @@ func (a *app) connectorResourcesCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&o.connectorType, "connector-type", "c", "", "only connectors of this `TYPE`")
 	cmd.Flags().BoolVarP(&o.excludeErrors, "exclude-errors", "e", false, "leave out what cannot be used")
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "ask the registries whether the credentials are right")
-	a.addResourceFlags(cmd, &o.resourceFlags)
+	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.Complete(cmd, "connector-type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
 	return cmd
 }
 
-func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
+func (a *Commands) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 	ctx := cmd.Context()
 	list, err := zend.Call[api.ResourceList](ctx, a.zend, api.MethodConnectorResources, api.ResourcesQuery{
-		ConnectorType: o.connectorType, ResourceType: o.resourceType, ResourceID: o.resourceID, Verify: o.verify, Server: o.server,
+		ConnectorType: o.connectorType, ResourceType: o.ResourceType, ResourceID: o.ResourceID, Verify: o.verify, Server: o.server,
 	})
 	if err != nil {
 		return ui.Prefixed(err, "Could not fetch service connector resources: ")
 	}
-	a.warnServers(list.Warnings)
+	command.WarnServers(a.UI, list.Warnings)
 	if o.excludeErrors {
 		list.Items = slices.DeleteFunc(list.Items, func(r api.Resource) bool { return r.Error != "" })
 	}
@@ -59,9 +60,9 @@ func (a *app) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 			return nil
 		}
 		a.Say("%s", o.heading())
-		a.drawConnectorResources(ctx, list.Items)
+		resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, list.Items)
 		if o.verify {
-			a.warnUnchecked(list.Items)
+			resource.WarnUnchecked(a.UI, list.Items)
 		}
 		return nil
 	}
@@ -84,11 +85,11 @@ func (o *resourcesOptions) heading() string {
 		by = "'" + o.connectorType + "' " + by
 	}
 	resourceType := ""
-	if o.resourceType != "" {
-		resourceType = "'" + o.resourceType + "'"
+	if o.ResourceType != "" {
+		resourceType = "'" + o.ResourceType + "'"
 	}
-	if o.resourceID != "" {
-		return "The " + resourceType + " resource with name '" + o.resourceID + "' can be accessed by " + by
+	if o.ResourceID != "" {
+		return "The " + resourceType + " resource with name '" + o.ResourceID + "' can be accessed by " + by
 	}
 	if resourceType != "" {
 		resourceType += " "

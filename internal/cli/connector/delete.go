@@ -1,15 +1,16 @@
-package cli
+package connector
 
 import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) connectorDeleteCommand() *cobra.Command {
+func (a *Commands) connectorDeleteCommand() *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
 		Use: "delete NAME_ID_OR_PREFIX", Short: "Delete a service connector",
@@ -29,7 +30,7 @@ uses the connector. A connector of a ZenML server is deleted there, with --serve
 				a.Say("%s ended with it.", ui.Count(result.Ended, "login"))
 			}
 			a.sayServer(result.Connector)
-			a.sayShadowed(result.Shadowed)
+			resource.SayShadowed(a.UI, result.Shadowed)
 			return nil
 		},
 	}

@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"fmt"
@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // updateInteractively walks through a connector's parts and offers what each one is now. Nothing is changed before the last
 // answer.
-func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptions) error {
+func (a *Commands) updateInteractively(cmd *cobra.Command, ref string, o *updateOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, ref)
 	if err != nil {
@@ -24,13 +25,13 @@ func (a *app) updateInteractively(cmd *cobra.Command, ref string, o *updateOptio
 	if err != nil {
 		return err
 	}
-	book, err := a.typesOn(ctx, o.server)
+	book, err := a.TypesOn(ctx, o.server)
 	if err != nil {
 		return ui.Prefixed(err, updateFailed)
 	}
-	kind, _ := book.find(current.Connector.Type)
+	kind, _ := book.Find(current.Connector.Type)
 	req.Ref = current.Connector.ID
-	w := &wizard{app: a, ctx: ctx, visible: o.showSecrets, server: o.server}
+	w := &wizard{Commands: a, ctx: ctx, visible: o.showSecrets, server: o.server}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, nil)
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 		var err error
 		name, err = w.Prompt(w.ctx, ui.Question{
 			Text:    "Please select an authentication method or press Enter to keep the existing one",
-			Choices: authMethodsOf(kind), Fallback: name,
+			Choices: resource.AuthMethodsOf(kind), Fallback: name,
 		})
 		if err != nil {
 			return api.AuthMethod{}, err
@@ -120,7 +121,7 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 	}
 	i := slices.IndexFunc(kind.AuthMethods, func(m api.AuthMethod) bool { return m.Method == name })
 	if i < 0 {
-		return api.AuthMethod{}, unsupportedMethod(kind, name)
+		return api.AuthMethod{}, resource.UnsupportedMethod(kind, name)
 	}
 	req.AuthMethod = &name
 	return kind.AuthMethods[i], nil
@@ -180,7 +181,7 @@ func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, n
 func (w *wizard) updateResourceType(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType) error {
 	resourceType, err := w.Prompt(w.ctx, ui.Question{
 		Text:    "Please select a resource type, press Enter to keep the existing one, or enter 'any' for all of them",
-		Choices: append(resourceTypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
+		Choices: append(resource.ResourceTypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
 	})
 	if err != nil {
 		return err

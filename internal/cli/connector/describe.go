@@ -1,4 +1,4 @@
-package cli
+package connector
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
@@ -17,7 +18,7 @@ import (
 const hidden = "[HIDDEN]"
 
 type describeOptions struct {
-	resourceFlags
+	resource.Flags
 
 	output      ui.Output
 	showSecrets bool
@@ -25,7 +26,7 @@ type describeOptions struct {
 	server      string
 }
 
-func (a *app) connectorDescribeCommand() *cobra.Command {
+func (a *Commands) connectorDescribeCommand() *cobra.Command {
 	var o describeOptions
 	cmd := &cobra.Command{
 		Use: "describe NAME_ID_OR_PREFIX", Short: "Show detailed information about a service connector",
@@ -42,21 +43,21 @@ terminal; that is noted in the audit log. --client describes what a client of on
 	}
 	cmd.Flags().BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show security sensitive attributes")
 	cmd.Flags().BoolVarP(&o.client, "client", "c", false, "describe the client of a resource")
-	a.addResourceFlags(cmd, &o.resourceFlags)
+	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
 	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
-func (a *app) describeConnector(ctx context.Context, ref string, o *describeOptions) error {
-	use := api.UseConnector{Ref: ref, ResourceType: o.resourceType, ResourceID: o.resourceID, Server: o.server}
+func (a *Commands) describeConnector(ctx context.Context, ref string, o *describeOptions) error {
+	use := api.UseConnector{Ref: ref, ResourceType: o.ResourceType, ResourceID: o.ResourceID, Server: o.server}
 	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, use)
 	if err != nil {
 		return err
 	}
-	a.sayShadowed(result.Shadowed)
+	resource.SayShadowed(a.UI, result.Shadowed)
 	c := result.Connector
-	if o.client || o.resourceType != "" || o.resourceID != "" {
+	if o.client || o.ResourceType != "" || o.ResourceID != "" {
 		if c, err = a.clientOf(ctx, use, c); err != nil {
 			return err
 		}
@@ -82,13 +83,13 @@ func (a *app) describeConnector(ctx context.Context, ref string, o *describeOpti
 }
 
 // clientOf is the connector as a client of one resource has it. zend proves that there is such a client.
-func (a *app) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
+func (a *Commands) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
 	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorVerify, use)
 	if err != nil {
 		return c, ui.Prefixed(err,
 			"Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
 	}
-	a.warnUnchecked(result.Resources)
+	resource.WarnUnchecked(a.UI, result.Resources)
 	if len(result.Resources) == 1 && len(result.Resources[0].ResourceIDs) == 1 {
 		r := result.Resources[0]
 		c.ResourceTypes, c.ResourceID = []string{r.ResourceType}, r.ResourceIDs[0]
@@ -113,7 +114,7 @@ func configuration(c api.ServiceConnector) map[string]string {
 	return config
 }
 
-func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) ui.Object {
+func (a *Commands) connectorObject(c api.ServiceConnector, config map[string]string) ui.Object {
 	o := ui.Object{
 		{"id", c.ID},
 		{"name", c.Name},
@@ -143,8 +144,8 @@ func (a *app) connectorObject(c api.ServiceConnector, config map[string]string) 
 	return o
 }
 
-func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config map[string]string) {
-	book := a.pictures(ctx)
+func (a *Commands) drawConnector(ctx context.Context, c api.ServiceConnector, config map[string]string) {
+	book := a.Pictures(ctx)
 	a.Say("Service connector '%s' of type '%s' with id '%s' is owned by user '%s'.", c.Name, c.Type, c.ID, c.Owner)
 	title := fmt.Sprintf("'%s' %s Service Connector Details", c.Name, c.Type)
 	if c.Active {
@@ -153,9 +154,9 @@ func (a *app) drawConnector(ctx context.Context, c api.ServiceConnector, config 
 	rows := [][]string{
 		{"ID", c.ID},
 		{"NAME", c.Name},
-		{"TYPE", book.connector(c.Type)},
+		{"TYPE", book.Connector(c.Type)},
 		{"AUTH METHOD", c.AuthMethod},
-		{"RESOURCE TYPES", book.resources(c.ResourceTypes)},
+		{"RESOURCE TYPES", book.Resources(c.ResourceTypes)},
 		{"RESOURCE NAME", multipleWithout(c.ResourceID)},
 		{"SESSION DURATION", ui.SecondsOr(c.ExpirationSeconds, "s")},
 		{"EXPIRES IN", ui.OrNA(a.expiryCell(c))},
