@@ -86,7 +86,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 	}
 	for i := range 200 {
 		_, err := zend.RegisterStack(b.Context(), api.RegisterStack{
-			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{registryComponent: fmt.Sprintf("registry-%d", i)},
+			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{"container_registry": fmt.Sprintf("registry-%d", i)},
 		})
 		must(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/connector"
 	"github.com/zen-agent/zen/internal/cli/resource"
+	"github.com/zen-agent/zen/internal/cli/stack"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
@@ -71,7 +72,7 @@ container registries and stacks use them.`,
 		a.importCommand())
 	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
 	add(groupEntities, connectors.Command(a.connectorLoginCommand(), a.connectorLogoutCommand()),
-		a.registryCommand(), a.stackCommand(), a.serverCommand(), a.zenmlEnvCommand())
+		a.registryCommand(), stack.New(a.UI, a.zend).Command(), a.serverCommand(), a.zenmlEnvCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

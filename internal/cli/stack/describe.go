@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) stackDescribeCommand() *cobra.Command {
+func (a *Commands) stackDescribeCommand() *cobra.Command {
 	var (
 		o      ui.Output
 		server string
@@ -36,7 +36,7 @@ func (a *app) stackDescribeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) stackGetCommand() *cobra.Command {
+func (a *Commands) stackGetCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the active stack",
@@ -55,7 +55,7 @@ func (a *app) stackGetCommand() *cobra.Command {
 }
 
 // showStack shows everything about a stack.
-func (a *app) showStack(o ui.Output, s api.Stack) error {
+func (a *Commands) showStack(o ui.Output, s api.Stack) error {
 	return a.Show(o, stackObject(s), func() { a.drawStack(s) })
 }
 
@@ -85,7 +85,7 @@ func stackObject(s api.Stack) ui.Object {
 	return o
 }
 
-func (a *app) drawStack(s api.Stack) {
+func (a *Commands) drawStack(s api.Stack) {
 	t := ui.Table{
 		Title: "Stack Configuration", Header: []string{"COMPONENT_TYPE", "COMPONENT_NAME"},
 		Caption: fmt.Sprintf("'%s' stack", s.Name),

@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"github.com/spf13/cobra"
@@ -9,7 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) stackUpdateCommand() *cobra.Command {
+func (a *Commands) stackUpdateCommand() *cobra.Command {
 	var (
 		labels     []string
 		components componentFlags
@@ -41,7 +41,7 @@ is.`,
 	return cmd
 }
 
-func (a *app) updateStack(cmd *cobra.Command, req api.UpdateStack) error {
+func (a *Commands) updateStack(cmd *cobra.Command, req api.UpdateStack) error {
 	result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackUpdate, req)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (a *app) updateStack(cmd *cobra.Command, req api.UpdateStack) error {
 	return nil
 }
 
-func (a *app) stackRemoveComponentCommand() *cobra.Command {
+func (a *Commands) stackRemoveComponentCommand() *cobra.Command {
 	remove := map[string]*bool{}
 	cmd := &cobra.Command{
 		Use: "remove-component [STACK_NAME_ID_OR_PREFIX] -c", Short: "Remove stack components from a stack",
@@ -83,7 +83,7 @@ stay. An artifact store and an orchestrator can be replaced, but not removed.`,
 	return cmd
 }
 
-func (a *app) stackRenameCommand() *cobra.Command {
+func (a *Commands) stackRenameCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename STACK_NAME_ID_OR_PREFIX NEW_STACK_NAME", Short: "Rename a stack",
 		Example: "  zen stack rename prod production",
@@ -100,7 +100,7 @@ func (a *app) stackRenameCommand() *cobra.Command {
 	}
 }
 
-func (a *app) stackCopyCommand() *cobra.Command {
+func (a *Commands) stackCopyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "copy SOURCE_STACK TARGET_STACK", Short: "Copy a stack to a new stack name",
 		Example: "  zen stack copy prod staging",
@@ -116,7 +116,7 @@ func (a *app) stackCopyCommand() *cobra.Command {
 	}
 }
 
-func (a *app) stackSetCommand() *cobra.Command {
+func (a *Commands) stackSetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "set STACK_NAME_ID_OR_PREFIX", Short: "Set a stack as active",
 		Long:    "Make a stack the active one: the one that commands mean that name no stack or no container registry.",
@@ -133,7 +133,7 @@ func (a *app) stackSetCommand() *cobra.Command {
 	}
 }
 
-func (a *app) stackDeleteCommand() *cobra.Command {
+func (a *Commands) stackDeleteCommand() *cobra.Command {
 	var yes, recursive bool
 	cmd := &cobra.Command{
 		Use: "delete STACK_NAME_ID_OR_PREFIX", Short: "Delete a stack",

@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"slices"
@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) stackListCommand() *cobra.Command {
+func (a *Commands) stackListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all stacks that fulfill the filter requirements",

@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-func (a *app) stackCommand() *cobra.Command {
+func (a *Commands) Command() *cobra.Command {
 	return command.Group("stack", "Manage stacks",
 		"  zen stack register prod -c hub --set\n  zen stack list\n  zen login",
 		a.stackRegisterCommand(), a.stackUpdateCommand(), a.stackRemoveComponentCommand(), a.stackListCommand(),
@@ -68,7 +68,7 @@ func (t componentType) shorthand() string {
 type componentFlags map[string]*[]string
 
 // addComponentFlags gives a command an option for each type of components.
-func (a *app) addComponentFlags(cmd *cobra.Command) componentFlags {
+func (a *Commands) addComponentFlags(cmd *cobra.Command) componentFlags {
 	names := componentFlags{}
 	for _, t := range componentTypes() {
 		usage := "`NAME` of the " + t.words() + " of this stack"

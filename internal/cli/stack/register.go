@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"github.com/spf13/cobra"
@@ -9,7 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) stackRegisterCommand() *cobra.Command {
+func (a *Commands) stackRegisterCommand() *cobra.Command {
 	var (
 		o          ui.Output
 		labels     []string
@@ -51,4 +51,4 @@ given. A stack without an artifact store or an orchestrator gets the default one
 }
 
 // sayActive says which stack is the active one now.
-func (a *app) sayActive(s api.Stack) { a.Say("Active global stack set to:'%s'", s.Name) }
+func (a *Commands) sayActive(s api.Stack) { a.Say("Active global stack set to:'%s'", s.Name) }

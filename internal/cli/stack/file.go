@@ -1,4 +1,4 @@
-package cli
+package stack
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // stdio means standard output or input where a file is named.
 const stdio = "-"
 
-func (a *app) stackExportCommand() *cobra.Command {
+func (a *Commands) stackExportCommand() *cobra.Command {
 	names := command.CompleteFrom(a.zend, 1, stackNames)
 	return &cobra.Command{
 		Use: "export [STACK_NAME_ID_OR_PREFIX] [FILENAME]", Short: "Export a stack to a YAML file",
@@ -56,7 +56,7 @@ output. No credentials are in it; ZenML and zen import it.`,
 }
 
 // warnOfFlavors says which components ZenML could not import: those that were named to zen and nothing else.
-func (a *app) warnOfFlavors(file api.StackFile) {
+func (a *Commands) warnOfFlavors(file api.StackFile) {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(file.Components)) {
 		for _, c := range file.Components[name] {
@@ -106,7 +106,7 @@ func writeStack(w io.Writer, file api.StackFile) error {
 	return ui.WriteYAML(w, encoded)
 }
 
-func (a *app) stackImportCommand() *cobra.Command {
+func (a *Commands) stackImportCommand() *cobra.Command {
 	var (
 		filename string
 		ignored  bool
@@ -135,7 +135,7 @@ every ZenML version are read. Without a name the stack has the file's; the file 
 	return cmd
 }
 
-func (a *app) importStack(ctx context.Context, name, filename string) error {
+func (a *Commands) importStack(ctx context.Context, name, filename string) error {
 	file, err := a.readStack(ctx, filename)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func shownFile(name string) string {
 }
 
 // readStack reads a file in ZenML's format.
-func (a *app) readStack(ctx context.Context, name string) (file api.StackFile, err error) {
+func (a *Commands) readStack(ctx context.Context, name string) (file api.StackFile, err error) {
 	content, err := a.readInput(ctx, name)
 	if err != nil {
 		return file, err
@@ -179,7 +179,7 @@ func (a *app) readStack(ctx context.Context, name string) (file api.StackFile, e
 }
 
 // readInput reads a file, or standard input, of 1 MiB at most.
-func (a *app) readInput(ctx context.Context, name string) ([]byte, error) {
+func (a *Commands) readInput(ctx context.Context, name string) ([]byte, error) {
 	if name == stdio {
 		return a.Await(ctx, func() ([]byte, error) { return ui.ReadLimited(a.In, "standard input") })
 	}
