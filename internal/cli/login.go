@@ -214,3 +214,23 @@ func registryNamed(name string) string {
 	}
 	return a.Host()
 }
+
+// registryLoginCommand is zen's own: ZenML logs in through the connector only.
+func (a *app) registryLoginCommand() *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use: "login [NAME_ID_OR_PREFIX]", Short: "Log in through the service connector of a container registry",
+		Long: `Let docker and every other client of docker-credential-zen use the credentials of the service connector that a
+container registry is connected to. Without a name it is the container registry of the active stack.`,
+		Example: `  zen container-registry login hub
+  zen container-registry login hub --ttl 8h`,
+		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
+		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.registry = ui.Optional(args)
+			return a.login(cmd, "", &o)
+		},
+	}
+	a.addLoginFlags(cmd, &o)
+	return cmd
+}

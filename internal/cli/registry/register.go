@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type registryOptions struct {
 	attrs  command.Attributes
 }
 
-func (a *app) registryRegisterCommand() *cobra.Command {
+func (a *Commands) registryRegisterCommand() *cobra.Command {
 	var o registryOptions
 	cmd := &cobra.Command{
 		Use: "register NAME --uri=URI [--ATTRIBUTE=VALUE]...", Short: "Register a new container registry",
@@ -43,7 +43,7 @@ With --connector the container registry is connected in the same step: either bo
 	return cmd
 }
 
-func (a *app) registerRegistry(ctx context.Context, name string, o *registryOptions) error {
+func (a *Commands) registerRegistry(ctx context.Context, name string, o *registryOptions) error {
 	labels, err := command.LabelsOf(o.labels)
 	if err != nil {
 		return err

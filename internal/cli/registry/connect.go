@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type linkFlags struct {
 	noVerify   bool
 }
 
-func (a *app) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
+func (a *Commands) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME`, ID or prefix")
 	flags.StringVarP(&o.resourceID, "resource-id", "r", "", "the `ID` of the resource; the uri says it already")
@@ -40,7 +40,7 @@ type connectOptions struct {
 	server      string
 }
 
-func (a *app) registryConnectCommand() *cobra.Command {
+func (a *Commands) registryConnectCommand() *cobra.Command {
 	var o connectOptions
 	cmd := &cobra.Command{
 		Use:   "connect [NAME_ID_OR_PREFIX] (--connector NAME | --interactive)",
@@ -61,7 +61,7 @@ connected there, to a connector of that server.`,
 	return cmd
 }
 
-func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions) error {
+func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions) error {
 	ctx := cmd.Context()
 	switch {
 	case o.connector == "" && !o.interactive:
@@ -97,7 +97,7 @@ func (a *app) connectRegistry(cmd *cobra.Command, ref string, o *connectOptions)
 }
 
 // showConnected says what a container registry was connected to.
-func (a *app) showConnected(ctx context.Context, o ui.Output, result api.RegistryResult, link linkFlags) error {
+func (a *Commands) showConnected(ctx context.Context, o ui.Output, result api.RegistryResult, link linkFlags) error {
 	r := result.Registry
 	if link.resourceID != "" && !sameHost(link.resourceID, r.URI()) {
 		a.Warn(fmt.Sprintf("--resource-id %s was ignored: the container registry's uri is %s", link.resourceID, r.URI()), "")
@@ -111,7 +111,7 @@ func (a *app) showConnected(ctx context.Context, o ui.Output, result api.Registr
 	doc := append(registryObject(r), ui.Member{"resources", resource.Objects(result.Resources)})
 	return a.Show(o, doc, func() {
 		if len(result.Resources) > 0 {
-			resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, result.Resources)
+			resource.DrawOfConnectors(ctx, a.UI, a.types, result.Resources)
 		}
 	})
 }
@@ -123,7 +123,7 @@ func sameHost(one, other string) bool {
 }
 
 // chooseConnector asks which of the connectors that give access to a container registry shall be used.
-func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (string, error) {
+func (a *Commands) chooseConnector(ctx context.Context, r api.ContainerRegistry) (string, error) {
 	fits, err := a.compatible(ctx, r)
 	if err != nil {
 		return "", err
@@ -137,7 +137,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 			"zen service-connector register -i")
 	case 1:
 		a.Say("Only one connector has compatible resources:")
-		resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, fits)
+		resource.DrawOfConnectors(ctx, a.UI, a.types, fits)
 		yes, err := a.Confirm(ctx, "Would you like to use this connector?", true)
 		if err == nil && !yes {
 			err = ui.ErrAborted
@@ -145,7 +145,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 		return fits[0].ConnectorID, err
 	}
 	a.Say("The following connectors have compatible resources:")
-	resource.DrawOfConnectors(ctx, a.UI, a.TypeCache, fits)
+	resource.DrawOfConnectors(ctx, a.UI, a.types, fits)
 	for {
 		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the name or ID of the connector you want to use"})
 		if err != nil {
@@ -160,7 +160,7 @@ func (a *app) chooseConnector(ctx context.Context, r api.ContainerRegistry) (str
 
 // compatible are the resources that a container registry can be connected to. A type of connectors that some flavor is made
 // for serves that flavor, and those that take any.
-func (a *app) compatible(ctx context.Context, r api.ContainerRegistry) ([]api.Resource, error) {
+func (a *Commands) compatible(ctx context.Context, r api.ContainerRegistry) ([]api.Resource, error) {
 	flavors, err := zend.Call[api.Flavors](ctx, a.zend, api.MethodRegistryFlavors, api.Empty{})
 	if err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func pick(list []api.Resource, answer string) (id string, ok bool) {
 	return begin[0], true
 }
 
-func (a *app) registryDisconnectCommand() *cobra.Command {
+func (a *Commands) registryDisconnectCommand() *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
 		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service connector",

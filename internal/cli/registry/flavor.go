@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-func (a *app) registryFlavorCommand() *cobra.Command {
+func (a *Commands) registryFlavorCommand() *cobra.Command {
 	return command.Group("flavor", "See the flavors of container registries",
 		"  zen container-registry flavor list\n  zen container-registry flavor describe default",
 		a.registryFlavorListCommand(), a.registryFlavorDescribeCommand())
 }
 
-func (a *app) registryFlavorListCommand() *cobra.Command {
+func (a *Commands) registryFlavorListCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the flavors of container registries",
@@ -53,7 +53,7 @@ func (a *app) registryFlavorListCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) registryFlavorDescribeCommand() *cobra.Command {
+func (a *Commands) registryFlavorDescribeCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "describe FLAVOR", Short: "Describe a flavor of container registries",
@@ -71,7 +71,7 @@ func (a *app) registryFlavorDescribeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) flavor(ctx context.Context, name string) (api.Flavor, error) {
+func (a *Commands) flavor(ctx context.Context, name string) (api.Flavor, error) {
 	list, err := zend.Call[api.Flavors](ctx, a.zend, api.MethodRegistryFlavors, api.Empty{})
 	if err != nil {
 		return api.Flavor{}, err

@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) registryUpdateCommand() *cobra.Command {
+func (a *Commands) registryUpdateCommand() *cobra.Command {
 	var (
 		labels []string
 		attrs  command.Attributes
@@ -47,7 +47,7 @@ not named stays as it is. A uri that the connected service connector gives no ac
 	return cmd
 }
 
-func (a *app) updateRegistry(cmd *cobra.Command, req api.UpdateRegistry) error {
+func (a *Commands) updateRegistry(cmd *cobra.Command, req api.UpdateRegistry) error {
 	result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryUpdate, req)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (a *app) updateRegistry(cmd *cobra.Command, req api.UpdateRegistry) error {
 	return nil
 }
 
-func (a *app) registryRemoveAttributeCommand() *cobra.Command {
+func (a *Commands) registryRemoveAttributeCommand() *cobra.Command {
 	var labels []string
 	cmd := &cobra.Command{
 		Use: "remove-attribute NAME_ID_OR_PREFIX ATTRIBUTE...", Short: "Remove attributes from a registered container registry",
@@ -85,7 +85,7 @@ func (a *app) registryRemoveAttributeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) registryRenameCommand() *cobra.Command {
+func (a *Commands) registryRenameCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename NAME_ID_OR_PREFIX NEW_NAME", Short: "Rename a registered container registry",
 		Example: "  zen container-registry rename hub dockerhub",
@@ -102,7 +102,7 @@ func (a *app) registryRenameCommand() *cobra.Command {
 	}
 }
 
-func (a *app) registryCopyCommand() *cobra.Command {
+func (a *Commands) registryCopyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "copy SOURCE TARGET", Short: "Copy a registered container registry",
 		Long:    "Register a container registry with everything that another one has, its service connector included.",
@@ -120,7 +120,7 @@ func (a *app) registryCopyCommand() *cobra.Command {
 	}
 }
 
-func (a *app) registryDeleteCommand() *cobra.Command {
+func (a *Commands) registryDeleteCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME_ID_OR_PREFIX", Short: "Delete a registered container registry",
 		Long:    "Delete a container registry. It is refused while a stack uses it; its service connector stays.",

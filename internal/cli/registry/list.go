@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"time"
@@ -11,7 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) registryListCommand() *cobra.Command {
+func (a *Commands) registryListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all registered container registries",

@@ -1,4 +1,4 @@
-package cli
+package registry
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // registryResource is the type of resource that every container registry is (ZenML, DOCKER_REGISTRY_RESOURCE_TYPE).
 const registryResource = "docker-registry"
 
-func (a *app) registryDescribeCommand() *cobra.Command {
+func (a *Commands) registryDescribeCommand() *cobra.Command {
 	var (
 		o      ui.Output
 		server string
@@ -38,7 +38,7 @@ func (a *app) registryDescribeCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) registryGetCommand() *cobra.Command {
+func (a *Commands) registryGetCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "get", Short: "Get the name of the active container registry",
@@ -89,7 +89,7 @@ func registryObject(r api.ContainerRegistry) ui.Object {
 	return o
 }
 
-func (a *app) drawRegistry(r api.ContainerRegistry) {
+func (a *Commands) drawRegistry(r api.ContainerRegistry) {
 	a.Say("Container_Registry '%s' of flavor '%s' with id '%s' is owned by user '%s'.", r.Name, r.Flavor, r.ID, r.Owner)
 	title := fmt.Sprintf("'%s' CONTAINER_REGISTRY Component Configuration", r.Name)
 	if r.Active {
