@@ -7,6 +7,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/connector"
+	"github.com/zen-agent/zen/internal/cli/login"
 	"github.com/zen-agent/zen/internal/cli/registry"
 	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/stack"
@@ -69,12 +70,13 @@ container registries and stacks use them.`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
+	logins := login.New(a.UI, a.zend, a.now, a.zenml().activeStack, a.hintSetup)
+	add(groupLogin, logins.Command(), logins.LogoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
 		a.importCommand())
 	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
 	registries := registry.New(a.UI, a.zend, a.line, a.TypeCache)
-	add(groupEntities, connectors.Command(a.connectorLoginCommand(), a.connectorLogoutCommand()),
-		registries.Command(a.registryLoginCommand()), stack.New(a.UI, a.zend).Command(), a.serverCommand(), a.zenmlEnvCommand())
+	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
+		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), a.serverCommand(), a.zenmlEnvCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

@@ -1,4 +1,4 @@
-package cli
+package login
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // attempt carries out a login. Where zend cannot know which registry is meant, or which of two logins shall answer for a host, a
 // person at the terminal is asked; elsewhere it is an error that says what to add. A nil result means that all stays as it is.
-func (a *app) attempt(ctx context.Context, req api.LoginRequest, text, name string) (*api.LoginResult, error) {
+func (a *Commands) attempt(ctx context.Context, req api.LoginRequest, text, name string) (*api.LoginResult, error) {
 	for {
 		stop := a.Busy(ctx, text, name)
 		result, err := zend.Call[api.LoginResult](ctx, a.zend, api.MethodLogin, req)
@@ -39,7 +39,7 @@ func (a *app) attempt(ctx context.Context, req api.LoginRequest, text, name stri
 }
 
 // chooseResource asks which of several registries a login is for.
-func (a *app) chooseResource(ctx context.Context, result api.LoginResult) (string, error) {
+func (a *Commands) chooseResource(ctx context.Context, result api.LoginResult) (string, error) {
 	const most = 10
 	shown := result.Choices[:min(len(result.Choices), most)]
 	if !a.Term.Attended() {
@@ -66,7 +66,7 @@ func (a *app) chooseResource(ctx context.Context, result api.LoginResult) (strin
 }
 
 // chooseLogin asks which of two logins shall answer for a host.
-func (a *app) chooseLogin(ctx context.Context, result api.LoginResult) (takeNew bool, err error) {
+func (a *Commands) chooseLogin(ctx context.Context, result api.LoginResult) (takeNew bool, err error) {
 	old, wanted := result.Taken, result.Login
 	what := fmt.Sprintf("service connector '%s' is logged in to %s, and '%s' would be to %s: clients ask for %s as a whole, where only one can answer",
 		old.ConnectorName, old.ResourceID, result.Connector.Name, wanted.ResourceID, wanted.Address)

@@ -1,4 +1,4 @@
-package cli
+package login
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type loginOptions struct {
 	insecure bool
 }
 
-func (a *app) loginCommand() *cobra.Command {
+func (a *Commands) Command() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use: "login [NAME_ID_OR_PREFIX]", Short: "Let docker and other clients use a service connector's credentials",
@@ -61,8 +61,8 @@ login that succeeded means that a pull will work.`,
 	return cmd
 }
 
-// connectorLoginCommand is ZenML's spelling.
-func (a *app) connectorLoginCommand() *cobra.Command {
+// ConnectorCommand is ZenML's spelling.
+func (a *Commands) ConnectorCommand() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use: "login NAME_ID_OR_PREFIX", Short: "Configure the local client/SDK with credentials",
@@ -78,7 +78,7 @@ for several resources need --resource-id to say which one is meant.`,
 	return cmd
 }
 
-func (a *app) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
+func (a *Commands) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags := cmd.Flags()
 	flags.Var((*command.SpanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h or 7d; 0: until logout (default the setting login_ttl)")
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
@@ -125,14 +125,14 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 }
 
 // stackOfZenML adds the stack that the zenml command has chosen to a login that names nothing.
-func (a *app) stackOfZenML(req api.LoginRequest) api.LoginRequest {
+func (a *Commands) stackOfZenML(req api.LoginRequest) api.LoginRequest {
 	if req.Name == "" && req.Registry == "" {
-		req.ZenML = a.zenml().activeStack()
+		req.ZenML = a.activeStack()
 	}
 	return req
 }
 
-func (a *app) login(cmd *cobra.Command, name string, o *loginOptions) error {
+func (a *Commands) login(cmd *cobra.Command, name string, o *loginOptions) error {
 	req, err := o.request(cmd, name)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (a *app) login(cmd *cobra.Command, name string, o *loginOptions) error {
 }
 
 // logIn carries out a login and says what came of it, as ZenML does.
-func (a *app) logIn(ctx context.Context, req api.LoginRequest) error {
+func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 	var text, name, failed string
 	switch {
 	case req.Name != "":
@@ -215,8 +215,8 @@ func registryNamed(name string) string {
 	return a.Host()
 }
 
-// registryLoginCommand is zen's own: ZenML logs in through the connector only.
-func (a *app) registryLoginCommand() *cobra.Command {
+// RegistryCommand is zen's own: ZenML logs in through the connector only.
+func (a *Commands) RegistryCommand() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use: "login [NAME_ID_OR_PREFIX]", Short: "Log in through the service connector of a container registry",

@@ -1,4 +1,4 @@
-package cli
+package login
 
 import (
 	"path/filepath"
@@ -11,7 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) logoutCommand() *cobra.Command {
+func (a *Commands) LogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{
 		Use: "logout NAME|REGISTRY", Short: "End logins, of a service connector or of a registry",
@@ -39,7 +39,7 @@ came by docker login are deleted with their login.`,
 	return cmd
 }
 
-func (a *app) connectorLogoutCommand() *cobra.Command {
+func (a *Commands) ConnectorLogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{
 		Use: "logout NAME_ID_OR_PREFIX", Short: "End the logins of a service connector",
@@ -60,7 +60,7 @@ func addScope(cmd *cobra.Command, req *api.LogoutRequest) {
 	cmd.Flags().StringVar(&req.Profile, "profile", "", "only logins of this `PROFILE`")
 }
 
-func (a *app) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
+func (a *Commands) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 	if req.Dir != "" {
 		dir, err := filepath.Abs(req.Dir)
 		if err != nil {
