@@ -26,8 +26,10 @@ type app struct {
 	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
 	elsewhere func(paths.Dirs) []string
 
-	*resource.TypeCache               // made by root
-	line                *command.Line // made by root
+	// Made by root.
+	*resource.TypeCache
+	line              *command.Line
+	warnOfZenMLLogins func(context.Context)
 }
 
 // newApp is the app of this process.

@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/login"
 	"github.com/zen-agent/zen/internal/cli/registry"
 	"github.com/zen-agent/zen/internal/cli/resource"
+	"github.com/zen-agent/zen/internal/cli/server"
 	"github.com/zen-agent/zen/internal/cli/stack"
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
@@ -70,13 +71,15 @@ container registries and stacks use them.`,
 			root.AddCommand(c)
 		}
 	}
-	logins := login.New(a.UI, a.zend, a.now, a.zenml().activeStack, a.hintSetup)
+	servers := server.New(a.UI, a.zend, a.now, a.dirs, a.clientEnv)
+	a.warnOfZenMLLogins = servers.WarnOfZenMLLogins
+	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, a.hintSetup)
 	add(groupLogin, logins.Command(), logins.LogoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
 		a.importCommand())
 	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
 	registries := registry.New(a.UI, a.zend, a.line, a.TypeCache)
 	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
-		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), a.serverCommand(), a.zenmlEnvCommand())
+		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(), servers.EnvCommand())
 	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
 		a.doctorCommand(), a.selftestCommand())
 	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())

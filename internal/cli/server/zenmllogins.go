@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func (z zenmlFiles) logins(now time.Time) (list []zenmlLogin) {
 
 // zenmlLoginFor finds the login of the zenml command that a connection to url can use: with --from-zenml it must be there, else
 // it is offered. An empty url is the server that zenml uses now, or else the only one.
-func (a *app) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login zenmlLogin, ok bool, err error) {
+func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login zenmlLogin, ok bool, err error) {
 	z := a.zenml()
 	all := z.logins(a.now())
 	defer func() {
@@ -120,8 +120,8 @@ func (a *app) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login
 	return all[i], true, nil
 }
 
-// warnOfZenMLLogins names the logins that the zenml command keeps in clear and that zen could have.
-func (a *app) warnOfZenMLLogins(ctx context.Context) {
+// WarnOfZenMLLogins names the logins that the zenml command keeps in clear and that zen could have.
+func (a *Commands) WarnOfZenMLLogins(ctx context.Context) {
 	all := a.zenml().logins(a.now())
 	if len(all) == 0 {
 		return
@@ -152,7 +152,7 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 }
 
 // connectFromZenML connects with a login of the zenml command, and tells how to get rid of what that keeps in clear.
-func (a *app) connectFromZenML(ctx context.Context, req api.ConnectServer, login zenmlLogin) error {
+func (a *Commands) connectFromZenML(ctx context.Context, req api.ConnectServer, login zenmlLogin) error {
 	defer login.secret.Wipe()
 	req.URL, req.Auth, req.Username, req.Until = login.url, login.auth, login.username, login.until
 	if err := a.finishConnect(ctx, req, zend.Secrets{api.SecretKey: login.secret}); err != nil {

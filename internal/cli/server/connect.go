@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -40,7 +40,7 @@ type serverConnectOptions struct {
 	fromZenML     bool
 }
 
-func (a *app) serverConnectCommand() *cobra.Command {
+func (a *Commands) serverConnectCommand() *cobra.Command {
 	var o serverConnectOptions
 	cmd := &cobra.Command{
 		Use: "connect [URL]", Short: "Connect to a ZenML server",
@@ -75,7 +75,7 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
 	return cmd
 }
 
-func (a *app) connectServer(cmd *cobra.Command, url string, o *serverConnectOptions) error {
+func (a *Commands) connectServer(cmd *cobra.Command, url string, o *serverConnectOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, url, a.Getenv)
 	if err != nil {
@@ -140,7 +140,7 @@ func (o *serverConnectOptions) hasKey(getenv func(string) string) bool {
 }
 
 // serverSecret finds the key or the password, and sets what it is. Nothing means that a browser is needed.
-func (a *app) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.ConnectServer, o *serverConnectOptions) (credential.Secret, error) {
+func (a *Commands) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.ConnectServer, o *serverConnectOptions) (credential.Secret, error) {
 	req.Auth = api.ServerAuthAPIKey
 	switch file, isFile := strings.CutPrefix(o.apiKey, "@"); {
 	case o.apiKeyStdin:
@@ -182,7 +182,7 @@ func present(cmd *cobra.Command, what string) func(credential.Secret, error) (cr
 }
 
 // connectByDevice lets a person allow the login in a browser, unless the server lets everybody in.
-func (a *app) connectByDevice(ctx context.Context, req api.ConnectServer, o *serverConnectOptions) error {
+func (a *Commands) connectByDevice(ctx context.Context, req api.ConnectServer, o *serverConnectOptions) error {
 	req.Auth = ""
 	device, err := zend.Call[api.ServerDevice](ctx, a.zend, api.MethodServerDevice, req)
 	if err != nil {
@@ -212,7 +212,7 @@ func openBrowser(ctx context.Context, url string) {
 }
 
 // finishConnect connects, and says so.
-func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with zend.Secrets) error {
+func (a *Commands) finishConnect(ctx context.Context, req api.ConnectServer, with zend.Secrets) error {
 	text := "Connecting to the server..."
 	if req.Device != "" {
 		text = "Waiting until the login is allowed..."
@@ -231,7 +231,7 @@ func (a *app) finishConnect(ctx context.Context, req api.ConnectServer, with zen
 	return nil
 }
 
-func (a *app) sayConnected(ctx context.Context, s api.Server) {
+func (a *Commands) sayConnected(ctx context.Context, s api.Server) {
 	as := ""
 	if s.User != "" && s.Auth != api.ServerAuthNone {
 		as = " as '" + s.User + "'"
@@ -250,7 +250,7 @@ func (a *app) sayConnected(ctx context.Context, s api.Server) {
 }
 
 // warnOfTwin tells of a server that zen is connected to under another address too: its service connectors would be there twice.
-func (a *app) warnOfTwin(ctx context.Context, s api.Server) {
+func (a *Commands) warnOfTwin(ctx context.Context, s api.Server) {
 	list, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
 	if err != nil || s.ServerID == "" {
 		return // it is connected, whatever else there is

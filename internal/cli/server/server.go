@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-func (a *app) serverCommand() *cobra.Command {
+func (a *Commands) Command() *cobra.Command {
 	return command.Group("server", "Connect to ZenML servers and use the service connectors that live there",
 		"  zen server connect https://zenml.example.com --api-key-stdin < key\n"+
 			"  zen service-connector list\n"+
@@ -21,7 +21,7 @@ func (a *app) serverCommand() *cobra.Command {
 		a.serverConnectCommand(), a.serverListCommand(), a.serverDescribeCommand(), a.serverUseCommand(), a.serverDisconnectCommand())
 }
 
-func (a *app) serverListCommand() *cobra.Command {
+func (a *Commands) serverListCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the ZenML servers that zen is connected to",
@@ -57,7 +57,7 @@ func serverColumns() []command.Column[api.Server] {
 	}
 }
 
-func (a *app) serverDescribeCommand() *cobra.Command {
+func (a *Commands) serverDescribeCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show a ZenML server, and ask it whether it still lets zen in",
@@ -108,7 +108,7 @@ func serverObject(r api.ServerResult) ui.Object {
 	}
 }
 
-func (a *app) drawServer(r api.ServerResult) {
+func (a *Commands) drawServer(r api.ServerResult) {
 	s := r.Server
 	title := fmt.Sprintf("Server '%s'", s.Name)
 	if s.Active {
@@ -136,7 +136,7 @@ func (a *app) drawServer(r api.ServerResult) {
 	a.DrawProperties(title, "PROPERTY", rows)
 }
 
-func (a *app) serverUseCommand() *cobra.Command {
+func (a *Commands) serverUseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "use NAME_ID_OR_PREFIX", Short: "Make a ZenML server the active one",
 		Long: `Make a server the active one. When several servers have a service connector of the same name, the active server's is
@@ -155,7 +155,7 @@ meant.`,
 	}
 }
 
-func (a *app) serverDisconnectCommand() *cobra.Command {
+func (a *Commands) serverDisconnectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "disconnect NAME_ID_OR_PREFIX", Short: "Forget a ZenML server and its key, and end the logins through it",
 		Example:           "  zen server disconnect prod",

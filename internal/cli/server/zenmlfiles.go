@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"os"
@@ -26,13 +26,16 @@ type zenmlFiles struct {
 	cwd    string
 }
 
-func (a *app) zenml() zenmlFiles {
+func (a *Commands) zenml() zenmlFiles {
 	cwd, err := os.Getwd()
 	if err != nil {
 		cwd = ""
 	}
 	return zenmlFiles{getenv: a.Getenv, cwd: cwd}
 }
+
+// ActiveStack is the stack that the zenml command has chosen on a server; nil: none.
+func (a *Commands) ActiveStack() *api.ZenMLStack { return a.zenml().activeStack() }
 
 // dir is ZenML's directory: click's get_app_dir("zenml") unless the environment says otherwise. "" is none.
 func (z zenmlFiles) dir() string {

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ type zenmlEnvDocument struct {
 	Items []clientconfig.Variable `json:"items"`
 }
 
-func (a *app) zenmlEnvCommand() *cobra.Command {
+func (a *Commands) EnvCommand() *cobra.Command {
 	var (
 		o     ui.Output
 		shell string
@@ -48,7 +48,7 @@ changed. What zen setup has done for all programs already needs no variable.`,
 	return cmd
 }
 
-func (a *app) zenmlEnv(cmd *cobra.Command, o ui.Output, shell string) error {
+func (a *Commands) zenmlEnv(cmd *cobra.Command, o ui.Output, shell string) error {
 	env, err := a.clientEnv()
 	if err != nil {
 		return err

@@ -1,12 +1,12 @@
-package cli
+package server
 
 import (
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 )
 
 // zenmlHome is a home directory with ZenML's files, and a repository below it.
@@ -108,10 +108,11 @@ https://empty.example.com: {}
 `
 
 func TestLoginsOfZenML(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	home := zenmlHome(t, map[string]string{"zenml/credentials.yaml": credentialsOfZenML})
 	z := zenmlFiles{getenv: func(string) string { return filepath.Join(home, "zenml") }}
 	var got []string
-	for _, l := range z.logins(noon()) {
+	for _, l := range z.logins(noon) {
 		line := l.url + " " + l.auth + " " + l.username + " " + string(l.secret.Reveal())
 		if l.until != nil {
 			line += " " + l.until.Format("15:04:05")
@@ -128,26 +129,8 @@ func TestLoginsOfZenML(t *testing.T) {
 	for _, broken := range []string{"", "- a\n", "{]", "https://x: [1]\n", "https://x:\n  api_key: [1]\n"} {
 		home := zenmlHome(t, map[string]string{"zenml/credentials.yaml": broken})
 		z := zenmlFiles{getenv: func(string) string { return filepath.Join(home, "zenml") }}
-		if got := z.logins(noon()); len(got) != 0 {
+		if got := z.logins(noon); len(got) != 0 {
 			t.Errorf("%q has %d logins", broken, len(got))
 		}
-	}
-}
-
-// A person at a terminal is offered the login that zenml has.
-func TestOfferOfZenMLsLogin(t *testing.T) {
-	z := startZend(t, world{})
-	const script = `mkdir -p "$HOME/zenml" && printf 'https://key.example.com:\n  api_key: ZENKEY_` + canary + `\n' >"$HOME/zenml/credentials.yaml" &&
-		export ZENML_CONFIG_PATH="$HOME/zenml" && exec "$ZEN" server connect`
-	d := startProgram(t, z, 120, "/bin/sh", "-c", script)
-	d.expect("zenml is logged in to https://key.example.com with an API key. Would you like to use that login? [Y/n]: ")
-	d.enter("")
-	d.expect("Connected to server")
-	d.expect("zenml keeps an API key in clear in")
-	d.expect("zenml logout https://key.example.com --clear")
-	d.end(0)
-	sent := z.sent("server.connect")
-	if len(sent) != 1 || sent[0].secrets["key"] != "ZENKEY_"+canary || !strings.Contains(sent[0].params, `"url":"https://key.example.com"`) {
-		t.Errorf("zend got %+v", sent)
 	}
 }
