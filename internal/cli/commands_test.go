@@ -240,16 +240,3 @@ func TestTypesAreAskedForOnce(t *testing.T) {
 		t.Errorf("asked %d times: %s", len(got), r.stderr)
 	}
 }
-
-// What is not open is not always locked by somebody.
-func TestVaultLine(t *testing.T) {
-	for want, v := range map[string]api.VaultStatus{
-		"unlocked":                                 {State: "unlocked"},
-		"locked: nothing has needed it yet":        {State: "locked"},
-		"locked: the vault was locked by zen lock": {State: "locked", Problem: "the vault was locked by zen lock"},
-	} {
-		if got := vaultLine(v); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/connector"
 	"github.com/zen-agent/zen/internal/cli/login"
+	"github.com/zen-agent/zen/internal/cli/machine"
 	"github.com/zen-agent/zen/internal/cli/registry"
 	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/server"
@@ -26,7 +27,7 @@ const (
 func (a *app) root() *cobra.Command {
 	a.TypeCache = resource.NewTypeCache(a.zend)
 	a.line = command.NewLine(a.zend)
-	version := false
+	version, daemon := false, machine.NewDaemon(a.UI, a.zend, a.dirs)
 	root := &cobra.Command{
 		Use:   "zen",
 		Short: "Log in to container registries and keep the credentials sealed",
@@ -41,7 +42,7 @@ container registries and stacks use them.`,
 		Args:          command.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
-				return a.versionCommand().RunE(cmd, args)
+				return daemon.VersionCommand().RunE(cmd, args)
 			}
 			return cmd.Help()
 		},
@@ -65,6 +66,12 @@ container registries and stacks use them.`,
 		&cobra.Group{ID: groupEntities, Title: "Entity commands:"},
 		&cobra.Group{ID: groupMachine, Title: "Vault and daemon commands:"},
 	)
+	a.assemble(root, daemon)
+	return root
+}
+
+// assemble makes the rooms, gives each the few things that it works with, and adds their commands.
+func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
@@ -74,16 +81,17 @@ container registries and stacks use them.`,
 	servers := server.New(a.UI, a.zend, a.now, a.dirs, a.clientEnv)
 	a.warnOfZenMLLogins = servers.WarnOfZenMLLogins
 	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, a.hintSetup)
-	add(groupLogin, logins.Command(), logins.LogoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
-		a.importCommand())
+	add(groupLogin, logins.Command(), logins.LogoutCommand(), machine.NewStatus(a.UI, a.zend, a.now).Command(),
+		machine.NewApprovals(a.UI, a.zend, a.now).Command(), a.whyCommand(), a.setupCommand(), a.importCommand())
 	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
 	registries := registry.New(a.UI, a.zend, a.line, a.TypeCache)
 	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
 		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(), servers.EnvCommand())
-	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
-		a.doctorCommand(), a.selftestCommand())
-	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())
-	return root
+	vault := machine.NewVault(a.UI, a.zend)
+	add(groupMachine, vault.LockCommand(), vault.UnlockCommand(), vault.Command(), daemon.Command(),
+		machine.NewAuditLog(a.UI, a.zend, a.now).Command(), machine.NewDoctor(a.UI, a.zend, a.dirs, a.clientEnv, a.elsewhere).Command(),
+		daemon.SelftestCommand())
+	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
 }
 
 // helpCommand is cobra's, except that a command that there is not is an error.

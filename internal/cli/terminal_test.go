@@ -216,7 +216,7 @@ func TestUnlockAsksForThePassphrase(t *testing.T) {
 	w := smallWorld()
 	w.passphrase = canary
 	w.vault.State = "locked"
-	w.vault.Slots[0].Kind = slotPassphrase
+	w.vault.Slots[0].Kind = "passphrase"
 	z := startZend(t, w)
 	d := startDialog(t, z, 100, "unlock")
 	d.answer("Passphrase of the vault: ", "wrong")

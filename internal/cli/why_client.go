@@ -51,9 +51,8 @@ func (w *clientWalk) walk(ctx context.Context) error {
 	for _, key := range keys {
 		list, err := w.env.Asks(w.client.Config, w.registry, key)
 		if err != nil {
-			r := daemonReport{}
-			r.explain(err)
-			w.elsewhere(w.name+" cannot read its configuration: "+r.Problem, r.Hint)
+			problem, hint := zend.Explain(err)
+			w.elsewhere(w.name+" cannot read its configuration: "+problem, hint)
 			return nil
 		}
 		for _, asked := range list {

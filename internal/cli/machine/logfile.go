@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"bytes"
@@ -45,7 +45,7 @@ func lastLines(path string, n int) ([]string, error) {
 
 // followLog prints what is appended to a log until the command is interrupted, which is how it ends. A log that was
 // replaced or cut is read from its start.
-func (a *app) followLog(ctx context.Context, path string) error {
+func (a *Daemon) followLog(ctx context.Context, path string) error {
 	t := tail{path: path}
 	defer t.close()
 	if err := t.open(io.SeekEnd); err != nil && !errors.Is(err, os.ErrNotExist) {

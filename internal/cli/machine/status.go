@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -16,22 +16,35 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
+// Status shows who is logged in where, the vault and the daemon.
+type Status struct {
+	*ui.UI
+
+	zend zend.Connect
+	now  func() time.Time
+}
+
+// NewStatus makes the command that shows who is logged in where.
+func NewStatus(u *ui.UI, connect zend.Connect, now func() time.Time) *Status {
+	return &Status{UI: u, zend: connect, now: now}
+}
+
 // runningStatus asks a zend that runs already; none is started.
-func (a *app) runningStatus(ctx context.Context) (api.Status, error) {
-	client, err := a.zend(false)
+func runningStatus(ctx context.Context, connect zend.Connect, getenv func(string) string) (api.Status, error) {
+	client, err := connect(false)
 	if err != nil {
 		return api.Status{}, err
 	}
-	return zend.Ask[api.Status](ctx, client, api.MethodStatus, a.here(), nil, zend.Glance)
+	return zend.Ask[api.Status](ctx, client, api.MethodStatus, here(getenv), nil, zend.Glance)
 }
 
 // here is from where clients would ask that are started as zen is.
-func (a *app) here() api.StatusRequest {
+func here(getenv func(string) string) api.StatusRequest {
 	dir, _ := os.Getwd() // a removed one matches no login that is bound to a directory
-	return api.StatusRequest{Dir: dir, Profile: a.Getenv("ZEN_PROFILE")}
+	return api.StatusRequest{Dir: dir, Profile: getenv("ZEN_PROFILE")}
 }
 
-func (a *app) statusCommand() *cobra.Command {
+func (a *Status) Command() *cobra.Command {
 	var o ui.Output
 	watch, limits := false, false
 	cmd := &cobra.Command{
@@ -53,7 +66,7 @@ with the ZEN_PROFILE that is set.`,
 			if watch {
 				return a.watchStatus(cmd.Context(), o)
 			}
-			status, err := zend.Call[api.Status](cmd.Context(), a.zend, api.MethodStatus, a.here())
+			status, err := zend.Call[api.Status](cmd.Context(), a.zend, api.MethodStatus, here(a.Getenv))
 			if err == nil && limits {
 				status.Limits, err = a.pullLimits(cmd.Context())
 			}
@@ -69,13 +82,13 @@ with the ZEN_PROFILE that is set.`,
 	return cmd
 }
 
-func (a *app) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
+func (a *Status) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
 	defer a.Busy(ctx, "Asking Docker Hub for its limits...")()
 	list, err := zend.Call[api.LimitList](ctx, a.zend, api.MethodLimits, api.Empty{})
 	return list.Items, err
 }
 
-func (a *app) drawLimits(limits []api.PullLimit) {
+func (a *Status) drawLimits(limits []api.PullLimit) {
 	t := ui.Table{Title: "Pulls from Docker Hub", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
 	for _, l := range limits {
 		left, of := "no limit", "-"
@@ -96,7 +109,7 @@ func (a *app) drawLimits(limits []api.PullLimit) {
 	}
 }
 
-func (a *app) drawStatus(s api.Status) {
+func (a *Status) drawStatus(s api.Status) {
 	a.DrawProperties("", "ZEND", [][]string{
 		{"VERSION", s.Version},
 		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, ui.Span(a.now().Sub(s.Started)), s.Activity)},
@@ -130,7 +143,7 @@ func registryCount(n int) string {
 	return fmt.Sprintf("%d container registries", n)
 }
 
-func (a *app) drawLogins(logins []api.Login) {
+func (a *Status) drawLogins(logins []api.Login) {
 	if len(logins) == 0 {
 		a.Say("Nobody is logged in.")
 		return

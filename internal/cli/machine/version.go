@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func (a *Daemon) VersionCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of zen and of the zend that runs",
@@ -22,7 +22,7 @@ func (a *app) versionCommand() *cobra.Command {
 				Zen  string `json:"zen"`
 				Zend string `json:"zend,omitempty"`
 			}{Zen: api.Version}
-			if status, err := a.runningStatus(cmd.Context()); err == nil {
+			if status, err := runningStatus(cmd.Context(), a.zend, a.Getenv); err == nil {
 				v.Zend = status.Version
 			}
 			return a.Show(o, v, func() {

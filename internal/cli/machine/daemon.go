@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -23,12 +23,25 @@ import (
 // changeTime bounds how long zend may take to end or to come back.
 const changeTime = 20 * time.Second
 
-func (a *app) daemonCommand() *cobra.Command {
+// Daemon look after zend and the programs as they are installed.
+type Daemon struct {
+	*ui.UI
+
+	zend zend.Connect
+	dirs func() (paths.Dirs, error)
+}
+
+// NewDaemon makes the commands that look after zend.
+func NewDaemon(u *ui.UI, connect zend.Connect, dirs func() (paths.Dirs, error)) *Daemon {
+	return &Daemon{UI: u, zend: connect, dirs: dirs}
+}
+
+func (a *Daemon) Command() *cobra.Command {
 	return command.Group("daemon", "Look after zend", "  zen daemon status\n  zen daemon restart",
 		a.daemonStartCommand(), a.daemonStopCommand(), a.daemonRestartCommand(), a.daemonStatusCommand(), a.daemonLogsCommand())
 }
 
-func (a *app) daemonStartCommand() *cobra.Command {
+func (a *Daemon) daemonStartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "start", Short: "Start zend unless it runs",
 		Long:    "Start zend unless it runs. That is rarely needed: every client starts it.",
@@ -45,7 +58,7 @@ func (a *app) daemonStartCommand() *cobra.Command {
 	}
 }
 
-func (a *app) daemonStopCommand() *cobra.Command {
+func (a *Daemon) daemonStopCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "stop", Short: "Let zend finish what it is doing and end",
 		Long: `End zend. Requests in flight are finished first. Logins stay; the next client starts zend again. A session
@@ -54,7 +67,7 @@ vault's key stays with the kernel.`,
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			before, err := a.runningStatus(ctx)
+			before, err := runningStatus(ctx, a.zend, a.Getenv)
 			if zend.IsAbsent(err) {
 				a.Say("zend is not running.")
 				return nil
@@ -75,7 +88,7 @@ vault's key stays with the kernel.`,
 	}
 }
 
-func (a *app) daemonRestartCommand() *cobra.Command {
+func (a *Daemon) daemonRestartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "restart", Short: "Let zend go on as the program that is installed now",
 		Long:    "Restart zend, after an upgrade for example. Requests in flight are finished, and nobody meets a closed door.",
@@ -83,7 +96,7 @@ func (a *app) daemonRestartCommand() *cobra.Command {
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			before, err := a.runningStatus(ctx)
+			before, err := runningStatus(ctx, a.zend, a.Getenv)
 			if err != nil && !zend.IsAbsent(err) {
 				return err
 			}
@@ -109,7 +122,7 @@ func (a *app) daemonRestartCommand() *cobra.Command {
 }
 
 // tellZend sends a request without params to a zend that runs.
-func (a *app) tellZend(ctx context.Context, method string) error {
+func (a *Daemon) tellZend(ctx context.Context, method string) error {
 	client, err := a.zend(false)
 	if err != nil {
 		return err
@@ -118,7 +131,7 @@ func (a *app) tellZend(ctx context.Context, method string) error {
 	return err
 }
 
-func (a *app) awaitRunning(ctx context.Context, done func(api.Status, error) bool) (api.Status, error) {
+func (a *Daemon) awaitRunning(ctx context.Context, done func(api.Status, error) bool) (api.Status, error) {
 	client, err := a.zend(false)
 	if err != nil {
 		return api.Status{}, err
@@ -127,7 +140,7 @@ func (a *app) awaitRunning(ctx context.Context, done func(api.Status, error) boo
 }
 
 // awaitStatus asks for the status until it is the one waited for.
-func (a *app) awaitStatus(ctx context.Context, client zend.Caller, done func(api.Status, error) bool) (api.Status, error) {
+func (a *Daemon) awaitStatus(ctx context.Context, client zend.Caller, done func(api.Status, error) bool) (api.Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, changeTime,
 		credential.NewError(credential.Timeout, "zend takes too long", "zen daemon logs"))
 	defer cancel()
@@ -160,7 +173,7 @@ type daemonReport struct {
 	Status  *api.Status `json:"status,omitempty"`
 }
 
-func (a *app) daemonStatusCommand() *cobra.Command {
+func (a *Daemon) daemonStatusCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show whether zend runs, or why it does not",
@@ -184,7 +197,7 @@ this. The exit status is 0 when it runs.`,
 }
 
 // inspectDaemon looks at zend from outside.
-func (a *app) inspectDaemon(ctx context.Context) (daemonReport, credential.Reason, error) {
+func (a *Daemon) inspectDaemon(ctx context.Context) (daemonReport, credential.Reason, error) {
 	var r daemonReport
 	dirs, err := a.dirs()
 	if err != nil {
@@ -203,7 +216,7 @@ func (a *app) inspectDaemon(ctx context.Context) (daemonReport, credential.Reaso
 	r.LogFile = dirs.Log()
 	program, programErr := (&ipc.Starter{}).Program()
 	r.Program = program
-	status, err := a.runningStatus(ctx)
+	status, err := runningStatus(ctx, a.zend, a.Getenv)
 	if err == nil {
 		r.Running, r.Status = true, &status
 		return r, "", nil
@@ -211,23 +224,12 @@ func (a *app) inspectDaemon(ctx context.Context) (daemonReport, credential.Reaso
 	if ui.IsEnd(err) {
 		return r, "", err
 	}
-	r.explain(err)
+	r.Problem, r.Hint = zend.Explain(err)
 	if zend.IsAbsent(err) {
 		r.obstacle(dirs, programErr)
 		r.LastLog, _ = lastLines(r.LogFile, 10) // there may be none
 	}
 	return r, credential.ReasonOf(err), nil
-}
-
-// explain takes over what an error says.
-func (r *daemonReport) explain(err error) {
-	r.Problem = err.Error()
-	if e, ok := errors.AsType[*credential.Error](err); ok {
-		r.Hint = e.HintText()
-	}
-	if r.Hint == credential.Unavailable.Info().Hint {
-		r.Hint = "zen daemon start"
-	}
 }
 
 // obstacle looks for what would keep a client from starting zend.
@@ -241,7 +243,7 @@ func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 			continue // zend makes it
 		}
 		if err := paths.SecureDir(dir); err != nil {
-			r.explain(err)
+			r.Problem, r.Hint = zend.Explain(err)
 			return
 		}
 	}
@@ -254,7 +256,7 @@ func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 	}
 }
 
-func (a *app) drawDaemon(r daemonReport) {
+func (a *Daemon) drawDaemon(r daemonReport) {
 	state := "not running"
 	if r.Running {
 		state = fmt.Sprintf("running, process %d", r.Status.PID)
@@ -298,7 +300,7 @@ type logsOptions struct {
 	follow bool
 }
 
-func (a *app) daemonLogsCommand() *cobra.Command {
+func (a *Daemon) daemonLogsCommand() *cobra.Command {
 	var o logsOptions
 	cmd := &cobra.Command{
 		Use: "logs", Short: "Show the end of zend's log",
@@ -313,7 +315,7 @@ journal: journalctl --user -u zend.`,
 	return cmd
 }
 
-func (a *app) daemonLogs(cmd *cobra.Command, o logsOptions) error {
+func (a *Daemon) daemonLogs(cmd *cobra.Command, o logsOptions) error {
 	if o.lines < 0 {
 		return ui.Misused(cmd, "'--lines' is at least 0.")
 	}

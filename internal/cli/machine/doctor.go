@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -32,7 +32,26 @@ type doctorOptions struct {
 	output ui.Output
 }
 
-func (a *app) doctorCommand() *cobra.Command {
+// Doctor look for what is set up wrongly.
+type Doctor struct {
+	*ui.UI
+
+	zend      zend.Connect
+	dirs      func() (paths.Dirs, error)
+	clientEnv func() (clientconfig.Env, error)
+	elsewhere func(paths.Dirs) []string
+}
+
+// NewDoctor makes the command that looks for what is set up wrongly. clientEnv is where this user's clients keep their
+// configuration; elsewhere returns the sockets at which a second zend of the user could listen, nil: none.
+func NewDoctor(
+	u *ui.UI, connect zend.Connect, dirs func() (paths.Dirs, error), clientEnv func() (clientconfig.Env, error),
+	elsewhere func(paths.Dirs) []string,
+) *Doctor {
+	return &Doctor{UI: u, zend: connect, dirs: dirs, clientEnv: clientEnv, elsewhere: elsewhere}
+}
+
+func (a *Doctor) Command() *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use: "doctor [CHECK]...", Short: "Look for what is set up wrongly, and say what to type",
@@ -65,7 +84,7 @@ func knownChecks(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (a *app) doctor(cmd *cobra.Command, only []string, o doctorOptions) error {
+func (a *Doctor) doctor(cmd *cobra.Command, only []string, o doctorOptions) error {
 	facts, err := a.facts(cmd.Context(), o.start)
 	if err != nil {
 		return err
@@ -83,7 +102,7 @@ func (a *app) doctor(cmd *cobra.Command, only []string, o doctorOptions) error {
 }
 
 // facts gathers what the checks go by. The error is the user's wish to end.
-func (a *app) facts(ctx context.Context, start bool) (doctor.Facts, error) {
+func (a *Doctor) facts(ctx context.Context, start bool) (doctor.Facts, error) {
 	f := doctor.Facts{OS: runtime.GOOS, UID: os.Geteuid(), Version: api.Version, System: doctor.ThisSystem()}
 	f.Dirs, f.DirsErr = a.dirs()
 	env, err := a.clientEnv()
@@ -103,10 +122,10 @@ func (a *app) facts(ctx context.Context, start bool) (doctor.Facts, error) {
 }
 
 // lookAtZend asks zend how it is, or finds out what would keep a client from starting it.
-func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doctor.Zend, error) {
+func (a *Doctor) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doctor.Zend, error) {
 	program, programErr := (&ipc.Starter{}).Program()
 	z := doctor.Zend{Program: program}
-	ask := a.runningStatus
+	ask := func(ctx context.Context) (api.Status, error) { return runningStatus(ctx, a.zend, a.Getenv) }
 	if start {
 		ask = func(ctx context.Context) (api.Status, error) {
 			return zend.Call[api.Status](ctx, a.zend, api.MethodStatus, api.Empty{})
@@ -125,7 +144,8 @@ func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doct
 		r.obstacle(dirs, programErr)
 	}
 	if r.Problem == "" && (start || !zend.IsAbsent(err)) {
-		if r.explain(err); zend.IsAbsent(err) {
+		r.Problem, r.Hint = zend.Explain(err)
+		if zend.IsAbsent(err) {
 			r.Hint = "zen daemon logs"
 		}
 	}
@@ -134,7 +154,7 @@ func (a *app) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (doct
 }
 
 // otherZends are the sockets at which somebody answers who is not the zend that was asked.
-func (a *app) otherZends(ctx context.Context, f doctor.Facts) []string {
+func (a *Doctor) otherZends(ctx context.Context, f doctor.Facts) []string {
 	if a.elsewhere == nil {
 		return nil
 	}
@@ -166,7 +186,7 @@ func resultListing(results []doctor.Result) command.Listing[doctor.Result] {
 
 // drawDoctor prints one line for each check, and under it what to type: no table, which would break commands into lines that
 // nobody can copy.
-func (a *app) drawDoctor(results []doctor.Result) {
+func (a *Doctor) drawDoctor(results []doctor.Result) {
 	signs := map[doctor.Status]string{doctor.OK: "✅", doctor.Warning: "🔸", doctor.Problem: "💥", doctor.Skipped: "⏳"}
 	width := 0
 	for _, r := range results {

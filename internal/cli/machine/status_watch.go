@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 const watchInterval = time.Second
 
 // watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
-func (a *app) watchStatus(ctx context.Context, o ui.Output) error {
+func (a *Status) watchStatus(ctx context.Context, o ui.Output) error {
 	if a.Term.Screen == nil || o.Format == ui.FormatJSON {
 		return a.watchLines(ctx, o)
 	}
@@ -37,7 +37,7 @@ func (a *app) watchStatus(ctx context.Context, o ui.Output) error {
 
 // askAgain asks zend again and again. Only the first time is it started: a watch must not keep bringing back a zend that was
 // stopped. It closes the channel when ctx ends.
-func (a *app) askAgain(ctx context.Context) <-chan watched {
+func (a *Status) askAgain(ctx context.Context) <-chan watched {
 	moments := make(chan watched)
 	go func() {
 		defer close(moments)
@@ -69,7 +69,7 @@ func (a *app) askAgain(ctx context.Context) <-chan watched {
 }
 
 // watchOn shows the status on a screen until somebody wants to quit.
-func (a *app) watchOn(ctx context.Context, s *screen) error {
+func (a *Status) watchOn(ctx context.Context, s *screen) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	moments, keys := a.askAgain(inner), s.read()
@@ -119,7 +119,7 @@ func (a *app) watchOn(ctx context.Context, s *screen) error {
 
 // watchLines prints a line for everything that changes, until it is interrupted, which is how it ends; in JSON, a whole status
 // a line.
-func (a *app) watchLines(ctx context.Context, o ui.Output) error {
+func (a *Status) watchLines(ctx context.Context, o ui.Output) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	said := map[string]string{}

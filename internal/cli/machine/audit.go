@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -29,7 +29,20 @@ type auditOptions struct {
 	follow  bool
 }
 
-func (a *app) auditCommand() *cobra.Command {
+// AuditLog shows the audit log.
+type AuditLog struct {
+	*ui.UI
+
+	zend zend.Connect
+	now  func() time.Time
+}
+
+// NewAuditLog makes the command that shows the audit log.
+func NewAuditLog(u *ui.UI, connect zend.Connect, now func() time.Time) *AuditLog {
+	return &AuditLog{UI: u, zend: connect, now: now}
+}
+
+func (a *AuditLog) Command() *cobra.Command {
 	var o auditOptions
 	cmd := &cobra.Command{
 		Use: "audit", Short: "Show who asked for which credentials",
@@ -94,7 +107,7 @@ const auditPoll = 500 * time.Millisecond
 
 // auditLines prints entries as lines and, if it is to follow, goes on with further ones until it is interrupted. Once it follows,
 // a zend that ended is not brought back for it.
-func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptions) error {
+func (a *AuditLog) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptions) error {
 	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.Format != ui.FormatJSON) || o.columns != "" {
 		return ui.Misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' and '--columns'.")
 	}
@@ -127,7 +140,7 @@ func (a *app) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptio
 	}
 }
 
-func (a *app) auditLine(e api.AuditEntry, asJSON bool) error {
+func (a *AuditLog) auditLine(e api.AuditEntry, asJSON bool) error {
 	if asJSON {
 		line, err := ui.JSONLine(e)
 		if err == nil {

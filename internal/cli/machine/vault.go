@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -17,7 +17,19 @@ import (
 // slotPassphrase is the kind of key slot that a person's passphrase opens.
 const slotPassphrase = "passphrase"
 
-func (a *app) lockCommand() *cobra.Command {
+// Vault are the commands of the vault.
+type Vault struct {
+	*ui.UI
+
+	zend zend.Connect
+}
+
+// NewVault makes the commands of the vault.
+func NewVault(u *ui.UI, connect zend.Connect) *Vault {
+	return &Vault{UI: u, zend: connect}
+}
+
+func (a *Vault) LockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "lock", Short: "Lock the vault: forget its key and everything minted",
 		Long: `Lock the vault. zend forgets the key and every minted credential; clients get nothing until zen unlock. Logins
@@ -34,7 +46,7 @@ stay and work again after that.`,
 	}
 }
 
-func (a *app) unlockCommand() *cobra.Command {
+func (a *Vault) UnlockCommand() *cobra.Command {
 	var fromPipe bool
 	cmd := &cobra.Command{
 		Use: "unlock", Short: "Open the vault",
@@ -54,7 +66,7 @@ for that without showing it; --passphrase-stdin reads it from standard input ins
 	return cmd
 }
 
-func (a *app) unlock(ctx context.Context, fromPipe bool) error {
+func (a *Vault) unlock(ctx context.Context, fromPipe bool) error {
 	if fromPipe {
 		passphrase, err := a.ReadSecret(ctx, "--passphrase-stdin")
 		if err != nil {
@@ -81,7 +93,7 @@ func (a *app) unlock(ctx context.Context, fromPipe bool) error {
 }
 
 // unlockWith opens the vault with a passphrase and wipes it.
-func (a *app) unlockWith(ctx context.Context, passphrase credential.Secret) error {
+func (a *Vault) unlockWith(ctx context.Context, passphrase credential.Secret) error {
 	defer passphrase.Wipe()
 	if passphrase.IsEmpty() {
 		return ui.Refused("the passphrase is empty", "")
@@ -94,12 +106,12 @@ func hasSlot(v api.VaultStatus, kind string) bool {
 	return slices.ContainsFunc(v.Slots, func(s api.VaultSlot) bool { return s.Kind == kind })
 }
 
-func (a *app) vaultCommand() *cobra.Command {
+func (a *Vault) Command() *cobra.Command {
 	return command.Group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
 		a.vaultStatusCommand(), a.vaultPassphraseCommand(), a.vaultRotateCommand(), a.vaultRestoreCommand())
 }
 
-func (a *app) vaultStatusCommand() *cobra.Command {
+func (a *Vault) vaultStatusCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show where the vault is, its state and what opens it",
@@ -117,7 +129,7 @@ func (a *app) vaultStatusCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) drawVault(v api.VaultStatus) {
+func (a *Vault) drawVault(v api.VaultStatus) {
 	rows := [][]string{{"FILE", v.File}, {"STATE", vaultLine(v)}}
 	if v.ID != "" {
 		rows = append(rows, []string{"ID", v.ID}, []string{"FORMAT", strconv.Itoa(v.Format)},
@@ -135,7 +147,7 @@ type passphraseOptions struct {
 	fromPipe bool
 }
 
-func (a *app) vaultPassphraseCommand() *cobra.Command {
+func (a *Vault) vaultPassphraseCommand() *cobra.Command {
 	var o passphraseOptions
 	cmd := &cobra.Command{
 		Use: "passphrase", Short: "Let a passphrase open the vault, change it, or remove it",
@@ -150,7 +162,7 @@ it. --remove takes it away again, which is refused when nothing else opens the v
 	return cmd
 }
 
-func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
+func (a *Vault) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 	ctx := cmd.Context()
 	if o.remove {
 		if o.fromPipe {
@@ -175,7 +187,7 @@ func (a *app) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 	return err
 }
 
-func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secret, error) {
+func (a *Vault) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secret, error) {
 	var none credential.Secret
 	if fromPipe {
 		passphrase, err := a.ReadSecret(ctx, "--passphrase-stdin")
@@ -210,7 +222,7 @@ func (a *app) newPassphrase(ctx context.Context, fromPipe bool) (credential.Secr
 	}
 }
 
-func (a *app) vaultRotateCommand() *cobra.Command {
+func (a *Vault) vaultRotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate", Short: "Seal everything with a new key",
 		Long: `Seal everything with a new key and put that into the key slots. Copies of the vault that were made before, and
@@ -229,7 +241,7 @@ keys that were taken, are of no use for what is written from now on.`,
 	}
 }
 
-func (a *app) vaultRestoreCommand() *cobra.Command {
+func (a *Vault) vaultRestoreCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "restore", Short: "Put the previous generation back in place of a damaged vault",
@@ -259,7 +271,7 @@ func addYes(cmd *cobra.Command, yes *bool) {
 }
 
 // confirmed asks before something that cannot be undone. Without a terminal --yes is needed.
-func (a *app) confirmed(ctx context.Context, yes bool, text string) error {
+func (a *Vault) confirmed(ctx context.Context, yes bool, text string) error {
 	if yes {
 		return nil
 	}

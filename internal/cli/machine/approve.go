@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"cmp"
@@ -25,7 +25,20 @@ type approveOptions struct {
 	follow bool
 }
 
-func (a *app) approveCommand() *cobra.Command {
+// Approvals answers requests that wait for a person.
+type Approvals struct {
+	*ui.UI
+
+	zend zend.Connect
+	now  func() time.Time
+}
+
+// NewApprovals makes the command that answers requests.
+func NewApprovals(u *ui.UI, connect zend.Connect, now func() time.Time) *Approvals {
+	return &Approvals{UI: u, zend: connect, now: now}
+}
+
+func (a *Approvals) Command() *cobra.Command {
 	var o approveOptions
 	cmd := &cobra.Command{
 		Use: "approve [ID]", Short: "Allow or deny the use of credentials that ask a person first",
@@ -60,7 +73,7 @@ func approvalIDs(ctx context.Context, client zend.Caller) ([]string, error) {
 	return names, err
 }
 
-func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
+func (a *Approvals) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 	ctx := cmd.Context()
 	switch {
 	case o.follow && (id != "" || o.all || o.deny):
@@ -91,7 +104,7 @@ func (a *app) approve(cmd *cobra.Command, id string, o *approveOptions) error {
 	return a.askAll(ctx, list.Items)
 }
 
-func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) error {
+func (a *Approvals) answerApproval(ctx context.Context, answer api.AnswerApproval) error {
 	done, err := zend.Call[api.ApprovalList](ctx, a.zend, api.MethodApprovalAnswer, answer)
 	if err != nil {
 		return err
@@ -113,7 +126,7 @@ func (a *app) answerApproval(ctx context.Context, answer api.AnswerApproval) err
 }
 
 // askAll asks a person about each request and passes their answers on. One that is not open any more was answered elsewhere.
-func (a *app) askAll(ctx context.Context, list []api.Approval) error {
+func (a *Approvals) askAll(ctx context.Context, list []api.Approval) error {
 	for _, r := range list {
 		yes, err := a.Confirm(ctx, a.approvalQuestion(r), false)
 		if err != nil {
@@ -135,7 +148,7 @@ func (a *app) askAll(ctx context.Context, list []api.Approval) error {
 const approvalPoll = 300 * time.Millisecond
 
 // approveFollowing asks about requests as they come until it is interrupted, which is how it ends.
-func (a *app) approveFollowing(ctx context.Context) error {
+func (a *Approvals) approveFollowing(ctx context.Context) error {
 	a.Say("Waiting for requests. Ctrl-C ends this.")
 	tick := time.NewTicker(approvalPoll)
 	defer tick.Stop()
@@ -157,7 +170,7 @@ func (a *app) approveFollowing(ctx context.Context) error {
 
 // approvalQuestion says all that is known of a request. What programs chose cannot be taken for the question itself: it
 // cannot begin a line.
-func (a *app) approvalQuestion(r api.Approval) string {
+func (a *Approvals) approvalQuestion(r api.Approval) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s wants to %s.\n", askerOf(r), safetext.Line(purpose(r)))
 	for _, line := range [][2]string{
@@ -202,7 +215,7 @@ func ancestorsOf(r api.Approval) []string {
 	return nil
 }
 
-func (a *app) approvalColumns() []command.Column[api.Approval] {
+func (a *Approvals) approvalColumns() []command.Column[api.Approval] {
 	type request = api.Approval
 	return []command.Column[request]{
 		{Key: "id", Value: func(r request) any { return r.ID }},

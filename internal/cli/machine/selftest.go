@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/selftest"
 )
 
-func (a *app) selftestCommand() *cobra.Command {
+func (a *Daemon) SelftestCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "selftest", Short: "Prove on this machine that a login works and that no password is left lying around",
@@ -35,7 +35,7 @@ docker's configuration is not touched.`,
 	return cmd
 }
 
-func (a *app) selftest(ctx context.Context, o ui.Output) error {
+func (a *Daemon) selftest(ctx context.Context, o ui.Output) error {
 	opt, err := a.selftestOptions()
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (a *app) selftest(ctx context.Context, o ui.Output) error {
 	})
 }
 
-func (a *app) sayStep(s selftest.Step) {
+func (a *Daemon) sayStep(s selftest.Step) {
 	mark, detail := "✓", ""
 	if !s.OK {
 		mark = "✗"
@@ -72,7 +72,7 @@ func (a *app) sayStep(s selftest.Step) {
 }
 
 // selftestOptions finds the programs beside this one and the directories that zen writes to.
-func (a *app) selftestOptions() (selftest.Options, error) {
+func (a *Daemon) selftestOptions() (selftest.Options, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
@@ -96,7 +96,7 @@ func (a *app) selftestOptions() (selftest.Options, error) {
 }
 
 // throughZend asks zend what the self-test wants.
-type throughZend struct{ a *app }
+type throughZend struct{ a *Daemon }
 
 func (z throughZend) Register(ctx context.Context, c selftest.Connector) error {
 	result, err := zend.CallWith[api.ConnectorResult](ctx, z.a.zend, api.MethodConnectorRegister,
