@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/cli/command"
-	"github.com/zen-agent/zen/internal/cli/resource"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// app is what every command works with. It is made once for a run of the program and handed on explicitly.
+// app is one run of the program: what its rooms are made of.
 type app struct {
 	*ui.UI
 
@@ -26,10 +25,7 @@ type app struct {
 	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
 	elsewhere func(paths.Dirs) []string
 
-	// Made by root.
-	*resource.TypeCache
-	line              *command.Line
-	warnOfZenMLLogins func(context.Context)
+	line *command.Line // made by root
 }
 
 // newApp is the app of this process.

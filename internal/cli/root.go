@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/cli/clients"
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/connector"
 	"github.com/zen-agent/zen/internal/cli/login"
@@ -23,9 +24,8 @@ const (
 	groupMachine  = "machine"
 )
 
-// root is the whole command tree. A new command is a constructor in a file of its own and a line here.
+// root is the whole command tree.
 func (a *app) root() *cobra.Command {
-	a.TypeCache = resource.NewTypeCache(a.zend)
 	a.line = command.NewLine(a.zend)
 	version, daemon := false, machine.NewDaemon(a.UI, a.zend, a.dirs)
 	root := &cobra.Command{
@@ -70,7 +70,8 @@ container registries and stacks use them.`,
 	return root
 }
 
-// assemble makes the rooms, gives each the few things that it works with, and adds their commands.
+// assemble makes the rooms, gives each the few things that it works with, and adds their commands. A new command is a
+// constructor in the room of its noun and a line here.
 func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -78,19 +79,22 @@ func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 			root.AddCommand(c)
 		}
 	}
-	servers := server.New(a.UI, a.zend, a.now, a.dirs, a.clientEnv)
-	a.warnOfZenMLLogins = servers.WarnOfZenMLLogins
-	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, a.hintSetup)
+	types := resource.NewTypeCache(a.zend)
+	client := clients.New(a.UI, a.zend, a.now, a.dirs)
+	servers := server.New(a.UI, a.zend, a.now, a.dirs, client.ClientEnv)
+	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, client.HintSetup)
 	add(groupLogin, logins.Command(), logins.LogoutCommand(), machine.NewStatus(a.UI, a.zend, a.now).Command(),
-		machine.NewApprovals(a.UI, a.zend, a.now).Command(), a.whyCommand(), a.setupCommand(), a.importCommand())
-	connectors := connector.New(a.UI, a.zend, a.now, a.line, a.TypeCache, a.clientEnv)
-	registries := registry.New(a.UI, a.zend, a.line, a.TypeCache)
+		machine.NewApprovals(a.UI, a.zend, a.now).Command(), client.WhyCommand(), client.SetupCommand(),
+		client.ImportCommand(servers.WarnOfZenMLLogins))
+	connectors := connector.New(a.UI, a.zend, a.now, a.line, types, client.ClientEnv)
+	registries := registry.New(a.UI, a.zend, a.line, types)
 	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
-		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(), servers.EnvCommand())
+		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(),
+		servers.EnvCommand())
 	vault := machine.NewVault(a.UI, a.zend)
 	add(groupMachine, vault.LockCommand(), vault.UnlockCommand(), vault.Command(), daemon.Command(),
-		machine.NewAuditLog(a.UI, a.zend, a.now).Command(), machine.NewDoctor(a.UI, a.zend, a.dirs, a.clientEnv, a.elsewhere).Command(),
-		daemon.SelftestCommand())
+		machine.NewAuditLog(a.UI, a.zend, a.now).Command(),
+		machine.NewDoctor(a.UI, a.zend, a.dirs, client.ClientEnv, a.elsewhere).Command(), daemon.SelftestCommand())
 	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
 }
 

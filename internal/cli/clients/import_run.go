@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const verifications = 4
 
 // importJob is one import under way.
 type importJob struct {
-	app     *app
+	app     *Commands
 	env     clientconfig.Env
 	options importOptions
 	rows    []*importRow
@@ -297,7 +297,7 @@ func (j *importJob) sayAfter(ctx context.Context) {
 	}
 	for _, r := range j.rows {
 		if r.held() && (r.login.Helper != "" || r.login.Client == "docker") && !r.unfinished {
-			j.app.hintSetup(r.login.ServerURL, "")
+			j.app.HintSetup(r.login.ServerURL, "")
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type whyOptions struct {
 	output ui.Output
 }
 
-func (a *app) whyCommand() *cobra.Command {
+func (a *Commands) WhyCommand() *cobra.Command {
 	var o whyOptions
 	cmd := &cobra.Command{
 		Use: "why HOST[/PATH]", Short: "Explain who would answer for a registry, or why nobody",
@@ -74,7 +74,7 @@ type clientKey struct {
 // notAsked is the reason in a whyDocument when the client gets its credentials elsewhere, or nowhere.
 const notAsked credential.Reason = "not_asked"
 
-func (a *app) why(ctx context.Context, o whyOptions) error {
+func (a *Commands) why(ctx context.Context, o whyOptions) error {
 	var err error
 	if o.Dir, err = absolute(o.Dir); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (a *app) why(ctx context.Context, o whyOptions) error {
 }
 
 // askWhy asks zend about one key.
-func (a *app) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, error) {
+func (a *Commands) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, error) {
 	if req.Profile == "" {
 		req.Profile = a.Getenv("ZEN_PROFILE")
 	}
@@ -103,7 +103,7 @@ func (a *app) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResult, er
 }
 
 // whyAs explains what a client would come to.
-func (a *app) whyAs(ctx context.Context, o whyOptions) (whyDocument, error) {
+func (a *Commands) whyAs(ctx context.Context, o whyOptions) (whyDocument, error) {
 	client, err := clients.Lookup(o.as)
 	if err != nil {
 		return whyDocument{}, err
@@ -112,7 +112,7 @@ func (a *app) whyAs(ctx context.Context, o whyOptions) (whyDocument, error) {
 	if err != nil {
 		return whyDocument{}, err
 	}
-	env, err := a.clientEnv()
+	env, err := a.ClientEnv()
 	if err != nil {
 		return whyDocument{}, err
 	}
@@ -140,7 +140,7 @@ func absolute(dir string) (string, error) {
 	return path, nil
 }
 
-func (a *app) drawWhy(r whyDocument) {
+func (a *Commands) drawWhy(r whyDocument) {
 	for i, step := range r.Steps {
 		fmt.Fprintf(a.Out, "%d. %s\n", i+1, safetext.Line(step))
 	}

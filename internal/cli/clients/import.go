@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -33,7 +33,8 @@ const (
 
 const noImports = "There are no logins to import."
 
-func (a *app) importCommand() *cobra.Command {
+// ImportCommand is given what names the logins that zenml keeps, which zen import does not take.
+func (a *Commands) ImportCommand(warnOfZenMLLogins func(context.Context)) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use: "import", Short: "Move the logins that clients have already into the vault",
@@ -54,7 +55,7 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
 			if err := a.runImport(cmd, o); err != nil || o.undo || len(o.from) > 0 {
 				return err
 			}
-			a.warnOfZenMLLogins(cmd.Context())
+			warnOfZenMLLogins(cmd.Context())
 			return nil
 		},
 	}
@@ -105,7 +106,7 @@ func (o *importOptions) check(cmd *cobra.Command) error {
 	return nil
 }
 
-func (a *app) runImport(cmd *cobra.Command, o importOptions) error {
+func (a *Commands) runImport(cmd *cobra.Command, o importOptions) error {
 	from, err := o.sources(cmd)
 	if err == nil {
 		err = o.check(cmd)
@@ -113,7 +114,7 @@ func (a *app) runImport(cmd *cobra.Command, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	env, err := a.clientEnv()
+	env, err := a.ClientEnv()
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *app) runImport(cmd *cobra.Command, o importOptions) error {
 	return a.importFound(cmd, env, found, o)
 }
 
-func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins.Found, o importOptions) error {
+func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found logins.Found, o importOptions) error {
 	ctx := cmd.Context()
 	job := &importJob{app: a, env: env, options: o, rows: rowsOf(found)}
 	defer a.sayNotes(found.Notes)
@@ -172,7 +173,7 @@ func (a *app) importFound(cmd *cobra.Command, env clientconfig.Env, found logins
 }
 
 // askForImport asks a person who has seen the table. Where nobody can be asked, it was a dry run.
-func (a *app) askForImport(ctx context.Context, job *importJob, o importOptions) (bool, error) {
+func (a *Commands) askForImport(ctx context.Context, job *importJob, o importOptions) (bool, error) {
 	if !job.movable() {
 		return false, nil
 	}
@@ -194,7 +195,7 @@ func (a *app) askForImport(ctx context.Context, job *importJob, o importOptions)
 	return yes, err
 }
 
-func (a *app) sayNotes(notes []logins.Note) {
+func (a *Commands) sayNotes(notes []logins.Note) {
 	for _, n := range notes {
 		a.Warn(n.Message, n.Hint)
 	}

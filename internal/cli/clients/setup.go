@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type setupOptions struct {
 	output ui.Output
 }
 
-func (a *app) setupCommand() *cobra.Command {
+func (a *Commands) SetupCommand() *cobra.Command {
 	var o setupOptions
 	cmd := &cobra.Command{
 		Use: "setup [CLIENT]...", Short: "Let docker and other clients ask zen for credentials, or no longer",
@@ -79,11 +79,11 @@ type setupDocument struct {
 	Links []clientconfig.Link    `json:"links,omitempty"` // of profiles, made or removed
 }
 
-func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
+func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 	if o.all && len(names)+len(o.Hosts) > 0 {
 		return ui.Misused(cmd, "Please give either clients and hosts or '--all', not both.")
 	}
-	env, err := a.clientEnv()
+	env, err := a.ClientEnv()
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (a *app) setup(cmd *cobra.Command, names []string, o setupOptions) error {
 }
 
 // complain says what went wrong beside the error that ends the command.
-func (a *app) complain(err error) {
+func (a *Commands) complain(err error) {
 	a.Labelled(ui.StyleError, "Error: ", err.Error())
 	if e, ok := errors.AsType[*credential.Error](err); ok {
 		a.Hint(e.HintText())
@@ -188,8 +188,8 @@ func (j setupJob) run(ctx context.Context, env clientconfig.Env, o setupOptions)
 	return reports, err
 }
 
-// clientEnv is where clients of this user keep their configuration.
-func (a *app) clientEnv() (clientconfig.Env, error) {
+// ClientEnv is where clients of this user keep their configuration.
+func (a *Commands) ClientEnv() (clientconfig.Env, error) {
 	dirs, err := a.dirs()
 	if err != nil {
 		return clientconfig.Env{}, err
@@ -204,7 +204,7 @@ func (a *app) clientEnv() (clientconfig.Env, error) {
 	return clientconfig.Env{Getenv: a.Getenv, State: dirs.State, Program: program}, nil
 }
 
-func (a *app) drawSetup(doc setupDocument, o setupOptions) {
+func (a *Commands) drawSetup(doc setupDocument, o setupOptions) {
 	said := map[clientconfig.Warning]bool{}
 	reports := doc.Items
 	if !o.undo {
@@ -252,7 +252,7 @@ func (a *app) drawSetup(doc setupDocument, o setupOptions) {
 }
 
 // sayLinks tells of the links for profiles.
-func (a *app) sayLinks(links []clientconfig.Link, o setupOptions) {
+func (a *Commands) sayLinks(links []clientconfig.Link, o setupOptions) {
 	what := "is a link to docker-credential-zen now, for the profile %s."
 	switch {
 	case o.undo && o.DryRun:
@@ -267,7 +267,7 @@ func (a *app) sayLinks(links []clientconfig.Link, o setupOptions) {
 	}
 }
 
-func (a *app) sayApplied(r *clientconfig.Report, o setupOptions) {
+func (a *Commands) sayApplied(r *clientconfig.Report, o setupOptions) {
 	if r.For != "" {
 		a.Say("%s reads the configuration of %s.", r.For, r.Client)
 	}
@@ -303,7 +303,7 @@ func fileOf(r *clientconfig.Report) string {
 	return r.File
 }
 
-func (a *app) sayUndone(r *clientconfig.Report, o setupOptions) {
+func (a *Commands) sayUndone(r *clientconfig.Report, o setupOptions) {
 	is, were := "is", "were"
 	if o.DryRun {
 		is, were = "would be", "would be"

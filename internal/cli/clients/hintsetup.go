@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"github.com/zen-agent/zen/internal/address"
@@ -6,9 +6,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// hintSetup says how clients come to use a login, unless docker does already. A configuration that cannot be read is no
+// HintSetup says how clients come to use a login, unless docker does already. A configuration that cannot be read is no
 // reason to fail: zen setup docker says what is wrong with it.
-func (a *app) hintSetup(serverURL, profile string) {
+func (a *Commands) HintSetup(serverURL, profile string) {
 	registry, err := address.Parse(serverURL)
 	if err != nil {
 		return
@@ -27,8 +27,8 @@ func (a *app) hintSetup(serverURL, profile string) {
 }
 
 // dockersHelper is the helper that docker asks for a registry, and whether that is zen's.
-func (a *app) dockersHelper(registry address.Address) (helper string, zen bool) {
-	env, err := a.clientEnv()
+func (a *Commands) dockersHelper(registry address.Address) (helper string, zen bool) {
+	env, err := a.ClientEnv()
 	if err != nil {
 		return "", false
 	}

@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // undoImport puts logins back to where they were found. zen keeps its own.
-func (a *app) undoImport(cmd *cobra.Command, finder logins.Finder, from []string, o importOptions) error {
+func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []string, o importOptions) error {
 	ctx := cmd.Context()
 	records, err := logins.Recorded(finder.Env.State)
 	if err != nil {

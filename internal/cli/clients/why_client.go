@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // clientWalk follows a client on its way to a registry's credentials.
 type clientWalk struct {
-	app      *app
+	app      *Commands
 	name     string // of the client as the user called it
 	client   clients.Client
 	env      clientconfig.Env

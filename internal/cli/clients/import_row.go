@@ -1,4 +1,4 @@
-package cli
+package clients
 
 import (
 	"errors"
@@ -136,14 +136,14 @@ func (r *importRow) phrase() string {
 }
 
 // tilde writes a path below the home directory as a person does.
-func (a *app) tilde(path string) string {
+func (a *Commands) tilde(path string) string {
 	if below, ok := strings.CutPrefix(path, a.Getenv("HOME")+"/"); ok && a.Getenv("HOME") != "" {
 		return "~/" + below
 	}
 	return path
 }
 
-func (a *app) importColumns() []command.Column[*importRow] {
+func (a *Commands) importColumns() []command.Column[*importRow] {
 	return []command.Column[*importRow]{
 		{Key: "source", Value: func(r *importRow) any { return r.source }},
 		{Key: "registry", Value: func(r *importRow) any { return r.registry() }},
@@ -160,7 +160,7 @@ func (a *app) importColumns() []command.Column[*importRow] {
 }
 
 // showImport prints the table, and the hints that belong to it.
-func (a *app) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
+func (a *Commands) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
 	err := command.ShowList(a.UI, cmd, o.output, command.Listing[*importRow]{Columns: a.importColumns(), Items: rows, Empty: empty})
 	if !o.output.IsTable() {
 		return err
