@@ -98,7 +98,7 @@ func TestWatchView(t *testing.T) {
 		}
 		b.WriteByte('\n')
 	}
-	const path = "testdata/status-watch.golden"
+	const path = "testdata/golden/status-watch.txt"
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
