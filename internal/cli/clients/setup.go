@@ -26,6 +26,7 @@ type setupOptions struct {
 	output ui.Output
 }
 
+// SetupCommand makes clients ask zen, and takes that back.
 func (a *Commands) SetupCommand() *cobra.Command {
 	var o setupOptions
 	cmd := &cobra.Command{

@@ -26,6 +26,7 @@ type whyOptions struct {
 	output ui.Output
 }
 
+// WhyCommand explains which login answers for a registry.
 func (a *Commands) WhyCommand() *cobra.Command {
 	var o whyOptions
 	cmd := &cobra.Command{

@@ -64,6 +64,7 @@ func (attributeFlag) Type() string { return "string" }
 // SpanFlag is a time as config.toml has them, with days.
 type SpanFlag time.Duration
 
+// Set reads a duration.
 func (f *SpanFlag) Set(s string) error {
 	d, err := config.ParseDuration(s)
 	if err != nil {
@@ -88,6 +89,7 @@ func LongShorthand(cmd *cobra.Command, letters, name string) {
 	flag.Annotations[ShorthandAnnotation] = append(flag.Annotations[ShorthandAnnotation], letters)
 }
 
+// ShorthandAnnotation marks an option with its short forms of several letters.
 const ShorthandAnnotation = "zen_shorthand"
 
 // Normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options

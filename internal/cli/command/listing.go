@@ -23,6 +23,7 @@ type Column[T any] struct {
 // Shown says when a column is there without having been asked for.
 type Shown int
 
+// When a column is there.
 const (
 	Always  Shown = iota
 	ByName        // only when --columns names it, or all
@@ -157,6 +158,7 @@ func (l Listing[T]) visible(c Column[T], o ui.Output) bool {
 	return true
 }
 
+// Names are the keys of all columns, sorted.
 func (l Listing[T]) Names() []string {
 	var names []string
 	for _, c := range l.Columns {

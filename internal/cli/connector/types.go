@@ -77,8 +77,8 @@ func typeColumns(book *resource.TypeBook) []command.Column[api.ConnectorType] {
 		{Key: "name", Value: func(t kind) any { return t.Name }},
 		{Key: "type", Value: func(t kind) any { return t.Type }, Cell: func(t kind) string { return book.Connector(t.Type) }},
 		{
-			Key: "resource_types", Value: func(t kind) any { return resource.ResourceTypesOf(t) },
-			Cell: func(t kind) string { return book.Resources(resource.ResourceTypesOf(t)) },
+			Key: "resource_types", Value: func(t kind) any { return resource.TypesOf(t) },
+			Cell: func(t kind) string { return book.Resources(resource.TypesOf(t)) },
 		},
 		{Key: "auth_methods", Value: func(t kind) any { return resource.AuthMethodsOf(t) }},
 		{Key: "local", Value: func(t kind) any { return t.Local }, Cell: func(t kind) string { return tick(t.Local) }},
@@ -167,7 +167,7 @@ func describeType(t api.ConnectorType) string {
 	return strings.Join([]string{
 		ui.Heading(ui.Pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
 		"Authentication methods:", ui.Bullets(pictures("🔒", resource.AuthMethodsOf(t))),
-		"Resource types:", ui.Bullets(strings.Split((&resource.TypeBook{Types: []api.ConnectorType{t}}).Resources(resource.ResourceTypesOf(t)), "\n")),
+		"Resource types:", ui.Bullets(strings.Split((&resource.TypeBook{Types: []api.ConnectorType{t}}).Resources(resource.TypesOf(t)), "\n")),
 		"Supports auto-configuration: " + ui.PythonBool(t.SupportsAutoConfiguration),
 		"Available locally: " + ui.PythonBool(t.Local),
 		"Available remotely: " + ui.PythonBool(t.Remote),

@@ -181,7 +181,7 @@ func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, n
 func (w *wizard) updateResourceType(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType) error {
 	resourceType, err := w.Prompt(w.ctx, ui.Question{
 		Text:    "Please select a resource type, press Enter to keep the existing one, or enter 'any' for all of them",
-		Choices: append(resource.ResourceTypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
+		Choices: append(resource.TypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
 	})
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 
 // resourceType asks for one of the type's resource types; "" is any of them.
 func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error) {
-	if wanted != "" && !slices.Contains(resource.ResourceTypesOf(t), wanted) {
+	if wanted != "" && !slices.Contains(resource.TypesOf(t), wanted) {
 		return "", resource.UnsupportedResource(t, wanted)
 	}
 	w.explain("Available resource types", describeResourceTypes(t))
@@ -90,7 +90,7 @@ func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error
 	return w.Prompt(w.ctx, ui.Question{
 		Text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
 			"supported resource types",
-		Choices: resource.ResourceTypesOf(t), Fallback: wanted, Optional: true,
+		Choices: resource.TypesOf(t), Fallback: wanted, Optional: true,
 	})
 }
 

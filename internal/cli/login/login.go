@@ -35,6 +35,7 @@ type loginOptions struct {
 	insecure bool
 }
 
+// Command is zen login.
 func (a *Commands) Command() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{

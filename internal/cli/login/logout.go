@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
+// LogoutCommand is zen logout.
 func (a *Commands) LogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{
@@ -39,6 +40,7 @@ came by docker login are deleted with their login.`,
 	return cmd
 }
 
+// ConnectorLogoutCommand is ZenML's spelling, for one connector.
 func (a *Commands) ConnectorLogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{

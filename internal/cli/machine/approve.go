@@ -38,6 +38,7 @@ func NewApprovals(u *ui.UI, connect zend.Connect, now func() time.Time) *Approva
 	return &Approvals{UI: u, zend: connect, now: now}
 }
 
+// Command is zen approve.
 func (a *Approvals) Command() *cobra.Command {
 	var o approveOptions
 	cmd := &cobra.Command{

@@ -42,6 +42,7 @@ func NewAuditLog(u *ui.UI, connect zend.Connect, now func() time.Time) *AuditLog
 	return &AuditLog{UI: u, zend: connect, now: now}
 }
 
+// Command is zen audit.
 func (a *AuditLog) Command() *cobra.Command {
 	var o auditOptions
 	cmd := &cobra.Command{

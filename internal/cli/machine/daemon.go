@@ -36,6 +36,7 @@ func NewDaemon(u *ui.UI, connect zend.Connect, dirs func() (paths.Dirs, error)) 
 	return &Daemon{UI: u, zend: connect, dirs: dirs}
 }
 
+// Command is zen daemon.
 func (a *Daemon) Command() *cobra.Command {
 	return command.Group("daemon", "Look after zend", "  zen daemon status\n  zen daemon restart",
 		a.daemonStartCommand(), a.daemonStopCommand(), a.daemonRestartCommand(), a.daemonStatusCommand(), a.daemonLogsCommand())

@@ -51,6 +51,7 @@ func NewDoctor(
 	return &Doctor{UI: u, zend: connect, dirs: dirs, clientEnv: clientEnv, elsewhere: elsewhere}
 }
 
+// Command is zen doctor.
 func (a *Doctor) Command() *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{

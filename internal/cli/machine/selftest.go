@@ -19,6 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/selftest"
 )
 
+// SelftestCommand is zen selftest.
 func (a *Daemon) SelftestCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{

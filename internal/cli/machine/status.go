@@ -44,6 +44,7 @@ func here(getenv func(string) string) api.StatusRequest {
 	return api.StatusRequest{Dir: dir, Profile: getenv("ZEN_PROFILE")}
 }
 
+// Command is zen status.
 func (a *Status) Command() *cobra.Command {
 	var o ui.Output
 	watch, limits := false, false

@@ -29,6 +29,7 @@ func NewVault(u *ui.UI, connect zend.Connect) *Vault {
 	return &Vault{UI: u, zend: connect}
 }
 
+// LockCommand is zen lock.
 func (a *Vault) LockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "lock", Short: "Lock the vault: forget its key and everything minted",
@@ -46,6 +47,7 @@ stay and work again after that.`,
 	}
 }
 
+// UnlockCommand is zen unlock.
 func (a *Vault) UnlockCommand() *cobra.Command {
 	var fromPipe bool
 	cmd := &cobra.Command{
@@ -106,6 +108,7 @@ func hasSlot(v api.VaultStatus, kind string) bool {
 	return slices.ContainsFunc(v.Slots, func(s api.VaultSlot) bool { return s.Kind == kind })
 }
 
+// Command is zen vault.
 func (a *Vault) Command() *cobra.Command {
 	return command.Group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
 		a.vaultStatusCommand(), a.vaultPassphraseCommand(), a.vaultRotateCommand(), a.vaultRestoreCommand())

@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
+// VersionCommand is zen version.
 func (a *Daemon) VersionCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{

@@ -15,6 +15,7 @@ import (
 // Flags name a resource of a connector.
 type Flags struct{ ResourceType, ResourceID string }
 
+// AddFlags gives a command the options that name a resource.
 func AddFlags(connect zend.Connect, cmd *cobra.Command, r *Flags) {
 	cmd.Flags().StringVarP(&r.ResourceType, "resource-type", "r", "", "the `TYPE` of resource to connect to")
 	cmd.Flags().StringVar(&r.ResourceID, "resource-id", "", "the `ID` of the resource to connect to")

@@ -66,6 +66,7 @@ func (a *TypeCache) Pictures(ctx context.Context) *TypeBook {
 	return book
 }
 
+// Find returns the type of this name.
 func (b *TypeBook) Find(name string) (api.ConnectorType, bool) {
 	i := slices.IndexFunc(b.Types, func(t api.ConnectorType) bool { return t.Type == name })
 	if i < 0 {
@@ -131,17 +132,20 @@ func (b *TypeBook) Unknown(name string) error {
 		"known types: "+strings.Join(b.Names(), ", "))
 }
 
+// UnsupportedResource is the error about a resource type that a connector type does not have.
 func UnsupportedResource(t api.ConnectorType, resourceType string) error {
 	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, resourceType),
-		"supported: "+strings.Join(ResourceTypesOf(t), ", "))
+		"supported: "+strings.Join(TypesOf(t), ", "))
 }
 
+// UnsupportedMethod is the error about an authentication method that a connector type does not have.
 func UnsupportedMethod(t api.ConnectorType, method string) error {
 	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", t.Type, method),
 		"supported: "+strings.Join(AuthMethodsOf(t), ", "))
 }
 
-func ResourceTypesOf(t api.ConnectorType) []string {
+// TypesOf are the names of a type's resource types.
+func TypesOf(t api.ConnectorType) []string {
 	names := []string{}
 	for _, r := range t.ResourceTypes {
 		names = append(names, r.Type)
@@ -149,6 +153,7 @@ func ResourceTypesOf(t api.ConnectorType) []string {
 	return names
 }
 
+// AuthMethodsOf are the names of a type's authentication methods.
 func AuthMethodsOf(t api.ConnectorType) []string {
 	names := []string{}
 	for _, m := range t.AuthMethods {

@@ -60,7 +60,7 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
   zen server connect --from-zenml
   zen server connect http://127.0.0.1:8237`,
 		Args: command.Arguments(0, 1, "URL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, first(args), &o) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, ui.Optional(args), &o) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", "what zen calls the server: `NAME`; its host when left out")

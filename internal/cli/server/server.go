@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
+// Command is zen server.
 func (a *Commands) Command() *cobra.Command {
 	return command.Group("server", "Connect to ZenML servers and use the service connectors that live there",
 		"  zen server connect https://zenml.example.com --api-key-stdin < key\n"+
@@ -65,7 +66,7 @@ func (a *Commands) serverDescribeCommand() *cobra.Command {
 		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerGet, api.Ref{Name: first(args)})
+			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerGet, api.Ref{Name: ui.Optional(args)})
 			if err != nil {
 				return err
 			}
@@ -77,13 +78,6 @@ func (a *Commands) serverDescribeCommand() *cobra.Command {
 	}
 	command.AddOutput(a.UI, cmd, &o)
 	return cmd
-}
-
-func first(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
 }
 
 func serverObject(r api.ServerResult) ui.Object {

@@ -17,6 +17,7 @@ type zenmlEnvDocument struct {
 	Items []clientconfig.Variable `json:"items"`
 }
 
+// EnvCommand is zen zenml-env.
 func (a *Commands) EnvCommand() *cobra.Command {
 	var (
 		o     ui.Output

@@ -13,6 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
+// Command is zen stack.
 func (a *Commands) Command() *cobra.Command {
 	return command.Group("stack", "Manage stacks",
 		"  zen stack register prod -c hub --set\n  zen stack list\n  zen login",

@@ -44,6 +44,7 @@ func Refused(message, hint string) error {
 	return credential.NewError(credential.InvalidInput, message, hint)
 }
 
+// CannotPrint is the error of a standard output that cannot be written to.
 func CannotPrint(cause error) error {
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: "cannot write to standard output: " + cause.Error(), Cause: cause,

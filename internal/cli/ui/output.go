@@ -25,6 +25,7 @@ const (
 	FormatTSV   = "tsv"
 )
 
+// Formats are the formats, the default first.
 func Formats() []string { return []string{FormatTable, FormatJSON, formatYAML, FormatTSV, FormatCSV} }
 
 // OutputVariable names the format that is used without --output.
@@ -47,6 +48,7 @@ func (o *Output) Set(s string) error {
 	return nil
 }
 
+// IsTable reports whether it is shown to a person.
 func (o *Output) IsTable() bool { return o.Format == FormatTable }
 
 // Member is one member of an object.
@@ -280,6 +282,7 @@ func plainJSON(raw json.RawMessage) string {
 	return safetext.Text(b.String())
 }
 
+// PythonBool is a bool as ZenML prints it.
 func PythonBool(b bool) string {
 	if b {
 		return "True"

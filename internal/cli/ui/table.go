@@ -151,6 +151,7 @@ func (t Table) line(cells []string, widths []int) string {
 	return b.String()
 }
 
+// Pad fills s with spaces to the width in columns.
 func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-textwidth.Of(s)))
 }

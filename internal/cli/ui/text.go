@@ -22,6 +22,7 @@ func (a *UI) Warn(message, hint string) {
 	a.Hint(hint)
 }
 
+// Hint prints what to type, if there is something.
 func (a *UI) Hint(hint string) {
 	if hint != "" {
 		a.Labelled(StyleHint, "Hint: ", hint)
@@ -35,6 +36,7 @@ const (
 	StyleHint    = "36"
 )
 
+// Labelled prints a text behind a label, which has a style on a terminal.
 func (a *UI) Labelled(style, label, text string) {
 	if a.Term.Color {
 		label = "\x1b[" + style + "m" + label + "\x1b[0m"

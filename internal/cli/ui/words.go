@@ -14,6 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
+// OrEmpty is [] in JSON instead of null.
 func OrEmpty(list []string) []string {
 	if list == nil {
 		return []string{}
@@ -29,6 +30,7 @@ func OrNull(s string) any {
 	return s
 }
 
+// OrNA is N/A for an empty text, as in ZenML's tables.
 func OrNA(s string) string {
 	if s == "" {
 		return "N/A"
@@ -36,6 +38,7 @@ func OrNA(s string) string {
 	return s
 }
 
+// OrDash is a dash for an empty text.
 func OrDash(s string) string {
 	if s == "" {
 		return "-"
@@ -43,6 +46,7 @@ func OrDash(s string) string {
 	return s
 }
 
+// LabelsOrEmpty is {} in JSON instead of null.
 func LabelsOrEmpty(m map[string]string) map[string]string {
 	if m == nil {
 		return map[string]string{}
@@ -50,6 +54,7 @@ func LabelsOrEmpty(m map[string]string) map[string]string {
 	return m
 }
 
+// SortedRows are rows of keys and values, by key.
 func SortedRows(m map[string]string) [][]string {
 	var rows [][]string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -58,6 +63,7 @@ func SortedRows(m map[string]string) [][]string {
 	return rows
 }
 
+// SecondsOr is a number with its unit, N/A without one.
 func SecondsOr(n *int, unit string) string {
 	if n == nil {
 		return "N/A"
@@ -101,6 +107,7 @@ func ParseTime(s string) (time.Time, error) {
 		"'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
 }
 
+// Bullets is a list with an entry a line, or several where it is longer than a page is wide.
 func Bullets(list []string) string {
 	var lines []string
 	for _, entry := range list {
@@ -113,6 +120,7 @@ func Bullets(list []string) string {
 // PageWidth is the width of explanations, ZenML's.
 const PageWidth = 80
 
+// Heading is a title in the middle of a page.
 func Heading(s string) string { return strings.TrimRight(center(s, PageWidth), " ") }
 
 // Prose wraps the paragraphs of a description. Lists in it keep their lines.
@@ -147,6 +155,7 @@ func LoginScope(l api.Login) string {
 	return strings.Join(scope, ", ")
 }
 
+// Pictured is a text behind its emoji, if it has one.
 func Pictured(emoji, text string) string {
 	if emoji == "" {
 		return text

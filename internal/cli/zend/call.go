@@ -21,6 +21,7 @@ const Patience = 3 * time.Minute
 // Secrets are attributes by name as they travel beside a request's typed params.
 type Secrets map[string]credential.Secret
 
+// Wipe clears them all.
 func (s Secrets) Wipe() {
 	for _, secret := range s {
 		secret.Wipe()
@@ -32,7 +33,7 @@ func Call[Resp any](ctx context.Context, connect Connect, method string, params 
 	return CallWith[Resp](ctx, connect, method, params, nil)
 }
 
-// CallWith is call with secrets, which stay the caller's to wipe.
+// CallWith is Call with secrets, which stay the caller's to wipe.
 func CallWith[Resp any](ctx context.Context, connect Connect, method string, params any, with Secrets) (resp Resp, err error) {
 	client, err := connect(true)
 	if err != nil {
