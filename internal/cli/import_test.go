@@ -17,6 +17,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -130,10 +132,13 @@ func (b *importBox) runIn(ctx context.Context, line string) ran {
 	b.t.Helper()
 	var out, err bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &err, now: noon,
-		getenv: func(k string) string { return b.vars[k] },
-		zend:   func(bool) (caller, error) { return b.zend, nil },
-		dirs:   func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
+		UI: &ui.UI{
+			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &err,
+			Getenv: func(k string) string { return b.vars[k] },
+		},
+		now:  noon,
+		zend: func(bool) (zend.Caller, error) { return b.zend, nil },
+		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
 	}
 	code := a.run(ctx, append([]string{"import"}, strings.Fields(line)...))
 	r := ran{strings.ReplaceAll(out.String(), b.dir, "HOME"), strings.ReplaceAll(err.String(), b.dir, "HOME"), code}
@@ -560,7 +565,7 @@ func TestImportOfLoginsIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.zend.onCall = func(method string) {
 		if method == api.MethodStore {
-			cancel(errInterrupted)
+			cancel(ui.ErrInterrupted)
 		}
 	}
 	r := b.runIn(ctx, "--yes")
