@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Caller is who asks. Parts that cost something to find out are functions and are called only when needed.
@@ -102,7 +102,7 @@ type Settings struct {
 type Config struct {
 	Vault   *keystore.Vault
 	Kinds   []connector.Kind
-	Engine  *engine.Engine
+	Engine  *tokencache.Cache
 	Policy  Policy
 	Auditor Auditor
 	Index   HostIndex
@@ -124,7 +124,7 @@ type Broker struct {
 	vault   *keystore.Vault
 	kinds   map[string]connector.Kind
 	types   []api.ConnectorType
-	engine  *engine.Engine
+	engine  *tokencache.Cache
 	policy  Policy
 	auditor Auditor
 	index   HostIndex

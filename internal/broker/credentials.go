@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Names of the attributes in the sealed record of a stored credential (docker login).
@@ -171,7 +171,7 @@ func (b *Broker) mint(ctx context.Context, conn api.ServiceConnector, resource s
 		return credential.Credential{}, credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' does not give access to %s", conn.Name, a), "zen logout "+a.String())
 	}
-	key := engine.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
+	key := tokencache.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
 	return b.engine.Get(ctx, key, minter{b, secretID, kind, spec, reg})
 }
 

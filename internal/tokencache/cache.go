@@ -1,4 +1,4 @@
-package engine
+package tokencache
 
 import (
 	"context"
@@ -37,8 +37,8 @@ type Config struct {
 	Network func() string
 }
 
-// Engine keeps minted credentials. It is safe for concurrent use.
-type Engine struct {
+// Cache keeps minted credentials. It is safe for concurrent use.
+type Cache struct {
 	clock        clock.Clock
 	timeout      time.Duration
 	perConnector int
@@ -56,12 +56,12 @@ type connector struct {
 	turns    chan struct{}
 }
 
-// New returns an empty engine.
-func New(cfg Config) *Engine {
+// New returns an empty cache.
+func New(cfg Config) *Cache {
 	if cfg.Network == nil {
 		cfg.Network = func() string { return "" }
 	}
-	return &Engine{
+	return &Cache{
 		clock: clock.New(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
 		network: cfg.Network, turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
 	}
@@ -77,59 +77,59 @@ func orDefault[T int | time.Duration](v, def T) T {
 // Get returns the key's credential, which the caller wipes. It mints only when there is none that may still be used, or when
 // so little of its life is left that waiting is better; ctx limits the waiting, not the minting, whose result serves the next
 // caller. A failure is returned again, at once, for as long as trying makes no sense; a valid credential beats it.
-func (e *Engine) Get(ctx context.Context, key Key, m Minter) (credential.Credential, error) {
-	e.mu.Lock()
-	now := e.clock.Now()
-	ent := e.entry(key)
+func (c *Cache) Get(ctx context.Context, key Key, m Minter) (credential.Credential, error) {
+	c.mu.Lock()
+	now := c.clock.Now()
+	ent := c.entry(key)
 	ent.minter, ent.used = m, now
 	valid, failed := ent.valid(now), ent.failure.counts(now)
 	if ent.wantsRenewal(now) && !failed && ent.flight == nil {
-		e.launch(ent)
+		c.launch(ent)
 	}
 	switch {
 	case valid && (ent.flight == nil || !ent.nearlyOver(now)):
-		defer e.mu.Unlock()
+		defer c.mu.Unlock()
 		return ent.clone(), nil
 	case failed && ent.flight == nil:
 		failure := ent.failure
-		e.mu.Unlock()
-		if !failure.ofNetwork || e.network() == failure.network {
+		c.mu.Unlock()
+		if !failure.ofNetwork || c.network() == failure.network {
 			return credential.Credential{}, failure.err
 		}
-		e.forgive(ent, failure)
-		return e.Get(ctx, key, m)
+		c.forgive(ent, failure)
+		return c.Get(ctx, key, m)
 	}
 	f, ch := ent.flight, make(chan result, 1)
 	f.waiting[ch] = struct{}{}
-	e.mu.Unlock()
+	c.mu.Unlock()
 	select {
 	case r := <-ch:
 		return r.cred, r.err
 	case <-ctx.Done():
-		return e.leave(ctx, ent, f, ch)
+		return c.leave(ctx, ent, f, ch)
 	}
 }
 
 // forgive lets a failure not count any more.
-func (e *Engine) forgive(ent *entry, f *failure) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (c *Cache) forgive(ent *entry, f *failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if ent.failure == f {
 		ent.failure = nil
 	}
 }
 
 // leave takes a caller off a flight whose result it cannot wait for, with what there is.
-func (e *Engine) leave(ctx context.Context, ent *entry, f *flight, ch chan result) (credential.Credential, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (c *Cache) leave(ctx context.Context, ent *entry, f *flight, ch chan result) (credential.Credential, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	delete(f.waiting, ch)
 	select {
 	case r := <-ch:
 		return r.cred, r.err
 	default:
 	}
-	if ent.valid(e.clock.Now()) {
+	if ent.valid(c.clock.Now()) {
 		return ent.clone(), nil
 	}
 	return credential.Credential{}, gaveUp(ctx)
@@ -144,56 +144,56 @@ func gaveUp(ctx context.Context) error {
 
 // entry finds or makes the key's entry. Credentials of older revisions are dropped; a caller that still comes with an older
 // revision gets an entry of its own, which nobody else sees.
-func (e *Engine) entry(key Key) *entry {
-	c := e.connectors[key.ConnectorID]
-	if c == nil || key.Revision > c.revision {
-		e.drop(key.ConnectorID)
-		c = &connector{revision: key.Revision, entries: make(map[string]*entry), turns: make(chan struct{}, e.perConnector)}
-		e.connectors[key.ConnectorID] = c
+func (c *Cache) entry(key Key) *entry {
+	conn := c.connectors[key.ConnectorID]
+	if conn == nil || key.Revision > conn.revision {
+		c.drop(key.ConnectorID)
+		conn = &connector{revision: key.Revision, entries: make(map[string]*entry), turns: make(chan struct{}, c.perConnector)}
+		c.connectors[key.ConnectorID] = conn
 	}
-	if key.Revision < c.revision {
+	if key.Revision < conn.revision {
 		return &entry{key: key, dropped: true}
 	}
-	ent := c.entries[key.Input]
+	ent := conn.entries[key.Input]
 	if ent == nil {
 		ent = &entry{key: key}
-		c.entries[key.Input] = ent
+		conn.entries[key.Input] = ent
 	}
 	return ent
 }
 
 // Drop forgets everything about a connector: its credentials are wiped, its failures do not count any more. Those who wait
 // for a minting already begun still get it; nobody else does.
-func (e *Engine) Drop(connectorID string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.drop(connectorID)
+func (c *Cache) Drop(connectorID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(connectorID)
 }
 
 // Wipe drops every connector.
-func (e *Engine) Wipe() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for id := range e.connectors {
-		e.drop(id)
+func (c *Cache) Wipe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.connectors {
+		c.drop(id)
 	}
 }
 
-func (e *Engine) drop(id string) {
-	c := e.connectors[id]
-	if c == nil {
+func (c *Cache) drop(id string) {
+	conn := c.connectors[id]
+	if conn == nil {
 		return
 	}
-	for _, ent := range c.entries {
+	for _, ent := range conn.entries {
 		ent.drop()
 	}
-	delete(e.connectors, id)
+	delete(c.connectors, id)
 }
 
 // Expires is when the first of the connector's credentials ends; nil when it has none or they do not expire.
-func (e *Engine) Expires(connectorID string) (first *time.Time) {
-	now := e.clock.Now()
-	e.each(connectorID, func(ent *entry) {
+func (c *Cache) Expires(connectorID string) (first *time.Time) {
+	now := c.clock.Now()
+	c.each(connectorID, func(ent *entry) {
 		if ent.valid(now) && ent.expires && (first == nil || ent.cred.Expires.Before(*first)) {
 			t := ent.cred.Expires
 			first = &t
@@ -203,9 +203,9 @@ func (e *Engine) Expires(connectorID string) (first *time.Time) {
 }
 
 // Failure is why the connector's last minting failed, unless a valid credential makes that unimportant; nil if it did not.
-func (e *Engine) Failure(connectorID string) (err error) {
-	now := e.clock.Now()
-	e.each(connectorID, func(ent *entry) {
+func (c *Cache) Failure(connectorID string) (err error) {
+	now := c.clock.Now()
+	c.each(connectorID, func(ent *entry) {
 		if ent.failure != nil && ent.failure.class != vault && !ent.valid(now) {
 			err = ent.failure.err
 		}
@@ -213,11 +213,11 @@ func (e *Engine) Failure(connectorID string) (err error) {
 	return err
 }
 
-func (e *Engine) each(connectorID string, f func(*entry)) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c := e.connectors[connectorID]; c != nil {
-		for _, ent := range c.entries {
+func (c *Cache) each(connectorID string, f func(*entry)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn := c.connectors[connectorID]; conn != nil {
+		for _, ent := range conn.entries {
 			f(ent)
 		}
 	}
@@ -225,52 +225,52 @@ func (e *Engine) each(connectorID string, f func(*entry)) {
 
 // schedule sets the entry's timer to the next moment something is due, or forgets the entry. Timers are not bounded to
 // notice a sleeping laptop: a late one costs nothing, because Get looks at the clocks itself.
-func (e *Engine) schedule(ent *entry, now clock.Instant) {
+func (c *Cache) schedule(ent *entry, now clock.Instant) {
 	if ent.dropped {
 		return
 	}
 	wait, ok := ent.nextLook(now)
 	if !ok {
-		e.forget(ent)
+		c.forget(ent)
 		return
 	}
 	if ent.timer == nil {
-		ent.timer = time.AfterFunc(wait, func() { e.look(ent) })
+		ent.timer = time.AfterFunc(wait, func() { c.look(ent) })
 		return
 	}
 	ent.timer.Reset(wait)
 }
 
 // look does what is due for an entry: renew it, wipe what ran out, or forget it.
-func (e *Engine) look(ent *entry) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (c *Cache) look(ent *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if ent.dropped || ent.flight != nil {
 		return // landing schedules again
 	}
-	now := e.clock.Now()
+	now := c.clock.Now()
 	if !ent.valid(now) {
 		ent.wipe()
 	}
 	if ent.wantsRenewal(now) && ent.isRenewed(now) && ent.pause(now) == 0 {
-		e.launch(ent)
+		c.launch(ent)
 		return
 	}
-	e.schedule(ent, now)
+	c.schedule(ent, now)
 }
 
-func (e *Engine) forget(ent *entry) {
+func (c *Cache) forget(ent *entry) {
 	ent.drop()
-	c := e.connectors[ent.key.ConnectorID]
-	delete(c.entries, ent.key.Input)
-	if len(c.entries) == 0 {
-		delete(e.connectors, ent.key.ConnectorID)
+	conn := c.connectors[ent.key.ConnectorID]
+	delete(conn.entries, ent.key.Input)
+	if len(conn.entries) == 0 {
+		delete(c.connectors, ent.key.ConnectorID)
 	}
 }
 
 // flight is one minting for all who ask meanwhile.
 type flight struct {
-	waiting map[chan result]struct{} // guarded by Engine.mu
+	waiting map[chan result]struct{} // guarded by Cache.mu
 	cancel  context.CancelFunc
 }
 
@@ -282,23 +282,23 @@ type result struct {
 }
 
 // launch begins a minting. It runs on its own time: callers may come and go.
-func (e *Engine) launch(ent *entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
+func (c *Cache) launch(ent *entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	f := &flight{waiting: make(map[chan result]struct{}), cancel: cancel}
 	ent.flight = f
 	go func(m Minter, own chan struct{}) {
 		defer cancel()
-		r := e.fly(ctx, m, own, e.turns)
+		r := c.fly(ctx, m, own, c.turns)
 		if ofNetwork(r.err) {
-			r.network = e.network()
+			r.network = c.network()
 		}
-		e.land(ent, f, r)
-	}(ent.minter, e.connectors[ent.key.ConnectorID].turns)
+		c.land(ent, f, r)
+	}(ent.minter, c.connectors[ent.key.ConnectorID].turns)
 }
 
 // fly waits for its turn and mints. A minter that does not obey the deadline is left behind: it keeps its turn until it
 // returns, and what it brings then is wiped.
-func (e *Engine) fly(ctx context.Context, m Minter, turns ...chan struct{}) result {
+func (c *Cache) fly(ctx context.Context, m Minter, turns ...chan struct{}) result {
 	for i, t := range turns {
 		select {
 		case t <- struct{}{}:
@@ -310,7 +310,7 @@ func (e *Engine) fly(ctx context.Context, m Minter, turns ...chan struct{}) resu
 	done := make(chan result, 1)
 	go func() {
 		defer giveBack(turns)
-		done <- e.mint(ctx, m)
+		done <- c.mint(ctx, m)
 	}()
 	select {
 	case r := <-done:
@@ -332,8 +332,8 @@ func late(ctx context.Context) error {
 }
 
 // mint calls the minter; its panic must not take zend down.
-func (e *Engine) mint(ctx context.Context, m Minter) (r result) {
-	r.issued = e.clock.Now()
+func (c *Cache) mint(ctx context.Context, m Minter) (r result) {
+	r.issued = c.clock.Now()
 	defer func() {
 		if v := recover(); v != nil {
 			r.err = &credential.Error{Reason: credential.Internal, Message: "zend failed to get the credential", Cause: panicked(v)}
@@ -355,10 +355,10 @@ func panicked(v any) error {
 }
 
 // land takes over what a flight brought and serves those who wait.
-func (e *Engine) land(ent *entry, f *flight, r result) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.clock.Now()
+func (c *Cache) land(ent *entry, f *flight, r result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock.Now()
 	ent.flight = nil
 	if r.err == nil && !r.cred.Expires.IsZero() && now.Reached(clock.Instant{Wall: r.cred.Expires.Round(0), Mono: r.issued.Mono + lifeOf(r.cred, r.issued)}) {
 		r.cred.Secret.Wipe()
@@ -373,16 +373,16 @@ func (e *Engine) land(ent *entry, f *flight, r result) {
 		r.cred.Secret.Wipe()
 		ent.failure = ent.failure.next(r.err, r.network, now)
 	}
-	e.deliver(ent, f, r.err, now)
+	c.deliver(ent, f, r.err, now)
 	if ent.dropped {
 		ent.wipe()
 		return
 	}
-	e.schedule(ent, now)
+	c.schedule(ent, now)
 }
 
 // deliver gives each waiting caller a copy of its own. A credential that is still valid beats the failure to renew it.
-func (e *Engine) deliver(ent *entry, f *flight, err error, now clock.Instant) {
+func (c *Cache) deliver(ent *entry, f *flight, err error, now clock.Instant) {
 	for ch := range f.waiting {
 		if ent.valid(now) {
 			ch <- result{cred: ent.clone()}

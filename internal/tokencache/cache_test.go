@@ -1,4 +1,4 @@
-package engine
+package tokencache
 
 import (
 	"context"
@@ -90,7 +90,7 @@ func (s *source) unwiped() (list []string) {
 var key = Key{ConnectorID: "c", Revision: 1, Input: "ghcr.io"}
 
 // get returns the secret, or the error's text.
-func get(t *testing.T, e *Engine, k Key, m Minter) string {
+func get(t *testing.T, e *Cache, k Key, m Minter) string {
 	t.Helper()
 	c, err := e.Get(t.Context(), k, m)
 	if err != nil {

@@ -1,4 +1,4 @@
-package engine
+package tokencache
 
 import (
 	"math/rand/v2"
@@ -21,13 +21,13 @@ const (
 	maxLife    = 10 * 365 * 24 * time.Hour
 )
 
-// entry is what is known of one key. Its fields are guarded by Engine.mu.
+// entry is what is known of one key. Its fields are guarded by Cache.mu.
 type entry struct {
 	key    Key
 	minter Minter // the latest caller's, for renewal ahead of expiry
 	used   clock.Instant
 
-	cred    credential.Credential // the engine's copy
+	cred    credential.Credential // the cache's copy
 	have    bool
 	expires bool // whether cred does
 	end     clock.Instant

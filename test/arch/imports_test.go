@@ -1,4 +1,4 @@
-package archtest
+package arch
 
 import (
 	"slices"
@@ -36,40 +36,40 @@ func rules() []rule {
 		}, {
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: []string{
-				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...", "internal/connector/...",
-				"internal/engine/...", "internal/daemon/...", "internal/cli/...", "internal/clientconfig/...", "internal/selftest",
+				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...",
+				"internal/tokencache/...", "internal/daemon/...", "internal/cli/...", "internal/clientconfig/...", "internal/selftest",
 				"internal/zenml/...", "internal/audit/...", "internal/config/...", "internal/policy/...",
 			},
 			why: "it is a client of the socket and nothing else",
 		}, {
 			who: []string{"cmd/zen", "internal/cli/...", "internal/clientconfig/...", "internal/selftest"},
 			forbidden: []string{
-				"internal/keystore/...", "internal/broker/...", "internal/engine/...", "internal/connector/...", "internal/daemon/...",
+				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...", "internal/connector/...", "internal/registryauth/...", "internal/daemon/...",
 				"internal/ipc/server", "internal/catalog/...", "github.com/godbus/...", "github.com/zalando/...",
 			},
 			why: "the command line asks zend and never opens the vault or mints by itself",
 		}, {
 			who: []string{"internal/guard"},
 			forbidden: []string{
-				"internal/keystore/...", "internal/broker/...", "internal/engine/...", "internal/connector/...", "internal/catalog/...",
+				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...", "internal/connector/...", "internal/registryauth/...", "internal/catalog/...",
 				"internal/daemon/...", "internal/config/...", "internal/cli/...", "internal/ipc/server", "net/http",
 			},
 			why: "the guard keeps nothing itself: what it finds goes through the vault that it is given",
 		}, {
 			who:       []string{"internal/keystore/..."},
-			forbidden: []string{"internal/connector/...", "internal/engine/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
+			forbidden: []string{"internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
 			why:       "the vault knows no registries, and talks to no network",
 		}, {
-			who:       []string{"internal/connector/..."},
+			who:       []string{"internal/connector/...", "internal/registryauth/..."},
 			forbidden: []string{"internal/keystore/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/..."},
 			why:       "a kind of connector matches and mints; only broker decides and stores",
 		}, {
-			who:       []string{"internal/engine/..."},
-			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/..."},
-			why:       "the engine keeps time for minters of any kind and does no I/O",
+			who:       []string{"internal/tokencache/..."},
+			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/..."},
+			why:       "the cache keeps time for minters of any kind and does no I/O",
 		}, {
 			who:       []string{"internal/catalog/..."},
-			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/broker/...", "internal/engine/...", "internal/ipc/...", "net/http", "os/exec"},
+			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/broker/...", "internal/tokencache/...", "internal/ipc/...", "net/http", "os/exec"},
 			why:       "ZenML's rules about entities are pure",
 		}, {
 			who:       []string{"internal/broker/..."},
@@ -78,7 +78,7 @@ func rules() []rule {
 		}, {
 			who: []string{"internal/policy"},
 			forbidden: []string{
-				"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/engine/...", "internal/catalog/...",
+				"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/catalog/...",
 				"internal/ipc/...", "internal/config/...", "net", "net/http", "os/exec",
 			},
 			why: "what the rules say is a table: no I/O, no waiting",
@@ -90,7 +90,7 @@ func rules() []rule {
 			why: "whether somebody may use a credential does not depend on how it is asked for, and zend draws nothing",
 		}, {
 			who:       []string{"internal/ipc/..."},
-			forbidden: []string{"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/engine/...", "internal/catalog/...", "internal/daemon/...", "net/http"},
+			forbidden: []string{"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/catalog/...", "internal/daemon/...", "net/http"},
 			why:       "the wire serves handlers that it is given",
 		}, {
 			who:       leaves,

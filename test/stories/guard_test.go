@@ -1,4 +1,4 @@
-package scripts
+package stories
 
 import (
 	"path/filepath"

@@ -140,7 +140,7 @@ func TestOneKeyForAllRepositories(t *testing.T) {
 		keys[reg] = true
 	}
 	if len(keys) != 1 {
-		t.Errorf("the engine would keep %d credentials for one registry: %v", len(keys), keys)
+		t.Errorf("the token cache would keep %d credentials for one registry: %v", len(keys), keys)
 	}
 }
 

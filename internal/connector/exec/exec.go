@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 const (
@@ -42,9 +42,9 @@ const (
 	maxLife        = 12 * time.Hour
 )
 
-// Checker asks registries: a *handshake.Checker, or something that has one asked.
+// Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(context.Context, registryauth.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
 }
 
 // Kind is the exec kind. Use New or Asking.
@@ -56,7 +56,7 @@ type Kind struct {
 }
 
 // New returns the exec kind.
-func New() *Kind { return Asking(handshake.New()) }
+func New() *Kind { return Asking(registryauth.New()) }
 
 // Asking returns the exec kind with another way to ask registries.
 func Asking(c Checker) *Kind {
@@ -298,5 +298,5 @@ func (k *Kind) Verify(
 		return connector.Report{}, err
 	}
 	defer cred.Secret.Wipe()
-	return k.checker.Verify(ctx, handshake.Target{Registry: own, PlainHTTP: plain}, cred, opt)
+	return k.checker.Verify(ctx, registryauth.Target{Registry: own, PlainHTTP: plain}, cred, opt)
 }

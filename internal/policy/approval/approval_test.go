@@ -1,4 +1,4 @@
-package gate
+package approval
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // helperTime is how long docker-credential-zen gives a call.
 const helperTime = 10 * time.Second
 
-// rig is a gate, and those who ask it.
+// rig is a Gate, and those who ask it.
 type rig struct {
 	*Gate
 	t     *testing.T

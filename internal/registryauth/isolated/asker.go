@@ -1,4 +1,4 @@
-package apart
+package isolated
 
 import (
 	"bufio"
@@ -10,14 +10,14 @@ import (
 
 	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // maxChildren is how many questions are asked at the same time; each takes a process of some megabytes.
 const maxChildren = 8
 
-// patience is longer than handshake takes for anything.
+// patience is longer than registryauth takes for anything.
 const patience = 40 * time.Second
 
 // margin is how much earlier than the parent a child gives up: it can say what it waited for.
@@ -35,29 +35,29 @@ func New(executable string) *Asker {
 	return &Asker{program, make(chan struct{}, maxChildren)}
 }
 
-// Verify is handshake.Checker's.
+// Verify is registryauth.Checker's.
 func (k *Asker) Verify(
-	ctx context.Context, to handshake.Target, cred credential.Credential, opt connector.VerifyOptions,
+	ctx context.Context, to registryauth.Target, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
 	a, _, err := k.ask(ctx, question{Op: opVerify, Push: opt.Push}, to, cred)
 	return a.Report, err
 }
 
-// IdentityToken is handshake.Checker's.
-func (k *Asker) IdentityToken(ctx context.Context, to handshake.Target, cred credential.Credential) (credential.Credential, error) {
+// IdentityToken is registryauth.Checker's.
+func (k *Asker) IdentityToken(ctx context.Context, to registryauth.Target, cred credential.Credential) (credential.Credential, error) {
 	a, secret, err := k.ask(ctx, question{Op: opIdentityToken}, to, cred)
 	return credential.Credential{Username: a.Username, Secret: secret}, err
 }
 
-// Limits is handshake.Checker's.
-func (k *Asker) Limits(ctx context.Context, to handshake.Target, cred credential.Credential) (connector.Limits, error) {
+// Limits is registryauth.Checker's.
+func (k *Asker) Limits(ctx context.Context, to registryauth.Target, cred credential.Credential) (connector.Limits, error) {
 	a, _, err := k.ask(ctx, question{Op: opLimits}, to, cred)
 	return a.Limits, err
 }
 
 // ask has one child answer, and returns when it is gone. The secret is the caller's to wipe.
 func (k *Asker) ask(
-	ctx context.Context, q question, to handshake.Target, cred credential.Credential,
+	ctx context.Context, q question, to registryauth.Target, cred credential.Credential,
 ) (a answer, granted credential.Secret, err error) {
 	q.Protocol, q.Registry, q.Plain, q.Username, q.Secret = protocol, to.Registry.String(), to.PlainHTTP, cred.Username, cred.Secret.Len()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -85,7 +85,7 @@ func (k *Asker) ask(
 	return answer{}, credential.Secret{}, err
 }
 
-func gaveUp(ctx context.Context, to handshake.Target) error {
+func gaveUp(ctx context.Context, to registryauth.Target) error {
 	return &credential.Error{
 		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given up", Cause: context.Cause(ctx),
 	}

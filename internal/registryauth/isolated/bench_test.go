@@ -1,11 +1,11 @@
-package apart
+package isolated
 
 import (
 	"testing"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -13,7 +13,7 @@ import (
 func BenchmarkVerify(b *testing.B) {
 	r := registrytest.StartBearer("alice", password)
 	defer r.Close()
-	for name, c := range map[string]checker{"here": handshake.New(), "apart": asker(b)} {
+	for name, c := range map[string]checker{"here": registryauth.New(), "isolated": asker(b)} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				got, err := c.Verify(b.Context(), target(b, r.Host), alice(password), connector.VerifyOptions{})

@@ -1,4 +1,4 @@
-package apart
+package isolated
 
 import (
 	"bufio"
@@ -11,8 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // ChildMain is the child: it answers the one question on stdin on stdout and returns the exit status. args are the arguments
@@ -25,7 +25,7 @@ func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(q.Millis)*time.Millisecond)
 			defer cancel()
 		}
-		a, granted := handle(ctx, handshake.New(), q.question, q.secret)
+		a, granted := handle(ctx, registryauth.New(), q.question, q.secret)
 		return send(stdout, a, granted)
 	})
 }
@@ -48,7 +48,7 @@ func receiveQuestion(r *bufio.Reader) (q asked, err error) {
 }
 
 // handle asks the registry. A panic of the libraries is an answer too.
-func handle(ctx context.Context, c *handshake.Checker, q question, secret credential.Secret) (a answer, granted credential.Secret) {
+func handle(ctx context.Context, c *registryauth.Checker, q question, secret credential.Secret) (a answer, granted credential.Secret) {
 	defer func() {
 		if p := recover(); p != nil {
 			a = answer{Fault: &fault{Reason: credential.Internal, Message: fmt.Sprintf("asking the registry failed: %v", p)}}
@@ -61,7 +61,7 @@ func handle(ctx context.Context, c *handshake.Checker, q question, secret creden
 	if !q.Plain && !registry.IsLoopback() {
 		go func() { _, _ = x509.SystemCertPool() }() // it takes 12 ms, which TLS would wait for after it has connected
 	}
-	to := handshake.Target{Registry: registry, PlainHTTP: q.Plain}
+	to := registryauth.Target{Registry: registry, PlainHTTP: q.Plain}
 	cred := credential.Credential{Username: q.Username, Secret: secret}
 	switch q.Op {
 	case opVerify:

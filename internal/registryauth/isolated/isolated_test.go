@@ -1,4 +1,4 @@
-package apart
+package isolated
 
 import (
 	"bufio"
@@ -20,8 +20,8 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -54,13 +54,13 @@ func program(t *testing.T, script string) *Asker {
 	return New(path)
 }
 
-func target(t testing.TB, host string) handshake.Target {
+func target(t testing.TB, host string) registryauth.Target {
 	t.Helper()
 	a, err := address.Parse(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handshake.Target{Registry: a}
+	return registryauth.Target{Registry: a}
 }
 
 func alice(secret string) credential.Credential {
@@ -74,7 +74,7 @@ func TestAnswersAreTheSame(t *testing.T) {
 	defer bearer.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	k, here := asker(t), handshake.New()
+	k, here := asker(t), registryauth.New()
 	for _, tt := range []struct {
 		name, host, push string
 		cred             credential.Credential
@@ -119,7 +119,7 @@ func TestAnswersAreTheSame(t *testing.T) {
 func TestErrorsAreTheSame(t *testing.T) {
 	basic := registrytest.StartBasic("alice", password)
 	defer basic.Close()
-	k, here := asker(t), handshake.New()
+	k, here := asker(t), registryauth.New()
 	to := target(t, basic.Host)
 	questions := map[string]func(checker) error{}
 	questions["identity token of a registry without a token service"] = func(c checker) error {
@@ -144,9 +144,9 @@ func TestErrorsAreTheSame(t *testing.T) {
 }
 
 type checker = interface {
-	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
-	IdentityToken(context.Context, handshake.Target, credential.Credential) (credential.Credential, error)
-	Limits(context.Context, handshake.Target, credential.Credential) (connector.Limits, error)
+	Verify(context.Context, registryauth.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	IdentityToken(context.Context, registryauth.Target, credential.Credential) (credential.Credential, error)
+	Limits(context.Context, registryauth.Target, credential.Credential) (connector.Limits, error)
 }
 
 // The credential is in no argument and no environment variable.
@@ -324,7 +324,7 @@ func TestChildRefuses(t *testing.T) {
 			t.Errorf("%s: status %d, said %q", tt.name, status, out.String())
 		}
 	}
-	a, _ := handle(t.Context(), handshake.New(), question{Op: "steal", Registry: "registry.example"}, credential.Secret{})
+	a, _ := handle(t.Context(), registryauth.New(), question{Op: "steal", Registry: "registry.example"}, credential.Secret{})
 	if a.Fault == nil || a.Fault.Reason != credential.Internal {
 		t.Errorf("an unknown operation: %+v", a)
 	}
