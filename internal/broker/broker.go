@@ -250,7 +250,7 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 	var err error
 	b.read(func(c *catalog.Catalog) {
 		if e, err = compute(c); err == nil {
-			e.Change = c.WithoutUnusedRemotes(e.Change)
+			e.Change = c.Servers.WithoutUnusedRemotes(e.Change)
 		}
 	})
 	defer e.wipe()
@@ -331,7 +331,7 @@ func (b *Broker) WriteIndex() {
 		return
 	}
 	var addrs []address.Address
-	b.read(func(c *catalog.Catalog) { addrs = c.Addresses() })
+	b.read(func(c *catalog.Catalog) { addrs = c.Logins.Addresses() })
 	if err := b.index.Write(addrs); err != nil {
 		b.log.Warn("Cannot write the host index", "error", err)
 	}

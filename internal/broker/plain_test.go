@@ -84,7 +84,7 @@ func (r *farRig) old(name, registry string) {
 	}
 	conn.Insecure, conn.Revision = false, conn.Revision+1
 	err = r.change(r.t.Context(), func(c *catalog.Catalog) (edit, error) {
-		change, err := c.PutConnector(conn)
+		change, err := c.Connectors.Put(conn)
 		return edit{Change: change}, err
 	})
 	if err != nil {
