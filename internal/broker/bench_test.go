@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
@@ -68,7 +69,7 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				broker, err := New(Config{
-					Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: tokencache.New(tokencache.Config{}), Index: noIndex{},
+					Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Index: noIndex{},
 				})
 				if err != nil {
 					b.Fatal(err)

@@ -33,7 +33,7 @@ func newFarRig(t *testing.T) *farRig {
 func (r *farRig) connect() {
 	r.t.Helper()
 	b, err := New(Config{
-		Vault: r.vault, Kinds: []connector.Kind{docker.Asking(registryauth.Through(r.far.Dial))},
+		Vault: r.vault, Kinds: []connector.Kind{docker.New(registryauth.Through(r.far.Dial))},
 		Engine: tokencache.New(tokencache.Config{}), Index: r.index, Auditor: r.audit, Now: r.clock.Now,
 		Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
 	})

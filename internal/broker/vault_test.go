@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
@@ -215,7 +216,7 @@ func BenchmarkGet(b *testing.B) {
 	}
 	defer vault.Close()
 	broker, err := New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: tokencache.New(tokencache.Config{}), Settings: Settings{ListPolicy: "all"},
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Settings: Settings{ListPolicy: "all"},
 	})
 	if err != nil {
 		b.Fatal(err)

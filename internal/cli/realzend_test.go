@@ -19,6 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 	"github.com/zen-agent/zen/internal/tokencache"
 )
@@ -70,7 +71,7 @@ func realBroker(tb testing.TB, owner string, now func() time.Time) *broker.Broke
 	}
 	tb.Cleanup(func() { vault.Close() })
 	b, err := broker.New(broker.Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: tokencache.New(tokencache.Config{}), Now: now, Owner: owner,
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Now: now, Owner: owner,
 		Settings: broker.Settings{ListPolicy: "all"},
 	})
 	if err != nil {

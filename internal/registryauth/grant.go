@@ -25,7 +25,7 @@ const maxGrant = 1 << 16
 // token, which a client shows instead of the password. It asks as docker login does (distribution, docs/spec/auth/token.md,
 // offline_token), and if that grants none by OAuth2's password grant (docs/spec/auth/oauth.md, access_type). Then it proves
 // that the registry takes the token. The caller wipes the credential.
-func (c *Checker) IdentityToken(ctx context.Context, to Target, cred credential.Credential) (credential.Credential, error) {
+func (c *Checker) IdentityToken(ctx context.Context, to connector.Target, cred credential.Credential) (credential.Credential, error) {
 	h, err := c.newHandshake(to, cred)
 	if err != nil {
 		return credential.Credential{}, err

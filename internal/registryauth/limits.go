@@ -29,7 +29,7 @@ func ratesOf(h http.Header) rates {
 
 // Limits asks Docker Hub how many more images the holder of a credential may pull, or an anonymous caller if it is empty. It does
 // not cost a pull. The secret stays the caller's to wipe.
-func (c *Checker) Limits(ctx context.Context, to Target, cred credential.Credential) (connector.Limits, error) {
+func (c *Checker) Limits(ctx context.Context, to connector.Target, cred credential.Credential) (connector.Limits, error) {
 	h, err := c.newHandshake(to, cred)
 	if err != nil {
 		return connector.Limits{}, err

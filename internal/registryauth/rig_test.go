@@ -173,13 +173,13 @@ func verifyAs(t *testing.T, c *Checker, registry, username, pass, push string) c
 	return report
 }
 
-func target(t *testing.T, registry string) Target {
+func target(t *testing.T, registry string) connector.Target {
 	t.Helper()
 	a, scheme, err := address.ParseScheme(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Target{Registry: a, PlainHTTP: scheme == address.HTTP}
+	return connector.Target{Registry: a, PlainHTTP: scheme == address.HTTP}
 }
 
 func login(username, pass string) credential.Credential {

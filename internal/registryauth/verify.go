@@ -67,18 +67,12 @@ func Through(dial func(ctx context.Context, network, addr string) (net.Conn, err
 	return c
 }
 
-// Target is the registry to ask.
-type Target struct {
-	Registry  address.Address // as a whole
-	PlainHTTP bool            // a person said that it speaks plain http; on this machine it may anyway
-}
-
 // Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference
 // proves. A wrong password is never tried on purpose: some registries lock the account. The secret stays the caller's to
 // wipe; go-containerregistry makes a string of it, which cannot be wiped. The only errors are that the target or the
 // options make no sense, and that the caller gave up.
 func (c *Checker) Verify(
-	ctx context.Context, to Target, cred credential.Credential, opt connector.VerifyOptions,
+	ctx context.Context, to connector.Target, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
 	repository, err := pushRepository(to.Registry, opt.Push)
 	if err != nil {
@@ -101,7 +95,7 @@ func (c *Checker) Verify(
 }
 
 // newHandshake prepares what needs no network.
-func (c *Checker) newHandshake(to Target, cred credential.Credential) (*handshake, error) {
+func (c *Checker) newHandshake(to connector.Target, cred credential.Credential) (*handshake, error) {
 	host := to.Registry.Host()
 	var options []name.Option
 	if to.PlainHTTP || isLoopback(host) {

@@ -60,6 +60,10 @@ func rules() []rule {
 			forbidden: []string{"internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
 			why:       "the vault knows no registries, and talks to no network",
 		}, {
+			who:       []string{"internal/connector/..."},
+			forbidden: []string{"internal/registryauth/..."},
+			why:       "a kind of connector is given whoever asks registries, so that that can be a child process",
+		}, {
 			who:       []string{"internal/connector/...", "internal/registryauth/..."},
 			forbidden: []string{"internal/keystore/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/..."},
 			why:       "a kind of connector matches and mints; only broker decides and stores",

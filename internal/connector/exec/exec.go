@@ -14,7 +14,6 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 const (
@@ -44,10 +43,10 @@ const (
 
 // Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, registryauth.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
 }
 
-// Kind is the exec kind. Use New or Asking.
+// Kind is the exec kind. Use New.
 type Kind struct {
 	checker Checker
 	now     func() time.Time
@@ -56,10 +55,7 @@ type Kind struct {
 }
 
 // New returns the exec kind.
-func New() *Kind { return Asking(registryauth.New()) }
-
-// Asking returns the exec kind with another way to ask registries.
-func Asking(c Checker) *Kind {
+func New(c Checker) *Kind {
 	return &Kind{checker: c, now: time.Now, environ: os.Environ, self: os.Executable}
 }
 
@@ -298,5 +294,5 @@ func (k *Kind) Verify(
 		return connector.Report{}, err
 	}
 	defer cred.Secret.Wipe()
-	return k.checker.Verify(ctx, registryauth.Target{Registry: own, PlainHTTP: plain}, cred, opt)
+	return k.checker.Verify(ctx, connector.Target{Registry: own, PlainHTTP: plain}, cred, opt)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/zen-agent/zen/internal/childproc"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // maxChildren is how many questions are asked at the same time; each takes a process of some megabytes.
@@ -37,27 +36,27 @@ func New(executable string) *Asker {
 
 // Verify is registryauth.Checker's.
 func (k *Asker) Verify(
-	ctx context.Context, to registryauth.Target, cred credential.Credential, opt connector.VerifyOptions,
+	ctx context.Context, to connector.Target, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
 	a, _, err := k.ask(ctx, question{Op: opVerify, Push: opt.Push}, to, cred)
 	return a.Report, err
 }
 
 // IdentityToken is registryauth.Checker's.
-func (k *Asker) IdentityToken(ctx context.Context, to registryauth.Target, cred credential.Credential) (credential.Credential, error) {
+func (k *Asker) IdentityToken(ctx context.Context, to connector.Target, cred credential.Credential) (credential.Credential, error) {
 	a, secret, err := k.ask(ctx, question{Op: opIdentityToken}, to, cred)
 	return credential.Credential{Username: a.Username, Secret: secret}, err
 }
 
 // Limits is registryauth.Checker's.
-func (k *Asker) Limits(ctx context.Context, to registryauth.Target, cred credential.Credential) (connector.Limits, error) {
+func (k *Asker) Limits(ctx context.Context, to connector.Target, cred credential.Credential) (connector.Limits, error) {
 	a, _, err := k.ask(ctx, question{Op: opLimits}, to, cred)
 	return a.Limits, err
 }
 
 // ask has one child answer, and returns when it is gone. The secret is the caller's to wipe.
 func (k *Asker) ask(
-	ctx context.Context, q question, to registryauth.Target, cred credential.Credential,
+	ctx context.Context, q question, to connector.Target, cred credential.Credential,
 ) (a answer, granted credential.Secret, err error) {
 	q.Protocol, q.Registry, q.Plain, q.Username, q.Secret = protocol, to.Registry.String(), to.PlainHTTP, cred.Username, cred.Secret.Len()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -85,7 +84,7 @@ func (k *Asker) ask(
 	return answer{}, credential.Secret{}, err
 }
 
-func gaveUp(ctx context.Context, to registryauth.Target) error {
+func gaveUp(ctx context.Context, to connector.Target) error {
 	return &credential.Error{
 		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given up", Cause: context.Cause(ctx),
 	}

@@ -61,7 +61,7 @@ func handle(ctx context.Context, c *registryauth.Checker, q question, secret cre
 	if !q.Plain && !registry.IsLoopback() {
 		go func() { _, _ = x509.SystemCertPool() }() // it takes 12 ms, which TLS would wait for after it has connected
 	}
-	to := registryauth.Target{Registry: registry, PlainHTTP: q.Plain}
+	to := connector.Target{Registry: registry, PlainHTTP: q.Plain}
 	cred := credential.Credential{Username: q.Username, Secret: secret}
 	switch q.Op {
 	case opVerify:

@@ -54,13 +54,13 @@ func program(t *testing.T, script string) *Asker {
 	return New(path)
 }
 
-func target(t testing.TB, host string) registryauth.Target {
+func target(t testing.TB, host string) connector.Target {
 	t.Helper()
 	a, err := address.Parse(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return registryauth.Target{Registry: a}
+	return connector.Target{Registry: a}
 }
 
 func alice(secret string) credential.Credential {
@@ -144,9 +144,9 @@ func TestErrorsAreTheSame(t *testing.T) {
 }
 
 type checker = interface {
-	Verify(context.Context, registryauth.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
-	IdentityToken(context.Context, registryauth.Target, credential.Credential) (credential.Credential, error)
-	Limits(context.Context, registryauth.Target, credential.Credential) (connector.Limits, error)
+	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	IdentityToken(context.Context, connector.Target, credential.Credential) (credential.Credential, error)
+	Limits(context.Context, connector.Target, credential.Credential) (connector.Limits, error)
 }
 
 // The credential is in no argument and no environment variable.
