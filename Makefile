@@ -150,7 +150,7 @@ fuzz: have-go ## run each fuzz target for FUZZTIME (default 30s)
 
 .PHONY: chaos
 chaos: have-go ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
-	$(GO) test -tags chaos -count 1 -timeout 15m -v ./internal/chaos/
+	$(GO) test -tags chaos -count 1 -timeout 15m -v ./test/chaos/
 	$(GO) test -tags chaos -count 1 -timeout 10m -v -run Killed ./internal/keystore/
 	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
 
@@ -172,7 +172,7 @@ vet: have-go ## go vet, for Linux and macOS
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
 	$(GO) vet -tags e2e_packages ./e2e/packages/
-	$(GO) vet -tags 'bench chaos' ./bench/ ./internal/chaos/
+	$(GO) vet -tags 'bench chaos' ./bench/ ./test/chaos/
 	GOOS=darwin $(GO) vet ./...
 
 .PHONY: staticcheck

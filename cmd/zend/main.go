@@ -15,10 +15,10 @@ import (
 	"syscall"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/connector/apart"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/daemon"
 	"github.com/zen-agent/zen/internal/keystore/oskeyring"
+	"github.com/zen-agent/zen/internal/registryauth/isolated"
 )
 
 const usage = `zend keeps container registry credentials sealed and serves them to docker-credential-zen and zen.
@@ -36,8 +36,8 @@ func main() {
 		switch os.Args[1] {
 		case oskeyring.ChildArgument:
 			os.Exit(oskeyring.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
-		case apart.ChildArgument:
-			os.Exit(apart.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+		case isolated.ChildArgument:
+			os.Exit(isolated.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
 		}
 	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))

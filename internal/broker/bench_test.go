@@ -11,8 +11,9 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // vaultOf makes a vault of n logins, as docker login leaves them.
@@ -68,7 +69,7 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				broker, err := New(Config{
-					Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Index: noIndex{},
+					Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Index: noIndex{},
 				})
 				if err != nil {
 					b.Fatal(err)

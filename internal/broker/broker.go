@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Caller is who asks. Parts that cost something to find out are functions and are called only when needed.
@@ -102,7 +102,7 @@ type Settings struct {
 type Config struct {
 	Vault   *keystore.Vault
 	Kinds   []connector.Kind
-	Engine  *engine.Engine
+	Engine  *tokencache.Cache
 	Policy  Policy
 	Auditor Auditor
 	Index   HostIndex
@@ -124,7 +124,7 @@ type Broker struct {
 	vault   *keystore.Vault
 	kinds   map[string]connector.Kind
 	types   []api.ConnectorType
-	engine  *engine.Engine
+	engine  *tokencache.Cache
 	policy  Policy
 	auditor Auditor
 	index   HostIndex
@@ -250,7 +250,7 @@ func (b *Broker) change(ctx context.Context, compute func(c *catalog.Catalog) (e
 	var err error
 	b.read(func(c *catalog.Catalog) {
 		if e, err = compute(c); err == nil {
-			e.Change = c.WithoutUnusedRemotes(e.Change)
+			e.Change = c.Servers.WithoutUnusedRemotes(e.Change)
 		}
 	})
 	defer e.wipe()
@@ -331,7 +331,7 @@ func (b *Broker) WriteIndex() {
 		return
 	}
 	var addrs []address.Address
-	b.read(func(c *catalog.Catalog) { addrs = c.Addresses() })
+	b.read(func(c *catalog.Catalog) { addrs = c.Logins.Addresses() })
 	if err := b.index.Write(addrs); err != nil {
 		b.log.Warn("Cannot write the host index", "error", err)
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // rig is a broker on real parts: a vault in a file, the docker kind, the engine, and a registry that demands a password.
@@ -110,7 +111,7 @@ func (r *rig) open() {
 	r.t.Cleanup(func() { vault.Close() })
 	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
 	r.Broker, err = New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}),
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}),
 		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {

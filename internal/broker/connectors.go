@@ -90,12 +90,12 @@ func hasAuthMethod(t api.ConnectorType, want string) bool {
 
 // QueryConnectors answers connector.list.
 func (b *Broker) QueryConnectors(q api.Query) (list api.ConnectorList, err error) {
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.now()) })
+	b.read(func(c *catalog.Catalog) { list, err = c.Connectors.Query(q, b.now()) })
 	return list, err
 }
 
 func (b *Broker) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
-	b.read(func(c *catalog.Catalog) { conn, err = c.ResolveConnector(ref) })
+	b.read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(ref) })
 	return conn, err
 }
 
@@ -162,7 +162,7 @@ func (b *Broker) RegisterConnector(ctx context.Context, caller Caller, req api.R
 
 // nameFree fails early on a bad or taken name, before anything asks the network.
 func (b *Broker) nameFree(conn api.ServiceConnector) (err error) {
-	b.read(func(c *catalog.Catalog) { _, err = c.PutConnector(conn) })
+	b.read(func(c *catalog.Catalog) { _, err = c.Connectors.Put(conn) })
 	return err
 }
 
@@ -196,7 +196,7 @@ func (b *Broker) keepConnector(
 	}
 	if !dryRun {
 		err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-			change, err := c.PutConnector(conn)
+			change, err := c.Connectors.Put(conn)
 			return edit{Change: change, secrets: map[string]credential.Secret{conn.ID: packBlob(spec.Secrets)}}, err
 		})
 		b.engine.Drop(conn.ID)
@@ -400,9 +400,9 @@ func (b *Broker) DeleteConnector(ctx context.Context, caller Caller, req api.Del
 	var conn api.ServiceConnector
 	var logins []api.Login
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		gone, change, err := c.DeleteConnector(req.Ref)
+		gone, change, err := c.Connectors.Delete(req.Ref)
 		conn = gone
-		logins = slices.DeleteFunc(c.Logins(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
+		logins = slices.DeleteFunc(c.Logins.List(), func(l api.Login) bool { return l.ConnectorID != gone.ID })
 		return edit{Change: change}, err
 	})
 	b.audit(caller, Subject{Action: ActionDelete, Connector: conn.Name}, err, "")
@@ -521,7 +521,7 @@ func (b *Broker) Resources(ctx context.Context, q api.ResourcesQuery) (api.Resou
 	list := api.ResourceList{Items: []api.Resource{}}
 	var conns []api.ServiceConnector
 	if q.Server == "" {
-		b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+		b.read(func(c *catalog.Catalog) { conns = c.Connectors.List() })
 	}
 	remote, warnings, err := b.remoteConnectors(ctx, q.Server, listTime)
 	if err != nil {

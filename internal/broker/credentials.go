@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // Names of the attributes in the sealed record of a stored credential (docker login).
@@ -76,7 +76,7 @@ func (b *Broker) unknown(ctx context.Context, a address.Address, notFound error)
 func (b *Broker) loginFor(caller Caller, a address.Address) (login api.Login, err error) {
 	now := b.now()
 	var found bool
-	b.read(func(c *catalog.Catalog) { login, found = c.LoginFor(a, caller.Dir, caller.Profile, now) })
+	b.read(func(c *catalog.Catalog) { login, found = c.Logins.For(a, caller.Dir, caller.Profile, now) })
 	if !found {
 		return login, notLoggedIn(a)
 	}
@@ -116,7 +116,7 @@ func (b *Broker) resolve(ctx context.Context, login api.Login, a address.Address
 	}
 	var conn api.ServiceConnector
 	var found bool
-	b.read(func(c *catalog.Catalog) { conn, found = c.ConnectorByID(login.ConnectorID) })
+	b.read(func(c *catalog.Catalog) { conn, found = c.Connectors.ByID(login.ConnectorID) })
 	if !found {
 		return credential.Credential{}, credential.NewError(credential.NoSuchEntity,
 			"the service connector behind "+login.Address+" is gone", "zen logout "+login.Address)
@@ -171,7 +171,7 @@ func (b *Broker) mint(ctx context.Context, conn api.ServiceConnector, resource s
 		return credential.Credential{}, credential.NewError(credential.InvalidInput,
 			fmt.Sprintf("service connector '%s' does not give access to %s", conn.Name, a), "zen logout "+a.String())
 	}
-	key := engine.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
+	key := tokencache.Key{ConnectorID: conn.ID, Revision: conn.Revision, Input: reg.Key}
 	return b.engine.Get(ctx, key, minter{b, secretID, kind, spec, reg})
 }
 
@@ -262,7 +262,7 @@ func (b *Broker) storeNew(ctx context.Context, login api.Login, cred credential.
 	username := credential.SecretString(cred.Username)
 	defer username.Wipe()
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		change, replaced, err := c.PutLogin(login)
+		change, replaced, err := c.Logins.Put(login)
 		detail = "stored"
 		if replaced != nil {
 			detail = "replaced the login by " + source(*replaced)
@@ -348,7 +348,7 @@ func (b *Broker) isStatic(l api.Login) bool {
 		return true
 	}
 	var conn api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conn, _ = c.ConnectorByID(l.ConnectorID) })
+	b.read(func(c *catalog.Catalog) { conn, _ = c.Connectors.ByID(l.ConnectorID) })
 	kind, err := b.kindOf(conn)
 	if err != nil {
 		return false
@@ -389,7 +389,7 @@ const many = 100
 // largeIfMany waits for the turn of an answer that names all logins, when there are many.
 func (b *Broker) largeIfMany(ctx context.Context) error {
 	var n int
-	b.read(func(c *catalog.Catalog) { n = c.CountLogins() })
+	b.read(func(c *catalog.Catalog) { n = c.Logins.Count() })
 	if n <= many {
 		return nil
 	}
@@ -406,7 +406,7 @@ func (b *Broker) largeIfAll(ctx context.Context, q api.Query) error {
 
 func (b *Broker) logins() (list []api.Login) {
 	now := b.now()
-	b.read(func(c *catalog.Catalog) { list = c.Logins() })
+	b.read(func(c *catalog.Catalog) { list = c.Logins.List() })
 	return slices.DeleteFunc(list, func(l api.Login) bool { return l.Until != nil && !now.Before(*l.Until) })
 }
 
@@ -414,7 +414,7 @@ func (b *Broker) logins() (list []api.Login) {
 func (b *Broker) end(ctx context.Context, match func(api.Login) bool) (ended []api.Login, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		var change catalog.Change
-		ended, change = c.EndLogins(match)
+		ended, change = c.Logins.End(match)
 		return edit{Change: change}, nil
 	})
 	if err != nil {

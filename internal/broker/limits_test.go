@@ -10,6 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // hubKind is the docker kind with a Docker Hub that answers without a network.
@@ -29,7 +30,7 @@ func (hubKind) Limits(_ context.Context, registry address.Address, cred credenti
 
 func TestLimits(t *testing.T) {
 	r := newRig(t)
-	r.kinds["docker"] = hubKind{docker.New()}
+	r.kinds["docker"] = hubKind{docker.New(registryauth.New())}
 	r.store("ghcr.io", "bob", "elsewhere")
 	list, err := r.Limits(t.Context(), Caller{})
 	want := api.PullLimit{

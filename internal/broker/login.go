@@ -90,7 +90,7 @@ func orURI(reg api.ContainerRegistry) string {
 
 func (b *Broker) connectorByID(id string) (conn api.ServiceConnector, err error) {
 	var ok bool
-	b.read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(id) })
+	b.read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(id) })
 	if !ok {
 		return b.resolveConnector(id)
 	}
@@ -246,7 +246,7 @@ func (b *Broker) collides(a address.Address, resource string, req api.LoginReque
 	}
 	now := b.now()
 	b.read(func(c *catalog.Catalog) {
-		for _, l := range c.Logins() {
+		for _, l := range c.Logins.List() {
 			same := l.Address == a.String() && l.Dir == req.Dir && l.Profile == req.Profile && (l.Until == nil || l.Until.After(now))
 			if same && l.ConnectorID != "" && l.ResourceID != "" && mustParse(l.ResourceID) != mustParse(resource) {
 				taken = &l
@@ -272,11 +272,11 @@ func (b *Broker) recordLogin(
 		var kept catalog.Change
 		if conn.Server != "" {
 			var err error
-			if kept, err = c.PutRemote(withoutConfiguration(conn)); err != nil {
+			if kept, err = c.Servers.PutRemote(withoutConfiguration(conn)); err != nil {
 				return edit{}, err
 			}
 		}
-		change, old, err := c.PutLogin(login, kept.Put...)
+		change, old, err := c.Logins.Put(login, kept.Put...)
 		replaced = old
 		return edit{Change: change, secrets: tokenSecret(login.ID, token)}, err
 	})
@@ -345,7 +345,7 @@ func (b *Broker) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error
 	conn, err := b.resolveConnector(req.Name)
 	if credential.NoSuchEntity.Is(err) {
 		var remotes []api.ServiceConnector
-		b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+		b.read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
 		if len(remotes) > 0 {
 			conn, err = catalog.ResolveIn(remotes, req.Name)
 		}

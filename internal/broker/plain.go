@@ -49,7 +49,7 @@ func (b *Broker) agreedFor(conn api.ServiceConnector) (yes bool) {
 		return plain
 	}
 	b.read(func(c *catalog.Catalog) {
-		for _, l := range c.Logins() {
+		for _, l := range c.Logins.List() {
 			same := l.ConnectorID == conn.ID && mustParse(l.Address).Host() == registry.Host()
 			yes = yes || same && l.PlainHTTP
 		}
@@ -75,7 +75,7 @@ func loginInsecure(conn api.ServiceConnector) string {
 // connector.
 func (b *Broker) plainFor(a address.Address) (yes bool) {
 	b.read(func(c *catalog.Catalog) {
-		for _, conn := range c.Connectors() {
+		for _, conn := range c.Connectors.List() {
 			registry, plain := connector.Unencrypted(conn.Configuration)
 			yes = yes || plain && registry.Host() == a.Host()
 		}
@@ -87,7 +87,7 @@ func (b *Broker) plainFor(a address.Address) (yes bool) {
 // before zend asked for agreement.
 func (b *Broker) PlainNotices() (list []api.Notice) {
 	var conns []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conns = append(c.Connectors(), c.Remotes()...) })
+	b.read(func(c *catalog.Catalog) { conns = append(c.Connectors.List(), c.Servers.Remotes()...) })
 	for _, conn := range conns {
 		if conn.Insecure || !b.agreedFor(conn) {
 			continue

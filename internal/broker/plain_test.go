@@ -9,10 +9,10 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // farRig is a broker for which every registry is on another machine, where somebody
@@ -33,8 +33,8 @@ func newFarRig(t *testing.T) *farRig {
 func (r *farRig) connect() {
 	r.t.Helper()
 	b, err := New(Config{
-		Vault: r.vault, Kinds: []connector.Kind{docker.Asking(handshake.Through(r.far.Dial))},
-		Engine: engine.New(engine.Config{}), Index: r.index, Auditor: r.audit, Now: r.clock.Now,
+		Vault: r.vault, Kinds: []connector.Kind{docker.New(registryauth.Through(r.far.Dial))},
+		Engine: tokencache.New(tokencache.Config{}), Index: r.index, Auditor: r.audit, Now: r.clock.Now,
 		Owner: "me", Settings: Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *farRig) old(name, registry string) {
 	}
 	conn.Insecure, conn.Revision = false, conn.Revision+1
 	err = r.change(r.t.Context(), func(c *catalog.Catalog) (edit, error) {
-		change, err := c.PutConnector(conn)
+		change, err := c.Connectors.Put(conn)
 		return edit{Change: change}, err
 	})
 	if err != nil {

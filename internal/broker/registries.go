@@ -11,7 +11,7 @@ import (
 
 // Flavors answers registry.flavors.
 func (b *Broker) Flavors() (f api.Flavors) {
-	b.read(func(c *catalog.Catalog) { f.Items = c.Flavors() })
+	b.read(func(c *catalog.Catalog) { f.Items = c.Registries.Flavors() })
 	return f
 }
 
@@ -22,7 +22,7 @@ func (b *Broker) RegisterRegistry(ctx context.Context, req api.RegisterRegistry)
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.RegisterRegistry(req, conn, b.now().UTC(), b.owner)
+		reg, change, err := c.Registries.Register(req, conn, b.now().UTC(), b.owner)
 		result.Registry = reg
 		if err != nil || conn == nil {
 			return edit{Change: change}, err
@@ -61,7 +61,7 @@ func keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnecto
 	if conn.Server == "" {
 		return edit{Change: change}, nil
 	}
-	kept, err := c.PutRemote(withoutConfiguration(conn))
+	kept, err := c.Servers.PutRemote(withoutConfiguration(conn))
 	change.Put = append(kept.Put, change.Put...)
 	return edit{Change: change}, err
 }
@@ -91,7 +91,7 @@ func (b *Broker) access(ctx context.Context, conn api.ServiceConnector, resource
 // UpdateRegistry changes a registry's name, attributes or labels.
 func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.UpdateRegistry(req, b.now().UTC())
+		reg, change, err := c.Registries.Update(req, b.now().UTC())
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
@@ -101,7 +101,7 @@ func (b *Broker) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (re
 // CopyRegistry registers a registry's copy under a new name.
 func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.CopyRegistry(req.Ref, req.Name, b.now().UTC(), b.owner)
+		reg, change, err := c.Registries.Copy(req.Ref, req.Name, b.now().UTC(), b.owner)
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
@@ -111,7 +111,7 @@ func (b *Broker) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.
 // DeleteRegistry removes a registry; it is refused while a stack uses it.
 func (b *Broker) DeleteRegistry(ctx context.Context, ref string) (result api.RegistryResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.DeleteRegistry(ref)
+		reg, change, err := c.Registries.Delete(ref)
 		result.Registry = reg
 		return edit{Change: change}, err
 	})
@@ -123,7 +123,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 	if req.Server != "" {
 		return b.connectOnServer(ctx, req)
 	}
-	b.read(func(c *catalog.Catalog) { _, err = c.ResolveRegistry(req.Ref) })
+	b.read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref) })
 	if err != nil {
 		return result, b.registryElsewhere(ctx, req.Ref, true, err)
 	}
@@ -132,7 +132,7 @@ func (b *Broker) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (
 		return result, err
 	}
 	compute := func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.ConnectRegistry(req.Ref, conn, b.now().UTC())
+		reg, change, err := c.Registries.Connect(req.Ref, conn, b.now().UTC())
 		result.Registry = reg
 		if err != nil {
 			return edit{}, err
@@ -157,7 +157,7 @@ func (b *Broker) DisconnectRegistry(ctx context.Context, ref api.Ref) (result ap
 		return b.disconnectOnServer(ctx, ref)
 	}
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		reg, change, err := c.DisconnectRegistry(ref.Name, b.now().UTC())
+		reg, change, err := c.Registries.Disconnect(ref.Name, b.now().UTC())
 		result.Registry = reg
 		return edit{Change: change}, err
 	})

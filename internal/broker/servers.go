@@ -93,13 +93,13 @@ func (b *Broker) serverKey(s api.Server) ServerKey {
 // ServerList answers server.list.
 func (b *Broker) ServerList() api.ServerList {
 	list := api.ServerList{}
-	b.read(func(c *catalog.Catalog) { list.Items = c.Servers() })
+	b.read(func(c *catalog.Catalog) { list.Items = c.Servers.List() })
 	return list
 }
 
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref is the active one.
 func (b *Broker) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	b.read(func(c *catalog.Catalog) { result.Server, err = c.ResolveServer(ref) })
+	b.read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref) })
 	if err != nil {
 		return result, err
 	}
@@ -193,7 +193,7 @@ func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Se
 	var remotes []api.ServiceConnector
 	err := b.change(ctx, func(c *catalog.Catalog) (edit, error) {
 		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.owner, now, now
-		if old, err := c.ResolveServer(s.URL); err == nil && old.URL == s.URL {
+		if old, err := c.Servers.Resolve(s.URL); err == nil && old.URL == s.URL {
 			s.ID, s.Created = old.ID, old.Created
 			if s.Name == "" {
 				s.Name = old.Name
@@ -202,8 +202,8 @@ func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Se
 		if s.Name == "" {
 			s.Name = hostOf(s.URL)
 		}
-		remotes = c.Remotes()
-		change, err := c.PutServer(s)
+		remotes = c.Servers.Remotes()
+		change, err := c.Servers.Put(s)
 		attrs := map[string]credential.Secret{}
 		if !key.IsEmpty() && s.Auth != api.ServerAuthNone {
 			attrs[connector.AttrKey] = key
@@ -218,7 +218,7 @@ func (b *Broker) keepServer(ctx context.Context, s api.Server, key credential.Se
 			b.engine.Drop(conn.ID)
 		}
 	}
-	b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(s.ID) })
+	b.read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID) })
 	return s, err
 }
 
@@ -232,7 +232,7 @@ func hostOf(raw string) string {
 // UseServer makes a server the active one.
 func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerResult, err error) {
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		s, change, err := c.UseServer(ref)
+		s, change, err := c.Servers.Use(ref)
 		result.Server = s
 		return edit{Change: change}, err
 	})
@@ -243,7 +243,7 @@ func (b *Broker) UseServer(ctx context.Context, ref string) (result api.ServerRe
 func (b *Broker) DisconnectServer(ctx context.Context, caller Caller, ref string) (result api.ServerResult, err error) {
 	var ended []api.Login
 	err = b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		s, logins, change, err := c.DeleteServer(ref)
+		s, logins, change, err := c.Servers.Delete(ref)
 		result.Server, ended = s, logins
 		return edit{Change: change}, err
 	})
@@ -265,7 +265,7 @@ func (b *Broker) DisconnectServer(ctx context.Context, caller Caller, ref string
 // askServers lists the connectors of every server, or of the named one. A server that does not answer has those that logins use.
 func (b *Broker) askServers(ctx context.Context, limit time.Duration, only string) []listed[api.ServiceConnector] {
 	var remotes []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { remotes = c.Remotes() })
+	b.read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
 	out := everyServer(ctx, b, limit, only, func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
 		items, err := b.servers.Connectors(ctx, s, b.serverKey(s))
 		return placed(items, s, remotes), err
@@ -311,7 +311,7 @@ func forRegistries(conn api.ServiceConnector) bool {
 const resourceTypeRegistry = "docker-registry"
 
 func (b *Broker) hasServers() (yes bool) {
-	b.read(func(c *catalog.Catalog) { yes = len(c.Servers()) > 0 })
+	b.read(func(c *catalog.Catalog) { yes = len(c.Servers.List()) > 0 })
 	return yes
 }
 
@@ -324,7 +324,7 @@ func (b *Broker) ListConnectors(ctx context.Context, q api.Query) (list api.Conn
 	if err != nil {
 		return list, err
 	}
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryConnectors(q, b.now(), remote...) })
+	b.read(func(c *catalog.Catalog) { list, err = c.Connectors.Query(q, b.now(), remote...) })
 	list.Warnings = warnings
 	return list, err
 }
@@ -341,7 +341,7 @@ func patience(q api.Query) time.Duration {
 func (b *Broker) remoteConnectors(ctx context.Context, server string, limit time.Duration) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
-		b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		b.read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -374,7 +374,7 @@ func (b *Broker) findConnector(ctx context.Context, ref, server string) (api.Ser
 		}
 	} else {
 		var s api.Server
-		b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(server) })
+		b.read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
 		if err != nil {
 			return conn, err
 		}
@@ -463,7 +463,7 @@ func (b *Broker) specOf(conn api.ServiceConnector) (spec connector.Spec, secretI
 	}
 	var s api.Server
 	var ok bool
-	b.read(func(c *catalog.Catalog) { s, ok = c.ServerNamed(conn.Server) })
+	b.read(func(c *catalog.Catalog) { s, ok = c.Servers.Named(conn.Server) })
 	if !ok {
 		return spec, "", credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("the server '%s' of service connector '%s' is gone", conn.Server, conn.Name), "zen server connect URL")

@@ -28,7 +28,7 @@ func everyServer[T any](
 		return nil
 	}
 	var servers []api.Server
-	b.read(func(c *catalog.Catalog) { servers = c.Servers() })
+	b.read(func(c *catalog.Catalog) { servers = c.Servers.List() })
 	servers = slices.DeleteFunc(servers, func(s api.Server) bool { return only != "" && s.Name != only })
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -81,7 +81,7 @@ func (b *Broker) ListRegistries(ctx context.Context, q api.Query) (list api.Regi
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryRegistries(q, remote...) })
+	b.read(func(c *catalog.Catalog) { list, err = c.Registries.Query(q, remote...) })
 	list.Warnings = warnings
 	return list, err
 }
@@ -92,7 +92,7 @@ func (b *Broker) ListStacks(ctx context.Context, q api.Query) (list api.StackLis
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
-	b.read(func(c *catalog.Catalog) { list, err = c.QueryStacks(q, remote...) })
+	b.read(func(c *catalog.Catalog) { list, err = c.Stacks.Query(q, remote...) })
 	list.Warnings = warnings
 	return list, err
 }
@@ -154,7 +154,7 @@ func (b *Broker) findRegistry(ctx context.Context, ref, server string) (reg api.
 		return reg, err
 	}
 	if server == "" {
-		b.read(func(c *catalog.Catalog) { reg, err = c.ResolveRegistry(ref) })
+		b.read(func(c *catalog.Catalog) { reg, err = c.Registries.Resolve(ref) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !b.hasServers() {
 			return reg, err
 		}
@@ -169,7 +169,7 @@ func (b *Broker) findStack(ctx context.Context, ref, server string) (s api.Stack
 		return s, err
 	}
 	if server == "" {
-		b.read(func(c *catalog.Catalog) { s, err = c.ResolveStack(ref) })
+		b.read(func(c *catalog.Catalog) { s, err = c.Stacks.Resolve(ref) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !b.hasServers() {
 			return s, err
 		}
@@ -184,7 +184,7 @@ func (b *Broker) Registry(ctx context.Context, ref api.Ref) (result api.Registry
 		return result, err
 	}
 	b.read(func(c *catalog.Catalog) {
-		if conn, ok := c.ConnectorByID(result.Registry.ConnectorID); ok {
+		if conn, ok := c.Connectors.ByID(result.Registry.ConnectorID); ok {
 			result.Connector = &conn
 		}
 	})
@@ -243,7 +243,7 @@ func (b *Broker) connectOnServer(ctx context.Context, req api.ConnectRegistry) (
 	if err != nil {
 		return result, err
 	}
-	b.read(func(c *catalog.Catalog) { reg, err = c.Linked(reg, conn) })
+	b.read(func(c *catalog.Catalog) { reg, err = c.Registries.Linked(reg, conn) })
 	if err != nil {
 		return result, err
 	}
@@ -273,7 +273,7 @@ func (b *Broker) disconnectOnServer(ctx context.Context, ref api.Ref) (result ap
 // registryOfZenML is the container registry of the stack that the zenml command has chosen.
 func (b *Broker) registryOfZenML(ctx context.Context, active api.ZenMLStack) (reg api.ContainerRegistry, stack api.Stack, err error) {
 	var s api.Server
-	b.read(func(c *catalog.Catalog) { s, err = c.ServerAt(active.URL) })
+	b.read(func(c *catalog.Catalog) { s, err = c.Servers.At(active.URL) })
 	if err != nil {
 		return reg, stack, err
 	}

@@ -18,7 +18,7 @@ func (b *Broker) server(ref string) (s api.Server, err error) {
 	if b.servers == nil {
 		return s, errNoServers
 	}
-	b.read(func(c *catalog.Catalog) { s, err = c.ResolveServer(ref) })
+	b.read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(ref) })
 	return s, err
 }
 
@@ -273,12 +273,12 @@ func cloned(config map[string]credential.Secret) map[string]credential.Secret {
 // remember keeps what a server made of a connector, if a login uses it.
 func (b *Broker) remember(ctx context.Context, conn api.ServiceConnector, s api.Server) error {
 	return b.change(ctx, func(c *catalog.Catalog) (edit, error) {
-		kept := placed([]api.ServiceConnector{conn}, s, c.Remotes())
-		old := slices.ContainsFunc(c.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == s.Name })
+		kept := placed([]api.ServiceConnector{conn}, s, c.Servers.Remotes())
+		old := slices.ContainsFunc(c.Servers.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == s.Name })
 		if len(kept) == 0 || !old {
 			return edit{}, nil
 		}
-		change, err := c.PutRemote(withoutConfiguration(kept[0]))
+		change, err := c.Servers.PutRemote(withoutConfiguration(kept[0]))
 		return edit{Change: change}, err
 	})
 }
@@ -294,7 +294,7 @@ func (b *Broker) deleteOnServer(ctx context.Context, caller Caller, req api.Dele
 		return api.ConnectorResult{}, err
 	}
 	var users []string
-	b.read(func(c *catalog.Catalog) { users = c.UsersOf(conn.ID) })
+	b.read(func(c *catalog.Catalog) { users = c.Registries.UsersOf(conn.ID) })
 	if len(users) > 0 {
 		return api.ConnectorResult{}, credential.NewError(credential.InUse, fmt.Sprintf(
 			"Service connector '%s' is used by the container registry '%s' of this machine.", conn.Name, users[0]),

@@ -20,43 +20,43 @@ func (b *Broker) stackChange(ctx context.Context, ref string, f func(c *catalog.
 // RegisterStack keeps a stack and, if asked to, makes it the active one.
 func (b *Broker) RegisterStack(ctx context.Context, req api.RegisterStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.RegisterStack(req, b.now().UTC(), b.owner)
+		return c.Stacks.Register(req, b.now().UTC(), b.owner)
 	})
 }
 
 // UpdateStack changes a stack; an empty ref is the active one.
 func (b *Broker) UpdateStack(ctx context.Context, req api.UpdateStack) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.UpdateStack(req, b.now().UTC())
+		return c.Stacks.Update(req, b.now().UTC())
 	})
 }
 
 // DeleteStack removes a stack.
 func (b *Broker) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
-	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.DeleteStack(req) })
+	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Delete(req) })
 }
 
 // CopyStack registers a stack's copy under a new name.
 func (b *Broker) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResult, error) {
 	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.CopyStack(req.Ref, req.Name, b.now().UTC(), b.owner)
+		return c.Stacks.Copy(req.Ref, req.Name, b.now().UTC(), b.owner)
 	})
 }
 
 // SetStack makes a stack the active one.
 func (b *Broker) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
-	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.SetStack(ref) })
+	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Set(ref) })
 }
 
 // ExportStack returns a stack in ZenML's export format.
 func (b *Broker) ExportStack(ref string) (file api.StackFile, err error) {
-	b.read(func(c *catalog.Catalog) { file, err = c.ExportStack(ref) })
+	b.read(func(c *catalog.Catalog) { file, err = c.Stacks.Export(ref) })
 	return file, err
 }
 
 // ImportStack registers a stack, and the container registry it names, from ZenML's export format.
 func (b *Broker) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
-		return c.ImportStack(req, b.now().UTC(), b.owner)
+		return c.Stacks.Import(req, b.now().UTC(), b.owner)
 	})
 }

@@ -55,7 +55,7 @@ func (b *Broker) problem(l api.Login) string {
 	}
 	var conn api.ServiceConnector
 	var ok bool
-	b.read(func(c *catalog.Catalog) { conn, ok = c.ConnectorByID(l.ConnectorID) })
+	b.read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(l.ConnectorID) })
 	if !ok {
 		return "the service connector is gone"
 	}
@@ -71,7 +71,7 @@ func (b *Broker) problem(l api.Login) string {
 // Counts are the numbers of entities.
 func (b *Broker) Counts() (n api.Counts) {
 	b.read(func(c *catalog.Catalog) {
-		n = api.Counts{Connectors: len(c.Connectors()), Registries: len(c.Registries()), Stacks: len(c.Stacks())}
+		n = api.Counts{Connectors: len(c.Connectors.List()), Registries: len(c.Registries.List()), Stacks: len(c.Stacks.List())}
 	})
 	return n
 }
@@ -135,7 +135,7 @@ func (b *Broker) tried(a address.Address) []string {
 		steps = append(steps, "no login for "+p.String())
 	}
 	var conns []api.ServiceConnector
-	b.read(func(c *catalog.Catalog) { conns = c.Connectors() })
+	b.read(func(c *catalog.Catalog) { conns = c.Connectors.List() })
 	for _, conn := range conns {
 		if kind, err := b.kind(conn.Type); err == nil {
 			if _, ok := kind.Match(publicSpec(conn), a); ok {

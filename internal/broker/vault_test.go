@@ -10,8 +10,9 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // While the vault cannot be read nobody knows who is logged in to what: hosts that had a login get the reason, the others are
@@ -215,7 +216,7 @@ func BenchmarkGet(b *testing.B) {
 	}
 	defer vault.Close()
 	broker, err := New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Settings: Settings{ListPolicy: "all"},
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Settings: Settings{ListPolicy: "all"},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -16,11 +16,12 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // realZend is a broker with a vault and a registry that demands a password, behind a real socket: what the commands about
@@ -70,7 +71,7 @@ func realBroker(tb testing.TB, owner string, now func() time.Time) *broker.Broke
 	}
 	tb.Cleanup(func() { vault.Close() })
 	b, err := broker.New(broker.Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New()}, Engine: engine.New(engine.Config{}), Now: now, Owner: owner,
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Now: now, Owner: owner,
 		Settings: broker.Settings{ListPolicy: "all"},
 	})
 	if err != nil {

@@ -8,5 +8,5 @@ import (
 
 // kinds is the one table of connector kinds, in the order in which they are listed.
 func kinds(registries docker.Checker) []connector.Kind {
-	return []connector.Kind{docker.Asking(registries), exec.Asking(registries)}
+	return []connector.Kind{docker.New(registries), exec.New(registries)}
 }

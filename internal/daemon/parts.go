@@ -14,25 +14,25 @@ import (
 	"github.com/zen-agent/zen/internal/audit"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
-	"github.com/zen-agent/zen/internal/connector/apart"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/guard"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/keystore/kernelkeyring"
 	"github.com/zen-agent/zen/internal/keystore/oskeyring"
+	"github.com/zen-agent/zen/internal/policy/approval"
 	"github.com/zen-agent/zen/internal/policy/desktop"
-	"github.com/zen-agent/zen/internal/policy/gate"
+	"github.com/zen-agent/zen/internal/registryauth/isolated"
+	"github.com/zen-agent/zen/internal/tokencache"
 )
 
 // parts are what the daemon owns beside the broker and the server.
 type parts struct {
 	vault           *keystore.Vault
 	memory          *memorySlot
-	engine          *engine.Engine
+	engine          *tokencache.Cache
 	audit           *audit.Log
-	gate            *gate.Gate
+	gate            *approval.Gate
 	guard           *guard.Guard
 	servers         *zenmlServers
 	settingsChanged chan struct{} // something changed that watchIdle goes by
@@ -50,7 +50,7 @@ func (d *daemon) build() error {
 		cfg = config.Default()
 		d.log.Warn("Using the default settings: config.toml is broken", "error", cfgErr)
 	}
-	p := &parts{memory: newMemorySlot(), engine: engine.New(engine.Config{Network: network}), settingsChanged: make(chan struct{}, 1)}
+	p := &parts{memory: newMemorySlot(), engine: tokencache.New(tokencache.Config{Network: network}), settingsChanged: make(chan struct{}, 1)}
 	if err := p.memory.takeOver(); err != nil {
 		d.log.Warn("Cannot take over the keys of the zend before", "error", err)
 	}
@@ -60,10 +60,10 @@ func (d *daemon) build() error {
 	}
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
-	p.gate = gate.New(gate.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
+	p.gate = approval.New(approval.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
 	d.parts = p
 	p.servers = newZenMLServers()
-	registries := apart.New(d.opt.Executable)
+	registries := isolated.New(d.opt.Executable)
 	d.broker, err = broker.New(broker.Config{
 		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
 		Large: server.Large, Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),

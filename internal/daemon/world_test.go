@@ -22,11 +22,11 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/connector/apart"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/paths"
+	"github.com/zen-agent/zen/internal/registryauth/isolated"
 )
 
 // roleVariable makes the test's own program be zend ("zend", with the key slot of fileSlot; "memory", with none but memory)
@@ -37,8 +37,8 @@ const roleVariable = "ZEND_TEST_ROLE"
 const canary = "hunter2-canary"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == apart.ChildArgument {
-		os.Exit(apart.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
+	if len(os.Args) > 1 && os.Args[1] == isolated.ChildArgument {
+		os.Exit(isolated.ChildMain(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	switch os.Getenv(roleVariable) {
 	case "":

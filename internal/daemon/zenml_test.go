@@ -14,12 +14,12 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	serverkind "github.com/zen-agent/zen/internal/connector/server"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
 	"github.com/zen-agent/zen/internal/keystore"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
+	"github.com/zen-agent/zen/internal/tokencache"
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
@@ -35,11 +35,11 @@ type serverRig struct {
 
 func newServerRig(t *testing.T) *serverRig {
 	t.Helper()
-	return newServerRigThat(t, handshake.New())
+	return newServerRigThat(t, registryauth.New())
 }
 
 // newServerRigThat has registries asked by a checker.
-func newServerRigThat(t *testing.T, registries *handshake.Checker) *serverRig {
+func newServerRigThat(t *testing.T, registries *registryauth.Checker) *serverRig {
 	t.Helper()
 	r := &serverRig{T: t, zenml: zenmltest.Start(), registry: registrytest.StartBasic("alice", canary), links: newZenMLServers()}
 	t.Cleanup(r.zenml.Close)
@@ -51,7 +51,7 @@ func newServerRigThat(t *testing.T, registries *handshake.Checker) *serverRig {
 	}
 	t.Cleanup(func() { vault.Close() })
 	r.Broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(registries), Engine: engine.New(engine.Config{}), Owner: "me",
+		Vault: vault, Kinds: kinds(registries), Engine: tokencache.New(tokencache.Config{}), Owner: "me",
 		Servers: r.links, ServerKind: serverkind.New(r.links.pool, registries),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.later.Load())) },
 	})
@@ -384,7 +384,7 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 // machine before a person agrees.
 func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	far := registrytest.NewElsewhere("alice", canary)
-	r := newServerRigThat(t, handshake.Through(far.Dial))
+	r := newServerRigThat(t, registryauth.Through(far.Dial))
 	entry := r.zenml.Connectors[0]
 	entry.Registry, entry.ResourceID = "http://reg.example:5000", "reg.example:5000"
 	if err := r.connect(r.zenml, "prod"); err != nil {

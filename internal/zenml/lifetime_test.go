@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/engine"
+	"github.com/zen-agent/zen/internal/tokencache"
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
@@ -75,20 +75,20 @@ func (n *network) Accept() (net.Conn, error) {
 func (n *network) Close() error   { return nil }
 func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8237} }
 
-// life is a server with one connector, a client and an engine, all in a synctest bubble.
+// life is a server with one connector, a client and a token cache, all in a synctest bubble.
 type life struct {
 	*testing.T
 	*network
 	server *zenmltest.Server
 	client *Client
-	engine *engine.Engine
+	engine *tokencache.Cache
 }
 
 // live runs a test in a bubble.
 func live(t *testing.T, test func(l *life)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &life{
-			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})}, server: zenmltest.New(), engine: engine.New(engine.Config{}),
+			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})}, server: zenmltest.New(), engine: tokencache.New(tokencache.Config{}),
 		}
 		l.server.Connectors = []*zenmltest.Connector{{
 			ID: recordedID, Name: "reg", Type: "aws", ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com",
@@ -114,14 +114,14 @@ func live(t *testing.T, test func(l *life)) {
 	})
 }
 
-// Mint makes the connector's credential, as the engine wants it.
+// Mint makes the connector's credential, as the token cache wants it.
 func (l *life) Mint(ctx context.Context) (credential.Credential, error) {
 	minted, err := l.client.Credential(ctx, recordedID, "", parse(l.T, "reg.example.com"))
 	return minted.Credential, err
 }
 
 func (l *life) get() error {
-	cred, err := l.engine.Get(l.Context(), engine.Key{ConnectorID: recordedID, Revision: 1}, l)
+	cred, err := l.engine.Get(l.Context(), tokencache.Key{ConnectorID: recordedID, Revision: 1}, l)
 	defer cred.Secret.Wipe()
 	if err == nil && (string(cred.Secret.Reveal()) != "minted-canary" || !cred.Expires.After(time.Now())) {
 		err = errors.New("another credential, or one that has run out")

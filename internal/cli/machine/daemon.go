@@ -236,7 +236,7 @@ func (a *Daemon) inspectDaemon(ctx context.Context) (daemonReport, credential.Re
 // obstacle looks for what would keep a client from starting zend.
 func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 	if programErr != nil {
-		if r.explain(programErr); r.Hint == "zen daemon start" {
+		if r.Problem, r.Hint = zend.Explain(programErr); r.Hint == "zen daemon start" {
 			r.Hint = "set " + ipc.DaemonVariable + " to zend's absolute path, or install zend beside zen"
 		}
 		return

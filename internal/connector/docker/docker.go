@@ -7,7 +7,6 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -26,21 +25,18 @@ const (
 	maxUser = 1 << 10 // bytes
 )
 
-// Kind is the docker kind. Use New or Asking.
+// Kind is the docker kind. Use New.
 type Kind struct{ checker Checker }
 
-// Checker asks registries: a *handshake.Checker, or something that has one asked.
+// Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
-	IdentityToken(context.Context, handshake.Target, credential.Credential) (credential.Credential, error)
-	Limits(context.Context, handshake.Target, credential.Credential) (connector.Limits, error)
+	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	IdentityToken(context.Context, connector.Target, credential.Credential) (credential.Credential, error)
+	Limits(context.Context, connector.Target, credential.Credential) (connector.Limits, error)
 }
 
 // New returns the docker kind.
-func New() *Kind { return Asking(handshake.New()) }
-
-// Asking returns the docker kind with another way to ask registries.
-func Asking(c Checker) *Kind { return &Kind{checker: c} }
+func New(c Checker) *Kind { return &Kind{checker: c} }
 
 // Describe returns ZenML's type model of the docker connector.
 func (*Kind) Describe() api.ConnectorType {
@@ -187,15 +183,15 @@ func (k *Kind) Limits(ctx context.Context, registry address.Address, cred creden
 	if registry.Host() != hub {
 		return connector.Limits{}, credential.NewError(credential.InvalidInput, registry.Host()+" does not tell its limits", "")
 	}
-	return k.checker.Limits(ctx, handshake.Target{Registry: registry}, cred)
+	return k.checker.Limits(ctx, connector.Target{Registry: registry}, cred)
 }
 
-func targetOf(spec connector.Spec) (handshake.Target, error) {
+func targetOf(spec connector.Spec) (connector.Target, error) {
 	own, plain, ok := connector.RegistryOf(spec, hub)
 	if !ok {
-		return handshake.Target{}, connector.Invalid("the registry is not a registry address", "")
+		return connector.Target{}, connector.Invalid("the registry is not a registry address", "")
 	}
-	return handshake.Target{Registry: own, PlainHTTP: plain}, nil
+	return connector.Target{Registry: own, PlainHTTP: plain}, nil
 }
 
 // IsStatic reports true: what is stored is handed out.

@@ -13,7 +13,6 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -42,12 +41,12 @@ const (
 	maxLife        = 12 * time.Hour
 )
 
-// Checker asks registries: a *handshake.Checker, or something that has one asked.
+// Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
 }
 
-// Kind is the exec kind. Use New or Asking.
+// Kind is the exec kind. Use New.
 type Kind struct {
 	checker Checker
 	now     func() time.Time
@@ -56,10 +55,7 @@ type Kind struct {
 }
 
 // New returns the exec kind.
-func New() *Kind { return Asking(handshake.New()) }
-
-// Asking returns the exec kind with another way to ask registries.
-func Asking(c Checker) *Kind {
+func New(c Checker) *Kind {
 	return &Kind{checker: c, now: time.Now, environ: os.Environ, self: os.Executable}
 }
 
@@ -298,5 +294,5 @@ func (k *Kind) Verify(
 		return connector.Report{}, err
 	}
 	defer cred.Secret.Wipe()
-	return k.checker.Verify(ctx, handshake.Target{Registry: own, PlainHTTP: plain}, cred, opt)
+	return k.checker.Verify(ctx, connector.Target{Registry: own, PlainHTTP: plain}, cred, opt)
 }

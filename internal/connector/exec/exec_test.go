@@ -18,6 +18,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/connectortest"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -68,7 +69,7 @@ func array(items ...string) string {
 
 // kind is the exec kind in a zend that lies elsewhere than the test binary.
 func kind() *Kind {
-	k := New()
+	k := New(registryauth.New())
 	k.self = func() (string, error) { return "", errors.New("not installed") }
 	return k
 }

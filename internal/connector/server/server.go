@@ -7,16 +7,15 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/zenml"
 )
 
 const resourceType = "docker-registry"
 
-// Checker asks registries: a *handshake.Checker, or something that has one asked.
+// Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, handshake.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
 }
 
 // Kind is the kind of a server's connectors. Use New.
@@ -116,6 +115,6 @@ func (k *Kind) Prove(
 	ctx context.Context, spec connector.Spec, reg connector.Registry, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
 	own, plain, _ := connector.RegistryOf(spec, "")
-	to := handshake.Target{Registry: reg.Address, PlainHTTP: plain && own.Host() == reg.Address.Host()}
+	to := connector.Target{Registry: reg.Address, PlainHTTP: plain && own.Host() == reg.Address.Host()}
 	return k.checker.Verify(ctx, to, cred, opt)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
-	"github.com/zen-agent/zen/internal/connector/handshake"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 	"github.com/zen-agent/zen/internal/zenml"
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
@@ -28,7 +28,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{Kind: New(zenml.NewPool(), handshake.New()), T: t, server: zenmltest.Start(), registry: registrytest.StartBasic("alice", "secret")}
+	r := &rig{Kind: New(zenml.NewPool(), registryauth.New()), T: t, server: zenmltest.Start(), registry: registrytest.StartBasic("alice", "secret")}
 	t.Cleanup(r.server.Close)
 	t.Cleanup(r.registry.Close)
 	r.server.Connectors = []*zenmltest.Connector{{
@@ -64,7 +64,7 @@ func parse(t *testing.T, s string) address.Address {
 }
 
 func TestMatch(t *testing.T) {
-	k := New(zenml.NewPool(), handshake.New())
+	k := New(zenml.NewPool(), registryauth.New())
 	for _, tt := range []struct {
 		resource, address, key string // key "": no match
 	}{
@@ -147,7 +147,7 @@ func TestFailures(t *testing.T) {
 
 // Another kind of the same name would make the table of types ambiguous, and so would a description without the basics.
 func TestDescribe(t *testing.T) {
-	d := New(zenml.NewPool(), handshake.New()).Describe()
+	d := New(zenml.NewPool(), registryauth.New()).Describe()
 	if d.Type == "" || d.Name == "" || d.Emoji == "" || len(d.AuthMethods) != 1 || len(d.ResourceTypes) != 1 || !d.AuthMethods[0].Attributes[0].Secret {
 		t.Errorf("description is %s", fmt.Sprint(d))
 	}

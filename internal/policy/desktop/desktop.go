@@ -16,7 +16,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/execsafe"
-	"github.com/zen-agent/zen/internal/policy/gate"
+	"github.com/zen-agent/zen/internal/policy/approval"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/sessionbus"
 )
@@ -49,10 +49,10 @@ type Notifier struct {
 
 // Ask shows a notification with two buttons, for as long as ctx allows. With a notify-send that knows no buttons (before 0.8) it
 // tells what to type, and returns at once, as it does where there is no desktop.
-func (n *Notifier) Ask(ctx context.Context, question api.Approval) gate.Answer {
+func (n *Notifier) Ask(ctx context.Context, question api.Approval) approval.Answer {
 	path := n.find()
 	if path == "" {
-		return gate.NoAnswer
+		return approval.NoAnswer
 	}
 	getenv := n.Getenv
 	if getenv == nil {
@@ -60,7 +60,7 @@ func (n *Notifier) Ask(ctx context.Context, question api.Approval) gate.Answer {
 	}
 	bus, problem := sessionbus.Find(getenv)
 	if problem != "" {
-		return gate.NoAnswer
+		return approval.NoAnswer
 	}
 	environ := sessionbus.Environ(getenv, bus)
 	summary, body := texts(question)
@@ -73,11 +73,11 @@ func (n *Notifier) Ask(ctx context.Context, question api.Approval) gate.Answer {
 	}
 	switch strings.TrimSpace(string(out)) {
 	case actionAllow:
-		return gate.Yes
+		return approval.Yes
 	case actionDeny:
-		return gate.No
+		return approval.No
 	}
-	return gate.NoAnswer
+	return approval.NoAnswer
 }
 
 func (n *Notifier) find() string {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
-	"github.com/zen-agent/zen/internal/policy/gate"
+	"github.com/zen-agent/zen/internal/policy/approval"
 )
 
 // rig is a Notifier with a script in place of notify-send, which writes its arguments and environment to a file.
@@ -63,8 +63,8 @@ func question() api.Approval {
 }
 
 func TestButtons(t *testing.T) {
-	for script, want := range map[string]gate.Answer{
-		"echo allow": gate.Yes, "echo deny": gate.No, "echo": gate.NoAnswer, "": gate.NoAnswer, "echo default": gate.NoAnswer, "echo allowed": gate.NoAnswer,
+	for script, want := range map[string]approval.Answer{
+		"echo allow": approval.Yes, "echo deny": approval.No, "echo": approval.NoAnswer, "": approval.NoAnswer, "echo default": approval.NoAnswer, "echo allowed": approval.NoAnswer,
 	} {
 		r := newRig(t, script+"\n")
 		if got := r.Ask(t.Context(), question()); got != want {
@@ -85,7 +85,7 @@ func TestButtons(t *testing.T) {
 // A notify-send from before 0.8 knows no --action: it tells what to type.
 func TestWithoutButtons(t *testing.T) {
 	r := newRig(t, `case "$*" in *--action*) echo "Unknown option --action=allow=Allow" >&2; exit 1;; esac`+"\n")
-	if got := r.Ask(t.Context(), question()); got != gate.NoAnswer {
+	if got := r.Ask(t.Context(), question()); got != approval.NoAnswer {
 		t.Errorf("%v", got)
 	}
 	if got := r.file("args"); !strings.HasSuffix(got, "\nTo answer, type: zen approve k7qm\ncall\n") || strings.Count(got, "call\n") != 2 {
@@ -98,7 +98,7 @@ func TestWithoutButtons(t *testing.T) {
 
 func TestNoDesktop(t *testing.T) {
 	r := newRig(t, "exit 1\n")
-	if got := r.Ask(t.Context(), question()); got != gate.NoAnswer || !strings.Contains(r.log.String(), "Cannot ask on the desktop") {
+	if got := r.Ask(t.Context(), question()); got != approval.NoAnswer || !strings.Contains(r.log.String(), "Cannot ask on the desktop") {
 		t.Errorf("%v, logged %s", got, &r.log)
 	}
 	for name, change := range map[string]func(r *rig){
@@ -112,7 +112,7 @@ func TestNoDesktop(t *testing.T) {
 	} {
 		r := newRig(t, "echo allow\n")
 		change(r)
-		if got := r.Ask(t.Context(), question()); got != gate.NoAnswer {
+		if got := r.Ask(t.Context(), question()); got != approval.NoAnswer {
 			t.Errorf("%s: %v", name, got)
 		}
 		if _, err := os.Stat(filepath.Join(r.dir, "args")); err == nil {
@@ -131,7 +131,7 @@ func TestTakenBack(t *testing.T) {
 		}
 		cancel()
 	}()
-	if got := r.Ask(ctx, question()); got != gate.NoAnswer {
+	if got := r.Ask(ctx, question()); got != approval.NoAnswer {
 		t.Errorf("%v", got)
 	}
 	if r.file(program+".closed") != "closed\n" || strings.Count(r.file("args"), "call\n") != 1 || r.log.Len() > 0 {

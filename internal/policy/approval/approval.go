@@ -1,0 +1,206 @@
+package approval
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/clock"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/policy"
+)
+
+// Answer is what a person said to a question on the desktop.
+type Answer int
+
+// The answers.
+const (
+	NoAnswer Answer = iota // nobody was there, or the question was put away: it stays open
+	Yes
+	No
+)
+
+// Desktop asks a person on the desktop. Ask returns when they answered, when ctx ends, or at once when nobody can be asked.
+type Desktop interface {
+	Ask(ctx context.Context, question api.Approval) Answer
+}
+
+// Options are what a Gate works with; all may be left out.
+type Options struct {
+	File    string           // where the rules are written, for hints
+	Desktop Desktop          // nil: zen approve only
+	Auditor broker.Auditor   // is told of answers
+	Wall    func() time.Time // the wall clock; nil: time.Now
+	Log     *slog.Logger
+}
+
+// Gate is a broker.Policy. It is safe for concurrent use. Use New.
+type Gate struct {
+	opt     Options
+	clock   clock.Clock
+	ctx     context.Context // of questions on the desktop
+	cancel  context.CancelFunc
+	desktop sync.WaitGroup
+
+	mu      sync.Mutex
+	rules   []policy.Rule
+	buckets map[bucketKey]*policy.Bucket
+	open    map[question]*request
+}
+
+var _ broker.Policy = (*Gate)(nil)
+
+type bucketKey struct {
+	rule int
+	what string
+}
+
+// maxBuckets bounds what is remembered about rates; full ones, which remember nothing, are dropped then.
+const maxBuckets = 1024
+
+// New returns a Gate without rules, which lets everything through.
+func New(opt Options) *Gate {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gate{opt: opt, clock: clock.New(opt.Wall), buckets: make(map[bucketKey]*policy.Bucket), open: make(map[question]*request)}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// Close takes back the questions on the desktop.
+func (g *Gate) Close() {
+	g.cancel()
+	g.desktop.Wait()
+}
+
+// SetRules replaces the rules, unless they are the same. What was counted and answered under the old ones is forgotten; who
+// waits goes on waiting.
+func (g *Gate) SetRules(rules []policy.Rule) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if reflect.DeepEqual(g.rules, rules) {
+		return
+	}
+	g.rules = slices.Clone(rules)
+	clear(g.buckets)
+	for q, r := range g.open {
+		if r.answer != NoAnswer {
+			delete(g.open, q)
+		}
+	}
+}
+
+// Rules are the rules that hold.
+func (g *Gate) Rules() []policy.Rule {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rules
+}
+
+// Explain says what the rules ask of whoever wants to use what the subject is about.
+func (g *Gate) Explain(s broker.Subject) []string {
+	var texts []string
+	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address}) {
+		texts = append(texts, r.Text())
+	}
+	return texts
+}
+
+// Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
+// caller can do hands out nothing.
+func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject) error {
+	if s.Action != broker.ActionGet && s.Action != broker.ActionReveal {
+		return nil
+	}
+	u := policy.Use{Connector: s.Connector, Address: s.Address}
+	rules := policy.About(g.Rules(), u)
+	if len(rules) == 0 {
+		return nil
+	}
+	u.Programs, u.Dir = programs(caller), caller.WorkDir()
+	d := policy.Decide(rules, u, follow)
+	if d.Refusal != nil {
+		d.Refusal.Hint = g.editHint()
+		return d.Refusal
+	}
+	if err := g.count(u, d.Rates); err != nil {
+		return err
+	}
+	if !d.Confirm {
+		return nil
+	}
+	return g.confirm(ctx, caller, s.Action, u, d.Keep)
+}
+
+func (g *Gate) editHint() string {
+	if g.opt.File == "" {
+		return ""
+	}
+	return "if it should be, edit " + g.opt.File
+}
+
+// programs are the caller's, nearest first.
+func programs(c broker.Caller) (list []string) {
+	if c.Exe != nil {
+		list = append(list, c.Exe())
+	}
+	if c.Parents != nil {
+		list = append(list, c.Parents()...)
+	}
+	return list
+}
+
+// follow is where a path leads.
+func follow(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
+// count takes one use from every rate, or none from any and says when there is one again.
+func (g *Gate) count(u policy.Use, limits []policy.Limit) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.clock.Now()
+	var buckets []*policy.Bucket
+	for _, l := range limits {
+		b := g.bucket(bucketKey{l.Rule, u.What()}, l.Rate, now)
+		if wait := b.Wait(now); wait > 0 {
+			return credential.NewError(credential.RateLimited, fmt.Sprintf("%s was used too often: %s is what rule %d of the policy allows",
+				u.What(), l.Rate, l.Rule), "wait "+seconds(wait)+" and try again")
+		}
+		buckets = append(buckets, b)
+	}
+	for _, b := range buckets {
+		b.Take(now)
+	}
+	return nil
+}
+
+func (g *Gate) bucket(key bucketKey, rate policy.Rate, now clock.Instant) *policy.Bucket {
+	if b := g.buckets[key]; b != nil {
+		return b
+	}
+	if len(g.buckets) >= maxBuckets {
+		for k, b := range g.buckets {
+			if b.Full(now) {
+				delete(g.buckets, k)
+			}
+		}
+	}
+	b := &policy.Bucket{Rate: rate}
+	g.buckets[key] = b
+	return b
+}
+
+// seconds rounds up: who waits that long has waited long enough.
+func seconds(d time.Duration) string { return (d + time.Second - 1).Truncate(time.Second).String() }
