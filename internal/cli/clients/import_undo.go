@@ -13,13 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// undoImport puts logins back to where they were found. zen keeps its own.
-func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []string, o importOptions) error {
-	ctx := cmd.Context()
-	records, err := logins.Recorded(finder.Env.State)
-	if err != nil {
-		return err
-	}
+// recordedRows are the logins that zen took from the given sources, or from anywhere.
+func recordedRows(finder logins.Finder, records []logins.Record, from []string) []*importRow {
 	rows := []*importRow{}
 	for _, r := range records {
 		if len(from) > 0 && !slices.Contains(from, r.Source) {
@@ -32,6 +27,17 @@ func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []s
 		}
 		rows = append(rows, row)
 	}
+	return rows
+}
+
+// undoImport puts logins back to where they were found. zen keeps its own.
+func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []string, o importOptions) error {
+	ctx := cmd.Context()
+	records, err := logins.Recorded(finder.Env.State)
+	if err != nil {
+		return err
+	}
+	rows := recordedRows(finder, records, from)
 	if len(rows) == 0 {
 		return a.showImport(cmd, o, nil, "zen has taken no logins from anywhere that it could put back.")
 	}
