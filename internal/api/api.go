@@ -392,10 +392,11 @@ type Counts struct {
 
 // Notice is something a person should know, and what to type.
 type Notice struct {
-	Time time.Time `json:"time"`
-	Text string    `json:"text"`
-	Hint string    `json:"hint,omitempty"`
-	Done bool      `json:"done,omitempty"` // zend did it by itself; nothing is wrong
+	Time   time.Time `json:"time"`
+	Text   string    `json:"text"`
+	Hint   string    `json:"hint,omitempty"`
+	Done   bool      `json:"done,omitempty"`   // zend did it by itself; nothing is wrong
+	Urgent bool      `json:"urgent,omitempty"` // to be told before anything else: the rules are not those in config.toml
 }
 
 // VaultStatus answers vault.status.

@@ -97,6 +97,11 @@ func (a *app) drawLimits(limits []api.PullLimit) {
 }
 
 func (a *app) drawStatus(s api.Status) {
+	for _, n := range s.Notices {
+		if n.Urgent {
+			a.warn(n.Text, n.Hint)
+		}
+	}
 	a.drawProperties("", "ZEND", [][]string{
 		{"VERSION", s.Version},
 		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, span(a.now().Sub(s.Started)), s.Activity)},
@@ -111,12 +116,14 @@ func (a *app) drawStatus(s api.Status) {
 		a.drawLimits(s.Limits)
 	}
 	for _, n := range s.Notices {
-		if n.Done {
+		switch {
+		case n.Urgent: // told already
+		case n.Done:
 			a.labelled(styleHint, "Done: ", n.Text)
 			a.hint(n.Hint)
-			continue
+		default:
+			a.warn(n.Text, n.Hint)
 		}
-		a.warn(n.Text, n.Hint)
 	}
 	if s.Vault.Problem != "" {
 		a.hint(s.Vault.Hint)

@@ -51,6 +51,7 @@ type Gate struct {
 
 	mu      sync.Mutex
 	rules   []policy.Rule
+	unknown *credential.Error // what everybody is told while the rules are not known
 	buckets map[bucketKey]*policy.Bucket
 	open    map[question]*request
 }
@@ -81,11 +82,29 @@ func (g *Gate) Close() {
 	g.desktop.Wait()
 }
 
+// Refuse refuses everything that rules could forbid, until SetRules: the rules cannot be read, which is what why says.
+func (g *Gate) Refuse(why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unknown = &credential.Error{
+		Reason: credential.Denied, Message: "zen cannot read its rules, and hands out nothing until it can: " + why.Error(),
+		Hint: "edit " + g.opt.File + ", then check it: zen doctor settings", Cause: why,
+	}
+}
+
+// Refusal is what everybody is told while the rules are not known; nil: they are.
+func (g *Gate) Refusal() *credential.Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unknown
+}
+
 // SetRules replaces the rules, unless they are the same. What was counted and answered under the old ones is forgotten; who
 // waits goes on waiting.
 func (g *Gate) SetRules(rules []policy.Rule) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.unknown = nil
 	if reflect.DeepEqual(g.rules, rules) {
 		return
 	}
@@ -107,6 +126,9 @@ func (g *Gate) Rules() []policy.Rule {
 
 // Explain says what the rules ask of whoever wants to use what the subject is about.
 func (g *Gate) Explain(s broker.Subject) []string {
+	if unknown := g.Refusal(); unknown != nil {
+		return []string{unknown.Message}
+	}
 	var texts []string
 	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address}) {
 		texts = append(texts, r.Text())
@@ -117,8 +139,11 @@ func (g *Gate) Explain(s broker.Subject) []string {
 // Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
 // caller can do hands out nothing.
 func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject) error {
-	if s.Action != broker.ActionGet && s.Action != broker.ActionReveal {
+	if !handsOut(s.Action) {
 		return nil
+	}
+	if unknown := g.Refusal(); unknown != nil {
+		return unknown
 	}
 	u := policy.Use{Connector: s.Connector, Address: s.Address}
 	rules := policy.About(g.Rules(), u)
@@ -139,6 +164,9 @@ func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject
 	}
 	return g.confirm(ctx, caller, s.Action, u, d.Keep)
 }
+
+// handsOut reports whether an action is one that rules are about.
+func handsOut(a broker.Action) bool { return a == broker.ActionGet || a == broker.ActionReveal }
 
 func (g *Gate) editHint() string {
 	if g.opt.File == "" {
