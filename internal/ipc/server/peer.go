@@ -23,15 +23,14 @@ type Peer struct {
 
 // process is what is found out about a peer's process beyond what the kernel vouches for.
 type process struct {
-	conn      syscall.RawConn
-	ancestors *ancestors
-	once      sync.Once // what follows is looked up once: a kept connection asks for it with each request
-	exe       string
-	parents   []string
+	conn    syscall.RawConn
+	once    sync.Once // what follows is looked up once a request, so that whoever decides and whoever writes it down see the same
+	exe     string
+	parents []string
 }
 
 // peerOf asks the kernel who is at the other end.
-func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
+func peerOf(nc net.Conn) (Peer, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return Peer{UID: -1}, errors.New("not a socket")
@@ -40,9 +39,17 @@ func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
 	if err != nil {
 		return Peer{UID: -1}, err
 	}
-	peer := Peer{UID: -1, process: &process{conn: raw, ancestors: known}}
+	peer := Peer{UID: -1, process: &process{conn: raw}}
 	control := raw.Control(func(fd uintptr) { err = peer.identify(int(fd)) })
 	return peer, errors.Join(control, err)
+}
+
+// anew is the peer as the next request finds it: it may have executed another program since the last.
+func (p Peer) anew() Peer {
+	if p.process != nil {
+		p.process = &process{conn: p.process.conn}
+	}
+	return p
 }
 
 // check refuses everybody but the user, root included: root can read everything anyway, but not by accident.

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,17 +42,25 @@ func (p Peer) Parents() []string {
 func (p Peer) look() {
 	exe := executable(p.PID)
 	if parent, ok := p.parent(); ok {
-		p.process.exe, p.process.parents = exe, p.process.ancestors.of(parent)
+		p.process.exe, p.process.parents = exe, programs(parent)
 	}
 }
 
-// Dir is the peer's working directory, "" when it cannot be read.
+// Dir is the working directory of the peer or, where that cannot be read (as that of docker-credential-zen), of its nearest
+// ancestor whose can be; "" when there is none.
 func (p Peer) Dir() string {
 	if p.process == nil {
 		return ""
 	}
 	dir, _ := os.Readlink(procPath(p.PID, "cwd"))
-	if _, ok := p.parent(); !ok {
+	pid, ok := p.parent()
+	for range maxParents {
+		if !ok || dir != "" || pid <= 1 {
+			break
+		}
+		pid, ok = ancestor(pid, func(pid int) { dir, _ = os.Readlink(procPath(pid, "cwd")) })
+	}
+	if !ok {
 		return ""
 	}
 	return dir
@@ -75,15 +82,44 @@ func (p Peer) parent() (pid int, ok bool) {
 		return 0, false
 	}
 	if pidfd < 0 {
-		id, ok := stat(p.PID)
-		return id.parent, ok
+		return stat(p.PID)
 	}
 	defer unix.Close(pidfd)
-	if pid, ok := parentBehind(pidfd); ok {
-		return pid, true
+	return parentOf(pidfd, p.PID)
+}
+
+// programs are those of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent. They are
+// looked up for each request: a process that executes another program stays the same process.
+func programs(pid int) (list []string) {
+	for ok := true; ok && pid > 1 && len(list) < maxParents; {
+		exe := ""
+		if pid, ok = ancestor(pid, func(pid int) { exe = executable(pid) }); ok {
+			list = append(list, exe)
+		}
 	}
-	id, ok := stat(p.PID)
-	return id.parent, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
+	return list
+}
+
+// ancestor looks at a process and returns whose child it is; false when it has ended, and what was seen may be another's.
+func ancestor(pid int, look func(pid int)) (parent int, ok bool) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	look(pid)
+	if err != nil { // Linux before 5.3
+		return stat(pid)
+	}
+	defer unix.Close(pidfd)
+	return parentOf(pidfd, pid)
+}
+
+// parentOf is whose child the process of that number is, to which the descriptor belongs; false when it has ended. To ask the
+// descriptor (Linux 6.13) takes a third of the time that reading from /proc does.
+func parentOf(pidfd, pid int) (parent int, ok bool) {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
+	if unix.IoctlPidfdInfo(pidfd, &info) == nil {
+		return int(info.Ppid), true
+	}
+	parent, ok = stat(pid)
+	return parent, ok && unix.PidfdSendSignal(pidfd, 0, nil, 0) == nil
 }
 
 func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
@@ -96,8 +132,11 @@ func executable(pid int) string {
 	if n == len(buf) {
 		exe, err = os.Readlink(procPath(pid, "exe"))
 	}
+	if err == nil && strings.HasSuffix(exe, deleted) {
+		return unlinked(pid, exe)
+	}
 	if err == nil {
-		return strings.TrimSuffix(exe, " (deleted)")
+		return exe
 	}
 	name, err := readOnce(procPath(pid, "comm"), buf[:])
 	if err != nil {
@@ -106,56 +145,41 @@ func executable(pid int) string {
 	return "[" + strings.TrimSuffix(string(name), "\n") + "]"
 }
 
-// identity is whose child a process is, and what no other process has had since the boot. Numbers are given out again.
-type identity struct {
-	parent int
-	unique uint64
-}
+// deleted is what the kernel writes behind the name of a file that has none any more (d_path), and what a name may end with.
+const deleted = " (deleted)"
 
-// identityOf finds out about a process by its number.
-func identityOf(pid int) (id identity, ok bool) {
-	if pidfd, err := unix.PidfdOpen(pid, 0); err == nil {
-		defer unix.Close(pidfd)
-		if id, ok := behind(pidfd); ok {
-			return id, true
-		}
+// unlinked is the path that a removed or replaced program had, as after an upgrade. A program whose own name ends like that keeps
+// it: asked of one descriptor, a file with no name left stays without, so that what ends its path then is the kernel's.
+func unlinked(pid int, exe string) string {
+	fd, err := unix.Open(procPath(pid, "exe"), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return exe
 	}
-	return stat(pid)
-}
-
-// behind asks a descriptor of a process (Linux 6.13, where its inode is the process's own). It takes a third of the time that
-// reading from /proc does.
-func behind(pidfd int) (id identity, ok bool) {
+	defer unix.Close(fd)
 	var st unix.Stat_t
-	parent, ok := parentBehind(pidfd)
-	if !ok || unix.Fstat(pidfd, &st) != nil {
-		return id, false
+	if unix.Fstat(fd, &st) != nil || st.Nlink > 0 {
+		return exe
 	}
-	return identity{parent, st.Ino}, true
+	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil || strings.HasPrefix(path, "/memfd:") { // which has never had a path
+		return exe
+	}
+	return strings.TrimSuffix(path, deleted)
 }
 
-// parentBehind is whose child the process is that a descriptor belongs to (Linux 6.13).
-func parentBehind(pidfd int) (pid int, ok bool) {
-	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
-	err := unix.IoctlPidfdInfo(pidfd, &info)
-	return int(info.Ppid), err == nil
-}
-
-// stat reads /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything. The 22nd field is when the process
-// began, in clock ticks since the boot (proc(5)).
-func stat(pid int) (id identity, ok bool) {
+// stat reads whose child a process is from /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything (proc(5)).
+func stat(pid int) (parent int, ok bool) {
 	var buf [1024]byte // it has less than 400 bytes, and the kernel works for each read
 	content, err := readOnce(procPath(pid, "stat"), buf[:])
 	if err != nil {
-		return id, false
+		return 0, false
 	}
 	fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
-	if len(fields) < 20 {
-		return id, false
+	if len(fields) < 2 {
+		return 0, false
 	}
-	parent, err1 := strconv.Atoi(fields[1])
-	start, err2 := strconv.ParseUint(fields[19], 10, 64)
-	return identity{parent, start}, err1 == nil && err2 == nil
+	parent, err = strconv.Atoi(fields[1])
+	return parent, err == nil
 }
 
 // readOnce does with three system calls what takes os.Open and Read eight: the client waits for it.
@@ -167,52 +191,6 @@ func readOnce(path string, buf []byte) ([]byte, error) {
 	defer unix.Close(fd)
 	n, err := unix.Read(fd, buf)
 	return buf[:max(n, 0)], err
-}
-
-// ancestors remembers the programs of processes that are parents again and again: shells, terminals, docker. To look up a
-// whole chain takes longer than to serve a request.
-type ancestors struct {
-	mu    sync.Mutex
-	known map[int]lineage
-}
-
-// lineage is a process and the programs of itself and its ancestors, as they were when it was first seen.
-type lineage struct {
-	identity
-	programs []string
-}
-
-// maxKnown bounds the memory: beyond it everything is looked up anew.
-const maxKnown = 256
-
-func newAncestors() *ancestors { return &ancestors{known: make(map[int]lineage)} }
-
-// of returns the programs of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent.
-func (a *ancestors) of(pid int) []string { return a.chain(pid, 4*maxParents) }
-
-func (a *ancestors) chain(pid, steps int) []string {
-	if pid <= 1 || steps == 0 {
-		return nil
-	}
-	id, ok := identityOf(pid)
-	if !ok {
-		return nil
-	}
-	a.mu.Lock()
-	l := a.known[pid]
-	a.mu.Unlock()
-	if l.identity == id {
-		return l.programs
-	}
-	programs := append([]string{executable(pid)}, a.chain(id.parent, steps-1)...)
-	programs = programs[:min(len(programs), maxParents)]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.known) >= maxKnown {
-		clear(a.known)
-	}
-	a.known[pid] = lineage{id, programs}
-	return programs
 }
 
 // acceptNow takes a connection that waits, which neither blocks nor survives exec.

@@ -90,8 +90,7 @@ type running struct {
 	*Server
 	limits Limits
 	log    *slog.Logger
-	base   context.Context // of all handlers; ends when draining takes too long
-	known  *ancestors
+	base   context.Context     // of all handlers; ends when draining takes too long
 	larges chan struct{}       // one for each connection with a large request
 	turns  chan struct{}       // one for each large response under construction
 	unsent *semaphore.Weighted // bytes of large responses that wait for their readers
@@ -111,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &running{
-		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
+		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base,
 		larges: make(chan struct{}, maxLarge), turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
 		ended: make(chan error, 1), conns: map[*conn]struct{}{},
 	}
@@ -185,7 +184,7 @@ func (r *running) accept(ctx context.Context, ln net.Listener) (net.Conn, error)
 
 // admit checks who connects, and whether there is room.
 func (r *running) admit(nc net.Conn) (*conn, error) {
-	peer, err := peerOf(nc, r.known)
+	peer, err := peerOf(nc)
 	if err == nil {
 		err = peer.check()
 	}
@@ -308,7 +307,7 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 			err = credential.NewError(credential.Internal, "zend failed; its log says why", "")
 		}
 	}()
-	err = handler(ctx, &Call{Peer: peer, Method: req.method, Client: req.client, Params: req.params, Result: reply})
+	err = handler(ctx, &Call{Peer: peer.anew(), Method: req.method, Client: req.client, Params: req.params, Result: reply})
 	if err == nil {
 		reply.end()
 		return r.makeRoom(ctx, reply)
