@@ -23,14 +23,15 @@ type Peer struct {
 
 // process is what is found out about a peer's process beyond what the kernel vouches for.
 type process struct {
-	conn    syscall.RawConn
-	once    sync.Once // what follows is looked up once a request, so that whoever decides and whoever writes it down see the same
-	exe     string
-	parents []string
+	conn      syscall.RawConn
+	ancestors *ancestors
+	once      sync.Once // what follows is looked up once a request, so that whoever decides and whoever writes it down see the same
+	exe       string
+	parents   []string
 }
 
 // peerOf asks the kernel who is at the other end.
-func peerOf(nc net.Conn) (Peer, error) {
+func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return Peer{UID: -1}, errors.New("not a socket")
@@ -39,7 +40,7 @@ func peerOf(nc net.Conn) (Peer, error) {
 	if err != nil {
 		return Peer{UID: -1}, err
 	}
-	peer := Peer{UID: -1, process: &process{conn: raw}}
+	peer := Peer{UID: -1, process: &process{conn: raw, ancestors: known}}
 	control := raw.Control(func(fd uintptr) { err = peer.identify(int(fd)) })
 	return peer, errors.Join(control, err)
 }
@@ -47,7 +48,7 @@ func peerOf(nc net.Conn) (Peer, error) {
 // anew is the peer as the next request finds it: it may have executed another program since the last.
 func (p Peer) anew() Peer {
 	if p.process != nil {
-		p.process = &process{conn: p.process.conn}
+		p.process = &process{conn: p.process.conn, ancestors: p.process.ancestors}
 	}
 	return p
 }

@@ -26,6 +26,11 @@ func (p Peer) Dir() string { return "" }
 // Parents are the programs of the peer's ancestors; not known on macOS without cgo.
 func (p Peer) Parents() []string { return nil }
 
+// ancestors has nothing to remember.
+type ancestors struct{}
+
+func newAncestors() *ancestors { return nil }
+
 // acceptNow takes a connection that waits, which neither blocks nor survives exec.
 func acceptNow(listening int) (fd int, err error) {
 	syscall.ForkLock.RLock()

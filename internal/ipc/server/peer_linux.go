@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,7 +43,7 @@ func (p Peer) Parents() []string {
 func (p Peer) look() {
 	exe := executable(p.PID)
 	if parent, ok := p.parent(); ok {
-		p.process.exe, p.process.parents = exe, programs(parent)
+		p.process.exe, p.process.parents = exe, p.process.ancestors.of(parent)
 	}
 }
 
@@ -88,16 +89,80 @@ func (p Peer) parent() (pid int, ok bool) {
 	return parentOf(pidfd, p.PID)
 }
 
-// programs are those of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent. They are
-// looked up for each request: a process that executes another program stays the same process.
-func programs(pid int) (list []string) {
-	for ok := true; ok && pid > 1 && len(list) < maxParents; {
-		exe := ""
-		if pid, ok = ancestor(pid, func(pid int) { exe = executable(pid) }); ok {
-			list = append(list, exe)
+// ancestors remembers whose child is whose among processes that are parents again and again: shells, terminals, docker. To look
+// up a whole chain takes longer than to serve a request.
+type ancestors struct {
+	mu    sync.Mutex
+	known map[int]lineage
+}
+
+// lineage is a process, and the programs of itself and its ancestors, nearest first. They hold for as long as each of the
+// processes still executes its own: to execute another changes nothing else about a process.
+type lineage struct {
+	unique   uint64 // what no other process has had since the boot: numbers are given out again
+	pids     []int
+	programs []string
+}
+
+// maxKnown bounds the memory: beyond it everything is looked up anew.
+const maxKnown = 256
+
+func newAncestors() *ancestors { return &ancestors{known: make(map[int]lineage)} }
+
+// of returns the programs of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent.
+func (a *ancestors) of(pid int) []string {
+	unique := uniqueOf(pid)
+	a.mu.Lock()
+	l := a.known[pid]
+	a.mu.Unlock()
+	if unique != 0 && l.unique == unique && l.holds() {
+		return l.programs
+	}
+	l = lineage{unique: unique}
+	for next, ok := pid, true; ok && next > 1 && len(l.pids) < maxParents; {
+		at, exe := next, ""
+		if next, ok = ancestor(at, func(pid int) { exe = executable(pid) }); ok {
+			l.pids, l.programs = append(l.pids, at), append(l.programs, exe)
 		}
 	}
-	return list
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) >= maxKnown {
+		clear(a.known)
+	}
+	a.known[pid] = l
+	return l.programs
+}
+
+func (l lineage) holds() bool {
+	for i, pid := range l.pids {
+		if !executes(pid, l.programs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// executes reports whether a process's program is exe, for the most part with one system call.
+func executes(pid int, exe string) bool {
+	var buf [512]byte
+	n, err := unix.Readlink(procPath(pid, "exe"), buf[:])
+	return err == nil && string(buf[:n]) == exe || executable(pid) == exe
+}
+
+// uniqueOf is the inode of a descriptor of a process, which is the process's own; 0: it has ended, or the kernel is older than
+// Linux 6.13, where all have the same.
+func uniqueOf(pid int) uint64 {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(pidfd)
+	info, st := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}, unix.Stat_t{}
+	if unix.IoctlPidfdInfo(pidfd, &info) != nil || unix.Fstat(pidfd, &st) != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 // ancestor looks at a process and returns whose child it is; false when it has ended, and what was seen may be another's.

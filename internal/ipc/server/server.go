@@ -90,6 +90,7 @@ type running struct {
 	*Server
 	limits Limits
 	log    *slog.Logger
+	known  *ancestors
 	base   context.Context     // of all handlers; ends when draining takes too long
 	larges chan struct{}       // one for each connection with a large request
 	turns  chan struct{}       // one for each large response under construction
@@ -110,7 +111,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &running{
-		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base,
+		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
 		larges: make(chan struct{}, maxLarge), turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
 		ended: make(chan error, 1), conns: map[*conn]struct{}{},
 	}
@@ -184,7 +185,7 @@ func (r *running) accept(ctx context.Context, ln net.Listener) (net.Conn, error)
 
 // admit checks who connects, and whether there is room.
 func (r *running) admit(nc net.Conn) (*conn, error) {
-	peer, err := peerOf(nc)
+	peer, err := peerOf(nc, r.known)
 	if err == nil {
 		err = peer.check()
 	}
