@@ -39,7 +39,7 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodVaultRestore:    ordered(b.Restore),
 	}
 	credentialMethods(m, b)
-	connectorMethods(m, b)
+	d.connectorMethods(m)
 	registryMethods(m, b)
 	stackMethods(m, b)
 	serverMethods(m, b)
@@ -49,12 +49,13 @@ func (d *daemon) methods() map[string]server.Handler {
 	return m
 }
 
-func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
+func (d *daemon) connectorMethods(m map[string]server.Handler) {
+	b := d.broker
 	m[api.MethodConnectorTypes] = plain(b.ConnectorTypes)
 	m[api.MethodConnectorList] = plain(b.ListConnectors)
 	m[api.MethodConnectorGet] = plain(b.Connector)
 	m[api.MethodConnectorRegister] = withSecrets(b.RegisterConnector)
-	m[api.MethodConnectorUpdate] = withSecrets(b.UpdateConnector)
+	m[api.MethodConnectorUpdate] = withSecrets(d.updateConnector)
 	m[api.MethodConnectorDelete] = asked(b.DeleteConnector)
 	m[api.MethodConnectorVerify] = asked(b.VerifyConnector)
 	m[api.MethodConnectorResources] = plain(b.Resources)

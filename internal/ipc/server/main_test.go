@@ -47,6 +47,11 @@ func play(role, dir string) error {
 		return err
 	case "ask": // asks once and, if there is another program, again on the same connection as that one
 		return askAndExec(path, os.Args[4:])
+	case "helper": // asks as docker-credential-zen does, which forbids to be looked at, from a directory of its own
+		if err := errors.Join(hide(), os.Chdir("/")); err != nil {
+			return err
+		}
+		return askAndExec(path, nil)
 	case "activated": // as a service manager executes it, who knows the process number
 		if os.Getenv("LISTEN_PID") == "" {
 			os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))

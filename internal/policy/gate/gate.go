@@ -130,10 +130,23 @@ func (g *Gate) Explain(s broker.Subject) []string {
 		return []string{unknown.Message}
 	}
 	var texts []string
-	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address}) {
+	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}) {
 		texts = append(texts, r.Text())
 	}
 	return texts
+}
+
+// Rename refuses to rename a service connector when the rules would not ask the same of it afterwards: they know connectors by name.
+func (g *Gate) Rename(from, to string) error {
+	if unknown := g.Refusal(); unknown != nil {
+		return unknown
+	}
+	if r, ok := policy.LostByName(g.Rules(), from, to); ok {
+		return credential.NewError(credential.Denied,
+			fmt.Sprintf("rule %d of the policy is about service connector '%s', and would not be about '%s'", r.Number, from, to),
+			fmt.Sprintf("edit %s: add a copy of the rule with connector = %q, then rename it again", g.opt.File, to))
+	}
+	return nil
 }
 
 // Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
@@ -145,7 +158,7 @@ func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject
 	if unknown := g.Refusal(); unknown != nil {
 		return unknown
 	}
-	u := policy.Use{Connector: s.Connector, Address: s.Address}
+	u := policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}
 	rules := policy.About(g.Rules(), u)
 	if len(rules) == 0 {
 		return nil
