@@ -59,7 +59,9 @@ func (d *daemon) build() error {
 	}
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
-	p.gate = gate.New(gate.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
+	p.gate = gate.New(gate.Options{
+		File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Past: p.audit.Each, Log: d.log,
+	})
 	d.parts = p
 	p.servers = newZenMLServers()
 	registries := apart.New(d.opt.Executable)

@@ -195,3 +195,17 @@ func TestBrokenSettingsLater(t *testing.T) {
 		})
 	}
 }
+
+// What was used before a restart counts for a rate.
+func TestRatesOutliveZend(t *testing.T) {
+	w := newWorld(t)
+	w.write(w.dirs.ConfigFile(), "[[policy]]\nrate = \"2/1h\"\n")
+	p := w.start()
+	w.store("ghcr.io")
+	w.wantGet("ghcr.io", canary)
+	p.signal(syscall.SIGTERM)
+	p.awaitExit()
+	w.start()
+	w.wantGet("ghcr.io", canary)
+	w.wantGet("ghcr.io", "rate_limited")
+}
