@@ -24,14 +24,14 @@ type Caller struct {
 	Exe     func() string   // path of the executable, "" when unknown
 	Parents func() []string // executables of the ancestors, nearest first
 	Cwd     func() string   // working directory as the system knows it, "" when unknown
-	Dir     string          // working directory the client sent, "" when unknown
+	Dir     string          // working directory the client sent, "" when unknown; chooses a login, and satisfies no rule
 	Profile string          // profile the client sent
 }
 
-// WorkDir is where the caller works: as it said itself, since its shell may know the directory by another name than the system,
-// or else as the system knows it.
+// WorkDir is where the caller works as the system knows it. What the caller sent, which may be another name of it or a lie, chooses
+// a login only; it counts for callers that are zend itself.
 func (c Caller) WorkDir() string {
-	if c.Dir == "" && c.Cwd != nil {
+	if c.Cwd != nil {
 		return c.Cwd()
 	}
 	return c.Dir
@@ -67,7 +67,8 @@ const (
 type Subject struct {
 	Action    Action
 	Address   address.Address
-	Connector string // name
+	Login     address.Address // of the login that answers, which may be for more or for less than what is asked for; zero: none
+	Connector string          // name
 }
 
 // Policy decides whether a caller may act.

@@ -43,7 +43,7 @@ func (b *Broker) Get(ctx context.Context, caller Caller, serverURL string) (cred
 	if err != nil {
 		return credential.Credential{}, b.unknown(ctx, a, err)
 	}
-	subject := Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName}
+	subject := Subject{Action: ActionGet, Address: a, Login: mustParse(login.Address), Connector: login.ConnectorName}
 	var cred credential.Credential
 	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
 		err = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",

@@ -101,7 +101,9 @@ func (b *Broker) Why(ctx context.Context, caller Caller, req api.WhyRequest) (ap
 	r.Login = &login
 	r.Steps = append(r.Steps, fmt.Sprintf("the login for %s covers it: %s answers%s", login.Address, source(login), scopeText(login)))
 	if b.policy != nil { // whether a client satisfies it shows when it asks: who asks now is somebody else
-		r.Steps = append(r.Steps, b.policy.Explain(Subject{Action: ActionGet, Address: a, Connector: login.ConnectorName})...)
+		r.Steps = append(r.Steps, b.policy.Explain(Subject{
+			Action: ActionGet, Address: a, Login: mustParse(login.Address), Connector: login.ConnectorName,
+		})...)
 	}
 	if login.Problem != "" {
 		return explain(r, credential.NewError(b.problemReason(), login.Problem, "")), nil

@@ -104,6 +104,21 @@ func TestLoadOfWhatIsNoFile(t *testing.T) {
 	if _, err := Load(loop); err == nil || !strings.Contains(err.Error(), "loop.toml: cannot be read: ") {
 		t.Errorf("loop: %v", err)
 	}
+	nowhere := filepath.Join(dir, "nowhere")
+	if err := os.Symlink("gone", nowhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(filepath.Join(dir, "linked", "config.toml")); err != nil || !got.Equal(Default()) {
+		t.Errorf("missing in a linked directory: %+v, %v", got, err)
+	}
+	for _, path := range []string{nowhere, filepath.Join(nowhere, "config.toml"), filepath.Join(nowhere, "zen", "config.toml")} {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), ": cannot be read: it is a symbolic link that leads nowhere") {
+			t.Errorf("%s, dangling: %v", path, err)
+		}
+	}
 }
 
 // example is the config.toml that people are given to begin with: it sets nothing and explains every setting.

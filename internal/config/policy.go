@@ -46,13 +46,13 @@ func (r Rule) check() string {
 }
 
 // checkPolicy is check for all rules; rules are numbered as a person counts.
-func checkPolicy(rules []Rule) string {
+func checkPolicy(rules []Rule) (number int, text string) {
 	for i, r := range rules {
 		if text := r.check(); text != "" {
-			return fmt.Sprintf("policy, rule %d: %s", i+1, text)
+			return i + 1, fmt.Sprintf("policy, rule %d: %s", i+1, text)
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // Pattern is a name, in which * and ? stand for any characters (path.Match).

@@ -214,6 +214,11 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 	if s.Logins == nil {
 		s.Logins = []api.Login{}
 	}
+	for i := range s.Logins {
+		if d.parts.gate.Refusal() != nil && s.Logins[i].Problem == "" {
+			s.Logins[i].Problem = "config.toml is broken"
+		}
+	}
 	if limit := time.Duration(cfg.AutoLock); limit > 0 && s.Vault.State == keystore.StateUnlocked {
 		at := d.broker.LastUse().Add(limit).UTC()
 		s.AutoLock = &at
@@ -221,16 +226,20 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 	return s, nil
 }
 
-// notices are the things a person should know: a broken config.toml, and what the parts report.
-func (d *daemon) notices() []api.Notice {
+// notices are the things a person should know: first a broken config.toml, then what the parts report.
+func (d *daemon) notices() (list []api.Notice) {
 	d.mu.Lock()
 	err := d.cfgErr
 	d.mu.Unlock()
-	list := append(append(d.parts.notices(), d.policyNotices()...), d.broker.PlainNotices()...)
-	if err != nil {
-		list = append(list, api.Notice{Time: time.Now().UTC(), Text: err.Error(), Hint: "edit " + d.dirs.ConfigFile()})
+	if refusal := d.parts.gate.Refusal(); refusal != nil {
+		list = append(list, api.Notice{Time: time.Now().UTC(), Text: refusal.Message, Hint: refusal.Hint, Urgent: true})
+	} else if err != nil {
+		list = append(list, api.Notice{
+			Time: time.Now().UTC(), Text: err.Error() + "; zend keeps the settings from before, and after a restart hands out nothing",
+			Hint: "edit " + d.dirs.ConfigFile() + ", then check it: zen doctor settings", Urgent: true,
+		})
 	}
-	return list
+	return append(append(append(list, d.parts.notices()...), d.policyNotices()...), d.broker.PlainNotices()...)
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {

@@ -40,7 +40,7 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodVaultRestore:    handleAction(b.Restore),
 	}
 	credentialMethods(m, b)
-	connectorMethods(m, b)
+	d.connectorMethods(m)
 	registryMethods(m, b)
 	stackMethods(m, b)
 	serverMethods(m, b)
@@ -50,12 +50,13 @@ func (d *daemon) methods() map[string]server.Handler {
 	return m
 }
 
-func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
+func (d *daemon) connectorMethods(m map[string]server.Handler) {
+	b := d.broker
 	m[api.MethodConnectorTypes] = handleInContext(b.ConnectorTypes)
 	m[api.MethodConnectorList] = handleInContext(b.ListConnectors)
 	m[api.MethodConnectorGet] = handleInContext(b.Connector)
 	m[api.MethodConnectorRegister] = handleWithSecrets(b.RegisterConnector)
-	m[api.MethodConnectorUpdate] = handleWithSecrets(b.UpdateConnector)
+	m[api.MethodConnectorUpdate] = handleWithSecrets(d.updateConnector)
 	m[api.MethodConnectorDelete] = handleForCaller(b.DeleteConnector)
 	m[api.MethodConnectorVerify] = handleForCaller(b.VerifyConnector)
 	m[api.MethodConnectorResources] = handleInContext(b.Resources)

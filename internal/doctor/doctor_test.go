@@ -120,8 +120,14 @@ func systemSetUps() []broken {
 		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not there"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"settings", "a mistake", func(m *machine) { m.write("zen/config/config.toml", "list = \"some\"\n") }, []string{
-			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none" => edit DIR/zen/config/config.toml`,
+			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"; a zend that starts now hands out nothing` +
+				` => edit DIR/zen/config/config.toml`,
 		}},
+		{"settings", "what zend says of them comes first", func(m *machine) {
+			m.write("zen/config/config.toml", "list = \"some\"\n")
+			m.facts.Zend.Status.Notices = []api.Notice{{Text: "another"}, {Text: "zen hands out nothing", Hint: "edit it", Urgent: true}}
+			m.facts.Zend.Status.Logins = []api.Login{{Address: "ghcr.io", Problem: "config.toml is broken"}}
+		}, []string{"problem: zen hands out nothing => edit it"}},
 		{"settings", "nothing is listed", func(m *machine) { m.write("zen/config/config.toml", "list = \"none\"\n") }, []string{
 			"ok: DIR/zen/config/config.toml is as it should be, or not there",
 		}},
@@ -184,8 +190,8 @@ func zendSetUps() []broken {
 		{"zend-notices", "none", nil, []string{"ok: zend has nothing to say"}},
 		{"zend-notices", "does not run", stopped, nil},
 		{"zend-notices", "some", func(m *machine) {
-			m.facts.Zend.Status.Notices = []api.Notice{{Text: "config.toml is broken", Hint: "edit it"}}
-		}, []string{"warning: config.toml is broken => edit it"}},
+			m.facts.Zend.Status.Notices = []api.Notice{{Text: "the disk is full", Hint: "make room"}, {Text: "told by settings", Urgent: true}}
+		}, []string{"warning: the disk is full => make room"}},
 		{"zend-notices", "of the guard", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "quay.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Notices = []api.Notice{

@@ -111,6 +111,11 @@ func (a *Status) drawLimits(limits []api.PullLimit) {
 }
 
 func (a *Status) drawStatus(s api.Status) {
+	for _, n := range s.Notices {
+		if n.Urgent {
+			a.Warn(n.Text, n.Hint)
+		}
+	}
 	a.DrawProperties("", "ZEND", [][]string{
 		{"VERSION", s.Version},
 		{"PROCESS", fmt.Sprintf("%d, for %s (%s)", s.PID, ui.Span(a.now().Sub(s.Started)), s.Activity)},
@@ -125,12 +130,14 @@ func (a *Status) drawStatus(s api.Status) {
 		a.drawLimits(s.Limits)
 	}
 	for _, n := range s.Notices {
-		if n.Done {
+		switch {
+		case n.Urgent: // told already
+		case n.Done:
 			a.Labelled(ui.StyleHint, "Done: ", n.Text)
 			a.Hint(n.Hint)
-			continue
+		default:
+			a.Warn(n.Text, n.Hint)
 		}
-		a.Warn(n.Text, n.Hint)
 	}
 	if s.Vault.Problem != "" {
 		a.Hint(s.Vault.Hint)

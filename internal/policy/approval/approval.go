@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clock"
@@ -38,7 +39,11 @@ type Options struct {
 	Desktop Desktop          // nil: zen approve only
 	Auditor broker.Auditor   // is told of answers
 	Wall    func() time.Time // the wall clock; nil: time.Now
-	Log     *slog.Logger
+
+	// Past tells what was used since a moment, oldest first: zend that was restarted has counted nothing. It may be nil.
+	Past func(since time.Time, f func(api.AuditEntry)) error
+
+	Log *slog.Logger
 }
 
 // Gate is a broker.Policy. It is safe for concurrent use. Use New.
@@ -51,6 +56,8 @@ type Gate struct {
 
 	mu      sync.Mutex
 	rules   []policy.Rule
+	known   bool              // rules were set
+	unknown *credential.Error // what everybody is told while the rules are not known
 	buckets map[bucketKey]*policy.Bucket
 	open    map[question]*request
 }
@@ -81,16 +88,40 @@ func (g *Gate) Close() {
 	g.desktop.Wait()
 }
 
+// Refuse refuses everything that rules could forbid, until SetRules: the rules cannot be read, which is what why says.
+func (g *Gate) Refuse(why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known = false
+	g.unknown = &credential.Error{
+		Reason: credential.Denied, Message: "zen cannot read its rules, and hands out nothing until it can: " + why.Error(),
+		Hint: "edit " + g.opt.File + ", then check it: zen doctor settings", Cause: why,
+	}
+}
+
+// Refusal is what everybody is told while the rules are not known; nil: they are.
+func (g *Gate) Refusal() *credential.Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unknown
+}
+
 // SetRules replaces the rules, unless they are the same. What was counted and answered under the old ones is forgotten; who
 // waits goes on waiting.
 func (g *Gate) SetRules(rules []policy.Rule) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.unknown = nil
 	if reflect.DeepEqual(g.rules, rules) {
+		g.known = true
 		return
 	}
 	g.rules = slices.Clone(rules)
 	clear(g.buckets)
+	if !g.known {
+		g.recall()
+	}
+	g.known = true
 	for q, r := range g.open {
 		if r.answer != NoAnswer {
 			delete(g.open, q)
@@ -107,20 +138,39 @@ func (g *Gate) Rules() []policy.Rule {
 
 // Explain says what the rules ask of whoever wants to use what the subject is about.
 func (g *Gate) Explain(s broker.Subject) []string {
+	if unknown := g.Refusal(); unknown != nil {
+		return []string{unknown.Message}
+	}
 	var texts []string
-	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address}) {
+	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}) {
 		texts = append(texts, r.Text())
 	}
 	return texts
 }
 
+// Rename refuses to rename a service connector when the rules would not ask the same of it afterwards: they know connectors by name.
+func (g *Gate) Rename(from, to string) error {
+	if unknown := g.Refusal(); unknown != nil {
+		return unknown
+	}
+	if r, ok := policy.LostByName(g.Rules(), from, to); ok {
+		return credential.NewError(credential.Denied,
+			fmt.Sprintf("rule %d of the policy is about service connector '%s', and would not be about '%s'", r.Number, from, to),
+			fmt.Sprintf("edit %s: add a copy of the rule with connector = %q, then rename it again", g.opt.File, to))
+	}
+	return nil
+}
+
 // Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
 // caller can do hands out nothing.
 func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject) error {
-	if s.Action != broker.ActionGet && s.Action != broker.ActionReveal {
+	if !handsOut(s.Action) {
 		return nil
 	}
-	u := policy.Use{Connector: s.Connector, Address: s.Address}
+	if unknown := g.Refusal(); unknown != nil {
+		return unknown
+	}
+	u := policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}
 	rules := policy.About(g.Rules(), u)
 	if len(rules) == 0 {
 		return nil
@@ -139,6 +189,9 @@ func (g *Gate) Allow(ctx context.Context, caller broker.Caller, s broker.Subject
 	}
 	return g.confirm(ctx, caller, s.Action, u, d.Keep)
 }
+
+// handsOut reports whether an action is one that rules are about.
+func handsOut(a broker.Action) bool { return a == broker.ActionGet || a == broker.ActionReveal }
 
 func (g *Gate) editHint() string {
 	if g.opt.File == "" {
@@ -184,6 +237,41 @@ func (g *Gate) count(u policy.Use, limits []policy.Limit) error {
 		b.Take(now)
 	}
 	return nil
+}
+
+// recall counts what the zend before handed out. What more was used than a rate allows, under another rule, counts for nothing.
+func (g *Gate) recall() {
+	longest := time.Duration(0)
+	for _, r := range g.rules {
+		longest = max(longest, r.Rate.Per)
+	}
+	if longest == 0 || g.opt.Past == nil {
+		return
+	}
+	now := g.clock.Now()
+	last := now.Add(-longest)
+	err := g.opt.Past(last.Wall, func(e api.AuditEntry) {
+		result := credential.Reason(e.Result)
+		if !handsOut(broker.Action(e.Action)) || result == credential.Denied || result == credential.RateLimited {
+			return
+		}
+		a, _ := address.Parse(e.Address) // none for a connector that is for several
+		u := policy.Use{Connector: e.Connector, Address: a, Login: a}
+		if at := now.Add(-max(0, now.Wall.Sub(e.Time))); at.Reached(last) { // a clock that was set back makes none of them earlier
+			last = at
+		}
+		for _, r := range policy.About(g.rules, u) {
+			if r.Rate.Count == 0 {
+				continue
+			}
+			if b := g.bucket(bucketKey{r.Number, u.What()}, r.Rate, last); b.Wait(last) == 0 {
+				b.Take(last)
+			}
+		}
+	})
+	if err != nil {
+		g.opt.Log.Warn("Cannot count what was used before the start", "error", err)
+	}
 }
 
 func (g *Gate) bucket(key bucketKey, rate policy.Rate, now clock.Instant) *policy.Bucket {

@@ -235,6 +235,51 @@ func TestRate(t *testing.T) {
 	})
 }
 
+// A zend that was restarted goes on counting where the one before ended.
+func TestRatesAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		entry := func(ago time.Duration, connector, result string) api.AuditEntry {
+			return api.AuditEntry{Time: start.Add(-ago), Action: "get", Address: "ghcr.io", Connector: connector, Result: result}
+		}
+		past := []api.AuditEntry{
+			entry(2*time.Hour, "prod", "ok"), entry(3*time.Minute, "other", "ok"), entry(2*time.Minute, "prod", "rate_limited"),
+			entry(time.Minute, "prod", "ok"), entry(time.Minute, "dev", "unreachable"), entry(time.Minute, "dev", "denied"),
+		}
+		for range 100 { // under another rule
+			past = append(past, entry(time.Second, "busy", "ok"))
+		}
+		g := New(Options{Past: func(since time.Time, f func(api.AuditEntry)) error {
+			for _, e := range past {
+				if e.Time.After(since) {
+					f(e)
+				}
+			}
+			return nil
+		}})
+		defer g.Close()
+		rules := []policy.Rule{{Number: 1, Rate: policy.Rate{Count: 2, Per: time.Hour}}}
+		g.SetRules(nil)
+		g.Refuse(errors.New("broken"))
+		if err := g.Allow(t.Context(), docker("/src"), get("prod")); !credential.Denied.Is(err) || hintOf(err) == "" {
+			t.Errorf("the rules are not known: %v", err)
+		}
+		g.SetRules(rules)
+		for connector, want := range map[string]int{"prod": 1, "dev": 1, "busy": 0, "new": 2} {
+			for n := range 3 {
+				err := g.Allow(t.Context(), docker("/src"), get(connector))
+				if (err == nil) != (n < want) || err != nil && !credential.RateLimited.Is(err) {
+					t.Errorf("%s, use %d: %v", connector, n+1, err)
+				}
+			}
+		}
+		time.Sleep(31 * time.Minute)
+		if err := g.Allow(t.Context(), docker("/src"), get("busy")); err != nil {
+			t.Errorf("after half an hour: %v", err)
+		}
+	})
+}
+
 // A use that one rate refuses does not count for the others.
 func TestRatesAreTakenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
