@@ -12,7 +12,6 @@ require (
 	github.com/godbus/dbus/v5 v5.2.3 // what the Secret Service answers, beyond go-keyring's errors; tests: a bus with faults
 	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
 	github.com/google/go-containerregistry v0.22.1 // the registries' handshake
-	github.com/google/renameio/v2 v2.0.2 // files are replaced in one step
 	github.com/google/uuid v1.6.0 // ids of entities, as ZenML has them
 	github.com/mattn/go-runewidth v0.0.30 // how wide a character is in a table
 	github.com/rogpeppe/go-internal v1.15.0 // the diff of zen setup --dry-run; tests: stories with the programs

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +17,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // maxFile bounds config.toml in bytes.
@@ -153,21 +154,12 @@ func Load(path string) (Config, error) {
 	return parse(path, content)
 }
 
-// read returns a regular file's content: anything else could block, or never end.
+// read returns the content of a regular file, which may be reached by links but is the user's or root's.
 func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	content, err := paths.ReadTrusted(path, maxFile+1)
+	if errors.Is(err, fs.ErrInvalid) {
+		err = errors.New("it is not a file")
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
 	}
@@ -236,7 +228,11 @@ func wrong(text, path string, line int, cause error) error {
 		where += ", line " + strconv.Itoa(line)
 	}
 	text = strings.Map(printable, text) // it may quote the file's bytes
-	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
+	hint := "edit " + path
+	if e, ok := errors.AsType[*credential.Error](cause); ok {
+		hint = e.HintText()
+	}
+	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: hint, Cause: cause}
 }
 
 // unknownSetting names the line of a key that is no setting.

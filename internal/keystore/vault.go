@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // Options say where a vault is and what it may use. Only Path is required.
@@ -87,7 +88,7 @@ type stamp struct {
 }
 
 func stampOf(path string) stamp {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil {
 		return stamp{size: -1}
 	}
@@ -136,7 +137,9 @@ func (v *Vault) takeWriter() error {
 	if v.writer != nil {
 		return nil
 	}
-	_ = os.MkdirAll(filepath.Dir(v.opt.Path), 0o700) // a failure shows when the lock is taken
+	if err := paths.MakeDir(filepath.Dir(v.opt.Path)); err != nil {
+		return cannotWrite(v.opt.Path, err)
+	}
 	f, err := takeWriterLock(v.store.lockFile())
 	if errors.Is(err, errHeld) {
 		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", v.opt.Path)

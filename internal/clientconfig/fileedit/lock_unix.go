@@ -22,7 +22,7 @@ const (
 // lock takes an exclusive flock on the directory itself, so that no lock file is left in it. locked is false where the
 // file system knows no such locks.
 func lock(ctx context.Context, dir string) (unlock func(), locked bool, err error) {
-	f, err := os.Open(dir)
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, false, cannotWrite(dir, err)
 	}
