@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 const (
@@ -90,13 +91,14 @@ func (n *newest) add(e api.AuditEntry, size int) {
 
 // readLines calls f for each line of a file, which may be missing. Lines that are too long are left out.
 func readLines(path string, f func(line []byte)) error {
-	file, err := os.Open(path)
+	fd, err := paths.OpenFile(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	file := os.NewFile(uintptr(fd), path)
 	defer file.Close()
 	r := bufio.NewReaderSize(file, maxLine)
 	for {

@@ -5,19 +5,19 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -161,26 +161,15 @@ var (
 	errNoFile   = errors.New("it is not a file")
 )
 
-// read returns a regular file's content: anything else could block, or never end.
+// read returns the content of a regular file, which may be reached by links but is the user's or root's.
 func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	content, err := paths.ReadTrusted(path, maxFile+1)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && dangles(path):
+	case errors.Is(err, fs.ErrNotExist) && dangles(path):
 		return nil, errDangling
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
+	case errors.Is(err, fs.ErrInvalid):
 		return nil, errNoFile
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a FIFO
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errNoFile
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
 	}
@@ -299,7 +288,11 @@ func wrong(text, path string, line int, cause error) error {
 		where += ", line " + strconv.Itoa(line)
 	}
 	text = safetext.Line(text) // it may quote the file's bytes
-	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
+	hint := "edit " + path
+	if e, ok := errors.AsType[*credential.Error](cause); ok {
+		hint = e.HintText()
+	}
+	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: hint, Cause: cause}
 }
 
 // unknownSetting names the line of a key that is no setting.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -132,6 +133,34 @@ func example(t testing.TB) string {
 }
 
 // The example explains every setting, and shows its default.
+// config.toml may be a link to a file of the user's; one of another user is not obeyed, and a FIFO not waited for.
+func TestLoadOfWhoseFile(t *testing.T) {
+	dir := t.TempDir()
+	real, file := filepath.Join(dir, "dotfiles.toml"), filepath.Join(dir, "config.toml")
+	if err := errors.Join(os.WriteFile(real, []byte("guard = \"off\"\n"), 0o644), os.Symlink("dotfiles.toml", file)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(file); err != nil || got.Guard != "off" {
+		t.Errorf("a link: %+v, %v", got, err)
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(fifo); err == nil || !strings.Contains(err.Error(), "it is not a file") {
+		t.Errorf("a FIFO: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		return // only root can give a file away
+	}
+	if err := os.Chown(real, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+		t.Errorf("another user's: %v", err)
+	}
+}
+
 func TestExample(t *testing.T) {
 	if cfg, err := parse("example.toml", []byte(example(t))); err != nil || !cfg.Equal(Default()) {
 		t.Errorf("as it is: %+v, %v", cfg, err)

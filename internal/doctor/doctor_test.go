@@ -71,11 +71,20 @@ func systemSetUps() []broken {
 		{"directories", "open to all", func(m *machine) { m.mkdir("run/zen"); m.chmod("run/zen", 0o755) }, []string{
 			"problem: DIR/run/zen can be read by other users => chmod 700 DIR/run/zen",
 		}},
-		{"directories", "a link", func(m *machine) {
-			if err := os.Symlink("/", m.at("zen/data")); err != nil {
+		{"directories", "a link to an open directory", func(m *machine) {
+			m.mkdir("elsewhere")
+			m.chmod("elsewhere", 0o755)
+			if err := os.Symlink("../elsewhere", m.at("zen/data")); err != nil {
 				m.t.Fatal(err)
 			}
-		}, []string{"problem: DIR/zen/data is a symbolic link => replace it by a directory: rm DIR/zen/data"}},
+		}, []string{"problem: DIR/zen/data can be read by other users => chmod 700 DIR/zen/data"}},
+		{"directories", "a link to a directory of the user's", func(m *machine) {
+			m.mkdir("elsewhere")
+			m.chmod("elsewhere", 0o700)
+			if err := os.Symlink("../elsewhere", m.at("zen/data")); err != nil {
+				m.t.Fatal(err)
+			}
+		}, []string{"ok: the vault is in DIR/zen/data, the logs are in DIR/zen/state"}},
 		{"directories", "read-only", func(m *machine) {
 			m.mkdir("zen/state")
 			m.facts.System.Writable = func(path string) bool { return !strings.HasPrefix(path, m.at("zen")) }

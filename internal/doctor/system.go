@@ -85,7 +85,11 @@ func directories(_ context.Context, f Facts) []Result {
 func (f Facts) directory(dir string) (Result, bool) {
 	shown, there := safetext.Name(dir), existing(dir)
 	if there == dir {
-		if err := paths.SecureDir(dir); err != nil { // changes nothing in one that exists
+		check := paths.CheckDir
+		if dir == f.Dirs.Runtime {
+			check = paths.SecureDir // changes nothing in one that exists
+		}
+		if err := check(dir); err != nil {
 			return failure(Problem, err), true
 		}
 	}

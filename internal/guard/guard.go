@@ -167,8 +167,8 @@ func (g *Guard) watch(ctx context.Context) error {
 	defer stop()
 	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price,
 	// and in a directory that is not the user's alone nothing is made.
-	if dir := filepath.Dir(g.env.RecordFile()); paths.SecureDir(filepath.Dir(dir)) == nil {
-		_ = paths.SecureDir(dir)
+	if dir := filepath.Dir(g.env.RecordFile()); paths.MakeDir(filepath.Dir(dir)) == nil {
+		_ = paths.MakeDir(dir)
 	}
 	return g.run(filewatch.Watch{
 		Paths: g.paths, Beside: isTemporary, Wake: g.wake, Settle: settle, MaxSettle: maxSettle,

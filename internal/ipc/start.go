@@ -52,9 +52,9 @@ func (s *Starter) start(conn *Conn, socket string, l *limit) error {
 	if err := paths.SecureDir(path.Dir(s.Lock)); err != nil {
 		return unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
-	lock, err := openLock(s.Lock)
+	lock, err := paths.OpenFile(s.Lock, unix.O_RDWR|unix.O_CREAT)
 	if err != nil {
-		return unavailable("zend cannot be started: "+err.Error(), "", err)
+		return unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
 	defer unix.Close(lock) // gives the lock back
 	for wait := time.Millisecond; ; wait = min(2*wait, 16*time.Millisecond) {
@@ -71,8 +71,6 @@ func (s *Starter) start(conn *Conn, socket string, l *limit) error {
 		time.Sleep(wait)
 	}
 }
-
-func openLock(name string) (int, error) { return open(name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW) }
 
 // open returns a descriptor that no child inherits.
 func open(name string, flags int) (int, error) {
@@ -211,10 +209,10 @@ func (s *Starter) startProcess(program, name string, ready int) (pid int, err er
 }
 
 func (s *Starter) openLog() (fd int, ok bool) {
-	if s.Log == "" || paths.SecureDir(path.Dir(s.Log)) != nil {
+	if s.Log == "" || paths.MakeDir(path.Dir(s.Log)) != nil {
 		return -1, false
 	}
-	fd, err := open(s.Log, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY|unix.O_NOFOLLOW)
+	fd, err := paths.OpenFile(s.Log, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY)
 	return fd, err == nil
 }
 

@@ -225,7 +225,7 @@ func TestCannotStart(t *testing.T) {
 		{"not beside", ipc.Starter{Lock: lock}, "", "zend is not installed beside " + exe, "ZEN_DAEMON"},
 		{"no program", ipc.Starter{Lock: lock, Path: filepath.Join(dir, "text")}, "", "exec format error", "zen daemon status"},
 		{"open directory", ipc.Starter{Lock: filepath.Join(open, "lock")}, "", "can be read by other users", "chmod 700 " + open},
-		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be started: open " + filepath.Join(dir, "link"), "zen daemon status"},
+		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be started: " + filepath.Join(dir, "link") + " is a symbolic link", "rm " + filepath.Join(dir, "link")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

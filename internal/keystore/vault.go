@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // Options say where a vault is and what it may use. Only Path is required.
@@ -88,7 +89,7 @@ type stamp struct {
 }
 
 func stampOf(path string) stamp {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil {
 		return stamp{size: -1}
 	}
@@ -140,7 +141,9 @@ func (s *store) takeWriter() error {
 	if s.writer != nil {
 		return nil
 	}
-	_ = os.MkdirAll(filepath.Dir(s.path), 0o700) // a failure shows when the lock is taken
+	if err := paths.MakeDir(filepath.Dir(s.path)); err != nil {
+		return cannotWrite(s.path, err)
+	}
 	f, err := takeWriterLock(s.lockFile())
 	if errors.Is(err, errHeld) {
 		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", s.path)

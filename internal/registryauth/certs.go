@@ -4,7 +4,12 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+
+	"github.com/zen-agent/zen/internal/paths"
 )
+
+// maxPEM is how much of a file of certificates is read, in bytes.
+const maxPEM = 4 << 20
 
 // rootsFor returns the authorities to trust for a registry: the system's, and those in DIR/HOST[:PORT]/*.crt where docker
 // and podman look (docker-certs.d). Nil means the system's alone. Files that cannot be read or are no certificates are
@@ -18,8 +23,11 @@ func rootsFor(host string, dirs []string) *x509.CertPool {
 			continue
 		}
 		for _, file := range files {
-			pem, err := os.ReadFile(filepath.Join(dir, file.Name()))
-			if err != nil || filepath.Ext(file.Name()) != ".crt" {
+			if filepath.Ext(file.Name()) != ".crt" {
+				continue
+			}
+			pem, err := paths.ReadFile(filepath.Join(dir, file.Name()), maxPEM)
+			if err != nil {
 				continue
 			}
 			if pool == nil {

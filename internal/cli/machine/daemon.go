@@ -245,7 +245,11 @@ func (r *daemonReport) obstacle(dirs paths.Dirs, programErr error) {
 		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 			continue // zend makes it
 		}
-		if err := paths.SecureDir(dir); err != nil {
+		check := paths.CheckDir
+		if dir == dirs.Runtime {
+			check = paths.SecureDir // changes nothing in one that exists
+		}
+		if err := check(dir); err != nil {
 			r.Problem, r.Hint = zend.Explain(err)
 			return
 		}

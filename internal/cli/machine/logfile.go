@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/paths"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -18,10 +19,11 @@ const tailBytes = 1 << 20
 
 // lastLines returns the last n lines of a file.
 func lastLines(path string, n int) ([]string, error) {
-	f, err := os.Open(path)
+	fd, err := paths.OpenFile(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
@@ -77,10 +79,11 @@ type tail struct {
 }
 
 func (t *tail) open(whence int) error {
-	f, err := os.Open(t.path)
+	fd, err := paths.OpenFile(t.path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
+	f := os.NewFile(uintptr(fd), t.path)
 	if _, err := f.Seek(0, whence); err != nil {
 		f.Close()
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // Environment variables by which ZenML is told where its files are, and which stack is active (ZenML 0.98, constants.py).
@@ -65,13 +66,9 @@ type zenmlConfig struct {
 
 // readYAML reads one of ZenML's files. One that is not there, or makes no sense, holds nothing: it is not zen's to complain.
 func readYAML[T any](name string) (out T) {
-	f, err := os.Open(name)
-	if err != nil {
-		return out
-	}
-	defer f.Close()
-	content, err := ui.ReadLimited(f, name)
-	if err != nil {
+	content, err := paths.ReadFile(name, ui.MaxInput+1)
+	if err != nil || len(content) > ui.MaxInput {
+		clear(content)
 		return out
 	}
 	defer clear(content)

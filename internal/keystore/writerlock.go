@@ -1,5 +1,3 @@
-//go:build unix
-
 package keystore
 
 import (
@@ -7,15 +5,18 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // takeWriterLock locks the file for as long as it stays open; errHeld means that another process has it. The lock ends with
 // the process however that ends, and is not inherited (O_CLOEXEC).
 func takeWriterLock(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	fd, err := paths.OpenFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), name)
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return f, nil
