@@ -362,7 +362,7 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		}
 		w.env["ZEN_TIMEOUT"] = value
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT is no duration: ") || strings.Contains(r.stdout, "\x1b") {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT is not a valid duration: ") || strings.Contains(r.stdout, "\x1b") {
 			t.Errorf("%q: %+v", value, r)
 		}
 	}

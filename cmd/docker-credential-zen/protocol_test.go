@@ -224,7 +224,7 @@ func TestDirectoryAndProfile(t *testing.T) {
 	}
 	for _, bad := range []string{strings.Repeat("x", 65), "a\nb", "\xff"} {
 		w.env["ZEN_PROFILE"] = bad
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: the profile ") || strings.Count(r.stdout, "\n") != 1 {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: invalid profile name ") || strings.Count(r.stdout, "\n") != 1 {
 			t.Errorf("profile %q: %+v", bad, r)
 		}
 	}

@@ -277,7 +277,7 @@ func TestImportResults(t *testing.T) {
 		"docker a.example alice imported removed",
 		"docker b.example bob failed rejected: b.example refused the credentials",
 		"docker c.example carl imported unreachable removed: c.example cannot be reached",
-		"docker vil x failed: the name is no registry's: the registry address has an @ in it",
+		"docker vil x failed: it is not the name of a registry: the registry address has an @ in it",
 		"docker d.example dave imported removed",
 		"regctl   failed: HOME/.regctl/config.json:1:1: not an object",
 	)
@@ -299,7 +299,7 @@ func TestImportResults(t *testing.T) {
 		t.Errorf("the scheme of a key went to zend: %q", b.zend.calls)
 	}
 	b.want("--yes --no-verify --from docker", 1,
-		"docker b.example bob imported skipped removed", "docker vil x failed: the name is no registry's: the registry address has an @ in it")
+		"docker b.example bob imported skipped removed", "docker vil x failed: it is not the name of a registry: the registry address has an @ in it")
 }
 
 func TestImportSeveralPlaces(t *testing.T) {

@@ -93,7 +93,7 @@ func TestSetup(t *testing.T) {
 	b.zen("docker --undo")
 	b.zen("--undo")
 
-	b.note("a machine where Docker Desktop was, with logins in clear")
+	b.note("a machine where Docker Desktop was, with credentials in plain text")
 	b.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t},\n\t\t\"https://index.docker.io/v1/\": {\n" +
 		"\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t}\n}\n")
 	b.zen("--dry-run")

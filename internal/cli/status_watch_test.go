@@ -192,7 +192,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	z.change(func(w *world) { w.logins[0].LastUsed = &used })
 	d.find(`docker\.io .*s ago`)
 	z.change(func(w *world) { w.logins = nil })
-	d.expect("Nobody is logged in.")
+	d.expect("Not logged in to any registry.")
 	z.change(func(w *world) { w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "") })
 	d.expect("zend does not answer: too slow")
 	d.press("x") // means nothing

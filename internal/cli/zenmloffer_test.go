@@ -14,7 +14,7 @@ func TestOfferOfZenMLsLogin(t *testing.T) {
 	d.expect("zenml is logged in to https://key.example.com with an API key. Would you like to use that login? [Y/n]: ")
 	d.enter("")
 	d.expect("Connected to server")
-	d.expect("zenml keeps an API key in clear in")
+	d.expect("zenml keeps an API key in plain text in")
 	d.expect("zenml logout https://key.example.com --clear")
 	d.end(0)
 	sent := z.sent("server.connect")

@@ -132,7 +132,7 @@ func mirror(real, dir string) error {
 }
 
 // privatePodman makes the files by which podman asks zen. With a DOCKER_CONFIG podman login would write into that one's
-// config.json, in clear, unless REGISTRY_AUTH_FILE names a file of podman's own (containers/common 0.57), which has to exist.
+// config.json, in plain text, unless REGISTRY_AUTH_FILE names a file of podman's own (containers/common 0.57), which has to exist.
 func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
 	if e.find("podman") == "" && e.find("buildah") == "" && e.find("skopeo") == "" {
 		return nil, nil

@@ -31,7 +31,7 @@ type Config struct {
 	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
 	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
-	Guard    GuardMode  `toml:"guard"`     // what is done about logins in clear and clients that lost zen
+	Guard    GuardMode  `toml:"guard"`     // what is done about credentials in plain text and clients that lost zen
 	Policy   []Rule     `toml:"policy"`    // who may use what; none: everybody who is the user
 }
 
@@ -111,7 +111,7 @@ func (d *Duration) UnmarshalTOML(v any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`%s is no time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
+	return fmt.Errorf(`%s is not a valid time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
 }
 
 // ParseDuration is time.ParseDuration with days, which come first and are whole.

@@ -204,11 +204,11 @@ func zendSetUps() []broken {
 		{"zend-notices", "of the guard", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "quay.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Notices = []api.Notice{
-				{Text: m.at("home/.docker/config.json") + " holds logins in clear: ghcr.io, quay.io", Hint: "zen import"},
-				{Text: m.at("home/.docker/config.json") + " holds logins in clear: quay.io; the vault is locked", Hint: "zen unlock"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: ghcr.io, quay.io", Hint: "zen import"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: quay.io; the vault is locked", Hint: "zen unlock"},
 				{Text: "the login for ghcr.io is in the vault now", Done: true},
 			}
-		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: quay.io; the vault is locked => zen unlock"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: quay.io; the vault is locked => zen unlock"}},
 
 		{"vault", "open", nil, []string{"ok: it is open"}},
 		{"vault", "absent", vault("absent", "", ""), []string{"ok: there is no vault yet; the first login makes one"}},
@@ -395,7 +395,7 @@ func clientSetUps() []broken {
 			"problem: docker does not ask zen: DIR/home/.docker/config.json names docker-credential-desktop => zen setup docker",
 			"problem: podman, skopeo and buildah do not ask zen: no configuration names a helper => zen setup podman",
 			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
-				"in clear => zen setup helm",
+				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "one asks", func(m *machine) {
 			m.program("docker", "helm")
@@ -404,14 +404,14 @@ func clientSetUps() []broken {
 		}, []string{
 			"ok: docker asks zen (credsStore in DIR/home/.docker/config.json)",
 			"warning: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
-				"in clear => zen setup helm",
+				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "nobody is logged in", func(m *machine) {
 			m.program("docker")
 			m.docker(`{"auths": {"x.io": {}}}`)
 			m.facts.Zend.Status.Logins = nil
 		}, []string{
-			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so passwords are written into it in clear => " +
+			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so passwords are written into it in plain text => " +
 				"zen setup docker",
 		}},
 		{"client-setup", "changed since", func(m *machine) {
@@ -505,7 +505,7 @@ func clientSetUps() []broken {
 		{"docker-access", "root", func(m *machine) { m.engine(false); m.facts.UID = 0 }, nil},
 
 		{"docker-snap", "no docker", nil, nil},
-		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is no snap"}},
+		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is not a snap"}},
 		{"docker-snap", "a snap", func(m *machine) {
 			m.write("root/snap/bin/docker", "")
 			m.chmod("root/snap/bin/docker", 0o755)
@@ -524,7 +524,7 @@ func clientSetUps() []broken {
 			m.docker("{}")
 			m.env["DOCKER_CONFIG"] = m.at("home/.docker")
 		}, []string{
-			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/home/.docker/config.json in clear => ` +
+			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/home/.docker/config.json in plain text => ` +
 				"log in with zen login, or unset DOCKER_CONFIG",
 		}},
 		{"podman", "overridden", func(m *machine) {
@@ -552,7 +552,7 @@ func (m *machine) engine(usable bool) {
 func plaintextSetUps() []broken {
 	return []broken{
 		{"plaintext-logins", "none", func(m *machine) { m.docker(`{"auths": {"ghcr.io": {}, "a.io": {"auth": ""}}}`) }, []string{
-			"ok: no client keeps a login in clear",
+			"ok: no client stores credentials in plain text",
 		}},
 		{"plaintext-logins", "everywhere", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "https://ghcr.io": ` + secret() + `, "https://alice:` + canary + `@x/": ` + secret() +
@@ -561,23 +561,23 @@ func plaintextSetUps() []broken {
 			m.write("home/.config/helm/registry/config.json", `{"auths": {"charts.io": `+secret()+`}}`)
 			m.write("home/.regctl/config.json", `{"hosts": {"r.io": {"user": "alice", "pass": "`+canary+`"}, "s.io": {"tls": "disabled"}}}`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io, b.io, x/ => zen import",
-			"warning: DIR/home/.config/containers/auth.json holds logins in clear: quay.io/team => zen import",
-			"warning: DIR/home/.config/helm/registry/config.json holds logins in clear: charts.io => zen import",
-			"warning: DIR/home/.regctl/config.json holds logins in clear: r.io => zen import",
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io, b.io, x/ => zen import",
+			"warning: DIR/home/.config/containers/auth.json stores credentials in plain text: quay.io/team => zen import",
+			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: charts.io => zen import",
+			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
 		}},
 
 		{"plaintext-logins", "the guard reports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "report"
 		}, []string{
-			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import; so that zend does it by itself from " +
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import; so that zend does it by itself from " +
 				"then on: guard = \"import\" in DIR/zen/config/config.toml",
 		}},
 		{"plaintext-logins", "the guard imports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "import"
-		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import"}},
 
 		{"leftover-files", "none", func(m *machine) {
 			m.docker("{}")
@@ -590,7 +590,7 @@ func plaintextSetUps() []broken {
 			m.write("home/.docker/config.json7", ``)
 			m.write("home/.docker/config.json8", `{"auths": {"gh`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was interrupted and holds logins in clear: " +
+			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was interrupted and stores credentials in plain text: " +
 				"ghcr.io => zen import",
 			"warning: DIR/home/.docker/config.json7 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json7",
 			"warning: DIR/home/.docker/config.json8 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json8",

@@ -26,7 +26,7 @@ const (
 	Off    Mode = "off"    // nothing, not even telling
 	Report Mode = "report" // telling only
 	Repair Mode = "repair" // clients that no longer ask zen are pointed at it again
-	Import Mode = "import" // that, and logins in clear are moved into the vault
+	Import Mode = "import" // that, and credentials in plain text are moved into the vault
 )
 
 // Holding is what zen has for a registry, beside a login that was found in a file.

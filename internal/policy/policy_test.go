@@ -253,7 +253,7 @@ func TestText(t *testing.T) {
 		{Rule{Number: 1, Executables: []string{"docker"}}, "rule 1 of the policy: only for docker"},
 		{Rule{Number: 2, Executables: []string{"a", "b", "c"}, Directories: []string{"/src"}}, "rule 2 of the policy: only for a, b or c; only below /src"},
 		{Rule{Number: 3, Confirm: true, Rate: Rate{30, 90 * time.Minute}}, "rule 3 of the policy: at most 30 times in 1h30m; a person is asked each time"},
-		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked first, and a yes counts for 1d12h"},
+		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked first, and approval is remembered for 1d12h"},
 	} {
 		if got := tt.rule.Text(); got != tt.want {
 			t.Errorf("%s", got)

@@ -173,7 +173,7 @@ func (r Rule) Text() string {
 	}
 	switch {
 	case r.Confirm && r.Keep > 0:
-		parts = append(parts, "a person is asked first, and a yes counts for "+span(r.Keep))
+		parts = append(parts, "a person is asked first, and approval is remembered for "+span(r.Keep))
 	case r.Confirm:
 		parts = append(parts, "a person is asked each time")
 	}

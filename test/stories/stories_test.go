@@ -143,7 +143,7 @@ func killZend(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("sh", "-c", `kill -9 $(zen status -o json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')`))
 }
 
-// noSecret fails when the password, in clear or in base64, alone or as user:password, is in any file below the script's
+// noSecret fails when the password, in plain text or in base64, alone or as user:password, is in any file below the script's
 // directories except the one the test wrote itself.
 func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts)

@@ -38,7 +38,7 @@ func (a *Commands) ImportCommand(warnOfZenMLLogins func(context.Context)) *cobra
 	var o importOptions
 	cmd := &cobra.Command{
 		Use: "import", Short: "Move the logins that clients have already into the vault",
-		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in clear in their files, and those of
+		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in plain text in their files, and those of
 the credential helpers docker-credential-` + strings.Join(logins.Sources()[4:], ", -") + `.
 Without --yes it is shown what would be done, and on a terminal it is asked for.
 
@@ -67,7 +67,7 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
 	flags.BoolVar(&o.remove, "remove", false, "erase from other helpers what was imported, and delete files that clients left behind")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registries")
 	flags.BoolVar(&o.noSetup, "no-setup", false, "do not point clients at zen; the logins of those that do not ask it stay in their files")
-	flags.BoolVar(&o.undo, "undo", false, "put what was imported back to where it was, in clear where it was in clear")
+	flags.BoolVar(&o.undo, "undo", false, "put what was imported back to where it was, in plain text where it was in plain text")
 	command.Complete(cmd, "from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return logins.Sources(), cobra.ShellCompDirectiveNoFileComp
 	})

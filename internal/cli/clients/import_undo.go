@@ -49,7 +49,7 @@ func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []s
 			a.Say("This was a dry run: nothing was changed.")
 			return nil
 		}
-		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be there in clear.", false)
+		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be there in plain text.", false)
 		if err == nil && !yes {
 			err = ui.ErrAborted
 		}

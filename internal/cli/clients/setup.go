@@ -68,7 +68,7 @@ docker-credential-zen, which zen makes and --undo removes.`,
 func knownClients(_ *cobra.Command, args []string) error {
 	for _, name := range args {
 		if !slices.Contains(clientconfig.Clients(), name) {
-			return ui.Refused("zen cannot set up '"+name+"', but "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
+			return ui.Refused("unknown client '"+name+"'; supported: "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
 		}
 	}
 	return nil

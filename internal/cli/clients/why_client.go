@@ -90,7 +90,7 @@ func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Ask
 		w.elsewhere(w.name+" does not know the registry", "docker login "+safetext.ShellWord(w.registry.Host()))
 		return nil
 	case asked.InClear:
-		w.step(file + " holds a login for '" + key + "' in clear, and " + w.name + " uses it")
+		w.step(file + " holds a login for '" + key + "' in plain text, and " + w.name + " uses it")
 		w.elsewhere("the login in "+file+" is used", "zen import")
 		return nil
 	case asked.Helper == "":

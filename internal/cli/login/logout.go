@@ -75,7 +75,7 @@ func (a *Commands) logOut(cmd *cobra.Command, req api.LogoutRequest) error {
 		return err
 	}
 	if len(result.Ended) == 0 {
-		a.Say("Nobody was logged in.")
+		a.Say("You were not logged in to any registry.")
 	}
 	for _, l := range result.Ended {
 		who := ui.AnsweredBy(l)

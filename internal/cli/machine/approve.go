@@ -96,11 +96,11 @@ func (a *Approvals) approve(cmd *cobra.Command, id string, o *approveOptions) er
 	}
 	if !a.Term.Attended() || !o.output.IsTable() {
 		return command.ShowList(a.UI, cmd, o.output, command.Listing[api.Approval]{
-			Columns: a.approvalColumns(), Items: list.Items, Empty: "No request waits for somebody to allow it.",
+			Columns: a.approvalColumns(), Items: list.Items, Empty: "No pending approval requests.",
 		})
 	}
 	if len(list.Items) == 0 {
-		a.Say("No request waits for somebody to allow it.")
+		a.Say("No pending approval requests.")
 	}
 	return a.askAll(ctx, list.Items)
 }
@@ -111,7 +111,7 @@ func (a *Approvals) answerApproval(ctx context.Context, answer api.AnswerApprova
 		return err
 	}
 	if len(done.Items) == 0 {
-		a.Say("No request waits for somebody to allow it.")
+		a.Say("No pending approval requests.")
 	}
 	for _, r := range done.Items {
 		switch {
@@ -185,7 +185,7 @@ func (a *Approvals) approvalQuestion(r api.Approval) string {
 		}
 	}
 	if r.KeepSeconds > 0 {
-		fmt.Fprintf(&b, "A yes counts for %s. ", ui.Span(time.Duration(r.KeepSeconds)*time.Second))
+		fmt.Fprintf(&b, "Approval is remembered for %s. ", ui.Span(time.Duration(r.KeepSeconds)*time.Second))
 	}
 	return b.String() + "Allow it?"
 }

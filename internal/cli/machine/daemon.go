@@ -92,7 +92,7 @@ vault's key stays with the kernel.`,
 func (a *Daemon) daemonRestartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "restart", Short: "Let zend go on as the program that is installed now",
-		Long:    "Restart zend, after an upgrade for example. Requests in flight are finished, and nobody meets a closed door.",
+		Long:    "Restart zend, after an upgrade for example. Requests in flight are finished, and clients see no interruption.",
 		Example: "  zen daemon restart",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

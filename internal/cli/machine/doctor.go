@@ -57,9 +57,9 @@ func (a *Doctor) Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor [CHECK]...", Short: "Look for what is set up wrongly, and say what to type",
 		Long: `Check everything that is known to go wrong between a client such as docker and zen's vault: the programs and PATH,
-the clients' configurations, logins in clear, zend, its directories and the vault. Nothing is changed, no network is
-used, and no secret is shown. zend is not started, unless --start asks for it: what only zend knows is skipped when it
-does not run.
+the clients' configurations, credentials in plain text, zend, its directories and the vault. It changes
+nothing, uses no network and shows no secret. It starts zend only with --start; without a running zend it skips
+what only zend knows.
 
 The exit status is 1 when there is a problem, 0 when there are warnings at most; with --strict they count too.`,
 		Example: `  zen doctor

@@ -153,7 +153,7 @@ func registryCount(n int) string {
 
 func (a *Status) drawLogins(logins []api.Login) {
 	if len(logins) == 0 {
-		a.Say("Nobody is logged in.")
+		a.Say("Not logged in to any registry.")
 		return
 	}
 	t := ui.Table{Title: "Logins", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"}}

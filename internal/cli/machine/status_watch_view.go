@@ -33,7 +33,7 @@ func (w watched) view(now time.Time, first, columns, rows int) (lines []string, 
 	case len(logins) > 1:
 		head, logins = append(head, logins[0]), logins[1:] // the headings
 	case w.known:
-		head, logins = append(head, textwidth.Cut("Nobody is logged in.", columns)), nil
+		head, logins = append(head, textwidth.Cut("Not logged in to any registry.", columns)), nil
 	}
 	tail := []string{"", textwidth.Cut("q: quit   up/down: scroll", columns)}
 	room := max(rows-len(head)-len(tail), 1)

@@ -26,7 +26,7 @@ func (a *Commands) EnvCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "zenml-env", Short: "Print the environment in which zenml's own registry logins end in zen",
 		Long: `Print the variables with which a zenml process, or any other that runs docker and podman for you, keeps its logins
-in zen and nothing in clear: what it stores with docker login or podman login goes into the vault, and what it
+in zen and nothing in plain text: what it stores with docker login or podman login goes into the vault, and what it
 pulls and pushes with comes from there. A shell takes them over by eval "$(zen zenml-env)".
 
 The variables name configuration files of zen's own, which are written anew each time from yours: docker's contexts

@@ -14,7 +14,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// zenmlLogin is a login of the zenml command, which keeps it in clear.
+// zenmlLogin is a login of the zenml command, which keeps it in plain text.
 type zenmlLogin struct {
 	url      string
 	auth     string // api.ServerAuthAPIKey and so on
@@ -120,7 +120,7 @@ func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (
 	return all[i], true, nil
 }
 
-// WarnOfZenMLLogins names the logins that the zenml command keeps in clear and that zen could have.
+// WarnOfZenMLLogins names the logins that the zenml command keeps in plain text and that zen could have.
 func (a *Commands) WarnOfZenMLLogins(ctx context.Context) {
 	all := a.zenml().logins(a.now())
 	if len(all) == 0 {
@@ -130,7 +130,7 @@ func (a *Commands) WarnOfZenMLLogins(ctx context.Context) {
 	for _, l := range all {
 		l.secret.Wipe()
 		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
-			a.Warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in clear in "+a.zenml().credentialsFile(),
+			a.Warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in plain text in "+a.zenml().credentialsFile(),
 				"zen server connect "+safetext.Line(l.url)+" --from-zenml")
 		}
 	}
@@ -151,14 +151,14 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 	return ui.Refused(message+"; it is to "+strings.Join(urls, ", "), "zen server connect "+urls[0]+" --from-zenml")
 }
 
-// connectFromZenML connects with a login of the zenml command, and tells how to get rid of what that keeps in clear.
+// connectFromZenML connects with a login of the zenml command, and tells how to get rid of what that keeps in plain text.
 func (a *Commands) connectFromZenML(ctx context.Context, req api.ConnectServer, login zenmlLogin) error {
 	defer login.secret.Wipe()
 	req.URL, req.Auth, req.Username, req.Until = login.url, login.auth, login.username, login.until
 	if err := a.finishConnect(ctx, req, zend.Secrets{api.SecretKey: login.secret}); err != nil {
 		return err
 	}
-	a.Warn("zenml keeps "+login.kind()+" in clear in "+a.zenml().credentialsFile(),
+	a.Warn("zenml keeps "+login.kind()+" in plain text in "+a.zenml().credentialsFile(),
 		"when zenml itself needs it no more: zenml logout "+safetext.Line(login.url)+" --clear")
 	return nil
 }

@@ -91,7 +91,7 @@ func TestHelpers(t *testing.T) {
 				b.write(config, `{"auths": {"ghcr.io": {}, "gone.example": {}}, "credsStore": "pass"}`)
 			},
 			want: []string{
-				"pass docker-credential-pass changed by somebody=> alice: !the name is no registry's: ",
+				"pass docker-credential-pass changed by somebody=> alice: !it is not the name of a registry: ",
 				"pass docker-credential-pass ghcr.io=>ghcr.io alice:one",
 			},
 		},
@@ -202,8 +202,8 @@ func TestHelpers(t *testing.T) {
 			tt.setup(b)
 			found, got := b.fetched(tt.from...)
 			for i := range got {
-				if name, rest, ok := strings.Cut(got[i], "registry's: "); ok && rest != "" {
-					got[i] = name + "registry's: "
+				if name, rest, ok := strings.Cut(got[i], "of a registry: "); ok && rest != "" {
+					got[i] = name + "of a registry: "
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

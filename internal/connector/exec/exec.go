@@ -160,7 +160,7 @@ func checkCommand(config map[string]string) error {
 	}
 	for _, v := range list(config, attrEnv) {
 		if name, _, _ := strings.Cut(v, "="); !isVariable(name) {
-			return connector.Invalid("'"+name+"' is no name of an environment variable",
+			return connector.Invalid("'"+name+"' is not a valid name of an environment variable",
 				`give names or assignments: --env='["AWS_REGION", "AWS_PROFILE=dev"]'`)
 		}
 	}

@@ -168,8 +168,8 @@ func TestValidateRefuses(t *testing.T) {
 		"bad registry":   {"registry", "bad host!", "space"},
 		"shell words":    {"args", "--region eu", "must be of type array"},
 		"NUL":            {"args", `["a\u0000b"]`, "NUL"},
-		"bad variable":   {"env", `["A-B=1"]`, "'A-B' is no name of an environment variable"},
-		"no variable":    {"env", `["=1"]`, "'' is no name of an environment variable"},
+		"bad variable":   {"env", `["A-B=1"]`, "'A-B' is not a valid name of an environment variable"},
+		"no variable":    {"env", `["=1"]`, "'' is not a valid name of an environment variable"},
 		"slow":           {"timeout_seconds", "301", "must be from 1 to 300"},
 		"never":          {"timeout_seconds", "0", "must be from 1 to 300"},
 		"for ever":       {"timeout_seconds", "99999999999999999", "must be from 1 to 300"},
@@ -414,7 +414,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
 		"zen's helper, another name": {changed(os.Remove), "would ask zend again"},
-		"no program":                 {changed(func(p string) error { return os.WriteFile(p, []byte("hello"), 0o700) }), "is no program"},
+		"no program":                 {changed(func(p string) error { return os.WriteFile(p, []byte("hello"), 0o700) }), "is not a program"},
 		"no interpreter":             {changed(func(p string) error { return os.WriteFile(p, []byte("#!/no/such/shell\n"), 0o700) }), "cannot be run"},
 	} {
 		k := kind()

@@ -129,7 +129,7 @@ func texts(q api.Approval) (summary, body string) {
 		lines = append(lines, "Directory: "+safetext.Short(q.Dir, maxText))
 	}
 	if q.KeepSeconds > 0 {
-		lines = append(lines, "A yes counts for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
+		lines = append(lines, "Approval is remembered for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
 	}
 	return summary, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(lines, "\n"))
 }

@@ -71,7 +71,7 @@ func TestButtons(t *testing.T) {
 			t.Errorf("%q: %v", script, got)
 		}
 		const args = "--app-name=zen\n--urgency=critical\n--icon=dialog-password\n--action=allow=Allow\n--action=deny=Deny\n--\nMay docker use prod?\n" +
-			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nA yes counts for 10m0s.\ncall\n"
+			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nApproval is remembered for 10m0s.\ncall\n"
 		if got := r.file("args"); got != args {
 			t.Errorf("it was called with %q", got)
 		}
