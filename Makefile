@@ -82,6 +82,15 @@ packages: ## deb, rpm, apk and Arch packages for ARCHES (default amd64) in dist/
 	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' MTIME='$(MTIME)' ARCHES='$(ARCHES)' \
 	  sh tools/packages.sh
 
+# Where a release is published, and the SSH key that signs it; without a key there is no release.
+ADDRESS ?= https://github.com/zen-agent/zen/releases/download/v$(VERSION)
+KEY     ?=
+
+.PHONY: release
+release: ## everything that a release publishes, signed with KEY=FILE, in dist/release
+	@GO='$(GO)' VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' PROGRAMS='$(PROGRAMS)' MTIME='$(MTIME)' \
+	  ARCHES='amd64 arm64 arm7 riscv64' ADDRESS='$(ADDRESS)' KEY='$(KEY)' sh tools/release.sh
+
 .PHONY: sbom
 sbom: build ## what each program is linked from, as CycloneDX, in dist/sbom
 	@GO='$(GO)' VERSION='$(VERSION)' PROGRAMS='$(PROGRAMS)' sh tools/sbom.sh
@@ -125,6 +134,11 @@ e2e: callers ## real registries, docker, gnome-keyring, ZenML: installs Debian p
 	$(GO) test -count 1 -timeout 10m ./internal/keystore/...
 	$(GO) test -tags e2e -count 1 -timeout 25m -v ./e2e/...
 
+.PHONY: e2e-packages
+e2e-packages: ## packages and install.sh in real roots: installed, upgraded under load, removed; as root on Debian
+	@bash e2e/install-packages.sh packages
+	$(GO) test -tags e2e_packages -count 1 -timeout 20m -v ./e2e/packages/
+
 .PHONY: bench
 bench: have-go ## the time of docker-credential-zen get beside docker's helpers, then the benchmarks
 	$(GO) test -tags bench -count 1 -timeout 15m -v ./bench/
@@ -136,7 +150,7 @@ fuzz: have-go ## run each fuzz target for FUZZTIME (default 30s)
 
 .PHONY: chaos
 chaos: have-go ## zend killed, crowded and asked a million times: nothing may fail, get lost or grow
-	$(GO) test -tags chaos -count 1 -timeout 15m -v ./internal/chaos/
+	$(GO) test -tags chaos -count 1 -timeout 15m -v ./test/chaos/
 	$(GO) test -tags chaos -count 1 -timeout 10m -v -run Killed ./internal/keystore/
 	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
 
@@ -157,7 +171,8 @@ fmt-check: have-go
 vet: have-go ## go vet, for Linux and macOS
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
-	$(GO) vet -tags 'bench chaos' ./bench/ ./internal/chaos/
+	$(GO) vet -tags e2e_packages ./e2e/packages/
+	$(GO) vet -tags 'bench chaos' ./bench/ ./test/chaos/
 	GOOS=darwin $(GO) vet ./...
 
 .PHONY: staticcheck

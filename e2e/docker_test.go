@@ -244,7 +244,7 @@ func TestSetupDockerAndUndo(t *testing.T) {
 	}
 }
 
-// holdsNo fails when a password is in any file of the home, in clear or in base64.
+// holdsNo fails when a password is in any file of the home, in plain text or in base64.
 func (h *home) holdsNo(password string) {
 	h.t.Helper()
 	for _, leak := range h.filesWith(password) {

@@ -287,7 +287,7 @@ func TestTodaysDockerBuildsFromPrivateImage(t *testing.T) {
 }
 
 // regctl has logins of its own that no setup can lead to zen, but takes a helper for a single registry. zen names the password
-// that it keeps in clear, and takes it over.
+// that it keeps in plain text, and takes it over.
 func TestRegctlsOwnLogins(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHome(t)

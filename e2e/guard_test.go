@@ -112,7 +112,7 @@ func TestGuardReportsWhatSkopeoDoes(t *testing.T) {
 	left := h.leftBySkopeo(r)
 	h.skopeoLogin(r)
 	file := h.path(".docker/config.json")
-	inClear := h.notice(file + " holds logins in clear: " + r.host)
+	inClear := h.notice(file + " stores credentials in plain text: " + r.host)
 	stray := h.notice(file + " does not name zen any more: credsStore is gone")
 	if inClear.Hint != "zen import" || stray.Hint != "zen setup docker" || inClear.Done || stray.Done {
 		t.Errorf("%+v\n%+v", inClear, stray)
@@ -155,7 +155,7 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 			}
 			h.holdsNo(r.password)
 			file := h.path(".docker/config.json")
-			for _, text := range []string{file + " names zen again: credsStore was gone", "the login for " + r.host + " was in clear in " + file} {
+			for _, text := range []string{file + " names zen again: credsStore was gone", "the login for " + r.host + " was in plain text in " + file} {
 				n := h.notice(text)
 				if !n.Done {
 					t.Errorf("%+v", n)
@@ -195,20 +195,20 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 	}
 }
 
-// Who takes the same password out of zen's care again is not fought: skopeo login with the same password stays in clear, and
+// Who takes the same password out of zen's care again is not fought: skopeo login with the same password stays in plain text, and
 // that is told, until a person decides.
 func TestGuardFightsOnce(t *testing.T) {
 	r := basicRegistry(t)
 	h := guardedHome(t, "import")
 	h.skopeoLogin(r)
 	file := h.path(".docker/config.json")
-	h.notice("the login for " + r.host + " was in clear in " + file)
+	h.notice("the login for " + r.host + " was in plain text in " + file)
 	h.skopeoLogin(r)
-	h.notice(file + " does not name zen any more: credsStore is gone; zen mended that once, and somebody did it again")
-	h.notice(file + " holds logins in clear: " + r.host)
+	h.notice(file + " does not name zen any more: credsStore is gone; zen already fixed this once, and it was changed back")
+	h.notice(file + " stores credentials in plain text: " + r.host)
 	text := h.read(".docker/config.json")
 	h.killZend()
-	h.notice(file + " holds logins in clear: " + r.host)
+	h.notice(file + " stores credentials in plain text: " + r.host)
 	if now := h.read(".docker/config.json"); now != text || strings.Contains(now, "credsStore") {
 		t.Errorf("zend goes on: %s", now)
 	}
@@ -216,6 +216,6 @@ func TestGuardFightsOnce(t *testing.T) {
 	h.eventually("a person put it in order", func() bool { return len(h.status().Notices) == 0 })
 	h.holdsNo(r.password)
 	h.skopeoLogin(r)
-	h.notice("the login for " + r.host + " was in clear in " + file)
+	h.notice("the login for " + r.host + " was in plain text in " + file)
 	h.eventually("the password is gone", func() bool { return len(h.filesWith(r.password)) == 0 })
 }

@@ -83,7 +83,7 @@ func TestImportMovesEverything(t *testing.T) {
 	all := []*registry{plain, identity, podman, pass, secrets, labelled}
 	for _, r := range []*registry{plain, podman} {
 		if len(h.filesWith(r.password)) == 0 {
-			t.Fatalf("the rig is wrong: nobody keeps the password of the %s in clear", r)
+			t.Fatalf("the rig is wrong: nobody keeps the password of the %s in plain text", r)
 		}
 	}
 	dockerBefore, podmanBefore := h.read(".docker/config.json"), h.read("run/containers/auth.json")

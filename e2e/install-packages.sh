@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the end-to-end tests use, and nothing when all are there. No service is started: Debian's
+# Installs the Debian packages that the end-to-end tests use (with "packages": those of make
+# e2e-packages), and nothing when all are there. No service is started: Debian's
 # policy-rc.d is answered with "forbidden" for as long as the installation takes.
 set -euo pipefail
 
@@ -12,6 +13,11 @@ packages=(
   python3-venv                            # for a real ZenML
   systemd make procps util-linux
 )
+
+# For make e2e-packages: the tools of each packaging system, and what makes a root for them.
+if [ "${1:-}" = packages ]; then
+  packages=(debootstrap rpm rpmlint lintian pacman-package-manager openssh-client curl procps util-linux)
+fi
 
 missing=()
 for p in "${packages[@]}"; do

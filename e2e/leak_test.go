@@ -10,7 +10,7 @@ import (
 	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
-// filesWith lists the files of the home that hold a password, in clear or in base64, alone or as user:password.
+// filesWith lists the files of the home that hold a password, in plain text or in base64, alone or as user:password.
 func (h *home) filesWith(password string) []string {
 	h.t.Helper()
 	found, err := leak.Files(h.t.Context(), []string{h.dir}, leak.NeedlesOf(credential.SecretString(password)))

@@ -200,7 +200,14 @@ func impostorCommand(t *testing.T, uid int, verb, argument string) *exec.Cmd {
 	t.Helper()
 	program := filepath.Join(shared.dir, "impostor")
 	if !isExecutable(program) {
-		copyFile(t, "/proc/self/exe", program, 0o755)
+		// Tests at the same time must not write what another one executes already (ETXTBSY).
+		own := filepath.Join(t.TempDir(), "impostor")
+		syscall.ForkLock.RLock()
+		copyFile(t, "/proc/self/exe", own, 0o755)
+		syscall.ForkLock.RUnlock()
+		if err := os.Rename(own, program); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := command(t, program)
 	cmd.Env = []string{impostorVariable + "=" + verb + " " + argument}

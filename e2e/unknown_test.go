@@ -104,7 +104,7 @@ func TestUnknownHostWhenZendCannotStart(t *testing.T) {
 			"zend is not executable",
 			func(h *home) error { return os.Chmod(h.path("bin/zend"), 0o600) },
 			func(h *home) error { return os.Chmod(h.path("bin/zend"), 0o755) },
-			"permission denied",
+			"is not executable",
 		}, {
 			"zend ends at once",
 			func(h *home) error {

@@ -220,7 +220,7 @@ func (s *zenmlServer) registriesAndStacks() {
 	h.holdsNo(r.password)
 }
 
-// In the environment that zen zenml-env prints, zenml's own login leaves nothing in clear. The one that runs docker login (before
+// In the environment that zen zenml-env prints, zenml's own login leaves nothing in plain text. The one that runs docker login (before
 // 0.94.3, and with podman every one) ends in zen, so that clients are served without a login of zen's.
 func (s *zenmlServer) zenmlLogsInThroughZen() {
 	r := basicRegistry(s.t)

@@ -7,7 +7,7 @@ SOURCE_DATE_EPOCH=$(date -u -d "$MTIME" +%s)
 export SOURCE_DATE_EPOCH
 : "${FORMATS:=deb rpm apk archlinux}"
 
-out=$PWD/dist/packages
+out=${OUT:-$PWD/dist/packages}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$out"

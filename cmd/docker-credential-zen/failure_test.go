@@ -65,7 +65,7 @@ func TestEveryReason(t *testing.T) {
 func troubles() []trouble {
 	root := os.Geteuid() == 0
 	list := []trouble{
-		{name: "zend is missing", says: "zend cannot be started: fork/exec /nonexistent/zend: no such file or directory"},
+		{name: "zend is missing", says: "zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist"},
 		{name: "zend is not found", spoil: func(w *world) error { delete(w.env, "ZEN_DAEMON"); return nil }, says: "zend is not installed beside " + filepath.Join(built(), programName)},
 		{name: "zend dies", spoil: func(w *world) error { w.env["ZEN_DAEMON"] = "/bin/false"; return nil }, says: "zend ended before it was ready"},
 		{name: "no directory", spoil: func(w *world) error {
@@ -81,7 +81,7 @@ func troubles() []trouble {
 				err = ln.Close()
 			}
 			return err
-		}, says: "zend cannot be started: fork/exec /nonexistent/zend: no such file or directory"},
+		}, says: "zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist"},
 		{name: "open directory", spoil: func(w *world) error { return os.Chmod(w.home+"/run/zen", 0o755) }, says: "zend cannot be started: %/run/zen can be read by other users"},
 		{name: "linked directory", spoil: func(w *world) error {
 			return errors.Join(os.Rename(w.home+"/run/zen", w.home+"/zen"), os.Symlink(w.home+"/zen", w.home+"/run/zen"))
@@ -198,7 +198,7 @@ func TestZendCannotBeAsked(t *testing.T) {
 
 // Nothing at the host index's place can stop or crash the program.
 func TestOddIndex(t *testing.T) {
-	const fails = "zen: zend cannot be started: fork/exec /nonexistent/zend: no such file or directory\n"
+	const fails = "zen: zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist\n"
 	const hint = "Hint: see why it does not start: zen daemon status\n"
 	tests := []struct {
 		name  string
@@ -362,7 +362,7 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		}
 		w.env["ZEN_TIMEOUT"] = value
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT is no duration: ") || strings.Contains(r.stdout, "\x1b") {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT is not a valid duration: ") || strings.Contains(r.stdout, "\x1b") {
 			t.Errorf("%q: %+v", value, r)
 		}
 	}
@@ -378,9 +378,7 @@ func TestOddAnswers(t *testing.T) {
 		`{}`, `{"Username":"a"}`, `{"Secret":"s"}`, `{"Username":"","Secret":"s"}`, `{"Username":"a","Secret":""}`, `{"Username":1,"Secret":"s"}`,
 		`{"Username":"a","Secret":null}`, `{"Username":"a","Secret":{"x":1}}`, `[]`, `"x"`, `{"Username":"a","Username":"b","Secret":"s"}`,
 	} {
-		z.mu.Lock()
-		z.result = result
-		z.mu.Unlock()
+		z.answers(result)
 		w.run("ghcr.io", "get").check(t, result, "zen: zend answered with something that is no credential\n", "Hint: zen daemon restart\n", 1)
 	}
 }

@@ -29,7 +29,7 @@ func inIndex(fits func(address.Address) bool) known {
 	if err != nil {
 		return unknown
 	}
-	content, err := paths.ReadFile(dirs.Hosts(), maxIndex)
+	content, err := paths.ReadOwn(dirs.Hosts(), maxIndex)
 	if err != nil {
 		return unknown
 	}

@@ -224,7 +224,7 @@ func TestDirectoryAndProfile(t *testing.T) {
 	}
 	for _, bad := range []string{strings.Repeat("x", 65), "a\nb", "\xff"} {
 		w.env["ZEN_PROFILE"] = bad
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: the profile ") || strings.Count(r.stdout, "\n") != 1 {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: invalid profile name ") || strings.Count(r.stdout, "\n") != 1 {
 			t.Errorf("profile %q: %+v", bad, r)
 		}
 	}
@@ -277,9 +277,9 @@ func TestCalledByWhatZendRuns(t *testing.T) {
 func TestAnswersAreSafeToPrint(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
-	z.result = "{\"items\":{\"ghcr.io\":\"a\u202eb\u200b\"}}"
+	z.answers("{\"items\":{\"ghcr.io\":\"a\u202eb\u200b\"}}")
 	w.run("", "list").check(t, "list", `{"ghcr.io":"a\u202eb\u200b"}`+"\n", "", 0)
 	z.put("ghcr.io", "a", "s")
-	z.result = "{\"Username\":\"a\u202eb\",\"Secret\":\"s\"}"
+	z.answers("{\"Username\":\"a\u202eb\",\"Secret\":\"s\"}")
 	w.run("ghcr.io", "get").check(t, "get", `{"ServerURL":"ghcr.io","Username":"a\u202eb","Secret":"s"}`+"\n", "", 0)
 }

@@ -29,7 +29,7 @@ func timeout(value string) (time.Duration, error) {
 		d, err = time.Duration(n)*time.Second, nil
 	}
 	if err != nil || d <= 0 {
-		return 0, credential.NewError(credential.InvalidInput, "ZEN_TIMEOUT is no duration: "+safetext.Quote(value), "set it to one like 10s")
+		return 0, credential.NewError(credential.InvalidInput, "ZEN_TIMEOUT is not a valid duration: "+safetext.Quote(value), "set it to one like 10s")
 	}
 	return d, nil
 }
@@ -42,7 +42,7 @@ func profileOf(calledAs, variable string) (string, error) {
 		profile = variable
 	}
 	if len(profile) > maxProfile || !utf8.ValidString(profile) || strings.ContainsFunc(profile, safetext.IsControl) {
-		return "", credential.NewError(credential.InvalidInput, "the profile "+safetext.Quote(profile)+" is no name", "set ZEN_PROFILE to a short name")
+		return "", credential.NewError(credential.InvalidInput, "invalid profile name "+safetext.Quote(profile), "set ZEN_PROFILE to a short name")
 	}
 	return profile, nil
 }

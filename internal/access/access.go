@@ -16,14 +16,16 @@ type Caller struct {
 	Exe     func() string   // path of the executable, "" when unknown
 	Parents func() []string // executables of the ancestors, nearest first
 	Cwd     func() string   // working directory as the system knows it, "" when unknown
-	Dir     string          // working directory the client sent, "" when unknown
-	Profile string          // profile the client sent
+	// Dir is the working directory that the client sent, "" when unknown. It chooses a login, and
+	// satisfies no rule.
+	Dir     string
+	Profile string // profile the client sent
 }
 
-// WorkDir is where the caller works: as it said itself, since its shell may know the directory by another
-// name than the system, or else as the system knows it.
+// WorkDir is where the caller works as the system knows it. What the caller sent may be another
+// name of it, or a lie; it counts only for callers that are zend itself.
 func (c Caller) WorkDir() string {
-	if c.Dir == "" && c.Cwd != nil {
+	if c.Cwd != nil {
 		return c.Cwd()
 	}
 	return c.Dir
@@ -86,8 +88,9 @@ const (
 type Subject struct {
 	Action    Action
 	Address   address.Address
-	Connector string      // name
-	To        Destination // where a secret goes; zero: nowhere
+	Login     address.Address // of the login that answers, which may be for more or less; zero: none
+	Connector string          // name
+	To        Destination     // where a secret goes; zero: nowhere
 }
 
 // Place is a kind of destination.

@@ -28,7 +28,7 @@ func Parse(s string) (Address, error) {
 }
 
 // ParseScheme is Parse and also tells which scheme was written. Whoever serves credentials needs it: http://ghcr.io is
-// the same registry as ghcr.io, but a credential that was stored for https must not be sent in clear because some caller
+// the same registry as ghcr.io, but a credential that was stored for https must not be sent in plain text because some caller
 // asks for http.
 func ParseScheme(s string) (Address, Scheme, error) {
 	scheme, rest, err := split(s)

@@ -58,6 +58,8 @@ type Notice struct {
 	Text string    `json:"text"`
 	Hint string    `json:"hint,omitempty"`
 	Done bool      `json:"done,omitempty"` // zend did it by itself; nothing is wrong
+	// Urgent is shown before anything else: the rules are not those in config.toml.
+	Urgent bool `json:"urgent,omitempty"`
 }
 
 // VaultStatus answers vault.status.

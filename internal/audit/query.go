@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 const (
@@ -33,22 +35,37 @@ func (l *Log) Query(q api.AuditQuery) ([]api.AuditEntry, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
-	l.flush()
 	found := newest{limit: q.Limit}
+	err := l.each(q.Since, func(e api.AuditEntry, size int) {
+		if about(e, host) {
+			found.add(e, size)
+		}
+	})
+	return found.entries, err
+}
+
+// Each calls f for all entries that are later than since, oldest first.
+func (l *Log) Each(since time.Time, f func(api.AuditEntry)) error {
+	return l.each(since, func(e api.AuditEntry, _ int) { f(e) })
+}
+
+// each tells of each entry how many bytes its line has, too.
+func (l *Log) each(since time.Time, f func(e api.AuditEntry, size int)) error {
+	l.flush()
 	for n := l.opt.Keep; n >= 0; n-- {
 		if err := readLines(older(l.opt.Path, n), func(line []byte) {
 			var e api.AuditEntry
-			if json.Unmarshal(line, &e) == nil && e.Time.After(q.Since) && about(e, host) {
-				found.add(e, len(line))
+			if json.Unmarshal(line, &e) == nil && e.Time.After(since) {
+				f(e, len(line))
 			}
 		}); err != nil {
-			return nil, &credential.Error{
+			return &credential.Error{
 				Reason: credential.Internal, Message: "the audit log cannot be read: " + unwrapPath(err).Error(),
 				Hint: "look at " + l.opt.Path, Cause: err,
 			}
 		}
 	}
-	return found.entries, nil
+	return nil
 }
 
 // about reports whether an entry concerns the host, all of it or one of its repositories.
@@ -74,13 +91,14 @@ func (n *newest) add(e api.AuditEntry, size int) {
 
 // readLines calls f for each line of a file, which may be missing. Lines that are too long are left out.
 func readLines(path string, f func(line []byte)) error {
-	file, err := os.Open(path)
+	fd, err := paths.OpenFile(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	file := os.NewFile(uintptr(fd), path)
 	defer file.Close()
 	r := bufio.NewReaderSize(file, maxLine)
 	for {

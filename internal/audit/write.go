@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // recheck is how often it is looked whether the file still has its name.
@@ -126,10 +126,11 @@ func (w *writer) open() error {
 		_ = w.file.Close()
 		w.file = nil
 	}
-	f, err := os.OpenFile(w.opt.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	fd, err := paths.OpenFile(w.opt.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR)
 	if err != nil {
 		return unwrapPath(err)
 	}
+	f := os.NewFile(uintptr(fd), w.opt.Path)
 	if err := w.adopt(f); err != nil {
 		_ = f.Close()
 		return unwrapPath(err)
@@ -142,9 +143,6 @@ func (w *writer) adopt(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is not a file")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := f.Chmod(0o600); err != nil {
@@ -166,7 +164,7 @@ func (w *writer) rotate() error {
 	_ = w.file.Close()
 	w.file = nil
 	for n := w.opt.Keep; n > 0; n-- {
-		err := os.Rename(older(w.opt.Path, n-1), older(w.opt.Path, n))
+		err := paths.Rename(older(w.opt.Path, n-1), older(w.opt.Path, n))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return unwrapPath(err)
 		}

@@ -91,7 +91,7 @@ func explainGet(err error, login api.Login) error {
 
 // source is where the credential of a login comes from.
 func (b *core) source(login api.Login, a address.Address) door.Source {
-	src := door.Source{Record: login.ID, Token: login.IdentityToken, Address: a}
+	src := door.Source{Record: login.ID, Token: login.IdentityToken, Address: a, Login: home.Canonical(login.Address)}
 	if login.ConnectorID == "" {
 		return src
 	}

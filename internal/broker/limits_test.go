@@ -12,6 +12,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/docker"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // hubKind is the docker kind with a Docker Hub that answers without a network.

@@ -12,9 +12,24 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// Catalog is a consistent set of entities. Functions that read it are safe for concurrent use with each other, but not with
-// Apply.
+// Catalog is a consistent set of entities, by noun. The nouns share one state, since most rules are about what uses what.
+// Functions that read are safe for concurrent use with each other, but not with Apply.
 type Catalog struct {
+	*state
+
+	Connectors Connectors
+	Registries Registries
+	Stacks     Stacks
+	Logins     Logins
+	Servers    Servers
+}
+
+func newCatalog(s *state) *Catalog {
+	return &Catalog{s, Connectors{s}, Registries{s}, Stacks{s}, Logins{s}, Servers{s}}
+}
+
+// state is all entities by their ids.
+type state struct {
 	connectors map[string]*api.ServiceConnector
 	remotes    map[string]*api.ServiceConnector // of servers, while a login uses them
 	servers    map[string]*api.Server
@@ -39,7 +54,7 @@ type Change struct {
 // Load builds a catalog from all records, each id once. A record of an unknown kind, which a newer zen may have written, is ignored and
 // stays where it is; one that cannot be read is a VaultDamaged error that names its id.
 func Load(records []Record) (*Catalog, error) {
-	c := &Catalog{
+	c := newCatalog(&state{
 		connectors: make(map[string]*api.ServiceConnector),
 		remotes:    make(map[string]*api.ServiceConnector),
 		servers:    make(map[string]*api.Server),
@@ -47,7 +62,7 @@ func Load(records []Record) (*Catalog, error) {
 		stacks:     make(map[string]*api.Stack),
 		logins:     make(map[string]*login, len(records)),
 		byAddress:  make(map[address.Address][]*login, len(records)),
-	}
+	})
 	entities, err := decodeAll(records)
 	if err != nil {
 		return nil, err
@@ -76,7 +91,7 @@ func (c *Catalog) Apply(change Change) error {
 }
 
 // keep takes over what decode returned.
-func (c *Catalog) keep(entity any) {
+func (c *state) keep(entity any) {
 	switch e := entity.(type) {
 	case *login:
 		c.keepLogin(e)
@@ -96,7 +111,7 @@ func (c *Catalog) keep(entity any) {
 }
 
 // findInUse follows the links from the active stack, as far as they lead to something.
-func (c *Catalog) findInUse() (u inUse) {
+func (c *state) findInUse() (u inUse) {
 	s := c.activeStack()
 	u.stack = s.ID
 	r := c.registries[s.Components[componentRegistry].ID]
@@ -111,7 +126,7 @@ func (c *Catalog) findInUse() (u inUse) {
 }
 
 // drop forgets the record of an id, of whatever kind.
-func (c *Catalog) drop(id string) {
+func (c *state) drop(id string) {
 	delete(c.connectors, id)
 	delete(c.remotes, id)
 	delete(c.servers, id)
@@ -125,7 +140,7 @@ func (c *Catalog) drop(id string) {
 
 // newID returns an id for a new entity. It is derived rather than random, so that the same operation on the same catalog
 // gives the same result.
-func (c *Catalog) newID(kind Kind, name string, now time.Time) string {
+func (c *state) newID(kind Kind, name string, now time.Time) string {
 	for n := byte(0); ; n++ {
 		seed := append([]byte(kind+"\x00"), name...)
 		seed = now.AppendFormat(append(seed, 0, n), time.RFC3339Nano)
@@ -136,7 +151,7 @@ func (c *Catalog) newID(kind Kind, name string, now time.Time) string {
 	}
 }
 
-func (c *Catalog) has(id string) bool {
+func (c *state) has(id string) bool {
 	return c.connectors[id] != nil || c.remotes[id] != nil || c.servers[id] != nil || c.registries[id] != nil ||
 		c.stacks[id] != nil || c.logins[id] != nil
 }

@@ -64,7 +64,7 @@ func TestApplyChangesAllOrNothing(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "docker.io")
 	before := dump(t, w.Catalog)
-	good, err := w.PutConnector(api.ServiceConnector{ID: "n", Name: "new", Revision: 1})
+	good, err := w.Connectors.Put(api.ServiceConnector{ID: "n", Name: "new", Revision: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	s.Active, s.Expired, s.Revision = true, true, 2
 	w.put(s)
 	r := w.registry("hub", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("hub", s, w.tick()))
 	w.stack("s", "hub", true)
 	w.login(api.Login{
 		Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg", Username: "alice", Problem: "none", TokenExpires: &w.now, LastUsed: &w.now,
@@ -112,16 +112,16 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := c.Connectors()[0]; s.Active || s.Expired {
+	if s := c.Connectors.List()[0]; s.Active || s.Expired {
 		t.Errorf("connector is %+v", s)
 	}
-	if r := c.Registries()[0]; r.Active || r.ConnectorName != "" || r.ConnectorType != "" {
+	if r := c.Registries.List()[0]; r.Active || r.ConnectorName != "" || r.ConnectorType != "" {
 		t.Errorf("registry is %+v", r)
 	}
-	if s, err := c.ResolveStack("s"); err != nil || s.Active {
+	if s, err := c.Stacks.Resolve("s"); err != nil || s.Active {
 		t.Errorf("stack is %+v, %v", s, err)
 	}
-	if l := c.Logins()[0]; l.ServerURL != "ghcr.io" || l.Username != "" {
+	if l := c.Logins.List()[0]; l.ServerURL != "ghcr.io" || l.Username != "" {
 		t.Errorf("login is %+v", l)
 	}
 	if r.ID == "" {
@@ -134,19 +134,19 @@ func TestNamesFollowRenames(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "docker.io")
 	w.registry("hub", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", s, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("hub", s, w.tick()))
 	w.stack("s", "hub", true)
 	w.login(api.Login{Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg"})
 	s.Name, s.Revision = "dockerhub", 2
 	w.put(s)
-	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "hub", Name: new("main")}, w.tick()))
-	if l := w.Logins()[0]; l.ConnectorName != "dockerhub" {
+	done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: "hub", Name: new("main")}, w.tick()))
+	if l := w.Logins.List()[0]; l.ConnectorName != "dockerhub" {
 		t.Errorf("login is by %q", l.ConnectorName)
 	}
-	if r, err := w.ResolveRegistry("main"); err != nil || r.ConnectorName != "dockerhub" || r.ConnectorType != "docker" || !r.Active {
+	if r, err := w.Registries.Resolve("main"); err != nil || r.ConnectorName != "dockerhub" || r.ConnectorType != "docker" || !r.Active {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
-	if st, err := w.ResolveStack("s"); err != nil || st.Components["container_registry"].Name != "main" {
+	if st, err := w.Stacks.Resolve("s"); err != nil || st.Components["container_registry"].Name != "main" {
 		t.Errorf("stack is %+v, %v", st, err)
 	}
 }
@@ -161,29 +161,29 @@ func TestDanglingReferences(t *testing.T) {
 		{ID: "l", Kind: KindLogin, Public: json.RawMessage(`{"id":"l","address":"ghcr.io","connector_id":"gone"}`)},
 		{ID: activeID, Kind: KindActive, Public: json.RawMessage(`{"stack_id":"gone"}`)},
 	}})
-	if s, err := w.ResolveStack(""); err != nil || s.Name != "default" || !s.Active {
+	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" || !s.Active {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
-	if s, err := w.ResolveStack("s"); err != nil || len(s.Components) != 0 {
+	if s, err := w.Stacks.Resolve("s"); err != nil || len(s.Components) != 0 {
 		t.Errorf("stack is %+v, %v", s, err)
 	}
-	done[api.Stack](w)(w.SetStack("s"))
-	_, err := w.ResolveRegistry("")
+	done[api.Stack](w)(w.Stacks.Set("s"))
+	_, err := w.Registries.Resolve("")
 	wantError(t, err, credential.NoSuchEntity)
-	if l, ok := w.LoginFor(parse(t, "ghcr.io"), "", "", w.now); !ok || l.ConnectorName != "" {
+	if l, ok := w.Logins.For(parse(t, "ghcr.io"), "", "", w.now); !ok || l.ConnectorName != "" {
 		t.Errorf("login is %+v", l)
 	}
-	if r, err := w.ResolveRegistry("r"); err != nil || r.ConnectorName != "" {
+	if r, err := w.Registries.Resolve("r"); err != nil || r.ConnectorName != "" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
-	_, _, err = w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}}, w.now)
+	_, _, err = w.Registries.Update(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}}, w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
-	_, _, err = w.ConnectRegistry("r", w.connector("c", "docker", "a.io"), w.now)
+	_, _, err = w.Registries.Connect("r", w.connector("c", "docker", "a.io"), w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
-	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}}, w.tick()))
-	done[api.ContainerRegistry](w)(w.DisconnectRegistry("r", w.tick()))
+	done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}}, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Disconnect("r", w.tick()))
 	w.commit(Change{Delete: []string{activeID}})
-	if s, err := w.ResolveStack(""); err != nil || s.Name != "default" {
+	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
 }
@@ -235,79 +235,79 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 	now := w.tick()
 	switch random.IntN(17) {
 	case 0, 1:
-		_, change, err = nothing(w.PutConnector(api.ServiceConnector{
+		_, change, err = nothing(w.Connectors.Put(api.ServiceConnector{
 			ID: fmt.Sprintf("%08x", random.Uint32()), Name: connector(), Type: "docker", ResourceID: host(), Created: now, Revision: 1,
 		}))
 	case 2:
-		s, e := w.ResolveConnector(connector())
+		s, e := w.Connectors.Resolve(connector())
 		if e != nil {
 			return Change{}, e
 		}
 		s.Name, s.ResourceID, s.Revision = connector(), host(), s.Revision+1
-		_, change, err = nothing(w.PutConnector(s))
+		_, change, err = nothing(w.Connectors.Put(s))
 	case 3:
-		_, change, err = w.DeleteConnector(connector())
+		_, change, err = w.Connectors.Delete(connector())
 	case 4, 5:
 		req := api.RegisterRegistry{
 			Name: registry(), Configuration: map[string]string{"uri": host()}, Labels: map[string]string{"k": "v"},
 		}
-		s, e := w.ResolveConnector(connector())
+		s, e := w.Connectors.Resolve(connector())
 		if e == nil && random.IntN(2) == 0 {
-			_, change, err = w.RegisterRegistry(req, &s, now, "me")
+			_, change, err = w.Registries.Register(req, &s, now, "me")
 		} else {
-			_, change, err = w.RegisterRegistry(req, nil, now, "me")
+			_, change, err = w.Registries.Register(req, nil, now, "me")
 		}
 	case 6:
-		_, change, err = w.UpdateRegistry(api.UpdateRegistry{
+		_, change, err = w.Registries.Update(api.UpdateRegistry{
 			Ref: registry(), Name: new(registry()), Configuration: map[string]*string{
 				"uri": new(host()), "default_repository": nil,
 			},
 		}, now)
 	case 7:
-		_, change, err = w.CopyRegistry(registry(), registry(), now, "me")
+		_, change, err = w.Registries.Copy(registry(), registry(), now, "me")
 	case 8:
-		_, change, err = w.DeleteRegistry(registry())
+		_, change, err = w.Registries.Delete(registry())
 	case 9:
-		s, e := w.ResolveConnector(connector())
+		s, e := w.Connectors.Resolve(connector())
 		if e != nil {
 			return Change{}, e
 		}
-		_, change, err = w.ConnectRegistry(registry(), s, now)
+		_, change, err = w.Registries.Connect(registry(), s, now)
 	case 10:
-		_, change, err = w.DisconnectRegistry(registry(), now)
+		_, change, err = w.Registries.Disconnect(registry(), now)
 	case 11, 12:
-		_, change, err = w.RegisterStack(api.RegisterStack{
+		_, change, err = w.Stacks.Register(api.RegisterStack{
 			Name: stack(), Components: map[string]string{"container_registry": registry(), "step_operator": "a"},
 			Further: map[string][]string{"step_operator": {"b"}}, Set: random.IntN(2) == 0,
 		}, now, "me")
 	case 13:
-		_, change, err = w.UpdateStack(api.UpdateStack{
+		_, change, err = w.Stacks.Update(api.UpdateStack{
 			Ref: stack(), Components: map[string]*string{"container_registry": new(registry()), "deployer": nil},
 		}, now)
 	case 14:
-		_, change, err = w.DeleteStack(api.DeleteStack{Ref: stack(), Recursive: random.IntN(2) == 0})
+		_, change, err = w.Stacks.Delete(api.DeleteStack{Ref: stack(), Recursive: random.IntN(2) == 0})
 	case 15:
 		if random.IntN(2) == 0 {
-			_, change, err = w.SetStack(stack())
+			_, change, err = w.Stacks.Set(stack())
 			break
 		}
-		file, e := w.ExportStack(stack())
+		file, e := w.Stacks.Export(stack())
 		if e != nil {
 			return Change{}, e
 		}
-		_, change, err = w.ImportStack(api.ImportStack{Name: stack(), File: file}, now, "me")
+		_, change, err = w.Stacks.Import(api.ImportStack{Name: stack(), File: file}, now, "me")
 	case 16:
 		l := api.Login{
 			ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/proj"), Profile: pick("", "ci"),
 			Created: now,
 		}
-		if s, e := w.ResolveConnector(connector()); e == nil {
+		if s, e := w.Connectors.Resolve(connector()); e == nil {
 			l.ConnectorID = s.ID
 		}
 		if random.IntN(3) == 0 {
 			l.Until = new(now.Add(1))
 		}
-		change, _, err = w.PutLogin(l)
+		change, _, err = w.Logins.Put(l)
 	}
 	return change, err
 }
@@ -318,12 +318,12 @@ func nothing(change Change, err error) (any, Change, error) { return nil, change
 func checkConsistent(t *testing.T, w *world) {
 	t.Helper()
 	var names []string
-	for _, s := range w.Connectors() {
+	for _, s := range w.Connectors.List() {
 		names = append(names, "connector "+s.Name)
 	}
-	for _, r := range w.Registries() {
+	for _, r := range w.Registries.List() {
 		names = append(names, "registry "+r.Name)
-		if _, ok := w.ConnectorByID(r.ConnectorID); !ok && r.ConnectorID != "" {
+		if _, ok := w.Connectors.ByID(r.ConnectorID); !ok && r.ConnectorID != "" {
 			t.Errorf("registry %s refers to a connector that is gone", r.Name)
 		}
 	}
@@ -333,16 +333,16 @@ func checkConsistent(t *testing.T, w *world) {
 		if id := s.Components["container_registry"].ID; id != "" && w.registries[id] == nil {
 			t.Errorf("stack %s refers to a registry that is gone", s.Name)
 		}
-		if w.view(s).Active {
+		if w.Stacks.view(s).Active {
 			active++
 		}
 	}
 	if active != 1 {
 		t.Errorf("%d stacks are active", active)
 	}
-	for _, l := range w.Logins() {
+	for _, l := range w.Logins.List() {
 		names = append(names, "login "+l.Address+l.Dir+" "+l.Profile)
-		if _, ok := w.ConnectorByID(l.ConnectorID); !ok && l.ConnectorID != "" {
+		if _, ok := w.Connectors.ByID(l.ConnectorID); !ok && l.ConnectorID != "" {
 			t.Errorf("login for %s refers to a connector that is gone", l.Address)
 		}
 	}
@@ -355,11 +355,11 @@ func checkConsistent(t *testing.T, w *world) {
 func TestSameOperationSameResult(t *testing.T) {
 	w := newWorld(t)
 	req := api.RegisterRegistry{Name: "r", Configuration: map[string]string{"uri": "ghcr.io"}}
-	a, first, err := w.RegisterRegistry(req, nil, w.now, "me")
+	a, first, err := w.Registries.Register(req, nil, w.now, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, second, _ := w.RegisterRegistry(req, nil, w.now, "me")
+	b, second, _ := w.Registries.Register(req, nil, w.now, "me")
 	wantSame(t, "registry", b, a)
 	wantSame(t, "change", second, first)
 	if _, err := uuid.Parse(a.ID); err != nil {
@@ -367,9 +367,9 @@ func TestSameOperationSameResult(t *testing.T) {
 	}
 	// The same name at the same time, after the first one was renamed, is another registry.
 	w.commit(first)
-	done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: "r", Name: new("old")}, w.now))
-	c := done[api.ContainerRegistry](w)(w.RegisterRegistry(req, nil, w.now, "me"))
-	if c.ID == a.ID || len(w.Registries()) != 2 {
-		t.Errorf("registries are %+v", w.Registries())
+	done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: "r", Name: new("old")}, w.now))
+	c := done[api.ContainerRegistry](w)(w.Registries.Register(req, nil, w.now, "me"))
+	if c.ID == a.ID || len(w.Registries.List()) != 2 {
+		t.Errorf("registries are %+v", w.Registries.List())
 	}
 }

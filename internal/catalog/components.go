@@ -62,7 +62,7 @@ func referenced(s api.Stack) api.Stack {
 }
 
 // setComponent puts the named component of a type into components, and more of it where a stack may have several.
-func (c *Catalog) setComponent(components map[string]api.Component, t, name string, further []string) error {
+func (c Stacks) setComponent(components map[string]api.Component, t, name string, further []string) error {
 	t, err := componentType(t)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (c *Catalog) setComponent(components map[string]api.Component, t, name stri
 		if name == "" {
 			return checkName("stack component", name)
 		}
-		r, err := c.ResolveRegistry(name)
+		r, err := Registries(c).Resolve(name)
 		if err == nil {
 			components[t] = api.Component{ID: r.ID}
 		}
@@ -106,7 +106,7 @@ func componentType(t string) (string, error) {
 }
 
 // componentNamed is a component that zen keeps as given, with the flavor and the attributes that another stack knows it by.
-func (c *Catalog) componentNamed(t, name string) (api.Component, error) {
+func (c Stacks) componentNamed(t, name string) (api.Component, error) {
 	if err := checkName("stack component", name); err != nil {
 		return api.Component{}, err
 	}
@@ -121,7 +121,7 @@ func (c *Catalog) componentNamed(t, name string) (api.Component, error) {
 	return api.Component{Name: name}, nil
 }
 
-func (c *Catalog) updateComponents(s *api.Stack, req api.UpdateStack) error {
+func (c Stacks) updateComponents(s *api.Stack, req api.UpdateStack) error {
 	components := maps.Clone(s.Components)
 	if components == nil {
 		components = make(map[string]api.Component)

@@ -26,12 +26,15 @@ func Expired(s api.ServiceConnector, now time.Time) bool {
 	return !now.Before(s.ExpiresAt.Add(-skew))
 }
 
+// Connectors are the service connectors.
+type Connectors struct{ *state }
+
 func connectorKey(s *api.ServiceConnector) (time.Time, string, string) {
 	return s.Created, s.Name, s.ID
 }
 
-// Connectors returns all service connectors, oldest first.
-func (c *Catalog) Connectors() []api.ServiceConnector {
+// List returns all service connectors, oldest first.
+func (c Connectors) List() []api.ServiceConnector {
 	out := make([]api.ServiceConnector, 0, len(c.connectors))
 	for _, s := range sorted(c.connectors, connectorKey) {
 		out = append(out, *s)
@@ -40,8 +43,8 @@ func (c *Catalog) Connectors() []api.ServiceConnector {
 	return out
 }
 
-// ConnectorByID returns the service connector of that very id, be it one of a server.
-func (c *Catalog) ConnectorByID(id string) (api.ServiceConnector, bool) {
+// ByID returns the service connector of that very id, be it one of a server.
+func (c Connectors) ByID(id string) (api.ServiceConnector, bool) {
 	s := c.connectorByID(id)
 	if s == nil {
 		return api.ServiceConnector{}, false
@@ -51,15 +54,15 @@ func (c *Catalog) ConnectorByID(id string) (api.ServiceConnector, bool) {
 	return out, true
 }
 
-func (c *Catalog) connectorByID(id string) *api.ServiceConnector {
+func (c *state) connectorByID(id string) *api.ServiceConnector {
 	if s := c.connectors[id]; s != nil {
 		return s
 	}
 	return c.remotes[id]
 }
 
-// ResolveConnector finds a service connector by name, id, or a prefix of either.
-func (c *Catalog) ResolveConnector(ref string) (api.ServiceConnector, error) {
+// Resolve finds a service connector by name, id, or a prefix of either.
+func (c Connectors) Resolve(ref string) (api.ServiceConnector, error) {
 	all := make([]entity, 0, len(c.connectors))
 	for id, s := range c.connectors {
 		all = append(all, entity{id, s.Name})
@@ -68,13 +71,13 @@ func (c *Catalog) ResolveConnector(ref string) (api.ServiceConnector, error) {
 	if err != nil {
 		return api.ServiceConnector{}, err
 	}
-	s, _ := c.ConnectorByID(id)
+	s, _ := c.ByID(id)
 	return s, nil
 }
 
-// QueryConnectors answers service-connector list: this machine's connectors and then those of servers.
-func (c *Catalog) QueryConnectors(q api.Query, now time.Time, remote ...api.ServiceConnector) (api.ConnectorList, error) {
-	all := append(c.Connectors(), remote...)
+// Query answers service-connector list: this machine's connectors and then those of servers.
+func (c Connectors) Query(q api.Query, now time.Time, remote ...api.ServiceConnector) (api.ConnectorList, error) {
+	all := append(c.List(), remote...)
 	for i := range all {
 		all[i].Expired = Expired(all[i], now)
 	}
@@ -110,10 +113,10 @@ func connectorSchema() schema[api.ServiceConnector] {
 	}
 }
 
-// PutConnector registers a service connector, or updates the one of the same id; an update must have the revision after the
+// Put registers a service connector, or updates the one of the same id; an update must have the revision after the
 // one that it was made from, so that of two at the same time none undoes the other. What container registries use it for
 // must stay possible.
-func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
+func (c Connectors) Put(s api.ServiceConnector) (Change, error) {
 	if s.ID == "" {
 		return Change{}, credential.NewError(credential.Internal, "a service connector has no id", "")
 	}
@@ -123,7 +126,7 @@ func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
 	if err := checkLabels(s.Labels); err != nil {
 		return Change{}, err
 	}
-	if err := c.checkConnectorName(s); err != nil {
+	if err := c.checkName(s); err != nil {
 		return Change{}, err
 	}
 	if err := c.checkRevision(s); err != nil {
@@ -140,7 +143,7 @@ func (c *Catalog) PutConnector(s api.ServiceConnector) (Change, error) {
 	return put(connectorRecord(s))
 }
 
-func (c *Catalog) checkConnectorName(s api.ServiceConnector) error {
+func (c Connectors) checkName(s api.ServiceConnector) error {
 	verb := "create"
 	if c.connectors[s.ID] != nil {
 		verb = "update"
@@ -155,7 +158,7 @@ func (c *Catalog) checkConnectorName(s api.ServiceConnector) error {
 	return nil
 }
 
-func (c *Catalog) checkRevision(s api.ServiceConnector) error {
+func (c Connectors) checkRevision(s api.ServiceConnector) error {
 	old := c.connectors[s.ID]
 	switch {
 	case old == nil && s.Revision > 1:
@@ -169,14 +172,14 @@ func (c *Catalog) checkRevision(s api.ServiceConnector) error {
 }
 
 // connectedTo are the container registries that are linked to a connector, oldest first.
-func (c *Catalog) connectedTo(id string) []*api.ContainerRegistry {
+func (c *state) connectedTo(id string) []*api.ContainerRegistry {
 	all := sorted(c.registries, registryKey)
 	return slices.DeleteFunc(all, func(r *api.ContainerRegistry) bool { return r.ConnectorID != id })
 }
 
-// DeleteConnector removes a service connector and its logins. It is refused while a container registry uses it.
-func (c *Catalog) DeleteConnector(ref string) (api.ServiceConnector, Change, error) {
-	s, err := c.ResolveConnector(ref)
+// Delete removes a service connector and its logins. It is refused while a container registry uses it.
+func (c Connectors) Delete(ref string) (api.ServiceConnector, Change, error) {
+	s, err := c.Resolve(ref)
 	if err != nil {
 		return s, Change{}, err
 	}

@@ -11,17 +11,17 @@ import (
 func TestPutConnector(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "docker.io")
-	if got, ok := w.ConnectorByID(s.ID); !ok {
+	if got, ok := w.Connectors.ByID(s.ID); !ok {
 		t.Error("it is not there")
 	} else {
 		wantSame(t, "connector", got, s)
 	}
 	s.Description, s.Revision = "changed", 2
 	w.put(s)
-	if got, err := w.ResolveConnector("reg"); err != nil || got.Description != "changed" || len(w.Connectors()) != 1 {
+	if got, err := w.Connectors.Resolve("reg"); err != nil || got.Description != "changed" || len(w.Connectors.List()) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, ok := w.ConnectorByID("reg"); ok {
+	if _, ok := w.Connectors.ByID("reg"); ok {
 		t.Error("a name is not an id")
 	}
 }
@@ -62,7 +62,7 @@ func TestPutConnectorRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := reg
 			tt.edit(&s)
-			change, err := w.PutConnector(s)
+			change, err := w.Connectors.Put(s)
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -76,18 +76,18 @@ func TestConnectorUpdateKeepsItsRegistriesInReach(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "127.0.0.1:5050")
 	w.registry("local", "", "127.0.0.1:5050/team")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", s, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("local", s, w.tick()))
 	s.Revision++
 	s.ResourceID = "other.example"
-	_, err := w.PutConnector(s)
+	_, err := w.Connectors.Put(s)
 	wantError(t, err, credential.InUse, "'reg' is used by the container registry 'local' with the uri '127.0.0.1:5050/team'",
 		"zen container-registry disconnect local")
 	s.ResourceID, s.ResourceTypes = "127.0.0.1:5050", []string{"kubernetes-cluster"}
-	_, err = w.PutConnector(s)
+	_, err = w.Connectors.Put(s)
 	wantError(t, err, credential.InUse)
 	s.ResourceTypes, s.Description = []string{"docker-registry"}, "fine"
 	w.put(s)
-	done[api.ContainerRegistry](w)(w.DisconnectRegistry("local", w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Disconnect("local", w.tick()))
 	s.Revision++
 	s.ResourceID = "other.example"
 	w.put(s)
@@ -99,11 +99,11 @@ func TestDeleteConnector(t *testing.T) {
 	w.connector("other", "docker", "docker.io")
 	for _, name := range []string{"one", "two", "my third"} {
 		w.registry(name, "", "docker.io/"+name[:2])
-		done[api.ContainerRegistry](w)(w.ConnectRegistry(name, s, w.tick()))
+		done[api.ContainerRegistry](w)(w.Registries.Connect(name, s, w.tick()))
 	}
 	w.login(api.Login{ID: "l1", Address: "docker.io", ConnectorID: s.ID})
 	w.login(api.Login{ID: "l2", Address: "ghcr.io"})
-	gone, change, err := w.DeleteConnector("reg")
+	gone, change, err := w.Connectors.Delete("reg")
 	wantError(t, err, credential.InUse, "Service connector 'reg' with ID "+s.ID+
 		" cannot be deleted as it is still referenced by 3 stack components: 'one', 'two', 'my third'. "+
 		"Before deleting this service connector, make sure to remove it from all stack components.",
@@ -112,16 +112,16 @@ func TestDeleteConnector(t *testing.T) {
 		t.Errorf("%+v, %+v", gone, change)
 	}
 	for _, name := range []string{"one", "two"} {
-		done[api.ContainerRegistry](w)(w.DisconnectRegistry(name, w.tick()))
+		done[api.ContainerRegistry](w)(w.Registries.Disconnect(name, w.tick()))
 	}
-	_, _, err = w.DeleteConnector("reg")
+	_, _, err = w.Connectors.Delete("reg")
 	wantError(t, err, credential.InUse, "1 stack components: 'my third'", "zen container-registry disconnect 'my third'")
-	done[api.ContainerRegistry](w)(w.DeleteRegistry("my third"))
-	done[api.ServiceConnector](w)(w.DeleteConnector("reg"))
-	if l := w.Logins(); len(l) != 1 || l[0].ID != "l2" || len(w.Connectors()) != 1 {
-		t.Errorf("logins are %+v, connectors %+v", l, w.Connectors())
+	done[api.ContainerRegistry](w)(w.Registries.Delete("my third"))
+	done[api.ServiceConnector](w)(w.Connectors.Delete("reg"))
+	if l := w.Logins.List(); len(l) != 1 || l[0].ID != "l2" || len(w.Connectors.List()) != 1 {
+		t.Errorf("logins are %+v, connectors %+v", l, w.Connectors.List())
 	}
-	_, _, err = w.DeleteConnector("reg")
+	_, _, err = w.Connectors.Delete("reg")
 	wantError(t, err, credential.NoSuchEntity)
 }
 
@@ -155,20 +155,20 @@ func TestExpired(t *testing.T) {
 func TestActive(t *testing.T) {
 	w := shelf(t)
 	active := func() (out []string) {
-		for _, s := range w.Connectors() {
-			if one, _ := w.ConnectorByID(s.ID); one.Active != s.Active {
+		for _, s := range w.Connectors.List() {
+			if one, _ := w.Connectors.ByID(s.ID); one.Active != s.Active {
 				t.Errorf("%s: active is %v by id, %v in the list", s.Name, one.Active, s.Active)
 			}
 			if s.Active {
 				out = append(out, s.Name)
 			}
 		}
-		for _, r := range w.Registries() {
+		for _, r := range w.Registries.List() {
 			if r.Active {
 				out = append(out, r.Name)
 			}
 		}
-		for _, s := range w.Stacks() {
+		for _, s := range w.Stacks.List() {
 			if s.Active {
 				out = append(out, s.Name)
 			}
@@ -176,10 +176,10 @@ func TestActive(t *testing.T) {
 		return out
 	}
 	wantSame(t, "active", active(), []string{"reg", "local", "s"})
-	done[api.Stack](w)(w.SetStack("t"))
+	done[api.Stack](w)(w.Stacks.Set("t"))
 	wantSame(t, "active", active(), []string{"dockerhub", "dh", "t"})
-	done[api.ContainerRegistry](w)(w.DisconnectRegistry("dh", w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Disconnect("dh", w.tick()))
 	wantSame(t, "active", active(), []string{"dh", "t"})
-	done[api.Stack](w)(w.SetStack("default"))
+	done[api.Stack](w)(w.Stacks.Set("default"))
 	wantSame(t, "active", active(), []string{"default"})
 }

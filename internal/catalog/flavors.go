@@ -101,7 +101,7 @@ func (f flavor) attributes() []api.Attribute {
 const attributeURI = "uri"
 
 // Flavors returns the kinds of container registries.
-func (c *Catalog) Flavors() []api.Flavor {
+func (c Registries) Flavors() []api.Flavor {
 	var out []api.Flavor
 	for _, f := range flavors() {
 		out = append(out, api.Flavor{

@@ -13,6 +13,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+// Logins say which connector or stored password answers for an address.
+type Logins struct{ *state }
+
 // login is a login and its address, parsed once.
 type login struct {
 	api.Login
@@ -44,7 +47,7 @@ func within(dir, base string) bool {
 	return ok && (rest == "" || rest[0] == filepath.Separator || base[len(base)-1] == filepath.Separator)
 }
 
-func (c *Catalog) keepLogin(l *login) {
+func (c *state) keepLogin(l *login) {
 	c.dropLogin(l.ID)
 	c.logins[l.ID] = l
 	others := c.byAddress[l.address]
@@ -52,7 +55,7 @@ func (c *Catalog) keepLogin(l *login) {
 	c.byAddress[l.address] = slices.Insert(slices.Clip(others), i, l)
 }
 
-func (c *Catalog) dropLogin(id string) {
+func (c *state) dropLogin(id string) {
 	l := c.logins[id]
 	if l == nil {
 		return
@@ -66,23 +69,23 @@ func (c *Catalog) dropLogin(id string) {
 	c.byAddress[l.address] = list
 }
 
-// LoginFor returns the login that answers for an address: the longest path first, then the nearest directory, then the
+// For returns the login that answers for an address: the longest path first, then the nearest directory, then the
 // profile. Logins whose time has passed do not count.
-func (c *Catalog) LoginFor(a address.Address, dir, profile string, now time.Time) (api.Login, bool) {
+func (c Logins) For(a address.Address, dir, profile string, now time.Time) (api.Login, bool) {
 	if dir != "" {
 		dir = filepath.Clean(dir)
 	}
 	for ok := true; ok; a, ok = a.Parent() {
 		for _, l := range c.byAddress[a] {
 			if l.appliesTo(dir, profile) && !l.ended(now) {
-				return c.viewLogin(l), true
+				return c.view(l), true
 			}
 		}
 	}
 	return api.Login{}, false
 }
 
-func (c *Catalog) viewLogin(l *login) api.Login {
+func (c Logins) view(l *login) api.Login {
 	out := l.Login
 	if conn := c.connectorByID(l.ConnectorID); conn != nil {
 		out.ConnectorName = conn.Name
@@ -90,8 +93,8 @@ func (c *Catalog) viewLogin(l *login) api.Login {
 	return out
 }
 
-// Logins returns all logins by address, those that end included; the slice is the caller's.
-func (c *Catalog) Logins() []api.Login {
+// List returns all logins by address, those that end included; the slice is the caller's.
+func (c Logins) List() []api.Login {
 	list := make([]*login, 0, len(c.logins))
 	for _, l := range c.logins {
 		list = append(list, l)
@@ -101,29 +104,29 @@ func (c *Catalog) Logins() []api.Login {
 	})
 	out := make([]api.Login, len(list))
 	for i, l := range list {
-		out[i] = c.viewLogin(l)
+		out[i] = c.view(l)
 	}
 	return out
 }
 
-// CountLogins returns how many logins there are.
-func (c *Catalog) CountLogins() int { return len(c.logins) }
+// Count returns how many logins there are.
+func (c Logins) Count() int { return len(c.logins) }
 
 // Addresses returns the addresses that have a login, each once and in no order.
-func (c *Catalog) Addresses() []address.Address {
+func (c Logins) Addresses() []address.Address {
 	return slices.AppendSeq(make([]address.Address, 0, len(c.byAddress)), maps.Keys(c.byAddress))
 }
 
-// PutLogin records a login. It takes the place of the one with the same address, directory and profile, which is returned if
+// Put records a login. It takes the place of the one with the same address, directory and profile, which is returned if
 // it had not ended by itself. Logins that had ended when this one began go with the same change. With are records that come
 // with it, such as the server's connector that it uses.
-func (c *Catalog) PutLogin(l api.Login, with ...Record) (change Change, replaced *api.Login, err error) {
+func (c Logins) Put(l api.Login, with ...Record) (change Change, replaced *api.Login, err error) {
 	a, err := address.Parse(l.Address)
 	if err != nil {
 		return Change{}, nil, err
 	}
 	comes := slices.ContainsFunc(with, func(r Record) bool { return r.ID == l.ConnectorID })
-	if err := c.checkLogin(l, comes); err != nil {
+	if err := c.check(l, comes); err != nil {
 		return Change{}, nil, err
 	}
 	l.Address, l.ServerURL = a.String(), a.ServerURL()
@@ -142,7 +145,7 @@ func (c *Catalog) PutLogin(l api.Login, with ...Record) (change Change, replaced
 		}
 		change.Delete = append(change.Delete, old.ID)
 		if same && !old.ended(l.Created) {
-			view := c.viewLogin(old)
+			view := c.view(old)
 			replaced = &view
 		}
 	}
@@ -150,7 +153,7 @@ func (c *Catalog) PutLogin(l api.Login, with ...Record) (change Change, replaced
 	return change, replaced, nil
 }
 
-func (c *Catalog) checkLogin(l api.Login, connectorComes bool) error {
+func (c Logins) check(l api.Login, connectorComes bool) error {
 	switch {
 	case l.ID == "":
 		return credential.NewError(credential.Internal, "a login has no id", "")
@@ -162,9 +165,9 @@ func (c *Catalog) checkLogin(l api.Login, connectorComes bool) error {
 	return nil
 }
 
-// EndLogins ends every login that match selects and returns them.
-func (c *Catalog) EndLogins(match func(api.Login) bool) (ended []api.Login, change Change) {
-	for _, l := range c.Logins() {
+// End ends every login that match selects and returns them.
+func (c Logins) End(match func(api.Login) bool) (ended []api.Login, change Change) {
+	for _, l := range c.List() {
 		if match(l) {
 			ended = append(ended, l)
 			change.Delete = append(change.Delete, l.ID)

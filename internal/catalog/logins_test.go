@@ -82,7 +82,7 @@ func TestLoginFor(t *testing.T) {
 		{address: "old.example/a/b/c", after: time.Hour, want: "long"},
 	} {
 		t.Run(fmt.Sprintf("%s in %q as %q after %v", tt.address, tt.dir, tt.profile, tt.after), func(t *testing.T) {
-			l, ok := w.LoginFor(parse(t, tt.address), tt.dir, tt.profile, start.Add(tt.after))
+			l, ok := w.Logins.For(parse(t, tt.address), tt.dir, tt.profile, start.Add(tt.after))
 			if l.ID != tt.want || ok != (tt.want != "") {
 				t.Errorf("got %q, %v, want %q", l.ID, ok, tt.want)
 			}
@@ -98,7 +98,7 @@ func TestPutLogin(t *testing.T) {
 	}); old != nil {
 		t.Errorf("the first login replaced %+v", old)
 	}
-	if l := w.Logins()[0]; l.Address != "ghcr.io" || l.ServerURL != "ghcr.io" {
+	if l := w.Logins.List()[0]; l.Address != "ghcr.io" || l.ServerURL != "ghcr.io" {
 		t.Errorf("login is %+v", l)
 	}
 	if old := w.login(api.Login{ID: "b", Address: "ghcr.io", Dir: "/proj/"}); old != nil {
@@ -121,11 +121,11 @@ func TestPutLogin(t *testing.T) {
 		t.Errorf("moving a login to another address replaced %+v", old)
 	}
 	var ids []string
-	for _, l := range w.Logins() {
+	for _, l := range w.Logins.List() {
 		ids = append(ids, l.ID)
 	}
 	wantSame(t, "logins", ids, []string{"c", "a", "e"})
-	if _, ok := w.LoginFor(parse(t, "ghcr.io"), "/proj", "", w.now); !ok {
+	if _, ok := w.Logins.For(parse(t, "ghcr.io"), "/proj", "", w.now); !ok {
 		t.Error("the login for everywhere does not answer in the directory")
 	}
 }
@@ -139,7 +139,7 @@ func TestPutLoginSweepsWhatHasEnded(t *testing.T) {
 	if old := w.login(api.Login{ID: "new", Address: "ghcr.io"}); old != nil {
 		t.Errorf("a login that had ended was replaced: %+v", old)
 	}
-	if len(w.records) != 2 || len(w.Logins()) != 2 {
+	if len(w.records) != 2 || len(w.Logins.List()) != 2 {
 		t.Errorf("records are %v", w.records)
 	}
 }
@@ -156,7 +156,7 @@ func TestPutLoginRefuses(t *testing.T) {
 		"no id":              {api.Login{Address: "ghcr.io"}, credential.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			change, _, err := w.PutLogin(tt.login)
+			change, _, err := w.Logins.Put(tt.login)
 			wantError(t, err, tt.reason)
 			if len(change.Put) > 0 {
 				t.Errorf("change is %+v", change)
@@ -170,18 +170,18 @@ func TestEndLogins(t *testing.T) {
 	for _, a := range []string{"ghcr.io", "quay.io", "ghcr.io/team"} {
 		w.login(api.Login{ID: a, Address: a})
 	}
-	ended, change := w.EndLogins(func(l api.Login) bool { return l.Address != "quay.io" })
+	ended, change := w.Logins.End(func(l api.Login) bool { return l.Address != "quay.io" })
 	w.commit(change)
 	if len(ended) != 2 || ended[0].ID != "ghcr.io" || ended[1].ID != "ghcr.io/team" {
 		t.Errorf("ended %+v", ended)
 	}
-	if l := w.Logins(); len(l) != 1 || l[0].ID != "quay.io" {
+	if l := w.Logins.List(); len(l) != 1 || l[0].ID != "quay.io" {
 		t.Errorf("left are %+v", l)
 	}
 	if len(w.byAddress) != 1 {
 		t.Errorf("index still has %v", w.byAddress)
 	}
-	if ended, change := w.EndLogins(func(api.Login) bool { return false }); ended != nil || change.Delete != nil {
+	if ended, change := w.Logins.End(func(api.Login) bool { return false }); ended != nil || change.Delete != nil {
 		t.Errorf("ended %+v by %+v", ended, change)
 	}
 }
@@ -192,7 +192,7 @@ func TestLoginsAreTheCallers(t *testing.T) {
 	w.login(api.Login{Address: "ghcr.io"})
 	w.login(api.Login{Address: "quay.io"})
 	before := dump(t, w.Catalog)
-	list := w.Logins()
+	list := w.Logins.List()
 	list[0].Problem = "x"
 	_ = slices.DeleteFunc(list, func(api.Login) bool { return true })
 	wantSame(t, "catalog", dump(t, w.Catalog), before)
@@ -213,7 +213,7 @@ func TestLoginAddressIsCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", spelled, err)
 		}
-		if l := c.Logins()[0]; l.Address != a.String() || l.ServerURL != a.ServerURL() {
+		if l := c.Logins.List()[0]; l.Address != a.String() || l.ServerURL != a.ServerURL() {
 			t.Errorf("%s: got %s and %s, want %s and %s", spelled, l.Address, l.ServerURL, a, a.ServerURL())
 		}
 	}
@@ -226,12 +226,12 @@ func TestLoadMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range c.Logins() {
+	for _, l := range c.Logins.List() {
 		if want := "r" + l.ID + ".example/team"; l.Address != want {
 			t.Fatalf("login %s is for %s, want %s", l.ID, l.Address, want)
 		}
 	}
-	if n, addresses := len(c.Logins()), len(c.Addresses()); n != 1000 || addresses != n {
+	if n, addresses := len(c.Logins.List()), len(c.Logins.Addresses()); n != 1000 || addresses != n {
 		t.Errorf("%d logins for %d addresses", n, addresses)
 	}
 	for _, at := range [][]int{{0}, {len(list) / 2}, {len(list) - 1}, {len(list) / 3, len(list) - 2}} {
@@ -270,7 +270,7 @@ func BenchmarkLoginFor(b *testing.B) {
 			a := parse(b, fmt.Sprintf("r%d.example/team/app/image", n/2))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok := w.LoginFor(a, "/home/me/src/project", "ci", w.now); !ok {
+				if _, ok := w.Logins.For(a, "/home/me/src/project", "ci", w.now); !ok {
 					b.Fatal("no login")
 				}
 			}
@@ -290,7 +290,7 @@ func BenchmarkLoad(b *testing.B) {
 func BenchmarkPutLogin(b *testing.B) {
 	w := manyLogins(b, 1_000)
 	for b.Loop() {
-		if _, _, err := w.PutLogin(api.Login{ID: "new", Address: "new.example", Created: w.now}); err != nil {
+		if _, _, err := w.Logins.Put(api.Login{ID: "new", Address: "new.example", Created: w.now}); err != nil {
 			b.Fatal(err)
 		}
 	}

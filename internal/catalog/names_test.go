@@ -97,7 +97,7 @@ func TestIDWinsOverName(t *testing.T) {
 	w := newWorld(t)
 	a := w.connector("a", "docker", "docker.io")
 	w.connector(a.ID, "docker", "ghcr.io")
-	if s, err := w.ResolveConnector(a.ID); err != nil || s.Name != "a" {
+	if s, err := w.Connectors.Resolve(a.ID); err != nil || s.Name != "a" {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -109,30 +109,30 @@ func TestPrefixesEverywhere(t *testing.T) {
 	r := w.registry("registry", "", "docker.io/me")
 	st := w.stack("stack", "regi", false)
 	for _, ref := range []string{"registry", "reg", r.ID, r.ID[:8]} {
-		done[api.ContainerRegistry](w)(w.ConnectRegistry(ref, s, w.tick()))
-		done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Ref: ref}, w.tick()))
-		done[api.ContainerRegistry](w)(w.DisconnectRegistry(ref, w.tick()))
-		if _, _, err := w.DeleteRegistry(ref); !credential.InUse.Is(err) {
+		done[api.ContainerRegistry](w)(w.Registries.Connect(ref, s, w.tick()))
+		done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: ref}, w.tick()))
+		done[api.ContainerRegistry](w)(w.Registries.Disconnect(ref, w.tick()))
+		if _, _, err := w.Registries.Delete(ref); !credential.InUse.Is(err) {
 			t.Errorf("delete %s: %v", ref, err)
 		}
-		done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+		done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 			Ref: "st", Components: map[string]*string{"container_registry": &ref},
 		}, w.tick()))
 	}
 	for i, ref := range []string{"stack", "sta", st.ID, st.ID[:8]} {
-		done[api.Stack](w)(w.SetStack(ref))
-		if _, err := w.ExportStack(ref); err != nil {
+		done[api.Stack](w)(w.Stacks.Set(ref))
+		if _, err := w.Stacks.Export(ref); err != nil {
 			t.Errorf("export %s: %v", ref, err)
 		}
-		if _, _, err := w.CopyStack(ref, fmt.Sprint("copy", i), w.tick(), "me"); err != nil {
+		if _, _, err := w.Stacks.Copy(ref, fmt.Sprint("copy", i), w.tick(), "me"); err != nil {
 			t.Errorf("copy %s: %v", ref, err)
 		}
-		if _, _, err := w.DeleteStack(api.DeleteStack{Ref: ref}); !credential.InUse.Is(err) {
+		if _, _, err := w.Stacks.Delete(api.DeleteStack{Ref: ref}); !credential.InUse.Is(err) {
 			t.Errorf("delete %s: %v", ref, err)
 		}
 	}
 	for _, ref := range []string{"connector", "con", s.ID, s.ID[:8]} {
-		if gone, _, err := w.DeleteConnector(ref); err != nil || gone.ID != s.ID {
+		if gone, _, err := w.Connectors.Delete(ref); err != nil || gone.ID != s.ID {
 			t.Errorf("delete %s: %v", ref, err)
 		}
 	}

@@ -27,10 +27,10 @@ func shelf(t testing.TB) *world {
 	w.put(aws)
 
 	w.registry("local", "default", "127.0.0.1:5050")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("local", reg, w.tick()))
 	w.registry("dh", "dockerhub", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, w.tick()))
-	done[api.ContainerRegistry](w)(w.RegisterRegistry(api.RegisterRegistry{
+	done[api.ContainerRegistry](w)(w.Registries.Connect("dh", hub, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Register(api.RegisterRegistry{
 		Name: "gh", Labels: map[string]string{"env": "dev"},
 		Configuration: map[string]string{
 			"uri": "ghcr.io/me", "default_repository": "us", "automatic_token_authentication": "True",
@@ -38,7 +38,7 @@ func shelf(t testing.TB) *world {
 	}, nil, w.tick(), "other"))
 	w.stack("s", "local", true)
 	w.stack("t", "dh", false)
-	done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+	done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Ref: "t", Description: new("second"), Labels: map[string]*string{"env": new("dev")},
 		Components: map[string]*string{"step_operator": new("spark")}, Further: map[string][]string{"step_operator": {"vertex"}},
 	}, w.tick()))
@@ -47,7 +47,7 @@ func shelf(t testing.TB) *world {
 
 func (w *world) connectorNames(q api.Query) []string {
 	w.Helper()
-	list, err := w.QueryConnectors(q, w.now)
+	list, err := w.Connectors.Query(q, w.now)
 	if err != nil {
 		w.Errorf("%+v: %v", q, err)
 	}
@@ -56,7 +56,7 @@ func (w *world) connectorNames(q api.Query) []string {
 
 func (w *world) registryNames(q api.Query) []string {
 	w.Helper()
-	list, err := w.QueryRegistries(q)
+	list, err := w.Registries.Query(q)
 	if err != nil {
 		w.Errorf("%+v: %v", q, err)
 	}
@@ -65,7 +65,7 @@ func (w *world) registryNames(q api.Query) []string {
 
 func (w *world) stackNames(q api.Query) []string {
 	w.Helper()
-	list, err := w.QueryStacks(q)
+	list, err := w.Stacks.Query(q)
 	if err != nil {
 		w.Errorf("%+v: %v", q, err)
 	}
@@ -96,7 +96,7 @@ func TestOrderWhenNobodyAsksForOne(t *testing.T) {
 
 func TestFilterConnectors(t *testing.T) {
 	w := shelf(t)
-	bad, _ := w.ResolveConnector("bad")
+	bad, _ := w.Connectors.Resolve("bad")
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -154,9 +154,9 @@ func TestFilterConnectors(t *testing.T) {
 
 func TestFilterRegistries(t *testing.T) {
 	w := shelf(t)
-	reg, _ := w.ResolveConnector("reg")
-	s, _ := w.ResolveStack("s")
-	gh, _ := w.ResolveRegistry("gh")
+	reg, _ := w.Connectors.Resolve("reg")
+	s, _ := w.Stacks.Resolve("s")
+	gh, _ := w.Registries.Resolve("gh")
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -185,7 +185,7 @@ func TestFilterRegistries(t *testing.T) {
 
 func TestFilterStacks(t *testing.T) {
 	w := shelf(t)
-	local, _ := w.ResolveRegistry("local")
+	local, _ := w.Registries.Resolve("local")
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -251,7 +251,7 @@ func TestPages(t *testing.T) {
 		{0, -1, api.Page{Index: 1, MaxSize: 45, TotalPages: 1, Total: 45}, "c00", "c44"},
 		{1, 1 << 62, api.Page{Index: 1, MaxSize: 1 << 62, TotalPages: 1, Total: 45}, "c00", "c44"},
 	} {
-		list, err := w.QueryConnectors(api.Query{Page: tt.page, Size: tt.size}, w.now)
+		list, err := w.Connectors.Query(api.Query{Page: tt.page, Size: tt.size}, w.now)
 		if err != nil {
 			t.Errorf("page %d of %d: %v", tt.page, tt.size, err)
 			continue
@@ -261,13 +261,13 @@ func TestPages(t *testing.T) {
 			t.Errorf("page %d of %d: %s to %s", tt.page, tt.size, got[0].Name, got[len(got)-1].Name)
 		}
 	}
-	list, err := w.QueryConnectors(only("name", "nobody"), w.now)
+	list, err := w.Connectors.Query(only("name", "nobody"), w.now)
 	if err != nil || list.Items == nil || len(list.Items) != 0 || list.Page != (api.Page{
 		Index: 1, MaxSize: 20, TotalPages: 1,
 	}) {
 		t.Errorf("nothing found: %+v, %v", list, err)
 	}
-	if list, err := w.QueryConnectors(api.Query{
+	if list, err := w.Connectors.Query(api.Query{
 		Filters: filters{"name": {"nobody"}}, Size: -1,
 	}, w.now); err != nil || list.Page.TotalPages != 1 {
 		t.Errorf("nothing found, all on a page: %+v, %v", list.Page, err)
@@ -291,16 +291,16 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 		{api.Query{SortBy: "down:name"}, []string{"there is no order 'down'", "desc:FIELD"}},
 		{api.Query{Operator: "xor"}, []string{"there is no logical operator 'xor'", "and, or"}},
 	} {
-		_, err := w.QueryConnectors(tt.q, w.now)
+		_, err := w.Connectors.Query(tt.q, w.now)
 		wantError(t, err, credential.InvalidInput, tt.texts...)
-		if list, err := w.QueryConnectors(tt.q, w.now); err != nil && (list.Items != nil || list.Page.Index != 0) {
+		if list, err := w.Connectors.Query(tt.q, w.now); err != nil && (list.Items != nil || list.Page.Index != 0) {
 			t.Errorf("%+v: an error and %+v", tt.q, list)
 		}
 	}
-	if _, err := w.QueryRegistries(only("nosuch", "1")); !credential.InvalidInput.Is(err) {
+	if _, err := w.Registries.Query(only("nosuch", "1")); !credential.InvalidInput.Is(err) {
 		t.Errorf("registries: %v", err)
 	}
-	if _, err := w.QueryStacks(only("nosuch", "1")); !credential.InvalidInput.Is(err) {
+	if _, err := w.Stacks.Query(only("nosuch", "1")); !credential.InvalidInput.Is(err) {
 		t.Errorf("stacks: %v", err)
 	}
 }
@@ -324,17 +324,17 @@ func BenchmarkList(b *testing.B) {
 	w := large(b)
 	for name, list := range map[string]func() error{
 		"connectors": func() error {
-			_, err := w.QueryConnectors(api.Query{
+			_, err := w.Connectors.Query(api.Query{
 				Filters: filters{"name": {"contains:9"}}, SortBy: "desc:name", Size: -1,
 			}, w.now)
 			return err
 		},
 		"registries": func() error {
-			_, err := w.QueryRegistries(api.Query{Filters: filters{"uri": {"contains:9"}}, SortBy: "desc:uri", Size: -1})
+			_, err := w.Registries.Query(api.Query{Filters: filters{"uri": {"contains:9"}}, SortBy: "desc:uri", Size: -1})
 			return err
 		},
 		"stacks": func() error {
-			_, err := w.QueryStacks(api.Query{Filters: filters{"container_registry": {"contains:9"}}, Size: -1})
+			_, err := w.Stacks.Query(api.Query{Filters: filters{"container_registry": {"contains:9"}}, Size: -1})
 			return err
 		},
 	} {
@@ -350,21 +350,21 @@ func BenchmarkList(b *testing.B) {
 
 func BenchmarkChange(b *testing.B) {
 	w := large(b)
-	conn, err := w.ResolveConnector("connector-7")
+	conn, err := w.Connectors.Resolve("connector-7")
 	if err != nil {
 		b.Fatal(err)
 	}
 	for name, change := range map[string]func() (Change, error){
 		"connector update": func() (Change, error) {
 			conn.Revision++
-			return w.PutConnector(conn)
+			return w.Connectors.Put(conn)
 		},
 		"registry connect": func() (Change, error) {
-			_, c, err := w.ConnectRegistry("registry-7", conn, w.tick())
+			_, c, err := w.Registries.Connect("registry-7", conn, w.tick())
 			return c, err
 		},
 		"stack update": func() (Change, error) {
-			_, c, err := w.UpdateStack(api.UpdateStack{
+			_, c, err := w.Stacks.Update(api.UpdateStack{
 				Ref: "stack-7", Components: map[string]*string{"container_registry": new("registry-8")},
 			}, w.tick())
 			return c, err

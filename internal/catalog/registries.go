@@ -13,21 +13,24 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
+// Registries are the container registries.
+type Registries struct{ *state }
+
 func registryKey(r *api.ContainerRegistry) (time.Time, string, string) {
 	return r.Created, r.Name, r.ID
 }
 
-// Registries returns all container registries, oldest first.
-func (c *Catalog) Registries() []api.ContainerRegistry {
+// List returns all container registries, oldest first.
+func (c Registries) List() []api.ContainerRegistry {
 	out := make([]api.ContainerRegistry, 0, len(c.registries))
 	for _, r := range sorted(c.registries, registryKey) {
-		out = append(out, c.viewRegistry(*r))
+		out = append(out, c.view(*r))
 	}
 	return out
 }
 
-// viewRegistry fills in what is computed.
-func (c *Catalog) viewRegistry(r api.ContainerRegistry) api.ContainerRegistry {
+// view fills in what is computed.
+func (c Registries) view(r api.ContainerRegistry) api.ContainerRegistry {
 	r.Active = r.ID == c.inUse.registry
 	r.ConnectorName, r.ConnectorType = "", ""
 	if s := c.connectorByID(r.ConnectorID); s != nil {
@@ -36,11 +39,11 @@ func (c *Catalog) viewRegistry(r api.ContainerRegistry) api.ContainerRegistry {
 	return r
 }
 
-// ResolveRegistry finds a container registry by name, id, or a prefix of either; an empty ref is the active stack's.
-func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
+// Resolve finds a container registry by name, id, or a prefix of either; an empty ref is the active stack's.
+func (c Registries) Resolve(ref string) (api.ContainerRegistry, error) {
 	if ref == "" {
 		if r := c.registries[c.inUse.registry]; r != nil {
-			return c.viewRegistry(*r), nil
+			return c.view(*r), nil
 		}
 		return api.ContainerRegistry{}, credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("No container registry is set for the active stack '%s'.", c.activeStack().Name),
@@ -54,16 +57,16 @@ func (c *Catalog) ResolveRegistry(ref string) (api.ContainerRegistry, error) {
 	if err != nil {
 		return api.ContainerRegistry{}, err
 	}
-	return c.viewRegistry(*c.registries[id]), nil
+	return c.view(*c.registries[id]), nil
 }
 
-// QueryRegistries answers container-registry list: this machine's and then those of servers.
-func (c *Catalog) QueryRegistries(q api.Query, remote ...api.ContainerRegistry) (api.RegistryList, error) {
-	items, page, err := run(q, c.registrySchema(), append(c.Registries(), remote...))
+// Query answers container-registry list: this machine's and then those of servers.
+func (c Registries) Query(q api.Query, remote ...api.ContainerRegistry) (api.RegistryList, error) {
+	items, page, err := run(q, c.schema(), append(c.List(), remote...))
 	return api.RegistryList{Items: items, Page: page}, err
 }
 
-func (c *Catalog) registrySchema() schema[api.ContainerRegistry] {
+func (c Registries) schema() schema[api.ContainerRegistry] {
 	type r = api.ContainerRegistry
 	stacks := c.stacksByRegistry()
 	s := schema[r]{
@@ -102,8 +105,8 @@ func allAttributes() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// RegisterRegistry makes a container registry, and connects it if a connector is given.
-func (c *Catalog) RegisterRegistry(
+// Register makes a container registry, and connects it if a connector is given.
+func (c Registries) Register(
 	req api.RegisterRegistry, conn *api.ServiceConnector, now time.Time, owner string,
 ) (api.ContainerRegistry, Change, error) {
 	f := inferFlavor(req.Configuration[attributeURI])
@@ -125,27 +128,27 @@ func (c *Catalog) RegisterRegistry(
 			return r, Change{}, err
 		}
 	}
-	return c.addRegistry(r, now)
+	return c.add(r, now)
 }
 
-// addRegistry makes a registry of its own out of r.
-func (c *Catalog) addRegistry(r api.ContainerRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
+// add makes a registry of its own out of r.
+func (c Registries) add(r api.ContainerRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
 	if err := checkName("container registry", r.Name); err != nil {
 		return r, Change{}, err
 	}
 	if err := checkLabels(r.Labels); err != nil {
 		return r, Change{}, err
 	}
-	if c.registryNamed(r.Name) != nil {
+	if c.named(r.Name) != nil {
 		return r, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
 			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name "+
 				"and type.", r.Name), "choose another name, or: zen container-registry update "+safetext.ShellWord(r.Name))
 	}
 	r.ID, r.Created, r.Updated = c.newID(KindRegistry, r.Name, now), now, now
-	return c.putRegistry(r)
+	return c.put(r)
 }
 
-func (c *Catalog) registryNamed(name string) *api.ContainerRegistry {
+func (c Registries) named(name string) *api.ContainerRegistry {
 	for _, r := range c.registries {
 		if r.Name == name {
 			return r
@@ -154,15 +157,15 @@ func (c *Catalog) registryNamed(name string) *api.ContainerRegistry {
 	return nil
 }
 
-func (c *Catalog) putRegistry(r api.ContainerRegistry) (api.ContainerRegistry, Change, error) {
+func (c Registries) put(r api.ContainerRegistry) (api.ContainerRegistry, Change, error) {
 	change, err := put(registryRecord(r))
-	return c.viewRegistry(r), change, err
+	return c.view(r), change, err
 }
 
 // connected returns a registry linked to a connector that gives access to it. The resource is the registry's own uri,
 // whatever else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
-func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
-	s, ok := c.ConnectorByID(conn.ID)
+func (c Registries) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+	s, ok := Connectors(c).ByID(conn.ID)
 	if conn.Server != "" { // what is kept of it may be old, or not there yet
 		s, ok = conn, true
 	}
@@ -189,7 +192,7 @@ func (c *Catalog) connected(r api.ContainerRegistry, conn api.ServiceConnector) 
 }
 
 // Linked returns a server's container registry linked to a connector of that server that gives access to it.
-func (c *Catalog) Linked(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+func (c Registries) Linked(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
 	own := r.Flavor
 	if _, err := flavorNamed(own); err != nil {
 		r.Flavor = defaultFlavor // somebody's own flavor takes any connector, as far as is known here
@@ -200,7 +203,7 @@ func (c *Catalog) Linked(r api.ContainerRegistry, conn api.ServiceConnector) (ap
 }
 
 // UsersOf are the names of the container registries that are connected to a connector.
-func (c *Catalog) UsersOf(connectorID string) []string {
+func (c Registries) UsersOf(connectorID string) []string {
 	var names []string
 	for _, r := range c.connectedTo(connectorID) {
 		names = append(names, r.Name)
@@ -208,15 +211,15 @@ func (c *Catalog) UsersOf(connectorID string) []string {
 	return names
 }
 
-// UpdateRegistry changes a container registry's name, attributes or labels. A uri that the linked connector cannot reach is
+// Update changes a container registry's name, attributes or labels. A uri that the linked connector cannot reach is
 // refused.
-func (c *Catalog) UpdateRegistry(req api.UpdateRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
-	r, err := c.ResolveRegistry(req.Ref)
+func (c Registries) Update(req api.UpdateRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.Resolve(req.Ref)
 	if err != nil {
 		return r, Change{}, err
 	}
 	if req.Name != nil && *req.Name != r.Name {
-		if err := c.checkRegistryRename(*req.Name); err != nil {
+		if err := c.checkRename(*req.Name); err != nil {
 			return r, Change{}, err
 		}
 		r.Name = *req.Name
@@ -229,21 +232,21 @@ func (c *Catalog) UpdateRegistry(req api.UpdateRegistry, now time.Time) (api.Con
 	}
 	r.Labels = Merged(r.Labels, req.Labels)
 	r.Updated = now
-	return c.putRegistry(r)
+	return c.put(r)
 }
 
-func (c *Catalog) checkRegistryRename(name string) error {
+func (c Registries) checkRename(name string) error {
 	if err := checkName("container registry", name); err != nil {
 		return err
 	}
-	if c.registryNamed(name) != nil {
+	if c.named(name) != nil {
 		return credential.NewError(credential.Exists,
 			fmt.Sprintf("There are already existing components with the name '%s'.", name), "choose another name")
 	}
 	return nil
 }
 
-func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*string) (api.ContainerRegistry, error) {
+func (c Registries) reconfigured(r api.ContainerRegistry, attributes map[string]*string) (api.ContainerRegistry, error) {
 	if len(attributes) == 0 {
 		return r, nil
 	}
@@ -258,7 +261,7 @@ func (c *Catalog) reconfigured(r api.ContainerRegistry, attributes map[string]*s
 	if r.Configuration, err = f.configure(Merged(r.Configuration, attributes)); err != nil {
 		return r, err
 	}
-	conn, linked := c.ConnectorByID(r.ConnectorID)
+	conn, linked := Connectors(c).ByID(r.ConnectorID)
 	if !linked || r.URI() == before {
 		return r, nil
 	}
@@ -286,19 +289,19 @@ func Merged(have map[string]string, changes map[string]*string) map[string]strin
 	return out
 }
 
-// CopyRegistry makes a container registry with everything that another has, its connector included.
-func (c *Catalog) CopyRegistry(ref, name string, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
-	r, err := c.ResolveRegistry(ref)
+// Copy makes a container registry with everything that another has, its connector included.
+func (c Registries) Copy(ref, name string, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
+	r, err := c.Resolve(ref)
 	if err != nil {
 		return r, Change{}, err
 	}
 	r.Name, r.Owner = name, owner
-	return c.addRegistry(r, now)
+	return c.add(r, now)
 }
 
-// DeleteRegistry removes a container registry. It is refused while a stack uses it.
-func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, error) {
-	r, err := c.ResolveRegistry(ref)
+// Delete removes a container registry. It is refused while a stack uses it.
+func (c Registries) Delete(ref string) (api.ContainerRegistry, Change, error) {
+	r, err := c.Resolve(ref)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -317,9 +320,9 @@ func (c *Catalog) DeleteRegistry(ref string) (api.ContainerRegistry, Change, err
 	return r, Change{Delete: []string{r.ID}}, nil
 }
 
-// ConnectRegistry links a container registry to a connector. What is to be accessed the registry's uri says.
-func (c *Catalog) ConnectRegistry(ref string, conn api.ServiceConnector, now time.Time) (api.ContainerRegistry, Change, error) {
-	r, err := c.ResolveRegistry(ref)
+// Connect links a container registry to a connector. What is to be accessed the registry's uri says.
+func (c Registries) Connect(ref string, conn api.ServiceConnector, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.Resolve(ref)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -327,15 +330,15 @@ func (c *Catalog) ConnectRegistry(ref string, conn api.ServiceConnector, now tim
 		return r, Change{}, err
 	}
 	r.Updated = now
-	return c.putRegistry(r)
+	return c.put(r)
 }
 
-// DisconnectRegistry unlinks a container registry from its connector; one that has none stays as it is.
-func (c *Catalog) DisconnectRegistry(ref string, now time.Time) (api.ContainerRegistry, Change, error) {
-	r, err := c.ResolveRegistry(ref)
+// Disconnect unlinks a container registry from its connector; one that has none stays as it is.
+func (c Registries) Disconnect(ref string, now time.Time) (api.ContainerRegistry, Change, error) {
+	r, err := c.Resolve(ref)
 	if err != nil || r.ConnectorID == "" {
 		return r, Change{}, err
 	}
 	r.ConnectorID, r.ConnectorResourceID, r.Updated = "", "", now
-	return c.putRegistry(r)
+	return c.put(r)
 }

@@ -11,7 +11,7 @@ import (
 func TestFlavorList(t *testing.T) {
 	w := newWorld(t)
 	var got []string
-	for _, f := range w.Flavors() {
+	for _, f := range w.Registries.Flavors() {
 		got = append(got, strings.Join([]string{f.Name, f.Integration, f.ConnectorType, f.ResourceType}, " "))
 		if f.Attributes[0].Name != "uri" || !f.Attributes[0].Required || f.Description == "" || f.URIHelp == "" {
 			t.Errorf("flavor %s is %+v", f.Name, f)
@@ -75,7 +75,7 @@ func TestFlavorURIs(t *testing.T) {
 		{"digitalocean", "registry.digitalocean.com/mine", "registry.digitalocean.com/mine"},
 		{"digitalocean", "digitalocean.com/mine", ""},
 	} {
-		r, _, err := w.RegisterRegistry(api.RegisterRegistry{
+		r, _, err := w.Registries.Register(api.RegisterRegistry{
 			Name: "r", Flavor: tt.flavor, Configuration: map[string]string{"uri": tt.uri},
 		}, nil, w.now, "me")
 		if tt.kept == "" {
@@ -99,7 +99,7 @@ func TestFlavorIsInferred(t *testing.T) {
 		"localhost:5000": "default", "quay.io/me": "default", "registry.gitlab.com": "default", "gcr.io.evil.example": "default",
 		"containers.example.com": "default", "containers.ghcr.io": "default",
 	} {
-		r, _, err := w.RegisterRegistry(api.RegisterRegistry{
+		r, _, err := w.Registries.Register(api.RegisterRegistry{
 			Name: "r", Configuration: map[string]string{"uri": uri},
 		}, nil, w.now, "me")
 		if err != nil || r.Flavor != want {
@@ -111,7 +111,7 @@ func TestFlavorIsInferred(t *testing.T) {
 func TestRegisterRegistry(t *testing.T) {
 	w := newWorld(t)
 	labels := map[string]string{"a": "b"}
-	r := done[api.ContainerRegistry](w)(w.RegisterRegistry(api.RegisterRegistry{
+	r := done[api.ContainerRegistry](w)(w.Registries.Register(api.RegisterRegistry{
 		Name: "c7", Flavor: "default", Labels: labels, Configuration: map[string]string{
 			"uri": "localhost:5001/", "default_repository": "",
 		},
@@ -122,7 +122,7 @@ func TestRegisterRegistry(t *testing.T) {
 		Labels: map[string]string{"a": "b"}, Owner: "me", Created: w.now, Updated: w.now,
 	}
 	wantSame(t, "result", r, want)
-	got, err := w.ResolveRegistry("c7")
+	got, err := w.Registries.Resolve("c7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestRegisterRegistryRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, change, err := w.RegisterRegistry(tt.req, nil, w.now, "me")
+			_, change, err := w.Registries.Register(tt.req, nil, w.now, "me")
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -225,25 +225,25 @@ func TestConnectRegistry(t *testing.T) {
 	w.registry("hub", "", "index.docker.io/me")
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
 
-	r := done[api.ContainerRegistry](w)(w.ConnectRegistry("local", reg, w.tick()))
+	r := done[api.ContainerRegistry](w)(w.Registries.Connect("local", reg, w.tick()))
 	if r.ConnectorID != reg.ID || r.ConnectorName != "reg" || r.ConnectorType != "docker" || r.ConnectorResourceID != "127.0.0.1:5050" ||
 		!r.Updated.Equal(w.now) || r.Created.Equal(w.now) {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("hub", hub, w.tick())); r.ConnectorResourceID != "docker.io" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("hub", hub, w.tick())); r.ConnectorResourceID != "docker.io" {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("gar", multi, w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
 		t.Errorf("registry is %+v", r)
 	}
 	// In one step with the registration.
 	req := api.RegisterRegistry{Name: "c8", Configuration: map[string]string{"uri": "127.0.0.1:5050/x"}}
-	if r := done[api.ContainerRegistry](w)(w.RegisterRegistry(req, &reg, w.tick(), "me")); r.ConnectorID != reg.ID || r.ConnectorName != "reg" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Register(req, &reg, w.tick(), "me")); r.ConnectorID != reg.ID || r.ConnectorName != "reg" {
 		t.Errorf("registry is %+v", r)
 	}
 	// Twice is as good as once.
 	for range 2 {
-		if r := done[api.ContainerRegistry](w)(w.DisconnectRegistry("local", w.tick())); r.ConnectorID+r.ConnectorName+r.ConnectorResourceID != "" {
+		if r := done[api.ContainerRegistry](w)(w.Registries.Disconnect("local", w.tick())); r.ConnectorID+r.ConnectorName+r.ConnectorResourceID != "" {
 			t.Errorf("registry is %+v", r)
 		}
 	}
@@ -303,16 +303,16 @@ func TestConnectRegistryRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, change, err := w.ConnectRegistry(tt.registry, tt.conn, w.now)
+			_, change, err := w.Registries.Connect(tt.registry, tt.conn, w.now)
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
 			}
 		})
 	}
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", aws, w.tick()))
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("ecr", own, w.tick())) // a kind that ZenML does not have
-	_, _, err := w.RegisterRegistry(api.RegisterRegistry{
+	done[api.ContainerRegistry](w)(w.Registries.Connect("ecr", aws, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("ecr", own, w.tick())) // a kind that ZenML does not have
+	_, _, err := w.Registries.Register(api.RegisterRegistry{
 		Name: "n", Configuration: map[string]string{"uri": "ghcr.io"},
 	}, &hub, w.now, "me")
 	wantError(t, err, credential.InvalidInput, "the provided 'ghcr.io'")
@@ -321,7 +321,7 @@ func TestConnectRegistryRefuses(t *testing.T) {
 func TestUpdateRegistry(t *testing.T) {
 	w := newWorld(t)
 	w.registry("dh", "", "docker.io/me")
-	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
+	r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
 		Ref: "dh", Configuration: map[string]*string{"uri": new("docker.io/you/"), "default_repository": new("you")},
 		Labels: map[string]*string{"a": new("1"), "b": new("2")},
 	}, w.tick()))
@@ -330,7 +330,7 @@ func TestUpdateRegistry(t *testing.T) {
 	if !r.Updated.Equal(w.now) || r.Created.Equal(w.now) {
 		t.Errorf("times are %v, %v", r.Created, r.Updated)
 	}
-	r = done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
+	r = done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
 		Ref: "dh", Name: new("dhx"), Configuration: map[string]*string{"default_repository": nil}, Labels: map[string]*string{"a": nil, "never": nil},
 	}, w.tick()))
 	wantSame(t, "configuration", r.Configuration, map[string]string{"uri": "docker.io/you"})
@@ -340,7 +340,7 @@ func TestUpdateRegistry(t *testing.T) {
 	}
 	// The active stack's.
 	w.stack("s", "dhx", true)
-	if r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{Name: new("main")}, w.tick())); r.Name != "main" || !r.Active {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Name: new("main")}, w.tick())); r.Name != "main" || !r.Active {
 		t.Errorf("registry is %+v", r)
 	}
 }
@@ -350,9 +350,9 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 	hub := w.connector("dockerhub", "docker", "docker.io")
 	w.registry("local", "", "localhost:5000")
 	w.registry("dh", "", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("dh", hub, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("dh", hub, w.tick()))
 	w.registry("any", "default", "docker.io/me")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("any", hub, w.tick()))
+	done[api.ContainerRegistry](w)(w.Registries.Connect("any", hub, w.tick()))
 	uri := func(s string) map[string]*string { return map[string]*string{"uri": &s} }
 	for name, tt := range map[string]struct {
 		req    api.UpdateRegistry
@@ -411,7 +411,7 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := dump(t, w.Catalog)
-			_, change, err := w.UpdateRegistry(tt.req, w.now)
+			_, change, err := w.Registries.Update(tt.req, w.now)
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -419,7 +419,7 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 			wantSame(t, "catalog", dump(t, w.Catalog), before)
 		})
 	}
-	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
+	r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
 		Ref: "any", Configuration: uri("docker.io/you"),
 	}, w.tick()))
 	if r.ConnectorName != "dockerhub" || r.URI() != "docker.io/you" {
@@ -432,8 +432,8 @@ func TestUpdateOfTheURIMovesTheResource(t *testing.T) {
 	w := newWorld(t)
 	multi := w.connector("multi", "gcp", "")
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
-	done[api.ContainerRegistry](w)(w.ConnectRegistry("gar", multi, w.tick()))
-	r := done[api.ContainerRegistry](w)(w.UpdateRegistry(api.UpdateRegistry{
+	done[api.ContainerRegistry](w)(w.Registries.Connect("gar", multi, w.tick()))
+	r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
 		Ref: "gar", Configuration: map[string]*string{"uri": new("us-docker.pkg.dev/p/r")},
 	}, w.tick()))
 	if r.ConnectorResourceID != "us-docker.pkg.dev/p/r" || r.ConnectorName != "multi" {
@@ -447,19 +447,19 @@ func TestCopyRegistry(t *testing.T) {
 	req := api.RegisterRegistry{
 		Name: "local", Configuration: map[string]string{"uri": "127.0.0.1:5050"}, Labels: map[string]string{"a": "b"},
 	}
-	a := done[api.ContainerRegistry](w)(w.RegisterRegistry(req, &reg, w.tick(), "me"))
+	a := done[api.ContainerRegistry](w)(w.Registries.Register(req, &reg, w.tick(), "me"))
 	w.stack("s", "local", true)
-	b := done[api.ContainerRegistry](w)(w.CopyRegistry("local", "local2", w.tick(), "you"))
+	b := done[api.ContainerRegistry](w)(w.Registries.Copy("local", "local2", w.tick(), "you"))
 	if b.ID == a.ID || b.Name != "local2" || b.Owner != "you" || b.Active || !b.Created.Equal(w.now) || b.ConnectorName != "reg" {
 		t.Errorf("copy is %+v", b)
 	}
 	wantSame(t, "configuration", b.Configuration, a.Configuration)
 	wantSame(t, "labels", b.Labels, a.Labels)
-	_, _, err := w.CopyRegistry("local", "local2", w.now, "me")
+	_, _, err := w.Registries.Copy("local", "local2", w.now, "me")
 	wantError(t, err, credential.Exists)
-	_, _, err = w.CopyRegistry("nope", "x", w.now, "me")
+	_, _, err = w.Registries.Copy("nope", "x", w.now, "me")
 	wantError(t, err, credential.NoSuchEntity)
-	_, _, err = w.CopyRegistry("local", "", w.now, "me")
+	_, _, err = w.Registries.Copy("local", "", w.now, "me")
 	wantError(t, err, credential.InvalidInput)
 }
 
@@ -468,7 +468,7 @@ func TestDeleteRegistry(t *testing.T) {
 	w.registry("local", "", "localhost:5000")
 	w.stack("s", "local", true)
 	w.stack("my stack", "local", false)
-	_, change, err := w.DeleteRegistry("local")
+	_, change, err := w.Registries.Delete("local")
 	wantError(t, err, credential.InUse,
 		"Stack Component `local` of type `container_registry` cannot be deleted as it is part of 2 stacks: 's', 'my stack'. "+
 			"Before deleting this stack component, make sure to remove it from all stacks.", "zen stack remove-component s -c")
@@ -476,14 +476,14 @@ func TestDeleteRegistry(t *testing.T) {
 		t.Errorf("change is %+v", change)
 	}
 	for _, s := range []string{"s", "my stack"} {
-		done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+		done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 			Ref: s, Components: map[string]*string{"container_registry": nil},
 		}, w.tick()))
 	}
-	done[api.ContainerRegistry](w)(w.DeleteRegistry("local"))
-	if len(w.Registries()) != 0 {
-		t.Errorf("left are %+v", w.Registries())
+	done[api.ContainerRegistry](w)(w.Registries.Delete("local"))
+	if len(w.Registries.List()) != 0 {
+		t.Errorf("left are %+v", w.Registries.List())
 	}
-	_, _, err = w.DeleteRegistry("local")
+	_, _, err = w.Registries.Delete("local")
 	wantError(t, err, credential.NoSuchEntity, "zen container-registry list")
 }

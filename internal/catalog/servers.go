@@ -13,13 +13,16 @@ import (
 
 const seeServers = "see all: zen server list"
 
+// Servers are the ZenML servers that zen is connected to, and those of their connectors that logins use.
+type Servers struct{ *state }
+
 func serverKey(s *api.Server) (time.Time, string, string) { return s.Created, s.Name, s.ID }
 
-// Servers returns all ZenML servers, the active one first and then the oldest.
-func (c *Catalog) Servers() []api.Server {
+// List returns all ZenML servers, the active one first and then the oldest.
+func (c Servers) List() []api.Server {
 	out := make([]api.Server, 0, len(c.servers))
 	for _, s := range sorted(c.servers, serverKey) {
-		view := c.viewServer(s)
+		view := c.view(s)
 		if s.Active {
 			out = slices.Insert(out, 0, view)
 		} else {
@@ -29,8 +32,8 @@ func (c *Catalog) Servers() []api.Server {
 	return out
 }
 
-// viewServer fills in what is computed.
-func (c *Catalog) viewServer(s *api.Server) api.Server {
+// view fills in what is computed.
+func (c Servers) view(s *api.Server) api.Server {
 	out := *s
 	for _, l := range c.logins {
 		if r := c.remotes[l.ConnectorID]; r != nil && r.Server == s.Name {
@@ -40,12 +43,12 @@ func (c *Catalog) viewServer(s *api.Server) api.Server {
 	return out
 }
 
-// ResolveServer finds a server by name, id, or a prefix of either, or by its URL; an empty ref is the active one.
-func (c *Catalog) ResolveServer(ref string) (api.Server, error) {
+// Resolve finds a server by name, id, or a prefix of either, or by its URL; an empty ref is the active one.
+func (c Servers) Resolve(ref string) (api.Server, error) {
 	all := make([]entity, 0, len(c.servers))
 	for id, s := range c.servers {
 		if s.URL == ref || ref == "" && s.Active {
-			return c.viewServer(s), nil
+			return c.view(s), nil
 		}
 		all = append(all, entity{id, s.Name})
 	}
@@ -56,22 +59,22 @@ func (c *Catalog) ResolveServer(ref string) (api.Server, error) {
 	if err != nil {
 		return api.Server{}, err
 	}
-	return c.viewServer(c.servers[id]), nil
+	return c.view(c.servers[id]), nil
 }
 
-// ServerAt returns the server of an address as somebody else may spell it.
-func (c *Catalog) ServerAt(url string) (api.Server, error) {
+// At returns the server of an address as somebody else may spell it.
+func (c Servers) At(url string) (api.Server, error) {
 	for _, s := range c.servers {
 		if strings.EqualFold(s.URL, strings.TrimSuffix(strings.TrimRight(url, "/"), "/api/v1")) {
-			return c.viewServer(s), nil
+			return c.view(s), nil
 		}
 	}
 	return api.Server{}, credential.NewError(credential.NoSuchEntity,
 		"zen is not connected to the ZenML server "+shorten(url), "zen server connect "+safetext.ShellWord(url))
 }
 
-// ServerNamed returns the server of that very name.
-func (c *Catalog) ServerNamed(name string) (api.Server, bool) {
+// Named returns the server of that very name.
+func (c Servers) Named(name string) (api.Server, bool) {
 	for _, s := range c.servers {
 		if s.Name == name {
 			return *s, true
@@ -80,8 +83,8 @@ func (c *Catalog) ServerNamed(name string) (api.Server, bool) {
 	return api.Server{}, false
 }
 
-// PutServer connects a server, or changes the one of the same id. The first one is the active one.
-func (c *Catalog) PutServer(s api.Server) (Change, error) {
+// Put connects a server, or changes the one of the same id. The first one is the active one.
+func (c Servers) Put(s api.Server) (Change, error) {
 	if s.ID == "" {
 		return Change{}, credential.NewError(credential.Internal, "a server has no id", "")
 	}
@@ -103,9 +106,9 @@ func (c *Catalog) PutServer(s api.Server) (Change, error) {
 	return put(serverRecord(s))
 }
 
-// UseServer makes a server the active one.
-func (c *Catalog) UseServer(ref string) (api.Server, Change, error) {
-	s, err := c.ResolveServer(ref)
+// Use makes a server the active one.
+func (c Servers) Use(ref string) (api.Server, Change, error) {
+	s, err := c.Resolve(ref)
 	if err != nil || s.Active {
 		return s, Change{}, err
 	}
@@ -125,12 +128,12 @@ func (c *Catalog) UseServer(ref string) (api.Server, Change, error) {
 	return s, change, err
 }
 
-// DeleteServer disconnects a server: its logins end, container registries are unlinked from its connectors, and another server becomes the active one if it was.
-func (c *Catalog) DeleteServer(ref string) (s api.Server, ended []api.Login, change Change, err error) {
-	if s, err = c.ResolveServer(ref); err != nil {
+// Delete disconnects a server: its logins end, container registries are unlinked from its connectors, and another server becomes the active one if it was.
+func (c Servers) Delete(ref string) (s api.Server, ended []api.Login, change Change, err error) {
+	if s, err = c.Resolve(ref); err != nil {
 		return s, nil, Change{}, err
 	}
-	ended, change = c.EndLogins(func(l api.Login) bool {
+	ended, change = Logins(c).End(func(l api.Login) bool {
 		r := c.remotes[l.ConnectorID]
 		return r != nil && r.Server == s.Name
 	})
@@ -166,7 +169,7 @@ func (c *Catalog) DeleteServer(ref string) (s api.Server, ended []api.Login, cha
 }
 
 // Remotes returns the connectors of servers that logins use, oldest first.
-func (c *Catalog) Remotes() []api.ServiceConnector {
+func (c Servers) Remotes() []api.ServiceConnector {
 	out := make([]api.ServiceConnector, 0, len(c.remotes))
 	for _, s := range sorted(c.remotes, connectorKey) {
 		out = append(out, *s)
@@ -176,8 +179,8 @@ func (c *Catalog) Remotes() []api.ServiceConnector {
 
 // PutRemote keeps a connector of a server for a login that uses it. Its id is the server's choice, so it must not be that of
 // anything else; it is no change when what is kept says the same.
-func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
-	if _, ok := c.ServerNamed(s.Server); !ok {
+func (c Servers) PutRemote(s api.ServiceConnector) (Change, error) {
+	if _, ok := c.Named(s.Server); !ok {
 		return Change{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("the server '%s' was disconnected meanwhile", s.Server), seeServers)
 	}
 	if s.ID == "" || s.ID == activeID {
@@ -199,9 +202,9 @@ func (c *Catalog) PutRemote(s api.ServiceConnector) (Change, error) {
 
 // inUseThrough is the error for a service connector that logins use through another server: most often one real server that was
 // connected under two addresses.
-func (c *Catalog) inUseThrough(other string, s api.ServiceConnector) error {
-	first, _ := c.ServerNamed(other)
-	second, _ := c.ServerNamed(s.Server)
+func (c Servers) inUseThrough(other string, s api.ServiceConnector) error {
+	first, _ := c.Named(other)
+	second, _ := c.Named(s.Server)
 	text := fmt.Sprintf("the servers '%s' (%s) and '%s' (%s) have a service connector '%s' of the same id, %s, and it is in use through '%s'",
 		first.Name, first.URL, second.Name, second.URL, s.Name, s.ID, first.Name)
 	if first.ServerID != "" && first.ServerID == second.ServerID {
@@ -232,7 +235,7 @@ func Find[T any](list []T, plural, ref string, name func(T) (id, name string)) (
 }
 
 // WithoutUnusedRemotes adds to a change that connectors of servers go with the last login or container registry that uses them.
-func (c *Catalog) WithoutUnusedRemotes(change Change) Change {
+func (c Servers) WithoutUnusedRemotes(change Change) Change {
 	used := make(map[string]bool)
 	for id, l := range c.logins {
 		used[l.ConnectorID] = used[l.ConnectorID] || !slices.Contains(change.Delete, id)

@@ -11,9 +11,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// RegisterStack makes a stack. Every stack has an orchestrator and an artifact store (ZenML demands both on the command
+// Register makes a stack. Every stack has an orchestrator and an artifact store (ZenML demands both on the command
 // line); who names none gets the built-in ones, since nothing runs here.
-func (c *Catalog) RegisterStack(req api.RegisterStack, now time.Time, owner string) (api.Stack, Change, error) {
+func (c Stacks) Register(req api.RegisterStack, now time.Time, owner string) (api.Stack, Change, error) {
 	s := api.Stack{
 		Name: req.Name, Description: req.Description, Labels: maps.Clone(req.Labels), Owner: owner,
 		Components: map[string]api.Component{
@@ -26,12 +26,12 @@ func (c *Catalog) RegisterStack(req api.RegisterStack, now time.Time, owner stri
 			return s, Change{}, err
 		}
 	}
-	return c.addStack(s, req.Set, now)
+	return c.add(s, req.Set, now)
 }
 
-// addStack makes a stack of its own out of s.
-func (c *Catalog) addStack(s api.Stack, set bool, now time.Time) (api.Stack, Change, error) {
-	if err := c.checkStackName(s.Name); err != nil {
+// add makes a stack of its own out of s.
+func (c Stacks) add(s api.Stack, set bool, now time.Time) (api.Stack, Change, error) {
+	if err := c.checkName(s.Name); err != nil {
 		return s, Change{}, err
 	}
 	if err := checkLabels(s.Labels); err != nil {
@@ -54,18 +54,18 @@ func (c *Catalog) addStack(s api.Stack, set bool, now time.Time) (api.Stack, Cha
 	return view, change, nil
 }
 
-func (c *Catalog) checkStackName(name string) error {
+func (c Stacks) checkName(name string) error {
 	if err := checkName("stack", name); err != nil {
 		return err
 	}
-	if c.stackNamed(name) != nil {
+	if c.named(name) != nil {
 		return credential.NewError(credential.Exists,
 			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", name), "zen stack describe "+safetext.ShellWord(name))
 	}
 	return nil
 }
 
-func (c *Catalog) stackNamed(name string) *api.Stack {
+func (c Stacks) named(name string) *api.Stack {
 	all := c.allStacks()
 	if i := slices.IndexFunc(all, func(s *api.Stack) bool { return s.Name == name }); i >= 0 {
 		return all[i]
@@ -73,14 +73,14 @@ func (c *Catalog) stackNamed(name string) *api.Stack {
 	return nil
 }
 
-// UpdateStack changes a stack's name, description, components or labels; an empty ref is the active one.
-func (c *Catalog) UpdateStack(req api.UpdateStack, now time.Time) (api.Stack, Change, error) {
-	found, err := c.findStack(req.Ref)
+// Update changes a stack's name, description, components or labels; an empty ref is the active one.
+func (c Stacks) Update(req api.UpdateStack, now time.Time) (api.Stack, Change, error) {
+	found, err := c.find(req.Ref)
 	if err != nil {
 		return api.Stack{}, Change{}, err
 	}
 	s := *found
-	if err := c.renameStack(&s, req.Name); err != nil {
+	if err := c.rename(&s, req.Name); err != nil {
 		return c.view(found), Change{}, err
 	}
 	if req.Description != nil {
@@ -101,7 +101,7 @@ func (c *Catalog) UpdateStack(req api.UpdateStack, now time.Time) (api.Stack, Ch
 	return c.view(&s), change, err
 }
 
-func (c *Catalog) renameStack(s *api.Stack, name *string) error {
+func (c Stacks) rename(s *api.Stack, name *string) error {
 	if name == nil || *name == s.Name {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (c *Catalog) renameStack(s *api.Stack, name *string) error {
 	if err := checkName("stack", *name); err != nil {
 		return err
 	}
-	if c.stackNamed(*name) != nil {
+	if c.named(*name) != nil {
 		return credential.NewError(credential.Exists,
 			fmt.Sprintf("There are already existing stacks with the name '%s'.", *name), "choose another name")
 	}
@@ -120,13 +120,13 @@ func (c *Catalog) renameStack(s *api.Stack, name *string) error {
 	return nil
 }
 
-// DeleteStack removes a stack, and with Recursive its container registry unless another stack uses that.
-func (c *Catalog) DeleteStack(req api.DeleteStack) (api.Stack, Change, error) {
+// Delete removes a stack, and with Recursive its container registry unless another stack uses that.
+func (c Stacks) Delete(req api.DeleteStack) (api.Stack, Change, error) {
 	if req.Ref == "" {
 		return api.Stack{}, Change{}, credential.NewError(credential.InvalidInput,
 			"A name must be supplied. Please see the command help for more information.", seeStacks)
 	}
-	s, err := c.ResolveStack(req.Ref)
+	s, err := c.Resolve(req.Ref)
 	if err != nil {
 		return s, Change{}, err
 	}
@@ -146,20 +146,20 @@ func (c *Catalog) DeleteStack(req api.DeleteStack) (api.Stack, Change, error) {
 	return s, change, nil
 }
 
-// CopyStack makes a stack with everything that another has.
-func (c *Catalog) CopyStack(ref, name string, now time.Time, owner string) (api.Stack, Change, error) {
-	found, err := c.findStack(ref)
+// Copy makes a stack with everything that another has.
+func (c Stacks) Copy(ref, name string, now time.Time, owner string) (api.Stack, Change, error) {
+	found, err := c.find(ref)
 	if err != nil {
 		return api.Stack{}, Change{}, err
 	}
 	s := *found
 	s.Name, s.Owner = name, owner
-	return c.addStack(s, false, now)
+	return c.add(s, false, now)
 }
 
-// SetStack makes a stack the active one.
-func (c *Catalog) SetStack(ref string) (api.Stack, Change, error) {
-	s, err := c.ResolveStack(ref)
+// Set makes a stack the active one.
+func (c Stacks) Set(ref string) (api.Stack, Change, error) {
+	s, err := c.Resolve(ref)
 	if credential.NoSuchEntity.Is(err) {
 		err = credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
 			"Stack '%s' cannot be activated. Please make sure it is registered and you have the necessary permissions to access it.",

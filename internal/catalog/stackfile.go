@@ -17,9 +17,9 @@ import (
 // fileVersion is the ZenML whose export format zen writes; that ZenML imports it without a complaint. Any version is read.
 const fileVersion = "0.98.0"
 
-// ExportStack returns a stack in ZenML's export format; an empty ref is the active one.
-func (c *Catalog) ExportStack(ref string) (api.StackFile, error) {
-	s, err := c.ResolveStack(ref)
+// Export returns a stack in ZenML's export format; an empty ref is the active one.
+func (c Stacks) Export(ref string) (api.StackFile, error) {
+	s, err := c.Resolve(ref)
 	if err != nil {
 		return api.StackFile{}, err
 	}
@@ -59,14 +59,14 @@ func isBoolean(flavor, attribute string) bool {
 	})
 }
 
-// ImportStack makes a stack, and its container registry unless an equal one is there, out of ZenML's export format.
+// Import makes a stack, and its container registry unless an equal one is there, out of ZenML's export format.
 // Importing what is there already changes nothing.
-func (c *Catalog) ImportStack(req api.ImportStack, now time.Time, owner string) (api.Stack, Change, error) {
+func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.Stack, Change, error) {
 	name := req.Name
 	if name == "" {
 		name = req.File.StackName
 	}
-	if have := c.stackNamed(name); have != nil {
+	if have := c.named(name); have != nil {
 		return c.importAgain(have, req.File)
 	}
 	s := api.Stack{Name: name, Owner: owner, Components: make(map[string]api.Component)}
@@ -95,7 +95,7 @@ func (c *Catalog) ImportStack(req api.ImportStack, now time.Time, owner string) 
 			s.Components[t] = defaultStack().Components[t]
 		}
 	}
-	s, change, err := c.addStack(s, false, now)
+	s, change, err := c.add(s, false, now)
 	if err != nil {
 		return s, Change{}, err
 	}
@@ -104,13 +104,13 @@ func (c *Catalog) ImportStack(req api.ImportStack, now time.Time, owner string) 
 	if err != nil {
 		return s, Change{}, err
 	}
-	s, err = after.ResolveStack(s.ID)
+	s, err = after.Stacks.Resolve(s.ID)
 	return s, change, err
 }
 
 // importAgain answers an import under a name that is taken: by the very same stack, or by another.
-func (c *Catalog) importAgain(have *api.Stack, file api.StackFile) (api.Stack, Change, error) {
-	mine, err := c.ExportStack(have.ID)
+func (c Stacks) importAgain(have *api.Stack, file api.StackFile) (api.Stack, Change, error) {
+	mine, err := c.Export(have.ID)
 	if err != nil {
 		return c.view(have), Change{}, err
 	}
@@ -136,7 +136,7 @@ func imported(list api.FileComponents) (api.Component, error) {
 	return first, nil
 }
 
-func (c *Catalog) importRegistry(f api.FileComponent, now time.Time, owner string) (api.Component, Change, error) {
+func (c Stacks) importRegistry(f api.FileComponent, now time.Time, owner string) (api.Component, Change, error) {
 	configuration, err := plainAttributes(f.Configuration)
 	if err != nil {
 		return api.Component{}, Change{}, err
@@ -146,7 +146,7 @@ func (c *Catalog) importRegistry(f api.FileComponent, now time.Time, owner strin
 		return api.Component{}, Change{}, err
 	}
 	req := api.RegisterRegistry{Name: f.Name, Flavor: f.Flavor, Configuration: configuration, Labels: labels}
-	if have := c.registryNamed(f.Name); have != nil {
+	if have := Registries(c).named(f.Name); have != nil {
 		flavor, err := flavorNamed(f.Flavor)
 		if err == nil {
 			configuration, err = flavor.configure(configuration)
@@ -158,7 +158,7 @@ func (c *Catalog) importRegistry(f api.FileComponent, now time.Time, owner strin
 			"There is already a container registry with the name '%s', and it is not the one of the file.", f.Name),
 			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", safetext.ShellWord(f.Name)))
 	}
-	r, change, err := c.RegisterRegistry(req, nil, now, owner)
+	r, change, err := Registries(c).Register(req, nil, now, owner)
 	return api.Component{ID: r.ID}, change, err
 }
 
@@ -215,10 +215,11 @@ func essential(f api.StackFile) map[string]api.FileComponents {
 }
 
 // after is a catalog as it will be when a change is applied; c stays as it is.
-func (c *Catalog) after(change Change) (*Catalog, error) {
-	next := &Catalog{
-		connectors: maps.Clone(c.connectors), registries: maps.Clone(c.registries), stacks: maps.Clone(c.stacks),
+func (c *state) after(change Change) (*Catalog, error) {
+	next := newCatalog(&state{
+		connectors: maps.Clone(c.connectors), remotes: maps.Clone(c.remotes), servers: maps.Clone(c.servers),
+		registries: maps.Clone(c.registries), stacks: maps.Clone(c.stacks),
 		logins: maps.Clone(c.logins), byAddress: maps.Clone(c.byAddress), active: c.active,
-	}
+	})
 	return next, next.Apply(change)
 }

@@ -69,7 +69,7 @@ func parseFile(t testing.TB, text string) api.StackFile {
 
 func (w *world) importFile(name, text string) api.Stack {
 	w.Helper()
-	return done[api.Stack](w)(w.ImportStack(api.ImportStack{Name: name, File: parseFile(w, text)}, w.tick(), "me"))
+	return done[api.Stack](w)(w.Stacks.Import(api.ImportStack{Name: name, File: parseFile(w, text)}, w.tick(), "me"))
 }
 
 func TestImportOfWhatZenMLWrote(t *testing.T) {
@@ -81,20 +81,20 @@ func TestImportOfWhatZenMLWrote(t *testing.T) {
 	if s.Name != "s7" || s.Active || s.Owner != "me" || s.Components["orchestrator"].Flavor != "local" {
 		t.Errorf("stack is %+v", s)
 	}
-	r, err := w.ResolveRegistry("c8")
+	r, err := w.Registries.Resolve("c8")
 	if err != nil || r.URI() != "127.0.0.1:5050" || r.Flavor != "default" || r.ID != s.Components["container_registry"].ID {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 	// The registry is there now, and the next import uses it.
-	if s := w.importFile("", recorded); s.Name != "s" || len(w.Registries()) != 1 {
-		t.Errorf("stack is %+v of %+v", s, w.Registries())
+	if s := w.importFile("", recorded); s.Name != "s" || len(w.Registries.List()) != 1 {
+		t.Errorf("stack is %+v of %+v", s, w.Registries.List())
 	}
 }
 
 func TestExportIsWhatZenMLReads(t *testing.T) {
 	w := newWorld(t)
 	w.importFile("", recorded)
-	file, err := w.ExportStack("s")
+	file, err := w.Stacks.Export("s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestImportOfOlderFiles(t *testing.T) {
 		"synchronous": true, "timeout": int64(1200), "project_number": int64(1234567890123456789), "ratio": 0.25, "nothing": nil,
 		"nested": map[string]any{"list": []any{int64(1), "two", map[string]any{"three": int64(3)}}},
 	})
-	r, err := w.ResolveRegistry("gh")
+	r, err := w.Registries.Resolve("gh")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestImportOfOlderFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := c.ExportStack("old")
+	file, err := c.Stacks.Export("old")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,13 +147,13 @@ func TestExportImportRoundTrip(t *testing.T) {
 	w.importFile("", recorded)
 	w.importFile("", older)
 	w.registry("hub", "", "docker.io/me")
-	done[api.Stack](w)(w.RegisterStack(api.RegisterStack{
+	done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "many", Components: map[string]string{
 			"step_operator": "a", "container_registry": "hub",
 		}, Further: map[string][]string{"step_operator": {"b", "c"}},
 	}, w.tick(), "me"))
 	for _, name := range []string{"s", "old", "many", "default", ""} {
-		file, err := w.ExportStack(name)
+		file, err := w.Stacks.Export(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestExportImportRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(wire, &req); err != nil {
 			t.Fatal(err)
 		}
-		s, change, err := w.ImportStack(req, w.now, "me")
+		s, change, err := w.Stacks.Import(req, w.now, "me")
 		if err != nil || change.Put != nil || s.Name != file.StackName {
 			t.Errorf("importing %q where it is: %+v, %+v, %v", name, s, change, err)
 		}
@@ -177,8 +177,8 @@ func TestExportImportRoundTrip(t *testing.T) {
 			exactOverTheWire(t, wire)
 		}
 		other := newWorld(t)
-		there := done[api.Stack](other)(other.ImportStack(req, other.tick(), "you"))
-		again, err := other.ExportStack(there.ID)
+		there := done[api.Stack](other)(other.Stacks.Import(req, other.tick(), "you"))
+		again, err := other.Stacks.Export(there.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,11 +198,11 @@ func exactOverTheWire(t *testing.T, wire []byte) {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
-	s := done[api.Stack](w)(w.ImportStack(req, w.tick(), "me"))
+	s := done[api.Stack](w)(w.Stacks.Import(req, w.tick(), "me"))
 	if v := s.Components["orchestrator"].Configuration["project_number"]; v != int64(1234567890123456789) {
 		t.Errorf("project_number is %v (%T)", v, v)
 	}
-	if s, change, err := w.ImportStack(req, w.now, "me"); err != nil || change.Put != nil {
+	if s, change, err := w.Stacks.Import(req, w.now, "me"); err != nil || change.Put != nil {
 		t.Errorf("importing it again: %+v, %+v, %v", s, change, err)
 	}
 }
@@ -262,7 +262,7 @@ func TestImportRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := dump(t, w.Catalog)
-			_, change, err := w.ImportStack(tt.req, w.now, "me")
+			_, change, err := w.Stacks.Import(tt.req, w.now, "me")
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -284,12 +284,12 @@ components:
 	wantSame(t, "components", components(s), []string{
 		"artifact_store=default", "container_registry=gh", "orchestrator=default",
 	})
-	if r, err := w.ResolveRegistry("gh"); err != nil || r.Flavor != "github" {
+	if r, err := w.Registries.Resolve("gh"); err != nil || r.Flavor != "github" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 }
 
 func TestExportOfNothing(t *testing.T) {
-	_, err := newWorld(t).ExportStack("nope")
+	_, err := newWorld(t).Stacks.Export("nope")
 	wantError(t, err, credential.NoSuchEntity)
 }

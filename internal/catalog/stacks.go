@@ -26,10 +26,13 @@ func defaultStack() *api.Stack {
 	}}
 }
 
+// Stacks are the stacks, the built-in one included.
+type Stacks struct{ *state }
+
 func stackKey(s *api.Stack) (time.Time, string, string) { return s.Created, s.Name, s.ID }
 
 // allStacks are the stacks as they are stored, the built-in one included, oldest first.
-func (c *Catalog) allStacks() []*api.Stack {
+func (c *state) allStacks() []*api.Stack {
 	list := sorted(c.stacks, stackKey)
 	if c.stacks[defaultStackID] == nil {
 		list = slices.Insert(list, 0, defaultStack())
@@ -38,7 +41,7 @@ func (c *Catalog) allStacks() []*api.Stack {
 }
 
 // activeStack is the stack as stored that was set last, else the built-in one.
-func (c *Catalog) activeStack() *api.Stack {
+func (c *state) activeStack() *api.Stack {
 	for _, id := range []string{c.active, defaultStackID} {
 		if s := c.stacks[id]; s != nil {
 			return s
@@ -48,7 +51,7 @@ func (c *Catalog) activeStack() *api.Stack {
 }
 
 // stacksByRegistry are the ids of the stacks that use a container registry, by its id.
-func (c *Catalog) stacksByRegistry() map[string][]string {
+func (c *state) stacksByRegistry() map[string][]string {
 	out := make(map[string][]string)
 	for _, s := range c.allStacks() {
 		if id := s.Components[componentRegistry].ID; id != "" {
@@ -59,7 +62,7 @@ func (c *Catalog) stacksByRegistry() map[string][]string {
 }
 
 // view fills in what is computed: the container registry's present name and attributes, and whether the stack is active.
-func (c *Catalog) view(s *api.Stack) api.Stack {
+func (c Stacks) view(s *api.Stack) api.Stack {
 	out := *s
 	out.Active = s.ID == c.inUse.stack
 	out.Components = maps.Clone(s.Components)
@@ -83,8 +86,8 @@ func (c *Catalog) view(s *api.Stack) api.Stack {
 	return out
 }
 
-// Stacks returns all stacks, oldest first.
-func (c *Catalog) Stacks() []api.Stack {
+// List returns all stacks, oldest first.
+func (c Stacks) List() []api.Stack {
 	all := c.allStacks()
 	out := make([]api.Stack, len(all))
 	for i, s := range all {
@@ -93,16 +96,16 @@ func (c *Catalog) Stacks() []api.Stack {
 	return out
 }
 
-// ResolveStack finds a stack by name, id, or a prefix of either; an empty ref is the active one.
-func (c *Catalog) ResolveStack(ref string) (api.Stack, error) {
-	s, err := c.findStack(ref)
+// Resolve finds a stack by name, id, or a prefix of either; an empty ref is the active one.
+func (c Stacks) Resolve(ref string) (api.Stack, error) {
+	s, err := c.find(ref)
 	if err != nil {
 		return api.Stack{}, err
 	}
 	return c.view(s), nil
 }
 
-func (c *Catalog) findStack(ref string) (*api.Stack, error) {
+func (c Stacks) find(ref string) (*api.Stack, error) {
 	if ref == "" {
 		return c.activeStack(), nil
 	}
@@ -118,9 +121,9 @@ func (c *Catalog) findStack(ref string) (*api.Stack, error) {
 	return stacks[slices.IndexFunc(stacks, func(s *api.Stack) bool { return s.ID == id })], nil
 }
 
-// QueryStacks answers stack list: this machine's and then those of servers. A stack can be filtered by its components too: by name under their type.
-func (c *Catalog) QueryStacks(q api.Query, remote ...api.Stack) (api.StackList, error) {
-	all := append(c.Stacks(), remote...)
+// Query answers stack list: this machine's and then those of servers. A stack can be filtered by its components too: by name under their type.
+func (c Stacks) Query(q api.Query, remote ...api.Stack) (api.StackList, error) {
+	all := append(c.List(), remote...)
 	items, page, err := run(q, stackSchema(all), all)
 	return api.StackList{Items: items, Page: page}, err
 }

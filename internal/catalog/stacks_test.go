@@ -27,7 +27,7 @@ func components(s api.Stack) []string {
 // ZenML has a stack from the start; its documentation begins with "stack update -c NAME".
 func TestDefaultStack(t *testing.T) {
 	w := newWorld(t)
-	s, err := w.ResolveStack("")
+	s, err := w.Stacks.Resolve("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,25 +38,25 @@ func TestDefaultStack(t *testing.T) {
 		t.Errorf("default stack is %+v", s)
 	}
 	w.registry("hub", "", "docker.io/me")
-	updated := done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+	updated := done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Components: map[string]*string{"container_registry": new("hub")},
 	}, w.tick()))
 	if updated.ID != s.ID || updated.Owner != "" || !updated.Created.Equal(w.now) || updated.Components["container_registry"].Name != "hub" {
 		t.Errorf("updated stack is %+v", updated)
 	}
-	if r, err := w.ResolveRegistry(""); err != nil || r.Name != "hub" || !r.Active || len(w.Stacks()) != 1 {
+	if r, err := w.Registries.Resolve(""); err != nil || r.Name != "hub" || !r.Active || len(w.Stacks.List()) != 1 {
 		t.Errorf("active registry is %+v, %v", r, err)
 	}
-	_, _, err = w.DeleteRegistry("hub")
+	_, _, err = w.Registries.Delete("hub")
 	wantError(t, err, credential.InUse, "'default'")
 	for _, set := range []bool{false, true} {
 		w.stack(map[bool]string{false: "a", true: "b"}[set], "", set)
-		_, _, err = w.DeleteStack(api.DeleteStack{Ref: "default"})
+		_, _, err = w.Stacks.Delete(api.DeleteStack{Ref: "default"})
 		wantError(t, err, credential.InvalidInput, "The default stack cannot be deleted.")
 	}
-	_, _, err = w.UpdateStack(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
+	_, _, err = w.Stacks.Update(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
 	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy default mine")
-	_, _, err = w.RegisterStack(api.RegisterStack{Name: "default"}, w.now, "me")
+	_, _, err = w.Stacks.Register(api.RegisterStack{Name: "default"}, w.now, "me")
 	wantError(t, err, credential.Exists)
 }
 
@@ -64,7 +64,7 @@ func TestRegisterStack(t *testing.T) {
 	w := newWorld(t)
 	w.registry("local", "", "localhost:5000")
 	labels := map[string]string{"x": "y"}
-	s := done[api.Stack](w)(w.RegisterStack(api.RegisterStack{
+	s := done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "s", Description: "text", Labels: labels, Set: true,
 		Components: map[string]string{
 			"orchestrator": "kubeflow", "artifact-store": "s3", "container_registry": "local", "step_operator": "spark", "something_new": "n",
@@ -77,13 +77,13 @@ func TestRegisterStack(t *testing.T) {
 	if !s.Active || s.Owner != "me" || s.Description != "text" || !s.Created.Equal(w.now) || s.ID == "" {
 		t.Errorf("stack is %+v", s)
 	}
-	got, err := w.ResolveStack("s")
+	got, err := w.Stacks.Resolve("s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantSame(t, "stack", got, s)
 	// Whoever names neither orchestrator nor artifact store gets the built-in ones.
-	s = done[api.Stack](w)(w.RegisterStack(api.RegisterStack{
+	s = done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "s2", Components: map[string]string{"container_registry": "local"},
 	}, w.tick(), "me"))
 	wantSame(t, "components", components(s), []string{
@@ -147,7 +147,7 @@ func TestRegisterStackRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.req.Set = true
-			_, change, err := w.RegisterStack(tt.req, w.now, "me")
+			_, change, err := w.Stacks.Register(tt.req, w.now, "me")
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -161,7 +161,7 @@ func TestUpdateStack(t *testing.T) {
 	w.registry("local", "", "localhost:5000")
 	w.registry("c8", "", "localhost:5001")
 	w.stack("s", "local", true)
-	s := done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+	s := done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Name: new("renamed"), Description: new("d"), Labels: map[string]*string{"a": new("b")},
 		Components: map[string]*string{"container_registry": new("c8"), "image_builder": new("kaniko"), "deployer": nil},
 	}, w.tick()))
@@ -172,7 +172,7 @@ func TestUpdateStack(t *testing.T) {
 	if s.Name != "renamed" || s.Description != "d" || !s.Active || !s.Updated.Equal(w.now) || s.Created.Equal(w.now) {
 		t.Errorf("stack is %+v", s)
 	}
-	s = done[api.Stack](w)(w.UpdateStack(api.UpdateStack{
+	s = done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Ref: "renamed", Labels: map[string]*string{"a": nil}, Components: map[string]*string{
 			"container-registry": nil, "image-builder": nil, "orchestrator": new("k8s"),
 		},
@@ -181,7 +181,7 @@ func TestUpdateStack(t *testing.T) {
 	if len(s.Labels) != 0 {
 		t.Errorf("labels are %v", s.Labels)
 	}
-	_, err := w.ResolveRegistry("")
+	_, err := w.Registries.Resolve("")
 	wantError(t, err, credential.NoSuchEntity, "No container registry is set for the active stack 'renamed'.", "zen stack update -c NAME")
 }
 
@@ -223,7 +223,7 @@ func TestUpdateStackRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := dump(t, w.Catalog)
-			_, change, err := w.UpdateStack(tt.req, w.now)
+			_, change, err := w.Stacks.Update(tt.req, w.now)
 			wantError(t, err, tt.reason, tt.texts...)
 			if change.Put != nil {
 				t.Errorf("change is %+v", change)
@@ -240,26 +240,26 @@ func TestDeleteStack(t *testing.T) {
 	w.stack("a", "mine", true)
 	w.stack("b", "shared", false)
 	w.stack("c", "shared", false)
-	_, change, err := w.DeleteStack(api.DeleteStack{Ref: "a", Recursive: true})
+	_, change, err := w.Stacks.Delete(api.DeleteStack{Ref: "a", Recursive: true})
 	wantError(t, err, credential.InUse,
 		"Unable to deregister active stack 'a'. Make sure to designate a new active stack before deleting this one.", "zen stack set default")
 	if change.Delete != nil {
 		t.Errorf("change is %+v", change)
 	}
-	_, _, err = w.DeleteStack(api.DeleteStack{})
+	_, _, err = w.Stacks.Delete(api.DeleteStack{})
 	wantError(t, err, credential.InvalidInput)
-	_, _, err = w.DeleteStack(api.DeleteStack{Ref: "nope"})
+	_, _, err = w.Stacks.Delete(api.DeleteStack{Ref: "nope"})
 	wantError(t, err, credential.NoSuchEntity)
 
 	left := func() []string {
-		return names(w.Registries(), func(r api.ContainerRegistry) string { return r.Name })
+		return names(w.Registries.List(), func(r api.ContainerRegistry) string { return r.Name })
 	}
-	done[api.Stack](w)(w.DeleteStack(api.DeleteStack{Ref: "b", Recursive: true}))
+	done[api.Stack](w)(w.Stacks.Delete(api.DeleteStack{Ref: "b", Recursive: true}))
 	wantSame(t, "registries, one of them still in use", left(), []string{"mine", "shared"})
-	done[api.Stack](w)(w.DeleteStack(api.DeleteStack{Ref: "c"}))
+	done[api.Stack](w)(w.Stacks.Delete(api.DeleteStack{Ref: "c"}))
 	wantSame(t, "registries", left(), []string{"mine", "shared"})
-	done[api.Stack](w)(w.SetStack("default"))
-	done[api.Stack](w)(w.DeleteStack(api.DeleteStack{Ref: "a", Recursive: true}))
+	done[api.Stack](w)(w.Stacks.Set("default"))
+	done[api.Stack](w)(w.Stacks.Delete(api.DeleteStack{Ref: "a", Recursive: true}))
 	wantSame(t, "registries", left(), []string{"shared"})
 	if got := w.stackNames(api.Query{}); len(got) != 1 {
 		t.Errorf("stacks are %v", got)
@@ -270,56 +270,56 @@ func TestCopyStack(t *testing.T) {
 	w := newWorld(t)
 	w.registry("local", "", "localhost:5000")
 	a := w.stack("s", "local", true)
-	b := done[api.Stack](w)(w.CopyStack("s", "s6", w.tick(), "you"))
+	b := done[api.Stack](w)(w.Stacks.Copy("s", "s6", w.tick(), "you"))
 	if b.ID == a.ID || b.Name != "s6" || b.Owner != "you" || b.Active || !b.Created.Equal(w.now) {
 		t.Errorf("copy is %+v", b)
 	}
 	wantSame(t, "components", b.Components, a.Components)
-	if c := done[api.Stack](w)(w.CopyStack("default", "mine", w.tick(), "me")); c.ID == defaultStackID || len(c.Components) != 3 {
+	if c := done[api.Stack](w)(w.Stacks.Copy("default", "mine", w.tick(), "me")); c.ID == defaultStackID || len(c.Components) != 3 {
 		t.Errorf("copy of the built-in stack is %+v", c)
 	}
-	_, _, err := w.CopyStack("s", "default", w.now, "me")
+	_, _, err := w.Stacks.Copy("s", "default", w.now, "me")
 	wantError(t, err, credential.Exists)
-	_, _, err = w.CopyStack("s5", "x", w.now, "me")
+	_, _, err = w.Stacks.Copy("s5", "x", w.now, "me")
 	wantError(t, err, credential.NoSuchEntity)
 }
 
 func TestSetStack(t *testing.T) {
 	w := newWorld(t)
 	w.stack("s", "", false)
-	if s := done[api.Stack](w)(w.SetStack("s")); !s.Active || s.Name != "s" {
+	if s := done[api.Stack](w)(w.Stacks.Set("s")); !s.Active || s.Name != "s" {
 		t.Errorf("stack is %+v", s)
 	}
-	if s, err := w.ResolveStack(""); err != nil || s.Name != "s" || !s.Active {
+	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "s" || !s.Active {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
-	if s, _ := w.ResolveStack("default"); s.Active {
+	if s, _ := w.Stacks.Resolve("default"); s.Active {
 		t.Error("the built-in stack is still active")
 	}
-	s, change, err := w.SetStack("s")
+	s, change, err := w.Stacks.Set("s")
 	if err != nil || !s.Active || change.Put != nil {
 		t.Errorf("setting it again: %+v, %+v, %v", s, change, err)
 	}
-	_, _, err = w.SetStack("nope")
+	_, _, err = w.Stacks.Set("nope")
 	wantError(t, err, credential.NoSuchEntity,
 		"Stack 'nope' cannot be activated. Please make sure it is registered and you have the necessary permissions to access it.")
 	w.stack("s2", "", false)
 	w.stack("s22", "", false)
-	_, _, err = w.SetStack("s22x")
+	_, _, err = w.Stacks.Set("s22x")
 	wantError(t, err, credential.NoSuchEntity)
 	w.stack("t1", "", false)
 	w.stack("t2", "", false)
-	_, _, err = w.SetStack("t")
+	_, _, err = w.Stacks.Set("t")
 	wantError(t, err, credential.Ambiguous, "t1 (", "t2 (")
 }
 
 // What a file from elsewhere says of a component is not lost when only its name is used again.
 func TestComponentsAreKnownByName(t *testing.T) {
 	w := newWorld(t)
-	done[api.Stack](w)(w.ImportStack(api.ImportStack{File: api.StackFile{StackName: "s", Components: map[string]api.FileComponents{
+	done[api.Stack](w)(w.Stacks.Import(api.ImportStack{File: api.StackFile{StackName: "s", Components: map[string]api.FileComponents{
 		"artifact_store": {{Name: "bucket", Flavor: "s3", Configuration: map[string]any{"path": "s3://b"}}},
 	}}}, w.tick(), "me"))
-	s := done[api.Stack](w)(w.RegisterStack(api.RegisterStack{
+	s := done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "t", Components: map[string]string{"artifact_store": "bucket"},
 	}, w.tick(), "me"))
 	wantSame(t, "component", s.Components["artifact_store"],

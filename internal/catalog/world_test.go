@@ -80,13 +80,13 @@ func (w *world) connector(name, kind, resource string) api.ServiceConnector {
 
 func (w *world) put(s api.ServiceConnector) api.ServiceConnector {
 	w.Helper()
-	change, err := w.PutConnector(s)
+	change, err := w.Connectors.Put(s)
 	return done[api.ServiceConnector](w)(s, change, err)
 }
 
 func (w *world) registry(name, flavor, uri string) api.ContainerRegistry {
 	w.Helper()
-	return done[api.ContainerRegistry](w)(w.RegisterRegistry(api.RegisterRegistry{
+	return done[api.ContainerRegistry](w)(w.Registries.Register(api.RegisterRegistry{
 		Name: name, Flavor: flavor, Configuration: map[string]string{"uri": uri},
 	}, nil, w.tick(), "me"))
 }
@@ -99,7 +99,7 @@ func (w *world) stack(name, registry string, set bool) api.Stack {
 	if registry != "" {
 		req.Components["container_registry"] = registry
 	}
-	return done[api.Stack](w)(w.RegisterStack(req, w.tick(), "me"))
+	return done[api.Stack](w)(w.Stacks.Register(req, w.tick(), "me"))
 }
 
 func (w *world) login(l api.Login) *api.Login {
@@ -110,7 +110,7 @@ func (w *world) login(l api.Login) *api.Login {
 	if l.Created.IsZero() {
 		l.Created = w.tick()
 	}
-	change, replaced, err := w.PutLogin(l)
+	change, replaced, err := w.Logins.Put(l)
 	return done[*api.Login](w)(replaced, change, err)
 }
 
@@ -118,7 +118,7 @@ func (w *world) login(l api.Login) *api.Login {
 func dump(t testing.TB, c *Catalog) string {
 	t.Helper()
 	all := map[string]any{
-		"connectors": c.Connectors(), "registries": c.Registries(), "stacks": c.Stacks(), "logins": c.Logins(), "in use": fmt.Sprint(c.inUse),
+		"connectors": c.Connectors.List(), "registries": c.Registries.List(), "stacks": c.Stacks.List(), "logins": c.Logins.List(), "in use": fmt.Sprint(c.inUse),
 	}
 	for a, list := range c.byAddress {
 		ids := []string{}

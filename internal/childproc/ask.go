@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // Program is what a child is started from.
@@ -24,7 +26,13 @@ type Program struct {
 // ctx ends it: then say and hear fail to write and to read. What hear left unread is wiped; what it looked at is its own to
 // wipe.
 func Ask(ctx context.Context, p Program, say func(io.Writer), hear func(*bufio.Reader)) error {
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.Executable, p.Argument)
+	// The question may hold secrets, and the file that was started as this process need not be what
+	// lies at its path now: an upgrade replaces it, and so could anyone who may write there.
+	program, err := execsafe.Resolve(p.Executable)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, p.Argument)
 	cmd.Env, cmd.Dir = p.Environ, string(os.PathSeparator)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its end reaches what it started, a terminal's signals do not reach it
 	in, err := cmd.StdinPipe()

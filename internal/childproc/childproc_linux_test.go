@@ -176,6 +176,18 @@ func TestNoProgram(t *testing.T) {
 	}
 }
 
+// Nothing is asked of a program that somebody else could have put in this one's place.
+func TestExchangeableProgram(t *testing.T) {
+	p := script(t, "cat")
+	if err := os.Chmod(filepath.Dir(p.Executable), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	err := Ask(t.Context(), p, func(io.Writer) { t.Error("said") }, func(*bufio.Reader) { t.Error("heard") })
+	if err == nil || !strings.Contains(err.Error(), "is not safe to execute") {
+		t.Error(err)
+	}
+}
+
 // The status of a child tells who looks for a fault what it ended for. A child whose parent is gone ends, whatever it waits for.
 func TestExitStatus(t *testing.T) {
 	p := self(t)

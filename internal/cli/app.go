@@ -2,50 +2,40 @@ package cli
 
 import (
 	"context"
-	"io"
 	"os"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// app is what every command works with. It is made once for a run of the program and handed on explicitly.
+// app is one run of the program: what its rooms are made of.
 type app struct {
-	in     io.Reader
-	out    *dataWriter // standard output: data and tables
-	err    io.Writer   // standard error: sentences, progress, questions, errors
-	term   terminal
-	getenv func(string) string
-	now    func() time.Time
+	*ui.UI
+
+	now func() time.Time
 
 	// zend returns a client of the user's zend, one that starts it when needed or one that never does.
-	zend func(start bool) (caller, error)
+	zend zend.Connect
 	dirs func() (paths.Dirs, error)
 
 	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
 	elsewhere func(paths.Dirs) []string
 
-	known *typeBook                     // connector types, once they were asked for
-	attrs map[*cobra.Command]attributes // commands that take --name=value arguments
-}
-
-// caller is a client of zend.
-type caller interface {
-	Call(method string, params []byte, deadline time.Time) (ipc.Reply, error)
+	line *command.Line // made by root
 }
 
 // newApp is the app of this process.
 func newApp() *app {
 	a := &app{
-		in: os.Stdin, out: &dataWriter{w: os.Stdout}, err: os.Stderr,
-		term: findTerminal(os.Stdin, os.Stdout, os.Stderr, os.Getenv), getenv: os.Getenv, now: time.Now,
+		UI: ui.NewUI(os.Stdin, os.Stdout, os.Stderr, os.Getenv), now: time.Now,
 		dirs: paths.Find,
 	}
 	a.elsewhere = func(dirs paths.Dirs) []string { return dirs.Elsewhere(os.Getenv, os.Geteuid()) }
-	a.zend = func(start bool) (caller, error) {
+	a.zend = func(start bool) (zend.Caller, error) {
 		dirs, err := a.dirs()
 		if err != nil {
 			return nil, err
@@ -64,7 +54,7 @@ func newApp() *app {
 
 // Main runs the zen command of this process with its arguments and returns its exit status.
 func Main(args []string) int {
-	ctx, stop := interruptible(context.Background())
+	ctx, stop := ui.Interruptible(context.Background())
 	defer stop()
 	return newApp().run(ctx, args)
 }
@@ -72,27 +62,13 @@ func Main(args []string) int {
 // run carries out one command line.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
-	args, err := a.normalize(root, args)
+	args, err := a.line.Normalize(root, args)
 	if err == nil {
 		root.SetArgs(args)
 		err = root.ExecuteContext(ctx)
 	}
 	if err == nil {
-		err = a.out.err
+		err = a.Out.Err
 	}
-	return a.fail(ctx, root, err)
-}
-
-// dataWriter remembers that standard output failed, so that a full disk under a redirection is an error of the command.
-type dataWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (d *dataWriter) Write(p []byte) (int, error) {
-	n, err := d.w.Write(p)
-	if err != nil && d.err == nil {
-		d.err = cannotPrint(err)
-	}
-	return n, err
+	return a.Fail(ctx, root, err)
 }

@@ -41,7 +41,7 @@ func TestApproveAsksAboutEachRequest(t *testing.T) {
 	d.expect("Registry:   ghcr.io")
 	d.expect("Directory:  /src/app")
 	d.expect("Started by: /usr/bin/make < /bin/bash")
-	d.answer("A yes counts for 10m. Allow it? [y/N]: ", "y")
+	d.answer("Approval is remembered for 10m. Allow it? [y/N]: ", "y")
 	d.expect("/usr/bin/docker may use service connector 'prod'.")
 	d.expect("An unknown program wants to use the login for quay.io.")
 	d.answer("Allow it? [y/N]: ", "")
@@ -54,7 +54,7 @@ func TestApproveAsksAboutEachRequest(t *testing.T) {
 		t.Errorf("zend was sent %q", got)
 	}
 	d = startDialog(t, z, 100, "approve")
-	d.expect("No request waits for somebody to allow it.")
+	d.expect("No pending approval requests.")
 	d.end(0)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func TestAttributes(t *testing.T) {
@@ -157,13 +158,13 @@ func TestLoginSendsWhatWasNamed(t *testing.T) {
 
 func TestSecretsOverTheLimitAreRefused(t *testing.T) {
 	z := startZend(t, smallWorld())
-	big := strings.Repeat("x", maxInput+1)
+	big := strings.Repeat("x", ui.MaxInput+1)
 	r := zen(t, z, big, terminalOf{}, words("service-connector register n --type docker --username=u --password-stdin")...)
 	if r.code != 1 || !strings.Contains(r.stderr, "more than 1 MiB") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
-	r = zen(t, z, big[:maxInput], terminalOf{}, words("service-connector register n --type docker --username=u --password-stdin")...)
-	if got := z.sent(api.MethodConnectorRegister); r.code != 0 || len(got) != 1 || len(got[0].secrets["password"]) != maxInput {
+	r = zen(t, z, big[:ui.MaxInput], terminalOf{}, words("service-connector register n --type docker --username=u --password-stdin")...)
+	if got := z.sent(api.MethodConnectorRegister); r.code != 0 || len(got) != 1 || len(got[0].secrets["password"]) != ui.MaxInput {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -58,7 +59,7 @@ func TestAuditFollowFails(t *testing.T) {
 	if r := zen(t, z, "", terminalOf{}, "audit", "-f"); r.code != credential.ExitError {
 		t.Errorf("%+v", r)
 	}
-	env := map[string]string{"HOME": t.TempDir(), outputVariable: "csv"}
+	env := map[string]string{"HOME": t.TempDir(), ui.OutputVariable: "csv"}
 	if r := zenWith(t, startZend(t, smallWorld()), "", terminalOf{}, env, "audit", "--json"); r.code != 0 || r.stdout == "" {
 		t.Errorf("with a format in the environment: %+v", r)
 	}

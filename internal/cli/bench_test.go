@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
 // BenchmarkList is the command's share of listing 2,000 connectors on one page: asking, decoding and showing them.
@@ -31,8 +33,8 @@ func BenchmarkList(b *testing.B) {
 				for b.Loop() {
 					var out, errOut bytes.Buffer
 					a := testAppWith(&fakeZend{}, "", &errOut, map[string]string{})
-					a.out, a.term.width = &dataWriter{w: &out}, width
-					a.zend = func(bool) (caller, error) { return s, nil }
+					a.Out, a.Term.Width = &ui.DataWriter{W: &out}, width
+					a.zend = func(bool) (zend.Caller, error) { return s, nil }
 					if code := a.run(b.Context(), words("service-connector list --size 2000 "+args)); code != 0 || out.Len() < 2000*40 {
 						b.Fatalf("exit %d, %d bytes: %s", code, out.Len(), errOut.String())
 					}
@@ -53,10 +55,10 @@ func FuzzCommandLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		var errOut strings.Builder
 		a := testAppWith(&fakeZend{}, "", &errOut, map[string]string{})
-		a.zend = func(bool) (caller, error) { return &scripted{}, nil }
+		a.zend = func(bool) (zend.Caller, error) { return &scripted{}, nil }
 		root := a.root()
 		args := strings.Fields(line)
-		prepared, err := a.normalize(root, args)
+		prepared, err := a.line.Normalize(root, args)
 		if err == nil {
 			var cmd *cobra.Command
 			var rest []string

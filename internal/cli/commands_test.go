@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
@@ -71,7 +73,7 @@ func TestExamplesAreUnderstood(t *testing.T) {
 	for _, line := range examples {
 		root := testApp(t, &fakeZend{}, "", &strings.Builder{})
 		tree := root.root()
-		args, err := root.normalize(tree, words(line))
+		args, err := root.line.Normalize(tree, words(line))
 		if err != nil {
 			t.Errorf("zen %s: %v", line, err)
 			continue
@@ -99,7 +101,7 @@ func TestOutputFormats(t *testing.T) {
 		"service-connector verify reg", "service-connector list-resources", "service-connector list-types",
 		"service-connector describe-type docker", "service-connector update reg --description=d", "daemon status",
 	} {
-		for _, format := range formats() {
+		for _, format := range ui.Formats() {
 			w := smallWorld()
 			w.why.Reason = ""
 			w.approvals = pendingApprovals()
@@ -108,7 +110,7 @@ func TestOutputFormats(t *testing.T) {
 			if r.code != 0 || r.stdout == "" {
 				t.Errorf("zen %s -o %s: exit %d\n%s%s", line, format, r.code, r.stdout, r.stderr)
 			}
-			if isTable := strings.ContainsAny(r.stdout, "┏┃"); format != formatTable && isTable {
+			if isTable := strings.ContainsAny(r.stdout, "┏┃"); format != ui.FormatTable && isTable {
 				t.Errorf("zen %s -o %s draws a table:\n%s", line, format, r.stdout)
 			}
 		}
@@ -117,9 +119,9 @@ func TestOutputFormats(t *testing.T) {
 
 func TestDefaultOutputComesFromTheEnvironment(t *testing.T) {
 	z := startZend(t, smallWorld())
-	env := map[string]string{"HOME": t.TempDir(), outputVariable: "csv"}
+	env := map[string]string{"HOME": t.TempDir(), ui.OutputVariable: "csv"}
 	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "--columns", "name"); r.stdout != "name\ndockerhub\nreg\nold\n" {
-		t.Errorf("with %s=csv: %s%s", outputVariable, r.stdout, r.stderr)
+		t.Errorf("with %s=csv: %s%s", ui.OutputVariable, r.stdout, r.stderr)
 	}
 	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "-o", "json", "-c", "name"); !strings.HasPrefix(r.stdout, "{") {
 		t.Errorf("--output does not win: %s", r.stdout)
@@ -159,7 +161,7 @@ func TestCompletion(t *testing.T) {
 		{"service-connector register x --type docker --username=u --pass", []string{"--password", "--password-stdin"}},
 		{"service-connector register x --username=u --resource-type ", []string{"docker-registry", "docker-registry", "bucket"}},
 		{"service-connector register x -a ", []string{"password", "secret-key", "session"}},
-		{"service-connector list -o ", formats()},
+		{"service-connector list -o ", ui.Formats()},
 		{"service-connector list --columns al", []string{"all"}},
 		{"service-connector describe-type ", []string{"docker", "cloud"}},
 		{"completion ", []string{"bash", "zsh", "fish", "powershell"}},
@@ -181,14 +183,14 @@ func TestCompletion(t *testing.T) {
 // Completing must neither start zend nor complain when it does not run.
 func TestCompletionWithoutZend(t *testing.T) {
 	a := testApp(t, &fakeZend{}, "", &strings.Builder{})
-	a.zend = func(start bool) (caller, error) {
+	a.zend = func(start bool) (zend.Caller, error) {
 		if start {
 			t.Error("completion wants to start zend")
 		}
 		return &ipc.Client{Socket: filepath.Join(t.TempDir(), "none")}, nil
 	}
 	var out strings.Builder
-	a.out = &dataWriter{w: &out}
+	a.Out = &ui.DataWriter{W: &out}
 	if code := a.run(t.Context(), []string{cobra.ShellCompRequestCmd, "login", ""}); code != 0 || out.String() != ":4\n" {
 		t.Errorf("exit %d: %q", code, out.String())
 	}
@@ -236,18 +238,5 @@ func TestTypesAreAskedForOnce(t *testing.T) {
 	r := zen(t, z, "", terminalOf{}, "service-connector", "describe-type", "docker")
 	if got := z.sent(api.MethodConnectorTypes); r.code != 0 || len(got) != 1 {
 		t.Errorf("asked %d times: %s", len(got), r.stderr)
-	}
-}
-
-// What is not open is not always locked by somebody.
-func TestVaultLine(t *testing.T) {
-	for want, v := range map[string]api.VaultStatus{
-		"unlocked":                                 {State: "unlocked"},
-		"locked: nothing has needed it yet":        {State: "locked"},
-		"locked: the vault was locked by zen lock": {State: "locked", Problem: "the vault was locked by zen lock"},
-	} {
-		if got := vaultLine(v); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }

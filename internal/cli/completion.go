@@ -2,6 +2,9 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func completionCommand() *cobra.Command {
@@ -14,7 +17,7 @@ completed while zend runs; completing never starts it.`,
   zen completion zsh > "${fpath[1]}/_zen"
   zen completion fish > ~/.config/fish/completions/zen.fish`,
 		ValidArgs: shells,
-		Args:      arguments(1, 1, "SHELL"),
+		Args:      command.Arguments(1, 1, "SHELL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, out := cmd.Root(), cmd.OutOrStdout()
 			switch args[0] {
@@ -27,7 +30,7 @@ completed while zend runs; completing never starts it.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(out)
 			}
-			return misused(cmd, "Invalid value for 'SHELL': '%s' is not %s.", args[0], oneOf(shells))
+			return ui.Misused(cmd, "Invalid value for 'SHELL': '%s' is not %s.", args[0], ui.OneOf(shells))
 		},
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
@@ -52,8 +54,8 @@ func daemonApp(t *testing.T, s *scripted) (a *app, dirs paths.Dirs, out, errOut 
 	t.Helper()
 	out, errOut = new(bytes.Buffer), new(bytes.Buffer)
 	a = testApp(t, &fakeZend{}, "", errOut)
-	a.out = &dataWriter{w: out}
-	a.zend = func(bool) (caller, error) { return s, nil }
+	a.Out = &ui.DataWriter{W: out}
+	a.zend = func(bool) (zend.Caller, error) { return s, nil }
 	home := t.TempDir()
 	dirs = paths.Dirs{Data: home + "/data", State: home + "/state", Runtime: home + "/run"}
 	a.dirs = func() (paths.Dirs, error) { return dirs, nil }
@@ -107,22 +109,6 @@ func TestDaemonRestart(t *testing.T) {
 	}
 }
 
-func TestWaitingForZendEnds(t *testing.T) {
-	s := &scripted{answers: map[string][]any{api.MethodStatus: {api.Status{PID: 1}}}}
-	a, _, _, _ := daemonApp(t, s)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	calls := 0
-	_, err := a.awaitStatus(ctx, s, func(api.Status, error) bool {
-		if calls++; calls == 3 {
-			cancel(errInterrupted)
-		}
-		return false
-	})
-	if !errors.Is(err, errInterrupted) {
-		t.Errorf("error: %v", err)
-	}
-}
-
 func TestDaemonStatusWithoutZend(t *testing.T) {
 	s := &scripted{answers: map[string][]any{api.MethodStatus: {absent()}}}
 	notExecutable := filepath.Join(t.TempDir(), "zend")
@@ -137,7 +123,11 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 	}{
 		{"stopped", func(paths.Dirs) error { return nil }, os.Args[0], "zend is not running", "Hint: zen daemon start"},
 		{"not where it should be", func(paths.Dirs) error { return nil }, "zend", "is not an absolute path", "Hint: set ZEN_DAEMON"},
-		{"not executable", func(paths.Dirs) error { return nil }, notExecutable, "is not executable", "Hint: chmod +x"},
+		{
+			"everyone can change it", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o702) }, notExecutable,
+			"is not safe to execute", "Hint: chmod go-w",
+		},
+		{"not executable", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o600) }, notExecutable, "is not executable", "Hint: chmod +x"},
 		{
 			"its directory is open to others", func(dirs paths.Dirs) error {
 				if err := os.Mkdir(dirs.Runtime, 0o700); err != nil {
@@ -169,7 +159,10 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 			}
 			out.Reset()
 			a.run(t.Context(), []string{"daemon", "status", "-o", "json"})
-			var report daemonReport
+			var report struct {
+				Running bool   `json:"running"`
+				Problem string `json:"problem"`
+			}
 			if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Running || !strings.Contains(report.Problem, tt.problem) {
 				t.Errorf("%v:\n%s", err, out)
 			}
@@ -216,48 +209,10 @@ func TestDaemonLogs(t *testing.T) {
 	}
 }
 
-// A log that grows, is cut and is replaced is followed line by line.
-func TestFollowLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	write := func(flag int, text string) {
-		t.Helper()
-		f, err := os.OpenFile(path, flag|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err == nil {
-			_, err = f.WriteString(text)
-			err = errors.Join(err, f.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	follower := tail{path: path}
-	defer follower.close()
-	more := func(want string) {
-		t.Helper()
-		if got, err := follower.more(); err != nil || got != want {
-			t.Fatalf("read %q, %v; want %q", got, err, want)
-		}
-	}
-	more("")
-	write(os.O_APPEND, "one\ntw")
-	more("one\n")
-	more("")
-	write(os.O_APPEND, "o\nthree\n")
-	more("two\nthree\n")
-	write(os.O_TRUNC, "four\n")
-	more("four\n")
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	more("")
-	write(os.O_APPEND, "five\n")
-	more("five\n")
-}
-
 func TestFollowingEndsWithCtrlC(t *testing.T) {
 	a, _, _, errOut := daemonApp(t, &scripted{})
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(ui.ErrInterrupted)
 	if code := a.run(ctx, []string{"daemon", "logs", "--follow"}); code != credential.ExitInterrupted {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
@@ -270,7 +225,7 @@ func TestInterruptWhileZendWorks(t *testing.T) {
 	defer close(waiting)
 	var errOut bytes.Buffer
 	a := testApp(t, &fakeZend{}, "", &errOut)
-	a.zend = func(bool) (caller, error) { return stuck{func() { cancel(errInterrupted) }, waiting}, nil }
+	a.zend = func(bool) (zend.Caller, error) { return stuck{func() { cancel(ui.ErrInterrupted) }, waiting}, nil }
 	if code := a.run(ctx, []string{"login", "dockerhub"}); code != credential.ExitInterrupted || !strings.Contains(errOut.String(), "Aborted!") {
 		t.Errorf("exit %d: %s", code, errOut.String())
 	}

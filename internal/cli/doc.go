@@ -1,8 +1,8 @@
 // Package cli is the zen command: ZenML's words for connectors, container registries and stacks, and zen's own for logging in,
 // the vault and the daemon. It asks zend for everything and opens no vault, no registry and no keyring itself.
 //
-// Each command has a file with its options, its constructor and what it does. What they share: app (streams, terminal,
-// clock), call (one request to zend), table and output (how things are shown), prompt and confirm (questions to a person),
-// attributes (ZenML's --name=value arguments), listFlags (filters, sorting, pages, columns). Data goes to standard output;
-// sentences, progress, questions and errors go to standard error.
+// This package only assembles. Each noun is a room below it: connector, registry, stack, login, server, clients (setup,
+// import, why) and machine (status, vault, daemon, audit, doctor). They do not know each other; what one needs of another
+// it is given here. They share ui (what draws and asks), zend (one request at a time), command (attributes, filters,
+// lists, completion) and resource (what connectors give access to).
 package cli

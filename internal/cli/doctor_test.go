@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
 	"github.com/zen-agent/zen/internal/ipc"
@@ -51,9 +53,12 @@ func (b *doctorBox) run(line string) (stdout string, status int) {
 	b.t.Helper()
 	var out, errOut bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &errOut, now: noon, term: terminal{width: b.width},
-		getenv: func(k string) string { return b.vars[k] },
-		zend:   func(start bool) (caller, error) { b.started = b.started || start; return b, nil },
+		UI: &ui.UI{
+			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &errOut, Term: ui.Terminal{Width: b.width},
+			Getenv: func(k string) string { return b.vars[k] },
+		},
+		now:  noon,
+		zend: func(start bool) (zend.Caller, error) { b.started = b.started || start; return b, nil },
 		dirs: func() (paths.Dirs, error) {
 			if b.dirsErr != nil {
 				return paths.Dirs{}, b.dirsErr

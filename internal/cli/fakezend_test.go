@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -469,8 +471,8 @@ func zenWith(t *testing.T, z *fakeZend, stdin string, term terminalOf, env map[s
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	a := testAppWith(z, stdin, &stderr, env)
-	a.out = &dataWriter{w: &stdout}
-	a.term = terminal{width: term.width, color: term.color}
+	a.Out = &ui.DataWriter{W: &stdout}
+	a.Term = ui.Terminal{Width: term.width, Color: term.color}
 	code := a.run(t.Context(), args)
 	r := ran{stdout.String(), stderr.String(), code}
 	if leaky := slices.ContainsFunc(args, func(arg string) bool { return arg == "--show-secrets" || arg == "-x" }); !leaky &&
@@ -489,16 +491,18 @@ func testApp(t *testing.T, z *fakeZend, stdin string, stderr io.Writer) *app {
 
 func testAppWith(z *fakeZend, stdin string, stderr io.Writer, env map[string]string) *app {
 	return &app{
-		in: strings.NewReader(stdin), out: &dataWriter{w: io.Discard}, err: stderr,
-		getenv: func(name string) string { return env[name] },
-		now:    noon,
+		UI: &ui.UI{
+			In: strings.NewReader(stdin), Out: &ui.DataWriter{W: io.Discard}, Err: stderr,
+			Getenv: func(name string) string { return env[name] },
+		},
+		now: noon,
 		dirs: func() (paths.Dirs, error) {
 			home := env["HOME"]
 			return paths.Dirs{
 				Data: home + "/data", Config: home + "/config", State: home + "/state", Runtime: home + "/run",
 			}, nil
 		},
-		zend: func(bool) (caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
+		zend: func(bool) (zend.Caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/zen-agent/zen/internal/cli/clients"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -35,11 +37,10 @@ func TestHintSetup(t *testing.T) {
 			b.config(tt.config)
 			b.vars["ZEN_PROFILE"] = tt.variable
 			var said bytes.Buffer
-			a := &app{
-				err: &said, getenv: func(k string) string { return b.vars[k] },
-				dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
-			}
-			if a.hintSetup(tt.server, tt.profile); said.String() != tt.want {
+			dirs := func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil }
+			u := &ui.UI{Err: &said, Getenv: func(k string) string { return b.vars[k] }}
+			a := clients.New(u, nil, nil, dirs)
+			if a.HintSetup(tt.server, tt.profile); said.String() != tt.want {
 				t.Errorf("said %q, want %q", said.String(), tt.want)
 			}
 		})

@@ -17,6 +17,8 @@ import (
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/ipc/server"
@@ -130,10 +132,13 @@ func (b *importBox) runIn(ctx context.Context, line string) ran {
 	b.t.Helper()
 	var out, err bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &err, now: noon,
-		getenv: func(k string) string { return b.vars[k] },
-		zend:   func(bool) (caller, error) { return b.zend, nil },
-		dirs:   func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
+		UI: &ui.UI{
+			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &err,
+			Getenv: func(k string) string { return b.vars[k] },
+		},
+		now:  noon,
+		zend: func(bool) (zend.Caller, error) { return b.zend, nil },
+		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
 	}
 	code := a.run(ctx, append([]string{"import"}, strings.Fields(line)...))
 	r := ran{strings.ReplaceAll(out.String(), b.dir, "HOME"), strings.ReplaceAll(err.String(), b.dir, "HOME"), code}
@@ -272,7 +277,7 @@ func TestImportResults(t *testing.T) {
 		"docker a.example alice imported removed",
 		"docker b.example bob failed rejected: b.example refused the credentials",
 		"docker c.example carl imported unreachable removed: c.example cannot be reached",
-		"docker vil x failed: the name is no registry's: the registry address has an @ in it",
+		"docker vil x failed: it is not the name of a registry: the registry address has an @ in it",
 		"docker d.example dave imported removed",
 		"regctl   failed: HOME/.regctl/config.json:1:1: not an object",
 	)
@@ -294,7 +299,7 @@ func TestImportResults(t *testing.T) {
 		t.Errorf("the scheme of a key went to zend: %q", b.zend.calls)
 	}
 	b.want("--yes --no-verify --from docker", 1,
-		"docker b.example bob imported skipped removed", "docker vil x failed: the name is no registry's: the registry address has an @ in it")
+		"docker b.example bob imported skipped removed", "docker vil x failed: it is not the name of a registry: the registry address has an @ in it")
 }
 
 func TestImportSeveralPlaces(t *testing.T) {
@@ -560,7 +565,7 @@ func TestImportOfLoginsIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.zend.onCall = func(method string) {
 		if method == api.MethodStore {
-			cancel(errInterrupted)
+			cancel(ui.ErrInterrupted)
 		}
 	}
 	r := b.runIn(ctx, "--yes")

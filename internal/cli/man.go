@@ -5,6 +5,8 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // manCommand writes the man pages, for packagers.
@@ -13,10 +15,10 @@ func manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "man", Short: "Write the man pages into a directory", Hidden: true,
 		Example: "  zen man --dir dist/man",
-		Args:    arguments(0, 0),
+		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
-				return misused(cmd, "Missing option '--dir'.")
+				return ui.Misused(cmd, "Missing option '--dir'.")
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true

@@ -12,6 +12,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/cli/command"
 )
 
 // sessions are what was typed to ZenML 0.98.0 with its own server: every command about container registries and stacks, and
@@ -251,9 +253,9 @@ func TestZenMLsHelpIsCovered(t *testing.T) {
 			if m[2] == "--help" {
 				continue
 			}
-			flag := lookup(cmd, m[2][2:])
+			flag := command.Lookup(cmd, m[2][2:])
 			check(strings.Join(append(path, m[2]), " "), flag != nil)
-			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] && !slices.Contains(flag.Annotations[shorthandAnnotation],
+			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] && !slices.Contains(flag.Annotations[command.ShorthandAnnotation],
 				m[1][1:]) {
 				t.Errorf("%v: %s is not %s", path, m[1], m[2])
 			}

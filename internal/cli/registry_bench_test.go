@@ -9,6 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkEntities(b *testing.B) {
 		b.Helper()
 		var out, errOut bytes.Buffer
 		a := testAppWith(z, "", &errOut, map[string]string{})
-		a.out = &dataWriter{w: &out}
+		a.Out = &ui.DataWriter{W: &out}
 		if code := a.run(b.Context(), words(line)); code != 0 {
 			b.Fatalf("zen %s: exit %d: %s", line, code, errOut.String())
 		}
@@ -86,7 +87,7 @@ func populate(b *testing.B, zend *broker.Broker) {
 	}
 	for i := range 200 {
 		_, err := zend.Stacks.RegisterStack(b.Context(), api.RegisterStack{
-			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{registryComponent: fmt.Sprintf("registry-%d", i)},
+			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{"container_registry": fmt.Sprintf("registry-%d", i)},
 		})
 		must(err)
 	}

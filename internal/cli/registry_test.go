@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
@@ -267,22 +268,6 @@ func TestConnectInteractivelyInterrupted(t *testing.T) {
 	}
 }
 
-func TestPick(t *testing.T) {
-	list := []api.Resource{
-		{ConnectorID: "aa11", ConnectorName: "hub"}, {ConnectorID: "ab22", ConnectorName: "hub-staging"}, {
-			ConnectorID:   "bb33",
-			ConnectorName: "aa",
-		},
-	}
-	for answer, want := range map[string]string{
-		"hub": "aa11", "hub-": "ab22", "ab22": "ab22", "ab": "ab22", "bb": "bb33", "aa": "bb33", "a": "", "hu": "", "nope": "",
-	} {
-		if got, ok := pick(list, answer); got != want || ok != (want != "") {
-			t.Errorf("pick(%q) = %q, %v, want %q", answer, got, ok, want)
-		}
-	}
-}
-
 func TestEntityCompletion(t *testing.T) {
 	z := startRealZend(t, "me")
 	z.must(registerReg, "registry register one --uri=docker.io/me", "registry register two --uri=HOST",
@@ -352,9 +337,9 @@ func TestImportInterrupted(t *testing.T) {
 	reader, writer := io.Pipe()
 	defer writer.Close()
 	a := testApp(t, z.fakeZend, "", io.Discard)
-	a.in = reader
+	a.In = reader
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(ui.ErrInterrupted)
 	if code := a.run(ctx, words("stack import -f -")); code != credential.ExitInterrupted {
 		t.Errorf("exit %d", code)
 	}

@@ -4,6 +4,17 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/zen-agent/zen/internal/cli/clients"
+	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/cli/connector"
+	"github.com/zen-agent/zen/internal/cli/login"
+	"github.com/zen-agent/zen/internal/cli/machine"
+	"github.com/zen-agent/zen/internal/cli/registry"
+	"github.com/zen-agent/zen/internal/cli/resource"
+	"github.com/zen-agent/zen/internal/cli/server"
+	"github.com/zen-agent/zen/internal/cli/stack"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 // Groups of commands in the help.
@@ -13,10 +24,10 @@ const (
 	groupMachine  = "machine"
 )
 
-// root is the whole command tree. A new command is a constructor in a file of its own and a line here.
+// root is the whole command tree.
 func (a *app) root() *cobra.Command {
-	a.attrs = map[*cobra.Command]attributes{}
-	version := false
+	a.line = command.NewLine(a.zend)
+	version, daemon := false, machine.NewDaemon(a.UI, a.zend, a.dirs)
 	root := &cobra.Command{
 		Use:   "zen",
 		Short: "Log in to container registries and keep the credentials sealed",
@@ -28,19 +39,19 @@ container registries and stacks use them.`,
   zen status`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noSuchCommand,
+		Args:          command.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
-				return a.versionCommand().RunE(cmd, args)
+				return daemon.VersionCommand().RunE(cmd, args)
 			}
 			return cmd.Help()
 		},
 	}
 	root.Flags().BoolVar(&version, "version", false, "print the versions, as zen version does")
 	root.SetHelpCommand(helpCommand(root))
-	root.SetIn(a.in)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		message, _, _ := strings.Cut(err.Error(), " in -") // "-phunter2": what follows the letter may be a secret
@@ -48,26 +59,43 @@ container registries and stacks use them.`,
 		if number { // the reason is for programmers
 			message += ": write a number"
 		}
-		return misused(cmd, "%s", message)
+		return ui.Misused(cmd, "%s", message)
 	})
 	root.AddGroup(
 		&cobra.Group{ID: groupLogin, Title: "Login commands:"},
 		&cobra.Group{ID: groupEntities, Title: "Entity commands:"},
 		&cobra.Group{ID: groupMachine, Title: "Vault and daemon commands:"},
 	)
+	a.assemble(root, daemon)
+	return root
+}
+
+// assemble makes the rooms, gives each the few things that it works with, and adds their commands. A new command is a
+// constructor in the room of its noun and a line here.
+func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
-	add(groupLogin, a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.approveCommand(), a.whyCommand(), a.setupCommand(),
-		a.importCommand())
-	add(groupEntities, a.connectorCommand(), a.registryCommand(), a.stackCommand(), a.serverCommand(), a.zenmlEnvCommand())
-	add(groupMachine, a.lockCommand(), a.unlockCommand(), a.vaultCommand(), a.daemonCommand(), a.auditCommand(),
-		a.doctorCommand(), a.selftestCommand())
-	root.AddCommand(a.versionCommand(), completionCommand(), manCommand())
-	return root
+	types := resource.NewTypeCache(a.zend)
+	client := clients.New(a.UI, a.zend, a.now, a.dirs)
+	servers := server.New(a.UI, a.zend, a.now, a.dirs, client.ClientEnv)
+	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, client.HintSetup)
+	add(groupLogin, logins.Command(), logins.LogoutCommand(), machine.NewStatus(a.UI, a.zend, a.now).Command(),
+		machine.NewApprovals(a.UI, a.zend, a.now).Command(), client.WhyCommand(), client.SetupCommand(),
+		client.ImportCommand(servers.WarnOfZenMLLogins))
+	connectors := connector.New(a.UI, a.zend, a.now, a.line, types, client.ClientEnv)
+	registries := registry.New(a.UI, a.zend, a.line, types)
+	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
+		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(),
+		servers.EnvCommand())
+	vault := machine.NewVault(a.UI, a.zend)
+	add(groupMachine, vault.LockCommand(), vault.UnlockCommand(), vault.Command(), daemon.Command(),
+		machine.NewAuditLog(a.UI, a.zend, a.now).Command(),
+		machine.NewDoctor(a.UI, a.zend, a.dirs, client.ClientEnv, a.elsewhere).Command(), daemon.SelftestCommand())
+	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
 }
 
 // helpCommand is cobra's, except that a command that there is not is an error.
@@ -88,7 +116,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err == nil && len(rest) > 0 {
-				err = noSuchCommand(cmd, rest)
+				err = command.NoSuchCommand(cmd, rest)
 			}
 			if err != nil {
 				return err
@@ -96,43 +124,5 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
 		},
-	}
-}
-
-// group makes a command of commands.
-func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short, Example: example,
-		Args: noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
-// noSuchCommand refuses a word that is none of a group's commands.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	err := &usageError{message: "No such command '" + args[0] + "'.", command: cmd}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		err.hint = cmd.CommandPath() + " " + near[0]
-	}
-	return err
-}
-
-// arguments checks the number of a command's arguments; names are those of the help.
-func arguments(least, most int, names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least {
-			return misused(cmd, "Missing argument '%s'.", names[len(args)])
-		}
-		if len(args) > most {
-			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
-			return misused(cmd, "Got unexpected extra argument (%s)", name)
-		}
-		return nil
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/paths"
@@ -56,9 +58,12 @@ func (b *setupBox) zen(line string) (stdout string, status int) {
 	b.t.Helper()
 	var out, err bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &dataWriter{w: &out}, err: &err, now: time.Now,
-		getenv: func(k string) string { return b.vars[k] },
-		zend: func(bool) (caller, error) {
+		UI: &ui.UI{
+			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &err,
+			Getenv: func(k string) string { return b.vars[k] },
+		},
+		now: time.Now,
+		zend: func(bool) (zend.Caller, error) {
 			return nil, credential.NewError(credential.Unavailable, "zend is not to be asked", "")
 		},
 		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
@@ -88,7 +93,7 @@ func TestSetup(t *testing.T) {
 	b.zen("docker --undo")
 	b.zen("--undo")
 
-	b.note("a machine where Docker Desktop was, with logins in clear")
+	b.note("a machine where Docker Desktop was, with credentials in plain text")
 	b.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t},\n\t\t\"https://index.docker.io/v1/\": {\n" +
 		"\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t}\n}\n")
 	b.zen("--dry-run")

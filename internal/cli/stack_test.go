@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 )
 
 func TestStackGolden(t *testing.T) {
@@ -246,7 +246,7 @@ func TestStackImportRefused(t *testing.T) {
 			"missing required attribute 'uri'",
 		},
 		{"stack import a b -f -", component, 2, "Got unexpected extra argument (b)"},
-		{"stack import big -f -", strings.Repeat("#", maxInput+1), 1, "standard input: more than 1 MiB"},
+		{"stack import big -f -", strings.Repeat("#", ui.MaxInput+1), 1, "standard input: more than 1 MiB"},
 		{
 			"stack export taken /nonexistent/x.yaml", "", 1,
 			"Error: cannot write the file: open /nonexistent/x.yaml: no such file or directory\n",
@@ -321,22 +321,5 @@ func TestStackDeleteAsks(t *testing.T) {
 	d.end(0)
 	if r := z.run(0, "", "stack list --columns name -o csv"); r.stdout != "name\ndefault\n" {
 		t.Errorf("left: %s", r.stdout)
-	}
-}
-
-func TestEveryComponentTypeHasItsOption(t *testing.T) {
-	letters := map[string]string{}
-	for _, c := range componentTypes() {
-		if other, taken := letters[c.letters]; taken {
-			t.Errorf("-%s is both %s and %s", c.letters, other, c.name)
-		}
-		letters[c.letters] = c.name
-		if strings.ReplaceAll(c.option, "-", "_") != c.name {
-			t.Errorf("--%s is for %s", c.option, c.name)
-		}
-	}
-	var s api.Stack
-	if names := componentsOf(s, "orchestrator"); names != nil {
-		t.Errorf("an empty stack has %q", names)
 	}
 }

@@ -16,30 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
-// watchedWorld is a moment with all that can be in one.
-func watchedWorld() watched {
-	z := fakeZend{world: smallWorld()}
-	used, token, ends := noon().Add(-75*time.Second), noon().Add(59*time.Minute+10*time.Second), noon().Add(75*time.Hour)
-	z.world.logins[0].LastUsed = &used
-	z.world.logins = append(z.world.logins, api.Login{
-		Address: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ConnectorName: "aws\x1b[2J\nforged", Source: "connector",
-		Until: &ends, TokenExpires: &token,
-	})
-	s := z.status()
-	locks := noon().Add(14 * time.Minute)
-	s.AutoLock = &locks
-	s.Notices = []api.Notice{
-		{Text: "a request waits until you allow it", Hint: "zen approve"},
-		{Text: "config.toml\nis broken"},
-		{Text: "the login for ghcr.io is in the vault now", Done: true},
-	}
-	return watched{status: s, known: true}
-}
+// What a terminal is told when the live view begins and ends (xterm, DEC private modes).
+const (
+	screenOn  = "\x1b[?1049h\x1b[?25l\x1b[2J"
+	screenOff = "\x1b[?25h\x1b[?1049l"
+)
 
 // zend is told where the user is, and what it says of that is shown.
 func TestStatusHere(t *testing.T) {
@@ -56,98 +42,6 @@ func TestStatusHere(t *testing.T) {
 	}
 	if sent := z.sent(api.MethodStatus); len(sent) != 1 || decode[api.StatusRequest]([]byte(sent[0].params)) != (api.StatusRequest{Dir: dir, Profile: "work"}) {
 		t.Errorf("zend is told %+v", sent)
-	}
-}
-
-func TestWatchView(t *testing.T) {
-	refused := credential.NewError(credential.Unavailable, "zend is not running (nothing answers at /run/zend.sock)", "")
-	quiet := watchedWorld()
-	quiet.status.Logins, quiet.status.Notices = nil, nil
-	quiet.status.Vault.Problem = "the key is gone"
-	down := watchedWorld()
-	down.err = refused
-	many := watchedWorld()
-	for i := range 30 {
-		many.status.Logins = append(many.status.Logins, api.Login{Address: fmt.Sprintf("registry-%02d.example", i), Source: "docker login"})
-	}
-	var b strings.Builder
-	for _, tt := range []struct {
-		name          string
-		w             watched
-		first         int
-		columns, rows int
-	}{
-		{"a wide screen", watchedWorld(), 0, 160, 24},
-		{"a usual screen", watchedWorld(), 0, 80, 24},
-		{"a narrow screen", watchedWorld(), 0, 40, 24},
-		{"a very narrow screen", watchedWorld(), 0, 12, 24},
-		{"a low screen", many, 0, 100, 12},
-		{"a low screen, scrolled", many, 7, 100, 12},
-		{"a low screen, scrolled to the end", many, 1000, 100, 12},
-		{"a screen of three lines", many, 0, 100, 3},
-		{"nothing is there", quiet, 0, 80, 24},
-		{"zend has gone", down, 0, 100, 24},
-		{"zend was never there", watched{err: refused}, 0, 100, 24},
-	} {
-		lines, last := tt.w.view(noon(), tt.first, tt.columns, tt.rows)
-		fmt.Fprintf(&b, "%s: %d columns, %d rows, scrolls to %d\n", tt.name, tt.columns, tt.rows, last)
-		for _, line := range lines {
-			b.WriteString("|" + line + "\n")
-			if textwidth.Of(line) > tt.columns || strings.ContainsFunc(line, safetext.Unsafe) || strings.Contains(line, "\n") {
-				t.Errorf("%s: %q", tt.name, line)
-			}
-		}
-		if len(lines) > tt.rows {
-			t.Errorf("%s: %d lines", tt.name, len(lines))
-		}
-		b.WriteByte('\n')
-	}
-	compareGolden(t, filepath.Join("testdata", "golden", "status-watch.txt"), b.String())
-}
-
-// Whatever the size and the names: nothing is wider or higher than the screen.
-func FuzzWatchView(f *testing.F) {
-	f.Add("ghcr.io", "a", 80, 24, 0)
-	f.Add("日本語\x1b", "💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥💥", 9, 5, 3)
-	f.Fuzz(func(t *testing.T, address, problem string, columns, rows, first int) {
-		columns, rows, first = 1+abs(columns)%300, 1+abs(rows)%100, abs(first)%100
-		w := watchedWorld()
-		for range 20 {
-			w.status.Logins = append(w.status.Logins, api.Login{Address: address, Problem: problem, ConnectorName: problem})
-		}
-		lines, last := w.view(noon(), first, columns, rows)
-		if len(lines) > rows || last < 0 {
-			t.Fatalf("%d lines of %d, last %d", len(lines), rows, last)
-		}
-		for _, line := range lines {
-			if textwidth.Of(line) > columns && columns > 2 || strings.ContainsFunc(line, safetext.Unsafe) || strings.Contains(line, "\n") {
-				t.Fatalf("%d columns: %q", columns, line)
-			}
-		}
-	})
-}
-
-func abs(n int) int { return max(n, -(n + 1)) }
-
-func TestWatchKeys(t *testing.T) {
-	for text, want := range map[string][]watchKey{
-		"": nil, "q": {keyQuit}, "Q": {keyQuit}, "\x03": {keyQuit}, "\x04": {keyQuit}, "\x1a": {keySuspend}, "x": {keyOther}, "xq": {keyOther, keyQuit},
-		"\x1b[A": {keyUp}, "\x1bOB\x1b[Bj": {keyDown, keyDown, keyDown}, "k": {keyUp}, "\x1b": {keyOther}, "\x1b[5~": {keyOther}, "\x1b[Aq": {keyUp, keyQuit},
-	} {
-		if got := keysIn(text); !slices.Equal(got, want) {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
-}
-
-func TestRough(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0s", 7 * time.Second: "7s", 59*time.Minute + 59*time.Second: "59m59s", time.Hour + 59*time.Second: "1h",
-		25*time.Hour + 59*time.Minute: "1d1h", 90 * 24 * time.Hour: "90d",
-	} {
-		if got := rough(d); got != want {
-			t.Errorf("%v: %s", d, got)
-		}
 	}
 }
 
@@ -199,11 +93,11 @@ func runInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, e
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a := testApp(t, z, "", &bytes.Buffer{})
 	out = newOutput2()
-	a.out = &dataWriter{w: out}
+	a.Out = &ui.DataWriter{W: out}
 	done := make(chan int, 1)
 	go func() { done <- a.run(ctx, args) }()
 	return out, func() int {
-		cancel(errInterrupted)
+		cancel(ui.ErrInterrupted)
 		return <-done
 	}
 }
@@ -272,14 +166,14 @@ const watchAndLook = `"$ZEN" status --watch; echo "ended with $?"; stty -a | tr 
 func startWatch(t *testing.T, z *fakeZend, columns uint16) *dialog {
 	t.Helper()
 	d := startProgram(t, z, columns, "sh", "-c", "trap : INT; "+watchAndLook)
-	d.expect(enterScreen)
+	d.expect(screenOn)
 	d.expect("docker.io")
 	return d
 }
 
 func (d *dialog) isAsBefore(code int) {
 	d.t.Helper()
-	d.expect(leaveScreen)
+	d.expect(screenOff)
 	d.expect(fmt.Sprintf("ended with %d\r\n", code))
 	text := d.end(0)
 	now := strings.Fields(text[strings.LastIndex(text, "ended with"):])
@@ -298,7 +192,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	z.change(func(w *world) { w.logins[0].LastUsed = &used })
 	d.find(`docker\.io .*s ago`)
 	z.change(func(w *world) { w.logins = nil })
-	d.expect("Nobody is logged in.")
+	d.expect("Not logged in to any registry.")
 	z.change(func(w *world) { w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "") })
 	d.expect("zend does not answer: too slow")
 	d.press("x") // means nothing
@@ -319,9 +213,9 @@ func TestWatchEndsWithASignal(t *testing.T) {
 	z := startZend(t, smallWorld())
 	d := startProgram(t, z, 100, "sh", "-c", `"$ZEN" status --watch & pid=$!; fg=1; read line; kill $pid; wait $pid; echo "ended with $?"`)
 	// A program in the background may not change a terminal's settings in a shell with job control; this one has none.
-	d.expect(enterScreen)
+	d.expect(screenOn)
 	d.press("\n\r")
-	d.expect(leaveScreen)
+	d.expect(screenOff)
 	d.find(`ended with (130|0)`)
 	d.end(0)
 }
@@ -333,7 +227,7 @@ func TestWatchSuspends(t *testing.T) {
 	d := startDialog(t, z, 100, "status", "-w")
 	d.expect("docker.io")
 	d.press("\x1a")
-	d.expect(leaveScreen)
+	d.expect(screenOff)
 	var status unix.WaitStatus
 	if _, err := unix.Wait4(d.cmd.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
 		t.Fatalf("%v, %v", status, err)
@@ -341,10 +235,10 @@ func TestWatchSuspends(t *testing.T) {
 	if err := d.cmd.Process.Signal(unix.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	d.expect(enterScreen)
+	d.expect(screenOn)
 	d.expect("docker.io")
 	d.press("q")
-	d.expect(leaveScreen)
+	d.expect(screenOff)
 	d.end(0)
 }
 

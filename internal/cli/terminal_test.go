@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/zen-agent/zen/internal/cli/ui"
+	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
 // playVariable makes the test binary the zen command: terminal tests need a process with a terminal of its own.
@@ -213,7 +216,7 @@ func TestUnlockAsksForThePassphrase(t *testing.T) {
 	w := smallWorld()
 	w.passphrase = canary
 	w.vault.State = "locked"
-	w.vault.Slots[0].Kind = slotPassphrase
+	w.vault.Slots[0].Kind = "passphrase"
 	z := startZend(t, w)
 	d := startDialog(t, z, 100, "unlock")
 	d.answer("Passphrase of the vault: ", "wrong")
@@ -263,7 +266,17 @@ func TestTableIsAsWideAsTheTerminal(t *testing.T) {
 	z := startZend(t, smallWorld())
 	d := startDialog(t, z, 60, "service-connector", "list")
 	text := d.end(0)
-	sameWidth(t, text, 60)
+	border := 0
+	for line := range strings.Lines(text) {
+		if width := textwidth.Of(strings.TrimSuffix(line, "\n")); strings.HasPrefix(line, "┏") {
+			border = width
+		} else if strings.HasPrefix(line, "┃") && width != border {
+			t.Errorf("a line of %d columns in a table of %d:\n%s", width, border, text)
+		}
+	}
+	if border == 0 || border > 60 {
+		t.Errorf("the table has %d columns:\n%s", border, text)
+	}
 	if !strings.Contains(text, "The terminal is too narrow for") {
 		t.Errorf("columns were left out silently:\n%s", text)
 	}
@@ -272,8 +285,8 @@ func TestTableIsAsWideAsTheTerminal(t *testing.T) {
 func TestSpinner(t *testing.T) {
 	var b bytes.Buffer
 	shown := make(chan struct{})
-	a := &app{err: &notifying{w: &b, until: "⠙ Doing it", done: shown}, term: terminal{err: true, color: true}}
-	stop := a.busy(t.Context(), "Doing %s", "it")
+	a := &ui.UI{Err: &notifying{w: &b, until: "⠙ Doing it", done: shown}, Term: ui.Terminal{Err: true, Color: true}}
+	stop := a.Busy(t.Context(), "Doing %s", "it")
 	<-shown
 	stop()
 	if text := b.String(); !strings.HasPrefix(text, "\r⠋ Doing it\r⠙ Doing it") || !strings.HasSuffix(text, "\r\x1b[K") {
@@ -301,7 +314,7 @@ func TestFullDiskIsAnError(t *testing.T) {
 	z := startZend(t, smallWorld())
 	var stderr bytes.Buffer
 	a := testApp(t, z, "", &stderr)
-	a.out = &dataWriter{w: failing{}}
+	a.Out = &ui.DataWriter{W: failing{}}
 	if code := a.run(t.Context(), []string{"service-connector", "list"}); code != 1 {
 		t.Errorf("exit status %d", code)
 	}

@@ -113,7 +113,11 @@ func TestWhyAsForScripts(t *testing.T) {
 		{"why x.io --as testcontainers-go", "not_asked", 1, 1},
 	} {
 		out, status := b.run(tt.line + " -o json")
-		var doc whyDocument
+		var doc struct {
+			api.WhyResult
+
+			Keys []json.RawMessage `json:"keys"`
+		}
 		if err := json.Unmarshal([]byte(out), &doc); err != nil {
 			t.Fatalf("%v:\n%s", err, out)
 		}

@@ -16,7 +16,7 @@ type Asked struct {
 	Member  string // of File: "credsStore", `credHelpers["ghcr.io"]`, "credential-helpers"; "" when File names nobody
 	Helper  string // the helper's name; "" means the logins in File itself
 	Chosen  bool   // the client chose Helper by itself, because File names nobody
-	InClear bool   // Helper is "", and File has a login for the registry in clear
+	InClear bool   // Helper is "", and File has a login for the registry in plain text
 	Named   bool   // File has an entry for the registry, with a login or as the sign of one
 }
 

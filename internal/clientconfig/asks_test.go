@@ -26,7 +26,7 @@ func (m *machine) asks(config, registry, key string) []string {
 	var lines []string
 	for _, asked := range list {
 		line := asked.File + " " + strconv.Quote(asked.Member) + " " + strconv.Quote(asked.Helper)
-		for word, is := range map[string]bool{" chosen": asked.Chosen, " in clear": asked.InClear} {
+		for word, is := range map[string]bool{" chosen": asked.Chosen, " in plain text": asked.InClear} {
 			if is {
 				line += word
 			}
@@ -77,10 +77,10 @@ func TestAsks(t *testing.T) {
 			[]string{`DIR/home/.docker/config.json "credHelpers[\"ghcr.io\"]" ""`},
 		},
 		{
-			"a login in clear",
+			"a login in plain text",
 			map[string]string{docker: `{"auths": {"https://ghcr.io/v1/": ` + secret + `, "x.io": {}}}`},
 			"docker", "ghcr.io", "ghcr.io",
-			[]string{`DIR/home/.docker/config.json "" "" in clear`},
+			[]string{`DIR/home/.docker/config.json "" "" in plain text`},
 		},
 		{
 			"of another registry",
@@ -131,7 +131,7 @@ func TestAsks(t *testing.T) {
 				drop: `credential-helpers = ["containers-auth.json", "zen"]`, auth: `{"auths": {"ghcr.io/o": ` + secret + `}}`,
 				docker: `{"credHelpers": {"ghcr.io": "third"}}`,
 			}, "podman", "ghcr.io/o/r", "ghcr.io", []string{
-				`DIR/home/.config/containers/auth.json "" "" in clear`,
+				`DIR/home/.config/containers/auth.json "" "" in plain text`,
 				`DIR/home/.docker/config.json "credHelpers[\"ghcr.io\"]" "third"`,
 				`DIR/` + drop + ` "credential-helpers" "zen"`,
 			},

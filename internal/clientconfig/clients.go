@@ -83,7 +83,7 @@ func lookup(name string) (asked, configured client, err error) {
 	asked, ok := find(name)
 	if !ok {
 		return asked, asked, credential.NewError(credential.InvalidInput,
-			"zen cannot set up "+safetext.Name(name)+", but "+strings.Join(Clients(), ", "), "zen setup docker")
+			"unknown client "+safetext.Name(name)+"; supported: "+strings.Join(Clients(), ", "), "zen setup docker")
 	}
 	if asked.reads == "" {
 		return asked, asked, nil

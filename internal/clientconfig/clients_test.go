@@ -94,7 +94,7 @@ func TestHelm(t *testing.T) {
 	m := newMachine(t)
 	m.write("home/.config/helm/registry/config.json", `{"auths": {"ghcr.io": {"auth": "`+basic()+`"}}}`, 0o600)
 	r := m.one(m.applyTo("helm", hosts("ghcr.io", "registry-1.docker.io")))
-	want := []string{"helm no longer uses the logins that DIR/home/.config/helm/registry/config.json holds in clear: ghcr.io" +
+	want := []string{"helm no longer uses the logins that DIR/home/.config/helm/registry/config.json holds in plain text: ghcr.io" +
 		" => move them into the vault: zen import"}
 	if diff := cmp.Diff(want, m.warnings(r)); diff != "" || len(r.Steps) != 2 || r.Steps[1].Member != `credHelpers["https://index.docker.io/v1/"]` {
 		t.Errorf("%+v (-want +got):\n%s", r, diff)
@@ -246,31 +246,31 @@ func TestPodmanWarnings(t *testing.T) {
 			m.write("mine.conf", "credential-helpers = [\"zen\"]", 0o644)
 			m.vars["CONTAINERS_REGISTRIES_CONF_OVERRIDE"] = m.at("mine.conf")
 		}, nil, ""},
-		{"logins in clear", func(m *machine) {
+		{"credentials in plain text", func(m *machine) {
 			m.write("run/containers/auth.json", login, 0o600)
 			m.write("home/.config/containers/auth.json", `{"credHelpers": {"quay.io": "pass", "a.io": "zen"}}`, 0o600)
 			m.config(strings.ReplaceAll(login, "ghcr.io", "docker.io"))
 			m.vars["XDG_RUNTIME_DIR"] = m.at("run")
 		}, []string{
-			"podman, skopeo and buildah no longer use the logins that DIR/run/containers/auth.json holds in clear: ghcr.io => move them into the vault: zen import",
+			"podman, skopeo and buildah no longer use the logins that DIR/run/containers/auth.json holds in plain text: ghcr.io => move them into the vault: zen import",
 			"podman, skopeo and buildah ask zen for quay.io now, not docker-credential-pass as DIR/home/.config/containers/auth.json says => ",
-			"podman, skopeo and buildah no longer use the logins that DIR/home/.docker/config.json holds in clear: docker.io => move them into the vault: zen import",
+			"podman, skopeo and buildah no longer use the logins that DIR/home/.docker/config.json holds in plain text: docker.io => move them into the vault: zen import",
 		}, "ghcr.io docker.io"},
 		{"a file of logins that a variable names", func(m *machine) {
 			m.write("mine.json", login, 0o600)
 			m.config(login)
 			m.vars["REGISTRY_AUTH_FILE"] = m.at("mine.json")
 		}, []string{
-			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in clear: ghcr.io => move them into the vault: zen import",
+			"podman, skopeo and buildah no longer use the logins that DIR/mine.json holds in plain text: ghcr.io => move them into the vault: zen import",
 		}, "ghcr.io"},
 		{"DOCKER_CONFIG", func(m *machine) {
 			m.write("docker/config.json", "{}", 0o600)
 			m.vars["DOCKER_CONFIG"] = m.at("docker")
 		}, []string{
-			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in clear => log in with zen login, or unset DOCKER_CONFIG`,
+			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in plain text => log in with zen login, or unset DOCKER_CONFIG`,
 		}, ""},
 		{"DOCKER_CONFIG without a file", func(m *machine) { m.vars["DOCKER_CONFIG"] = m.at("docker") }, []string{
-			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in clear => log in with zen login, or unset DOCKER_CONFIG`,
+			`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/docker/config.json in plain text => log in with zen login, or unset DOCKER_CONFIG`,
 			"DOCKER_CONFIG is set, but there is no DIR/docker/config.json: podman and buildah refuse to work then => unset DOCKER_CONFIG",
 		}, ""},
 		{"no helper", func(m *machine) { m.vars["PATH"] = "" }, []string{
@@ -356,7 +356,7 @@ func TestRegctlWarning(t *testing.T) {
 			m.vars[variable] = m.at(file)
 		}
 		m.write(file, `{"hosts": {"ghcr.io": {"user": "alice", "pass": "`+canary+`"}, "quay.io": {"credHelper": "docker-credential-x"}}}`, 0o600)
-		want := []string{"regctl keeps logins of its own in clear in DIR/" + filepath.ToSlash(file) +
+		want := []string{"regctl keeps logins of its own in plain text in DIR/" + filepath.ToSlash(file) +
 			" and cannot be told to use a helper for all registries: ghcr.io => move them into the vault: zen import"}
 		r := m.one(m.applyTo("regctl", all()))
 		if diff := cmp.Diff(want, m.warnings(r)); diff != "" {

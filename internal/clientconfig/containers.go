@@ -172,7 +172,7 @@ func warnAuthFile(env Env, r *Report) {
 	variable, file := "REGISTRY_AUTH_FILE", env.Getenv("REGISTRY_AUTH_FILE")
 	if dir := env.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
 		variable, file = "DOCKER_CONFIG", filepath.Join(dir, "config.json")
-		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+safetext.Name(file)+" in clear",
+		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+safetext.Name(file)+" in plain text",
 			"log in with zen login, or unset DOCKER_CONFIG")
 	}
 	if file == "" {
@@ -248,7 +248,7 @@ func (e Env) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+" holds in clear: "+
+			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+" holds in plain text: "+
 				strings.Join(names, ", "), moveIn)
 		}
 		for _, key := range d.Keys(credHelpers) {

@@ -78,7 +78,7 @@ func TestDockerAsksZen(t *testing.T) {
 			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "localhost:5000": "zen"},
 		},
 		{
-			"logins in clear", `{"auths": {"ghcr.io": ` + clear + `, "https://index.docker.io/v1/": ` + clear + `, "https://old.io/v1/": ` + clear + `}}`, all(),
+			"credentials in plain text", `{"auths": {"ghcr.io": ` + clear + `, "https://index.docker.io/v1/": ` + clear + `, "https://old.io/v1/": ` + clear + `}}`, all(),
 			map[string]string{"ghcr.io": "clear", "docker.io": "clear", "old.io": "clear", "quay.io": ""},
 			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "old.io": "zen", "quay.io": "zen"},
 		},

@@ -26,28 +26,6 @@ func executable(file string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-// planter says who besides the user and root can put a file into dir, or "".
-func planter(dir string) string {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return ""
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	switch {
-	case info.Mode().Perm()&0o002 != 0:
-		return "everybody"
-	case st.Uid != 0 && st.Uid != uid:
-		return otherUser
-	case info.Mode().Perm()&0o020 != 0 && st.Uid != 0 && st.Gid != gid:
-		return "a group of users"
-	}
-	return ""
-}
-
 // foreign reports whether path exists and is another user's.
 func foreign(path string) bool {
 	info, err := os.Stat(path)

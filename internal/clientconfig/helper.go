@@ -1,9 +1,14 @@
 package clientconfig
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -19,10 +24,7 @@ func (e Env) helperWarnings() []Warning {
 	if w, other := e.HelperReplaced(); other {
 		list = append(list, w)
 	}
-	for _, p := range e.Planters() {
-		list = append(list, p.Warning())
-	}
-	return list
+	return append(list, e.HelperExposed()...)
 }
 
 // HelperReplaced says that clients find another docker-credential-zen than the one that belongs to the zen that runs.
@@ -37,40 +39,36 @@ func (e Env) HelperReplaced() (Warning, bool) {
 	}, true
 }
 
-// Planter is a directory into which somebody else can put what clients would execute as docker-credential-zen.
-type Planter struct {
-	Dir string
-	Who string // "everybody", "another user", "a group of users"
-}
-
-// otherUser is a Planter who owns the directory.
-const otherUser = "another user"
-
-// Warning says so.
-func (p Planter) Warning() Warning {
-	w := Warning{
-		Message: p.Who + " can put another " + program + " into " + safetext.Name(p.Dir) + ", and clients would execute that",
-		Hint:    "take it off PATH, or: chmod go-w " + safetext.ShellWord(p.Dir),
-	}
-	if p.Who == otherUser {
-		w.Hint = "take it off PATH"
-	}
-	return w
-}
-
-// Planters are those directories of PATH that clients look into up to the one in which they find docker-credential-zen.
-func (e Env) Planters() []Planter {
-	var list []Planter
+// HelperExposed tells how somebody besides the user and root could make clients execute another
+// docker-credential-zen: by what they find, or by a directory of PATH into which they look before.
+func (e Env) HelperExposed() []Warning {
+	var list []Warning
 	found := e.FindHelper(helperName)
 	for _, dir := range e.path() {
-		if who := planter(dir); who != "" {
-			list = append(list, Planter{Dir: dir, Who: who})
-		}
 		if found != "" && dir == filepath.Dir(found) {
 			break
 		}
+		if err := execsafe.Directory(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w := warning(err)
+			w.Message = "clients look for " + program + " in " + safetext.Name(dir) + " first: " + w.Message
+			w.Hint = strings.TrimSuffix("take "+safetext.ShellWord(dir)+" off PATH, or: "+w.Hint, ", or: ")
+			list = append(list, w)
+		}
+	}
+	if found != "" {
+		if _, err := execsafe.Resolve(found); err != nil {
+			list = append(list, warning(err))
+		}
 	}
 	return list
+}
+
+func warning(err error) Warning {
+	w := Warning{Message: safetext.Line(err.Error())}
+	if e, ok := errors.AsType[*credential.Error](err); ok {
+		w.Hint = e.HintText()
+	}
+	return w
 }
 
 // missing says why there is no docker-credential-zen to execute.

@@ -26,11 +26,11 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		}
 	}
 	if len(r.Hidden) > 0 {
-		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in clear: "+
+		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in plain text: "+
 			strings.Join(r.Hidden, ", "), s.takeOut())
 	}
 	if len(rest) > 0 {
-		r.warn(safetext.Name(s.target)+" holds logins in clear: "+strings.Join(rest, ", "), s.takeOut())
+		r.warn(safetext.Name(s.target)+" stores credentials in plain text: "+strings.Join(rest, ", "), s.takeOut())
 	}
 	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
 		r.warn(safetext.Name(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
@@ -95,7 +95,7 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 			moveFrom(store))
 	case now == "":
 		r.warn(name+" used docker-credential-"+safetext.Name(store)+" by itself as long as its configuration named no helper; "+
-			"from now on it writes logins to all other registries into the file in clear", "zen setup "+name)
+			"from now on it writes logins to all other registries into the file in plain text", "zen setup "+name)
 	}
 	for _, key := range after.Keys(credHelpers) {
 		helper, _ := after.Text(credHelpers, key)
@@ -105,7 +105,7 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 		host := loginOf(key).name
 		by := "by docker-credential-" + safetext.Name(helper)
 		if helper == "" {
-			by = "from the file in clear"
+			by = "from the file in plain text"
 		}
 		r.warn(host+" is still served "+by+" (credHelpers)", "zen setup "+name+" --host "+safetext.ShellWord(host))
 	}

@@ -49,7 +49,7 @@ func TestHiddenLogins(t *testing.T) {
 			t.Errorf("%s: hidden %s, want %s", tt.file, got, tt.hidden)
 		}
 		if got := strings.Join(r.Plaintext, " "); got != tt.plaintext {
-			t.Errorf("%s: in clear %s, want %s", tt.file, got, tt.plaintext)
+			t.Errorf("%s: in plain text %s, want %s", tt.file, got, tt.plaintext)
 		}
 		file, list, err := m.env.PlaintextLogins()
 		if got := strings.Join(list, " "); err != nil || got != tt.plaintext || file != m.at("home/.docker/config.json") {
@@ -127,16 +127,16 @@ func TestWarnings(t *testing.T) {
 			m.config(`{"credHelpers": {"gcr.io": "gcloud", "https://index.docker.io/v1/": "", "ghcr.io": "zen"}}`)
 		}, []string{
 			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host gcr.io",
-			"docker.io is still served from the file in clear (credHelpers) => zen setup docker --host docker.io",
+			"docker.io is still served from the file in plain text (credHelpers) => zen setup docker --host docker.io",
 		}},
 		{"byte order mark", all(), func(m *machine) { m.config("\ufeff{}") }, []string{
 			`DIR/home/.docker/config.json begins with a byte order mark: docker cannot read it => sed -i '1s/^\xEF\xBB\xBF//' DIR/home/.docker/config.json`,
 		}},
-		{"logins in clear", all(), func(m *machine) {
+		{"credentials in plain text", all(), func(m *machine) {
 			m.config(`{"auths": {"ghcr.io": {"auth": "` + basic() + `"}, "gcr.io": {"auth": "` + basic() + `"}}, "credHelpers": {"gcr.io": "gcloud"}}`)
 		}, []string{
-			"docker no longer uses the logins that DIR/home/.docker/config.json holds in clear: ghcr.io => " + moveIn,
-			"DIR/home/.docker/config.json holds logins in clear: gcr.io => " + moveIn,
+			"docker no longer uses the logins that DIR/home/.docker/config.json holds in plain text: ghcr.io => " + moveIn,
+			"DIR/home/.docker/config.json stores credentials in plain text: gcr.io => " + moveIn,
 			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host gcr.io",
 		}},
 		{"DOCKER_AUTH_CONFIG", all(), func(m *machine) {
@@ -180,10 +180,12 @@ func TestWarnings(t *testing.T) {
 			m.mkdir("open after", 0o777)
 			m.vars["PATH"] = "relative:" + m.at("none") + ":" + m.at("open") + ":" + m.at("bin") + ":" + m.at("open after")
 		}, []string{
-			"everybody can put another docker-credential-zen into DIR/open, and clients would execute that => take it off PATH, or: chmod go-w DIR/open",
+			"clients look for docker-credential-zen in DIR/open first: the directory DIR/open can be changed by everyone" +
+				" => take DIR/open off PATH, or: chmod go-w DIR/open",
 		}},
 		{"open directory", all(), func(m *machine) { m.mkdir("bin", 0o777) }, []string{
-			"everybody can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH, or: chmod go-w DIR/bin",
+			"DIR/bin/docker-credential-zen is not safe to execute: the directory DIR/bin can be changed by everyone" +
+				" => chmod go-w DIR/bin",
 		}},
 	}
 	for _, tt := range tests {
@@ -219,7 +221,7 @@ func TestDetectedStore(t *testing.T) {
 			[]string{"docker-credential-secretservice"},
 			"{}", hosts("ghcr.io"),
 			"docker used docker-credential-secretservice by itself as long as its configuration named no helper; " +
-				"from now on it writes logins to all other registries into the file in clear => zen setup docker",
+				"from now on it writes logins to all other registries into the file in plain text => zen setup docker",
 		},
 		{"one host more", []string{"docker-credential-secretservice"}, `{"credHelpers": {"quay.io": "zen"}}`, hosts("ghcr.io"), ""},
 	}
@@ -251,7 +253,8 @@ func TestForeignDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"another user can put another docker-credential-zen into DIR/bin, and clients would execute that => take it off PATH",
+		"DIR/bin/docker-credential-zen is not safe to execute: the directory DIR/bin belongs to user 12345" +
+			" => move the program into a directory of your own or of root's",
 		"DIR/home/.docker belongs to another user => run zen as that user, without sudo",
 	}
 	if diff := cmp.Diff(want, m.warnings(m.apply(all()))); diff != "" {

@@ -6,13 +6,13 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 )
 
-// LoginFile is a file in which a client keeps logins in clear, unless a helper does. It need not exist.
+// LoginFile is a file in which a client keeps credentials in plain text, unless a helper does. It need not exist.
 type LoginFile struct {
 	Client string // who reads it, as Apply takes it
 	Path   string // absolute
 }
 
-// LoginFiles are the places where clients keep logins in clear, docker's first. Also those are among them that a variable
+// LoginFiles are the places where clients keep credentials in plain text, docker's first. Also those are among them that a variable
 // such as REGISTRY_AUTH_FILE hides at the moment.
 func (e Env) LoginFiles() ([]LoginFile, error) {
 	var files []LoginFile

@@ -16,6 +16,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -73,7 +74,7 @@ func (e Env) privateDocker(ctx context.Context, dir string) error {
 	if d, err = withoutLogins(d); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := paths.MakeDir(dir); err != nil {
 		return cannotMake(dir, err)
 	}
 	if err := mirror(real, dir); err != nil {
@@ -131,12 +132,12 @@ func mirror(real, dir string) error {
 }
 
 // privatePodman makes the files by which podman asks zen. With a DOCKER_CONFIG podman login would write into that one's
-// config.json, in clear, unless REGISTRY_AUTH_FILE names a file of podman's own (containers/common 0.57), which has to exist.
+// config.json, in plain text, unless REGISTRY_AUTH_FILE names a file of podman's own (containers/common 0.57), which has to exist.
 func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
 	if e.find("podman") == "" && e.find("buildah") == "" && e.find("skopeo") == "" {
 		return nil, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := paths.MakeDir(dir); err != nil {
 		return nil, cannotMake(dir, err)
 	}
 	if ownDocker || e.Getenv("DOCKER_CONFIG") != "" || e.Getenv("REGISTRY_AUTH_FILE") != "" {
@@ -220,10 +221,9 @@ func prefixOf(registry map[string]any) any {
 
 // writePrivate replaces a file of zen's own. One that is right already is not touched.
 func writePrivate(ctx context.Context, file string, data []byte) error {
-	_, err := fileedit.Edit(ctx, file, func(fileedit.Content) (fileedit.Content, error) {
+	return fileedit.EditOwn(ctx, file, func(fileedit.Content) (fileedit.Content, error) {
 		return fileedit.Content{Data: data, Exists: true}, nil
 	})
-	return err
 }
 
 // cannotMake is the error for a file or directory that cannot be written.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -94,7 +95,7 @@ func (e Env) linkDirs(zen string) []string {
 		list = append([]string{list[i]}, list...)
 	}
 	return slices.DeleteFunc(list, func(dir string) bool {
-		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) && planter(dir) == ""
+		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) && execsafe.Directory(dir) == nil
 		return dir != filepath.Dir(zen) && !below || !writable(dir)
 	})
 }
@@ -227,7 +228,7 @@ type linkRecords struct {
 func (e Env) linkFile() string { return filepath.Join(e.State, "setup", "links.json") }
 
 func (e Env) links() ([]Link, error) {
-	content, err := fileedit.Read(e.linkFile())
+	content, err := fileedit.ReadOwn(e.linkFile())
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (e Env) forgetLink(ctx context.Context, l Link) error {
 }
 
 func (e Env) editLinks(ctx context.Context, edit func([]Link) []Link) error {
-	_, err := fileedit.Edit(ctx, e.linkFile(), func(before fileedit.Content) (fileedit.Content, error) {
+	return fileedit.EditOwn(ctx, e.linkFile(), func(before fileedit.Content) (fileedit.Content, error) {
 		list, err := decodeLinks(e.linkFile(), before)
 		if err != nil {
 			return before, err
@@ -266,5 +267,4 @@ func (e Env) editLinks(ctx context.Context, edit func([]Link) []Link) error {
 		data, err := json.MarshalIndent(linkRecords{Version: recordVersion, Links: list}, "", "  ")
 		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
 	})
-	return err
 }

@@ -43,7 +43,7 @@ func (e Env) RecordFile() string { return filepath.Join(e.State, "setup", "undo.
 
 // recorded returns what is remembered.
 func (e Env) recorded() ([]record, error) {
-	content, err := fileedit.Read(e.RecordFile())
+	content, err := fileedit.ReadOwn(e.RecordFile())
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func without(list []record, file string) []record {
 }
 
 func (e Env) editRecords(ctx context.Context, edit func([]record) []record) error {
-	_, err := fileedit.Edit(ctx, e.RecordFile(), func(before fileedit.Content) (fileedit.Content, error) {
+	return fileedit.EditOwn(ctx, e.RecordFile(), func(before fileedit.Content) (fileedit.Content, error) {
 		list, err := decodeRecords(e.RecordFile(), before)
 		if err != nil {
 			return before, err
@@ -129,7 +129,6 @@ func (e Env) editRecords(ctx context.Context, edit func([]record) []record) erro
 		data, err := json.MarshalIndent(records{Version: recordVersion, Files: list}, "", "  ")
 		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
 	})
-	return err
 }
 
 // recordOf finds what is remembered about a file; the zero record if nothing is.

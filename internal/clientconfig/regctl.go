@@ -35,7 +35,7 @@ func regctlWarnings(env Env, r *Report) {
 		}
 	}
 	if len(names) > 0 {
-		r.warn("regctl keeps logins of its own in clear in "+safetext.Name(file)+" and cannot be told to use a helper for all "+
+		r.warn("regctl keeps logins of its own in plain text in "+safetext.Name(file)+" and cannot be told to use a helper for all "+
 			"registries: "+strings.Join(names, ", "), moveIn)
 	}
 }

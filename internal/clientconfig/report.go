@@ -21,8 +21,8 @@ type Report struct {
 	Unrecorded bool      `json:"unrecorded,omitempty"` // Undo: zen does not remember what was there; what names zen was removed
 	Steps      []Step    `json:"steps"`                // the members that were set, or taken back
 	Diff       string    `json:"diff"`                 // unified format; everything is masked that could be a secret
-	Hidden     []string  `json:"hidden,omitempty"`     // Apply: registries whose login in clear is out of use now
-	Plaintext  []string  `json:"plaintext,omitempty"`  // registries whose login is in the file in clear, Hidden or not
+	Hidden     []string  `json:"hidden,omitempty"`     // Apply: registries whose plain-text login is out of use now
+	Plaintext  []string  `json:"plaintext,omitempty"`  // registries whose login is in the file in plain text, Hidden or not
 	Warnings   []Warning `json:"warnings,omitempty"`   // what keeps it from working
 	Elsewhere  []string  `json:"elsewhere,omitempty"`  // Undo: other files of the client that zen changed
 }

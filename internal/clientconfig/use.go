@@ -34,7 +34,7 @@ func (e Env) Docker(a address.Address) (Use, error) {
 	return u, nil
 }
 
-// PlaintextLogins returns the registries whose login lies in docker's configuration in clear, and that file.
+// PlaintextLogins returns the registries whose login lies in docker's configuration in plain text, and that file.
 func (e Env) PlaintextLogins() (file string, registries []string, err error) {
 	file, d, err := e.readDocker()
 	if err != nil {

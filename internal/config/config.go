@@ -2,9 +2,10 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -29,7 +31,7 @@ type Config struct {
 	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
 	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
-	Guard    GuardMode  `toml:"guard"`     // what is done about logins in clear and clients that lost zen
+	Guard    GuardMode  `toml:"guard"`     // what is done about credentials in plain text and clients that lost zen
 	Policy   []Rule     `toml:"policy"`    // who may use what; none: everybody who is the user
 }
 
@@ -109,7 +111,7 @@ func (d *Duration) UnmarshalTOML(v any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`%s is no time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
+	return fmt.Errorf(`%s is not a valid time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
 }
 
 // ParseDuration is time.ParseDuration with days, which come first and are whole.
@@ -141,7 +143,8 @@ func show(v any) string {
 	return text
 }
 
-// Load reads the file; one that does not exist means Default. Errors are InvalidInput and made for a person.
+// Load reads the file; one that does not exist means Default. A link that leads nowhere is not that: the settings that it is
+// to lead to may hold rules. Errors are InvalidInput and made for a person.
 func Load(path string) (Config, error) {
 	content, err := read(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -153,25 +156,40 @@ func Load(path string) (Config, error) {
 	return parse(path, content)
 }
 
-// read returns a regular file's content: anything else could block, or never end.
+var (
+	errDangling = errors.New("it is a symbolic link that leads nowhere")
+	errNoFile   = errors.New("it is not a file")
+)
+
+// read returns the content of a regular file, which may be reached by links but is the user's or root's.
 func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	content, err := paths.ReadTrusted(path, maxFile+1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && dangles(path):
+		return nil, errDangling
+	case errors.Is(err, fs.ErrInvalid):
+		return nil, errNoFile
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
 	}
 	return content, err
+}
+
+// dangles reports whether a path that leads nowhere does so because of a symbolic link: itself, or a directory on the way.
+func dangles(path string) bool {
+	for {
+		_, err := os.Lstat(path)
+		if err == nil { // the nearest that is there: what it leads to is, too, unless it dangles
+			_, err = os.Stat(path)
+			return err != nil
+		}
+		up := filepath.Dir(path)
+		if up == path || !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+		path = up
+	}
 }
 
 // reason is an error's text without the path, which the message has already.
@@ -188,29 +206,70 @@ func parse(path string, content []byte) (Config, error) {
 	if err != nil {
 		return Config{}, explain(path, content, err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Config{}, unknownSetting(path, content, unknown[0])
+	for _, key := range meta.Keys() { // the decoder takes "Policy" for "policy", and of both just one
+		if !isSetting(key) {
+			return Config{}, unknownSetting(path, content, key)
+		}
 	}
-	if text := checkPolicy(cfg.Policy); text != "" {
-		return Config{}, wrong(text, path, 0, nil)
+	if rule, text := checkPolicy(cfg.Policy); text != "" {
+		return Config{}, wrong(text, path, lineOfRule(content, rule), nil)
 	}
 	return cfg, nil
+}
+
+// isSetting reports whether a key, as it is written, is the name of a setting.
+func isSetting(key toml.Key) bool {
+	if len(key) > 1 && key[0] == "policy" {
+		return len(key) == 2 && slices.Contains(settings(reflect.TypeFor[Rule]()), key[1])
+	}
+	return len(key) == 1 && slices.Contains(settings(reflect.TypeFor[Config]()), key[0])
+}
+
+// lineOfRule is where the rule of that number begins; 0: the rules are written in another way than as [[policy]] tables.
+func lineOfRule(content []byte, number int) int {
+	line := 0
+	for text := range bytes.Lines(content) {
+		line++
+		head, _ := bytes.CutPrefix(bytes.TrimSpace(text), []byte("[["))
+		name, _, isHead := bytes.Cut(head, []byte("]]"))
+		if !isHead || string(bytes.Trim(name, " \t\"'")) != "policy" {
+			continue
+		}
+		if number--; number == 0 {
+			return line
+		}
+	}
+	return 0
 }
 
 // explain says where config.toml is wrong, and what would be right.
 func explain(path string, content []byte, err error) error {
 	p, ok := errors.AsType[toml.ParseError](err)
 	if !ok && !areTables(content, "policy") {
-		return wrong("policy is a list of tables: write each as [[policy]]", path, 0, err)
+		return wrong("policy is a list of tables: write each as [[policy]]", path, lineOf(content, toml.Key{"policy"}), err)
 	}
 	if !ok {
-		return wrong(strings.TrimPrefix(err.Error(), "toml: "), path, 0, err)
+		line, text := mismatch(err)
+		return wrong(text, path, line, err)
 	}
 	text := p.Message
 	if p.LastKey != "" {
 		text = p.LastKey + ": " + text
 	}
 	return wrong(text, path, p.Position.Line, err)
+}
+
+// mismatch takes apart what the decoder says of a value of another type, which it tells in a text only:
+// toml: line 3 (last key "policy.confirm"): incompatible types: TOML value has type string; destination has type boolean.
+func mismatch(err error) (line int, text string) {
+	var key, has, wants string
+	text = strings.TrimPrefix(err.Error(), "toml: ")
+	if n, _ := fmt.Sscanf(text, "line %d (last key %q): incompatible types: TOML value has type %s destination has type %s",
+		&line, &key, &has, &wants); n != 4 {
+		return line, text
+	}
+	names := map[string]string{"slice": "a list", "boolean": "true or false"}
+	return line, fmt.Sprintf("%s: a value of type %s is not allowed; write %s", key, strings.TrimSuffix(has, ";"), cmp.Or(names[wants], wants))
 }
 
 // areTables reports whether a setting is what a list of tables can be decoded from, or not there.
@@ -229,25 +288,36 @@ func wrong(text, path string, line int, cause error) error {
 		where += ", line " + strconv.Itoa(line)
 	}
 	text = safetext.Line(text) // it may quote the file's bytes
-	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: "edit " + path, Cause: cause}
+	hint := "edit " + path
+	if e, ok := errors.AsType[*credential.Error](cause); ok {
+		hint = e.HintText()
+	}
+	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: hint, Cause: cause}
 }
 
 // unknownSetting names the line of a key that is no setting.
 func unknownSetting(path string, content []byte, key toml.Key) error {
+	name, names := key[0], settings(reflect.TypeFor[Config]())
+	if len(key) > 1 && slices.Contains(names, name) { // of a table in a list of tables
+		name, names = key[0]+"."+key[1], settings(reflect.TypeFor[Rule]())
+	}
+	text := fmt.Sprintf("there is no setting %q; settings are %s", name, strings.Join(names, ", "))
+	return wrong(text, path, lineOf(content, key), nil)
+}
+
+// lineOf is where a setting stands that the file has, or the first of that name in a list of tables; 0: it cannot be found.
+func lineOf(content []byte, key toml.Key) int {
 	var top map[string]toml.Primitive
 	meta, err := toml.Decode(string(content), &top)
 	if err != nil {
-		return wrong(err.Error(), path, 0, err)
+		return 0
 	}
-	name, where, names := key[0], top[key[0]], settings(reflect.TypeFor[Config]())
-	if len(key) > 1 && slices.Contains(names, name) { // of a table in a list of tables
-		name, where, names = key[0]+"."+key[1], inTables(meta, where, key[1]), settings(reflect.TypeFor[Rule]())
+	where := top[key[0]]
+	if len(key) > 1 {
+		where = inTables(meta, where, key[1])
 	}
-	line := 0
-	if p, ok := errors.AsType[toml.ParseError](meta.PrimitiveDecode(where, new(unwanted))); ok {
-		line = p.Position.Line
-	}
-	return wrong(fmt.Sprintf("there is no setting %q; settings are %s", name, strings.Join(names, ", ")), path, line, nil)
+	p, _ := errors.AsType[toml.ParseError](meta.PrimitiveDecode(where, new(unwanted)))
+	return p.Position.Line
 }
 
 // inTables is the first value of that name in a list of tables.

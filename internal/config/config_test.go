@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -60,13 +61,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"guard", "guard = true\n", `config.toml, line 1: guard: true is not allowed; write "report", "repair", "import" or "off"`},
 		{"choice", "list = \"some\"\n", `config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"`},
 		{"choice, other type", "\nlog_level = 3\n", `config.toml, line 2: log_level: 3 is not allowed; write "debug", "info", "warn" or "error"`},
-		{"time without unit", "auto_lock = 15\n", `config.toml, line 1: auto_lock: 15 is no time; ` + times},
-		{"time in text without unit", "auto_lock = \"15\"\n", `config.toml, line 1: auto_lock: "15" is no time; ` + times},
-		{"negative", "login_ttl = \"-1h\"\n", `"-1h" is no time`},
-		{"negative after days", "login_ttl = \"1d-1h\"\n", `"1d-1h" is no time`},
-		{"too long", "login_ttl = \"90000h\"\n", `"90000h" is no time`},
-		{"far too long", "login_ttl = \"4095d\"\n", `"4095d" is no time`},
-		{"table as a time", "[login_ttl]\nx = 1\n", "is no time"},
+		{"time without unit", "auto_lock = 15\n", `config.toml, line 1: auto_lock: 15 is not a valid time; ` + times},
+		{"time in text without unit", "auto_lock = \"15\"\n", `config.toml, line 1: auto_lock: "15" is not a valid time; ` + times},
+		{"negative", "login_ttl = \"-1h\"\n", `"-1h" is not a valid time`},
+		{"negative after days", "login_ttl = \"1d-1h\"\n", `"1d-1h" is not a valid time`},
+		{"too long", "login_ttl = \"90000h\"\n", `"90000h" is not a valid time`},
+		{"far too long", "login_ttl = \"4095d\"\n", `"4095d" is not a valid time`},
+		{"table as a time", "[login_ttl]\nx = 1\n", "is not a valid time"},
 		{"twice", "list = \"all\"\nlist = \"none\"\n", "config.toml, line 2: list: "},
 		{"no TOML", "list: all\n", "config.toml, line 1: "},
 		{"not UTF-8", "list = \"\xff\"\n", "config.toml, line 1: "},
@@ -104,6 +105,21 @@ func TestLoadOfWhatIsNoFile(t *testing.T) {
 	if _, err := Load(loop); err == nil || !strings.Contains(err.Error(), "loop.toml: cannot be read: ") {
 		t.Errorf("loop: %v", err)
 	}
+	nowhere := filepath.Join(dir, "nowhere")
+	if err := os.Symlink("gone", nowhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(filepath.Join(dir, "linked", "config.toml")); err != nil || !got.Equal(Default()) {
+		t.Errorf("missing in a linked directory: %+v, %v", got, err)
+	}
+	for _, path := range []string{nowhere, filepath.Join(nowhere, "config.toml"), filepath.Join(nowhere, "zen", "config.toml")} {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), ": cannot be read: it is a symbolic link that leads nowhere") {
+			t.Errorf("%s, dangling: %v", path, err)
+		}
+	}
 }
 
 // example is the config.toml that people are given to begin with: it sets nothing and explains every setting.
@@ -117,6 +133,34 @@ func example(t testing.TB) string {
 }
 
 // The example explains every setting, and shows its default.
+// config.toml may be a link to a file of the user's; one of another user is not obeyed, and a FIFO not waited for.
+func TestLoadOfWhoseFile(t *testing.T) {
+	dir := t.TempDir()
+	real, file := filepath.Join(dir, "dotfiles.toml"), filepath.Join(dir, "config.toml")
+	if err := errors.Join(os.WriteFile(real, []byte("guard = \"off\"\n"), 0o644), os.Symlink("dotfiles.toml", file)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(file); err != nil || got.Guard != "off" {
+		t.Errorf("a link: %+v, %v", got, err)
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(fifo); err == nil || !strings.Contains(err.Error(), "it is not a file") {
+		t.Errorf("a FIFO: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		return // only root can give a file away
+	}
+	if err := os.Chown(real, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+		t.Errorf("another user's: %v", err)
+	}
+}
+
 func TestExample(t *testing.T) {
 	if cfg, err := parse("example.toml", []byte(example(t))); err != nil || !cfg.Equal(Default()) {
 		t.Errorf("as it is: %+v, %v", cfg, err)

@@ -46,13 +46,13 @@ func (r Rule) check() string {
 }
 
 // checkPolicy is check for all rules; rules are numbered as a person counts.
-func checkPolicy(rules []Rule) string {
+func checkPolicy(rules []Rule) (number int, text string) {
 	for i, r := range rules {
 		if text := r.check(); text != "" {
-			return fmt.Sprintf("policy, rule %d: %s", i+1, text)
+			return i + 1, fmt.Sprintf("policy, rule %d: %s", i+1, text)
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // Pattern is a name, in which * and ? stand for any characters (path.Match).
@@ -62,7 +62,7 @@ type Pattern string
 func (p *Pattern) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	if _, err := path.Match(text, ""); !ok || text == "" || err != nil {
-		return fmt.Errorf("%s is no name; write that of a service connector, or a pattern such as \"prod-*\"", show(v))
+		return fmt.Errorf("%s is not a name; write that of a service connector, or a pattern such as \"prod-*\"", show(v))
 	}
 	*p = Pattern(text)
 	return nil
@@ -76,7 +76,7 @@ func (r *Registry) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	a, err := address.Parse(text)
 	if !ok || err != nil {
-		return fmt.Errorf("%s is no registry; write its address, such as \"ghcr.io\"", show(v))
+		return fmt.Errorf("%s is not a registry; write its address, such as \"ghcr.io\"", show(v))
 	}
 	*r = Registry(a.String())
 	return nil
@@ -90,7 +90,7 @@ func (e *Executable) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	_, err := path.Match(text, "")
 	if !ok || err != nil || text == "" || strings.Contains(text, "/") && !isAbsolute(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%s is no program; write its path, such as \"/usr/bin/docker\", or its name", show(v))
+		return fmt.Errorf("%s is not a program; write its path, such as \"/usr/bin/docker\", or its name", show(v))
 	}
 	*e = Executable(text)
 	return nil
@@ -103,7 +103,7 @@ type Directory string
 func (d *Directory) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	if !ok || !isAbsolute(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%s is no directory; write an absolute path, such as \"~/src\"", show(v))
+		return fmt.Errorf("%s is not a directory; write an absolute path, such as \"~/src\"", show(v))
 	}
 	*d = Directory(text)
 	return nil

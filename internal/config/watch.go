@@ -17,11 +17,16 @@ func Watch(ctx context.Context, path string, f func(Config, error)) error {
 	return filewatch.Watch{
 		Paths: func() []string { return []string{path} },
 		Look: func(context.Context) time.Duration {
-			w.look()
+			if w.look(); w.fault != "" {
+				return retry
+			}
 			return 0
 		},
 	}.Run(ctx)
 }
+
+// retry is when a file that cannot be read is tried again: what keeps it from being read may end without an event.
+const retry = 10 * time.Second
 
 type watch struct {
 	path string

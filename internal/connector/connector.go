@@ -115,6 +115,12 @@ type VerifyOptions struct {
 	Push string
 }
 
+// Target is the registry that is asked about a credential.
+type Target struct {
+	Registry  address.Address // as a whole
+	PlainHTTP bool            // a person said that it speaks plain http; on this machine it may anyway
+}
+
 // Report is what a registry said about a credential.
 type Report struct {
 	Verification string // api.VerificationValid and so on

@@ -2,6 +2,6 @@
 // ZenML's type model as data, the split of a configuration into public and secret attributes, and its validation.
 //
 // A kind describes itself, matches addresses and mints credentials. It keeps nothing between calls: no cache, no retries,
-// no timers; how long a credential lives is the engine's, what is kept is the broker's. Each kind is a package below this
+// no timers; how long a credential lives is tokencache's, what is kept is the broker's. Each kind is a package below this
 // one and passes connectortest.
 package connector

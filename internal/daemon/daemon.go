@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/paths"
@@ -113,11 +115,12 @@ func listen(dirs paths.Dirs) (*server.Listener, error) {
 	return server.Listen(socket, dirs.Lock())
 }
 
-// unfitDirs returns what is wrong with the directories of the vault and the logs. That is no reason not to start: the vault is
-// sealed, and hosts that nobody logged in to have to be answered all the same. The socket's directory is another matter.
+// unfitDirs returns what is wrong with the directories of the vault and the logs. That is no reason not to start: nothing is
+// read from them or written to them, and hosts that nobody logged in to have to be answered all the same. The socket's
+// directory is another matter.
 func unfitDirs(dirs paths.Dirs) (list []error) {
 	for _, dir := range []string{dirs.Data, dirs.State} {
-		if err := paths.SecureDir(dir); err != nil {
+		if err := paths.MakeDir(dir); err != nil {
 			list = append(list, err)
 		}
 	}
@@ -213,6 +216,11 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 	if s.Logins == nil {
 		s.Logins = []api.Login{}
 	}
+	for i := range s.Logins {
+		if d.parts.gate.Refusal() != nil && s.Logins[i].Problem == "" {
+			s.Logins[i].Problem = "config.toml is broken"
+		}
+	}
 	if limit := time.Duration(cfg.AutoLock); limit > 0 && s.Vault.State == keystore.StateUnlocked {
 		at := d.broker.LastUse().Add(limit).UTC()
 		s.AutoLock = &at
@@ -220,16 +228,20 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 	return s, nil
 }
 
-// notices are the things a person should know: a broken config.toml, and what the parts report.
-func (d *daemon) notices() []api.Notice {
+// notices are the things a person should know: first a broken config.toml, then what the parts report.
+func (d *daemon) notices() (list []api.Notice) {
 	d.mu.Lock()
 	err := d.cfgErr
 	d.mu.Unlock()
-	list := append(append(d.parts.notices(), d.policyNotices()...), d.broker.Connectors.PlainNotices()...)
-	if err != nil {
-		list = append(list, api.Notice{Time: time.Now().UTC(), Text: err.Error(), Hint: "edit " + d.dirs.ConfigFile()})
+	if refusal := d.parts.gate.Refusal(); refusal != nil {
+		list = append(list, api.Notice{Time: time.Now().UTC(), Text: refusal.Message, Hint: refusal.Hint, Urgent: true})
+	} else if err != nil {
+		list = append(list, api.Notice{
+			Time: time.Now().UTC(), Text: err.Error() + "; zend keeps the settings from before, and after a restart hands out nothing",
+			Hint: "edit " + d.dirs.ConfigFile() + ", then check it: zen doctor settings", Urgent: true,
+		})
 	}
-	return list
+	return append(append(append(list, d.parts.notices()...), d.policyNotices()...), d.broker.Connectors.PlainNotices()...)
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
@@ -249,8 +261,10 @@ func (d *daemon) stopRequest(context.Context, server.Peer, api.Empty) (api.Empty
 
 // restartRequest ends zend as stopRequest does; the installed zend then takes over the socket, on which clients wait.
 func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
-	if _, err := os.Stat(d.opt.Executable); err != nil {
+	if _, err := execsafe.Resolve(d.opt.Executable); errors.Is(err, fs.ErrNotExist) {
 		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was started from: "+d.opt.Executable, "install zen again")
+	} else if err != nil {
+		return api.Empty{}, err
 	}
 	d.ln.KeepOpen()
 	d.stop(errRestart)

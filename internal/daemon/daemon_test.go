@@ -20,6 +20,7 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 func TestForeground(t *testing.T) {
@@ -234,7 +235,7 @@ func TestEditedConfig(t *testing.T) {
 	w.write(w.dirs.ConfigFile(), "idle_exit = \"1h\"\nlist = \"some\"\n")
 	eventually(t, "the broken settings are reported", func() bool { return len(w.status().Notices) == 1 })
 	s := w.status()
-	if n := s.Notices[0]; s.IdleExit != 3600 || !strings.Contains(n.Text, "config.toml, line 2: list: ") || n.Hint != "edit "+w.dirs.ConfigFile() {
+	if n := s.Notices[0]; s.IdleExit != 3600 || !strings.Contains(n.Text, "config.toml, line 2: list: ") || !strings.HasPrefix(n.Hint, "edit "+w.dirs.ConfigFile()) {
 		t.Errorf("%+v", s)
 	}
 	w.write(w.dirs.ConfigFile(), "list = \"all\"\n")
@@ -429,6 +430,35 @@ func newer(content string) string {
 	all := regexp.MustCompile(`[0-9a-f]{64}`).FindAllStringIndex(content, -1)
 	at := all[len(all)-1]
 	return content[:at[0]] + fmt.Sprintf("%x", sha256.Sum256([]byte(content[:at[0]]))) + content[at[1]:]
+}
+
+// Something else is in the place of a file: zend starts and answers, and says what it is.
+func TestFIFOForAFile(t *testing.T) {
+	for _, file := range []func(paths.Dirs) string{
+		paths.Dirs.Vault, paths.Dirs.Hosts, paths.Dirs.Log, paths.Dirs.Audit, paths.Dirs.ConfigFile,
+		func(d paths.Dirs) string { return d.Vault() + ".prev" }, func(d paths.Dirs) string { return d.Vault() + ".writer" },
+		func(d paths.Dirs) string { return d.State + "/guard.json" }, func(d paths.Dirs) string { return d.State + "/setup/undo.json" },
+	} {
+		w := newWorld(t)
+		name := file(w.dirs)
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), syscall.Mkfifo(name, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.starter().Call(api.MethodStatus, nil, time.Now().Add(20*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			w.wantGet("quay.io", "not_logged_in")
+			_, err := w.call(api.MethodStore, map[string]string{"ServerURL": "ghcr.io", "Username": "u", "Secret": canary})
+			needed := name == w.dirs.Vault() || strings.HasPrefix(name, w.dirs.Vault()+".")
+			if needed && (err == nil || !strings.Contains(err.Error(), "previous generation") && !strings.Contains(err.Error(), "is not a regular file")) {
+				t.Errorf("store: %v", err)
+			}
+			if !needed && err != nil {
+				t.Errorf("store: %v", err)
+			}
+		})
+	}
 }
 
 // Where nothing can be written zend starts, answers, and says what is wrong.

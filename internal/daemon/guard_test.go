@@ -16,7 +16,7 @@ import (
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
-// dockerFile is docker's configuration in the world; logins are in clear.
+// dockerFile is docker's configuration in the world; logins are in plain text.
 func (w *world) dockerFile() string { return filepath.Join(w.home, ".docker", "config.json") }
 
 func (w *world) writeLogins(hosts ...string) {
@@ -55,7 +55,7 @@ func (w *world) installHelper() {
 	w.t.Setenv("PATH", filepath.Dir(helper)+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// A login in clear is told of, moved into the vault when config.toml says so, and left alone when it says that.
+// A login in plain text is told of, moved into the vault when config.toml says so, and left alone when it says that.
 func TestGuard(t *testing.T) {
 	w := newWorld(t)
 	w.installHelper()
@@ -65,7 +65,7 @@ func TestGuard(t *testing.T) {
 
 	w.writeLogins(host)
 	p := w.start()
-	inClear := w.dockerFile() + " holds logins in clear: " + host
+	inClear := w.dockerFile() + " stores credentials in plain text: " + host
 	eventually(t, "it is told", w.tells(inClear, false))
 	if s := w.status(); s.Guard != "report" || s.Vault.State != "absent" {
 		t.Errorf("guard is %q, the vault %s", s.Guard, s.Vault.State)
@@ -74,7 +74,7 @@ func TestGuard(t *testing.T) {
 	w.write(w.dirs.ConfigFile(), "guard = \"import\"\n")
 	eventually(t, "it is imported", w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`":{}}}`))
 	w.wantGet(host, canary)
-	eventually(t, "that is told", w.tells("the login for "+host+" was in clear in "+w.dockerFile(), true))
+	eventually(t, "that is told", w.tells("the login for "+host+" was in plain text in "+w.dockerFile(), true))
 	var audit api.AuditList
 	if err := json.Unmarshal([]byte(w.mustCall(api.MethodAudit, api.AuditQuery{})), &audit); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,11 +9,14 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // hostIndexHeader is the first line of the host index, which docker-credential-zen reads while zend is down.
 const hostIndexHeader = "zen-hosts 1\n"
+
+// maxIndex is the size in bytes up to which a host index is read.
+const maxIndex = 64 << 20
 
 // hostIndex writes the addresses that have a login to a file of one address a line. It holds no secret, and nothing trusts
 // it: it only decides whether the helper answers "not found" or "zend cannot be reached".
@@ -32,15 +34,15 @@ func (h hostIndex) Write(addresses []address.Address) error {
 	for _, l := range slices.Compact(lines) {
 		buf.WriteString(l + "\n")
 	}
-	_, err := fileedit.Edit(context.Background(), h.path, func(fileedit.Content) (fileedit.Content, error) {
-		return fileedit.Content{Data: buf.Bytes(), Exists: true}, nil
-	})
-	return err
+	if old, err := paths.ReadOwn(h.path, maxIndex); err == nil && bytes.Equal(old, buf.Bytes()) {
+		return nil
+	}
+	return paths.WriteOwn(h.path, buf.Bytes())
 }
 
 // Read returns the addresses that had a login when the index was written; none when there is no index.
 func (h hostIndex) Read() ([]address.Address, error) {
-	content, err := os.ReadFile(h.path)
+	content, err := paths.ReadOwn(h.path, maxIndex)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -3,7 +3,8 @@ package daemon
 import (
 	"log/slog"
 	"os"
-	"syscall"
+
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // maxLog is the size in bytes at which a log file is set aside as zend.log.1 when zend starts.
@@ -19,14 +20,15 @@ func (d *daemon) openLog() (closeLog func() error) {
 		return nothing
 	}
 	path := d.dirs.Log()
-	if fi, err := os.Stat(path); err == nil && fi.Size() > maxLog {
-		_ = os.Rename(path, path+".1")
+	if fi, err := os.Lstat(path); err == nil && fi.Size() > maxLog {
+		_ = paths.Rename(path, path+".1")
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	fd, err := paths.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		d.log = slog.New(slog.DiscardHandler)
 		return nothing
 	}
+	f := os.NewFile(uintptr(fd), path)
 	d.log, d.logFile = slog.New(slog.NewTextHandler(f, opt)), path
 	return f.Close
 }

@@ -41,7 +41,7 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodVaultRestore:    handleAction(b.Keys.Restore),
 	}
 	credentialMethods(m, b)
-	connectorMethods(m, b)
+	d.connectorMethods(m)
 	registryMethods(m, b)
 	stackMethods(m, b)
 	serverMethods(m, b)
@@ -51,12 +51,13 @@ func (d *daemon) methods() map[string]server.Handler {
 	return m
 }
 
-func connectorMethods(m map[string]server.Handler, b *broker.Broker) {
+func (d *daemon) connectorMethods(m map[string]server.Handler) {
+	b := d.broker
 	m[api.MethodConnectorTypes] = handleInContext(b.Connectors.ConnectorTypes)
 	m[api.MethodConnectorList] = handleInContext(b.Connectors.ListConnectors)
 	m[api.MethodConnectorGet] = handleInContext(b.Connectors.Connector)
 	m[api.MethodConnectorRegister] = handleWithSecrets(b.Connectors.RegisterConnector)
-	m[api.MethodConnectorUpdate] = handleWithSecrets(b.Connectors.UpdateConnector)
+	m[api.MethodConnectorUpdate] = handleWithSecrets(d.updateConnector)
 	m[api.MethodConnectorDelete] = handleForCaller(b.Connectors.DeleteConnector)
 	m[api.MethodConnectorVerify] = handleForCaller(b.Connectors.VerifyConnector)
 	m[api.MethodConnectorResources] = handleInContext(b.Connectors.Resources)

@@ -48,7 +48,6 @@ func (d *daemon) build() error {
 	cfg, cfgErr := config.Load(d.dirs.ConfigFile())
 	if cfgErr != nil {
 		cfg = config.Default()
-		d.log.Warn("Using the default settings: config.toml is broken", "error", cfgErr)
 	}
 	p := &parts{memory: newMemorySlot(), engine: tokencache.New(tokencache.Config{Network: network}), settingsChanged: make(chan struct{}, 1)}
 	if err := p.memory.takeOver(); err != nil {
@@ -60,7 +59,9 @@ func (d *daemon) build() error {
 	}
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
-	p.gate = approval.New(approval.Options{File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Log: d.log})
+	p.gate = approval.New(approval.Options{
+		File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Past: p.audit.Each, Log: d.log,
+	})
 	d.parts = p
 	p.servers = newZenMLServers()
 	registries := isolated.New(d.opt.Executable)
@@ -75,7 +76,11 @@ func (d *daemon) build() error {
 	p.guard = d.newGuard()
 	d.srv = &server.Server{Methods: d.methods(), Log: d.log, Quiet: whenQuiet()}
 	d.apply(cfg)
-	d.setConfigError(cfgErr)
+	if cfgErr != nil {
+		d.log.Warn("Using the default settings, and handing out nothing: config.toml is broken", "error", cfgErr)
+		p.gate.Refuse(cfgErr) // the defaults have no rules, and the file may
+		d.setConfigError(cfgErr)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,11 +254,21 @@ func TestReasonTexts(t *testing.T) {
 	}
 }
 
-// A restart to a program that is gone would end zend.
+// A restart to a program that is gone, or that is not executed, would end zend.
 func TestRestartNeedsTheProgram(t *testing.T) {
 	d := newDaemon(t)
 	d.opt.Executable = filepath.Join(t.TempDir(), "zend")
 	if _, err := d.restartRequest(t.Context(), server.Peer{}, api.Empty{}); !credential.Unavailable.Is(err) {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(d.opt.Executable, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(d.opt.Executable, 0o702); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.restartRequest(t.Context(), server.Peer{}, api.Empty{})
+	if err == nil || !strings.Contains(err.Error(), "is not safe to execute: it can be changed by everyone") {
 		t.Errorf("%v", err)
 	}
 }

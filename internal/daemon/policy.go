@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/config"
+	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/policy"
 )
@@ -45,6 +47,25 @@ func inHome(path, home string) string {
 
 func (d *daemon) approvals(context.Context, server.Peer, api.Empty) (api.ApprovalList, error) {
 	return api.ApprovalList{Items: d.parts.gate.Pending()}, nil
+}
+
+// updateConnector changes a service connector, but not its name when that would take it out of a rule without a word.
+func (d *daemon) updateConnector(
+	ctx context.Context, c access.Caller, req api.UpdateConnector, secrets map[string]credential.Secret,
+) (api.ConnectorResult, error) {
+	if req.Name != nil {
+		now, err := d.broker.Connectors.Connector(ctx, api.UseConnector{Ref: req.Ref, Server: req.Server})
+		if err != nil {
+			return api.ConnectorResult{}, err
+		}
+		if *req.Name != now.Connector.Name {
+			err = d.parts.gate.Rename(now.Connector.Name, *req.Name)
+		}
+		if err != nil {
+			return api.ConnectorResult{}, err
+		}
+	}
+	return d.broker.Connectors.UpdateConnector(ctx, c, req, secrets)
 }
 
 // policyNotices tell of requests that wait for a person, and of rules that restrict nobody because they name nothing that exists.

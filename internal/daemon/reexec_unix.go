@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // reexec executes the installed zend in place of this one, after requests in flight were answered. The listening socket
@@ -21,11 +23,16 @@ func (d *daemon) reexec() error {
 	if err := d.ln.KeepForExec(); err != nil {
 		return fmt.Errorf("keeping the socket open: %w", err)
 	}
-	args := []string{d.opt.Executable}
+	// What lies at the path now was not looked at when this zend was started.
+	program, err := execsafe.Resolve(d.opt.Executable)
+	if err != nil {
+		return err
+	}
+	args := []string{program}
 	if d.opt.OnDemand {
 		args = append(args, "--on-demand")
 	}
-	d.log.Info("Executing the installed zend", "path", d.opt.Executable)
-	err := syscall.Exec(d.opt.Executable, args, os.Environ())
-	return fmt.Errorf("executing %s: %w", d.opt.Executable, err)
+	d.log.Info("Executing the installed zend", "path", program)
+	err = syscall.Exec(program, args, os.Environ())
+	return fmt.Errorf("executing %s: %w", program, err)
 }

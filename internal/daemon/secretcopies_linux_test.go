@@ -275,7 +275,7 @@ func TestRefusedSecretIsNotLeftInMemory(t *testing.T) {
 	}
 }
 
-// What is minted of a connector's password stays with the engine until zen lock. The registry is asked about it, at registering,
+// What is minted of a connector's password stays in the token cache until zen lock. The registry is asked about it, at registering,
 // at verifying and at each login: by a child process, for net/http and others make copies of it that nobody can clear.
 func TestConnectorSecretIsNotLeftInMemory(t *testing.T) {
 	for name, around := range lengths {

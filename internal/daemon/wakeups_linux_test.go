@@ -96,7 +96,7 @@ func TestPlainWritesWakeNobody(t *testing.T) {
 	}
 	wakes := woken(func() {
 		w.writeLogins("ghcr.io")
-		p.awaitLog("holds logins in clear")
+		p.awaitLog("stores credentials in plain text")
 	})
 	if wakes == 0 {
 		t.Error("zend did something, and was not woken: the measure is none")

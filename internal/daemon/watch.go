@@ -11,15 +11,20 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// watchConfig obeys an edited config.toml; a broken one is reported and the old settings stay.
+// watchConfig obeys an edited config.toml; a broken one is reported and the old settings stay. If there are none, since it has
+// been broken from the start, zend goes on handing out nothing.
 func (d *daemon) watchConfig(ctx context.Context) {
 	err := config.Watch(ctx, d.dirs.ConfigFile(), func(cfg config.Config, err error) {
 		if err != nil {
-			d.log.Warn("Kept the old settings: config.toml is broken", "error", err)
 			d.setConfigError(err)
+			if d.parts.gate.Refusal() != nil {
+				d.parts.gate.Refuse(err)
+				return
+			}
+			d.log.Warn("Kept the old settings: config.toml is broken", "error", err)
 			return
 		}
-		edited := !cfg.Equal(d.config())
+		edited := !cfg.Equal(d.config()) || d.parts.gate.Refusal() != nil
 		d.apply(cfg)
 		if edited {
 			d.log.Info("Took over the edited config.toml")

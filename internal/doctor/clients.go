@@ -120,7 +120,7 @@ func (f Facts) setup(config, readers string, several bool) Result {
 	if hosts := zenHosts(first.File); len(hosts) > 0 {
 		return Result{Status: OK, Message: readers + asks + " for " + strings.Join(hosts, ", ") + " only (credHelpers in " + file + ")"}
 	}
-	why := file + " names no helper, so passwords are written into it in clear"
+	why := file + " names no helper, so passwords are written into it in plain text"
 	switch {
 	case first.Chosen:
 		why = file + " names no helper, and docker-credential-" + safetext.Name(first.Helper) + " is there, so that is used"
@@ -312,7 +312,7 @@ func dockerSnap(_ context.Context, f Facts) []Result {
 		return one(Problem, safetext.Name(docker)+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
 			"install docker from its own packages instead: https://docs.docker.com/engine/install/")
 	}
-	return fine("docker is no snap")
+	return fine("docker is not a snap")
 }
 
 // podman: what overrides zen's file, and variables by which logins go past it.

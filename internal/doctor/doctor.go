@@ -69,10 +69,10 @@ type check struct {
 // checks is the table, in the order in which they are shown: one that fails may be why later ones do.
 func checks() []check {
 	return []check{
+		{"settings", settings}, // first: with a mistake there zend may hand out nothing at all
 		{"user", whoRuns},
 		{"directories", directories},
 		{"runtime-directory", runtimeDirectory},
-		{"settings", settings},
 		{"one-zend", oneZend},
 		{"zend", zend},
 		{"zend-version", zendVersion},

@@ -71,11 +71,20 @@ func systemSetUps() []broken {
 		{"directories", "open to all", func(m *machine) { m.mkdir("run/zen"); m.chmod("run/zen", 0o755) }, []string{
 			"problem: DIR/run/zen can be read by other users => chmod 700 DIR/run/zen",
 		}},
-		{"directories", "a link", func(m *machine) {
-			if err := os.Symlink("/", m.at("zen/data")); err != nil {
+		{"directories", "a link to an open directory", func(m *machine) {
+			m.mkdir("elsewhere")
+			m.chmod("elsewhere", 0o755)
+			if err := os.Symlink("../elsewhere", m.at("zen/data")); err != nil {
 				m.t.Fatal(err)
 			}
-		}, []string{"problem: DIR/zen/data is a symbolic link => replace it by a directory: rm DIR/zen/data"}},
+		}, []string{"problem: DIR/zen/data can be read by other users => chmod 700 DIR/zen/data"}},
+		{"directories", "a link to a directory of the user's", func(m *machine) {
+			m.mkdir("elsewhere")
+			m.chmod("elsewhere", 0o700)
+			if err := os.Symlink("../elsewhere", m.at("zen/data")); err != nil {
+				m.t.Fatal(err)
+			}
+		}, []string{"ok: the vault is in DIR/zen/data, the logs are in DIR/zen/state"}},
 		{"directories", "read-only", func(m *machine) {
 			m.mkdir("zen/state")
 			m.facts.System.Writable = func(path string) bool { return !strings.HasPrefix(path, m.at("zen")) }
@@ -120,8 +129,14 @@ func systemSetUps() []broken {
 		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not there"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"settings", "a mistake", func(m *machine) { m.write("zen/config/config.toml", "list = \"some\"\n") }, []string{
-			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none" => edit DIR/zen/config/config.toml`,
+			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"; a zend that starts now hands out nothing` +
+				` => edit DIR/zen/config/config.toml`,
 		}},
+		{"settings", "what zend says of them comes first", func(m *machine) {
+			m.write("zen/config/config.toml", "list = \"some\"\n")
+			m.facts.Zend.Status.Notices = []api.Notice{{Text: "another"}, {Text: "zen hands out nothing", Hint: "edit it", Urgent: true}}
+			m.facts.Zend.Status.Logins = []api.Login{{Address: "ghcr.io", Problem: "config.toml is broken"}}
+		}, []string{"problem: zen hands out nothing => edit it"}},
 		{"settings", "nothing is listed", func(m *machine) { m.write("zen/config/config.toml", "list = \"none\"\n") }, []string{
 			"ok: DIR/zen/config/config.toml is as it should be, or not there",
 		}},
@@ -184,16 +199,16 @@ func zendSetUps() []broken {
 		{"zend-notices", "none", nil, []string{"ok: zend has nothing to say"}},
 		{"zend-notices", "does not run", stopped, nil},
 		{"zend-notices", "some", func(m *machine) {
-			m.facts.Zend.Status.Notices = []api.Notice{{Text: "config.toml is broken", Hint: "edit it"}}
-		}, []string{"warning: config.toml is broken => edit it"}},
+			m.facts.Zend.Status.Notices = []api.Notice{{Text: "the disk is full", Hint: "make room"}, {Text: "told by settings", Urgent: true}}
+		}, []string{"warning: the disk is full => make room"}},
 		{"zend-notices", "of the guard", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "quay.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Notices = []api.Notice{
-				{Text: m.at("home/.docker/config.json") + " holds logins in clear: ghcr.io, quay.io", Hint: "zen import"},
-				{Text: m.at("home/.docker/config.json") + " holds logins in clear: quay.io; the vault is locked", Hint: "zen unlock"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: ghcr.io, quay.io", Hint: "zen import"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: quay.io; the vault is locked", Hint: "zen unlock"},
 				{Text: "the login for ghcr.io is in the vault now", Done: true},
 			}
-		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: quay.io; the vault is locked => zen unlock"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: quay.io; the vault is locked => zen unlock"}},
 
 		{"vault", "open", nil, []string{"ok: it is open"}},
 		{"vault", "absent", vault("absent", "", ""), []string{"ok: there is no vault yet; the first login makes one"}},
@@ -304,17 +319,17 @@ func helperSetUps() []broken {
 			m.chmod("after", 0o777)
 			m.env["PATH"] = m.at("tmp") + ":" + m.at("bin") + ":" + m.at("after")
 		}, []string{
-			"problem: everybody can put another docker-credential-zen into DIR/tmp, and clients would execute that => " +
-				"take it off PATH, or: chmod go-w DIR/tmp",
+			"problem: clients look for docker-credential-zen in DIR/tmp first: " +
+				"the directory DIR/tmp can be changed by everyone => take DIR/tmp off PATH, or: chmod go-w DIR/tmp",
 		}},
 		{"helper-path", "everybody can change it", func(m *machine) { m.chmod("bin/docker-credential-zen", 0o777) }, []string{
-			"problem: everybody can change DIR/bin/docker-credential-zen, which clients execute => " +
-				"chmod go-w DIR/bin/docker-credential-zen, and install zen again",
+			"problem: DIR/bin/docker-credential-zen is not safe to execute: it can be changed by everyone => " +
+				"chmod go-w DIR/bin/docker-credential-zen",
 		}},
-		{"helper-path", "somebody else's", func(m *machine) {
-			m.facts.System.Owner = func(string) (int, bool) { return m.facts.UID + 7, true }
-			m.facts.System.UserName = func(int) string { return "eve" }
-		}, []string{"warning: DIR/bin/docker-credential-zen, which clients execute, is eve's => install zen for yourself"}},
+		{"helper-path", "everybody can change a directory above", func(m *machine) { m.chmod("", 0o777) }, []string{
+			"problem: DIR/bin/docker-credential-zen is not safe to execute: the directory DIR can be changed by everyone => " +
+				"chmod go-w DIR",
+		}},
 		{"helper-path", "another zen's", func(m *machine) {
 			m.write("old/docker-credential-zen", "")
 			m.chmod("old/docker-credential-zen", 0o755)
@@ -380,7 +395,7 @@ func clientSetUps() []broken {
 			"problem: docker does not ask zen: DIR/home/.docker/config.json names docker-credential-desktop => zen setup docker",
 			"problem: podman, skopeo and buildah do not ask zen: no configuration names a helper => zen setup podman",
 			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
-				"in clear => zen setup helm",
+				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "one asks", func(m *machine) {
 			m.program("docker", "helm")
@@ -389,14 +404,14 @@ func clientSetUps() []broken {
 		}, []string{
 			"ok: docker asks zen (credsStore in DIR/home/.docker/config.json)",
 			"warning: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
-				"in clear => zen setup helm",
+				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "nobody is logged in", func(m *machine) {
 			m.program("docker")
 			m.docker(`{"auths": {"x.io": {}}}`)
 			m.facts.Zend.Status.Logins = nil
 		}, []string{
-			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so passwords are written into it in clear => " +
+			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so passwords are written into it in plain text => " +
 				"zen setup docker",
 		}},
 		{"client-setup", "changed since", func(m *machine) {
@@ -490,7 +505,7 @@ func clientSetUps() []broken {
 		{"docker-access", "root", func(m *machine) { m.engine(false); m.facts.UID = 0 }, nil},
 
 		{"docker-snap", "no docker", nil, nil},
-		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is no snap"}},
+		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is not a snap"}},
 		{"docker-snap", "a snap", func(m *machine) {
 			m.write("root/snap/bin/docker", "")
 			m.chmod("root/snap/bin/docker", 0o755)
@@ -509,7 +524,7 @@ func clientSetUps() []broken {
 			m.docker("{}")
 			m.env["DOCKER_CONFIG"] = m.at("home/.docker")
 		}, []string{
-			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/home/.docker/config.json in clear => ` +
+			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/home/.docker/config.json in plain text => ` +
 				"log in with zen login, or unset DOCKER_CONFIG",
 		}},
 		{"podman", "overridden", func(m *machine) {
@@ -537,7 +552,7 @@ func (m *machine) engine(usable bool) {
 func plaintextSetUps() []broken {
 	return []broken{
 		{"plaintext-logins", "none", func(m *machine) { m.docker(`{"auths": {"ghcr.io": {}, "a.io": {"auth": ""}}}`) }, []string{
-			"ok: no client keeps a login in clear",
+			"ok: no client stores credentials in plain text",
 		}},
 		{"plaintext-logins", "everywhere", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "https://ghcr.io": ` + secret() + `, "https://alice:` + canary + `@x/": ` + secret() +
@@ -546,23 +561,23 @@ func plaintextSetUps() []broken {
 			m.write("home/.config/helm/registry/config.json", `{"auths": {"charts.io": `+secret()+`}}`)
 			m.write("home/.regctl/config.json", `{"hosts": {"r.io": {"user": "alice", "pass": "`+canary+`"}, "s.io": {"tls": "disabled"}}}`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io, b.io, x/ => zen import",
-			"warning: DIR/home/.config/containers/auth.json holds logins in clear: quay.io/team => zen import",
-			"warning: DIR/home/.config/helm/registry/config.json holds logins in clear: charts.io => zen import",
-			"warning: DIR/home/.regctl/config.json holds logins in clear: r.io => zen import",
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io, b.io, x/ => zen import",
+			"warning: DIR/home/.config/containers/auth.json stores credentials in plain text: quay.io/team => zen import",
+			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: charts.io => zen import",
+			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
 		}},
 
 		{"plaintext-logins", "the guard reports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "report"
 		}, []string{
-			"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import; so that zend does it by itself from " +
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import; so that zend does it by itself from " +
 				"then on: guard = \"import\" in DIR/zen/config/config.toml",
 		}},
 		{"plaintext-logins", "the guard imports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "import"
-		}, []string{"warning: DIR/home/.docker/config.json holds logins in clear: ghcr.io => zen import"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import"}},
 
 		{"leftover-files", "none", func(m *machine) {
 			m.docker("{}")
@@ -575,7 +590,7 @@ func plaintextSetUps() []broken {
 			m.write("home/.docker/config.json7", ``)
 			m.write("home/.docker/config.json8", `{"auths": {"gh`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was interrupted and holds logins in clear: " +
+			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was interrupted and stores credentials in plain text: " +
 				"ghcr.io => zen import",
 			"warning: DIR/home/.docker/config.json7 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json7",
 			"warning: DIR/home/.docker/config.json8 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json8",
@@ -681,8 +696,14 @@ func TestHelperVersion(t *testing.T) {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}
-	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a file") {
 		t.Errorf("a directory: %v", err)
+	}
+	m := newMachine(t)
+	m.chmod("bin", 0o777)
+	_, err := version(t.Context(), m.at("bin/docker-credential-zen"))
+	if err == nil || !strings.Contains(err.Error(), "is not safe to execute") {
+		t.Errorf("one that everyone can exchange: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()

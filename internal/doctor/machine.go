@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // helperTime is how long docker-credential-zen may take to tell its version.
@@ -30,6 +32,10 @@ func userName(uid int) string {
 // executeVersion runs the helper as clients do and takes the version out of "NAME (PACKAGE) VERSION"
 // (docker-credential-helpers, credentials.PrintVersion).
 func executeVersion(ctx context.Context, path string) (string, error) {
+	path, err := execsafe.Resolve(path)
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "version")

@@ -9,7 +9,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// inClear is a file with logins in clear.
+// inClear is a file with credentials in plain text.
 type inClear struct {
 	file       string
 	leftover   bool
@@ -18,7 +18,7 @@ type inClear struct {
 
 // text says so, in the words of zend's guard.
 func (c inClear) text() string {
-	return safetext.Name(c.file) + " holds logins in clear: " + strings.Join(c.registries, ", ")
+	return safetext.Name(c.file) + " stores credentials in plain text: " + strings.Join(c.registries, ", ")
 }
 
 // guardImports is the mode of zend's guard in which it moves logins into the vault by itself (api.Status).
@@ -64,7 +64,7 @@ func plaintextLogins(ctx context.Context, f Facts) []Result {
 			found = append(found, Result{Status: Warning, Message: file.text(), Hint: hint})
 		}
 	}
-	return otherwise(found, "no client keeps a login in clear")
+	return otherwise(found, "no client stores credentials in plain text")
 }
 
 // leftoverFiles: what a client that was killed while it wrote its configuration left behind, with all that was in it.
@@ -82,7 +82,7 @@ func leftoverFiles(ctx context.Context, f Facts) []Result {
 				Hint: "rm " + safetext.ShellWord(path),
 			}
 			if i := slices.IndexFunc(files, func(c inClear) bool { return c.file == path }); i >= 0 {
-				r.Message += " and holds logins in clear: " + strings.Join(files[i].registries, ", ")
+				r.Message += " and stores credentials in plain text: " + strings.Join(files[i].registries, ", ")
 				r.Hint = "zen import"
 			}
 			found = append(found, r)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/paths"
@@ -83,7 +85,11 @@ func directories(_ context.Context, f Facts) []Result {
 func (f Facts) directory(dir string) (Result, bool) {
 	shown, there := safetext.Name(dir), existing(dir)
 	if there == dir {
-		if err := paths.SecureDir(dir); err != nil { // changes nothing in one that exists
+		check := paths.CheckDir
+		if dir == f.Dirs.Runtime {
+			check = paths.SecureDir // changes nothing in one that exists
+		}
+		if err := check(dir); err != nil {
 			return failure(Problem, err), true
 		}
 	}
@@ -145,19 +151,31 @@ func runtimeDirectory(_ context.Context, f Facts) []Result {
 	return otherwise(found, "the socket is "+safetext.Name(socket))
 }
 
-// settings: zend goes on with the settings it had when config.toml has a mistake.
+// urgent is what zend wants people to know before anything else; nil: nothing.
+func (f Facts) urgent() *api.Notice {
+	if f.Zend.Status == nil {
+		return nil
+	}
+	i := slices.IndexFunc(f.Zend.Status.Notices, func(n api.Notice) bool { return n.Urgent })
+	if i < 0 {
+		return nil
+	}
+	return &f.Zend.Status.Notices[i]
+}
+
+// settings: with a mistake in config.toml, zend goes on with the settings it had, or hands out nothing when it had none. It knows
+// best which, and which file it reads.
 func settings(_ context.Context, f Facts) []Result {
+	if n := f.urgent(); n != nil {
+		return one(Problem, n.Text, n.Hint)
+	}
 	if f.DirsErr != nil {
 		return nil
 	}
 	file := f.Dirs.ConfigFile()
 	cfg, err := config.Load(file)
 	if err != nil {
-		r := failure(Problem, err)
-		if r.Hint == "" {
-			r.Hint = "edit " + safetext.ShellWord(file)
-		}
-		return []Result{r}
+		return one(Problem, err.Error()+"; a zend that starts now hands out nothing", "edit "+safetext.ShellWord(file))
 	}
 	if cfg.List == config.ListNone && f.Env.FindProgram("regctl") != "" {
 		return one(Warning, `list = "none" in `+safetext.Name(file)+": regctl asks only for registries that are listed, so for none",

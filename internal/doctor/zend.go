@@ -59,7 +59,7 @@ func zendVersion(_ context.Context, f Facts) []Result {
 	return fine("zend and zen are of version " + f.Version)
 }
 
-// zendNotices are what zend itself wants people to know, without what it did and what plaintext-logins tells in the same words.
+// zendNotices are what zend itself wants people to know, without what it did and what settings and plaintext-logins tell.
 func zendNotices(ctx context.Context, f Facts) []Result {
 	if f.Zend.Status == nil {
 		return nil
@@ -67,7 +67,7 @@ func zendNotices(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
 	var found []Result
 	for _, n := range f.Zend.Status.Notices {
-		if n.Done || slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
+		if n.Done || n.Urgent || slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
 			continue
 		}
 		found = append(found, Result{Status: Warning, Message: n.Text, Hint: n.Hint})
@@ -135,10 +135,10 @@ func sshSession(_ context.Context, f Facts) []Result {
 		"start it on the Mac's own screen: zen daemon start; or here: security unlock-keychain")
 }
 
-// logins: those that would fail, unless it is because of the vault.
+// logins: those that would fail, unless it is because of the vault or of config.toml.
 func logins(_ context.Context, f Facts) []Result {
 	s := f.Zend.Status
-	if s == nil || s.Vault.State != stateUnlocked && s.Vault.Problem != "" {
+	if s == nil || s.Vault.State != stateUnlocked && s.Vault.Problem != "" || f.urgent() != nil {
 		return nil
 	}
 	var found []Result

@@ -1,5 +1,5 @@
 // Package guard watches the files in which registry clients keep their configuration and their logins. It tells when a password
-// appears there in clear and when a client that was pointed at zen no longer asks it, and, when the user wants that, moves the
+// appears there in plain text and when a client that was pointed at zen no longer asks it, and, when the user wants that, moves the
 // login into the vault and points the client at zen again.
 //
 // It looks at everything whenever something may have changed, and knows nothing of what happened. A login leaves its file only

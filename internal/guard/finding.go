@@ -11,7 +11,7 @@ import (
 // finding is something that is wrong with a file.
 type finding struct {
 	file       string
-	what       string   // " holds logins in clear"
+	what       string   // " stores credentials in plain text"
 	registries []string // they follow what
 	why        string   // and this follows them
 	hint       string

@@ -26,7 +26,7 @@ const (
 	Off    Mode = "off"    // nothing, not even telling
 	Report Mode = "report" // telling only
 	Repair Mode = "repair" // clients that no longer ask zen are pointed at it again
-	Import Mode = "import" // that, and logins in clear are moved into the vault
+	Import Mode = "import" // that, and credentials in plain text are moved into the vault
 )
 
 // Holding is what zen has for a registry, beside a login that was found in a file.
@@ -167,8 +167,8 @@ func (g *Guard) watch(ctx context.Context) error {
 	defer stop()
 	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price,
 	// and in a directory that is not the user's alone nothing is made.
-	if dir := filepath.Dir(g.env.RecordFile()); paths.SecureDir(filepath.Dir(dir)) == nil {
-		_ = paths.SecureDir(dir)
+	if dir := filepath.Dir(g.env.RecordFile()); paths.MakeDir(filepath.Dir(dir)) == nil {
+		_ = paths.MakeDir(dir)
 	}
 	return g.run(filewatch.Watch{
 		Paths: g.paths, Beside: isTemporary, Wake: g.wake, Settle: settle, MaxSettle: maxSettle,

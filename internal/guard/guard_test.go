@@ -290,13 +290,13 @@ func TestReports(t *testing.T) {
 	before := h.secretIn()
 	h.look()
 	h.wantNotices(
-		"~/ci/config.json holds logins in clear: ghcr.io -> DOCKER_CONFIG=~/ci zen import",
-		"~/run/containers/auth.json holds logins in clear: a.example -> zen import",
-		"~/.config/containers/auth.json holds logins in clear: quay.io -> zen import",
-		"~/.dockercfg holds logins in clear: e.example -> zen import",
-		"~/.config/helm/registry/config.json holds logins in clear: b.example -> zen import",
-		"~/.regctl/config.json holds logins in clear: c.example -> zen import",
-		"~/.docker/config.json holds logins in clear: ghcr.io, quay.io/team, docker.io -> zen import",
+		"~/ci/config.json stores credentials in plain text: ghcr.io -> DOCKER_CONFIG=~/ci zen import",
+		"~/run/containers/auth.json stores credentials in plain text: a.example -> zen import",
+		"~/.config/containers/auth.json stores credentials in plain text: quay.io -> zen import",
+		"~/.dockercfg stores credentials in plain text: e.example -> zen import",
+		"~/.config/helm/registry/config.json stores credentials in plain text: b.example -> zen import",
+		"~/.regctl/config.json stores credentials in plain text: c.example -> zen import",
+		"~/.docker/config.json stores credentials in plain text: ghcr.io, quay.io/team, docker.io -> zen import",
 	)
 	logged := h.log.String()
 	if n := strings.Count(logged, "level=WARN"); n != 7 {
@@ -331,7 +331,7 @@ func TestReportsTrouble(t *testing.T) {
 		"the clients' files are not all known: ~/state/setup/undo.json, where zen remembers what it changed, is damaged -> "+
 			"move it away, then try again: mv ~/state/setup/undo.json ~/state/setup/undo.json.damaged",
 		"~/.docker/config.json:1:12: unexpected end of JSON input -> correct the file; zen changed nothing in it",
-		"~/.config/containers/auth.json holds logins in clear: ghcr.io; it is a registry's own token, which no helper can hand out and "+
+		"~/.config/containers/auth.json stores credentials in plain text: ghcr.io; it is a registry's own token, which no helper can hand out and "+
 			"which ends by itself -> log in again with a user name",
 	)
 }
@@ -371,9 +371,9 @@ func TestImports(t *testing.T) {
 				registry = "ghcr.io@work"
 			}
 			h.vault.has(t, registry, user+":"+canary)
-			want := []string{"the login for ghcr.io was in clear in ~/" + tt.file + " and is in the vault now -> "}
+			want := []string{"the login for ghcr.io was in plain text in ~/" + tt.file + " and is in the vault now -> "}
 			if name == "one registry only" {
-				want = append([]string{"~/" + docker + " holds logins in clear: quay.io; docker does not ask zen for them -> zen import"}, want...)
+				want = append([]string{"~/" + docker + " stores credentials in plain text: quay.io; docker does not ask zen for them -> zen import"}, want...)
 			}
 			h.wantNotices(want...)
 			h.look()
@@ -399,7 +399,7 @@ func TestImportsOfRegctl(t *testing.T) {
 	h.write(".regctl/config.json", before)
 	h.look()
 	h.wantFile(".regctl/config.json", before)
-	h.wantNotices("~/.regctl/config.json holds logins in clear: ghcr.io; regctl does not ask zen for them -> zen import")
+	h.wantNotices("~/.regctl/config.json stores credentials in plain text: ghcr.io; regctl does not ask zen for them -> zen import")
 	h.config(`{"credsStore": "zen"}`)
 	h.look()
 	h.wantFile(".regctl/config.json", `{"hosts":{"ghcr.io":{"tls":"enabled"}}}`)
@@ -408,7 +408,7 @@ func TestImportsOfRegctl(t *testing.T) {
 
 // podman's family reads docker's file too. That it does not ask zen is told for as long as it is so, and as the deed is told.
 func TestPodmanIsToldOf(t *testing.T) {
-	const moved = "the login for ghcr.io was in clear in ~/.docker/config.json and is in the vault now -> "
+	const moved = "the login for ghcr.io was in plain text in ~/.docker/config.json and is in the vault now -> "
 	const left = "~/.docker/config.json is read by podman, skopeo and buildah too, which do not ask zen yet for what left it: "
 	const hint = " -> zen setup podman"
 	h := newHome(t, Import)
@@ -435,7 +435,7 @@ func TestPodmanIsToldOf(t *testing.T) {
 
 // What zen may not or cannot take over stays where it is, and is told.
 func TestLeaves(t *testing.T) {
-	const clear = "~/.docker/config.json holds logins in clear: ghcr.io; "
+	const clear = "~/.docker/config.json stores credentials in plain text: ghcr.io; "
 	for name, tt := range map[string]struct {
 		setup func(h *home, v *fakeVault)
 		want  string
@@ -522,7 +522,7 @@ func TestUninstalled(t *testing.T) {
 	h.look()
 	h.wantFile(docker, with)
 	h.wantNotices("~/.docker/config.json does not name zen any more: credsStore is gone -> zen setup docker",
-		"~/.docker/config.json holds logins in clear: ghcr.io -> zen import")
+		"~/.docker/config.json stores credentials in plain text: ghcr.io -> zen import")
 }
 
 // A helper that lies beside zend is enough: zend's PATH need not be the clients'.

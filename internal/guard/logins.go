@@ -44,7 +44,7 @@ func (s *scene) left(k *logins.Login, why, hint string) {
 		why = "; " + why
 	}
 	s.add(finding{
-		file: s.path, what: " holds logins in clear", registries: []string{registry(k)}, why: why, hint: s.where(s.file, hint),
+		file: s.path, what: " stores credentials in plain text", registries: []string{registry(k)}, why: why, hint: s.where(s.file, hint),
 	})
 }
 
@@ -82,7 +82,7 @@ func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
 		return false
 	}
 	if s.putBack(ctx, k, has.Same) {
-		s.left(k, "zen took them out once, and somebody put them back", "zen import")
+		s.left(k, "zen already moved them once, and they were put back", "zen import")
 		return false
 	}
 	if has.Same {
@@ -202,7 +202,7 @@ func (s *scene) takeOut(ctx context.Context, repaired bool) {
 			at := s.place(k)
 			s.taken[at] = s.digest(k)
 			s.forgot(s.memory.did(ctx, at, "", s.look.now()))
-			d := remedy{text: "the login for " + registry(k) + " was in clear in " + safetext.Name(s.path) + " and is in the vault now"}
+			d := remedy{text: "the login for " + registry(k) + " was in plain text in " + safetext.Name(s.path) + " and is in the vault now"}
 			if s.client == "docker" {
 				d.file, d.registry = s.path, k.Address
 			}

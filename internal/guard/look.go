@@ -90,7 +90,7 @@ func (l *look) leftover(f file, path string) {
 	defer logins.Wipe(list)
 	for _, k := range list {
 		l.add(finding{
-			file: path, what: " was left behind by a client that was interrupted, and holds logins in clear", registries: []string{registry(k)},
+			file: path, what: " was left behind by a client that was interrupted, and stores credentials in plain text", registries: []string{registry(k)},
 			hint: l.where(f, "zen import --remove"),
 		})
 	}
@@ -220,7 +220,7 @@ func (s *scene) repairable(ctx context.Context, strays []clientconfig.Stray) (to
 		}
 	}
 	s.tellStrays(left, "")
-	s.tellStrays(again, "; zen mended that once, and somebody did it again")
+	s.tellStrays(again, "; zen already fixed this once, and it was changed back")
 	return todo
 }
 

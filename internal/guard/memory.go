@@ -45,7 +45,7 @@ func (m *memory) load() error {
 		return nil
 	}
 	m.read = true
-	content, err := fileedit.Read(m.file)
+	content, err := fileedit.ReadOwn(m.file)
 	if err != nil || !content.Exists {
 		return err
 	}
@@ -95,8 +95,7 @@ func (m *memory) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fileedit.Edit(ctx, m.file, func(fileedit.Content) (fileedit.Content, error) {
+	return fileedit.EditOwn(ctx, m.file, func(fileedit.Content) (fileedit.Content, error) {
 		return fileedit.Content{Data: append(data, '\n'), Exists: true}, nil
 	})
-	return err
 }

@@ -75,7 +75,7 @@ func (h *home) tells(text string) func() bool {
 
 const (
 	clean = `{"credsStore":"zen","auths": {"ghcr.io": {}}}`
-	told  = "~/.docker/config.json holds logins in clear: ghcr.io"
+	told  = "~/.docker/config.json stores credentials in plain text: ghcr.io"
 )
 
 func dirty(secret string) string {
@@ -253,7 +253,7 @@ func TestTwoWritersAtOnce(t *testing.T) {
 		}
 	})
 	tools.Wait()
-	left := func() (hosts []string) { // in clear
+	left := func() (hosts []string) { // in plain text
 		var last struct {
 			CredsStore string                       `json:"credsStore"`
 			Auths      map[string]map[string]string `json:"auths"`
@@ -269,9 +269,9 @@ func TestTwoWritersAtOnce(t *testing.T) {
 		}
 		return hosts
 	}
-	r.eventually("every login in clear is told of", func() bool {
+	r.eventually("every login in plain text is told of", func() bool {
 		notices := strings.Join(h.notices(), "\n")
-		told, _, _ := strings.Cut(notices, "; zen took them out once, and somebody put them back")
+		told, _, _ := strings.Cut(notices, "; zen already moved them once, and they were put back")
 		return !slices.ContainsFunc(left(), func(host string) bool { return !strings.Contains(told, host) })
 	})
 	for i := range rounds {
@@ -324,7 +324,7 @@ func TestLeftovers(t *testing.T) {
 	if again := h.guard.look(t.Context()); again != 0 {
 		t.Errorf("looks again in %v", again)
 	}
-	h.wantNotices("~/.docker/config.json4711 was left behind by a client that was interrupted, and holds logins in clear: ghcr.io -> zen import --remove")
+	h.wantNotices("~/.docker/config.json4711 was left behind by a client that was interrupted, and stores credentials in plain text: ghcr.io -> zen import --remove")
 	h.wantSecretIn(docker + "4711")
 }
 

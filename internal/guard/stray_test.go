@@ -83,10 +83,10 @@ func TestWhatSkopeoDoes(t *testing.T) {
 	h.vault.has(t, "ghcr.io", "alice:"+canary)
 	h.wantSecretIn()
 	h.wantNotices("~/.docker/config.json names zen again: credsStore was gone -> ",
-		"the login for ghcr.io was in clear in ~/.docker/config.json and is in the vault now -> ")
+		"the login for ghcr.io was in plain text in ~/.docker/config.json and is in the vault now -> ")
 }
 
-// docker would not see a login in clear any more once its file names zen: so zen has to have it first.
+// docker would not see a login in plain text any more once its file names zen: so zen has to have it first.
 func TestRepairTakesNoLoginAway(t *testing.T) {
 	h := newHome(t, Repair)
 	h.config("{}")
@@ -95,7 +95,7 @@ func TestRepairTakesNoLoginAway(t *testing.T) {
 	h.config(stray)
 	h.look()
 	h.wantFile(docker, stray)
-	clear := "~/.docker/config.json holds logins in clear: ghcr.io"
+	clear := "~/.docker/config.json stores credentials in plain text: ghcr.io"
 	why := "; zen leaves it so, because docker would lose its logins: ghcr.io -> zen import"
 	h.wantNotices(clear+" -> zen import", gone+why)
 
@@ -119,7 +119,7 @@ func TestRepairedOnce(t *testing.T) {
 	h.config("{}")
 	h.look()
 	h.wantFile(docker, mended)
-	again := gone + "; zen mended that once, and somebody did it again -> zen setup docker"
+	again := gone + "; zen already fixed this once, and it was changed back -> zen setup docker"
 	for range 3 {
 		h.config("{}")
 		h.look()
@@ -158,7 +158,7 @@ func TestRepairedForEachLogin(t *testing.T) {
 		h.config(now) // without a login, and with one that zen took out before
 		h.look()
 		h.wantFile(docker, now)
-		if list := strings.Join(h.notices(), "\n"); !strings.Contains(list, gone+"; zen mended that once, and somebody did it again -> zen setup docker") {
+		if list := strings.Join(h.notices(), "\n"); !strings.Contains(list, gone+"; zen already fixed this once, and it was changed back -> zen setup docker") {
 			t.Error(list)
 		}
 	}
@@ -203,7 +203,7 @@ func TestImportedOnce(t *testing.T) {
 	h.config(with)
 	h.look()
 	h.wantFile(docker, empty)
-	again := "~/.docker/config.json holds logins in clear: ghcr.io; zen took them out once, and somebody put them back -> zen import"
+	again := "~/.docker/config.json stores credentials in plain text: ghcr.io; zen already moved them once, and they were put back -> zen import"
 	for _, restart := range []bool{false, false, true, true} {
 		if restart {
 			h.restart(Import)

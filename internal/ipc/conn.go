@@ -87,7 +87,7 @@ func checkPeer(fd int, path string) error {
 	return err
 }
 
-// checkSocket refuses what is no socket, or another user's.
+// checkSocket refuses what is not a socket, or another user's.
 func checkSocket(path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -51,9 +52,9 @@ func (s *Starter) start(conn *Conn, socket string, l *limit) error {
 	if err := paths.SecureDir(path.Dir(s.Lock)); err != nil {
 		return unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
-	lock, err := openLock(s.Lock)
+	lock, err := paths.OpenFile(s.Lock, unix.O_RDWR|unix.O_CREAT)
 	if err != nil {
-		return unavailable("zend cannot be started: "+err.Error(), "", err)
+		return unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
 	}
 	defer unix.Close(lock) // gives the lock back
 	for wait := time.Millisecond; ; wait = min(2*wait, 16*time.Millisecond) {
@@ -70,8 +71,6 @@ func (s *Starter) start(conn *Conn, socket string, l *limit) error {
 		time.Sleep(wait)
 	}
 }
-
-func openLock(name string) (int, error) { return open(name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW) }
 
 // open returns a descriptor that no child inherits.
 func open(name string, flags int) (int, error) {
@@ -105,7 +104,7 @@ func (s *Starter) spawnAndDial(conn *Conn, socket string, l *limit, end time.Tim
 
 // spawn starts zend and waits until it says that it is ready, for as long as that is worth it and not beyond end.
 func (s *Starter) spawn(l *limit, end time.Time) error {
-	program, err := s.Program()
+	given, program, err := s.program()
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func (s *Starter) spawn(l *limit, end time.Time) error {
 		return unavailable("zend cannot be started: "+err.Error(), "", err)
 	}
 	defer unix.Close(ready)
-	pid, err := s.startProcess(program, theirs)
+	pid, err := s.startProcess(program, given, theirs)
 	_ = unix.Close(theirs)
 	if err != nil {
 		return unavailable("zend cannot be started: "+err.Error(), "", err)
@@ -145,9 +144,26 @@ func pipe() (r, w int, err error) {
 	return ends[0], ends[1], nil
 }
 
-// Program is the path of the zend that would be started. It never looks into PATH, where another program of that name could
-// lie.
+// Program is the path of the zend that would be started, or why none would be.
 func (s *Starter) Program() (string, error) {
+	program, _, err := s.program()
+	return program, err
+}
+
+// program is the path of zend as it was given, and the one at which it may be executed.
+func (s *Starter) program() (given, resolved string, err error) {
+	if given, err = s.find(); err != nil {
+		return "", "", err
+	}
+	if resolved, err = execsafe.Resolve(given); err != nil {
+		return given, "", unavailable("zend cannot be started: "+err.Error(), hintOf(err), err)
+	}
+	return given, resolved, nil
+}
+
+// find never looks into PATH, where another program of that name could lie.
+
+func (s *Starter) find() (string, error) {
 	if s.Path != "" {
 		return s.Path, nil
 	}
@@ -169,7 +185,7 @@ func (s *Starter) Program() (string, error) {
 }
 
 // startProcess starts zend in a session of its own, so that a Ctrl-C meant for the client does not reach it.
-func (s *Starter) startProcess(program string, ready int) (pid int, err error) {
+func (s *Starter) startProcess(program, name string, ready int) (pid int, err error) {
 	null, err := open("/dev/null", unix.O_RDWR)
 	if err != nil {
 		return 0, err
@@ -180,7 +196,7 @@ func (s *Starter) startProcess(program string, ready int) (pid int, err error) {
 		defer unix.Close(log)
 		out = log
 	}
-	pid, err = syscall.ForkExec(program, append([]string{program}, s.Args...), &syscall.ProcAttr{
+	pid, err = syscall.ForkExec(program, append([]string{name}, s.Args...), &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   append(daemonEnv(unix.Environ()), ReadyVariable+"=3"),
 		Files: []uintptr{uintptr(null), uintptr(out), uintptr(out), uintptr(ready)},
@@ -193,10 +209,10 @@ func (s *Starter) startProcess(program string, ready int) (pid int, err error) {
 }
 
 func (s *Starter) openLog() (fd int, ok bool) {
-	if s.Log == "" || paths.SecureDir(path.Dir(s.Log)) != nil {
+	if s.Log == "" || paths.MakeDir(path.Dir(s.Log)) != nil {
 		return -1, false
 	}
-	fd, err := open(s.Log, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY|unix.O_NOFOLLOW)
+	fd, err := paths.OpenFile(s.Log, unix.O_CREAT|unix.O_APPEND|unix.O_WRONLY)
 	return fd, err == nil
 }
 

@@ -201,6 +201,10 @@ func TestCannotStart(t *testing.T) {
 	if err := os.Symlink("elsewhere", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	exchangeable := filepath.Join(shortDir(t), "zend")
+	if err := errors.Join(os.WriteFile(exchangeable, nil, 0o700), os.Chmod(filepath.Dir(exchangeable), 0o777)); err != nil {
+		t.Fatal(err)
+	}
 	lock := filepath.Join(dir, "spawn.lock")
 	tests := []struct {
 		name     string
@@ -210,11 +214,18 @@ func TestCannotStart(t *testing.T) {
 		hint     string
 	}{
 		{"relative variable", ipc.Starter{Lock: lock}, "bin/zend", "ZEN_DAEMON is not an absolute path: bin/zend", "zen daemon status"},
-		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: fork/exec /nonexistent/zend: no such file", "zen daemon status"},
+		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: there is no program /nonexistent/zend", "zen daemon status"},
+		{
+			"exchangeable",
+			ipc.Starter{Lock: lock},
+			exchangeable,
+			"zend cannot be started: " + exchangeable + " is not safe to execute: the directory ",
+			"chmod go-w " + filepath.Dir(exchangeable),
+		},
 		{"not beside", ipc.Starter{Lock: lock}, "", "zend is not installed beside " + exe, "ZEN_DAEMON"},
 		{"no program", ipc.Starter{Lock: lock, Path: filepath.Join(dir, "text")}, "", "exec format error", "zen daemon status"},
 		{"open directory", ipc.Starter{Lock: filepath.Join(open, "lock")}, "", "can be read by other users", "chmod 700 " + open},
-		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be started: open " + filepath.Join(dir, "link"), "zen daemon status"},
+		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be started: " + filepath.Join(dir, "link") + " is a symbolic link", "rm " + filepath.Join(dir, "link")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

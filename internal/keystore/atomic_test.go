@@ -114,7 +114,7 @@ func outcome(t *testing.T, path string, slot *slotStub) string {
 	defer v.Close()
 	var words []string
 	for _, w := range []string{"old", "new"} {
-		if f, err := v.read(path); err == nil && opensWith(f, w) {
+		if f, err := v.store.read(path); err == nil && opensWith(f, w) {
 			words = append(words, w)
 		}
 	}

@@ -189,10 +189,10 @@ func (v *Vault) base(ctx context.Context) (*file, *keys, error) {
 }
 
 // release destroys keys that did not become the vault's.
-func (v *Vault) release(k *keys) {
-	v.mu.RLock()
-	mine := v.keys == k
-	v.mu.RUnlock()
+func (m *inMemory) release(k *keys) {
+	m.mu.RLock()
+	mine := m.keys == k
+	m.mu.RUnlock()
 	if !mine {
 		k.destroy()
 	}
@@ -208,7 +208,7 @@ func (v *Vault) writeChosen(ctx context.Context, next *file, k *keys) error {
 	if len(next.slots) > 0 {
 		return v.write(ctx, next, k)
 	}
-	entry, err := v.chooseSlot(ctx, next.vault, k)
+	entry, err := v.slots.choose(ctx, next.vault, k)
 	if err != nil {
 		return err
 	}
@@ -223,35 +223,35 @@ func (v *Vault) writeArmed(ctx context.Context, next *file, k *keys, armed ...sl
 	if err == nil {
 		return nil
 	}
-	switch f, readErr := v.read(v.opt.Path); {
+	switch f, readErr := v.store.read(v.opt.Path); {
 	case readErr == nil:
-		v.discardAll(ctx, next.vault, without(armed, f.slots))
+		v.slots.discardAll(ctx, next.vault, without(armed, f.slots))
 	case errors.Is(readErr, os.ErrNotExist):
-		v.discardAll(ctx, next.vault, armed)
+		v.slots.discardAll(ctx, next.vault, armed)
 	}
 	return err
 }
 
-func (v *Vault) discardAll(ctx context.Context, vaultID string, slots []slotEntry) {
+func (set slotSet) discardAll(ctx context.Context, vaultID string, slots []slotEntry) {
 	for _, s := range slots {
-		if slot, err := v.candidate(s.Kind); err == nil {
-			v.discard(ctx, slot, keyID(vaultID, s.ID))
+		if slot, err := set.candidate(s.Kind); err == nil {
+			set.discard(ctx, slot, keyID(vaultID, s.ID))
 		}
 	}
 }
 
-func (v *Vault) current() *file {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.f
+func (m *inMemory) current() *file {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.f
 }
 
 // write makes next, sealed with k, the vault's generation on the disk and then in memory. The caller holds changing.
 func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
-	if err := v.takeWriter(); err != nil {
+	if err := v.store.takeWriter(); err != nil {
 		return err
 	}
-	if stampOf(v.opt.Path) != v.seen {
+	if stampOf(v.opt.Path) != v.store.seen {
 		return fail(credential.VaultDamaged, "have zend read it again: zen daemon restart",
 			"%s was changed or removed by something other than zen while zend was running; nothing was written", v.opt.Path)
 	}
@@ -260,7 +260,7 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 		return v.explain(err, "the vault")
 	}
 	present := v.current()
-	v.lookUpRetired(present)
+	v.store.lookUpRetired(present)
 	if err := v.store.replace(present != nil, data); err != nil {
 		return v.settle(next, k, data, err)
 	}
@@ -272,8 +272,8 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 // settle makes memory agree with the disk after a failed write, where the disk decides, and explains the failure.
 func (v *Vault) settle(next *file, k *keys, data []byte, cause error) error {
 	have, err := readFile(v.store.fs, v.opt.Path, maxFile)
-	v.seen = stampOf(v.opt.Path)
-	v.retired = nil
+	v.store.seen = stampOf(v.opt.Path)
+	v.store.retired = nil
 	switch {
 	case err == nil && bytes.Equal(have, data):
 		v.install(next, k)
@@ -286,7 +286,7 @@ func (v *Vault) settle(next *file, k *keys, data []byte, cause error) error {
 
 // install makes a written generation the one in memory; keys come with it unless the vault was locked meanwhile.
 func (v *Vault) install(next *file, k *keys) {
-	v.seen = stampOf(v.opt.Path)
+	v.store.seen = stampOf(v.opt.Path)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	fresh := v.f == nil
@@ -306,14 +306,14 @@ func (v *Vault) install(next *file, k *keys) {
 type retired struct{ slots []slotEntry }
 
 // lookUpRetired finds out which slots vault.json.prev has that the present generation has not.
-func (v *Vault) lookUpRetired(present *file) {
-	if v.retired != nil {
+func (s *store) lookUpRetired(present *file) {
+	if s.retired != nil {
 		return
 	}
-	v.retired = &retired{}
-	prev, err := v.read(v.store.prev())
+	s.retired = &retired{}
+	prev, err := s.read(s.prev())
 	if err == nil && present != nil && prev.vault == present.vault {
-		v.retired.slots = without(prev.slots, present.slots)
+		s.retired.slots = without(prev.slots, present.slots)
 	}
 }
 
@@ -323,8 +323,8 @@ func (v *Vault) forget(ctx context.Context, present, next *file) {
 	if present == nil {
 		return
 	}
-	v.discardAll(ctx, next.vault, without(v.retired.slots, next.slots))
-	v.retired.slots = without(present.slots, next.slots)
+	v.slots.discardAll(ctx, next.vault, without(v.store.retired.slots, next.slots))
+	v.store.retired.slots = without(present.slots, next.slots)
 }
 
 // without returns the slots of a that b does not have.

@@ -54,6 +54,9 @@ func neitherReadNorWritten(path string, cause error) error {
 
 func writeHint(path string, cause error) string {
 	dir := filepath.Dir(path)
+	if e, ok := errors.AsType[*credential.Error](cause); ok {
+		return e.HintText()
+	}
 	switch {
 	case errors.Is(cause, syscall.ENOSPC), errors.Is(cause, syscall.EDQUOT):
 		return "make room on the disk that holds " + dir + " and try again"
@@ -90,7 +93,10 @@ func unreadable(path string, cause error, prev bool) *credential.Error {
 			path, strings.TrimPrefix(cause.Error(), "the "), Format))
 	}
 	hint := hintRestore
+	e, ok := errors.AsType[*credential.Error](cause)
 	switch {
+	case ok:
+		hint = e.HintText()
 	case errors.Is(cause, os.ErrPermission):
 		hint = "make the file readable for you: chmod 600 " + path
 	case !prev:

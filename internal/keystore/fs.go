@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // FS is the part of a file system that changes the vault. Tests give one that fails, stops or cuts a write short at any
@@ -16,7 +18,7 @@ type FS interface {
 	Remove(name string) error
 }
 
-// File is an open file, or a directory that is to be synced.
+// File is an open file, or a directory (O_DIRECTORY) that is to be synced.
 type File interface {
 	io.Reader
 	io.Writer
@@ -24,20 +26,24 @@ type File interface {
 	Close() error
 }
 
-// osFS is the operating system's.
+// osFS is the operating system's, as far as files and directories are zen's own.
 type osFS struct{}
 
-func (osFS) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
+func (osFS) OpenFile(name string, flag int, _ os.FileMode) (File, error) {
+	open := paths.OpenFile
+	if flag&syscall.O_DIRECTORY != 0 {
+		open = func(name string, _ int) (int, error) { return paths.OpenDir(name) }
+	}
+	fd, err := open(name, flag)
 	if err != nil {
 		return nil, err // not a File that holds a nil *os.File
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), name), nil
 }
 
-func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
-func (osFS) Link(from, to string) error   { return os.Link(from, to) }
-func (osFS) Remove(name string) error     { return os.Remove(name) }
+func (osFS) Rename(from, to string) error { return paths.Rename(from, to) }
+func (osFS) Link(from, to string) error   { return paths.Link(from, to) }
+func (osFS) Remove(name string) error     { return paths.Remove(name) }
 
 // readFile reads a file of at most limit bytes.
 func readFile(fs FS, name string, limit int64) ([]byte, error) {
@@ -102,7 +108,7 @@ func writeFile(fs FS, name string, data []byte) (err error) {
 // syncDir makes renames in a directory last. File systems that cannot sync a directory say EINVAL or ENOTSUP; there is
 // nothing more to do on them.
 func syncDir(fs FS, dir string) error {
-	d, err := fs.OpenFile(dir, os.O_RDONLY, 0)
+	d, err := fs.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

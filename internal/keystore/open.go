@@ -76,7 +76,7 @@ func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 
 // attempt tries the key slots in order and installs the keys, unless the vault was locked or changed meanwhile.
 func (v *Vault) attempt(fl *flight, f *file) {
-	k, fault := v.trySlots(v.ctx, f)
+	k, fault := v.slots.try(v.ctx, f)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	defer close(fl.done)
@@ -101,25 +101,25 @@ func (v *Vault) attempt(fl *flight, f *file) {
 }
 
 // condemn closes a file that cannot be trusted. The caller holds mu.
-func (v *Vault) condemn(why *credential.Error) error {
-	v.f, v.unusable = nil, why
-	v.epoch++
+func (m *inMemory) condemn(why *credential.Error) error {
+	m.f, m.unusable = nil, why
+	m.epoch++
 	return why
 }
 
 // adopt checks the whole file with its keys and opens the vault. The caller holds mu.
-func (v *Vault) adopt(f *file, k *keys) error {
+func (m *inMemory) adopt(f *file, k *keys) error {
 	if err := k.verify(f); err != nil {
-		why := v.tampered(f, k)
+		why := m.tampered(f, k)
 		k.destroy()
-		return v.condemn(why)
+		return m.condemn(why)
 	}
-	v.keys, v.failure = k, nil
+	m.keys, m.failure = k, nil
 	return nil
 }
 
 // tampered says as exactly as the keys allow what was changed in a file whose MAC is wrong.
-func (v *Vault) tampered(f *file, k *keys) *credential.Error {
+func (m *inMemory) tampered(f *file, k *keys) *credential.Error {
 	var changed []string
 	for i := range f.records {
 		r := &f.records[i]
@@ -135,11 +135,11 @@ func (v *Vault) tampered(f *file, k *keys) *credential.Error {
 	} else if n > 0 {
 		what = "changed: " + strings.Join(changed, ", ")
 	}
-	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", v.opt.Path, what))
+	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", m.path, what))
 }
 
-// trySlots opens the vault key through the first key slot that works.
-func (v *Vault) trySlots(ctx context.Context, f *file) (*keys, *failure) {
+// try opens the vault key through the first key slot that works.
+func (set slotSet) try(ctx context.Context, f *file) (*keys, *failure) {
 	var first error
 	passphrase, lost := false, true
 	for i := range f.slots {
@@ -148,12 +148,12 @@ func (v *Vault) trySlots(ctx context.Context, f *file) (*keys, *failure) {
 			passphrase = true
 			continue
 		}
-		k, err := v.openWith(ctx, f, s)
+		k, err := set.open(ctx, f, s)
 		if err == nil {
 			return k, nil
 		}
 		if credential.KeyLost.Is(err) {
-			err = lostKey(v.opt.Path, s.Kind, err)
+			err = lostKey(set.opt.Path, s.Kind, err)
 		} else {
 			lost = false
 		}
@@ -161,15 +161,15 @@ func (v *Vault) trySlots(ctx context.Context, f *file) (*keys, *failure) {
 			first = err
 		}
 	}
-	return nil, v.newFailure(first, passphrase, lost)
+	return nil, set.newFailure(first, passphrase, lost)
 }
 
-func (v *Vault) newFailure(err error, passphrase, lost bool) *failure {
+func (set slotSet) newFailure(err error, passphrase, lost bool) *failure {
 	wait := retryAfter
 	if credential.KeyringRefused.Is(err) {
 		wait = retryAfterRefusal
 	}
-	out := &failure{until: v.opt.Now().Add(wait), lost: lost && !passphrase}
+	out := &failure{until: set.opt.Now().Add(wait), lost: lost && !passphrase}
 	e, ok := errors.AsType[*credential.Error](err)
 	switch {
 	case passphrase && err == nil:
@@ -250,15 +250,15 @@ func (v *Vault) openByPassphrase(f *file, passphrase credential.Secret) error {
 }
 
 // adoptNow is adopt for the holder of changing.
-func (v *Vault) adoptNow(f *file, k *keys) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.closed || v.f != f || v.keys != nil {
+func (m *inMemory) adoptNow(f *file, k *keys) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.f != f || m.keys != nil {
 		k.destroy()
-		return v.blocked()
+		return m.blocked()
 	}
-	v.epoch++ // an attempt under way comes too late
-	return v.adopt(f, k)
+	m.epoch++ // an attempt under way comes too late
+	return m.adopt(f, k)
 }
 
 // Lock wipes the key at once and keeps the vault closed until Unlock, also for later zends. Locking an absent vault does

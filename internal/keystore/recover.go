@@ -23,14 +23,14 @@ func (v *Vault) Restore(ctx context.Context) error {
 	if v.State().State != StateDamaged {
 		return fail(credential.InvalidInput, hintStatus, "the vault is not damaged: there is nothing to restore")
 	}
-	if err := v.takeWriter(); err != nil {
+	if err := v.store.takeWriter(); err != nil {
 		return err
 	}
-	if err := v.checkPrev(); err != nil {
+	if err := v.store.checkPrev(); err != nil {
 		return err
 	}
-	err := v.swapBack()
-	if err != nil && v.broken() {
+	err := v.store.swapBack()
+	if err != nil && v.store.broken() {
 		return cannotWrite(v.opt.Path, err)
 	}
 	v.load()
@@ -41,18 +41,18 @@ func (v *Vault) Restore(ctx context.Context) error {
 }
 
 // broken reports whether vault.json is, still, not a vault.
-func (v *Vault) broken() bool {
-	f, err := v.read(v.opt.Path)
+func (s *store) broken() bool {
+	f, err := s.read(s.path)
 	if err != nil {
 		return true
 	}
-	prev, err := v.read(v.store.prev())
+	prev, err := s.read(s.prev())
 	return err != nil || f.digest != prev.digest // of a file that was edited only the key knows
 }
 
 // checkPrev makes sure that the previous generation is one.
-func (v *Vault) checkPrev() error {
-	_, err := v.read(v.store.prev())
+func (s *store) checkPrev() error {
+	_, err := s.read(s.prev())
 	if err == nil {
 		return nil
 	}
@@ -60,18 +60,17 @@ func (v *Vault) checkPrev() error {
 	if os.IsNotExist(err) {
 		text = "there is none"
 	}
-	path := v.opt.Path
+	path := s.path
 	return because(err, fail(credential.VaultDamaged,
-		"restore "+path+" from a backup, or start over: mv "+path+" "+path+".bad; rm -f "+v.store.prev(),
-		"cannot go back to the previous generation %s: %s", v.store.prev(), text))
+		"restore "+path+" from a backup, or start over: mv "+path+" "+path+".bad; rm -f "+s.prev(),
+		"cannot go back to the previous generation %s: %s", s.prev(), text))
 }
 
 // swapBack keeps the damaged file under another name and renames the previous generation over it; at no time is there
 // nothing at all.
-func (v *Vault) swapBack() error {
-	s := v.store
+func (s *store) swapBack() error {
 	if _, err := os.Lstat(s.path); err == nil {
-		if err := s.put(s.path, s.aside("damaged", v.opt.Now())); err != nil {
+		if err := s.put(s.path, s.aside("damaged")); err != nil {
 			return err
 		}
 	}
@@ -92,10 +91,10 @@ func (v *Vault) StartAnew(ctx context.Context) error {
 	if v.State().State != StateKeyLost {
 		return fail(credential.InvalidInput, hintStatus, "the vault's key is not lost: the vault stays as it is")
 	}
-	if err := v.takeWriter(); err != nil {
+	if err := v.store.takeWriter(); err != nil {
 		return err
 	}
-	err := v.setAside()
+	err := v.store.setAside()
 	if _, missing := os.Lstat(v.opt.Path); err != nil && missing == nil {
 		return cannotWrite(v.opt.Path, err)
 	}
@@ -107,27 +106,26 @@ func (v *Vault) StartAnew(ctx context.Context) error {
 }
 
 // setAside removes the previous generation first, so that a stop in between does not look like a missing vault.
-func (v *Vault) setAside() error {
-	s := v.store
+func (s *store) setAside() error {
 	if err := s.fs.Remove(s.prev()); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if err := s.fs.Rename(s.path, s.aside("lost", v.opt.Now())); err != nil {
+	if err := s.fs.Rename(s.path, s.aside("lost")); err != nil {
 		return err
 	}
 	_ = s.fs.Remove(s.marker()) // an absent vault is not locked, whatever the marker says
-	v.prune()
+	s.prune()
 	return syncDir(s.fs, filepath.Dir(s.path))
 }
 
 // prune keeps the newest few of the files set aside by StartAnew: their names sort by time.
-func (v *Vault) prune() {
-	names, err := filepath.Glob(v.opt.Path + ".lost-*")
+func (s *store) prune() {
+	names, err := filepath.Glob(s.path + ".lost-*")
 	if err != nil {
 		return
 	}
 	slices.Sort(names)
 	for _, name := range names[:max(0, len(names)-keptLost)] {
-		_ = v.store.fs.Remove(name)
+		_ = s.fs.Remove(name)
 	}
 }

@@ -17,7 +17,7 @@ func (v *Vault) SetPassphrase(ctx context.Context, passphrase credential.Secret)
 		return fail(credential.InvalidInput, "", "a passphrase has 1 to %d bytes", maxPassphrase)
 	}
 	return v.rekey(ctx, func(base *file, k *keys) error {
-		entry, err := v.passphraseSlot(base.vault, k, passphrase)
+		entry, err := v.slots.passphraseSlot(base.vault, k, passphrase)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (v *Vault) SetPassphrase(ctx context.Context, passphrase credential.Secret)
 // makeWithPassphrase makes a vault that has a passphrase from the start; it needs no other slot.
 func (v *Vault) makeWithPassphrase(ctx context.Context, base *file, k *keys, entry slotEntry) error {
 	next := base.next()
-	chosen, err := v.chooseSlot(ctx, base.vault, k)
+	chosen, err := v.slots.choose(ctx, base.vault, k)
 	if err == nil {
 		next.slots = []slotEntry{chosen, entry}
 		return v.writeArmed(ctx, next, k, chosen)
@@ -46,26 +46,26 @@ func (v *Vault) makeWithPassphrase(ctx context.Context, base *file, k *keys, ent
 	return v.write(ctx, next, k)
 }
 
-func (v *Vault) passphraseSlot(vaultID string, k *keys, passphrase credential.Secret) (slotEntry, error) {
-	params, err := newPassphraseParams(v.opt.Rand, v.opt.Argon2, passphrase.Reveal())
+func (set slotSet) passphraseSlot(vaultID string, k *keys, passphrase credential.Secret) (slotEntry, error) {
+	params, err := newPassphraseParams(set.opt.Rand, set.opt.Argon2, passphrase.Reveal())
 	if err != nil {
 		return slotEntry{}, err
 	}
-	return v.wrapForPassphrase(vaultID, k, params)
+	return set.wrapForPassphrase(vaultID, k, params)
 }
 
 // wrapForPassphrase makes a slot that whoever knows the passphrase behind params can open.
-func (v *Vault) wrapForPassphrase(vaultID string, k *keys, params *passphraseParams) (entry slotEntry, err error) {
-	entry = slotEntry{Kind: KindPassphrase, Created: v.opt.Now().UTC().Truncate(1e9)}
-	if entry.ID, err = newSlotID(v.opt.Rand); err != nil {
+func (set slotSet) wrapForPassphrase(vaultID string, k *keys, params *passphraseParams) (entry slotEntry, err error) {
+	entry = slotEntry{Kind: KindPassphrase, Created: set.opt.Now().UTC().Truncate(1e9)}
+	if entry.ID, err = newSlotID(set.opt.Rand); err != nil {
 		return entry, err
 	}
 	var kek []byte
-	if entry.Params, kek, err = params.wrapKey(v.opt.Rand); err != nil {
+	if entry.Params, kek, err = params.wrapKey(set.opt.Rand); err != nil {
 		return entry, err
 	}
 	defer clear(kek)
-	return entry, entry.wrap(v.opt.Rand, vaultID, kek, k)
+	return entry, entry.wrap(set.opt.Rand, vaultID, kek, k)
 }
 
 func exceptPassphrase(slots []slotEntry) []slotEntry {
@@ -80,7 +80,7 @@ func (v *Vault) RemovePassphrase(ctx context.Context) error {
 		if len(next.slots) == len(base.slots) {
 			return fail(credential.InvalidInput, "", "the vault has no passphrase")
 		}
-		if !v.opens(ctx, next) {
+		if !v.slots.opens(ctx, next) {
 			return fail(credential.InUse, hintStatus,
 				"the passphrase is the only way to open the vault: without it everything in it would be lost")
 		}
@@ -89,12 +89,12 @@ func (v *Vault) RemovePassphrase(ctx context.Context) error {
 }
 
 // opens reports whether a slot of f opens it now.
-func (v *Vault) opens(ctx context.Context, f *file) bool {
+func (set slotSet) opens(ctx context.Context, f *file) bool {
 	for i := range f.slots {
 		if f.slots[i].Kind == KindPassphrase {
 			continue
 		}
-		if k, err := v.openWith(ctx, f, &f.slots[i]); err == nil {
+		if k, err := set.open(ctx, f, &f.slots[i]); err == nil {
 			k.destroy()
 			return true
 		}
@@ -146,8 +146,8 @@ func (v *Vault) Rotate(ctx context.Context) error {
 			return err
 		}
 		next.slots = nil
-		if err := v.armAgain(ctx, next, base.slots, fresh); err != nil {
-			v.discardAll(ctx, next.vault, next.slots)
+		if err := v.slots.armAgain(ctx, next, base.slots, fresh); err != nil {
+			v.slots.discardAll(ctx, next.vault, next.slots)
 			return err
 		}
 		return v.writeTwice(ctx, next, fresh, next.slots...)
@@ -172,14 +172,14 @@ func (v *Vault) reseal(f *file, from, to *keys) ([]record, error) {
 }
 
 // armAgain adds to next, for each slot, a new one of the same kind.
-func (v *Vault) armAgain(ctx context.Context, next *file, slots []slotEntry, k *keys) error {
+func (set slotSet) armAgain(ctx context.Context, next *file, slots []slotEntry, k *keys) error {
 	for _, s := range slots {
 		var entry slotEntry
 		var err error
 		if s.Kind == KindPassphrase {
-			entry, err = v.wrapForPassphrase(next.vault, k, s.Params)
-		} else if slot, missing := v.candidate(s.Kind); missing == nil {
-			entry, err = v.arm(ctx, slot, next.vault, k)
+			entry, err = set.wrapForPassphrase(next.vault, k, s.Params)
+		} else if slot, missing := set.candidate(s.Kind); missing == nil {
+			entry, err = set.arm(ctx, slot, next.vault, k)
 		} else {
 			err = missing
 		}
@@ -204,11 +204,11 @@ func (v *Vault) rearm(ctx context.Context) {
 	next := f.next()
 	var armed []slotEntry
 	for i, s := range next.slots {
-		slot, err := v.candidate(s.Kind)
-		if err != nil || !endsWithSession(s.Kind) || !v.gone(ctx, f, &s) {
+		slot, err := v.slots.candidate(s.Kind)
+		if err != nil || !endsWithSession(s.Kind) || !v.slots.gone(ctx, f, &s) {
 			continue
 		}
-		entry, err := v.arm(ctx, slot, f.vault, k)
+		entry, err := v.slots.arm(ctx, slot, f.vault, k)
 		if err != nil {
 			v.note("the key for this session could not be renewed: " + err.Error())
 			continue
@@ -226,16 +226,16 @@ func (v *Vault) rearm(ctx context.Context) {
 }
 
 // gone reports whether a slot works and no longer has the vault's key.
-func (v *Vault) gone(ctx context.Context, f *file, s *slotEntry) bool {
-	k, err := v.openWith(ctx, f, s)
+func (set slotSet) gone(ctx context.Context, f *file, s *slotEntry) bool {
+	k, err := set.open(ctx, f, s)
 	if err == nil {
 		k.destroy()
 	}
 	return credential.KeyLost.Is(err)
 }
 
-func (v *Vault) note(text string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.notice = text
+func (m *inMemory) note(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.notice = text
 }

@@ -40,7 +40,7 @@ func unseal(dst, key, sealed, associated []byte) ([]byte, error) {
 // itself would copy the long-lived key into a heap object that cannot be wiped; this way only the nonce's own subkey gets
 // there.
 func xchacha(dst, key, nonce, text, associated []byte, encrypt bool) ([]byte, error) {
-	subkey, err := chacha20.HChaCha20(key, nonce[:16])
+	subkey, err := subkeyOf(key, nonce[:16])
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,13 @@ func xchacha(dst, key, nonce, text, associated []byte, encrypt bool) ([]byte, er
 		return nil, errSealed
 	}
 	return plain, nil
+}
+
+// subkeyOf derives the key of one nonce.
+func subkeyOf(key, nonce []byte) ([]byte, error) {
+	wipeStack(0)       // makes room, so that the stack does not move while there is something on it
+	defer wipeStack(0) // HChaCha20 leaves the words of the key on it
+	return chacha20.HChaCha20(key, nonce)
 }
 
 // associate joins the parts that a seal binds: a label that says what is sealed, then each part after its length, so that

@@ -56,9 +56,12 @@ func newSlotID(random io.Reader) (string, error) {
 	return hex.EncodeToString(b[:]), err
 }
 
+// slotSet is the slots that this process was given and how they keep, find and lose a vault's key.
+type slotSet struct{ opt Options }
+
 // candidate is the slot of a kind that this process was given.
-func (v *Vault) candidate(kind string) (KeySlot, error) {
-	for _, s := range v.opt.Slots {
+func (set slotSet) candidate(kind string) (KeySlot, error) {
+	for _, s := range set.opt.Slots {
 		if s.Kind() == kind {
 			return s, nil
 		}
@@ -69,22 +72,22 @@ func (v *Vault) candidate(kind string) (KeySlot, error) {
 
 // arm makes a fresh key, has the slot keep it, reads it back, and wraps k with it. When it fails the slot keeps nothing, unless
 // removing it would show the person who just said no another prompt.
-func (v *Vault) arm(ctx context.Context, slot KeySlot, vaultID string, k *keys) (entry slotEntry, err error) {
-	entry = slotEntry{Kind: slot.Kind(), Created: v.opt.Now().UTC().Truncate(1e9)}
-	if entry.ID, err = newSlotID(v.opt.Rand); err != nil {
+func (set slotSet) arm(ctx context.Context, slot KeySlot, vaultID string, k *keys) (entry slotEntry, err error) {
+	entry = slotEntry{Kind: slot.Kind(), Created: set.opt.Now().UTC().Truncate(1e9)}
+	if entry.ID, err = newSlotID(set.opt.Rand); err != nil {
 		return entry, err
 	}
 	kek := make([]byte, KeySize)
 	defer clear(kek)
-	if _, err := io.ReadFull(v.opt.Rand, kek); err != nil {
+	if _, err := io.ReadFull(set.opt.Rand, kek); err != nil {
 		return entry, err
 	}
 	id := keyID(vaultID, entry.ID)
 	if err = saveAndCheck(ctx, slot, id, kek); err == nil {
-		err = entry.wrap(v.opt.Rand, vaultID, kek, k)
+		err = entry.wrap(set.opt.Rand, vaultID, kek, k)
 	}
 	if err != nil && !credential.KeyringRefused.Is(err) {
-		v.discard(ctx, slot, id)
+		set.discard(ctx, slot, id)
 	}
 	return entry, err
 }
@@ -109,19 +112,19 @@ func saveAndCheck(ctx context.Context, slot KeySlot, id string, kek []byte) erro
 }
 
 // discard removes a key that nothing refers to any more. A failure leaves a random number that opens nothing.
-func (v *Vault) discard(ctx context.Context, slot KeySlot, id string) {
+func (set slotSet) discard(ctx context.Context, slot KeySlot, id string) {
 	_ = slot.Delete(context.WithoutCancel(ctx), id)
 }
 
-// chooseSlot makes the first slot of a new vault: the first candidate that works here. A person's refusal is not passed
+// choose makes the first slot of a new vault: the first candidate that works here. A person's refusal is not passed
 // over: who dismisses the keyring's prompt did not ask for a weaker place. Other reasons are noted in the entry.
-func (v *Vault) chooseSlot(ctx context.Context, vaultID string, k *keys) (slotEntry, error) {
+func (set slotSet) choose(ctx context.Context, vaultID string, k *keys) (slotEntry, error) {
 	var notes []string
-	for _, slot := range v.opt.Slots {
+	for _, slot := range set.opt.Slots {
 		err := slot.Probe(ctx)
 		if err == nil {
 			var entry slotEntry
-			if entry, err = v.arm(ctx, slot, vaultID, k); err == nil {
+			if entry, err = set.arm(ctx, slot, vaultID, k); err == nil {
 				entry.Note = strings.Join(notes, "; ")
 				return entry, nil
 			}
@@ -135,9 +138,9 @@ func (v *Vault) chooseSlot(ctx context.Context, vaultID string, k *keys) (slotEn
 		"there is no place to keep the vault's key: %s", strings.Join(notes, "; "))
 }
 
-// openWith loads one slot's key and opens the vault key with it.
-func (v *Vault) openWith(ctx context.Context, f *file, s *slotEntry) (*keys, error) {
-	slot, err := v.candidate(s.Kind)
+// open loads one slot's key and opens the vault key with it.
+func (set slotSet) open(ctx context.Context, f *file, s *slotEntry) (*keys, error) {
+	slot, err := set.candidate(s.Kind)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +153,7 @@ func (v *Vault) openWith(ctx context.Context, f *file, s *slotEntry) (*keys, err
 	if errors.Is(err, errSealed) {
 		return nil, fail(credential.VaultDamaged, hintRestore,
 			"%s and its key do not belong together: somebody edited key slot %s of the file, or the key that %s keeps for it",
-			v.opt.Path, s.ID, s.Kind)
+			set.opt.Path, s.ID, s.Kind)
 	}
 	return k, err
 }

@@ -124,7 +124,7 @@ func (v *Vault) chooseSlotForTest(ctx context.Context) (slotEntry, error) {
 		return slotEntry{}, err
 	}
 	defer k.destroy()
-	return v.chooseSlot(ctx, "5e0a", k)
+	return v.slots.choose(ctx, "5e0a", k)
 }
 
 func TestNoPlaceForTheKey(t *testing.T) {
@@ -161,7 +161,7 @@ func TestSecondSlotOpens(t *testing.T) {
 	v := open(t, path, keyring, session)
 	mustOpen(t, v)
 	next := v.f.next()
-	entry, err := v.arm(t.Context(), session, next.vault, v.keys)
+	entry, err := v.slots.arm(t.Context(), session, next.vault, v.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

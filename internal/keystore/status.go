@@ -39,24 +39,24 @@ var errNotAsked = credential.NewError(credential.Locked, "the vault is not open 
 
 // condition names the state, and says why the content cannot be used now; nil when the vault is open or absent. The caller
 // holds mu.
-func (v *Vault) condition() (string, *credential.Error) {
+func (m *inMemory) condition() (string, *credential.Error) {
 	switch {
-	case v.unusable != nil && v.unusable.Reason == credential.VaultTooNew:
-		return StateTooNew, v.unusable
-	case v.unusable != nil:
-		return StateDamaged, v.unusable
-	case v.f == nil:
+	case m.unusable != nil && m.unusable.Reason == credential.VaultTooNew:
+		return StateTooNew, m.unusable
+	case m.unusable != nil:
+		return StateDamaged, m.unusable
+	case m.f == nil:
 		return StateAbsent, nil
-	case v.keys != nil:
+	case m.keys != nil:
 		return StateUnlocked, nil
-	case v.closed:
+	case m.closed:
 		return StateLocked, errStopping
-	case v.failure != nil && v.failure.lost:
-		return StateKeyLost, v.failure.err
-	case v.userLocked:
+	case m.failure != nil && m.failure.lost:
+		return StateKeyLost, m.failure.err
+	case m.userLocked:
 		return StateLocked, fail(credential.Locked, hintUnlock, "the vault was locked with zen lock")
-	case v.failure != nil:
-		return StateLocked, v.failure.err
+	case m.failure != nil:
+		return StateLocked, m.failure.err
 	}
 	return StateLocked, errNotAsked
 }
@@ -64,14 +64,14 @@ func (v *Vault) condition() (string, *credential.Error) {
 func (v *Vault) slotStatus() []api.VaultSlot {
 	out := make([]api.VaultSlot, 0, len(v.f.slots))
 	for _, s := range v.f.slots {
-		out = append(out, api.VaultSlot{ID: s.ID, Kind: s.Kind, Detail: v.detail(s), Created: s.Created})
+		out = append(out, api.VaultSlot{ID: s.ID, Kind: s.Kind, Detail: v.slots.detail(s), Created: s.Created})
 	}
 	return out
 }
 
-func (v *Vault) detail(s slotEntry) string {
+func (set slotSet) detail(s slotEntry) string {
 	text := "not usable by this zen"
-	if slot, err := v.candidate(s.Kind); err == nil {
+	if slot, err := set.candidate(s.Kind); err == nil {
 		text = slot.Detail()
 	}
 	if s.Kind == KindPassphrase {
@@ -85,13 +85,13 @@ func (v *Vault) detail(s slotEntry) string {
 
 // EndedWithSession reports whether the key is lost because it was only ever meant to last for a session: then nothing that
 // could still be opened is lost by StartAnew.
-func (v *Vault) EndedWithSession() bool {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if state, _ := v.condition(); state != StateKeyLost {
+func (m *inMemory) EndedWithSession() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if state, _ := m.condition(); state != StateKeyLost {
 		return false
 	}
-	for _, s := range v.f.slots {
+	for _, s := range m.f.slots {
 		if !endsWithSession(s.Kind) {
 			return false
 		}

@@ -75,7 +75,7 @@ func TestEveryChangedByteIsTampering(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := open(t, path, slot)
-	k, err := v.openWith(t.Context(), good, &good.slots[0])
+	k, err := v.slots.open(t.Context(), good, &good.slots[0])
 	if err != nil || k.verify(good) != nil {
 		t.Fatal("the file itself does not open:", err)
 	}

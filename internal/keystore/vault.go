@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/paths"
 )
 
 // Options say where a vault is and what it may use. Only Path is required.
@@ -53,19 +54,22 @@ type Record struct {
 // Vault is a sealed file and, while it is open, its key. It is safe for concurrent use.
 type Vault struct {
 	opt   Options
-	store *store
+	slots slotSet
+	inMemory
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	working  sync.WaitGroup
 	changing chan struct{} // holds one token: the right to change the file
-
-	// Guarded by changing.
-	writer  *os.File // writer lock; nil if it could not be taken yet
-	seen    stamp    // the file as it was last read or written
-	retired *retired // key slots that only vault.json.prev names; nil: not looked up yet
+	store    *store        // what it remembers is guarded by changing
 
 	marking sync.Mutex // held while the marker of Lock is written or removed
+	flight  *flight    // attempt to open that is under way; guarded by mu
+}
+
+// inMemory is the generation in memory and, while the vault is open, its key.
+type inMemory struct {
+	path string // of the vault, for errors
 
 	mu         sync.RWMutex // guards what follows; never held over I/O
 	closed     bool
@@ -76,7 +80,6 @@ type Vault struct {
 	epoch      int               // counts Lock, Close and changes of f other than by a commit
 	failure    *failure          // of the last attempt to open without a person
 	notice     string            // something went wrong while the vault stayed open
-	flight     *flight           // attempt to open that is under way
 }
 
 // stamp tells whether somebody else changed the file.
@@ -86,7 +89,7 @@ type stamp struct {
 }
 
 func stampOf(path string) stamp {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil {
 		return stamp{size: -1}
 	}
@@ -99,12 +102,15 @@ func stampOf(path string) stamp {
 //
 // On a read-only or full disk a vault can still be opened and read; changes report CannotWrite.
 func Open(opt Options) (*Vault, error) {
-	v := &Vault{opt: opt.withDefaults(), changing: make(chan struct{}, 1)}
-	v.store = &store{fs: v.opt.FS, path: v.opt.Path, random: v.opt.Rand}
-	if err := v.awaitWriter(); credential.VaultBusy.Is(err) {
+	opt = opt.withDefaults()
+	v := &Vault{
+		opt: opt, slots: slotSet{opt}, inMemory: inMemory{path: opt.Path}, changing: make(chan struct{}, 1),
+		store: &store{fs: opt.FS, path: opt.Path, random: opt.Rand, now: opt.Now},
+	}
+	if err := v.store.awaitWriter(); credential.VaultBusy.Is(err) {
 		return nil, err
 	}
-	if v.writer != nil {
+	if v.store.writer != nil {
 		v.store.clean()
 	}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
@@ -122,40 +128,42 @@ const (
 )
 
 // awaitWriter takes the writer lock, from a process that is ending too.
-func (v *Vault) awaitWriter() error {
+func (s *store) awaitWriter() error {
 	for deadline := time.Now().Add(busyWait); ; time.Sleep(busyPoll) {
-		if err := v.takeWriter(); !credential.VaultBusy.Is(err) || time.Now().After(deadline) {
+		if err := s.takeWriter(); !credential.VaultBusy.Is(err) || time.Now().After(deadline) {
 			return err
 		}
 	}
 }
 
 // takeWriter takes the writer lock unless it is held already.
-func (v *Vault) takeWriter() error {
-	if v.writer != nil {
+func (s *store) takeWriter() error {
+	if s.writer != nil {
 		return nil
 	}
-	_ = os.MkdirAll(filepath.Dir(v.opt.Path), 0o700) // a failure shows when the lock is taken
-	f, err := takeWriterLock(v.store.lockFile())
+	if err := paths.MakeDir(filepath.Dir(s.path)); err != nil {
+		return cannotWrite(s.path, err)
+	}
+	f, err := takeWriterLock(s.lockFile())
 	if errors.Is(err, errHeld) {
-		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", v.opt.Path)
+		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", s.path)
 	}
 	if err != nil {
-		return cannotWrite(v.opt.Path, err)
+		return cannotWrite(s.path, err)
 	}
-	v.writer = f
+	s.writer = f
 	return nil
 }
 
 // load reads the file from the disk. The caller has the vault to itself, or holds changing.
 func (v *Vault) load() {
-	v.seen = stampOf(v.opt.Path)
-	f, err := v.read(v.opt.Path)
+	v.store.seen = stampOf(v.opt.Path)
+	f, err := v.store.read(v.opt.Path)
 	_, prevErr := os.Lstat(v.store.prev())
 	hasPrev := prevErr == nil
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.f, v.unusable, v.failure, v.retired = f, nil, nil, nil
+	v.f, v.unusable, v.failure, v.store.retired = f, nil, nil, nil
 	v.wipe()
 	absent := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) // a parent is a file: the first write says so
 	switch {
@@ -169,8 +177,8 @@ func (v *Vault) load() {
 }
 
 // read returns a file's content, nil after any error.
-func (v *Vault) read(path string) (*file, error) {
-	b, err := readFile(v.store.fs, path, maxFile)
+func (s *store) read(path string) (*file, error) {
+	b, err := readFile(s.fs, path, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -187,27 +195,27 @@ func (v *Vault) Close() error {
 	v.wipe()
 	v.mu.Unlock()
 	v.working.Wait()
-	if v.writer == nil {
+	if v.store.writer == nil {
 		return nil
 	}
-	err := v.writer.Close()
-	v.writer = nil
+	err := v.store.writer.Close()
+	v.store.writer = nil
 	return err
 }
 
 // wipe forgets the key. The caller holds mu.
-func (v *Vault) wipe() {
-	v.epoch++
-	if v.keys != nil {
-		v.keys.destroy()
-		v.keys = nil
+func (m *inMemory) wipe() {
+	m.epoch++
+	if m.keys != nil {
+		m.keys.destroy()
+		m.keys = nil
 	}
 }
 
 // Records returns all records in order of their ids; none when the vault is absent or cannot be used. While the vault is
 // locked they are as the file has them: checked for damage, not for tampering.
-func (v *Vault) Records() []Record {
-	f := v.current()
+func (m *inMemory) Records() []Record {
+	f := m.current()
 	if f == nil {
 		return nil
 	}
@@ -223,16 +231,16 @@ const LargeSecret = 16 << 10
 
 // Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see EnsureOpen. A record without a
 // secret gives an empty one.
-func (v *Vault) Secret(id string) (credential.Secret, error) {
-	return v.SecretWhen(id, func() error { return nil })
+func (m *inMemory) Secret(id string) (credential.Secret, error) {
+	return m.SecretWhen(id, func() error { return nil })
 }
 
 // SecretWhen is Secret, but calls large, once, before it takes memory for a large secret, and gives up when that fails.
-func (v *Vault) SecretWhen(id string, large func() error) (credential.Secret, error) {
+func (m *inMemory) SecretWhen(id string, large func() error) (credential.Secret, error) {
 	for asked := false; ; {
-		v.mu.RLock()
-		f, k, err := v.f, v.keys, v.blocked()
-		v.mu.RUnlock()
+		m.mu.RLock()
+		f, k, err := m.f, m.keys, m.blocked()
+		m.mu.RUnlock()
 		if err != nil {
 			return credential.Secret{}, err
 		}
@@ -255,7 +263,7 @@ func (v *Vault) SecretWhen(id string, large func() error) (credential.Secret, er
 			continue // locked meanwhile, which is said above, or sealed anew with other keys
 		}
 		if err != nil {
-			return credential.Secret{}, v.explain(err, "record "+id)
+			return credential.Secret{}, m.explain(err, "record "+id)
 		}
 		return credential.NewSecret(b), nil
 	}
@@ -266,19 +274,19 @@ func noRecord(id string) error {
 }
 
 // explain turns an error of the cryptography into one for a person.
-func (v *Vault) explain(err error, what string) error {
+func (m *inMemory) explain(err error, what string) error {
 	switch {
 	case errors.Is(err, errGone):
 		return fail(credential.Locked, hintUnlock, "the vault was locked meanwhile")
 	case errors.Is(err, errSealed):
-		return fail(credential.VaultDamaged, hintRestore, "%s in %s was changed by something other than zen", what, v.opt.Path)
+		return fail(credential.VaultDamaged, hintRestore, "%s in %s was changed by something other than zen", what, m.path)
 	}
 	return err
 }
 
 // blocked says why the content of the vault cannot be used now; nil when it is open or absent. The caller holds mu.
-func (v *Vault) blocked() error {
-	if _, err := v.condition(); err != nil {
+func (m *inMemory) blocked() error {
+	if _, err := m.condition(); err != nil {
 		return err
 	}
 	return nil

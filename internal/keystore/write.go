@@ -23,6 +23,11 @@ type store struct {
 	fs     FS
 	path   string
 	random io.Reader
+	now    func() time.Time
+
+	writer  *os.File // writer lock; nil if it could not be taken yet
+	seen    stamp    // the file as it was last read or written
+	retired *retired // key slots that only vault.json.prev names; nil: not looked up yet
 }
 
 // tempPrefix begins the names of temporary files, followed by what they are for and random digits.
@@ -33,8 +38,8 @@ func (s *store) marker() string   { return s.path + ".locked" } // there while t
 func (s *store) lockFile() string { return s.path + ".writer" } // held by the one process that may write
 
 // aside is a name for a file that is set aside, such as vault.json.damaged-20260102T150405Z.
-func (s *store) aside(why string, now time.Time) string {
-	return s.path + "." + why + "-" + now.UTC().Format("20060102T150405.000Z")
+func (s *store) aside(why string) string {
+	return s.path + "." + why + "-" + s.now().UTC().Format("20060102T150405.000Z")
 }
 
 func (s *store) temp(what string) (string, error) {

@@ -36,7 +36,7 @@ func TestSecureDir(t *testing.T) {
 		{"file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is not a directory", "rm %", 0o600},
 		{"link", func(path string) error { return errors.Join(os.Mkdir(path+".d", 0o700), os.Symlink(path+".d", path)) }, "is a symbolic link", "replace it by a directory: rm %", os.ModeSymlink | 0o777},
 		{"link to nothing", func(path string) error { return os.Symlink(path+".none", path) }, "is a symbolic link", "replace it by a directory: rm %", os.ModeSymlink | 0o777},
-		{"another user's", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534)) }, "belongs to user 65534", "move it out of the way", os.ModeDir | 0o700},
+		{"another user's", func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534)) }, "belongs to user 65534", "chown -R root %", os.ModeDir | 0o700},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -73,6 +73,54 @@ func TestAbout(t *testing.T) {
 	}
 }
 
+// A rule about a part of a registry holds whenever the login for that part is handed out, whatever it is asked for by.
+func TestAboutTheLogin(t *testing.T) {
+	tests := []struct {
+		registry       string // of the rule
+		address, login string
+		want           bool
+	}{
+		{"ghcr.io/team", "ghcr.io", "ghcr.io", true},
+		{"ghcr.io/team", "ghcr.io/other", "ghcr.io", true},
+		{"ghcr.io/team", "ghcr.io/team/app", "ghcr.io/team/app", true},
+		{"ghcr.io/team", "ghcr.io/other", "ghcr.io/other", false},
+		{"ghcr.io", "ghcr.io/team", "ghcr.io/team", true},
+		{"ghcr.io/team", "quay.io", "quay.io", false},
+		{"ghcr.io/team", "ghcr.io:5000", "ghcr.io:5000", false},
+	}
+	for _, tt := range tests {
+		rules := []Rule{{Number: 1, Registry: parse(t, tt.registry), Confirm: true}}
+		u := Use{Address: parse(t, tt.address), Login: parse(t, tt.login)}
+		if got := len(About(rules, u)) == 1; got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
+func TestLostByName(t *testing.T) {
+	docker := Rule{Number: 1, Connector: "prod", Executables: []string{"docker"}}
+	tests := []struct {
+		name  string
+		rules []Rule
+		want  bool
+	}{
+		{"no rules", nil, false},
+		{"a rule for it", []Rule{docker}, true},
+		{"a rule for all", []Rule{{Confirm: true}}, false},
+		{"a pattern that fits both", []Rule{{Connector: "*", Confirm: true}}, false},
+		{"a pattern that fits one", []Rule{{Connector: "pro?", Confirm: true}}, true},
+		{"a rule for another", []Rule{{Connector: "dev", Confirm: true}}, false},
+		{"the same for both", []Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker"}}}, false},
+		{"less for the new one", []Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker", "podman"}}}, true},
+		{"the new one's already", []Rule{{Connector: "new", Confirm: true}}, false},
+	}
+	for _, tt := range tests {
+		if _, got := LostByName(tt.rules, "prod", "new"); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 // The chain of programs as zend sees it when docker asks.
 var dockerChain = []string{"[docker-credenti]", "/usr/bin/docker", "/usr/bin/make", "/bin/bash", "/usr/sbin/sshd"}
 
@@ -205,7 +253,7 @@ func TestText(t *testing.T) {
 		{Rule{Number: 1, Executables: []string{"docker"}}, "rule 1 of the policy: only for docker"},
 		{Rule{Number: 2, Executables: []string{"a", "b", "c"}, Directories: []string{"/src"}}, "rule 2 of the policy: only for a, b or c; only below /src"},
 		{Rule{Number: 3, Confirm: true, Rate: Rate{30, 90 * time.Minute}}, "rule 3 of the policy: at most 30 times in 1h30m; a person is asked each time"},
-		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked first, and a yes counts for 1d12h"},
+		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked first, and approval is remembered for 1d12h"},
 	} {
 		if got := tt.rule.Text(); got != tt.want {
 			t.Errorf("%s", got)

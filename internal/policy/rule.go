@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func (r Rate) String() string { return fmt.Sprintf("%d times in %s", r.Count, sp
 type Use struct {
 	Connector string          // name; "" for a login without one
 	Address   address.Address // that was asked for; zero when that does not matter, as for revealing a connector's secrets
+	Login     address.Address // of the login that answers; zero when there is none
 	Programs  []string        // executables of the client and its ancestors, nearest first; "[name]" or "" where unknown
 	Dir       string          // working directory of the client; "" when unknown
 }
@@ -75,11 +77,41 @@ func About(rules []Rule, u Use) []Rule {
 
 func (r Rule) isAbout(u Use) bool {
 	var anywhere address.Address
-	if r.Registry != anywhere && u.Address != anywhere && !r.Registry.Covers(u.Address) {
+	if r.Registry != anywhere && u.Address != anywhere && !r.Registry.Covers(u.Address) && !r.guards(u.Login) {
 		return false
 	}
-	fits, _ := path.Match(r.Connector, u.Connector)
+	return r.fits(u.Connector)
+}
+
+// fits reports whether the rule is about a service connector of that name.
+func (r Rule) fits(connector string) bool {
+	fits, _ := path.Match(r.Connector, connector)
 	return r.Connector == "" || fits
+}
+
+// guards reports whether a login opens what the rule is about, or part of it: it does so whatever address it is asked for by.
+func (r Rule) guards(login address.Address) bool {
+	return login != address.Address{} && (r.Registry.Covers(login) || login.Covers(r.Registry))
+}
+
+// LostByName returns a rule that is about a service connector and would not be after a change of its name, unless another rule
+// asks the same of the new one.
+func LostByName(rules []Rule, from, to string) (lost Rule, ok bool) {
+	for _, r := range rules {
+		if !r.fits(from) || r.fits(to) {
+			continue
+		}
+		if !slices.ContainsFunc(rules, func(o Rule) bool { return o.fits(to) && o.asksAs(r) }) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// asksAs reports whether two rules differ in nothing but the connectors that they are about.
+func (r Rule) asksAs(o Rule) bool {
+	r.Number, r.Connector = o.Number, o.Connector
+	return reflect.DeepEqual(r, o)
 }
 
 // resolver follows symbolic links, as filepath.EvalSymlinks does; it returns its argument when it cannot.
@@ -141,7 +173,7 @@ func (r Rule) Text() string {
 	}
 	switch {
 	case r.Confirm && r.Keep > 0:
-		parts = append(parts, "a person is asked first, and a yes counts for "+span(r.Keep))
+		parts = append(parts, "a person is asked first, and approval is remembered for "+span(r.Keep))
 	case r.Confirm:
 		parts = append(parts, "a person is asked each time")
 	}

@@ -163,6 +163,10 @@ func TestRunFindsFaults(t *testing.T) {
 		reason credential.Reason
 	}{
 		{
+			name: "helper that everyone can exchange", step: "A push without a login is refused",
+			text: "is not safe to execute", reason: credential.InvalidInput,
+			fault: func(_ *fakeZen, opt Options) { os.Chmod(filepath.Dir(opt.Helper), 0o777) },
+		}, {
 			name: "login fails", step: "Log in", text: "vault is locked", reason: credential.Locked,
 			fault: func(z *fakeZen, _ Options) {
 				z.failLogin = credential.NewError(credential.Locked, "the vault is locked", "")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // transferTimeout bounds one push or pull over the loopback interface.
@@ -50,15 +51,22 @@ func (r *run) refused(ctx context.Context, verb string) (string, error) {
 // transfer pushes or pulls in a child process with an environment of its own, as any registry client would: it finds
 // docker-credential-zen on PATH because the client configuration names it. The answer is the image's digest.
 func (r *run) transfer(ctx context.Context, verb string) (string, error) {
+	if _, err := execsafe.Resolve(r.opt.Helper); err != nil { // the client executes it
+		return "", err
+	}
+	child, err := execsafe.Resolve(r.opt.Child[0])
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
 	defer cancel()
 	args := append(append([]string{}, r.opt.Child[1:]...), verb, r.reg.host+"/zen/selftest:latest")
-	cmd := exec.CommandContext(ctx, r.opt.Child[0], args...)
+	cmd := exec.CommandContext(ctx, child, args...)
 	cmd.Env = clientEnv(os.Environ(), filepath.Dir(r.opt.Helper), r.dir)
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	err = cmd.Run()
 	if leaks := r.needles.In(append(stdout.Bytes(), stderr.Bytes()...)); len(leaks) > 0 {
 		return "", credential.NewError(credential.Internal, "the client's output holds the password in "+strings.Join(leaks, ", "), "")
 	}

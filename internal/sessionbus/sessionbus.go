@@ -50,7 +50,7 @@ func Find(getenv func(string) string) (address, problem string) {
 	}
 	socket := filepath.Join(dir, "bus")
 	if info, err := os.Stat(socket); err != nil || info.Mode().Type() != os.ModeSocket {
-		return "", "there is no session message bus (" + Variable + " is not set, and " + socket + " is no socket)"
+		return "", "there is no session message bus (" + Variable + " is not set, and " + socket + " is not a socket)"
 	}
 	return "unix:path=" + escape(socket), ""
 }

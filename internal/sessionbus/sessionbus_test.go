@@ -43,8 +43,8 @@ func TestFind(t *testing.T) {
 		{"named", map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:abstract=/x,guid=1", "XDG_RUNTIME_DIR": with}, "unix:abstract=/x,guid=1", ""},
 		{"over a network", map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x;tcp:host=y", "XDG_RUNTIME_DIR": with}, "", "does not name a Unix socket"},
 		{"systemd's", map[string]string{"XDG_RUNTIME_DIR": with}, "unix:path=" + strings.ReplaceAll(with, " ", "%20") + "/bus", ""},
-		{"no socket", map[string]string{"XDG_RUNTIME_DIR": file}, "", "is no socket"},
-		{"no directory", map[string]string{"XDG_RUNTIME_DIR": "/nonexistent"}, "", "is no socket"},
+		{"no socket", map[string]string{"XDG_RUNTIME_DIR": file}, "", "is not a socket"},
+		{"no directory", map[string]string{"XDG_RUNTIME_DIR": "/nonexistent"}, "", "is not a socket"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (n *network) Accept() (net.Conn, error) {
 func (n *network) Close() error   { return nil }
 func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8237} }
 
-// life is a server with one connector, a client and an engine, all in a synctest bubble.
+// life is a server with one connector, a client and a token cache, all in a synctest bubble.
 type life struct {
 	*testing.T
 	*network
@@ -114,7 +114,7 @@ func live(t *testing.T, test func(l *life)) {
 	})
 }
 
-// Mint makes the connector's credential, as the engine wants it.
+// Mint makes the connector's credential, as the token cache wants it.
 func (l *life) Mint(ctx context.Context) (credential.Credential, error) {
 	minted, err := l.client.Credential(ctx, recordedID, "", parse(l.T, "reg.example.com"))
 	return minted.Credential, err

@@ -31,6 +31,7 @@ type Source struct {
 	Grant   *Grant          // what its connector mints; nil: the record's credential is handed out
 	Token   bool            // an identity token is handed out: what the connector mints, or the record's
 	Address address.Address // that is asked for
+	Login   address.Address // of the login that answers, which may be for more or less
 	Refused error           // why it cannot be handed out; nil if it can
 }
 
@@ -44,7 +45,7 @@ func (s Source) connector() string {
 // getting is a client's getting the credential. connectorName is the login's: its connector may be gone.
 func (s Source) getting(connectorName string) access.Subject {
 	to := access.Destination{Place: access.Client}
-	return access.Subject{Action: access.Get, Address: s.Address, Connector: connectorName, To: to}
+	return access.Subject{Action: access.Get, Address: s.Address, Login: s.Login, Connector: connectorName, To: to}
 }
 
 // Serve hands out a login's credential to whoever asks for it, who wipes it.

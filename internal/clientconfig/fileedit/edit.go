@@ -64,7 +64,7 @@ func attempt(ctx context.Context, path string, change Change, result *Result) (a
 	if locked {
 		removeStale(target)
 	}
-	result.Changed, again, err = try(target, change)
+	result.Changed, again, err = try(path, target, change)
 	return again, err
 }
 
@@ -92,13 +92,22 @@ func Read(path string) (Content, error) {
 	if err != nil {
 		return Content{}, err
 	}
-	content, _, err := read(target)
-	return content, err
+	content, info, err := read(target)
+	if err == nil {
+		err = trusted(path, target, info)
+	}
+	if err != nil {
+		return Content{}, err
+	}
+	return content, nil
 }
 
-// try makes the change of the file itself.
-func try(target string, change Change) (changed, again bool, err error) {
+// try makes the change of the file itself, which path leads to.
+func try(path, target string, change Change) (changed, again bool, err error) {
 	before, info, err := read(target)
+	if err == nil {
+		err = trusted(path, target, info)
+	}
 	if err != nil {
 		return false, false, err
 	}

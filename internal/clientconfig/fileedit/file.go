@@ -113,7 +113,11 @@ func syncDir(dir string) {
 	}
 }
 
+// cannotRead leaves errors made for a person as they are.
 func cannotRead(path string, err error) error {
+	if _, ok := errors.AsType[*credential.Error](err); ok {
+		return err
+	}
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be read: " + cause(err),
 		Hint: "ls -l " + safetext.ShellWord(path), Cause: err,

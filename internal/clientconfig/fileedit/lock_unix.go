@@ -26,7 +26,7 @@ func lock(ctx context.Context, dir string) (unlock func(), locked bool, err erro
 	late := time.NewTimer(lockWait)
 	defer late.Stop()
 	for {
-		f, err := os.Open(dir)
+		f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 		if err != nil {
 			return nil, false, cannotWrite(dir, err)
 		}

@@ -178,6 +178,65 @@ func openTempDir(t *testing.T) string {
 	return dir
 }
 
+// A link may lead anywhere but to another user's file, or to where another user could make it.
+func TestLinkToAnotherUsers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	for name, given := range map[string]string{"file": "theirs/f", "no file": "theirs"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, "theirs"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if name == "file" {
+				write(t, filepath.Join(dir, "theirs/f"), "old", 0o644)
+			}
+			link := filepath.Join(dir, "link")
+			if err := errors.Join(os.Chown(filepath.Join(dir, given), 12345, 12345), os.Symlink("theirs/f", link)); err != nil {
+				t.Fatal(err)
+			}
+			before := listing(t, filepath.Join(dir, "theirs"))
+			_, err := fileedit.Edit(t.Context(), link, to("new"))
+			_, rerr := fileedit.Read(link)
+			for _, err := range []error{err, rerr} {
+				if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), "belongs to user 12345") {
+					t.Errorf("%v", err)
+				}
+			}
+			if after := listing(t, filepath.Join(dir, "theirs")); after != before {
+				t.Errorf("changed:\n%s\nwas:\n%s", after, before)
+			}
+		})
+	}
+}
+
+// Files of zen's own: no link is followed, and nothing but a file is read.
+func TestOwnFileInTheWay(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"FIFO": func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"link": func(path string) error { return os.Symlink("planted", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "made/zen")
+			path := filepath.Join(dir, "f")
+			if err := fileedit.EditOwn(t.Context(), path, to("new")); err != nil || text(t, path) != "new" {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.Remove(path), put(path)); err != nil {
+				t.Fatal(err)
+			}
+			_, rerr := fileedit.ReadOwn(path)
+			for _, err := range []error{rerr, fileedit.EditOwn(t.Context(), path, to("new"))} {
+				if e, ok := errors.AsType[*credential.Error](err); !ok || e.Reason != credential.CannotWrite || e.HintText() == "" {
+					t.Errorf("%v", err)
+				}
+			}
+			only(t, dir, "f")
+		})
+	}
+}
+
 func TestEditPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := unix.Mkfifo(path, 0o600); err != nil {

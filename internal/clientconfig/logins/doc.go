@@ -1,4 +1,4 @@
-// Package logins finds the logins that registry clients keep without zen, in clear in their configuration files and in other
+// Package logins finds the logins that registry clients keep without zen, in plain text in their configuration files and in other
 // credential helpers, and takes them out there: `zen import` moves them into the vault.
 //
 // Entries are taken out one by one, each only while it still holds what was read, and nothing else in a file changes. Other

@@ -82,7 +82,7 @@ func TestFindInFiles(t *testing.T) {
 				"docker home/.docker/config.json latin.example=>latin.example a:\xfc !the user name or the password is not UTF-8, which clients cannot get from a helper",
 				"docker home/.docker/config.json nouser.example=>nouser.example :p !there is no user name",
 				"docker home/.docker/config.json esc.example=>esc.example a\x1b[2J:p !the user name has a control character in it",
-				"docker home/.docker/config.json user:pw@evil.example=> a:1 !the name is no registry's: the registry address has an @ in it",
+				"docker home/.docker/config.json user:pw@evil.example=> a:1 !it is not the name of a registry: the registry address has an @ in it",
 			},
 		},
 		{

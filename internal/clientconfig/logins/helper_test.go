@@ -91,7 +91,7 @@ func TestHelpers(t *testing.T) {
 				b.write(config, `{"auths": {"ghcr.io": {}, "gone.example": {}}, "credsStore": "pass"}`)
 			},
 			want: []string{
-				"pass docker-credential-pass changed by somebody=> alice: !the name is no registry's: ",
+				"pass docker-credential-pass changed by somebody=> alice: !it is not the name of a registry: ",
 				"pass docker-credential-pass ghcr.io=>ghcr.io alice:one",
 			},
 		},
@@ -172,6 +172,18 @@ func TestHelpers(t *testing.T) {
 			fails: []string{"docker-credential-osxkeychain lists something that makes no sense"},
 		},
 		{
+			name: "one that somebody else could exchange",
+			setup: func(b *box) {
+				b.helper("wincred")
+				b.keep("wincred", "ghcr.io", "alice", "one")
+				b.write(config, `{"credsStore": "wincred"}`)
+				if err := os.Chmod(b.at("bin"), 0o777); err != nil {
+					b.t.Fatal(err)
+				}
+			},
+			fails: []string{"bin/docker-credential-wincred is not safe to execute: the directory "},
+		},
+		{
 			name: "pass lists nothing as a whole because of one empty directory",
 			setup: func(b *box) {
 				b.helper("pass")
@@ -190,8 +202,8 @@ func TestHelpers(t *testing.T) {
 			tt.setup(b)
 			found, got := b.fetched(tt.from...)
 			for i := range got {
-				if name, rest, ok := strings.Cut(got[i], "registry's: "); ok && rest != "" {
-					got[i] = name + "registry's: "
+				if name, rest, ok := strings.Cut(got[i], "of a registry: "); ok && rest != "" {
+					got[i] = name + "of a registry: "
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

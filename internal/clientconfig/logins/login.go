@@ -13,7 +13,7 @@ import (
 type Login struct {
 	Source   string // one of Sources
 	Client   string // whose file it is, as clientconfig.Apply takes it; "" for helpers and leftovers
-	File     string // where it is in clear; "" for helpers
+	File     string // where it is in plain text; "" for helpers
 	Leftover bool   // File is a temporary file that a client left behind and that nobody reads
 	Helper   string // the program that keeps it, "docker-credential-pass"; "" for files
 	Key      string // the registry as it is written there
@@ -51,7 +51,7 @@ func (l *Login) locate(key string) {
 	a, err := address.ParseKey(key)
 	if err != nil {
 		l.Problem = &credential.Error{
-			Reason: credential.InvalidInput, Message: "the name is no registry's: " + err.Error(), Cause: err,
+			Reason: credential.InvalidInput, Message: "it is not the name of a registry: " + err.Error(), Cause: err,
 			Hint: "log in again by the registry's host",
 		}
 		l.Useless = true

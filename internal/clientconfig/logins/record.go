@@ -60,7 +60,7 @@ type document struct {
 
 // Recorded returns what was taken out, the oldest first.
 func Recorded(state string) ([]Record, error) {
-	content, err := fileedit.Read(recordsFile(state))
+	content, err := fileedit.ReadOwn(recordsFile(state))
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func without(list, records []Record) []Record {
 }
 
 func editRecords(ctx context.Context, state string, change func([]Record) []Record) error {
-	_, err := fileedit.Edit(ctx, recordsFile(state), func(before fileedit.Content) (fileedit.Content, error) {
+	return fileedit.EditOwn(ctx, recordsFile(state), func(before fileedit.Content) (fileedit.Content, error) {
 		list, err := decodeRecords(state, before.Data)
 		if err != nil {
 			return before, err
@@ -108,5 +108,4 @@ func editRecords(ctx context.Context, state string, change func([]Record) []Reco
 		data, err := json.MarshalIndent(document{list}, "", "  ")
 		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
 	})
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // Bounds of one call of a helper.
@@ -31,10 +32,15 @@ var errTooMuch = errors.New("it prints too much")
 // call executes the helper's program for one action, its input on standard input. The caller clears the output. What it
 // prints on standard error is not kept: it may hold secrets.
 func (h *helper) call(ctx context.Context, action string, input []byte) (output []byte, err error) {
+	path, err := execsafe.Resolve(h.path)
+	if err != nil {
+		return nil, err
+	}
 	limited, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()
 	out := &capture{full: cancel}
-	cmd := exec.CommandContext(limited, h.path, action)
+	cmd := exec.CommandContext(limited, path, action)
+	cmd.Args[0] = h.path // some programs do what their name says
 	cmd.Env = append(slices.Clone(h.environ), execMarker)
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(input), out
 	cmd.WaitDelay = grace

@@ -76,7 +76,7 @@ func (l *Login) RemoveLeftover() error {
 	return nil
 }
 
-// Restore writes the login into its file again, in clear, as its client would have. It is not done when the entry holds a
+// Restore writes the login into its file again, in plain text, as its client would have. It is not done when the entry holds a
 // login by now.
 func (l *Login) Restore(ctx context.Context) (done bool, err error) {
 	f := formatOf(l.Client, l.File)

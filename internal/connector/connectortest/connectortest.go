@@ -171,7 +171,7 @@ func (c check) valid() connector.Spec {
 	return spec
 }
 
-// public is the validated sample as it is kept in clear.
+// public is the validated sample as it is kept in plain text.
 func (c check) public() connector.Spec {
 	spec := c.valid()
 	spec.Secrets = nil

@@ -8,7 +8,6 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 // ZenML's names (docker_service_connector.py).
@@ -26,7 +25,7 @@ const (
 	maxUser = 1 << 10 // bytes
 )
 
-// Kind is the docker kind. Use New or Asking.
+// Kind is the docker kind. Use New.
 type Kind struct{ checker Checker }
 
 // Checker asks registries: a *registryauth.Checker, or something that has one asked.
@@ -37,10 +36,7 @@ type Checker interface {
 }
 
 // New returns the docker kind.
-func New() *Kind { return Asking(registryauth.New()) }
-
-// Asking returns the docker kind with another way to ask registries.
-func Asking(c Checker) *Kind { return &Kind{checker: c} }
+func New(c Checker) *Kind { return &Kind{checker: c} }
 
 // Describe returns ZenML's type model of the docker connector.
 func (*Kind) Describe() api.ConnectorType {

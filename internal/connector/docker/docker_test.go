@@ -8,6 +8,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/connectortest"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -25,7 +26,7 @@ func TestConformance(t *testing.T) {
 			Username: "alice", Password: "s3cret-word",
 		}
 	}
-	connectortest.Run(t, New(),
+	connectortest.Run(t, New(registryauth.New()),
 		sample("hub by default", "", []string{"docker.io", "index.docker.io/library/alpine", "https://index.docker.io/v1/"},
 			[]string{"https://index.docker.io/v1/access-token", "docker.io:5000", "ghcr.io"}),
 		sample("hub by its old name", "https://index.docker.io/v1/", []string{"docker.io"}, []string{"ghcr.io"}),
@@ -49,7 +50,7 @@ func spec(registry, username, password string) connector.Spec {
 
 func valid(t *testing.T, s connector.Spec) connector.Spec {
 	t.Helper()
-	s, err := New().Validate(s)
+	s, err := New(registryauth.New()).Validate(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestValidateRefuses(t *testing.T) {
 		"NUL":                         {spec("", "alice", "s3cret-word\x00"), "NUL"},
 		"empty line":                  {spec("", "alice", "\r\n"), "missing required attribute 'password'"},
 	} {
-		_, err := New().Validate(tt.spec)
+		_, err := New(registryauth.New()).Validate(tt.spec)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret-word") {
 			t.Errorf("%s: got %v, want it to say %q", name, err, tt.want)
 		}
@@ -121,7 +122,7 @@ func TestPasswordFromAFile(t *testing.T) {
 		"word\n": "word", "word\r\n": "word", "word": "word", "{\n \"key\": 1\n}\n": "{\n \"key\": 1\n}", " word ": " word ", "word\n\n": "word\n",
 	} {
 		s := valid(t, spec("", "alice", given))
-		cred, err := New().Mint(t.Context(), s, connector.Registry{})
+		cred, err := New(registryauth.New()).Mint(t.Context(), s, connector.Registry{})
 		if err != nil || string(cred.Secret.Reveal()) != want {
 			t.Errorf("%q became %q, %v", given, cred.Secret.Reveal(), err)
 		}
@@ -136,11 +137,11 @@ func TestOneKeyForAllRepositories(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reg, _ := New().Match(s, a)
+		reg, _ := New(registryauth.New()).Match(s, a)
 		keys[reg] = true
 	}
 	if len(keys) != 1 {
-		t.Errorf("the engine would keep %d credentials for one registry: %v", len(keys), keys)
+		t.Errorf("the token cache would keep %d credentials for one registry: %v", len(keys), keys)
 	}
 }
 
@@ -149,20 +150,20 @@ func TestVerify(t *testing.T) {
 	defer reg.Close()
 	for password, want := range map[string]string{"s3cret-word": "valid", "hunter2-not-it": "rejected"} {
 		s := valid(t, spec(reg.Host, "alice", password))
-		report, err := New().Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{})
+		report, err := New(registryauth.New()).Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{})
 		if err != nil || report.Verification != want {
 			t.Errorf("%s: %+v, %v; want %s", password, report, err, want)
 		}
 	}
 	s := valid(t, spec(reg.Host, "alice", "s3cret-word"))
 	s.Secrets = nil
-	if _, err := New().Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{}); !credential.NeedsLogin.Is(err) {
+	if _, err := New(registryauth.New()).Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{}); !credential.NeedsLogin.Is(err) {
 		t.Errorf("without secrets: %v", err)
 	}
 }
 
 func TestIsWhatTheBrokerLooksFor(t *testing.T) {
-	var kind connector.Kind = New()
+	var kind connector.Kind = New(registryauth.New())
 	if _, ok := kind.(connector.Verifier); !ok {
 		t.Error("nothing verifies")
 	}
@@ -176,7 +177,7 @@ func TestLimitsOfOtherRegistries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New().Limits(t.Context(), a, credential.Credential{}); !credential.InvalidInput.Is(err) || err.Error() != "ghcr.io does not tell its limits" {
+	if _, err := New(registryauth.New()).Limits(t.Context(), a, credential.Credential{}); !credential.InvalidInput.Is(err) || err.Error() != "ghcr.io does not tell its limits" {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/execsafe"
 )
 
 // Marker is the variable in the environment of every program that is run. docker-credential-zen refuses to work where it is
@@ -27,22 +28,18 @@ func errRecursion(command string) error {
 	return connector.Invalid(command+" is zen's own and would ask zend again", "give the program that really has the credentials")
 }
 
-// fit returns the program that a command leads to, without symbolic links, if it may be run: others must not be able to
-// change it (CVE-2019-15752), and it must not be zen itself.
+// fit returns the program that a command leads to, without symbolic links, if it may be run: nobody
+// else can exchange it (CVE-2019-15752), and it is not zen itself.
 func (k *Kind) fit(command string) (string, error) {
-	if !filepath.IsAbs(command) {
-		return "", connector.Invalid("the command must be an absolute path", "")
-	}
-	path, err := filepath.EvalSymlinks(command)
-	if err == nil {
-		err = checkFile(path)
-	}
+	path, err := execsafe.Resolve(command)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", credential.NewError(credential.InvalidInput, "there is no program "+command,
-			"install it, or: zen service-connector update NAME --command=PATH")
+		return "", &credential.Error{
+			Reason: credential.InvalidInput, Message: err.Error(), Cause: err,
+			Hint: "install it, or: zen service-connector update NAME --command=PATH",
+		}
 	case err != nil:
-		return "", credential.NewError(credential.InvalidInput, command+" is not run: "+reason(err), "")
+		return "", err
 	case isZen(command) || isZen(path) || k.isSibling(path):
 		return "", errRecursion(command)
 	}
@@ -73,28 +70,4 @@ func (k *Kind) isSibling(path string) bool {
 		}
 	}
 	return false
-}
-
-func checkFile(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return errors.New("it is not a file")
-	case info.Mode()&0o111 == 0:
-		return errors.New("it is not executable")
-	}
-	if err := checkOwner(info); err != nil {
-		return err
-	}
-	dir, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	if dir.Mode()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 {
-		return errors.New("everybody may change its directory")
-	}
-	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/registryauth"
 )
 
 const (
@@ -48,7 +47,7 @@ type Checker interface {
 	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
 }
 
-// Kind is the exec kind. Use New or Asking.
+// Kind is the exec kind. Use New.
 type Kind struct {
 	checker Checker
 	now     func() time.Time
@@ -57,10 +56,7 @@ type Kind struct {
 }
 
 // New returns the exec kind.
-func New() *Kind { return Asking(registryauth.New()) }
-
-// Asking returns the exec kind with another way to ask registries.
-func Asking(c Checker) *Kind {
+func New(c Checker) *Kind {
 	return &Kind{checker: c, now: time.Now, environ: os.Environ, self: os.Executable}
 }
 
@@ -165,7 +161,7 @@ func checkCommand(config map[string]string) error {
 	}
 	for _, v := range list(config, attrEnv) {
 		if name, _, _ := strings.Cut(v, "="); !isVariable(name) {
-			return connector.Invalid("'"+name+"' is no name of an environment variable",
+			return connector.Invalid("'"+name+"' is not a valid name of an environment variable",
 				`give names or assignments: --env='["AWS_REGION", "AWS_PROFILE=dev"]'`)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/connector/connectortest"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
@@ -68,7 +69,7 @@ func array(items ...string) string {
 
 // kind is the exec kind in a zend that lies elsewhere than the test binary.
 func kind() *Kind {
-	k := New()
+	k := New(registryauth.New())
 	k.self = func() (string, error) { return "", errors.New("not installed") }
 	return k
 }
@@ -167,8 +168,8 @@ func TestValidateRefuses(t *testing.T) {
 		"bad registry":   {"registry", "bad host!", "space"},
 		"shell words":    {"args", "--region eu", "must be of type array"},
 		"NUL":            {"args", `["a\u0000b"]`, "NUL"},
-		"bad variable":   {"env", `["A-B=1"]`, "'A-B' is no name of an environment variable"},
-		"no variable":    {"env", `["=1"]`, "'' is no name of an environment variable"},
+		"bad variable":   {"env", `["A-B=1"]`, "'A-B' is not a valid name of an environment variable"},
+		"no variable":    {"env", `["=1"]`, "'' is not a valid name of an environment variable"},
 		"slow":           {"timeout_seconds", "301", "must be from 1 to 300"},
 		"never":          {"timeout_seconds", "0", "must be from 1 to 300"},
 		"for ever":       {"timeout_seconds", "99999999999999999", "must be from 1 to 300"},
@@ -394,18 +395,26 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		return path
 	}
 	helper := script(t, "docker-credential-zen", "echo '{}'")
+	open := filepath.Join(t.TempDir(), "open")
+	below := filepath.Join(open, "in", "program")
+	if err := errors.Join(
+		os.MkdirAll(filepath.Dir(below), 0o700), os.Chmod(open, 0o777), os.Rename(script(t, "program", "echo '{}'"), below),
+	); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct{ path, want string }{
 		"absent":                     {filepath.Join(t.TempDir(), "none"), "there is no program"},
 		"link to nothing":            {link("/nowhere/at/all"), "there is no program"},
-		"directory":                  {t.TempDir(), "it is not a file"},
-		"device":                     {"/dev/null", "it is not a file"},
-		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), "it is not executable"},
-		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "everybody may change it"},
-		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "everybody may change its directory"},
+		"directory":                  {t.TempDir(), " is not a file"},
+		"device":                     {"/dev/null", " is not a file"},
+		"not executable":             {changed(func(p string) error { return os.Chmod(p, 0o600) }), " is not executable"},
+		"writable":                   {changed(func(p string) error { return os.Chmod(p, 0o702) }), "it can be changed by everyone"},
+		"below a directory for all":  {below, "can be changed by everyone"},
+		"in a directory for all":     {changed(func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }), "can be changed by everyone"},
 		"link to zen's helper":       {link(helper), "would ask zend again"},
 		"link to a link":             {link(link(helper)), "would ask zend again"},
 		"zen's helper, another name": {changed(os.Remove), "would ask zend again"},
-		"no program":                 {changed(func(p string) error { return os.WriteFile(p, []byte("hello"), 0o700) }), "is no program"},
+		"no program":                 {changed(func(p string) error { return os.WriteFile(p, []byte("hello"), 0o700) }), "is not a program"},
 		"no interpreter":             {changed(func(p string) error { return os.WriteFile(p, []byte("#!/no/such/shell\n"), 0o700) }), "cannot be run"},
 	} {
 		k := kind()
@@ -425,7 +434,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 	}
 	if os.Geteuid() == 0 {
 		foreign := changed(func(p string) error { return os.Chown(p, 12345, 12345) })
-		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		if _, err := kind().fit(foreign); err == nil || !strings.Contains(err.Error(), "it belongs to user 12345") {
 			t.Errorf("somebody else's program: %v", err)
 		}
 	}

@@ -27,7 +27,7 @@ func explain(p program, out output, err error) error {
 	case errors.Is(err, errFlood):
 		return fault(credential.TooLarge, fmt.Sprintf("printed more than %d bytes", maxStdout))
 	case errors.Is(err, syscall.ENOEXEC):
-		return fault(credential.InvalidInput, "is no program; a script begins with a line like #!/bin/sh")
+		return fault(credential.InvalidInput, "is not a program; a script begins with a line like #!/bin/sh")
 	case !exited:
 		return fault(credential.InvalidInput, "cannot be run: "+reason(err))
 	}

@@ -3,9 +3,6 @@
 package exec
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	osexec "os/exec"
 	"syscall"
 )
@@ -21,15 +18,4 @@ func ownGroup(cmd *osexec.Cmd) {
 // other process gets so soon.
 func killGroup(cmd *osexec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // mostly there is nobody left
-}
-
-// checkOwner refuses a file that somebody else may change.
-func checkOwner(info fs.FileInfo) error {
-	if info.Mode()&0o002 != 0 {
-		return errors.New("everybody may change it")
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return errors.New("it belongs to another user")
-	}
-	return nil
 }

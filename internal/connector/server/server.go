@@ -9,7 +9,6 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/registryauth"
 	"github.com/zen-agent/zen/internal/zenml"
 )
 

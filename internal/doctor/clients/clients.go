@@ -52,7 +52,7 @@ func Lookup(name string) (Client, error) {
 		}
 	}
 	return Client{}, credential.NewError(credential.InvalidInput,
-		"zen does not know how '"+name+"' asks, but "+strings.Join(Names(), ", "), "zen why HOST --as docker")
+		"unknown client '"+name+"'; known: "+strings.Join(Names(), ", "), "zen why HOST --as docker")
 }
 
 // Names are the names of all clients and of the programs that do as they do, sorted.

@@ -24,7 +24,7 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// pipe serves one connection that is no socket, so that time can be made up.
+// pipe serves one connection that is not a socket, so that time can be made up.
 func pipe(srv *Server) (client net.Conn, served chan struct{}) { return unstarted(srv).pipe() }
 
 // unstarted is a server without a socket.

@@ -7,41 +7,24 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
-// What a descriptor of a process tells and what /proc does is the same, and no two processes have the same identity.
-func TestIdentities(t *testing.T) {
-	ofDescriptor := func(pid int) (identity, bool) {
-		pidfd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			return identity{}, false
-		}
-		defer unix.Close(pidfd)
-		return behind(pidfd)
+// What a descriptor of a process tells and what /proc does is the same.
+func TestParent(t *testing.T) {
+	if parent, ok := stat(os.Getpid()); !ok || parent != os.Getppid() {
+		t.Errorf("/proc: %d, %v", parent, ok)
 	}
-	for name, of := range map[string]func(int) (identity, bool){"a descriptor": ofDescriptor, "/proc": stat, "either": identityOf} {
-		self, ok := of(os.Getpid())
-		if !ok && name == "a descriptor" {
-			t.Log("this kernel is older than Linux 6.13")
-			continue
-		}
-		parent, ok2 := of(os.Getppid())
-		if !ok || !ok2 || self.parent != os.Getppid() || self.unique == 0 || self.unique == parent.unique {
-			t.Errorf("%s: %+v, %v, child of %+v, %v; the parent is %d", name, self, ok, parent, ok2, os.Getppid())
-		}
-		if again, ok := of(os.Getpid()); !ok || again != self {
-			t.Errorf("%s: %+v, and then %+v", name, self, again)
-		}
+	looked := 0
+	if parent, ok := ancestor(os.Getpid(), func(pid int) { looked = pid }); !ok || parent != os.Getppid() || looked != os.Getpid() {
+		t.Errorf("%d, %v, looked at %d", parent, ok, looked)
 	}
 }
 
-// A number that is nobody's has no identity, and a process that cannot be looked at has a name.
-func TestIdentityOfNobody(t *testing.T) {
+// A number that is nobody's has no parent, and a process that cannot be looked at has a name.
+func TestNobody(t *testing.T) {
 	const nobody = 1 << 30 // more than the kernel gives out
-	if id, ok := identityOf(nobody); ok {
-		t.Errorf("%+v", id)
+	if parent, ok := ancestor(nobody, func(int) {}); ok {
+		t.Errorf("%d", parent)
 	}
 	if exe := executable(nobody); exe != "" {
 		t.Error(exe)
@@ -54,23 +37,63 @@ func TestIdentityOfNobody(t *testing.T) {
 	}
 }
 
-// A program is told by its path, however long that is.
-func TestExecutableWithALongPath(t *testing.T) {
-	sleep, err := exec.LookPath("sleep")
+// A program that was removed or replaced goes by the path that it had; one whose name only looks like that keeps its name.
+func TestRemovedExecutable(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	tests := []struct {
+		name, program string
+		then          func(program string) error
+		want          string
+	}{
+		{"there", "a", func(string) error { return nil }, path("a")},
+		{"removed", "b", os.Remove, path("b")},
+		{"replaced", "c", func(p string) error {
+			return errors.Join(os.WriteFile(p+".new", nil, 0o700), os.Rename(p+".new", p))
+		}, path("c")},
+		{"named so", "d (deleted)", func(string) error { return nil }, path("d (deleted)")},
+		{"named so, and removed", "e (deleted)", os.Remove, path("e (deleted)")},
+		{"removed, with another name", "f", func(p string) error { return errors.Join(os.Link(p, p+".other"), os.Remove(p)) }, path("f (deleted)")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), copyOf(t, "sleep", path(tt.program)), "100")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _, _ = cmd.Process.Kill(), cmd.Wait() }()
+			if err := tt.then(path(tt.program)); err != nil {
+				t.Fatal(err)
+			}
+			if exe := executable(cmd.Process.Pid); exe != tt.want {
+				t.Errorf("%q, want %q", exe, tt.want)
+			}
+		})
+	}
+}
+
+// copyOf copies a program of the system.
+func copyOf(t *testing.T, program, path string) string {
+	t.Helper()
+	from, err := exec.LookPath(program)
 	if err != nil {
 		t.Skip("no program to copy")
 	}
-	content, err := os.ReadFile(sleep)
+	content, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A program is told by its path, however long that is.
+func TestExecutableWithALongPath(t *testing.T) {
 	for _, parts := range []int{1, 4} {
-		dir := filepath.Join(t.TempDir(), strings.Repeat("/"+strings.Repeat("d", 200), parts))
-		path := filepath.Join(dir, "sleep")
-		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(path, content, 0o700)); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), path, "100")
+		path := filepath.Join(t.TempDir(), strings.Repeat("/"+strings.Repeat("d", 200), parts), "sleep")
+		cmd := exec.CommandContext(t.Context(), copyOf(t, "sleep", path), "100")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -54,10 +54,17 @@ func Listen(path, lockPath string) (*Listener, error) {
 
 // takeLock returns the locked file, or VaultBusy when it is held by a zend that answers at socket.
 func takeLock(lockPath, socket string, wait time.Duration) (*os.File, error) {
-	f, err := os.OpenFile(lockPath, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	fd, err := paths.OpenFile(lockPath, os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, &credential.Error{Reason: credential.CannotWrite, Message: "cannot open the lock: " + err.Error(), Cause: err}
+		hint := ""
+		if e, ok := errors.AsType[*credential.Error](err); ok {
+			hint = e.HintText()
+		}
+		return nil, &credential.Error{
+			Reason: credential.CannotWrite, Message: "cannot open the lock: " + err.Error(), Hint: hint, Cause: err,
+		}
 	}
+	f := os.NewFile(uintptr(fd), lockPath)
 	for deadline := time.Now().Add(wait); ; time.Sleep(2 * time.Millisecond) {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {

@@ -92,7 +92,8 @@ func TestListenRefuses(t *testing.T) {
 			}
 			return errors.Join(err, os.Chown(dir+"/s", 65534, 65534))
 		}, credential.ForeignPeer, "%/s belongs to another user"},
-		{"linked lock", func(dir string) error { return os.Symlink(dir+"/elsewhere", dir+"/lock") }, credential.CannotWrite, "cannot open the lock: open %/lock: too many levels of symbolic links"},
+		{"linked lock", func(dir string) error { return os.Symlink(dir+"/elsewhere", dir+"/lock") }, credential.CannotWrite, "cannot open the lock: %/lock is a symbolic link"},
+		{"FIFO as the lock", func(dir string) error { return unix.Mkfifo(dir+"/lock", 0o600) }, credential.CannotWrite, "cannot open the lock: %/lock is not a regular file"},
 		{"no directory", func(dir string) error { return os.Remove(dir) }, credential.CannotWrite, "cannot open the lock: open %/lock: no such file or directory"},
 		{"directory in the way", func(dir string) error { return os.MkdirAll(dir+"/.zend/x", 0o700) }, credential.CannotWrite, "cannot listen: remove %/.zend: directory not empty"},
 	}

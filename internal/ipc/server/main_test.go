@@ -45,6 +45,13 @@ func play(role, dir string) error {
 			err = nil
 		}
 		return err
+	case "ask": // asks once and, if there is another program, again on the same connection as that one
+		return askAndExec(path, os.Args[4:])
+	case "helper": // asks as docker-credential-zen does, which forbids to be looked at, from a directory of its own
+		if err := errors.Join(hide(), os.Chdir("/")); err != nil {
+			return err
+		}
+		return askAndExec(path, nil)
 	case "activated": // as a service manager executes it, who knows the process number
 		if os.Getenv("LISTEN_PID") == "" {
 			os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
@@ -66,6 +73,31 @@ func play(role, dir string) error {
 		return serve(ln, dir)
 	}
 	return errors.New("no such role")
+}
+
+// askAndExec asks on the connection that it inherits as standard input, or on a new one.
+func askAndExec(path string, then []string) error {
+	fd := 0
+	if os.Getenv("ASK_AGAIN") == "" {
+		var err error
+		if fd, err = syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0); err != nil {
+			return err
+		}
+		if err := syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
+			return err
+		}
+	}
+	if _, err := syscall.Write(fd, []byte(`{"jsonrpc":"2.0","id":7,"method":"echo"}`+"\n")); err != nil {
+		return err
+	}
+	if _, err := syscall.Read(fd, make([]byte, 1000)); err != nil || len(then) == 0 {
+		return err
+	}
+	if err := syscall.Dup2(fd, 0); err != nil {
+		return err
+	}
+	os.Setenv("ASK_AGAIN", "yes")
+	return syscall.Exec(then[0], []string{then[0], "play", "ask", filepath.Dir(path)}, os.Environ())
 }
 
 // serve answers who, stop and restart. After a restart the same process serves again.

@@ -25,7 +25,7 @@ type Peer struct {
 type process struct {
 	conn      syscall.RawConn
 	ancestors *ancestors
-	once      sync.Once // what follows is looked up once: a kept connection asks for it with each request
+	once      sync.Once // what follows is looked up once a request, so that whoever decides and whoever writes it down see the same
 	exe       string
 	parents   []string
 }
@@ -43,6 +43,14 @@ func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
 	peer := Peer{UID: -1, process: &process{conn: raw, ancestors: known}}
 	control := raw.Control(func(fd uintptr) { err = peer.identify(int(fd)) })
 	return peer, errors.Join(control, err)
+}
+
+// anew is the peer as the next request finds it: it may have executed another program since the last.
+func (p Peer) anew() Peer {
+	if p.process != nil {
+		p.process = &process{conn: p.process.conn, ancestors: p.process.ancestors}
+	}
+	return p
 }
 
 // check refuses everybody but the user, root included: root can read everything anyway, but not by accident.

@@ -91,8 +91,8 @@ type running struct {
 	*Server
 	limits Limits
 	log    *slog.Logger
-	base   context.Context // of all handlers; ends when draining takes too long
 	known  *ancestors
+	base   context.Context     // of all handlers; ends when draining takes too long
 	larges chan struct{}       // one for each connection with a large request
 	turns  chan struct{}       // one for each large response under construction
 	unsent *semaphore.Weighted // bytes of large responses that wait for their readers
@@ -309,7 +309,7 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 			err = credential.NewError(credential.Internal, "zend failed; its log says why", "")
 		}
 	}()
-	err = handler(ctx, &Call{Peer: peer, Method: req.method, Client: req.client, Params: req.params, Result: reply})
+	err = handler(ctx, &Call{Peer: peer.anew(), Method: req.method, Client: req.client, Params: req.params, Result: reply})
 	if err == nil {
 		reply.end()
 		return r.makeRoom(ctx, reply)

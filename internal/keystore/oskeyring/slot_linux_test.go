@@ -255,7 +255,7 @@ func TestWithoutBusOrService(t *testing.T) {
 		text    string
 	}{
 		{"nothing set", nil, "there is no session message bus"},
-		{"no socket in the runtime directory", []string{"XDG_RUNTIME_DIR=" + empty}, "is no socket"},
+		{"no socket in the runtime directory", []string{"XDG_RUNTIME_DIR=" + empty}, "is not a socket"},
 		{"autolaunch", []string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, "does not name a Unix socket"},
 		{"over the network", []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent;tcp:host=localhost,port=1"}, "does not name a Unix socket"},
 		{"a program", []string{"DBUS_SESSION_BUS_ADDRESS=unixexec:path=/bin/true"}, "does not name a Unix socket"},

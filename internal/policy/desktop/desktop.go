@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/policy/approval"
 	"github.com/zen-agent/zen/internal/safetext"
 	"github.com/zen-agent/zen/internal/sessionbus"
@@ -85,8 +87,12 @@ func (n *Notifier) find() string {
 	}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, program)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+		path, err := execsafe.Resolve(path)
+		if err == nil {
 			return path
+		}
+		if !errors.Is(err, fs.ErrNotExist) && n.Log != nil {
+			n.Log.Info("Cannot ask on the desktop", "error", err)
 		}
 	}
 	return ""
@@ -123,7 +129,7 @@ func texts(q api.Approval) (summary, body string) {
 		lines = append(lines, "Directory: "+safetext.Short(q.Dir, maxText))
 	}
 	if q.KeepSeconds > 0 {
-		lines = append(lines, "A yes counts for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
+		lines = append(lines, "Approval is remembered for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
 	}
 	return summary, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(lines, "\n"))
 }

@@ -71,7 +71,7 @@ func TestButtons(t *testing.T) {
 			t.Errorf("%q: %v", script, got)
 		}
 		const args = "--app-name=zen\n--urgency=critical\n--icon=dialog-password\n--action=allow=Allow\n--action=deny=Deny\n--\nMay docker use prod?\n" +
-			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nA yes counts for 10m0s.\ncall\n"
+			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nApproval is remembered for 10m0s.\ncall\n"
 		if got := r.file("args"); got != args {
 			t.Errorf("it was called with %q", got)
 		}
@@ -102,11 +102,13 @@ func TestNoDesktop(t *testing.T) {
 		t.Errorf("%v, logged %s", got, &r.log)
 	}
 	for name, change := range map[string]func(r *rig){
-		"no notify-send":      func(r *rig) { os.Remove(filepath.Join(r.dir, program)) },
-		"it is no program":    func(r *rig) { os.Chmod(filepath.Join(r.dir, program), 0o600) },
-		"it is a directory":   func(r *rig) { r.Dirs = []string{filepath.Dir(r.dir)} },
-		"no bus":              func(r *rig) { os.Remove(filepath.Join(r.dir, "bus")) },
-		"no such directories": func(r *rig) { r.Dirs = []string{} },
+		"no notify-send":           func(r *rig) { os.Remove(filepath.Join(r.dir, program)) },
+		"it is no program":         func(r *rig) { os.Chmod(filepath.Join(r.dir, program), 0o600) },
+		"everyone may change it":   func(r *rig) { os.Chmod(filepath.Join(r.dir, program), 0o702) },
+		"everyone may exchange it": func(r *rig) { os.Chmod(r.dir, 0o777) },
+		"it is a directory":        func(r *rig) { r.Dirs = []string{filepath.Dir(r.dir)} },
+		"no bus":                   func(r *rig) { os.Remove(filepath.Join(r.dir, "bus")) },
+		"no such directories":      func(r *rig) { r.Dirs = []string{} },
 	} {
 		r := newRig(t, "echo allow\n")
 		change(r)

@@ -1,3 +1,3 @@
-// Package leak searches files and running processes for a password, in clear and in base64. It reports places and spellings,
+// Package leak searches files and running processes for a password, in plain text and in base64. It reports places and spellings,
 // never what it was looking for, and changes nothing.
 package leak

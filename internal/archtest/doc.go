@@ -1,3 +1,0 @@
-// Package archtest holds the tests of what holds the whole together: who may import whom and what each program may link,
-// package comments, package-level state, and documents that name only what exists. It has no code outside its tests.
-package archtest

@@ -1,0 +1,2 @@
+// Package stack has the commands of stacks.
+package stack
