@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// The budget of one get: how long it may take, in empty programs, and how many times faster it is than docker's helpers.
+// The budget of one get: how long it may take, in empty programs, and how many times
+// faster it is than docker's helpers.
 const (
 	mostOverEmpty      = 1.2
 	fasterThanSecrets  = 9
@@ -38,7 +39,8 @@ type program struct {
 	took   []time.Duration
 }
 
-// run runs the program once. The time is from before the process is made until it has been waited for.
+// run runs the program once. The time is from before the process is made until it has
+// been waited for.
 func (p *program) run() (time.Duration, error) {
 	in, feed, err := os.Pipe()
 	if err != nil {
@@ -81,8 +83,17 @@ func TestGet(t *testing.T) {
 	}
 	h.build("zend")
 	h.store(get.path)
-	empty := &program{name: "an empty static Go program", path: h.buildSource("empty", nothing), env: h.environ()}
-	line := &program{name: "a static Go program that prints a line", path: h.buildSource("line", oneLine), env: h.environ(), want: "a line"}
+	empty := &program{
+		name: "an empty static Go program",
+		path: h.buildSource("empty", nothing),
+		env:  h.environ(),
+	}
+	line := &program{
+		name: "a static Go program that prints a line",
+		path: h.buildSource("line", oneLine),
+		env:  h.environ(),
+		want: "a line",
+	}
 	least := h.least()
 	var peers []*program
 	for _, peer := range []*program{h.secretService(), h.pass(), h.gitCache()} {
@@ -103,7 +114,10 @@ func TestGet(t *testing.T) {
 			fmt.Printf("%s: %.2f\n", what, ratio(peer, get))
 		}
 	}
-	for _, peer := range []string{"docker-credential-secretservice", "docker-credential-pass", "git credential-cache"} {
+	for _, peer := range []string{
+		"docker-credential-secretservice", "docker-credential-pass",
+		"git credential-cache",
+	} {
 		if !slices.ContainsFunc(programs, func(p *program) bool { return p.name == peer+" get" }) {
 			fmt.Printf("%s is not installed, or lacks its keyring: not measured\n", peer)
 		}
@@ -112,8 +126,9 @@ func TestGet(t *testing.T) {
 	h.first(get)
 }
 
-// measure runs every program once a round, in an order of its own each time: one that always follows itself, or another run
-// of the same file, is a tenth faster than users see.
+// measure runs every program once a round, in an order of its own each time: one that
+// always follows itself, or another run of the same file, is a tenth faster than users
+// see.
 func measure(t *testing.T, programs []*program) int {
 	rounds := defaultRounds
 	if n, err := strconv.Atoi(os.Getenv("ROUNDS")); err == nil && n > 0 {
@@ -138,12 +153,20 @@ func report(programs []*program, rounds int) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "median\tp99\t× empty\t\t")
 	for _, p := range programs {
-		fmt.Fprintf(table, "%.2f ms\t%.2f ms\t%.2f\t\t%s\n", ms(quantile(p.took, 0.5)), ms(quantile(p.took, 0.99)), ratio(p, programs[0]), p.name)
+		fmt.Fprintf(
+			table,
+			"%.2f ms\t%.2f ms\t%.2f\t\t%s\n",
+			ms(quantile(p.took, 0.5)),
+			ms(quantile(p.took, 0.99)),
+			ratio(p, programs[0]),
+			p.name,
+		)
 	}
 	table.Flush()
 }
 
-// ratio is the median, over all rounds, of how much longer p took than base in the same round.
+// ratio is the median, over all rounds, of how much longer p took than base in the same
+// round.
 func ratio(p, base *program) float64 {
 	list := make([]float64, len(p.took))
 	for i := range list {
@@ -160,7 +183,8 @@ func quantile(took []time.Duration, q float64) time.Duration {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// verdict compares a figure with its budget. A miss is told, not failed: the figures are those of this machine at this moment.
+// verdict compares a figure with its budget. A miss is told, not failed: the figures are
+// those of this machine at this moment.
 func verdict(what string, got, budget float64, atLeast bool) {
 	word, relation := "met", "at most"
 	if atLeast {
@@ -209,7 +233,11 @@ func (h *home) first(get *program) {
 		cold = append(cold, took)
 	}
 	warm := quantile(get.took, 0.5)
-	fmt.Printf("\nthe first get, which starts zend: %.1f ms, %.1f ms over the others\n", ms(quantile(cold, 0.5)), ms(quantile(cold, 0.5)-warm))
+	fmt.Printf(
+		"\nthe first get, which starts zend: %.1f ms, %.1f ms over the others\n",
+		ms(quantile(cold, 0.5)),
+		ms(quantile(cold, 0.5)-warm),
+	)
 }
 
 // TestDaemon measures zend alone, as clients in this process see it.
@@ -221,12 +249,14 @@ func TestDaemon(t *testing.T) {
 	pid := h.zend()
 	wakeUps := h.wakeUps(pid)
 	anonymous, file := h.resident(pid)
-	fmt.Printf("\nzend, idle: %.1f MB resident (at most 10), %.1f MB of it its own and %.1f MB pages of its program file\n",
+	fmt.Printf("\nzend, idle: %.1f MB resident (at most 10), %.1f MB of it its own and %.1f MB pages of "+
+		"its program file\n",
 		anonymous+file, anonymous, file)
 	fmt.Printf("zend, idle: its threads were woken %d times in %v\n", wakeUps, idle)
 	for _, clients := range []int{1, 4, 16, 64} {
 		kept := h.rate(clients, (*client).kept)
 		fresh := h.rate(clients, (*client).fresh)
-		fmt.Printf("%2d clients: %6.0f gets/s on kept connections, %6.0f gets/s on new ones\n", clients, kept, fresh)
+		fmt.Printf("%2d clients: %6.0f gets/s on kept connections, %6.0f gets/s on new "+
+			"ones\n", clients, kept, fresh)
 	}
 }

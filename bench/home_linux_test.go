@@ -29,7 +29,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 )
 
-// home is a home directory with zend, and keyrings of its own. Nothing of the user's is touched.
+// home is a home directory with zend, and keyrings of its own. Nothing of the user's is
+// touched.
 type home struct {
 	t      *testing.T
 	dir    string
@@ -44,7 +45,8 @@ func newHome(t *testing.T) *home {
 		t.Fatal(err)
 	}
 	h := &home{t: t, dir: dir, secret: rand.Text(), env: map[string]string{
-		"HOME": dir, "XDG_RUNTIME_DIR": filepath.Join(dir, "run"), "PATH": os.Getenv("PATH"), "DBUS_SESSION_BUS_ADDRESS": "",
+		"HOME": dir, "XDG_RUNTIME_DIR": filepath.Join(dir, "run"), "PATH": os.Getenv("PATH"),
+		"DBUS_SESSION_BUS_ADDRESS": "",
 	}}
 	for _, name := range []string{"run", "bin", ".local", ".local/share"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
@@ -79,7 +81,8 @@ const (
 	nothing = "package main\n\nfunc main() {}\n"
 	oneLine = "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"a line\\n\") }\n"
 
-	// least asks a server at a socket by system calls alone: it allocates nothing, checks nothing and knows its request beforehand.
+	// least asks a server at a socket by system calls alone: it allocates nothing, checks
+	// nothing and knows its request beforehand.
 	least = `package main
 
 import (
@@ -99,7 +102,8 @@ func main() {
 	for i := range len(path) {
 		sock.Path[i] = int8(path[i])
 	}
-	fd, _, _ := syscall.RawSyscall(syscall.SYS_SOCKET, syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	const kind = syscall.SOCK_STREAM | syscall.SOCK_CLOEXEC
+	fd, _, _ := syscall.RawSyscall(syscall.SYS_SOCKET, syscall.AF_UNIX, kind, 0)
 	syscall.RawSyscall(syscall.SYS_READ, 0, uintptr(unsafe.Pointer(&in)), uintptr(len(in)))
 	syscall.RawSyscall(syscall.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&sock)), unsafe.Sizeof(sock))
 	n := copy(in[:], request)
@@ -114,10 +118,13 @@ func main() {
 // least is the least that a Go program has to do for an answer of this home's zend.
 func (h *home) least() *program {
 	h.t.Helper()
-	request := `{"jsonrpc":"2.0","id":1,"method":"get","params":{"ServerURL":"` + benchmarkedAddress + `"}}` + "\n"
-	code := strings.NewReplacer("REQUEST", strconv.Quote(request), "PATH", strconv.Quote(h.client().Socket)).Replace(least)
+	request := `{"jsonrpc":"2.0","id":1,"method":"get","params":{"ServerURL":"` + benchmarkedAddress + `"}}` +
+		"\n"
+	code := strings.NewReplacer("REQUEST", strconv.Quote(request), "PATH", strconv.Quote(h.client().Socket)).
+		Replace(least)
 	return &program{
-		name: "the least Go program that asks zend", path: h.buildSource("least", code), stdin: benchmarkedAddress, env: h.environ(),
+		name: "the least Go program that asks zend", path: h.buildSource("least", code),
+		stdin: benchmarkedAddress, env: h.environ(),
 		want: `"Secret":"` + h.secret + `"`,
 	}
 }
@@ -129,7 +136,8 @@ func (h *home) buildSource(name, code string) string {
 	if err := os.Mkdir(source, 0o700); err != nil {
 		h.t.Fatal(err)
 	}
-	for file, content := range map[string]string{"main.go": code, "go.mod": "module " + name + "\n\ngo 1.26\n"} {
+	for file, content := range map[string]string{"main.go": code, "go.mod": "module " + name + "\n\ngo " +
+		"1.26\n"} {
 		if err := os.WriteFile(filepath.Join(source, file), []byte(content), 0o600); err != nil {
 			h.t.Fatal(err)
 		}
@@ -139,11 +147,22 @@ func (h *home) buildSource(name, code string) string {
 	return path
 }
 
-// goBuild leaves a copy of what it builds, made as make install makes it: how a program's file lies in the page cache decides how many
-// page faults it has when it starts, and how much of it counts as resident. The linker's own file starts a quarter slower.
+// goBuild leaves a copy of what it builds, made as make install makes it: how a program's
+// file lies in the page cache decides how many page faults it has when it starts, and how
+// much of it counts as resident. The linker's own file starts a quarter slower.
 func (h *home) goBuild(path, what, dir string) {
 	h.t.Helper()
-	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", path+".new", what)
+	build := exec.Command(
+		"go",
+		"build",
+		"-buildvcs=false",
+		"-trimpath",
+		"-ldflags",
+		"-s -w",
+		"-o",
+		path+".new",
+		what,
+	)
 	build.Env, build.Dir = append(os.Environ(), "CGO_ENABLED=0"), dir
 	for _, cmd := range []*exec.Cmd{build, exec.Command("install", "-m", "755", path+".new", path)} {
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -206,19 +225,22 @@ func (h *home) stopZend() {
 	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
 }
 
-// forget takes the vault's keys out of the kernel's keyring, where they would stay until the next boot.
+// forget takes the vault's keys out of the kernel's keyring, where they would stay until
+// the next boot.
 func (h *home) forget() {
 	s := h.status()
 	for _, slot := range s.Vault.Slots {
 		if slot.Kind == keystore.KindSession {
-			if err := (kernelkeyring.Slot{}).Delete(context.Background(), s.Vault.ID+"/"+slot.ID); err != nil {
+			if err := (kernelkeyring.Slot{}).Delete(context.Background(),
+				s.Vault.ID+"/"+slot.ID); err != nil {
 				h.t.Error(err)
 			}
 		}
 	}
 }
 
-// secretService sets docker-credential-secretservice up with a gnome-keyring on a bus of its own; nil where that cannot be.
+// secretService sets docker-credential-secretservice up with a gnome-keyring on a bus of
+// its own; nil where that cannot be.
 func (h *home) secretService() *program {
 	h.t.Helper()
 	helper := look("docker-credential-secretservice")
@@ -239,19 +261,29 @@ func (h *home) secretService() *program {
 	return p
 }
 
-// pass sets docker-credential-pass up with a key without a passphrase; nil where that cannot be.
+// pass sets docker-credential-pass up with a key without a passphrase; nil where that
+// cannot be.
 func (h *home) pass() *program {
 	h.t.Helper()
 	helper, pass, gpg := look("docker-credential-pass"), look("pass"), look("gpg")
 	if helper == "" || pass == "" || gpg == "" {
 		return nil
 	}
-	h.env["GNUPGHOME"], h.env["PASSWORD_STORE_DIR"] = filepath.Join(h.dir, "gnupg"), filepath.Join(h.dir, "passwords")
+	h.env["GNUPGHOME"], h.env["PASSWORD_STORE_DIR"] = filepath.Join(
+		h.dir,
+		"gnupg",
+	), filepath.Join(
+		h.dir,
+		"passwords",
+	)
 	if err := os.Mkdir(h.env["GNUPGHOME"], 0o700); err != nil {
 		h.t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{gpg, "--quiet", "--batch", "--passphrase", "", "--quick-generate-key", "bench@example.org", "default", "default", "never"},
+		{
+			gpg, "--quiet", "--batch", "--passphrase", "", "--quick-generate-key", "bench@example.org",
+			"default", "default", "never",
+		},
 		{pass, "init", "bench@example.org"},
 	} {
 		cmd := h.command(args[0], args[1:]...)
@@ -272,7 +304,9 @@ func (h *home) pass() *program {
 
 func (h *home) peer(path string, faster float64) *program {
 	return &program{
-		name: filepath.Base(path) + " get", path: path, args: []string{"get"}, stdin: benchmarkedAddress, env: h.environ(),
+		name: filepath.Base(
+			path,
+		) + " get", path: path, args: []string{"get"}, stdin: benchmarkedAddress, env: h.environ(),
 		want: `"Secret":"` + h.secret + `"`, faster: faster,
 	}
 }
@@ -285,7 +319,8 @@ func look(name string) string {
 	return path
 }
 
-// gitCache sets git credential-cache up, which keeps passwords in the memory of a daemon as well; nil without git.
+// gitCache sets git credential-cache up, which keeps passwords in the memory of a daemon
+// as well; nil without git.
 func (h *home) gitCache() *program {
 	h.t.Helper()
 	git := look("git")
@@ -305,7 +340,8 @@ func (h *home) gitCache() *program {
 		_ = cmd.Run()
 	})
 	return &program{
-		name: "git credential-cache get", path: git, args: []string{"credential-cache", "get"}, stdin: ask, env: h.environ(),
+		name: "git credential-cache get", path: git, args: []string{"credential-cache", "get"}, stdin: ask,
+		env:  h.environ(),
 		want: "password=" + h.secret,
 	}
 }
@@ -331,13 +367,15 @@ func (h *home) number(dir, name string) float64 {
 	return n
 }
 
-// idle is how long zend is watched doing nothing, and settle how long it is left alone before.
+// idle is how long zend is watched doing nothing, and settle how long it is left alone
+// before.
 const (
 	idle   = 20 * time.Second
 	settle = 8 * time.Second
 )
 
-// wakeUps is how often threads of a process that has nothing to do get a processor while it is idle.
+// wakeUps is how often threads of a process that has nothing to do get a processor while
+// it is idle.
 func (h *home) wakeUps(pid int) (n int) {
 	h.t.Helper()
 	count := func() (n int) {
@@ -358,7 +396,8 @@ func (h *home) wakeUps(pid int) (n int) {
 
 func proc(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }
 
-// client is the cheapest one there can be, since it runs on the same processors: what is measured is zend.
+// client is the cheapest one there can be, since it runs on the same processors: what is
+// measured is zend.
 type client struct {
 	socket  string
 	request []byte
@@ -367,7 +406,8 @@ type client struct {
 	buf     [4096]byte
 }
 
-// kept asks once on a connection that is kept. Clients wait in the runtime's poller, which is cheaper than a thread for each.
+// kept asks once on a connection that is kept. Clients wait in the runtime's poller,
+// which is cheaper than a thread for each.
 func (c *client) kept() (err error) {
 	if c.conn == nil {
 		if c.conn, err = net.Dial("unix", c.socket); err != nil {
@@ -381,7 +421,8 @@ func (c *client) kept() (err error) {
 	return c.check(n, err)
 }
 
-// fresh asks once on a connection of its own, with the system calls that take and nothing else.
+// fresh asks once on a connection of its own, with the system calls that take and nothing
+// else.
 func (c *client) fresh() error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -410,7 +451,8 @@ func (h *home) rate(clients int, get func(*client) error) float64 {
 	h.t.Helper()
 	const measured = 2 * time.Second
 	end := time.Now().Add(measured)
-	request := `{"jsonrpc":"2.0","id":1,"method":"get","client":"bench","timeout_ms":10000,"params":{"ServerURL":"` + benchmarkedAddress + `"}}`
+	request := `{"jsonrpc":"2.0","id":1,"method":"get","client":"bench","timeout_ms":10000,` +
+		`"params":{"ServerURL":"` + benchmarkedAddress + `"}}`
 	var done atomic.Int64
 	var wg sync.WaitGroup
 	for range clients {

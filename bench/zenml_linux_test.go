@@ -27,12 +27,13 @@ const (
 	serverStart     = 2 * time.Minute
 )
 
-// TestServerLogin measures zen service-connector login beside zenml's own, with the same connector of the same ZenML server and
-// the same registry.
+// TestServerLogin measures zen service-connector login beside zenml's own, with the same
+// connector of the same ZenML server and the same registry.
 func TestServerLogin(t *testing.T) {
 	zenml := installedZenML()
 	if zenml == "" || look("dockerd") == "" || os.Geteuid() != 0 {
-		fmt.Println("\nlogins through a ZenML server are not measured: that takes a ZenML (bash e2e/install-zenml.sh), and docker's engine, run as root, for it")
+		fmt.Println("\nlogins through a ZenML server are not measured: that takes a ZenML (bash " +
+			"e2e/install-zenml.sh), and docker's engine, run as root, for it")
 		return
 	}
 	h := newHome(t)
@@ -72,7 +73,8 @@ func TestServerLogin(t *testing.T) {
 	verdict("times faster than "+theirs.name, ratio(theirs, ours), fasterThanZenML, true)
 }
 
-// installedZenML is where the programs are of the newest ZenML that e2e/install-zenml.sh installed; "" is none.
+// installedZenML is where the programs are of the newest ZenML that e2e/install-zenml.sh
+// installed; "" is none.
 func installedZenML() string {
 	found, _ := filepath.Glob("../.build/zenml-*/bin/zenml")
 	if len(found) == 0 {
@@ -93,13 +95,15 @@ func (h *home) logIn(p *program) time.Duration {
 	begin := time.Now()
 	out, err := cmd.CombinedOutput()
 	took := time.Since(begin)
-	if err != nil || !strings.Contains(string(out), "successfully configure the local Docker/OCI container registry client/SDK.") {
+	if err != nil || !strings.Contains(string(out), "successfully configure the local Docker/OCI "+
+		"container registry client/SDK.") {
 		h.t.Fatalf("%s: %v\n%s", p.name, err, out)
 	}
 	return took
 }
 
-// startZenML starts a server, with tokens without an end as ZenML has them by default, and a connector "reg" for the registry.
+// startZenML starts a server, with tokens without an end as ZenML has them by default,
+// and a connector "reg" for the registry.
 func (h *home) startZenML(programs, registry string) *zenmlserver.Server {
 	h.t.Helper()
 	dir := filepath.Join(h.dir, "zenml")
@@ -120,12 +124,23 @@ func (h *home) startEngine() string {
 		h.t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "docker.sock")
-	cmd := exec.Command(look("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
-		"--data-root="+dir+"/data", "--exec-root="+dir+"/exec", "--pidfile="+dir+"/pid", "--host=unix://"+socket)
+	cmd := exec.Command(
+		look("dockerd"),
+		"--iptables=false",
+		"--ip6tables=false",
+		"--bridge=none",
+		"--storage-driver=vfs",
+		"--data-root="+dir+"/data",
+		"--exec-root="+dir+"/exec",
+		"--pidfile="+dir+"/pid",
+		"--host=unix://"+socket,
+	)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + dir}
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}},
+	}
 	h.serve(cmd, func() bool {
 		resp, err := client.Get("http://docker/_ping")
 		if err == nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// hub is a registry with several accounts, as a public one has them: each may write below its own name and nowhere else, and
-// everybody may read what is below "public".
+// hub is a registry with several accounts, as a public one has them: each may write below
+// its own name and nowhere else, and everybody may read what is below "public".
 type hub struct {
 	registry
 
@@ -36,12 +36,24 @@ func startHub(t *testing.T, accounts ...string) *hub {
 	}
 	srv := httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(srv.Close)
-	b.start(t, dir, fmt.Sprintf("  token:\n    realm: %s\n    service: %s\n    issuer: %s\n    rootcertbundle: %s\n",
-		strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)+"/token", tokenService, tokenIssuer, b.signer.certificate))
+	b.start(t, dir, fmt.Sprintf(
+		"  token:\n    realm: %s\n    service: %s\n    issuer: %s\n    "+
+			"rootcertbundle: %s\n",
+		strings.Replace(
+			srv.URL,
+			"127.0.0.1",
+			"localhost",
+			1,
+		)+"/token",
+		tokenService,
+		tokenIssuer,
+		b.signer.certificate,
+	))
 	return b
 }
 
-// serve grants each account what it may do; who names none is anonymous, and a wrong password is refused.
+// serve grants each account what it may do; who names none is anonymous, and a wrong
+// password is refused.
 func (b *hub) serve(w http.ResponseWriter, req *http.Request) {
 	if req.Method != http.MethodGet {
 		w.WriteHeader(http.StatusNotFound) // the client goes on with GET
@@ -78,14 +90,16 @@ func (h *home) in(dir string) *home {
 	return &there
 }
 
-// pusher makes ready to push an image to the account's own repository, and gives the command that does it.
+// pusher makes ready to push an image to the account's own repository, and gives the
+// command that does it.
 type pusher struct {
 	name string
 	push func(h *home, image string) []string
 }
 
-// pushers are docker's command line of Debian and of today, crane, and skopeo: those that send their request through the
-// engine, that ask for the repository first, and that read credHelpers only.
+// pushers are docker's command line of Debian and of today, crane, and skopeo: those that
+// send their request through the engine, that ask for the repository first, and that read
+// credHelpers only.
 func pushers() []pusher {
 	throughEngine := func(docker string) func(h *home, image string) []string {
 		return func(h *home, image string) []string {
@@ -96,10 +110,25 @@ func pushers() []pusher {
 	return []pusher{
 		{"debian", throughEngine("/usr/bin/docker")},
 		{"docker", throughEngine("docker")},
-		{"crane", func(h *home, image string) []string { return []string{"crane", "append", "-f", h.layer(), "-t", image} }},
+		{
+			"crane",
+			func(h *home, image string) []string {
+				return []string{
+					"crane", "append", "-f", h.layer(), "-t",
+					image,
+				}
+			},
+		},
 		{"skopeo", func(h *home, image string) []string {
 			from := "docker-archive:" + h.archive()
-			return []string{"skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", from, "docker://" + image}
+			return []string{
+				"skopeo",
+				"--insecure-policy",
+				"copy",
+				"--dest-tls-verify=false",
+				from,
+				"docker://" + image,
+			}
 		}},
 	}
 }
@@ -116,8 +145,8 @@ func accountsHome(t *testing.T, b *hub) *home {
 	return h
 }
 
-// pushing is one push that is to come. Each has a repository of its own: distribution may answer two at once to one with an
-// error of its own.
+// pushing is one push that is to come. Each has a repository of its own: distribution may
+// answer two at once to one with an error of its own.
 type pushing struct {
 	where *home
 	image string
@@ -152,11 +181,13 @@ func (h *home) answeredBy(host string) string {
 	return why.Login.ConnectorName
 }
 
-// Two accounts on one registry: each directory has its own, at the same time, with every way of asking and no login between.
+// Two accounts on one registry: each directory has its own, at the same time, with every
+// way of asking and no login between.
 func TestTwoAccountsByDirectory(t *testing.T) {
 	b := startHub(t, "alice", "bob")
 	h := accountsHome(t, b)
-	// alice's own work, a project below it that belongs to bob, and a directory of bob's elsewhere.
+	// alice's own work, a project below it that belongs to bob, and a directory of bob's
+	// elsewhere.
 	dirs := map[string]string{"work/deep/inside": "alice", "work/bobs/project": "bob", "private": "bob"}
 	h.mkdirs(h.path("work/bobs"))
 	h.mkdirs(h.path("private"))
@@ -210,7 +241,8 @@ func TestTwoAccountsByDirectory(t *testing.T) {
 	}
 }
 
-// Two accounts by repository, for clients that ask for one: from a single directory, by what is pushed.
+// Two accounts by repository, for clients that ask for one: from a single directory, by
+// what is pushed.
 func TestTwoAccountsByPath(t *testing.T) {
 	b := startHub(t, "alice", "bob")
 	h := accountsHome(t, b)
@@ -231,7 +263,8 @@ func TestTwoAccountsByPath(t *testing.T) {
 	h.did(h.run("", "ask", "ggcr", "resolve", b.image("alice/app:1")))
 }
 
-// Two accounts by profile: one in a shell of its own, one by a helper of its own in a configuration or for a repository.
+// Two accounts by profile: one in a shell of its own, one by a helper of its own in a
+// configuration or for a repository.
 func TestTwoAccountsByProfile(t *testing.T) {
 	b := startHub(t, "alice", "bob")
 	h := accountsHome(t, b)
@@ -267,7 +300,8 @@ func TestTwoAccountsByProfile(t *testing.T) {
 	for _, r := range atOncePushed(foreign) {
 		h.refused(r)
 	}
-	// buildx has a configuration for a single repository, which it asks for what a build starts from.
+	// buildx has a configuration for a single repository, which it asks for what a build
+	// starts from.
 	h.write("context/Dockerfile", "FROM "+own[0].image+"\nLABEL e2e=1\n")
 	build := []string{"buildx", "build", "--no-cache", "--pull", h.path("context")}
 	h.fails(refusals, "", "docker", build...)

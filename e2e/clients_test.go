@@ -37,19 +37,40 @@ func clients() []client {
 				return h.run("", "podman", h.podman("push", "--tls-verify=false", image)...)
 			},
 			func(h *home, image string) result {
-				return h.run("", "podman", h.podman("pull", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
+				return h.run(
+					"",
+					"podman",
+					h.podman("pull", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
 			},
 		}, {
 			"buildah",
 			func(h *home, image string) result {
 				made := strings.TrimSpace(h.ok("", "buildah", h.storage("from", "scratch")...).stdout)
-				h.ok("", "buildah", h.storage("commit", "--signature-policy="+h.policy(), made, "e2e-built")...)
+				h.ok(
+					"",
+					"buildah",
+					h.storage("commit", "--signature-policy="+h.policy(), made, "e2e-built")...)
 				h.ok("", "buildah", h.storage("rm", made)...)
-				push := h.storage("push", "--signature-policy="+h.policy(), "--tls-verify=false", "e2e-built", "docker://"+image)
+				push := h.storage(
+					"push",
+					"--signature-policy="+h.policy(),
+					"--tls-verify=false",
+					"e2e-built",
+					"docker://"+image,
+				)
 				return h.run("", "buildah", push...)
 			},
 			func(h *home, image string) result {
-				return h.run("", "buildah", h.storage("pull", "--policy=always", "--signature-policy="+h.policy(), "--tls-verify=false", image)...)
+				return h.run(
+					"",
+					"buildah",
+					h.storage(
+						"pull",
+						"--policy=always",
+						"--signature-policy="+h.policy(),
+						"--tls-verify=false",
+						image,
+					)...)
 			},
 		}, {
 			"crane",
@@ -65,7 +86,9 @@ func clients() []client {
 
 // storage gives podman and buildah a place of their own.
 func (h *home) storage(args ...string) []string {
-	return append([]string{"--root=" + h.path("storage"), "--runroot=" + h.path("storagerun"), "--storage-driver=vfs"}, args...)
+	return append(
+		[]string{"--root=" + h.path("storage"), "--runroot=" + h.path("storagerun"), "--storage-driver=vfs"},
+		args...)
 }
 
 // podman needs neither systemd nor a journal for what it does here.
@@ -93,7 +116,8 @@ func craneProgram(t *testing.T) string {
 	if isExecutable(path) {
 		return path
 	}
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/google/go-containerregistry/cmd/crane").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", path,
+		"github.com/google/go-containerregistry/cmd/crane").CombinedOutput(); err != nil {
 		t.Fatalf("building crane: %v\n%s", err, out)
 	}
 	return path
@@ -169,7 +193,10 @@ func TestPodmanLoginThroughZen(t *testing.T) {
 			h := newHome(t)
 			h.zenOK("setup", "docker", "--host", r.host)
 			podman := clients()[1]
-			h.ok(r.password, "podman", h.podman("login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)...)
+			h.ok(
+				r.password,
+				"podman",
+				h.podman("login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)...)
 			if s := h.status(); len(s.Logins) != 1 || s.Logins[0].Address != r.host {
 				t.Errorf("logins after podman login: %+v", s.Logins)
 			}

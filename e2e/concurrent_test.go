@@ -52,8 +52,9 @@ func relay(in net.Conn, target string) {
 
 const atOnce = 20
 
-// Twenty docker logins at the same moment, with zen setup at work on the same file: each login is in zen, none is in the file,
-// and of what zen set only that can be missing which docker overwrote, until zen setup is run again.
+// Twenty docker logins at the same moment, with zen setup at work on the same file: each
+// login is in zen, none is in the file, and of what zen set only that can be missing
+// which docker overwrote, until zen setup is run again.
 func TestLoginsAtOnceWhileSetupRuns(t *testing.T) {
 	r := basicRegistry(t)
 	hosts := r.names(t, atOnce)
@@ -98,7 +99,8 @@ func TestLoginsAtOnceWhileSetupRuns(t *testing.T) {
 	keeps := func() {
 		t.Helper()
 		config := h.dockerConfig()
-		if config["credsStore"] != "zen" || config["detachKeys"] != "ctrl-e,e" || config["HttpHeaders"] == nil {
+		if config["credsStore"] != "zen" || config["detachKeys"] != "ctrl-e,e" ||
+			config["HttpHeaders"] == nil {
 			t.Errorf("the file is %v", config)
 		}
 	}
@@ -115,16 +117,19 @@ func TestLoginsAtOnceWhileSetupRuns(t *testing.T) {
 		}
 	}
 	h.zenOK("setup", "--undo")
-	if config := h.dockerConfig(); config["credsStore"] != nil || config["credHelpers"] != nil || config["detachKeys"] != "ctrl-e,e" {
+	if config := h.dockerConfig(); config["credsStore"] != nil || config["credHelpers"] != nil ||
+		config["detachKeys"] != "ctrl-e,e" {
 		t.Errorf("undone, the file is %v", config)
 	}
 }
 
-// One docker login after another while zen is set up and taken back all the time: each is in zen or in docker's file.
+// One docker login after another while zen is set up and taken back all the time: each is
+// in zen or in docker's file.
 func TestLoginsWhileSetupComesAndGoes(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHome(t)
-	h.write(".docker/config.json", `{"auths": {"marker.example": {}}}`) // which keeps docker from choosing a helper by itself
+	// which keeps docker from choosing a helper by itself
+	h.write(".docker/config.json", `{"auths": {"marker.example": {}}}`)
 	h.calls()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup

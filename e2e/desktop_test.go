@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 )
 
-// Names of desktop notifications (https://specifications.freedesktop.org/notification-spec/).
+// Names of desktop notifications
+// (https://specifications.freedesktop.org/notification-spec/).
 const (
 	notifications     = "org.freedesktop.Notifications"
 	notificationsPath = dbus.ObjectPath("/org/freedesktop/Notifications")
@@ -46,14 +47,22 @@ func startDesktop(t *testing.T, address string) *desktop {
 	if err := conn.Export(d, notificationsPath, notifications); err != nil {
 		t.Fatal(err)
 	}
-	if reply, err := conn.RequestName(notifications, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+	if reply, err := conn.RequestName(notifications, dbus.NameFlagDoNotQueue); err != nil ||
+		reply != dbus.RequestNameReplyPrimaryOwner {
 		t.Fatalf("%v, %v", reply, err)
 	}
 	return d
 }
 
 // Notify shows a notification, and presses the button.
-func (d *desktop) Notify(app string, _ uint32, _, summary, body string, actions []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (d *desktop) Notify(
+	app string,
+	_ uint32,
+	_, summary, body string,
+	actions []string,
+	_ map[string]dbus.Variant,
+	_ int32,
+) (uint32, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.latest++
@@ -98,7 +107,8 @@ func (d *desktop) last(t *testing.T) notification {
 	return d.shown[len(d.shown)-1]
 }
 
-// Debian's notify-send asks on a desktop; a person presses a button, or answers in a terminal.
+// Debian's notify-send asks on a desktop; a person presses a button, or answers in a
+// terminal.
 func TestConfirmOnTheDesktop(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHome(t)
@@ -115,12 +125,14 @@ func TestConfirmOnTheDesktop(t *testing.T) {
 		t.Errorf("after Allow the secret is %q", got)
 	}
 	n := d.last(t)
-	if n.app != "zen" || !strings.HasSuffix(n.summary, " use prod?") || !strings.Contains(n.body, "Registry: "+r.host) ||
+	if n.app != "zen" || !strings.HasSuffix(n.summary, " use prod?") ||
+		!strings.Contains(n.body, "Registry: "+r.host) ||
 		strings.Join(n.actions, " ") != "allow Allow deny Deny" {
 		t.Errorf("the notification is %+v", n)
 	}
 	d.press("deny")
-	if r := h.helper("get", r.host); r.code != 1 || !strings.Contains(r.stdout, "was not allowed to use service connector 'prod'") {
+	if r := h.helper("get", r.host); r.code != 1 || !strings.Contains(r.stdout, "was not allowed to use "+
+		"service connector 'prod'") {
 		t.Errorf("after Deny:\n%s", r)
 	}
 	h.zenOK("daemon", "restart") // forgets the no

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// engineHome is a home whose docker talks to the rig's engine and asks zen for credentials.
+// engineHome is a home whose docker talks to the rig's engine and asks zen for
+// credentials.
 func engineHome(t *testing.T) *home {
 	t.Helper()
 	h := newHome(t)
@@ -92,7 +93,8 @@ func TestDockerLoginAndLogoutThroughZen(t *testing.T) {
 		h.fails(refusals, "", docker, "push", image)
 
 		login := h.ok(r.password, docker, "login", "-u", r.username, "--password-stdin", r.host)
-		if !strings.Contains(login.stdout, "Login Succeeded") || strings.Contains(login.stderr, "unencrypted") {
+		if !strings.Contains(login.stdout, "Login Succeeded") ||
+			strings.Contains(login.stderr, "unencrypted") {
 			t.Errorf("docker login is not content with zen:\n%s", login)
 		}
 		h.checkDockerLogin(r)
@@ -136,7 +138,8 @@ func (h *home) checkDockerLogin(r *registry) {
 	}
 }
 
-// docker login as a connector's user does not freeze what zen served: the connector goes on answering.
+// docker login as a connector's user does not freeze what zen served: the connector goes
+// on answering.
 func TestDockerLoginWhileConnectorAnswers(t *testing.T) {
 	r := basicRegistry(t)
 	h := engineHome(t)
@@ -155,7 +158,8 @@ func TestDockerLoginWhileConnectorAnswers(t *testing.T) {
 	h.zenOK("service-connector", "describe", "reg") // the connector stays
 }
 
-// The classic builder is sent every credential that list names; the image it starts from is private.
+// The classic builder is sent every credential that list names; the image it starts from
+// is private.
 func TestDockerBuildFromPrivateImage(t *testing.T) {
 	perDockerAndRegistry(t, func(t *testing.T, docker string, r *registry) {
 		h := engineHome(t)
@@ -178,7 +182,8 @@ func TestDockerBuildFromPrivateImage(t *testing.T) {
 	})
 }
 
-// Two registries at once, one by a connector and one by docker login: each gets its own credential.
+// Two registries at once, one by a connector and one by docker login: each gets its own
+// credential.
 func TestTwoRegistriesAtOnce(t *testing.T) {
 	one, two := basicRegistry(t), tokenRegistry(t, false)
 	h := engineHome(t)
@@ -200,7 +205,8 @@ func TestTwoRegistriesAtOnce(t *testing.T) {
 	h.holdsNo(two.password)
 }
 
-// Public images are pulled as ever: zen says "not found" in docker's words, and docker goes on without a credential.
+// Public images are pulled as ever: zen says "not found" in docker's words, and docker
+// goes on without a credential.
 func TestPublicImagesNeedNoLogin(t *testing.T) {
 	open := openRegistry(t)
 	for _, docker := range dockers(t) {
@@ -220,7 +226,8 @@ func TestPublicImagesNeedNoLogin(t *testing.T) {
 // zen setup docker is undone without a trace.
 func TestSetupDockerAndUndo(t *testing.T) {
 	h := newHome(t)
-	const before = "{\n\t\"auths\": {\"plain.example\": {\"auth\": \"YTpi\"}},\n\t\"detachKeys\": \"ctrl-e,e\"\n}\n"
+	const before = "{\n\t\"auths\": {\"plain.example\": {\"auth\": \"YTpi\"}},\n\t\"detachKeys\": " +
+		"\"ctrl-e,e\"\n}\n"
 	h.write(".docker/config.json", before)
 	dry := h.zenOK("setup", "docker", "--dry-run")
 	if got := h.read(".docker/config.json"); got != before {

@@ -12,13 +12,15 @@ import (
 	"testing"
 )
 
-// engine is dockerd, without network rules of its own, on a socket below the rig's directory.
+// engine is dockerd, without network rules of its own, on a socket below the rig's
+// directory.
 type engine struct{ host string }
 
 // baseImage is an image of one small file; there is no registry to pull one from.
 const baseImage = "e2e/base:1"
 
-// theEngine starts dockerd once for all tests. Its registries on loopback addresses are plain http by default.
+// theEngine starts dockerd once for all tests. Its registries on loopback addresses are
+// plain http by default.
 func theEngine(t *testing.T) *engine {
 	t.Helper()
 	shared.mu.Lock()
@@ -32,8 +34,19 @@ func theEngine(t *testing.T) *engine {
 	}
 	socket := filepath.Join(dir, "docker.sock")
 	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + dir}
-	s, err := startService(dir, "dockerd", env, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
-		"--data-root="+dir+"/data", "--exec-root="+dir+"/exec", "--pidfile="+dir+"/pid", "--host=unix://"+socket)
+	s, err := startService(
+		dir,
+		"dockerd",
+		env,
+		"--iptables=false",
+		"--ip6tables=false",
+		"--bridge=none",
+		"--storage-driver=vfs",
+		"--data-root="+dir+"/data",
+		"--exec-root="+dir+"/exec",
+		"--pidfile="+dir+"/pid",
+		"--host=unix://"+socket,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +57,8 @@ func theEngine(t *testing.T) *engine {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if r := execute(t, command(t, "docker", "-H", e.host, "import", "-", baseImage), archive(t)); r.code != 0 {
+	if r := execute(t, command(t, "docker", "-H", e.host, "import", "-", baseImage),
+		archive(t)); r.code != 0 {
 		t.Fatalf("making an image:\n%s", r)
 	}
 	shared.engine = e
@@ -67,7 +81,8 @@ func archive(t *testing.T) string {
 	return b.String()
 }
 
-// dockers are the docker commands of this machine: Debian's, and another in front of it on PATH if there is one.
+// dockers are the docker commands of this machine: Debian's, and another in front of it
+// on PATH if there is one.
 func dockers(t *testing.T) []string {
 	t.Helper()
 	list := []string{"/usr/bin/docker"}

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// builtCallers are the programs of the module callers: make e2e has them already, a test that is run alone builds them.
+// builtCallers are the programs of the module callers: make e2e has them already, a test
+// that is run alone builds them.
 var builtCallers = sync.OnceValues(func() (dir string, err error) {
 	cmd := exec.Command("make", "callers")
 	cmd.Dir = ".."
@@ -23,8 +24,9 @@ var builtCallers = sync.OnceValues(func() (dir string, err error) {
 	return filepath.Abs("../.build/callers")
 })
 
-// calls makes the programs of the module callers the first on the home's PATH after zen's own, so that docker is that of
-// today, buildx one of its plugins, and all of them ask zen.
+// calls makes the programs of the module callers the first on the home's PATH after zen's
+// own, so that docker is that of today, buildx one of its plugins, and all of them ask
+// zen.
 func (h *home) calls() {
 	h.t.Helper()
 	dir, err := builtCallers()
@@ -36,8 +38,8 @@ func (h *home) calls() {
 	h.zenOK("setup", "docker", "helm")
 }
 
-// caller is a client of the module callers. Its login and logout are nil where it has none, or none that can be told to use a
-// helper.
+// caller is a client of the module callers. Its login and logout are nil where it has
+// none, or none that can be told to use a helper.
 type caller struct {
 	client
 
@@ -66,16 +68,38 @@ func callers() []caller {
 		}, {
 			client: client{"oras", orasPush, orasPull},
 			login: func(h *home, r *registry, password string) result {
-				return h.run(password, "oras", "login", "--plain-http", "-u", r.username, "--password-stdin", r.host)
+				return h.run(
+					password,
+					"oras",
+					"login",
+					"--plain-http",
+					"-u",
+					r.username,
+					"--password-stdin",
+					r.host,
+				)
 			},
 			logout: func(h *home, r *registry) result { return h.run("", "oras", "logout", r.host) },
 			checks: true,
 		}, {
 			client: client{"helm", helmPush, helmPull},
 			login: func(h *home, r *registry, password string) result {
-				return h.run(password, "helm", "registry", "login", "--plain-http", "-u", r.username, "--password-stdin", r.host)
+				return h.run(
+					password,
+					"helm",
+					"registry",
+					"login",
+					"--plain-http",
+					"-u",
+					r.username,
+					"--password-stdin",
+					r.host,
+				)
 			},
-			logout: func(h *home, r *registry) result { return h.run("", "helm", "registry", "logout", r.host) },
+			logout: func(h *home, r *registry) result {
+				return h.run("", "helm", "registry", "logout",
+					r.host)
+			},
 			checks: true,
 		}, {
 			client: client{"regctl", regctlPush, regctlPull},
@@ -83,7 +107,8 @@ func callers() []caller {
 	}
 }
 
-// containersCallers are Debian's clients of containers/image, which read credHelpers only.
+// containersCallers are Debian's clients of containers/image, which read credHelpers
+// only.
 func containersCallers() []caller {
 	list := clients()
 	skopeo, buildah := list[0], list[2]
@@ -100,7 +125,16 @@ func containersCallers() []caller {
 			client: c, checks: true,
 			login: func(h *home, r *registry, password string) result {
 				h.zenOK("setup", "docker", "--host", r.host)
-				return h.run(password, c.name, "login", "--tls-verify=false", "-u", r.username, "--password-stdin", r.host)
+				return h.run(
+					password,
+					c.name,
+					"login",
+					"--tls-verify=false",
+					"-u",
+					r.username,
+					"--password-stdin",
+					r.host,
+				)
 			},
 			logout: func(h *home, r *registry) result { return h.run("", c.name, "logout", r.host) },
 		})
@@ -119,7 +153,8 @@ func dockerPull(h *home, image string) result {
 	return h.run("", "docker", "pull", image)
 }
 
-// buildxPush builds an image that holds one file, with the engine's BuildKit, and pushes it from there.
+// buildxPush builds an image that holds one file, with the engine's BuildKit, and pushes
+// it from there.
 func buildxPush(h *home, image string) result {
 	h.write("context/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
 	built := h.run("", "docker", "buildx", "build", "--push", "-t", image, h.path("context"))
@@ -127,7 +162,8 @@ func buildxPush(h *home, image string) result {
 	return built
 }
 
-// buildxPull reads the image's description in buildx itself, and builds on the image in the engine.
+// buildxPull reads the image's description in buildx itself, and builds on the image in
+// the engine.
 func buildxPull(h *home, image string) result {
 	if r := h.run("", "docker", "buildx", "imagetools", "inspect", image); r.code != 0 {
 		return r
@@ -153,7 +189,8 @@ func orasPull(h *home, image string) result {
 	return h.run("", "oras", "pull", "--plain-http", "--no-tty", "-o", h.path("tmp"), image)
 }
 
-// helmPush pushes a chart: helm takes the last part of the image's name, and its tag, from the chart.
+// helmPush pushes a chart: helm takes the last part of the image's name, and its tag,
+// from the chart.
 func helmPush(h *home, image string) result {
 	repository, name, version := chartOf(image)
 	h.write("chart/Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\n", name, version))
@@ -163,7 +200,17 @@ func helmPush(h *home, image string) result {
 
 func helmPull(h *home, image string) result {
 	repository, name, version := chartOf(image)
-	return h.run("", "helm", "pull", "--plain-http", repository+"/"+name, "--version", version, "-d", h.path("tmp"))
+	return h.run(
+		"",
+		"helm",
+		"pull",
+		"--plain-http",
+		repository+"/"+name,
+		"--version",
+		version,
+		"-d",
+		h.path("tmp"),
+	)
 }
 
 func chartOf(image string) (repository, name, version string) {
@@ -173,7 +220,10 @@ func chartOf(image string) (repository, name, version string) {
 }
 
 func regctlPush(h *home, image string) result {
-	return h.run("hello\n", "regctl", regctl(image, "artifact", "put", "--artifact-type", "application/vnd.example", image)...)
+	return h.run(
+		"hello\n",
+		"regctl",
+		regctl(image, "artifact", "put", "--artifact-type", "application/vnd.example", image)...)
 }
 
 func regctlPull(h *home, image string) result {
@@ -185,7 +235,8 @@ func regctl(image string, args ...string) []string {
 	return append([]string{"--host", "reg=" + host + ",tls=disabled"}, args...)
 }
 
-// Refused before zen login, served after it, refused after the logout, with every client and every kind of registry.
+// Refused before zen login, served after it, refused after the logout, with every client
+// and every kind of registry.
 func TestEveryClient(t *testing.T) {
 	for _, r := range registries(t) {
 		for _, c := range callers() {
@@ -262,7 +313,8 @@ func (h *home) hasLogins(hosts ...string) {
 	}
 }
 
-// The classic builder and BuildKit start from a private image, as docker of today has them.
+// The classic builder and BuildKit start from a private image, as docker of today has
+// them.
 func TestTodaysDockerBuildsFromPrivateImage(t *testing.T) {
 	for _, r := range registries(t) {
 		for _, buildkit := range []string{"0", "1"} {
@@ -286,8 +338,8 @@ func TestTodaysDockerBuildsFromPrivateImage(t *testing.T) {
 	}
 }
 
-// regctl has logins of its own that no setup can lead to zen, but takes a helper for a single registry. zen names the password
-// that it keeps in plain text, and takes it over.
+// regctl has logins of its own that no setup can lead to zen, but takes a helper for a
+// single registry. zen names the password that it keeps in plain text, and takes it over.
 func TestRegctlsOwnLogins(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHome(t)
@@ -387,8 +439,9 @@ func TestLibrariesResolveAnImage(t *testing.T) {
 	}
 }
 
-// What one library stores all get, passwords and identity tokens, until one erases it. Nobody logged in is no error but for
-// docker-credential-helpers' client, which has it as one of its own.
+// What one library stores all get, passwords and identity tokens, until one erases it.
+// Nobody logged in is no error but for docker-credential-helpers' client, which has it as
+// one of its own.
 func TestLibrariesStoreListAndErase(t *testing.T) {
 	h := newHome(t)
 	h.calls()
@@ -438,7 +491,8 @@ func closest(texts ...string) string {
 func (h *home) knowsNobody(library string, isError bool, server string) {
 	h.t.Helper()
 	got, r := h.asks(library, server)
-	if got != (credentials{}) || isError != (r.code != 0) || isError && !strings.Contains(r.stderr, strings.TrimSpace(notFound)) {
+	if got != (credentials{}) || isError != (r.code != 0) ||
+		isError && !strings.Contains(r.stderr, strings.TrimSpace(notFound)) {
 		h.t.Errorf("%s, where nobody is logged in, got %+v:\n%s", library, got, r)
 	}
 }

@@ -25,7 +25,8 @@ const dockerSettings = `{
 }
 `
 
-// guardedHome is a home whose docker asks zen, and whose zend guards. What zen status --watch says is in watch.txt.
+// guardedHome is a home whose docker asks zen, and whose zend guards. What zen status
+// --watch says is in watch.txt.
 func guardedHome(t *testing.T, mode string) *home {
 	h := newHome(t)
 	h.write(".docker/config.json", dockerSettings)
@@ -50,7 +51,10 @@ func guardedHome(t *testing.T, mode string) *home {
 // watched waits until zen status --watch says something.
 func (h *home) watched(text string) {
 	h.t.Helper()
-	h.eventually("zen status --watch: "+text, func() bool { return strings.Contains(h.read("watch.txt"), text) })
+	h.eventually(
+		"zen status --watch: "+text,
+		func() bool { return strings.Contains(h.read("watch.txt"), text) },
+	)
 }
 
 func (h *home) jsonFile(name string) (doc map[string]any) {
@@ -98,14 +102,15 @@ func (h *home) leftBySkopeo(r *registry) map[string]any {
 	h.skopeoLogin(r)
 	left := h.jsonFile("control/config.json")
 	h.check(os.RemoveAll(h.path("control")))
-	if _, ok := left["credsStore"]; ok || left["auths"].(map[string]any)[r.host].(map[string]any)["auth"] == nil {
+	if _, ok := left["credsStore"]; ok ||
+		left["auths"].(map[string]any)[r.host].(map[string]any)["auth"] == nil {
 		h.t.Fatalf("the rig is wrong: skopeo leaves %v", left)
 	}
 	return left
 }
 
-// skopeo login with DOCKER_CONFIG set writes docker's file anew: the password in, credsStore and what skopeo does not know out.
-// zend reports it.
+// skopeo login with DOCKER_CONFIG set writes docker's file anew: the password in,
+// credsStore and what skopeo does not know out. zend reports it.
 func TestGuardReportsWhatSkopeoDoes(t *testing.T) {
 	r := basicRegistry(t)
 	h := guardedHome(t, "report")
@@ -137,8 +142,9 @@ func TestGuardReportsWhatSkopeoDoes(t *testing.T) {
 	h.holdsNo(r.password)
 }
 
-// With guard = "import" the password is in the vault afterwards, docker's file names zen again, and else is as skopeo left it:
-// for one login, for another one, and with a new password.
+// With guard = "import" the password is in the vault afterwards, docker's file names zen
+// again, and else is as skopeo left it: for one login, for another one, and with a new
+// password.
 func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 	for _, r := range []*registry{basicRegistry(t), tokenRegistry(t, false)} {
 		t.Run(r.kind, func(t *testing.T) {
@@ -149,13 +155,17 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 			want := maps.Clone(left)
 			want["credsStore"] = "zen"
 			want["auths"].(map[string]any)[r.host] = map[string]any{}
-			h.eventually("docker's file names zen", func() bool { return reflect.DeepEqual(h.jsonFile(".docker/config.json"), want) })
+			h.eventually(
+				"docker's file names zen",
+				func() bool { return reflect.DeepEqual(h.jsonFile(".docker/config.json"), want) },
+			)
 			if got := h.secretOf(r.host); got != r.password {
 				t.Error("zen answers with another secret")
 			}
 			h.holdsNo(r.password)
 			file := h.path(".docker/config.json")
-			for _, text := range []string{file + " names zen again: credsStore was gone", "the login for " + r.host + " was in plain text in " + file} {
+			for _, text := range []string{file + " names zen again: credsStore was gone", "the login " +
+				"for " + r.host + " was in plain text in " + file} {
 				n := h.notice(text)
 				if !n.Done {
 					t.Errorf("%+v", n)
@@ -168,11 +178,15 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 
 			h.skopeoLogin(other)
 			want["auths"].(map[string]any)[other.host] = map[string]any{}
-			h.eventually("another login", func() bool { return reflect.DeepEqual(h.jsonFile(".docker/config.json"), want) })
+			h.eventually(
+				"another login",
+				func() bool { return reflect.DeepEqual(h.jsonFile(".docker/config.json"), want) },
+			)
 			h.holdsNo(other.password)
 
 			// What podman's family has to be told is told for as long as it is true.
-			const podmanToo = "is read by podman, skopeo and buildah too, which do not ask zen yet for what left it: "
+			const podmanToo = "is read by podman, skopeo and buildah too, which do not ask zen yet for " +
+				"what left it: "
 			if n := h.notice(file + " " + podmanToo); n.Hint != "zen setup podman" || n.Done {
 				t.Errorf("%+v", n)
 			}
@@ -186,7 +200,15 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 			}
 			h.zenOK("setup", "podman")
 			for _, to := range []*registry{r, other} { // skopeo too gets what it needs from zen
-				h.ok("", "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "docker-archive:"+h.archive(), "docker://"+to.image("guard/app:1"))
+				h.ok(
+					"",
+					"skopeo",
+					"--insecure-policy",
+					"copy",
+					"--dest-tls-verify=false",
+					"docker-archive:"+h.archive(),
+					"docker://"+to.image("guard/app:1"),
+				)
 			}
 			if n := len(h.status().Notices); n != 4 {
 				t.Errorf("%d notices: %+v", n, h.status().Notices)
@@ -195,8 +217,8 @@ func TestGuardImportsWhatSkopeoDoes(t *testing.T) {
 	}
 }
 
-// Who takes the same password out of zen's care again is not fought: skopeo login with the same password stays in plain text, and
-// that is told, until a person decides.
+// Who takes the same password out of zen's care again is not fought: skopeo login with
+// the same password stays in plain text, and that is told, until a person decides.
 func TestGuardFightsOnce(t *testing.T) {
 	r := basicRegistry(t)
 	h := guardedHome(t, "import")
@@ -204,7 +226,8 @@ func TestGuardFightsOnce(t *testing.T) {
 	file := h.path(".docker/config.json")
 	h.notice("the login for " + r.host + " was in plain text in " + file)
 	h.skopeoLogin(r)
-	h.notice(file + " does not name zen any more: credsStore is gone; zen already fixed this once, and it was changed back")
+	h.notice(file + " does not name zen any more: credsStore is gone; zen already fixed this once, and " +
+		"it was changed back")
 	h.notice(file + " stores credentials in plain text: " + r.host)
 	text := h.read(".docker/config.json")
 	h.killZend()

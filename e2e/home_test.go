@@ -22,7 +22,8 @@ import (
 // nobody is an ordinary user.
 const nobody = 65534
 
-// home is the world of one user: directories, environment and, once something needs it, a zend.
+// home is the world of one user: directories, environment and, once something needs it, a
+// zend.
 type home struct {
 	t   *testing.T
 	dir string
@@ -30,7 +31,8 @@ type home struct {
 	env map[string]string
 }
 
-// newHome makes a home for root without a D-Bus session. Its zend is ended with the test, which fails if it cannot be.
+// newHome makes a home for root without a D-Bus session. Its zend is ended with the test,
+// which fails if it cannot be.
 func newHome(t *testing.T) *home { return newHomeFor(t, 0) }
 
 func newHomeFor(t *testing.T, uid int) *home {
@@ -46,8 +48,10 @@ func newHomeFor(t *testing.T, uid int) *home {
 	}
 	h.check(os.Chown(dir, uid, uid))
 	h.env = map[string]string{
-		"HOME": dir, "XDG_RUNTIME_DIR": h.path("run"), "TMPDIR": h.path("tmp"), "DOCKER_CONFIG": h.path(".docker"),
-		"PATH": programs + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "NO_COLOR": "1",
+		"HOME": dir, "XDG_RUNTIME_DIR": h.path("run"), "TMPDIR": h.path("tmp"),
+		"DOCKER_CONFIG": h.path(".docker"),
+		"PATH":          programs + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
+		"NO_COLOR": "1",
 	}
 	t.Cleanup(h.leave)
 	return h
@@ -59,7 +63,8 @@ func (h *home) leave() {
 		h.zen("daemon", "stop")
 	}
 	left := processesOf(h.dir)
-	for deadline := time.Now().Add(5 * time.Second); len(left) > 0 && time.Now().Before(deadline); left = processesOf(h.dir) {
+	for deadline := time.Now().Add(5 * time.Second); len(left) > 0 &&
+		time.Now().Before(deadline); left = processesOf(h.dir) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	for _, line := range left {
@@ -78,7 +83,8 @@ func (h *home) leave() {
 	h.check(os.RemoveAll(h.dir))
 }
 
-// forgetKeys takes the keys of the home's vaults out of the kernel's keyring, which would keep them until the next boot.
+// forgetKeys takes the keys of the home's vaults out of the kernel's keyring, which would
+// keep them until the next boot.
 func (h *home) forgetKeys() {
 	files, _ := filepath.Glob(h.path(".local/share/zen/vault.json*"))
 	for _, file := range files {
@@ -168,7 +174,9 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 	cmd := command(h.t, h.lookPath(name), args...)
 	cmd.Args[0] = name
 	cmd.Env, cmd.Dir = h.environ(), h.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(h.uid), Gid: uint32(h.uid)}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: uint32(h.uid), Gid: uint32(h.uid)},
+	}
 	return cmd
 }
 
@@ -193,7 +201,11 @@ func (h *home) fails(texts []string, stdin, name string, args ...string) result 
 	h.t.Helper()
 	r := h.run(stdin, name, args...)
 	output := strings.ToLower(r.stdout + r.stderr)
-	if r.code == 0 || !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(output, strings.ToLower(s)) }) {
+	if r.code == 0 ||
+		!slices.ContainsFunc(
+			texts,
+			func(s string) bool { return strings.Contains(output, strings.ToLower(s)) },
+		) {
 		h.t.Fatalf("want a failure with one of %q:\n%s", texts, r)
 	}
 	return r
@@ -234,11 +246,13 @@ func (h *home) register(name string, r *registry) result {
 		"--username="+r.username, "--password-stdin", "--registry="+r.host)
 }
 
-// zends lists the home's daemons, without the children that speak to the keyring and to registries.
+// zends lists the home's daemons, without the children that speak to the keyring and to
+// registries.
 func (h *home) zends() []string {
 	var list []string
 	for _, line := range processesOf(h.dir) {
-		if _, cmdline, _ := strings.Cut(line, " "); strings.Contains(cmdline, "zend") && !strings.Contains(cmdline, " __") {
+		if _, cmdline, _ := strings.Cut(line, " "); strings.Contains(cmdline, "zend") &&
+			!strings.Contains(cmdline, " __") {
 			list = append(list, line)
 		}
 	}
@@ -250,7 +264,8 @@ func (h *home) pid() int {
 	return h.status().PID
 }
 
-// randomPassword has letters and digits only, so that it looks the same in every encoding but base64.
+// randomPassword has letters and digits only, so that it looks the same in every encoding
+// but base64.
 func randomPassword() string {
 	b := make([]byte, 20)
 	rand.Read(b)

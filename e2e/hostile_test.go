@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Something happens to the socket of a zend that runs. Nobody can reach it any more, so it goes; the clients start another one,
-// or say what is in its place and what to type.
+// Something happens to the socket of a zend that runs. Nobody can reach it any more, so
+// it goes; the clients start another one, or say what is in its place and what to type.
 func TestSocketIsTakenFromARunningZend(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -53,7 +53,10 @@ func TestSocketIsTakenFromARunningZend(t *testing.T) {
 			h.t.Cleanup(func() { ln.Close() })
 			return errors.Join(os.Chmod(socket+".new", 0o777), os.Rename(socket+".new", socket))
 		}, "another user"},
-		{"its directory removed", func(h *home, _ string) error { return os.RemoveAll(h.path("run/zen")) }, ""},
+		{
+			"its directory removed", func(h *home, _ string) error { return os.RemoveAll(h.path("run/zen")) },
+			"",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHomeFor(t, nobody)
@@ -63,7 +66,8 @@ func TestSocketIsTakenFromARunningZend(t *testing.T) {
 			h.noZend("its socket is " + tt.name)
 			if tt.refuse != "" {
 				r := h.helper("get", "known.example")
-				if r.code != 1 || !strings.Contains(r.stdout+r.stderr, tt.refuse) || strings.Contains(r.stdout, "the-secret") {
+				if r.code != 1 || !strings.Contains(r.stdout+r.stderr, tt.refuse) ||
+					strings.Contains(r.stdout, "the-secret") {
 					t.Errorf("the helper:\n%s", r)
 				}
 				if r := h.zen("status"); r.code == 0 || !strings.Contains(r.stderr, tt.refuse) {
@@ -86,7 +90,8 @@ func put(h *home, path string, create func(path string) error) error {
 	return errors.Join(os.Lchown(path+".new", h.uid, h.uid), os.Rename(path+".new", path))
 }
 
-// Without a runtime directory that is fit, zen uses a place that is closed to others, or says what is wrong.
+// Without a runtime directory that is fit, zen uses a place that is closed to others, or
+// says what is wrong.
 func TestUnfitRuntimeDirectories(t *testing.T) {
 	for name, spoil := range map[string]func(h *home) error{
 		"no variable":   func(h *home) error { delete(h.env, "XDG_RUNTIME_DIR"); return nil },
@@ -113,8 +118,16 @@ func TestUnfitRuntimeDirectories(t *testing.T) {
 			path := h.status().Socket
 			h.check(unix.Lstat(path, &socket))
 			h.check(unix.Lstat(filepath.Dir(path), &dir))
-			if socket.Uid != nobody || dir.Uid != nobody || socket.Mode&0o777 != 0o600 || dir.Mode != unix.S_IFDIR|0o700 {
-				t.Errorf("%s is of %d, mode %o, in a directory of %d, mode %o", path, socket.Uid, socket.Mode, dir.Uid, dir.Mode)
+			if socket.Uid != nobody || dir.Uid != nobody || socket.Mode&0o777 != 0o600 ||
+				dir.Mode != unix.S_IFDIR|0o700 {
+				t.Errorf(
+					"%s is of %d, mode %o, in a directory of %d, mode %o",
+					path,
+					socket.Uid,
+					socket.Mode,
+					dir.Uid,
+					dir.Mode,
+				)
 			}
 		})
 	}
@@ -125,9 +138,11 @@ func TestUnfitRuntimeDirectories(t *testing.T) {
 		h.mkdirs(long)
 		h.env[variable] = long + below
 		for _, r := range []result{
-			h.helper("store", `{"ServerURL":"x.example","Username":"u","Secret":"s"}`), h.zen("status"), h.run("", "zend"),
+			h.helper("store", `{"ServerURL":"x.example","Username":"u","Secret":"s"}`), h.zen("status"),
+			h.run("", "zend"),
 		} {
-			if r.code == 0 || !strings.Contains(r.stdout+r.stderr, "too long") || !strings.Contains(r.stderr, "ZEN_SOCKET") {
+			if r.code == 0 || !strings.Contains(r.stdout+r.stderr, "too long") ||
+				!strings.Contains(r.stderr, "ZEN_SOCKET") {
 				t.Errorf("a path that is too long for a socket:\n%s", r)
 			}
 		}
@@ -137,8 +152,9 @@ func TestUnfitRuntimeDirectories(t *testing.T) {
 	}
 }
 
-// Directories of another user come first in PATH, and so do the working directory and the empty name for it: none of what lies
-// there is executed. The user's own programs are named by absolute paths, as a shell or docker has found them.
+// Directories of another user come first in PATH, and so do the working directory and the
+// empty name for it: none of what lies there is executed. The user's own programs are
+// named by absolute paths, as a shell or docker has found them.
 func TestHostilePATH(t *testing.T) {
 	h := newHomeFor(t, nobody)
 	trap, marks := h.path("trap"), h.path("marks")
@@ -146,9 +162,12 @@ func TestHostilePATH(t *testing.T) {
 	h.check(os.Mkdir(marks, 0o777))
 	h.check(os.Chmod(marks, 0o777))
 	for _, name := range []string{
-		"zend", "zen", "docker-credential-zen", "notify-send", "sh", "bash", "env", "uname", "hostname", "git", "ps", "systemctl", "systemd-run",
-		"dbus-launch", "dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool", "which", "id", "getent", "tty", "stty", "tput",
-		"docker", "podman", "docker-credential-desktop", "docker-credential-pass", "docker-credential-secretservice", "less", "more", "pager",
+		"zend", "zen", "docker-credential-zen", "notify-send", "sh", "bash", "env", "uname", "hostname",
+		"git", "ps", "systemctl", "systemd-run",
+		"dbus-launch", "dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool", "which", "id",
+		"getent", "tty", "stty", "tput",
+		"docker", "podman", "docker-credential-desktop", "docker-credential-pass",
+		"docker-credential-secretservice", "less", "more", "pager",
 	} {
 		script := "#!/bin/sh\necho \"$0 $*\" >> '" + marks + "/" + name + "'\n"
 		h.check(os.WriteFile(filepath.Join(trap, name), []byte(script), 0o755))
@@ -161,10 +180,12 @@ func TestHostilePATH(t *testing.T) {
 			return execute(t, cmd, stdin)
 		}
 		h.killZend()
-		if r := run(`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`, "docker-credential-zen", "store"); r.code != 0 {
+		if r := run(`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`,
+			"docker-credential-zen", "store"); r.code != 0 {
 			t.Errorf("with PATH=%s:\n%s", path, r)
 		}
-		if r := run("known.example", "docker-credential-zen", "get"); r.code != 0 || !strings.Contains(r.stdout, "the-secret") {
+		if r := run("known.example", "docker-credential-zen", "get"); r.code != 0 ||
+			!strings.Contains(r.stdout, "the-secret") {
 			t.Errorf("with PATH=%s:\n%s", path, r)
 		}
 		run("", "zen", "status")
@@ -181,12 +202,14 @@ func TestHostilePATH(t *testing.T) {
 	}
 }
 
-// A zend that crashes leaves no core file, though the user's limits allow one, and its dying words hold no secret.
+// A zend that crashes leaves no core file, though the user's limits allow one, and its
+// dying words hold no secret.
 func TestCrashLeavesNoCore(t *testing.T) {
 	h := newHomeFor(t, nobody)
 	dumped := func(name string, args ...string) bool {
 		t.Helper()
-		cmd := h.command("/bin/sh", append([]string{"-c", `ulimit -c unlimited && exec "$0" "$@"`, name}, args...)...)
+		cmd := h.command("/bin/sh", append([]string{"-c", `ulimit -c unlimited && exec "$0" ` +
+			`"$@"`, name}, args...)...)
 		if err := cmd.Run(); cmd.ProcessState == nil {
 			t.Fatal(err)
 		}
@@ -203,7 +226,8 @@ func TestCrashLeavesNoCore(t *testing.T) {
 	defer words.Close()
 	cmd.Stderr = words
 	h.check(cmd.Start())
-	for end := time.Now().Add(startTimeout); !strings.Contains(h.read("words"), "Serving"); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(startTimeout); !strings.Contains(h.read("words"),
+		"Serving"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("zend does not serve: %s", h.read("words"))
 		}
@@ -228,10 +252,14 @@ func TestCrashLeavesNoCore(t *testing.T) {
 	}
 }
 
-// Directories on the way to the vault are links. A user's own are followed, in the place of zen's own directories too. One that
-// leads to another user's directory is told of, and nothing is written there.
+// Directories on the way to the vault are links. A user's own are followed, in the place
+// of zen's own directories too. One that leads to another user's directory is told of,
+// and nothing is written there.
 func TestLinkedDirectories(t *testing.T) {
-	for name, target := range map[string]string{".local": "share/zen/", ".local/share/zen": "", ".config/zen": ""} {
+	for name, target := range map[string]string{
+		".local": "share/zen/", ".local/share/zen": "",
+		".config/zen": "",
+	} {
 		t.Run("own "+name, func(t *testing.T) {
 			h := newHomeFor(t, nobody)
 			h.mkdirs(h.path("elsewhere"))
@@ -242,7 +270,8 @@ func TestLinkedDirectories(t *testing.T) {
 			if got := h.secretOf("known.example"); got != "the-secret" {
 				t.Errorf("the secret is %q", got)
 			}
-			if _, err := os.Stat(h.path("elsewhere/" + target + "vault.json")); err != nil && name != ".config/zen" {
+			if _, err := os.Stat(h.path("elsewhere/" + target + "vault.json")); err != nil &&
+				name != ".config/zen" {
 				t.Errorf("a user's own link is not followed: %v", err)
 			}
 		})
@@ -256,7 +285,8 @@ func TestLinkedDirectories(t *testing.T) {
 			h.mkdirs(filepath.Dir(h.path(name)))
 			h.check(os.Symlink(target, h.path(name)))
 			r := h.helper("store", `{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`)
-			if vault := name == ".local/share/zen"; (r.code == 0) == vault || vault && !strings.Contains(r.stdout+r.stderr, "belongs to root") {
+			if vault := name == ".local/share/zen"; (r.code == 0) == vault ||
+				vault && !strings.Contains(r.stdout+r.stderr, "belongs to root") {
 				t.Errorf("store:\n%s", r)
 			}
 			if status := h.zen("status"); !strings.Contains(status.stdout+status.stderr, "belongs to root") {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// zen login --identity-token has the registry grant a token, which every client shows instead of the password.
+// zen login --identity-token has the registry grant a token, which every client shows
+// instead of the password.
 func TestIdentityTokenLogin(t *testing.T) {
 	r := tokenRegistry(t, true)
 	for _, c := range clients() {
@@ -16,7 +17,8 @@ func TestIdentityTokenLogin(t *testing.T) {
 			h.zenOK("setup", "docker", "--host", r.host)
 			h.register("reg", r)
 			h.zenOK("login", "reg", "--identity-token")
-			if got := h.helper("get", r.host); !strings.Contains(got.stdout, `"Username":"<token>"`) || strings.Contains(got.stdout, r.password) {
+			if got := h.helper("get", r.host); !strings.Contains(got.stdout, `"Username":"<token>"`) ||
+				strings.Contains(got.stdout, r.password) {
 				t.Fatalf("the helper hands out\n%s", got)
 			}
 			image := r.image(c.name + "/identity:1")

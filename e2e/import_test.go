@@ -14,11 +14,24 @@ import (
 	"time"
 )
 
-// passStore gives the home a key of gpg's without a passphrase, and a store of pass that is sealed with it.
+// passStore gives the home a key of gpg's without a passphrase, and a store of pass that
+// is sealed with it.
 func (h *home) passStore() {
 	h.t.Helper()
 	h.mkdirs(h.path(".gnupg"))
-	h.ok("", "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "e2e@example.com", "default", "default", "never")
+	h.ok(
+		"",
+		"gpg",
+		"--batch",
+		"--quiet",
+		"--passphrase",
+		"",
+		"--quick-gen-key",
+		"e2e@example.com",
+		"default",
+		"default",
+		"never",
+	)
 	h.t.Cleanup(func() { h.run("", "gpgconf", "--kill", "all") })
 	h.ok("", "pass", "init", "e2e@example.com")
 }
@@ -59,7 +72,8 @@ func (h *home) imports(code int, args ...string) map[string]importItem {
 	return items
 }
 
-// Everything that a machine may have collected over the years, put there by the programs themselves, moves into zen.
+// Everything that a machine may have collected over the years, put there by the programs
+// themselves, moves into zen.
 func TestImportMovesEverything(t *testing.T) {
 	h, _ := keyringHome(t)
 	h.passStore()
@@ -68,18 +82,30 @@ func TestImportMovesEverything(t *testing.T) {
 
 	docker := dockers(t)[0]
 	h.env["DOCKER_HOST"] = theEngine(t).host
-	h.write(".docker/config.json", `{"detachKeys": "ctrl-e,e", "auths": {"marker.example": {}}}`) // an entry keeps docker from choosing a helper
+	// an entry keeps docker from choosing a helper
+	h.write(".docker/config.json", `{"detachKeys": "ctrl-e,e", "auths": {"marker.example": {}}}`)
 	for _, r := range []*registry{plain, identity} {
 		h.ok(r.password, docker, "login", "-u", r.username, "--password-stdin", r.host)
 	}
 	h.mkdirs(h.path("run/containers"))
-	h.ok(podman.password, "skopeo", "login", "--authfile", h.path("run/containers/auth.json"), "--tls-verify=false", "-u", podman.username,
-		"--password-stdin", podman.host)
+	h.ok(
+		podman.password,
+		"skopeo",
+		"login",
+		"--authfile",
+		h.path("run/containers/auth.json"),
+		"--tls-verify=false",
+		"-u",
+		podman.username,
+		"--password-stdin",
+		podman.host,
+	)
 	h.helperStores("pass", "https://"+pass.host, pass.username, pass.password)
 	h.helperStores("secretservice", secrets.host, secrets.username, secrets.password)
 	h.ok(labelled.password, "secret-tool", "store", "--label=Registry credentials for https://"+labelled.host,
 		"xdg:schema", "io.docker.Credentials", "label", "Docker Credentials", "docker_cli", "1",
-		"server", "https://"+labelled.host, "username", labelled.username) // as version 0.9 of the helper does
+		// as version 0.9 of the helper does
+		"server", "https://"+labelled.host, "username", labelled.username)
 	all := []*registry{plain, identity, podman, pass, secrets, labelled}
 	for _, r := range []*registry{plain, podman} {
 		if len(h.filesWith(r.password)) == 0 {
@@ -92,7 +118,8 @@ func TestImportMovesEverything(t *testing.T) {
 	}
 
 	wanted := map[string]string{
-		"docker " + plain.host: "", "docker " + identity.host: "", "containers " + podman.host: "", "pass " + pass.host: "",
+		"docker " + plain.host: "", "docker " + identity.host: "", "containers " + podman.host: "", "pass " +
+			pass.host: "",
 		"secretservice " + secrets.host: "", "secretservice " + labelled.host: "",
 	}
 	planned := h.imports(0)
@@ -101,7 +128,8 @@ func TestImportMovesEverything(t *testing.T) {
 			t.Errorf("%s is planned as %+v", key, planned[key])
 		}
 	}
-	if len(planned) != len(wanted) || h.read(".docker/config.json") != dockerBefore || len(h.status().Logins) != 0 {
+	if len(planned) != len(wanted) || h.read(".docker/config.json") != dockerBefore ||
+		len(h.status().Logins) != 0 {
 		t.Errorf("a dry run did something, or found %v", planned)
 	}
 
@@ -151,7 +179,8 @@ func TestImportMovesEverything(t *testing.T) {
 	h.ok("", docker, "login", plain.host) // with what is in its file
 }
 
-// An import that is killed at any moment loses nothing: each login is in its file or in zen, or in both.
+// An import that is killed at any moment loses nothing: each login is in its file or in
+// zen, or in both.
 func TestImportIsKilled(t *testing.T) {
 	h := newHome(t)
 	const n = 25
@@ -161,7 +190,9 @@ func TestImportIsKilled(t *testing.T) {
 	for i := range n {
 		e := entry{fmt.Sprintf("r%d.example", i), randomPassword()}
 		entries = append(entries, e)
-		auths[e.host] = map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte("alice:" + e.secret))}
+		auths[e.host] = map[string]string{
+			"auth": base64.StdEncoding.EncodeToString([]byte("alice:" + e.secret)),
+		}
 	}
 	config, err := json.Marshal(map[string]any{"auths": auths})
 	h.check(err)
@@ -191,7 +222,8 @@ func TestImportIsKilled(t *testing.T) {
 			if strings.Contains(inZen, `"`+e.host+`"`) && h.secretOf(e.host) == e.secret {
 				stored++
 			} else if !inFile {
-				t.Fatalf("killed after %s of %s: the login for %s is lost\n%s", whole*time.Duration(round)/rounds, whole, e.host, file)
+				t.Fatalf("killed after %s of %s: the login for %s is lost\n%s",
+					whole*time.Duration(round)/rounds, whole, e.host, file)
 			}
 		}
 		if stored > 0 && stored < n {

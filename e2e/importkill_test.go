@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// gate is where zen import has to pass each time that it asks a credential helper or zend for something, and each time that it
-// gets an answer. The test counts these moments, and kills zen at one of them.
+// gate is where zen import has to pass each time that it asks a credential helper or zend
+// for something, and each time that it gets an answer. The test counts these moments, and
+// kills zen at one of them.
 type gate struct {
 	h      *home
 	socket string // of zend, for a zen that has to pass
@@ -29,8 +30,9 @@ type gate struct {
 	under  sync.WaitGroup // helpers under way, which do not die with zen
 }
 
-// gatedHelper stands before a credential helper. It tells the gate what is about to be done, and what was, and goes on when it is
-// told to, whether or not anybody lives who wants the answer.
+// gatedHelper stands before a credential helper. It tells the gate what is about to be
+// done, and what was, and goes on when it is told to, whether or not anybody lives who
+// wants the answer.
 const gatedHelper = `#!/bin/sh
 trap '' PIPE
 step() { echo "$1" >DIR/ask; read -r answer <DIR/answer; }
@@ -47,7 +49,9 @@ func newGate(h *home, helper string) *gate {
 	h.t.Helper()
 	g := &gate{h: h, socket: h.path("gate/zend.sock")}
 	h.mkdirs(h.path("gate"))
-	script := strings.NewReplacer("DIR", h.path("gate"), "HELPER", helper, "REAL", h.lookPath("docker-credential-"+helper)).Replace(gatedHelper)
+	script := strings.NewReplacer("DIR", h.path("gate"), "HELPER", helper, "REAL",
+		h.lookPath("docker-credential-"+helper)).
+		Replace(gatedHelper)
 	h.check(os.Chmod(h.write("gate/docker-credential-"+helper, script), 0o700))
 	g.helpers()
 	listener, err := net.Listen("unix", g.socket)
@@ -133,7 +137,8 @@ func (g *gate) moment(what string) {
 	}
 }
 
-// imports runs zen import --remove through the gate, kills it at a moment, and returns those that were passed.
+// imports runs zen import --remove through the gate, kills it at a moment, and returns
+// those that were passed.
 func (g *gate) imports(source string, killAt int) []string {
 	g.h.t.Helper()
 	cmd := g.h.command("zen", "import", "--from", source, "--yes", "--no-verify", "--remove")
@@ -159,8 +164,9 @@ func (g *gate) imports(source string, killAt int) []string {
 	return slices.Clone(g.seen)
 }
 
-// An import from another credential helper that is killed loses nothing, whenever that is: each login is still there, or in zen,
-// or both, and another import finishes it. What a helper was told to do, it does, whether zen lives or not.
+// An import from another credential helper that is killed loses nothing, whenever that
+// is: each login is still there, or in zen, or both, and another import finishes it. What
+// a helper was told to do, it does, whether zen lives or not.
 func TestImportFromHelperIsKilled(t *testing.T) {
 	for _, source := range []string{"pass", "secretservice"} {
 		t.Run(source, func(t *testing.T) {
@@ -189,7 +195,8 @@ func TestImportFromHelperIsKilled(t *testing.T) {
 				h.zenOK("import", "--from", source, "--yes", "--no-verify", "--remove")
 				k.wantFinished(at + ", and run again")
 			}
-			t.Logf("%d kills in %s; %d times a login was in both places, after %d kills not all were in the same",
+			t.Logf("%d kills in %s; %d times a login was in both places, after %d kills not all were in "+
+				"the same",
 				len(moments), time.Since(begin).Round(100*time.Millisecond), k.both, k.halfway)
 			if k.both == 0 || k.halfway == 0 {
 				t.Error("no kill came in the middle: the test shows nothing")
@@ -205,7 +212,9 @@ type killedImport struct {
 	source string
 	logins []importedLogin
 
-	both, halfway int // how often a login was in both places, and after how many kills not all were in the same
+	// how often a login was in both places, and after how many kills not all were in the
+	// same
+	both, halfway int
 }
 
 type importedLogin struct{ host, username, secret string }
@@ -222,14 +231,17 @@ func (k *killedImport) refill() {
 	}
 }
 
-// wantMoments checks that the gate was passed as it has to be, so that all of an import's steps are among the moments.
+// wantMoments checks that the gate was passed as it has to be, so that all of an import's
+// steps are among the moments.
 func (k *killedImport) wantMoments(moments []string) {
 	k.h.t.Helper()
 	for what, want := range map[string]int{
-		k.source + " list": 1, k.source + " get": len(k.logins), k.source + " erase": len(k.logins), "zend store": len(k.logins), "zend get": len(k.logins),
+		k.source + " list": 1, k.source + " get": len(k.logins), k.source + " erase": len(k.logins),
+		"zend store": len(k.logins), "zend get": len(k.logins),
 	} {
 		for _, end := range []string{": asked", ": answered"} {
-			if n := len(slices.DeleteFunc(slices.Clone(moments), func(m string) bool { return m != what+end })); n != want {
+			if n := len(slices.DeleteFunc(slices.Clone(moments),
+				func(m string) bool { return m != what+end })); n != want {
 				k.h.t.Fatalf("%d moments %q, want %d: %q", n, what+end, want, moments)
 			}
 		}
@@ -250,8 +262,15 @@ func (k *killedImport) wantNothingLost(at string) {
 		if inHelper && inZen {
 			k.both++
 		}
-		if inList := slices.ContainsFunc(listed, func(key string) bool { return strings.HasSuffix(key, l.host) }); inList != inHelper {
-			k.h.t.Fatalf("%s: the helper lists %q, and has the login for %s: %v", at, listed, l.host, inHelper)
+		if inList := slices.ContainsFunc(listed,
+			func(key string) bool { return strings.HasSuffix(key, l.host) }); inList != inHelper {
+			k.h.t.Fatalf(
+				"%s: the helper lists %q, and has the login for %s: %v",
+				at,
+				listed,
+				l.host,
+				inHelper,
+			)
 		}
 		places[fmt.Sprint(inHelper, inZen)] = true
 	}

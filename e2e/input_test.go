@@ -42,7 +42,8 @@ func (h *home) unchanged(below string, before map[string]string) {
 	}
 }
 
-// Input that makes no sense: an error on standard output for docker, exit status 1, and nothing is changed.
+// Input that makes no sense: an error on standard output for docker, exit status 1, and
+// nothing is changed.
 func TestHelperRefusesBadInput(t *testing.T) {
 	h := newHome(t)
 	h.storeSecret("known.example", "alice", "the-secret")
@@ -57,7 +58,11 @@ func TestHelperRefusesBadInput(t *testing.T) {
 		{"no user name", "store", `{"ServerURL":"x.example","Secret":"s"}`},
 		{"text after it", "store", `{"ServerURL":"x.example","Username":"u","Secret":"s"} {}`},
 		{"deep", "store", strings.Repeat("[", 100000)},
-		{"2 MiB of JSON", "store", `{"ServerURL":"x.example","Username":"u","Secret":"` + strings.Repeat("s", 2<<20) + `"}`},
+		{
+			"2 MiB of JSON",
+			"store",
+			`{"ServerURL":"x.example","Username":"u","Secret":"` + strings.Repeat("s", 2<<20) + `"}`,
+		},
 		{"2 MiB of an address", "get", strings.Repeat("a", 2<<20)},
 		{"2 MiB to erase", "erase", strings.Repeat("a", 2<<20)},
 		{"nothing to get", "get", ""},
@@ -66,7 +71,11 @@ func TestHelperRefusesBadInput(t *testing.T) {
 		{"an escape sequence", "get", "known.example\x1b[2J"},
 		{"a NUL", "get", "known.example\x00"},
 		{"a NUL to erase", "erase", "known.example\x00"},
-		{"control characters to store", "store", `{"ServerURL":"known.example\u001b[2J","Username":"u","Secret":"s"}`},
+		{
+			"control characters to store",
+			"store",
+			`{"ServerURL":"known.example\u001b[2J","Username":"u","Secret":"s"}`,
+		},
 		{"a password in the address", "get", "https://user:pw@known.example/"},
 		{"invalid UTF-8", "get", "known\xff.example"},
 		{"a path traversal", "get", "https://known.example/../../etc/passwd"},
@@ -108,8 +117,13 @@ func TestCommandLineRefusesBadInput(t *testing.T) {
 		{"no name", register("--type", "docker"), 1, "name"},
 		{"unknown type", register("x", "--type", "nonsense", "--no-verify"), 1, "nonsense"},
 		{"no password", register("x", "--type", "docker", "--username=u"), 1, "password"},
-		{"control characters in a registry", register("x", "--type", "docker", "--username=u", "--password-stdin", "--no-verify",
-			"--registry=a\x1b[2Jb"), 1, ""},
+		{
+			"control characters in a registry",
+			register("x", "--type", "docker", "--username=u", "--password-stdin", "--no-verify",
+				"--registry=a\x1b[2Jb"),
+			1,
+			"",
+		},
 		{"unknown connector", []string{"service-connector", "login", "nobody"}, 1, "nobody"},
 		{"not logged in", []string{"logout", "nobody.example"}, 3, "nobody.example"},
 	}
@@ -131,7 +145,8 @@ func TestCommandLineRefusesBadInput(t *testing.T) {
 	}
 }
 
-// Directories that cannot be written to. The user is an ordinary one: root may write everywhere.
+// Directories that cannot be written to. The user is an ordinary one: root may write
+// everywhere.
 func TestUnwritableDirectory(t *testing.T) {
 	const store = `{"ServerURL":"new.example","Username":"bob","Secret":"s"}`
 	h := newHomeFor(t, nobody)
@@ -146,7 +161,8 @@ func TestUnwritableDirectory(t *testing.T) {
 			}
 			if dir == ".local/share/zen" {
 				r := h.helper("store", store)
-				if r.code != 1 || !strings.Contains(r.stdout, "permission denied") || !strings.Contains(r.stdout, dir) {
+				if r.code != 1 || !strings.Contains(r.stdout, "permission denied") ||
+					!strings.Contains(r.stdout, dir) {
 					t.Errorf("storing into an unwritable directory:\n%s", r)
 				}
 				if after := h.read(".local/share/zen/vault.json"); after != before {
@@ -224,7 +240,8 @@ func TestDamagedVault(t *testing.T) {
 	}
 }
 
-// resealed is a vault's text with a checksum that fits: what somebody who knows the format can do without the key.
+// resealed is a vault's text with a checksum that fits: what somebody who knows the
+// format can do without the key.
 func resealed(t *testing.T, content string) string {
 	t.Helper()
 	const mark = `","sha256":"`

@@ -105,7 +105,8 @@ func TestVaultKeyIsAnItemOfGnomeKeyring(t *testing.T) {
 	}
 }
 
-// hasNoKey fails when the key of an item is in any file of the home, in any spelling, or in the kernel's keyring.
+// hasNoKey fails when the key of an item is in any file of the home, in any spelling, or
+// in the kernel's keyring.
 func (h *home) hasNoKey(item string) {
 	h.t.Helper()
 	_, text, _ := strings.Cut(item, ".")
@@ -114,7 +115,11 @@ func (h *home) hasNoKey(item string) {
 		h.t.Fatalf("the item is no key of 32 bytes: %d bytes, %v", len(key), err)
 	}
 	for _, spelling := range []string{string(key), hex.EncodeToString(key), text} {
-		found, err := leak.Files(h.t.Context(), []string{h.dir}, leak.NeedlesOf(credential.SecretString(spelling)))
+		found, err := leak.Files(
+			h.t.Context(),
+			[]string{h.dir},
+			leak.NeedlesOf(credential.SecretString(spelling)),
+		)
 		h.check(err)
 		for _, place := range found.Leaks {
 			h.t.Errorf("the vault's key is in %s", place)
@@ -138,7 +143,8 @@ func (h *home) vaultID() string {
 	return id
 }
 
-// Without the item nobody opens the vault, and zen says so; with the item back, all is as before.
+// Without the item nobody opens the vault, and zen says so; with the item back, all is as
+// before.
 func TestDeletedKeyringItem(t *testing.T) {
 	h, _ := keyringHome(t)
 	h.storeSecret("known.example", "alice", "the-secret")
@@ -155,7 +161,8 @@ func TestDeletedKeyringItem(t *testing.T) {
 		t.Errorf("the vault without its key: %+v", v)
 	}
 	said := h.zenOK("status")
-	if !strings.Contains(said.stdout+said.stderr, "key") || !strings.Contains(strings.ToLower(said.stdout+said.stderr), "lost") {
+	if !strings.Contains(said.stdout+said.stderr, "key") ||
+		!strings.Contains(strings.ToLower(said.stdout+said.stderr), "lost") {
 		t.Errorf("zen status does not say that the key is lost:\n%s", said)
 	}
 	r := h.zen("unlock")
@@ -176,7 +183,8 @@ func TestDeletedKeyringItem(t *testing.T) {
 	}
 }
 
-// A vault that is carried to another machine, by a thief or a backup, cannot be opened there.
+// A vault that is carried to another machine, by a thief or a backup, cannot be opened
+// there.
 func TestStolenFiles(t *testing.T) {
 	h, _ := keyringHome(t)
 	h.storeSecret("known.example", "alice", "the-secret")
@@ -187,7 +195,8 @@ func TestStolenFiles(t *testing.T) {
 			if name == "with another keyring" {
 				thief.onBus().StartGnomeKeyring(t)
 			}
-			if r := execute(t, command(t, "cp", "-a", h.path(".local"), thief.path(".local")), ""); r.code != 0 {
+			if r := execute(t, command(t, "cp", "-a", h.path(".local"), thief.path(".local")),
+				""); r.code != 0 {
 				t.Fatal(r)
 			}
 			thief.knownIsAnError("key")
@@ -207,7 +216,8 @@ func kernelKeyring() bool {
 	return err == nil
 }
 
-// With no Secret Service the key lives for the session only; zen chooses that by itself and says so.
+// With no Secret Service the key lives for the session only; zen chooses that by itself
+// and says so.
 func TestSessionVaultWithoutSecretService(t *testing.T) {
 	want := "memory"
 	if kernelKeyring() {
@@ -227,7 +237,8 @@ func TestSessionVaultWithoutSecretService(t *testing.T) {
 				t.Errorf("the vault's key is in slot %q, want %q", kind, want)
 			}
 			for _, args := range [][]string{{"status"}, {"vault", "status"}} {
-				if out := strings.ToLower(h.zenOK(args...).stdout); !strings.Contains(out, want) || !strings.Contains(out, "boot") {
+				if out := strings.ToLower(h.zenOK(args...).stdout); !strings.Contains(out, want) ||
+					!strings.Contains(out, "boot") {
 					t.Errorf("zen %s does not say how long the vault lasts:\n%s", args, out)
 				}
 			}
@@ -241,7 +252,8 @@ func TestSessionVaultWithoutSecretService(t *testing.T) {
 			h.reboot()
 			h.unknownIsNotFound()
 			h.knownIsAnError("key")
-			// The machine was started anew: a login simply works, and the old vault is kept aside.
+			// The machine was started anew: a login simply works, and the old vault is
+			// kept aside.
 			h.storeSecret("known.example", "alice", "the-new-secret")
 			if got := h.secretOf("known.example"); got != "the-new-secret" {
 				t.Errorf("after a reboot the secret is %q", got)
@@ -271,13 +283,22 @@ func TestPassphraseSurvivesReboot(t *testing.T) {
 	}
 }
 
-// A locked login keyring on a machine without a display: nobody can answer a prompt, so zen must not wait for one.
+// A locked login keyring on a machine without a display: nobody can answer a prompt, so
+// zen must not wait for one.
 func TestLockedKeyringWithoutADisplay(t *testing.T) {
 	h, _ := keyringHome(t)
 	h.storeSecret("known.example", "alice", "the-secret")
 	h.killZend()
-	h.ok("", "dbus-send", "--session", "--dest=org.freedesktop.secrets", "--print-reply", "/org/freedesktop/secrets",
-		"org.freedesktop.Secret.Service.Lock", "array:objpath:/org/freedesktop/secrets/collection/login")
+	h.ok(
+		"",
+		"dbus-send",
+		"--session",
+		"--dest=org.freedesktop.secrets",
+		"--print-reply",
+		"/org/freedesktop/secrets",
+		"org.freedesktop.Secret.Service.Lock",
+		"array:objpath:/org/freedesktop/secrets/collection/login",
+	)
 	h.unknownIsNotFound()
 	h.knownIsAnError("keyring")
 	if r := h.zen("unlock"); r.code == 0 || !strings.Contains(r.stderr, "keyring") {
@@ -285,8 +306,8 @@ func TestLockedKeyringWithoutADisplay(t *testing.T) {
 	}
 }
 
-// Where there is no kernel keyring either, as in most containers, the key is in zend's memory. It survives an upgrade of zend,
-// and nothing else.
+// Where there is no kernel keyring either, as in most containers, the key is in zend's
+// memory. It survives an upgrade of zend, and nothing else.
 func TestMemoryVaultWithoutAnyKeyring(t *testing.T) {
 	const uid = nobody - 2 // of whose quota nobody else needs anything
 	h := newHomeFor(t, uid)

@@ -10,10 +10,15 @@ import (
 	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
-// filesWith lists the files of the home that hold a password, in plain text or in base64, alone or as user:password.
+// filesWith lists the files of the home that hold a password, in plain text or in base64,
+// alone or as user:password.
 func (h *home) filesWith(password string) []string {
 	h.t.Helper()
-	found, err := leak.Files(h.t.Context(), []string{h.dir}, leak.NeedlesOf(credential.SecretString(password)))
+	found, err := leak.Files(
+		h.t.Context(),
+		[]string{h.dir},
+		leak.NeedlesOf(credential.SecretString(password)),
+	)
 	h.check(err)
 	return found.Leaks
 }
@@ -25,8 +30,9 @@ func (h *home) watch(password string) *leak.Watcher {
 	return w
 }
 
-// While somebody registers, logs in, pushes and logs out, the password is in no file of the home (that includes the XDG
-// directories and logs) and in nobody's command line or environment.
+// While somebody registers, logs in, pushes and logs out, the password is in no file of
+// the home (that includes the XDG directories and logs) and in nobody's command line or
+// environment.
 func TestPasswordIsNowhereDuringALogin(t *testing.T) {
 	for _, r := range registries(t) {
 		t.Run(r.kind, func(t *testing.T) {

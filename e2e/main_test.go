@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// programs is the directory with zend, zen and docker-credential-zen, as make install lays them out. Everybody may read it.
+// programs is the directory with zend, zen and docker-credential-zen, as make install
+// lays them out. Everybody may read it.
 var programs string
 
 // shared are the parts of the rig that all tests use; TestMain ends them.
@@ -26,7 +27,8 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) int {
 	if os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "the end-to-end tests start an engine and other users' processes: run them as root")
+		fmt.Fprintln(os.Stderr, "the end-to-end tests start an engine and other users' processes: run "+
+			"them as root")
 		return 1
 	}
 	dir, err := os.MkdirTemp("/tmp", "zen-e2e-")

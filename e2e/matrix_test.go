@@ -16,8 +16,9 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/keystoretest"
 )
 
-// Bounds for a client's pull, on a loaded machine: of a public image, for which nobody waits for zen, and of a private one,
-// for which the helper waits ten seconds and some clients ask twice.
+// Bounds for a client's pull, on a loaded machine: of a public image, for which nobody
+// waits for zen, and of a private one, for which the helper waits ten seconds and some
+// clients ask twice.
 const (
 	publicLimit  = 15 * time.Second
 	privateLimit = 40 * time.Second
@@ -36,7 +37,10 @@ func pullers() []puller {
 			name: "debian", quiet: true, // docker 20.10
 			args: func(_ *home, image string) []string { return []string{"/usr/bin/docker", "pull", image} },
 		},
-		{name: "docker", args: func(_ *home, image string) []string { return []string{"docker", "pull", image} }},
+		{
+			name: "docker",
+			args: func(_ *home, image string) []string { return []string{"docker", "pull", image} },
+		},
 		{name: "buildx", args: func(_ *home, image string) []string {
 			return []string{"docker", "buildx", "imagetools", "inspect", image}
 		}},
@@ -48,7 +52,14 @@ func pullers() []puller {
 		}},
 		{name: "skopeo", args: func(h *home, image string) []string {
 			to := "dir:" + h.path("tmp/"+filepath.Base(image))
-			return []string{"skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "docker://" + image, to}
+			return []string{
+				"skopeo",
+				"--insecure-policy",
+				"copy",
+				"--src-tls-verify=false",
+				"docker://" + image,
+				to,
+			}
 		}},
 	}
 }
@@ -57,7 +68,8 @@ func pullers() []puller {
 type mishap struct {
 	name  string
 	ready func(h *home) (happen func()) // before the first login; what it returns, after it
-	says  []string                      // what is wrong, and what to type; nothing: who is logged in is served all the same
+	// what is wrong, and what to type; nothing: who is logged in is served all the same
+	says []string
 }
 
 func mishaps() []mishap {
@@ -145,19 +157,28 @@ func pidsOf(t *testing.T, dir, program string) (pids []int) {
 	return pids
 }
 
-// seed puts the base image into registries under the names that the pullers ask for, without zen.
+// seed puts the base image into registries under the names that the pullers ask for,
+// without zen.
 func seed(t *testing.T, r *registry, repository string) {
 	t.Helper()
 	h := newHome(t)
 	from := "docker-archive:" + h.archive()
 	for _, p := range pullers() {
-		h.ok("", "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "--dest-creds="+r.username+":"+r.password, from,
-			"docker://"+r.image(repository+":"+p.name))
+		h.ok(
+			"",
+			"skopeo",
+			"--insecure-policy",
+			"copy",
+			"--dest-tls-verify=false",
+			"--dest-creds="+r.username+":"+r.password,
+			from,
+			"docker://"+r.image(repository+":"+p.name),
+		)
 	}
 }
 
-// Whatever happens to zend, its vault, its keyring and the disk: who pulls a public image does not notice, and who is logged
-// in is served or reads what to do.
+// Whatever happens to zend, its vault, its keyring and the disk: who pulls a public image
+// does not notice, and who is logged in is served or reads what to do.
 func TestPullsInEveryMishap(t *testing.T) {
 	unknown, known := startHub(t, "public"), startHub(t, "alice")
 	alice := known.account("alice")
@@ -202,7 +223,8 @@ func (p puller) pullsPublic(r result, t *testing.T) {
 	}
 }
 
-// pullsPrivate checks a pull that somebody is logged in for: it is served, or a person reads what is wrong and what to type.
+// pullsPrivate checks a pull that somebody is logged in for: it is served, or a person
+// reads what is wrong and what to type.
 func (p puller) pullsPrivate(r result, t *testing.T, says []string) {
 	t.Logf("%s: private: %d after %s", p.name, r.code, r.elapsed.Round(time.Millisecond))
 	output := r.stdout + r.stderr
@@ -232,10 +254,12 @@ func (p puller) pullsPrivate(r result, t *testing.T, says []string) {
 
 func isRefusal(r result) bool {
 	output := strings.ToLower(r.stdout + r.stderr)
-	return r.code != 0 && slices.ContainsFunc(refusals, func(text string) bool { return strings.Contains(output, text) })
+	return r.code != 0 &&
+		slices.ContainsFunc(refusals, func(text string) bool { return strings.Contains(output, text) })
 }
 
-// A login that cannot be kept, since the disk is full or the vault is locked, says so and leaves nothing behind.
+// A login that cannot be kept, since the disk is full or the vault is locked, says so and
+// leaves nothing behind.
 func TestLoginsThatCannotBeKept(t *testing.T) {
 	b := startHub(t, "alice")
 	alice := b.account("alice")
@@ -245,7 +269,11 @@ func TestLoginsThatCannotBeKept(t *testing.T) {
 		says   []string
 	}{
 		{"the disk is full", func(h *home) { h.full(".local") }, []string{"no space left"}},
-		{"the vault is locked", func(h *home) { h.zenOK("lock") }, []string{"locked", "Hint: ", "zen unlock"}},
+		{
+			"the vault is locked",
+			func(h *home) { h.zenOK("lock") },
+			[]string{"locked", "Hint: ", "zen unlock"},
+		},
 	}
 	for _, tt := range tests {
 		for _, c := range callers() {

@@ -16,10 +16,13 @@ import (
 // A FIFO in the place of any file keeps nobody waiting.
 func TestFIFOInThePlaceOfAFile(t *testing.T) {
 	for _, name := range []string{
-		".local/share/zen/vault.json", ".local/share/zen/vault.json.prev", ".local/share/zen/vault.json.writer",
-		".local/share/zen/vault.json.locked", ".local/share/zen/hosts", ".local/state/zen/zend.log", ".local/state/zen/audit.jsonl",
+		".local/share/zen/vault.json", ".local/share/zen/vault.json.prev",
+		".local/share/zen/vault.json.writer",
+		".local/share/zen/vault.json.locked", ".local/share/zen/hosts", ".local/state/zen/zend.log",
+		".local/state/zen/audit.jsonl",
 		".local/state/zen/guard.json", ".local/state/zen/imported.json", ".local/state/zen/setup/undo.json",
-		".local/state/zen/setup/links.json", ".config/zen/config.toml", "run/zen/zend.lock", "run/zen/spawn.lock", ".docker/config.json",
+		".local/state/zen/setup/links.json", ".config/zen/config.toml", "run/zen/zend.lock",
+		"run/zen/spawn.lock", ".docker/config.json",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHomeFor(t, nobody)
@@ -37,26 +40,38 @@ func TestFIFOInThePlaceOfAFile(t *testing.T) {
 				}
 			})
 			h.unknownIsNotFound()
-			for _, args := range [][]string{{"status"}, {"doctor", "--start"}, {"setup", "docker"}, {"setup", "docker", "--undo"}, {"import", "--dry-run"}, {"audit"}} {
+			for _, args := range [][]string{
+				{"status"},
+				{"doctor", "--start"},
+				{"setup", "docker"},
+				{"setup", "docker", "--undo"},
+				{"import", "--dry-run"},
+				{"audit"},
+			} {
 				if r := h.zen(args...); r.elapsed > 5*time.Second {
 					t.Errorf("zen %s takes %v:\n%s", strings.Join(args, " "), r.elapsed, r)
 				}
 			}
-			store := h.helper("store", `{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`)
+			store := h.helper(
+				"store",
+				`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`,
+			)
 			if store.elapsed > 5*time.Second {
 				t.Errorf("a login takes %v:\n%s", store.elapsed, store)
 			}
 			h.unknownIsNotFound()
 			said := store.stdout + store.stderr
-			if store.code != 0 && !strings.Contains(said, "is not a regular file") && !strings.Contains(said, "zen vault restore") {
+			if store.code != 0 && !strings.Contains(said, "is not a regular file") &&
+				!strings.Contains(said, "zen vault restore") {
 				t.Errorf("nobody says what is in the way:\n%s", store)
 			}
 		})
 	}
 }
 
-// Root has the environment of another user, as by sudo -E or su: nothing is made in that user's directories, nor wherever
-// links in them lead, and root learns whose they are and what to type.
+// Root has the environment of another user, as by sudo -E or su: nothing is made in that
+// user's directories, nor wherever links in them lead, and root learns whose they are and
+// what to type.
 func TestRootWithAnotherUsersDirectories(t *testing.T) {
 	for _, variable := range []string{"XDG_DATA_HOME", "XDG_STATE_HOME"} {
 		for _, made := range []bool{true, false} {
@@ -68,7 +83,10 @@ func TestRootWithAnotherUsersDirectories(t *testing.T) {
 				h.check(os.Chown(theirs, nobody, nobody))
 				if made {
 					h.check(os.Mkdir(theirs+"/zen", 0o777))
-					for _, name := range []string{"vault.json.writer", "vault.json.locked", "vault.json", "hosts", "zend.log", "audit.jsonl", "guard.json"} {
+					for _, name := range []string{
+						"vault.json.writer", "vault.json.locked", "vault.json",
+						"hosts", "zend.log", "audit.jsonl", "guard.json",
+					} {
 						h.check(os.Symlink(h.path("planted-"+name), theirs+"/zen/"+name))
 					}
 					h.check(os.Chown(theirs+"/zen", nobody, nobody))
@@ -76,14 +94,19 @@ func TestRootWithAnotherUsersDirectories(t *testing.T) {
 				before, err := filepath.Glob(theirs + "/*/*")
 				h.check(err)
 				h.env[variable] = theirs
-				r := h.helper("store", `{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`)
+				r := h.helper(
+					"store",
+					`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`,
+				)
 				status := h.zen("status")
 				if variable == "XDG_DATA_HOME" {
-					if said := r.stdout + r.stderr; r.code == 0 || !strings.Contains(said, "belongs to user 65534") || !strings.Contains(said, "unset XDG_DATA_HOME") {
+					if said := r.stdout + r.stderr; r.code == 0 || !strings.Contains(said, "belongs to "+
+						"user 65534") || !strings.Contains(said, "unset XDG_DATA_HOME") {
 						t.Errorf("store:\n%s", r)
 					}
 				}
-				if said := status.stdout + status.stderr; !strings.Contains(said, "belongs to user 65534") || !strings.Contains(said, "unset "+variable) {
+				if said := status.stdout + status.stderr; !strings.Contains(said, "belongs to user "+
+					"65534") || !strings.Contains(said, "unset "+variable) {
 					t.Errorf("zen status:\n%s", status)
 				}
 				h.zen("setup", "docker")

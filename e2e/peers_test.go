@@ -22,10 +22,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// impostorVariable makes the test's own program another user's: it is set to "VERB ARGUMENT".
+// impostorVariable makes the test's own program another user's: it is set to "VERB
+// ARGUMENT".
 const impostorVariable = "ZEN_E2E_IMPOSTOR"
 
-// impostor does what an attacker with another uid, or other code of the same user, would try. It prints what came of it.
+// impostor does what an attacker with another uid, or other code of the same user, would
+// try. It prints what came of it.
 func impostor(task string) int {
 	verb, argument, _ := strings.Cut(task, " ")
 	var err error
@@ -58,7 +60,8 @@ func talk(socket string) error {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := conn.Write([]byte(`{"jsonrpc":"2.0","id":1,"method":"list","params":{}}` + "\n")); err != nil {
+	if _, err := conn.Write([]byte(`{"jsonrpc":"2.0","id":1,"method":"list","params":{}}` +
+		"\n")); err != nil {
 		fmt.Println("not sent:", err) // zend may have closed already; its answer can be read all the same
 	}
 	answer, err := bufio.NewReader(conn).ReadString('\n')
@@ -66,7 +69,8 @@ func talk(socket string) error {
 	return err
 }
 
-// lure serves at a socket, answers everything with a credential, and prints what it was sent, until its input ends.
+// lure serves at a socket, answers everything with a credential, and prints what it was
+// sent, until its input ends.
 func lure(socket string) error {
 	ln, err := net.Listen("unix", socket)
 	if err != nil {
@@ -88,7 +92,11 @@ func lure(socket string) error {
 				buf := make([]byte, 4096)
 				n, _ := conn.Read(buf)
 				fmt.Printf("got %q\n", buf[:n])
-				io.WriteString(conn, `{"jsonrpc":"2.0","id":1,"result":{"ServerURL":"x","Username":"lured","Secret":"lured"}}`+"\n")
+				io.WriteString(
+					conn,
+					`{"jsonrpc":"2.0","id":1,"result":{"ServerURL":"x","Username":"lured",`+
+						`"Secret":"lured"}}`+"\n",
+				)
 			}()
 		}
 	}()
@@ -97,7 +105,8 @@ func lure(socket string) error {
 	return err
 }
 
-// look tries to see into a process and prints one line for each way: "WAY ok" or "WAY ERROR".
+// look tries to see into a process and prints one line for each way: "WAY ok" or "WAY
+// ERROR".
 func look(pid string) error {
 	n, err := strconv.Atoi(pid)
 	if err != nil {
@@ -120,7 +129,8 @@ func look(pid string) error {
 	return nil
 }
 
-// forget takes a vault's key out of the kernel's keyring of this user and says how many there were.
+// forget takes a vault's key out of the kernel's keyring of this user and says how many
+// there were.
 func forget(vault string) error {
 	content, err := os.ReadFile("/proc/keys")
 	if err != nil {
@@ -128,7 +138,7 @@ func forget(vault string) error {
 	}
 	keys := 0
 	for line := range strings.Lines(string(content)) {
-		// 2903c15b I--Q---     1 perm 3f0f0000     0     0 user      zen:vault-key:...: 32
+		// 2903c15b I--Q--- 1 perm 3f0f0000 0 0 user zen:vault-key:...: 32
 		fields := strings.Fields(line)
 		if len(fields) < 9 || fields[7] != "user" || !strings.Contains(fields[8], vault) {
 			continue
@@ -137,7 +147,8 @@ func forget(vault string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := unix.KeyctlInt(unix.KEYCTL_UNLINK, int(serial), unix.KEY_SPEC_USER_KEYRING, 0, 0); err != nil {
+		if _, err := unix.KeyctlInt(unix.KEYCTL_UNLINK, int(serial), unix.KEY_SPEC_USER_KEYRING, 0,
+			0); err != nil {
 			return err
 		}
 		keys++
@@ -146,11 +157,17 @@ func forget(vault string) error {
 	return nil
 }
 
-// fillKeyring uses up this user's quota of kernel keys (keyrings(7), /proc/sys/kernel/keys), as a container that has none would
-// look to zend. forget frees it again.
+// fillKeyring uses up this user's quota of kernel keys (keyrings(7),
+// /proc/sys/kernel/keys), as a container that has none would look to zend. forget frees
+// it again.
 func fillKeyring(name string) error {
 	for i, size := 0, 1<<14; size > 0; i++ {
-		_, err := unix.AddKey("user", fmt.Sprintf("%s-%d", name, i), make([]byte, size), unix.KEY_SPEC_USER_KEYRING)
+		_, err := unix.AddKey(
+			"user",
+			fmt.Sprintf("%s-%d", name, i),
+			make([]byte, size),
+			unix.KEY_SPEC_USER_KEYRING,
+		)
 		if errors.Is(err, unix.EDQUOT) {
 			size /= 2
 			continue
@@ -169,7 +186,8 @@ func worked(err error) string {
 	return err.Error()
 }
 
-// openAndRead opens a file of /proc. Reading /proc/PID/mem at address 0 fails for everybody: there opening is what counts.
+// openAndRead opens a file of /proc. Reading /proc/PID/mem at address 0 fails for
+// everybody: there opening is what counts.
 func openAndRead(path string) error {
 	f, err := os.Open(path)
 	if err != nil || strings.HasSuffix(path, "/mem") {
@@ -183,8 +201,8 @@ func openAndRead(path string) error {
 	return err
 }
 
-// readMemory reads one byte of the other's program by process_vm_readv(2). EFAULT means that it was allowed and that the
-// address is wrong.
+// readMemory reads one byte of the other's program by process_vm_readv(2). EFAULT means
+// that it was allowed and that the address is wrong.
 func readMemory(pid int) error {
 	buf := make([]byte, 1)
 	local := []unix.Iovec{{Base: &buf[0], Len: 1}}
@@ -195,12 +213,14 @@ func readMemory(pid int) error {
 	return err
 }
 
-// impostorCommand runs the test's own program as another user, from a copy that everybody may execute.
+// impostorCommand runs the test's own program as another user, from a copy that everybody
+// may execute.
 func impostorCommand(t *testing.T, uid int, verb, argument string) *exec.Cmd {
 	t.Helper()
 	program := filepath.Join(shared.dir, "impostor")
 	if !isExecutable(program) {
-		// Tests at the same time must not write what another one executes already (ETXTBSY).
+		// Tests at the same time must not write what another one executes already
+		// (ETXTBSY).
 		own := filepath.Join(t.TempDir(), "impostor")
 		syscall.ForkLock.RLock()
 		copyFile(t, "/proc/self/exe", own, 0o755)
@@ -212,7 +232,9 @@ func impostorCommand(t *testing.T, uid int, verb, argument string) *exec.Cmd {
 	cmd := command(t, program)
 	cmd.Env = []string{impostorVariable + "=" + verb + " " + argument}
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)},
+	}
 	return cmd
 }
 
@@ -227,7 +249,8 @@ func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	}
 }
 
-// lureAt starts an impostor that serves at a socket until the test ends, and returns what it was told so far.
+// lureAt starts an impostor that serves at a socket until the test ends, and returns what
+// it was told so far.
 func lureAt(t *testing.T, uid int, socket string) (told func() string) {
 	t.Helper()
 	cmd := impostorCommand(t, uid, "serve", socket)
@@ -256,7 +279,8 @@ func lureAt(t *testing.T, uid int, socket string) (told func() string) {
 		}
 		return string(content)
 	}
-	for deadline := time.Now().Add(startTimeout); !strings.HasPrefix(told(), "serving"); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); !strings.HasPrefix(told(),
+		"serving"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) || strings.HasPrefix(told(), "failed") {
 			t.Fatalf("the impostor does not serve: %s", told())
 		}
@@ -264,10 +288,14 @@ func lureAt(t *testing.T, uid int, socket string) (told func() string) {
 	return told
 }
 
-// open lets everybody through to the home's socket, which no installation does: what is tried then is zend itself.
+// open lets everybody through to the home's socket, which no installation does: what is
+// tried then is zend itself.
 func (h *home) open() {
 	h.t.Helper()
-	for path, mode := range map[string]os.FileMode{h.dir: 0o755, h.path("run"): 0o755, h.path("run/zen"): 0o755} {
+	for path, mode := range map[string]os.FileMode{
+		h.dir: 0o755, h.path("run"): 0o755,
+		h.path("run/zen"): 0o755,
+	} {
 		if err := os.Chmod(path, mode); err != nil && !errors.Is(err, os.ErrNotExist) {
 			h.t.Fatal(err)
 		}
@@ -301,7 +329,8 @@ func TestClientWithAnotherUidIsRefused(t *testing.T) {
 	}
 }
 
-// The real clients of another user, pointed at this user's socket, say whose it is and send nothing.
+// The real clients of another user, pointed at this user's socket, say whose it is and
+// send nothing.
 func TestClientsDoNotTalkToAnotherUsersZend(t *testing.T) {
 	h := newHomeFor(t, nobody)
 	h.storeSecret("known.example", "alice", "the-secret")
@@ -312,7 +341,8 @@ func TestClientsDoNotTalkToAnotherUsersZend(t *testing.T) {
 	root := newHome(t)
 	root.env["ZEN_SOCKET"] = socket
 	for _, action := range []string{"get", "erase"} {
-		if r := root.helper(action, "known.example"); r.code != 1 || strings.Contains(r.stdout, "the-secret") {
+		if r := root.helper(action, "known.example"); r.code != 1 ||
+			strings.Contains(r.stdout, "the-secret") {
 			t.Errorf("the helper talks to another user's zend:\n%s", r)
 		}
 	}
@@ -347,14 +377,27 @@ func TestImpostorIsNotTalkedTo(t *testing.T) {
 				h.check(os.Chown(socket, 0, 0))
 			}
 			store := fmt.Sprintf(`{"ServerURL":"known.example","Username":"alice","Secret":%q}`, secret)
-			for action, in := range map[string]string{"store": store, "get": "known.example", "erase": "known.example", "list": ""} {
+			for action, in := range map[string]string{
+				"store": store, "get": "known.example",
+				"erase": "known.example", "list": "",
+			} {
 				r := h.helper(action, in)
 				if r.code != 1 || strings.Contains(r.stdout, "lured") {
 					t.Errorf("the helper talks to an impostor:\n%s", r)
 				}
 			}
-			r := h.run(secret, "zen", "service-connector", "register", "x", "--type", "docker", "--username=u", "--password-stdin",
-				"--registry=known.example")
+			r := h.run(
+				secret,
+				"zen",
+				"service-connector",
+				"register",
+				"x",
+				"--type",
+				"docker",
+				"--username=u",
+				"--password-stdin",
+				"--registry=known.example",
+			)
 			if r.code != 4 || !strings.Contains(r.stderr, "another user") {
 				t.Errorf("zen does not say that the socket is another user's:\n%s", r)
 			}
@@ -415,7 +458,8 @@ func seen(r result) (ways []string) {
 	return ways
 }
 
-// zend's memory and environment are closed to other programs of the same user and to other users.
+// zend's memory and environment are closed to other programs of the same user and to
+// other users.
 func TestZendCannotBeLookedInto(t *testing.T) {
 	h := newHomeFor(t, nobody)
 	h.storeSecret("known.example", "alice", "the-secret")
@@ -426,7 +470,8 @@ func TestZendCannotBeLookedInto(t *testing.T) {
 			t.Errorf("user %d can look into zend by %q:\n%s", uid, ways, r)
 		}
 	}
-	// What is looked for does work with a program that does not defend itself; else the above would show nothing.
+	// What is looked for does work with a program that does not defend itself; else the
+	// above would show nothing.
 	sleeper := h.command("sleep", "1000")
 	h.check(sleeper.Start())
 	defer func() {

@@ -13,16 +13,22 @@ import (
 	"time"
 )
 
-// quickstartTimeout bounds one `make quickstart` with an empty build cache on a loaded machine.
+// quickstartTimeout bounds one `make quickstart` with an empty build cache on a loaded
+// machine.
 const quickstartTimeout = 8 * time.Minute
 
-// source copies what a clone of the project has into the home, together with the modules it needs: an ordinary user has
-// neither this user's module cache nor, in this test, a network.
+// source copies what a clone of the project has into the home, together with the modules
+// it needs: an ordinary user has neither this user's module cache nor, in this test, a
+// network.
 func (h *home) source() string {
 	h.t.Helper()
 	src := h.path("src")
 	h.check(os.Mkdir(src, 0o700))
-	files := execute(h.t, exec.Command("git", "-C", "..", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "")
+	files := execute(
+		h.t,
+		exec.Command("git", "-C", "..", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+		"",
+	)
 	if files.code != 0 {
 		h.t.Fatal(files)
 	}
@@ -51,7 +57,8 @@ func (h *home) copyWithMode(from, to string) {
 	copyFile(h.t, from, to, info.Mode().Perm())
 }
 
-// quickstart runs make quickstart in a session without a terminal and without a D-Bus address.
+// quickstart runs make quickstart in a session without a terminal and without a D-Bus
+// address.
 func (h *home) quickstart(src, prefix string) result {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), quickstartTimeout)
@@ -69,7 +76,8 @@ func (h *home) quickstart(src, prefix string) result {
 	return r
 }
 
-// One command on a fresh machine: it builds, installs, starts zend, proves the main job and says what to type next.
+// One command on a fresh machine: it builds, installs, starts zend, proves the main job
+// and says what to type next.
 func TestQuickstart(t *testing.T) {
 	for _, user := range []struct {
 		name   string
@@ -149,7 +157,8 @@ func (h *home) quickstartSays(r result, prefix string) {
 			h.t.Errorf("%s is not installed in %s", name, prefix)
 		}
 	}
-	for _, text := range []string{"A push through docker-credential-zen works", "The password is in no file", "zen setup docker"} {
+	for _, text := range []string{"A push through docker-credential-zen works", "The password is in no " +
+		"file", "zen setup docker"} {
 		if !strings.Contains(r.stdout+r.stderr, text) {
 			h.t.Errorf("quickstart does not say %q:\n%s", text, r)
 		}

@@ -40,7 +40,8 @@ func basicRegistry(t *testing.T) *registry {
 	return r
 }
 
-// tokenRegistry trusts a token server (tokens_test.go). With identity, that server also exchanges passwords for refresh tokens.
+// tokenRegistry trusts a token server (tokens_test.go). With identity, that server also
+// exchanges passwords for refresh tokens.
 func tokenRegistry(t *testing.T, identity bool) *registry {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,7 +50,8 @@ func tokenRegistry(t *testing.T, identity bool) *registry {
 		r.kind = "identity token"
 	}
 	s := startTokenServer(t, dir, r.username, r.password, identity)
-	r.start(t, dir, fmt.Sprintf("  token:\n    realm: %s\n    service: %s\n    issuer: %s\n    rootcertbundle: %s\n",
+	r.start(t, dir, fmt.Sprintf("  token:\n    realm: %s\n    service: %s\n    issuer: %s\n    "+
+		"rootcertbundle: %s\n",
 		s.realm, tokenService, tokenIssuer, s.certificate))
 	return r
 }
@@ -67,7 +69,8 @@ func (r *registry) start(t *testing.T, dir, auth string) {
 	port := freePort(t)
 	r.host = "localhost:" + port
 	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %s\n", filepath.Join(dir, "data")) +
+	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: "+
+		"%s\n", filepath.Join(dir, "data")) +
 		fmt.Sprintf("http:\n  addr: 127.0.0.1:%s\n  secret: e2e\n", port)
 	if auth != "" {
 		text += "auth:\n" + auth
@@ -75,7 +78,13 @@ func (r *registry) start(t *testing.T, dir, auth string) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := startService(dir, "docker-registry", []string{"PATH=/usr/bin", "OTEL_TRACES_EXPORTER=none"}, "serve", config)
+	s, err := startService(
+		dir,
+		"docker-registry",
+		[]string{"PATH=/usr/bin", "OTEL_TRACES_EXPORTER=none"},
+		"serve",
+		config,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ type service struct {
 	done chan struct{}
 }
 
-// startService runs a program in the background, with its output in a file of the directory.
+// startService runs a program in the background, with its output in a file of the
+// directory.
 func startService(dir, name string, env []string, args ...string) (*service, error) {
 	log, err := os.Create(filepath.Join(dir, filepath.Base(name)+".log"))
 	if err != nil {
@@ -105,8 +106,8 @@ func (s *service) tail() string {
 	return string(content)
 }
 
-// freePort asks the kernel for a loopback port. Somebody else could take it before it is used; services that find it taken
-// end, and the test says so.
+// freePort asks the kernel for a loopback port. Somebody else could take it before it is
+// used; services that find it taken end, and the test says so.
 func freePort(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -137,13 +138,21 @@ type result struct {
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("$ %s\nexit %d after %s\nstdout: %s\nstderr: %s", r.line, r.code, r.elapsed.Round(time.Millisecond), r.stdout, r.stderr)
+	return fmt.Sprintf(
+		"$ %s\nexit %d after %s\nstdout: %s\nstderr: %s",
+		r.line,
+		r.code,
+		r.elapsed.Round(time.Millisecond),
+		r.stdout,
+		r.stderr,
+	)
 }
 
 // runTimeout bounds every program that a test runs in the foreground.
 const runTimeout = 60 * time.Second
 
-// execute runs a program to its end. An end by a signal or the time limit is exit code -1.
+// execute runs a program to its end. An end by a signal or the time limit is exit code
+// -1.
 func execute(t *testing.T, cmd *exec.Cmd, stdin string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -151,7 +160,12 @@ func execute(t *testing.T, cmd *exec.Cmd, stdin string) result {
 	cmd.WaitDelay = 5 * time.Second
 	start := time.Now()
 	err := cmd.Run()
-	r := result{line: strings.Join(cmd.Args, " "), stdout: stdout.String(), stderr: stderr.String(), elapsed: time.Since(start)}
+	r := result{
+		line:    strings.Join(cmd.Args, " "),
+		stdout:  stdout.String(),
+		stderr:  stderr.String(),
+		elapsed: time.Since(start),
+	}
 	r.code = cmd.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
@@ -167,8 +181,8 @@ func command(t *testing.T, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, name, args...)
 }
 
-// processesOf lists the live processes that have the directory in their environment or command line. Root can read those of
-// programs that are not dumpable too.
+// processesOf lists the live processes that have the directory in their environment or
+// command line. Root can read those of programs that are not dumpable too.
 func processesOf(dir string) []string {
 	var list []string
 	entries, _ := filepath.Glob("/proc/[0-9]*")
@@ -178,7 +192,8 @@ func processesOf(dir string) []string {
 		}
 		environ, _ := os.ReadFile(proc + "/environ")
 		cmdline, _ := os.ReadFile(proc + "/cmdline")
-		if len(cmdline) > 0 && (bytes.Contains(environ, []byte(dir)) || bytes.Contains(cmdline, []byte(dir))) {
+		if len(cmdline) > 0 &&
+			(bytes.Contains(environ, []byte(dir)) || bytes.Contains(cmdline, []byte(dir))) {
 			list = append(list, filepath.Base(proc)+" "+strings.ReplaceAll(string(cmdline), "\x00", " "))
 		}
 	}

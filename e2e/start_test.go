@@ -44,10 +44,14 @@ func (h *home) atOnce(n int, name string, args []string, stdin string) []result 
 	return results
 }
 
-// allServed checks that each of the results is the credential of known.example, and shows one that is not.
+// allServed checks that each of the results is the credential of known.example, and shows
+// one that is not.
 func (h *home) allServed(results []result) {
 	h.t.Helper()
-	failed := slices.DeleteFunc(results, func(r result) bool { return r.code == 0 && strings.Contains(r.stdout, "the-secret") })
+	failed := slices.DeleteFunc(
+		results,
+		func(r result) bool { return r.code == 0 && strings.Contains(r.stdout, "the-secret") },
+	)
 	if len(failed) > 0 {
 		h.t.Errorf("%d requests failed, among them\n%s", len(failed), failed[0])
 	}
@@ -68,7 +72,8 @@ func TestFiftyFirstClientsStartOneZend(t *testing.T) {
 	}
 }
 
-// The first use on a machine, by fifty at once: one vault, and nothing of what they store is lost.
+// The first use on a machine, by fifty at once: one vault, and nothing of what they store
+// is lost.
 func TestFiftyFirstUsersOfAFreshMachine(t *testing.T) {
 	h := newHome(t)
 	var wg sync.WaitGroup
@@ -93,7 +98,8 @@ func TestFiftyFirstUsersOfAFreshMachine(t *testing.T) {
 	}
 }
 
-// kill -9 between any two requests: the next one works, and nothing that was acknowledged is lost.
+// kill -9 between any two requests: the next one works, and nothing that was acknowledged
+// is lost.
 func TestKilledBetweenAnyTwoRequests(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHome(t)
@@ -233,7 +239,8 @@ func TestForeground(t *testing.T) {
 	defer log.Close()
 	cmd.Stderr = log
 	h.check(cmd.Start())
-	for deadline := time.Now().Add(startTimeout); !strings.Contains(h.read("foreground.log"), "Serving"); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); !strings.Contains(h.read("foreground.log"),
+		"Serving"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("zend does not serve: %s", h.read("foreground.log"))
 		}
@@ -250,7 +257,8 @@ func TestForeground(t *testing.T) {
 	}
 }
 
-// zend ends by itself when it has nothing to do, if that is wanted, and when its socket was taken away.
+// zend ends by itself when it has nothing to do, if that is wanted, and when its socket
+// was taken away.
 func TestIdleExitAndLostSocket(t *testing.T) {
 	h := newHome(t)
 	h.write(".config/zen/config.toml", "idle_exit = \"100ms\"\n")

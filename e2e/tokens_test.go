@@ -28,8 +28,9 @@ const (
 	tokenIssuer  = "e2e-issuer"
 )
 
-// tokenServer issues the JSON Web Tokens of distribution's token specification (docs/spec/auth/{token,jwt,oauth}.md): RS256,
-// with the certificate in the x5c header. With identity it also grants and takes refresh tokens.
+// tokenServer issues the JSON Web Tokens of distribution's token specification
+// (docs/spec/auth/{token,jwt,oauth}.md): RS256, with the certificate in the x5c header.
+// With identity it also grants and takes refresh tokens.
 type tokenServer struct {
 	realm       string
 	certificate string // PEM file that the registry trusts
@@ -60,7 +61,9 @@ func (s *tokenServer) makeKey(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: tokenIssuer}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(
+			1,
+		), Subject: pkix.Name{CommonName: tokenIssuer}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
@@ -70,7 +73,8 @@ func (s *tokenServer) makeKey(t *testing.T, dir string) {
 	}
 	s.chain = base64.StdEncoding.EncodeToString(der)
 	s.certificate = filepath.Join(dir, "tokens.pem")
-	if err := os.WriteFile(s.certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(s.certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,7 +156,10 @@ func (s *tokenServer) token(subject string, scopes []string, known bool) string 
 		kind, rest, _ := strings.Cut(scope, ":")
 		i := strings.LastIndexByte(rest, ':')
 		if known && i > 0 {
-			access = append(access, map[string]any{"type": kind, "name": rest[:i], "actions": strings.Split(rest[i+1:], ",")})
+			access = append(
+				access,
+				map[string]any{"type": kind, "name": rest[:i], "actions": strings.Split(rest[i+1:], ",")},
+			)
 		}
 	}
 	now := time.Now()

@@ -20,7 +20,8 @@ import (
 
 const unitsDir = "../packaging/systemd"
 
-// A socket that a service manager holds: zend takes it, and whoever connects first does not notice that it was not there.
+// A socket that a service manager holds: zend takes it, and whoever connects first does
+// not notice that it was not there.
 func TestSocketActivation(t *testing.T) {
 	h := newHome(t)
 	h.check(os.Mkdir(h.path("run/zen"), 0o700))
@@ -29,7 +30,11 @@ func TestSocketActivation(t *testing.T) {
 	for _, entry := range h.environ() {
 		args = append(args, "--setenv="+entry)
 	}
-	manager, err := startService(h.path("tmp"), "systemd-socket-activate", h.environ(), append(args, h.lookPath("zend"))...)
+	manager, err := startService(
+		h.path("tmp"),
+		"systemd-socket-activate",
+		h.environ(),
+		append(args, h.lookPath("zend"))...)
 	h.check(err)
 	t.Cleanup(manager.stop)
 	h.check(manager.until("socket", func() bool { _, err := os.Lstat(socket); return err == nil }))
@@ -62,7 +67,8 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
-// installUnits puts the units and the programs where packaging/README.md says, below the home.
+// installUnits puts the units and the programs where packaging/README.md says, below the
+// home.
 func (h *home) installUnits() (service, socket string) {
 	h.t.Helper()
 	for _, name := range []string{"zend.service", "zend.socket"} {
@@ -87,18 +93,26 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	// It does find fault; else the above would show nothing.
 	unit := h.read(".config/systemd/user/zend.service")
-	h.write(".config/systemd/user/zend.service", strings.Replace(unit, "RestrictRealtime=", "RestrictReality=", 1))
-	if r := h.run("", "systemd-analyze", "verify", "--user", "--man=no", service); !strings.Contains(r.stdout+r.stderr, "RestrictReality") {
+	h.write(
+		".config/systemd/user/zend.service",
+		strings.Replace(unit, "RestrictRealtime=", "RestrictReality=", 1),
+	)
+	if r := h.run("", "systemd-analyze", "verify", "--user", "--man=no", service); !strings.Contains(
+		r.stdout+r.stderr,
+		"RestrictReality",
+	) {
 		t.Errorf("systemd-analyze verify finds no fault with a broken unit:\n%s", r)
 	}
 	// The measure of the sandbox: a change that opens it has to be made on purpose.
-	if r := h.run("", "systemd-analyze", "security", "--user", "--offline=true", "--threshold=70", service); r.code != 0 {
+	if r := h.run("", "systemd-analyze", "security", "--user", "--offline=true", "--threshold=70",
+		service); r.code != 0 {
 		t.Errorf("the sandbox got weaker:\n%s", r)
 	}
 }
 
-// managerScript runs a user's service manager of its own: in a mount namespace, where /run is empty and says that systemd is
-// there, and in a control group of its own. It ends when its input does.
+// managerScript runs a user's service manager of its own: in a mount namespace, where
+// /run is empty and says that systemd is there, and in a control group of its own. It
+// ends when its input does.
 const managerScript = `
 set -eu
 uid=$1
@@ -118,7 +132,8 @@ kill $manager
 wait $manager || true
 `
 
-// controlGroups makes a control group in every hierarchy and removes them, with what systemd makes below, in the end.
+// controlGroups makes a control group in every hierarchy and removes them, with what
+// systemd makes below, in the end.
 func controlGroups(t *testing.T) (groups []string) {
 	t.Helper()
 	name := fmt.Sprintf("zen-e2e-%d", os.Getpid())
@@ -147,7 +162,8 @@ func controlGroups(t *testing.T) (groups []string) {
 	return groups
 }
 
-// removeGroup removes a control group and those below it. The kernel lets go of the last process a moment after its end.
+// removeGroup removes a control group and those below it. The kernel lets go of the last
+// process a moment after its end.
 func removeGroup(t *testing.T, group string) {
 	t.Helper()
 	entries, _ := os.ReadDir(group)
@@ -157,7 +173,8 @@ func removeGroup(t *testing.T, group string) {
 		}
 	}
 	err := os.Remove(group)
-	for deadline := time.Now().Add(5 * time.Second); errors.Is(err, syscall.EBUSY) && time.Now().Before(deadline); err = os.Remove(group) {
+	for deadline := time.Now().Add(5 * time.Second); errors.Is(err, syscall.EBUSY) &&
+		time.Now().Before(deadline); err = os.Remove(group) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err != nil {
@@ -180,7 +197,10 @@ func startManager(h *home) *manager {
 	h.check(err)
 	args := []string{"--mount", "--propagation=private", "sh", "-c", managerScript, "sh", strconv.Itoa(h.uid)}
 	cmd := exec.Command("unshare", append(args, groups...)...)
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(h.environ(), "SYSTEMD_LOG_TARGET=console"), h.dir, log, log
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(
+		h.environ(),
+		"SYSTEMD_LOG_TARGET=console",
+	), h.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := cmd.StdinPipe()
 	h.check(err)
@@ -210,7 +230,12 @@ func startManager(h *home) *manager {
 func (m *manager) run(stdin, name string, args ...string) result {
 	m.h.t.Helper()
 	uid := strconv.Itoa(m.h.uid)
-	enter := []string{fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid), "--mount", "--setuid=" + uid, "--setgid=" + uid}
+	enter := []string{
+		fmt.Sprintf("--target=%d", m.service.cmd.Process.Pid),
+		"--mount",
+		"--setuid=" + uid,
+		"--setgid=" + uid,
+	}
 	cmd := command(m.h.t, "nsenter", slices.Concat(enter, []string{"--", m.h.lookPath(name)}, args)...)
 	cmd.Env, cmd.Dir = m.h.environ(), "/"
 	return execute(m.h.t, cmd, stdin)
@@ -226,7 +251,8 @@ func (m *manager) ok(stdin, name string, args ...string) result {
 	return r
 }
 
-// The units as they are installed, by a real service manager of a user: the sandbox lets zend do its whole work.
+// The units as they are installed, by a real service manager of a user: the sandbox lets
+// zend do its whole work.
 func TestUnitsWithARealServiceManager(t *testing.T) {
 	r := basicRegistry(t)
 	h := newHomeFor(t, nobody)
@@ -244,10 +270,21 @@ func TestUnitsWithARealServiceManager(t *testing.T) {
 		t.Errorf("zend.service is %s before anybody connected", state)
 	}
 
-	// The whole of it: the vault in ~/.local/share, its key in the kernel's keyring, a registry over TCP.
+	// The whole of it: the vault in ~/.local/share, its key in the kernel's keyring, a
+	// registry over TCP.
 	m.ok("", "zen", "selftest")
-	m.ok(r.password, "zen", "service-connector", "register", "reg", "--type", "docker", "--username="+r.username,
-		"--password-stdin", "--registry="+r.host)
+	m.ok(
+		r.password,
+		"zen",
+		"service-connector",
+		"register",
+		"reg",
+		"--type",
+		"docker",
+		"--username="+r.username,
+		"--password-stdin",
+		"--registry="+r.host,
+	)
 	m.ok("", "zen", "login", "reg")
 	served := func(when string) {
 		t.Helper()
@@ -257,7 +294,8 @@ func TestUnitsWithARealServiceManager(t *testing.T) {
 	}
 	served("at first")
 	status := m.ok("", "zen", "status", "-o", "json").stdout
-	if !strings.Contains(status, `"socket activation"`) || kernelKeyring() && !strings.Contains(status, `"session"`) {
+	if !strings.Contains(status, `"socket activation"`) ||
+		kernelKeyring() && !strings.Contains(status, `"session"`) {
 		t.Errorf("status:\n%s", status)
 	}
 	if state := active(); state != "active" {
@@ -281,14 +319,19 @@ func TestUnitsWithARealServiceManager(t *testing.T) {
 	m.run("", "zen", "daemon", "stop") // its runtime directory is in the manager's /run
 }
 
-// With a message bus and a keyring in the session, the sandbox lets zend's guarded child reach them.
+// With a message bus and a keyring in the session, the sandbox lets zend's guarded child
+// reach them.
 func TestUnitsReachTheSessionsKeyring(t *testing.T) {
 	h, bus := keyringHome(t)
 	h.installUnits()
 	m := startManager(h)
 	m.ok("", "systemctl", "--user", "set-environment", "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
 	m.ok("", "systemctl", "--user", "start", "zend.socket")
-	m.ok(`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`, "docker-credential-zen", "store")
+	m.ok(
+		`{"ServerURL":"known.example","Username":"alice","Secret":"the-secret"}`,
+		"docker-credential-zen",
+		"store",
+	)
 	if status := m.ok("", "zen", "status", "-o", "json").stdout; !strings.Contains(status, `"os-keyring"`) {
 		t.Errorf("in the sandbox zend does not find the keyring:\n%s", status)
 	}
@@ -299,7 +342,8 @@ func TestUnitsReachTheSessionsKeyring(t *testing.T) {
 	m.ok("", "systemctl", "--user", "stop", "zend.socket", "zend.service")
 }
 
-// The launch agent cannot be tried here; it is well-formed and runs the program that is installed.
+// The launch agent cannot be tried here; it is well-formed and runs the program that is
+// installed.
 func TestLaunchAgentIsWellFormed(t *testing.T) {
 	files, err := filepath.Glob("../packaging/launchd/*.plist")
 	if err != nil || len(files) != 1 {

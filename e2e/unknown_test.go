@@ -16,13 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notFound is what docker compares a helper's answer with, to the letter, before it goes on without a credential.
+// notFound is what docker compares a helper's answer with, to the letter, before it goes
+// on without a credential.
 const notFound = "credentials not found in native keychain\n"
 
 // unknownIsNotFound checks the answer for a host that nobody logged in to.
 func (h *home) unknownIsNotFound() {
 	h.t.Helper()
-	for _, server := range []string{"unknown.example", "https://index.docker.io/v1/", "known.example.org", "known.example:8443"} {
+	for _, server := range []string{
+		"unknown.example", "https://index.docker.io/v1/", "known.example.org",
+		"known.example:8443",
+	} {
 		r := h.helper("get", server)
 		if r.stdout != notFound || r.code != 1 || r.elapsed > time.Second {
 			h.t.Errorf("an unknown host is not answered with docker's not-found text within a second:\n%s", r)
@@ -30,7 +34,8 @@ func (h *home) unknownIsNotFound() {
 	}
 }
 
-// knownIsAnError checks that a host somebody logged in to is not taken for an unknown one, and that a person learns why.
+// knownIsAnError checks that a host somebody logged in to is not taken for an unknown
+// one, and that a person learns why.
 func (h *home) knownIsAnError(text string) {
 	h.t.Helper()
 	r := h.helper("get", "known.example")
@@ -42,7 +47,8 @@ func (h *home) knownIsAnError(text string) {
 	}
 }
 
-// killZend ends the home's zend at once and waits until it is gone, with all that it held.
+// killZend ends the home's zend at once and waits until it is gone, with all that it
+// held.
 func (h *home) killZend() {
 	h.t.Helper()
 	pids := h.zendPIDs()
@@ -51,14 +57,16 @@ func (h *home) killZend() {
 			h.check(err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(pids, isRunning); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(pids,
+		isRunning); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("zend survives SIGKILL: %s", h.zends())
 		}
 	}
 }
 
-// isRunning reports whether a process still has something open: it has not when it waits for its parent to take notice.
+// isRunning reports whether a process still has something open: it has not when it waits
+// for its parent to take notice.
 func isRunning(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -180,12 +188,14 @@ func (h *home) reboot() {
 	h.t.Helper()
 	id := h.status().Vault.ID
 	h.killZend()
-	if r := execute(h.t, impostorCommand(h.t, h.uid, "forget", id), ""); r.code != 0 || strings.HasPrefix(r.stdout, "0 ") {
+	if r := execute(h.t, impostorCommand(h.t, h.uid, "forget", id), ""); r.code != 0 ||
+		strings.HasPrefix(r.stdout, "0 ") {
 		h.t.Fatalf("the kernel's keyring has no key of vault %s:\n%s", id, r)
 	}
 }
 
-// full is a file system of its own without a free byte, mounted below the home until the test ends.
+// full is a file system of its own without a free byte, mounted below the home until the
+// test ends.
 func (h *home) full(below string) {
 	h.t.Helper()
 	dir := h.path(below)

@@ -21,8 +21,9 @@ import (
 	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
-// The stories of zen beside the real zenml, on one server of each version. While they are told, somebody asks for credentials
-// for three minutes with access tokens that live for one.
+// The stories of zen beside the real zenml, on one server of each version. While they are
+// told, somebody asks for credentials for three minutes with access tokens that live for
+// one.
 func TestRealZenML(t *testing.T) {
 	for _, version := range zenmlVersions(t) {
 		t.Run(version, func(t *testing.T) {
@@ -53,8 +54,8 @@ func TestRealZenML(t *testing.T) {
 // jwt is how every access token of ZenML begins: {"alg":"HS256","typ":"JWT"}.
 const jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 
-// What zenml registered on a server, zen logs in with; and neither key nor token nor password is in any file, log, command
-// line or environment.
+// What zenml registered on a server, zen logs in with; and neither key nor token nor
+// password is in any file, log, command line or environment.
 func (s *zenmlServer) fromZenMLToZen() {
 	r := basicRegistry(s.t)
 	s.zenmlRegisters("reg", r)
@@ -69,7 +70,15 @@ func (s *zenmlServer) fromZenMLToZen() {
 	watcher := leak.Watch(needles)
 	defer watcher.Stop()
 
-	h.fails([]string{"refused the login"}, "ZENKEY_wrong", "zen", "server", "connect", in.url, "--api-key-stdin")
+	h.fails(
+		[]string{"refused the login"},
+		"ZENKEY_wrong",
+		"zen",
+		"server",
+		"connect",
+		in.url,
+		"--api-key-stdin",
+	)
 	h.connect(in.url, bot)
 	for _, args := range [][]string{
 		{"service-connector", "list", "-o", "csv", "--columns", "name,type,resource_name,server"},
@@ -77,7 +86,8 @@ func (s *zenmlServer) fromZenMLToZen() {
 		{"service-connector", "describe", "reg"},
 		{"server", "describe"},
 	} {
-		if got := h.zenOK(args...); !strings.Contains(got.stdout, "reg") || !strings.Contains(got.stdout+got.stderr, "team") && args[1] != "list-resources" {
+		if got := h.zenOK(args...); !strings.Contains(got.stdout, "reg") ||
+			!strings.Contains(got.stdout+got.stderr, "team") && args[1] != "list-resources" {
 			s.t.Errorf("zenml's connector and its server are not in it:\n%s", got)
 		}
 	}
@@ -122,13 +132,26 @@ func (s *zenmlServer) fromZenMLToZen() {
 	h.fails(refusals, "", docker, "push", image)
 }
 
-// What zen registers, changes and deletes on a server, zenml lists, describes, verifies and misses.
+// What zen registers, changes and deletes on a server, zenml lists, describes, verifies
+// and misses.
 func (s *zenmlServer) fromZenToZenML() {
 	r, bot := basicRegistry(s.t), s.NewAccount(s.t, "second")
 	h := newHome(s.t)
 	h.connect(s.URL, bot)
-	register := []string{"service-connector", "register", "made", "--server", "team", "--type", "docker", "--username=" + r.username, "--password-stdin", "--registry=" + r.host}
-	h.fails([]string{"rejects the credentials"}, "wrong", "zen", register...) // which zenml would have registered
+	register := []string{
+		"service-connector",
+		"register",
+		"made",
+		"--server",
+		"team",
+		"--type",
+		"docker",
+		"--username=" + r.username,
+		"--password-stdin",
+		"--registry=" + r.host,
+	}
+	// which zenml would have registered
+	h.fails([]string{"rejects the credentials"}, "wrong", "zen", register...)
 	if ids := s.connectorIDs("made"); len(ids) != 0 {
 		s.t.Fatalf("a connector that the registry refuses is on the server")
 	}
@@ -144,7 +167,8 @@ func (s *zenmlServer) fromZenToZenML() {
 		Items []map[string]any `json:"items"`
 	}
 	listed := s.zenml(nil, "service-connector", "list", "--name=made", "-o", "json")
-	if err := json.Unmarshal([]byte(listed.stdout), &list); err != nil || len(list.Items) != 1 || list.Items[0]["resource_name"] != r.host {
+	if err := json.Unmarshal([]byte(listed.stdout), &list); err != nil || len(list.Items) != 1 ||
+		list.Items[0]["resource_name"] != r.host {
 		s.t.Errorf("%v:\n%s", err, listed)
 	}
 	s.zenml(nil, "service-connector", "verify", "made")
@@ -153,14 +177,34 @@ func (s *zenmlServer) fromZenToZenML() {
 		s.t.Errorf("logged in with what was registered:\n%s", got)
 	}
 
-	h.zenOK("service-connector", "update", "made", "--server", "team", "--name", "renamed", "--label", "team=blue")
+	h.zenOK(
+		"service-connector",
+		"update",
+		"made",
+		"--server",
+		"team",
+		"--name",
+		"renamed",
+		"--label",
+		"team=blue",
+	)
 	seen = s.zenml(nil, "service-connector", "describe", "renamed")
 	for _, want := range []string{"blue", r.host} {
 		if !strings.Contains(seen.stdout+seen.stderr, want) {
 			s.t.Errorf("after an update zenml does not see %q:\n%s", want, seen)
 		}
 	}
-	h.fails([]string{"rejects the credentials"}, "wrong", "zen", "service-connector", "update", "renamed", "--server", "team", "--password-stdin")
+	h.fails(
+		[]string{"rejects the credentials"},
+		"wrong",
+		"zen",
+		"service-connector",
+		"update",
+		"renamed",
+		"--server",
+		"team",
+		"--password-stdin",
+	)
 	h.zenOK("service-connector", "verify", "renamed") // what the server has is as it was
 	h.fails([]string{"--server team"}, "", "zen", "service-connector", "delete", "renamed")
 	h.zenOK("service-connector", "delete", "renamed", "--server", "team")
@@ -175,8 +219,9 @@ func (s *zenmlServer) fromZenToZenML() {
 	}
 }
 
-// Container registries and stacks that zenml made are listed, described, connected and logged in to, and the stack that zenml
-// has chosen is the one that zen login alone means.
+// Container registries and stacks that zenml made are listed, described, connected and
+// logged in to, and the stack that zenml has chosen is the one that zen login alone
+// means.
 func (s *zenmlServer) registriesAndStacks() {
 	r := basicRegistry(s.t)
 	connector := s.registers("stacked", r, "")
@@ -184,7 +229,16 @@ func (s *zenmlServer) registriesAndStacks() {
 	s.zenml(nil, "stack", "register", "prod", "-o", "default", "-a", "default", "-c", "cr", "--set")
 	h := engineHome(s.t)
 	h.connect(s.URL, s.NewAccount(s.t, "third"))
-	h.fails([]string{"--server team"}, "", "zen", "container-registry", "connect", "cr", "--connector", "stacked")
+	h.fails(
+		[]string{"--server team"},
+		"",
+		"zen",
+		"container-registry",
+		"connect",
+		"cr",
+		"--connector",
+		"stacked",
+	)
 	h.zenOK("container-registry", "connect", "cr", "--connector", "stacked", "--server", "team")
 	seen := s.zenml(nil, "container-registry", "describe", "cr")
 	for _, want := range []string{r.host + "/team", "stacked", connector} {
@@ -193,7 +247,10 @@ func (s *zenmlServer) registriesAndStacks() {
 		}
 	}
 	lists := []struct{ args, want string }{
-		{"container-registry list -o csv --columns name,uri,connector,server", "cr," + r.host + "/team,stacked,team"},
+		{
+			"container-registry list -o csv --columns name,uri,connector,server",
+			"cr," + r.host + "/team,stacked,team",
+		},
 		{"stack list -o csv --columns name,container_registry,server", "prod,cr,team"},
 		{"container-registry describe cr", r.host + "/team"},
 		{"stack describe prod --server team", "cr"},
@@ -220,8 +277,9 @@ func (s *zenmlServer) registriesAndStacks() {
 	h.holdsNo(r.password)
 }
 
-// In the environment that zen zenml-env prints, zenml's own login leaves nothing in plain text. The one that runs docker login (before
-// 0.94.3, and with podman every one) ends in zen, so that clients are served without a login of zen's.
+// In the environment that zen zenml-env prints, zenml's own login leaves nothing in plain
+// text. The one that runs docker login (before 0.94.3, and with podman every one) ends in
+// zen, so that clients are served without a login of zen's.
 func (s *zenmlServer) zenmlLogsInThroughZen() {
 	r := basicRegistry(s.t)
 	s.registers("own", r, "")
@@ -230,7 +288,11 @@ func (s *zenmlServer) zenmlLogsInThroughZen() {
 		Items []struct{ Name, Value string } `json:"items"`
 	}
 	h.check(json.Unmarshal([]byte(h.zenOK("zenml-env", "-o", "json").stdout), &env))
-	variables := map[string]string{"DOCKER_HOST": theEngine(s.t).host, "XDG_RUNTIME_DIR": h.env["XDG_RUNTIME_DIR"], "HOME": h.dir}
+	variables := map[string]string{
+		"DOCKER_HOST":     theEngine(s.t).host,
+		"XDG_RUNTIME_DIR": h.env["XDG_RUNTIME_DIR"],
+		"HOME":            h.dir,
+	}
 	for _, v := range env.Items {
 		variables[v.Name] = v.Value
 	}
@@ -278,8 +340,9 @@ func (s *zenmlServer) hundredAtOnce() {
 	}
 }
 
-// askForMinutes asks for credentials in the background, with commands that talk to the server each time. The result waits for
-// the end and checks that nothing failed and that the access token was renewed when it had to be.
+// askForMinutes asks for credentials in the background, with commands that talk to the
+// server each time. The result waits for the end and checks that nothing failed and that
+// the access token was renewed when it had to be.
 func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
 	s.t.Helper()
 	t, r, in := s.t, basicRegistry(s.t), s.door()
@@ -294,7 +357,10 @@ func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
 		rounds := 0
 		for ; time.Since(begin) < long && t.Context().Err() == nil; time.Sleep(2 * time.Second) {
 			rounds++
-			for _, r := range []result{h.zen("service-connector", "verify", "minutes"), h.zen("login", "minutes"), h.helper("get", r.host)} {
+			for _, r := range []result{
+				h.zen("service-connector", "verify", "minutes"),
+				h.zen("login", "minutes"), h.helper("get", r.host),
+			} {
 				if r.code != 0 {
 					bad = append(bad, r)
 				}
@@ -321,7 +387,8 @@ func (s *zenmlServer) askForMinutes(long time.Duration) (wait func()) {
 	}
 }
 
-// A revoked key is a sentence, and no storm of logins. Another key for the same server takes its place at once.
+// A revoked key is a sentence, and no storm of logins. Another key for the same server
+// takes its place at once.
 func (s *zenmlServer) keyIsRevoked() {
 	r, in, bot := basicRegistry(s.t), s.door(), s.NewAccount(s.t, "revoked")
 	s.registers("revoked", r, "")
@@ -367,8 +434,29 @@ func (s *zenmlServer) otherLogins() {
 	r := basicRegistry(s.t)
 	s.registers("others", r, "")
 	h := newHome(s.t)
-	h.fails([]string{"refused the login"}, "wrong", "zen", "server", "connect", s.URL, "--username", "admin", "--password-stdin")
-	h.ok(zenmlserver.Password, "zen", "server", "connect", s.URL, "--username", "admin", "--password-stdin", "--name", "password")
+	h.fails(
+		[]string{"refused the login"},
+		"wrong",
+		"zen",
+		"server",
+		"connect",
+		s.URL,
+		"--username",
+		"admin",
+		"--password-stdin",
+	)
+	h.ok(
+		zenmlserver.Password,
+		"zen",
+		"server",
+		"connect",
+		s.URL,
+		"--username",
+		"admin",
+		"--password-stdin",
+		"--name",
+		"password",
+	)
 	h.zenOK("login", "others", "--server", "password")
 	h.holdsNo(zenmlserver.Password)
 
@@ -380,17 +468,29 @@ func (s *zenmlServer) otherLogins() {
 		s.t.Fatal(err)
 	}
 	address := regexp.MustCompile(`http://\S+`)
-	waitFor(s.t, "an address to open", 20*time.Second, func() bool { return address.MatchString(said.String()) })
+	waitFor(
+		s.t,
+		"an address to open",
+		20*time.Second,
+		func() bool { return address.MatchString(said.String()) },
+	)
 	page, err := url.Parse(address.FindString(said.String()))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	device, code := page.Query().Get("device_id"), page.Query().Get("user_code")
-	s.Admin(s.t, "PUT", "/devices/"+device+"/verify", fmt.Sprintf(`{"user_code":%q,"trusted_device":false}`, code), nil)
+	s.Admin(
+		s.t,
+		"PUT",
+		"/devices/"+device+"/verify",
+		fmt.Sprintf(`{"user_code":%q,"trusted_device":false}`, code),
+		nil,
+	)
 	if err := cmd.Wait(); err != nil {
 		s.t.Fatalf("%v:\n%s", err, said)
 	}
-	if got := h.zenOK("server", "list", "-o", "csv"); !regexp.MustCompile(`device,\S+,device,admin,`).MatchString(got.stdout) {
+	if got := h.zenOK("server", "list", "-o", "csv"); !regexp.MustCompile(`device,\S+,device,admin,`).
+		MatchString(got.stdout) {
 		s.t.Errorf("the login was allowed:\n%s", got)
 	}
 	h.zenOK("login", "others", "--server", "device")
@@ -420,21 +520,31 @@ func (s *shown) String() string {
 	return s.text.String()
 }
 
-// A server that is down is no trouble while a credential is valid; then clients are told at once; and when it is back, clients
-// get credentials within the pause between two attempts.
+// A server that is down is no trouble while a credential is valid; then clients are told
+// at once; and when it is back, clients get credentials within the pause between two
+// attempts.
 func (s *zenmlServer) serverStops() {
 	long, brief := basicRegistry(s.t), basicRegistry(s.t)
 	s.registers("long", long, "")
 	end := time.Now().Add(20 * time.Second).Truncate(time.Second)
 	moment := func(t time.Time) string {
-		return fmt.Sprintf(`,"expires_skew_tolerance":1,"expires_at":%q`, t.UTC().Format("2006-01-02T15:04:05"))
+		return fmt.Sprintf(
+			`,"expires_skew_tolerance":1,"expires_at":%q`,
+			t.UTC().Format("2006-01-02T15:04:05"),
+		)
 	}
 	id := s.registers("brief", brief, moment(end))
 	h := newHome(s.t)
 	h.connect(s.URL, s.NewAccount(s.t, "stops"))
 	h.zenOK("login", "long")
 	h.zenOK("login", "brief")
-	s.Admin(s.t, "PUT", "/service_connectors/"+id, `{"resource_id":"`+brief.host+`"`+moment(end.Add(time.Hour))+`}`, nil)
+	s.Admin(
+		s.t,
+		"PUT",
+		"/service_connectors/"+id,
+		`{"resource_id":"`+brief.host+`"`+moment(end.Add(time.Hour))+`}`,
+		nil,
+	)
 
 	s.stop()
 	for _, r := range []*registry{long, brief} {
@@ -457,7 +567,8 @@ func (s *zenmlServer) serverStops() {
 		}
 		got = h.helper("get", brief.host)
 	}
-	if got := h.zen("service-connector", "list"); !strings.Contains(got.stderr, "team") || !strings.Contains(got.stdout, "brief") {
+	if got := h.zen("service-connector", "list"); !strings.Contains(got.stderr, "team") ||
+		!strings.Contains(got.stdout, "brief") {
 		s.t.Errorf("with the server down, list shows what logins use, and who does not answer:\n%s", got)
 	}
 
@@ -467,7 +578,10 @@ func (s *zenmlServer) serverStops() {
 	})
 	s.t.Logf("the first credential came %s after the server was back", took.Round(100*time.Millisecond))
 	h.zenOK("service-connector", "verify", "long")
-	if fresh := h.status().Logins; !slices.ContainsFunc(fresh, func(l api.Login) bool { return l.Address == brief.host }) {
+	if fresh := h.status().Logins; !slices.ContainsFunc(
+		fresh,
+		func(l api.Login) bool { return l.Address == brief.host },
+	) {
 		s.t.Errorf("logins: %+v", fresh)
 	}
 }

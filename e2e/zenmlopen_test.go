@@ -20,15 +20,24 @@ func TestRealZenMLWithoutLogins(t *testing.T) {
 	}
 }
 
-// A server that nobody has set up yet is refused, with what to do. One without logins wants no key, and keeps none. When logins
-// are switched on under a connection, that is said, and connecting again is enough.
+// A server that nobody has set up yet is refused, with what to do. One without logins
+// wants no key, and keeps none. When logins are switched on under a connection, that is
+// said, and connecting again is enough.
 func (s *zenmlServer) tellWithoutLogins() {
 	t, r, h := s.t, basicRegistry(s.t), newHome(s.t)
 	const open = "ZENML_SERVER_AUTH_SCHEME=NO_AUTH"
 	s.start("ZENML_SERVER_AUTO_ACTIVATE=0", open)
 	t.Cleanup(func() { s.stop() })
-	for _, with := range [][]string{{"--no-browser"}, {"--api-key-stdin"}, {"--username", "default", "--password-stdin"}} {
-		got := h.fails([]string{"the server is not activated yet"}, "ZENKEY_some", "zen", append([]string{"server", "connect", s.URL}, with...)...)
+	for _, with := range [][]string{
+		{"--no-browser"},
+		{"--api-key-stdin"},
+		{"--username", "default", "--password-stdin"},
+	} {
+		got := h.fails(
+			[]string{"the server is not activated yet"},
+			"ZENKEY_some",
+			"zen",
+			append([]string{"server", "connect", s.URL}, with...)...)
 		if !strings.Contains(got.stderr, "Hint: open "+s.URL+" in a browser and set it up") {
 			t.Errorf("there is no hint what to do:\n%s", got)
 		}
@@ -39,13 +48,20 @@ func (s *zenmlServer) tellWithoutLogins() {
 	s.setUp("default")
 
 	h.zenOK("server", "connect", s.URL, "--name", "open")
-	if got := h.ok("ZENKEY_unneeded\n", "zen", "server", "connect", s.URL, "--api-key-stdin"); !strings.Contains(got.stderr, "It lets everybody in") {
+	if got := h.ok("ZENKEY_unneeded\n", "zen", "server", "connect", s.URL,
+		"--api-key-stdin"); !strings.Contains(
+		got.stderr,
+		"It lets everybody in",
+	) {
 		t.Errorf("zen does not say that no key is needed:\n%s", got)
 	}
 	h.holdsNo("ZENKEY_unneeded")
 	h.ok(r.password, "zen", "service-connector", "register", "reg", "--server", "open", "--type", "docker",
 		"--username="+r.username, "--password-stdin", "--registry="+r.host)
-	if got := h.zenOK("server", "list", "-o", "csv"); !strings.Contains(got.stdout, ",none,default,"+s.version+",") {
+	if got := h.zenOK("server", "list", "-o", "csv"); !strings.Contains(
+		got.stdout,
+		",none,default,"+s.version+",",
+	) {
 		t.Errorf("the server:\n%s", got)
 	}
 	h.zenOK("login", "reg")
@@ -73,7 +89,12 @@ func (s *zenmlServer) tellWithoutLogins() {
 func (s *zenmlServer) setUp(admin string) {
 	s.t.Helper()
 	body := `{"admin_username":"` + admin + `","admin_password":"` + zenmlserver.Password + `"}`
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPut, s.URL+"/api/v1/activate", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		s.t.Context(),
+		http.MethodPut,
+		s.URL+"/api/v1/activate",
+		strings.NewReader(body),
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}

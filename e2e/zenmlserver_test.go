@@ -104,7 +104,8 @@ func (s *zenmlServer) connectorIDs(name string) (ids []string) {
 	return ids
 }
 
-// minted counts, by the server's log, how often it was asked for a connector's credential.
+// minted counts, by the server's log, how often it was asked for a connector's
+// credential.
 func (s *zenmlServer) minted(connectorID string) int {
 	s.t.Helper()
 	log, err := os.ReadFile(s.log.Name())
@@ -114,7 +115,8 @@ func (s *zenmlServer) minted(connectorID string) int {
 	return strings.Count(string(log), "/service_connectors/"+connectorID+"/client")
 }
 
-// zenml runs ZenML's own command line as its service account. Variables take the place of those that it has anyway.
+// zenml runs ZenML's own command line as its service account. Variables take the place of
+// those that it has anyway.
 func (s *zenmlServer) zenml(variables map[string]string, args ...string) result {
 	s.t.Helper()
 	env := s.Client(s.account)
@@ -144,13 +146,15 @@ func (s *zenmlServer) zenmlRegisters(name string, r *registry) string {
 	return ids[0]
 }
 
-// registers has the administrator register a connector, which is quicker, and returns its id; more is JSON to add.
+// registers has the administrator register a connector, which is quicker, and returns its
+// id; more is JSON to add.
 func (s *zenmlServer) registers(name string, r *registry, more string) string {
 	s.t.Helper()
 	return s.Register(s.t, name, r.username, r.password, r.host, more)
 }
 
-// door is another address of a server, behind which one sees who came in and what the server handed out.
+// door is another address of a server, behind which one sees who came in and what the
+// server handed out.
 type door struct {
 	url string
 
@@ -166,7 +170,12 @@ func (s *zenmlServer) door() *door {
 	}
 	d := &door{}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Header.Del("Accept-Encoding"); d.saw(r.In) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.
+				Del("Accept-Encoding")
+			d.saw(r.In)
+		},
 		ModifyResponse: d.leaves,
 	}
 	server := httptest.NewServer(proxy)

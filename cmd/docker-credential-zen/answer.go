@@ -10,8 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// answer is what the program says before it ends. The protocol has errors on standard output, with exit status 1;
-// standard error reaches the user's terminal.
+// answer is what the program says before it ends. The protocol has errors on standard
+// output, with exit status 1; standard error reaches the user's terminal.
 type answer struct {
 	stdout []byte // wiped after it was written
 	stderr string
@@ -19,7 +19,8 @@ type answer struct {
 	limit  time.Duration // in which the client has to read it; 0: defaultTimeout
 }
 
-// succeeded is the answer that out was asked for. It owns out; nothing is written when it is nil.
+// succeeded is the answer that out was asked for. It owns out; nothing is written when it
+// is nil.
 func succeeded(out []byte) answer { return answer{stdout: out} }
 
 // refused is a failure of which clients compare the text.
@@ -79,12 +80,13 @@ func writeLine(fd int, text []byte, deadline time.Time) bool {
 	return writeAll(fd, line, deadline)
 }
 
-// unblocked is the number of bytes that a pipe which is ready takes without making one wait (pipe(7), PIPE_BUF).
+// unblocked is the number of bytes that a pipe which is ready takes without making one
+// wait (pipe(7), PIPE_BUF).
 const unblocked = 4096
 
-// writeAll writes b at once, and reports whether it was taken whole. A client that does not read must not keep the program
-// for ever. It goes by the descriptor: os.File would end the program with SIGPIPE instead of an exit status when nobody
-// reads.
+// writeAll writes b at once, and reports whether it was taken whole. A client that does
+// not read must not keep the program for ever. It goes by the descriptor: os.File would
+// end the program with SIGPIPE instead of an exit status when nobody reads.
 func writeAll(fd int, b []byte, deadline time.Time) bool {
 	if len(b) > unblocked {
 		watchdog := time.AfterFunc(time.Until(deadline), func() { unix.Exit(1) })

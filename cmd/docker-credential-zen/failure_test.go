@@ -21,8 +21,9 @@ import (
 	"github.com/zen-agent/zen/internal/ipc"
 )
 
-// Whatever reason zend gives, a person sees what is wrong on standard output, where clients look, and what to type on
-// standard error; a host that nobody is logged in to stays not found.
+// Whatever reason zend gives, a person sees what is wrong on standard output, where
+// clients look, and what to type on standard error; a host that nobody is logged in to
+// stays not found.
 func TestEveryReason(t *testing.T) {
 	w := newWorld(t)
 	w.index(indexHeader, "known.example", "ghcr.io/team")
@@ -56,24 +57,48 @@ func TestEveryReason(t *testing.T) {
 		}
 	}
 	z.failWith(errors.New("an inner text"))
-	w.run("known.example", "get").check(t, "inner", "zen: zend failed; its log says why\n", "Hint: look into the log: zen daemon logs\n", 1)
-	z.failWith(credential.NewError(credential.Rejected, "the registry said:\r\n\x1b[2Jno\u0085\u2028\u202e", "a\nb\u200b"))
-	w.run("known.example", "get").check(t, "control characters", "zen: the registry said: \\x1b[2Jno  \\u202e\n", "Hint: a b\\u200b\n", 1)
+	w.run("known.example", "get").check(t, "inner", "zen: zend failed; its log says "+
+		"why\n", "Hint: look into the log: zen daemon logs\n", 1)
+	z.failWith(credential.NewError(credential.Rejected, "the registry "+
+		"said:\r\n\x1b[2Jno\u0085\u2028\u202e", "a\nb\u200b"))
+	w.run("known.example", "get").check(t, "control characters", "zen: the registry said: \\x1b[2Jno  "+
+		"\\u202e\n", "Hint: a b\\u200b\n", 1)
 }
 
 // What is wrong with zend or its socket, with what a person is told.
 func troubles() []trouble {
 	root := os.Geteuid() == 0
 	list := []trouble{
-		{name: "zend is missing", says: "zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist"},
-		{name: "zend is not found", spoil: func(w *world) error { delete(w.env, "ZEN_DAEMON"); return nil }, says: "zend is not installed beside " + filepath.Join(built(), programName)},
-		{name: "zend dies", spoil: func(w *world) error { w.env["ZEN_DAEMON"] = "/bin/false"; return nil }, says: "zend ended before it was ready"},
+		{name: "zend is missing", says: "zend cannot be started: there is no program /nonexistent/zend: " +
+			"/nonexistent does not exist"},
+		{
+			name:  "zend is not found",
+			spoil: func(w *world) error { delete(w.env, "ZEN_DAEMON"); return nil },
+			says:  "zend is not installed beside " + filepath.Join(built(), programName),
+		},
+		{
+			name:  "zend dies",
+			spoil: func(w *world) error { w.env["ZEN_DAEMON"] = "/bin/false"; return nil },
+			says:  "zend ended before it was ready",
+		},
 		{name: "no directory", spoil: func(w *world) error {
 			return errors.Join(os.RemoveAll(w.home+"/run"), os.WriteFile(w.home+"/run", nil, 0o600))
 		}, says: "*"},
-		{name: "FIFO", spoil: func(w *world) error { return unix.Mkfifo(w.socket(), 0o600) }, says: "%/run/zen/zend.sock is not a socket"},
-		{name: "file", spoil: func(w *world) error { return os.WriteFile(w.socket(), nil, 0o600) }, says: "%/run/zen/zend.sock is not a socket"},
-		{name: "link", spoil: func(w *world) error { return os.Symlink("/nonexistent", w.socket()) }, says: "%/run/zen/zend.sock is not a socket"},
+		{
+			name:  "FIFO",
+			spoil: func(w *world) error { return unix.Mkfifo(w.socket(), 0o600) },
+			says:  "%/run/zen/zend.sock is not a socket",
+		},
+		{
+			name:  "file",
+			spoil: func(w *world) error { return os.WriteFile(w.socket(), nil, 0o600) },
+			says:  "%/run/zen/zend.sock is not a socket",
+		},
+		{
+			name:  "link",
+			spoil: func(w *world) error { return os.Symlink("/nonexistent", w.socket()) },
+			says:  "%/run/zen/zend.sock is not a socket",
+		},
 		{name: "left behind", spoil: func(w *world) error {
 			ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: w.socket(), Net: "unix"})
 			if err == nil {
@@ -81,12 +106,24 @@ func troubles() []trouble {
 				err = ln.Close()
 			}
 			return err
-		}, says: "zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist"},
-		{name: "open directory", spoil: func(w *world) error { return os.Chmod(w.home+"/run/zen", 0o755) }, says: "zend cannot be started: %/run/zen can be read by other users"},
+		}, says: "zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not " +
+			"exist"},
+		{
+			name:  "open directory",
+			spoil: func(w *world) error { return os.Chmod(w.home+"/run/zen", 0o755) },
+			says:  "zend cannot be started: %/run/zen can be read by other users",
+		},
 		{name: "linked directory", spoil: func(w *world) error {
-			return errors.Join(os.Rename(w.home+"/run/zen", w.home+"/zen"), os.Symlink(w.home+"/zen", w.home+"/run/zen"))
+			return errors.Join(
+				os.Rename(w.home+"/run/zen", w.home+"/zen"),
+				os.Symlink(w.home+"/zen", w.home+"/run/zen"),
+			)
 		}, says: "zend cannot be started: %/run/zen is a symbolic link"},
-		{name: "long path", spoil: func(w *world) error { w.env["ZEN_SOCKET"] = "/" + strings.Repeat("x", 120); return nil }, says: "the socket's path is too long"},
+		{
+			name:  "long path",
+			spoil: func(w *world) error { w.env["ZEN_SOCKET"] = "/" + strings.Repeat("x", 120); return nil },
+			says:  "the socket's path is too long",
+		},
 		{name: "zend hangs", spoil: func(w *world) error {
 			w.env["ZEN_TIMEOUT"] = "200ms"
 			return w.listen()
@@ -111,7 +148,11 @@ func troubles() []trouble {
 			trouble{name: "foreign socket", spoil: func(w *world) error {
 				return errors.Join(w.listen(), os.Chown(w.socket(), 65534, 65534))
 			}, says: "the socket %/run/zen/zend.sock belongs to another user; nothing was sent"},
-			trouble{name: "foreign directory", spoil: func(w *world) error { return os.Chown(w.home+"/run/zen", 65534, 65534) }, says: "zend cannot be started: %/run/zen belongs to user 65534"},
+			trouble{
+				name:  "foreign directory",
+				spoil: func(w *world) error { return os.Chown(w.home+"/run/zen", 65534, 65534) },
+				says:  "zend cannot be started: %/run/zen belongs to user 65534",
+			},
 		)
 	}
 	return list
@@ -132,8 +173,8 @@ type trouble struct {
 	says  string // with % for the home; "*": whatever
 }
 
-// When zend cannot be asked, the host index decides: a host that nobody is logged in to is not found, within a second; for
-// the others there is an error.
+// When zend cannot be asked, the host index decides: a host that nobody is logged in to
+// is not found, within a second; for the others there is an error.
 func TestZendCannotBeAsked(t *testing.T) {
 	for _, tt := range troubles() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +202,8 @@ func TestZendCannotBeAsked(t *testing.T) {
 			isError := func(name, stdin, action string) {
 				t.Helper()
 				r := w.run(stdin, action)
-				if r.code != 1 || strings.Count(r.stdout, "\n") != 1 || strings.Contains(r.stdout+r.stderr, "canary") {
+				if r.code != 1 || strings.Count(r.stdout, "\n") != 1 ||
+					strings.Contains(r.stdout+r.stderr, "canary") {
 					t.Errorf("%s: %+v", name, r)
 				}
 				isSaid(name, r.stdout)
@@ -198,7 +240,8 @@ func TestZendCannotBeAsked(t *testing.T) {
 
 // Nothing at the host index's place can stop or crash the program.
 func TestOddIndex(t *testing.T) {
-	const fails = "zen: zend cannot be started: there is no program /nonexistent/zend: /nonexistent does not exist\n"
+	const fails = "zen: zend cannot be started: there is no program /nonexistent/zend: /nonexistent does " +
+		"not exist\n"
 	const hint = "Hint: see why it does not start: zen daemon status\n"
 	tests := []struct {
 		name  string
@@ -210,13 +253,33 @@ func TestOddIndex(t *testing.T) {
 		{"empty", func(path string) error { return os.WriteFile(path, nil, 0o600) }, false},
 		{"link to nothing", func(path string) error { return os.Symlink("nothing", path) }, false},
 		{"loop", func(path string) error { return os.Symlink(path, path) }, false},
-		{"garbage", func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte{0xff, '\n'}, 1<<20), 0o600) }, false},
+		{
+			"garbage",
+			func(path string) error {
+				return os.WriteFile(path, bytes.Repeat([]byte{0xff, '\n'}, 1<<20),
+					0o600)
+			},
+			false,
+		},
 		{"garbage below the header", func(path string) error {
 			return os.WriteFile(path, []byte(indexHeader+"\n\x00\n\n \n@@\nknown.example \n"), 0o600)
 		}, false},
-		{"known without an end", func(path string) error { return os.WriteFile(path, []byte(indexHeader+"\nknown.example"), 0o600) }, true},
+		{
+			"known without an end",
+			func(path string) error {
+				return os.WriteFile(path, []byte(indexHeader+"\nknown.example"),
+					0o600)
+			},
+			true,
+		},
 		{"many", func(path string) error {
-			return os.WriteFile(path, []byte(indexHeader+"\n"+strings.Repeat("some-host-name.example\n", 100_000)+"known.example\n"), 0o600)
+			return os.WriteFile(
+				path,
+				[]byte(
+					indexHeader+"\n"+strings.Repeat("some-host-name.example\n", 100_000)+"known.example\n",
+				),
+				0o600,
+			)
 		}, true},
 	}
 	for _, tt := range tests {
@@ -238,7 +301,8 @@ func TestOddIndex(t *testing.T) {
 	}
 }
 
-// Without HOME and a home directory in the system's list nothing is known, and pulling public images still works.
+// Without HOME and a home directory in the system's list nothing is known, and pulling
+// public images still works.
 func TestOddEnvironment(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
@@ -254,7 +318,8 @@ func TestOddEnvironment(t *testing.T) {
 	w.env["XDG_RUNTIME_DIR"] = "/nonexistent"
 	w.run("ghcr.io", "get").check(t, "socket by its path", answer, "", 0)
 	w.env["ZEN_SOCKET"] = "zend.sock"
-	w.run("ghcr.io", "get").check(t, "relative socket", notFound, "zen: ZEN_SOCKET is not an absolute path: \"zend.sock\"\n", 1)
+	w.run("ghcr.io", "get").check(t, "relative socket", notFound, "zen: ZEN_SOCKET is not an absolute "+
+		"path: \"zend.sock\"\n", 1)
 	delete(w.env, "ZEN_SOCKET")
 
 	if os.Geteuid() == 0 {
@@ -274,7 +339,8 @@ func TestOddEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd.Stdin = strings.NewReader("ghcr.io")
-		w.finish(cmd).check(t, "no home", notFound, "zen: HOME is not set to an absolute path\nHint: set HOME to your home directory\n", 1)
+		w.finish(cmd).check(t, "no home", notFound, "zen: HOME is not set to an absolute path\nHint: set "+
+			"HOME to your home directory\n", 1)
 	}
 }
 
@@ -296,16 +362,19 @@ func TestZendHangs(t *testing.T) {
 	w.index(indexHeader, "ghcr.io")
 	w.env["ZEN_TIMEOUT"] = "2s"
 	begin := time.Now()
-	if r := w.run("quay.io", "get"); r.stdout != notFound || r.code != 1 || time.Since(begin) > 1500*time.Millisecond {
+	if r := w.run("quay.io", "get"); r.stdout != notFound || r.code != 1 ||
+		time.Since(begin) > 1500*time.Millisecond {
 		t.Errorf("unknown host: %+v after %v", r, time.Since(begin))
 	}
 	begin = time.Now()
-	if r := w.run("ghcr.io", "get"); !strings.Contains(r.stdout, "did not answer in time") || r.code != 1 || time.Since(begin) < 2*time.Second {
+	if r := w.run("ghcr.io", "get"); !strings.Contains(r.stdout, "did not answer in time") || r.code != 1 ||
+		time.Since(begin) < 2*time.Second {
 		t.Errorf("known host: %+v after %v", r, time.Since(begin))
 	}
 }
 
-// Nor does one that hangs while it starts, whoever of several clients starts it, and on a machine where zen was never used.
+// Nor does one that hangs while it starts, whoever of several clients starts it, and on a
+// machine where zen was never used.
 func TestZendHangsWhileItStarts(t *testing.T) {
 	w := newWorld(t)
 	w.env["ZEN_DAEMON"] = filepath.Join(w.home, "zend")
@@ -330,7 +399,8 @@ func TestZendHangsWhileItStarts(t *testing.T) {
 		}
 		wg.Wait()
 		for _, r := range results {
-			if r.stdout != notFound || r.code != 1 || !strings.HasPrefix(r.stderr, "zen: zend is ") || r.took > 1500*time.Millisecond {
+			if r.stdout != notFound || r.code != 1 || !strings.HasPrefix(r.stderr, "zen: zend "+
+				"is ") || r.took > 1500*time.Millisecond {
 				t.Errorf("%s: %+v", name, r)
 			}
 		}
@@ -339,10 +409,12 @@ func TestZendHangsWhileItStarts(t *testing.T) {
 	w.index(indexHeader, "ghcr.io")
 	notFoundSoon("not logged in", "quay.io")
 	w.env["ZEN_TIMEOUT"] = "1s"
-	if r := w.run("ghcr.io", "get"); r.stdout != "zen: zend is not ready in time\n" || r.code != 1 || r.took < time.Second {
+	if r := w.run("ghcr.io", "get"); r.stdout != "zen: zend is not ready in time\n" || r.code != 1 ||
+		r.took < time.Second {
 		t.Errorf("logged in: %+v", r)
 	}
-	if err := errors.Join(os.Remove(w.hosts()), os.WriteFile(w.home+"/.local/share/zen/vault.json", nil, 0o600)); err != nil {
+	if err := errors.Join(os.Remove(w.hosts()),
+		os.WriteFile(w.home+"/.local/share/zen/vault.json", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.run("ghcr.io", "get"); r.stdout != notFound || r.took < time.Second {
@@ -351,35 +423,46 @@ func TestZendHangsWhileItStarts(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	for value, want := range map[string]time.Duration{"": 10 * time.Second, "30s": 30 * time.Second, "1m30s": 90 * time.Second, "5": 5 * time.Second, "200ms": 200 * time.Millisecond} {
+	for value, want := range map[string]time.Duration{
+		"": 10 * time.Second, "30s": 30 * time.Second,
+		"1m30s": 90 * time.Second, "5": 5 * time.Second, "200ms": 200 * time.Millisecond,
+	} {
 		if got, err := timeout(value); err != nil || got != want {
 			t.Errorf("%q: %v, %v", value, got, err)
 		}
 	}
 	w := newWorld(t)
-	for _, value := range []string{"0", "-1s", "soon", "10 s", "1e9", "99999999999", "9999999h", "10s\x1b[31m"} {
+	for _, value := range []string{
+		"0", "-1s", "soon", "10 s", "1e9", "99999999999", "9999999h",
+		"10s\x1b[31m",
+	} {
 		if _, err := timeout(value); !credential.InvalidInput.Is(err) {
 			t.Errorf("%q: %v", value, err)
 		}
 		w.env["ZEN_TIMEOUT"] = value
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT is not a valid duration: ") || strings.Contains(r.stdout, "\x1b") {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: ZEN_TIMEOUT "+
+			"is not a valid duration: ") || strings.Contains(r.stdout, "\x1b") {
 			t.Errorf("%q: %+v", value, r)
 		}
 	}
 }
 
-// Answers of zend that are no credential do not make a client go on anonymously without a word.
+// Answers of zend that are no credential do not make a client go on anonymously without a
+// word.
 func TestOddAnswers(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
 	w.index(indexHeader, "ghcr.io")
 	z.put("ghcr.io", "a", "s")
 	for _, result := range []string{
-		`{}`, `{"Username":"a"}`, `{"Secret":"s"}`, `{"Username":"","Secret":"s"}`, `{"Username":"a","Secret":""}`, `{"Username":1,"Secret":"s"}`,
-		`{"Username":"a","Secret":null}`, `{"Username":"a","Secret":{"x":1}}`, `[]`, `"x"`, `{"Username":"a","Username":"b","Secret":"s"}`,
+		`{}`, `{"Username":"a"}`, `{"Secret":"s"}`, `{"Username":"","Secret":"s"}`,
+		`{"Username":"a","Secret":""}`, `{"Username":1,"Secret":"s"}`,
+		`{"Username":"a","Secret":null}`, `{"Username":"a","Secret":{"x":1}}`, `[]`, `"x"`,
+		`{"Username":"a","Username":"b","Secret":"s"}`,
 	} {
 		z.answers(result)
-		w.run("ghcr.io", "get").check(t, result, "zen: zend answered with something that is no credential\n", "Hint: zen daemon restart\n", 1)
+		w.run("ghcr.io", "get").check(t, result, "zen: zend answered with something that is no "+
+			"credential\n", "Hint: zen daemon restart\n", 1)
 	}
 }
 
@@ -397,7 +480,13 @@ func TestStandardInput(t *testing.T) {
 		cmd := w.command("get")
 		cmd.Stdin = r
 		got := w.finish(cmd)
-		got.check(t, "open input", "zen: nothing ended the input within 150ms\n", "Hint: "+hintInputIsExpected+"\n", 1)
+		got.check(
+			t,
+			"open input",
+			"zen: nothing ended the input within 150ms\n",
+			"Hint: "+hintInputIsExpected+"\n",
+			1,
+		)
 		if got.took < 150*time.Millisecond || got.took > 5*time.Second {
 			t.Errorf("took %v", got.took)
 		}
@@ -512,7 +601,8 @@ func TestStandardOutput(t *testing.T) {
 	}
 }
 
-// The answer is one write: nothing of another program's can get in between, and a reader of the first piece has it all.
+// The answer is one write: nothing of another program's can get in between, and a reader
+// of the first piece has it all.
 func TestOneWrite(t *testing.T) {
 	w := newWorld(t)
 	w.startZend().put("ghcr.io", "alice", strings.Repeat("x", 10_000))
@@ -528,17 +618,28 @@ func TestOneWrite(t *testing.T) {
 	out.Close()
 	packet := make([]byte, 100_000)
 	n, err := unix.Read(fds[0], packet)
-	if err != nil || string(packet[:n]) != `{"ServerURL":"ghcr.io","Username":"alice","Secret":"`+strings.Repeat("x", 10_000)+`"}`+"\n" {
+	if err != nil ||
+		string(
+			packet[:n],
+		) != `{"ServerURL":"ghcr.io","Username":"alice","Secret":"`+strings.Repeat(
+			"x",
+			10_000,
+		)+`"}`+"\n" {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }
 
-// The reply, the params of store and the input are wiped; what is answered is wiped when it was written.
+// The reply, the params of store and the input are wiped; what is answered is wiped when
+// it was written.
 func TestNothingIsLeft(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
 	room := make([]byte, roomSize)
-	r := &request{deadline: time.Now().Add(10 * time.Second), client: ipc.Client{Socket: w.socket(), Patience: patience}, room: room}
+	r := &request{
+		deadline: time.Now().Add(10 * time.Second),
+		client:   ipc.Client{Socket: w.socket(), Patience: patience},
+		room:     room,
+	}
 	if a := r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"}`)); a.code != 0 {
 		t.Fatalf("%+v", a)
 	}
@@ -554,7 +655,8 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("left of get: %q", bytes.Trim(room, "\x00"))
 	}
 	r.client.Socket = "/nonexistent"
-	if r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"hidden"}`)).code == 0 || bytes.Contains(room, []byte("hidden")) {
+	if r.store([]byte(`{"ServerURL":"ghcr.io","Username":"a","Secret":"hidden"}`)).code == 0 ||
+		bytes.Contains(room, []byte("hidden")) {
 		t.Errorf("left of a store that failed: %q", bytes.Trim(room, "\x00"))
 	}
 }
@@ -567,8 +669,12 @@ func TestAnswerIsWiped(t *testing.T) {
 	}
 	defer r.Close()
 	defer out.Close()
-	for name, line := range map[string][]byte{"with room": append(make([]byte, 0, 64), "canary"...), "without": []byte("canary")[:6:6]} {
-		if !writeLine(int(out.Fd()), line, time.Now().Add(10*time.Second)) || bytes.Contains(line, []byte("canary")) {
+	for name, line := range map[string][]byte{
+		"with room": append(make([]byte, 0, 64), "canary"...),
+		"without":   []byte("canary")[:6:6],
+	} {
+		if !writeLine(int(out.Fd()), line, time.Now().Add(10*time.Second)) ||
+			bytes.Contains(line, []byte("canary")) {
 			t.Errorf("%s: left %q", name, line)
 		}
 	}
@@ -604,7 +710,8 @@ func TestHardened(t *testing.T) {
 		limits, err := os.ReadFile(filepath.Join(process, "limits"))
 		info, serr := os.Stat(filepath.Join(process, "environ"))
 		// What nobody may look into belongs to root, whoever runs it (proc(5)).
-		if err == nil && serr == nil && info.Sys().(*syscall.Stat_t).Uid == 0 && strings.Contains(squeeze(string(limits)), "Max core file size 0 0 bytes") {
+		if err == nil && serr == nil && info.Sys().(*syscall.Stat_t).Uid == 0 &&
+			strings.Contains(squeeze(string(limits)), "Max core file size 0 0 bytes") {
 			break
 		}
 		if time.Now().After(end) {
@@ -617,14 +724,16 @@ func TestHardened(t *testing.T) {
 func TestSecretsStayOutOfErrors(t *testing.T) {
 	w := newWorld(t)
 	for _, input := range []string{
-		`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"`, `{"Secret":"canary","Secret":"canary"}`, `canary`, `{"ServerURL":"canary@ghcr.io","Username":"a","Secret":"canary"}`,
+		`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"`, `{"Secret":"canary","Secret":"canary"}`,
+		`canary`, `{"ServerURL":"canary@ghcr.io","Username":"a","Secret":"canary"}`,
 		`{"ServerURL":"ghcr.io","Username":"a","Secret":"canary"}`,
 	} {
 		if r := w.run(input, "store"); r.code != 1 || strings.Contains(r.stdout+r.stderr, "canary") {
 			t.Errorf("%s: %+v", input, r)
 		}
 	}
-	if r := w.run("https://alice:canary@ghcr.io", "get"); r.code != 1 || strings.Contains(r.stdout+r.stderr, "canary") {
+	if r := w.run("https://alice:canary@ghcr.io", "get"); r.code != 1 ||
+		strings.Contains(r.stdout+r.stderr, "canary") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// indexHeader is the first line of the host index, whose other lines are one address each. zend writes it whenever the
-// set of logins changes. Nothing trusts it: it only decides what is said when zend cannot be asked.
+// indexHeader is the first line of the host index, whose other lines are one address
+// each. zend writes it whenever the set of logins changes. Nothing trusts it: it only
+// decides what is said when zend cannot be asked.
 const indexHeader = "zen-hosts 1"
 
-// maxIndex is the size in bytes up to which a host index is read: tens of thousands of addresses.
+// maxIndex is the size in bytes up to which a host index is read: tens of thousands of
+// addresses.
 const maxIndex = 4 << 20
 
 // known is the answer of the host index.

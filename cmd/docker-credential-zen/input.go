@@ -13,17 +13,20 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// maxInput is the number of bytes that are read: 1 MiB, far more than any registry's token.
+// maxInput is the number of bytes that are read: 1 MiB, far more than any registry's
+// token.
 const maxInput = 1 << 20
 
-// What the protocol has helpers say, to the letter: clients compare (docker-credential-helpers, credentials/error.go).
+// What the protocol has helpers say, to the letter: clients compare
+// (docker-credential-helpers, credentials/error.go).
 const (
 	notFoundText        = "credentials not found in native keychain"
 	missingServerURL    = "no credentials server URL"
 	missingUsername     = "no credentials username"
 	stdinClosedTooLate  = "nothing ended the input within "
 	stdinTooLarge       = "the input is larger than 1 MiB"
-	hintInputIsExpected = "the registry's address is read from standard input: echo ghcr.io | " + programName + " get"
+	hintInputIsExpected = "the registry's address is read from standard input: echo ghcr.io " +
+		"| " + programName + " get"
 )
 
 // protocolError is an error whose text clients compare: nothing is put before it.
@@ -31,13 +34,18 @@ type protocolError string
 
 func (e protocolError) Error() string { return string(e) }
 
-// readInput reads fd to its end, into room if that suffices. It fails when there is more than maxInput, or no end before the
-// deadline. The caller clears what is returned, also with an error.
+// readInput reads fd to its end, into room if that suffices. It fails when there is more
+// than maxInput, or no end before the deadline. The caller clears what is returned, also
+// with an error.
 func readInput(fd int, room []byte, deadline time.Time, limit time.Duration) ([]byte, error) {
 	buf := room[:0:len(room)]
 	for {
 		if !await(fd, unix.POLLIN, deadline) {
-			return buf, credential.NewError(credential.Timeout, stdinClosedTooLate+limit.String(), hintInputIsExpected)
+			return buf, credential.NewError(
+				credential.Timeout,
+				stdinClosedTooLate+limit.String(),
+				hintInputIsExpected,
+			)
 		}
 		if len(buf) == cap(buf) {
 			bigger := make([]byte, len(buf), min(max(4*cap(buf), 4096), maxInput+1))
@@ -50,7 +58,8 @@ func readInput(fd int, room []byte, deadline time.Time, limit time.Duration) ([]
 		case err == unix.EINTR || err == unix.EAGAIN:
 			continue
 		case err != nil:
-			return buf, credential.NewError(credential.InvalidInput, "the input cannot be read: "+err.Error(), "")
+			return buf, credential.NewError(credential.InvalidInput, "the input cannot be "+
+				"read: "+err.Error(), "")
 		case n == 0:
 			return buf, nil
 		}
@@ -60,7 +69,8 @@ func readInput(fd int, room []byte, deadline time.Time, limit time.Duration) ([]
 	}
 }
 
-// await waits until fd is ready or broken, which the next call on it will tell, and reports false when the time is over.
+// await waits until fd is ready or broken, which the next call on it will tell, and
+// reports false when the time is over.
 func await(fd int, events int16, deadline time.Time) bool {
 	for {
 		left := time.Until(deadline)
@@ -75,8 +85,9 @@ func await(fd int, events int16, deadline time.Time) bool {
 	}
 }
 
-// parseServerURL returns the address that get and erase are about, as the client spelled it. One line ending is no part
-// of it; any further control character is refused rather than joined over: "ghc\nr.io" is not ghcr.io.
+// parseServerURL returns the address that get and erase are about, as the client spelled
+// it. One line ending is no part of it; any further control character is refused rather
+// than joined over: "ghc\nr.io" is not ghcr.io.
 func parseServerURL(input []byte) (string, address.Address, error) {
 	line, _ := bytes.CutSuffix(input, []byte{'\n'})
 	if len(line) < len(input) {
@@ -117,7 +128,8 @@ func parseLogin(input []byte) (login, error) {
 	})
 	if err != nil {
 		return login{}, credential.NewError(credential.InvalidInput,
-			"the input of store cannot be used: "+err.Error(), `it reads {"ServerURL":"...","Username":"...","Secret":"..."}`)
+			"the input of store cannot be used: "+err.Error(), `it reads `+
+				`{"ServerURL":"...","Username":"...","Secret":"..."}`)
 	}
 	l.url = strings.Trim(l.url, " ")
 	return l, l.check()

@@ -1,8 +1,10 @@
-// Command docker-credential-zen is what docker and other registry clients execute to get, store, erase and list credentials.
-// It speaks the protocol of docker-credential-helpers and asks zend, which it starts when needed.
+// Command docker-credential-zen is what docker and other registry clients execute to get,
+// store, erase and list credentials. It speaks the protocol of docker-credential-helpers
+// and asks zend, which it starts when needed.
 //
-// It runs for every registry that a client talks to, so its start-up time is its whole job: it links no net, fmt or
-// encoding/json. Secrets pass through it in buffers that are wiped, and through nothing else.
+// It runs for every registry that a client talks to, so its start-up time is its whole
+// job: it links no net, fmt or encoding/json. Secrets pass through it in buffers that are
+// wiped, and through nothing else.
 package main
 
 import (
@@ -18,16 +20,17 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// The program as the protocol has it tell its name (docker-credential-helpers, credentials.PrintVersion).
+// The program as the protocol has it tell its name (docker-credential-helpers,
+// credentials.PrintVersion).
 const (
 	programName    = "docker-credential-zen"
 	programPackage = "github.com/zen-agent/zen"
 	usage          = "Usage: " + programName + " <store|get|erase|list|version>"
 )
 
-// execMarker is set in the environment of every program that an exec service connector runs (internal/connector/exec, Marker),
-// and of the helpers that zen import asks. Such a program must not wait for zend, which waits for it: the host index alone
-// answers it.
+// execMarker is set in the environment of every program that an exec service connector
+// runs (internal/connector/exec, Marker), and of the helpers that zen import asks. Such a
+// program must not wait for zend, which waits for it: the host index alone answers it.
 const execMarker = "ZEN_EXEC"
 
 // The actions of the protocol (docker-credential-helpers, credentials.Action).
@@ -86,7 +89,8 @@ func (r *request) carryOut(action string, input []byte) answer {
 	return r.list()
 }
 
-// prepare finds out what a request needs, and reads the input. The caller clears the input, also with an error.
+// prepare finds out what a request needs, and reads the input. The caller clears the
+// input, also with an error.
 func prepare(action, calledAs string) (r *request, input []byte, err error) {
 	r = &request{limit: defaultTimeout, room: make([]byte, roomSize)}
 	if r.limit, err = timeout(os.Getenv("ZEN_TIMEOUT")); err != nil {
@@ -106,7 +110,8 @@ func prepare(action, calledAs string) (r *request, input []byte, err error) {
 	r.client = ipc.Client{Name: programName + "/" + api.Version, Patience: patience, Start: starter}
 	r.client.Socket, r.refused = paths.Socket(os.Getenv)
 	if os.Getenv(execMarker) != "" {
-		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential asked zend for one",
+		r.refused = credential.NewError(credential.Denied, "a program that zend runs for a credential "+
+			"asked zend for one",
 			"see who that is: zen service-connector list --connector-type exec")
 	}
 	return r, input, nil

@@ -19,8 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// The words are others': those that clients compare are in the library that docker uses, and linking it would double the
-// start-up time.
+// The words are others': those that clients compare are in the library that docker uses,
+// and linking it would double the start-up time.
 func TestWordsOfTheProtocol(t *testing.T) {
 	for ours, theirs := range map[string]string{
 		notFoundText:             credentials.NewErrCredentialsNotFound().Error(),
@@ -86,8 +86,16 @@ func TestDockersClient(t *testing.T) {
 	stored := []credentials.Credentials{
 		{ServerURL: "https://index.docker.io/v1/", Username: "alice", Secret: "pass word"},
 		{ServerURL: "ghcr.io", Username: credential.TokenUsername, Secret: "a.refresh.token"},
-		{ServerURL: "localhost:5000", Username: "bob:smith", Secret: `"\ ü 😀 <>&` + "\n\x00\u2028\u0085\x7f" + `end`},
-		{ServerURL: "us-docker.pkg.dev", Username: "_json_key", Secret: strings.Repeat("{\n  \"private_key\": \"x\"\n}", 2000)},
+		{
+			ServerURL: "localhost:5000",
+			Username:  "bob:smith",
+			Secret:    `"\ ü 😀 <>&` + "\n\x00\u2028\u0085\x7f" + `end`,
+		},
+		{
+			ServerURL: "us-docker.pkg.dev",
+			Username:  "_json_key",
+			Secret:    strings.Repeat("{\n  \"private_key\": \"x\"\n}", 2000),
+		},
 		{ServerURL: "https://index.docker.io/v1/access-token", Username: "alice", Secret: "one"},
 	}
 	for _, c := range stored {
@@ -102,7 +110,8 @@ func TestDockersClient(t *testing.T) {
 	}
 	list, err := client.List(program)
 	want := map[string]string{
-		"https://index.docker.io/v1/": "alice", "ghcr.io": "<token>", "localhost:5000": "bob:smith", "us-docker.pkg.dev": "_json_key",
+		"https://index.docker.io/v1/": "alice", "ghcr.io": "<token>", "localhost:5000": "bob:smith",
+		"us-docker.pkg.dev":                       "_json_key",
 		"https://index.docker.io/v1/access-token": "alice",
 	}
 	if err != nil || !cmp.Equal(list, want) {
@@ -116,10 +125,15 @@ func TestDockersClient(t *testing.T) {
 	if _, err := client.Get(program, "ghcr.io"); !credentials.IsErrCredentialsNotFound(err) {
 		t.Errorf("%v", err)
 	}
-	if _, err := client.Get(program, ""); !credentials.IsCredentialsMissingServerURL(errors.Unwrap(err)) && !strings.Contains(err.Error(), missingServerURL) {
+	if _, err := client.Get(program, ""); !credentials.IsCredentialsMissingServerURL(errors.Unwrap(err)) &&
+		!strings.Contains(err.Error(), missingServerURL) {
 		t.Errorf("%v", err)
 	}
-	if err := client.Store(program, &credentials.Credentials{ServerURL: "ghcr.io", Secret: "x"}); err == nil || !strings.Contains(err.Error(), missingUsername) {
+	if err := client.Store(program, &credentials.Credentials{
+		ServerURL: "ghcr.io",
+		Secret:    "x",
+	}); err == nil ||
+		!strings.Contains(err.Error(), missingUsername) {
 		t.Errorf("%v", err)
 	}
 }
@@ -131,7 +145,8 @@ func TestDefaultKeychain(t *testing.T) {
 	z.put("ghcr.io", "alice", "for all")
 	z.put("ghcr.io/team", "robot", "for the team")
 	z.put("docker.io", "<token>", "identity")
-	if err := os.WriteFile(filepath.Join(w.home, "config.json"), []byte(`{"credsStore":"zen"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.home, "config.json"), []byte(`{"credsStore":"zen"}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for k, v := range w.env {
@@ -139,7 +154,8 @@ func TestDefaultKeychain(t *testing.T) {
 	}
 	t.Setenv("DOCKER_CONFIG", w.home)
 	t.Setenv("DOCKER_AUTH_CONFIG", "")
-	if err := os.MkdirAll(filepath.Join(w.home, ".docker"), 0o700); err != nil { // it looks there before it asks DOCKER_CONFIG
+	// it looks there before it asks DOCKER_CONFIG
+	if err := os.MkdirAll(filepath.Join(w.home, ".docker"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for repository, want := range map[string]authn.AuthConfig{
@@ -175,7 +191,8 @@ func TestFiftyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			w.run("ghcr.io", "get").check(t, "get", `{"ServerURL":"ghcr.io","Username":"alice","Secret":"secret"}`+"\n", "", 0)
+			w.run("ghcr.io", "get").
+				check(t, "get", `{"ServerURL":"ghcr.io","Username":"alice","Secret":"secret"}`+"\n", "", 0)
 		})
 	}
 	wg.Wait()
@@ -186,7 +203,10 @@ func TestDirectoryAndProfile(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
 	z.put("ghcr.io", "alice", "secret")
-	for _, name := range []string{"docker-credential-zen-work", "docker-credential-zen-", "docker-credential-zenith", "docker-credential-zen-a-b"} {
+	for _, name := range []string{
+		"docker-credential-zen-work", "docker-credential-zen-",
+		"docker-credential-zenith", "docker-credential-zen-a-b",
+	} {
 		if err := os.Symlink(filepath.Join(built(), programName), filepath.Join(w.home, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -217,14 +237,16 @@ func TestDirectoryAndProfile(t *testing.T) {
 				t.Errorf("%s %s: %+v", tt.program, action, r)
 			}
 			asked := z.requests()
-			if len(asked) != 1 || asked[0].method != action || asked[0].profile != tt.profile || asked[0].dir != w.home {
+			if len(asked) != 1 || asked[0].method != action || asked[0].profile != tt.profile ||
+				asked[0].dir != w.home {
 				t.Errorf("%s %s with ZEN_PROFILE=%s sent %+v", tt.program, action, tt.variable, asked)
 			}
 		}
 	}
 	for _, bad := range []string{strings.Repeat("x", 65), "a\nb", "\xff"} {
 		w.env["ZEN_PROFILE"] = bad
-		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: invalid profile name ") || strings.Count(r.stdout, "\n") != 1 {
+		if r := w.run("ghcr.io", "get"); r.code != 1 || !strings.HasPrefix(r.stdout, "zen: invalid "+
+			"profile name ") || strings.Count(r.stdout, "\n") != 1 {
 			t.Errorf("profile %q: %+v", bad, r)
 		}
 	}
@@ -250,8 +272,8 @@ func TestRemovedDirectory(t *testing.T) {
 	}
 }
 
-// A program that zend runs to get a credential does not get it from zend: each would wait for the other. What nobody is logged
-// in to is not found all the same.
+// A program that zend runs to get a credential does not get it from zend: each would wait
+// for the other. What nobody is logged in to is not found all the same.
 func TestCalledByWhatZendRuns(t *testing.T) {
 	w := newWorld(t)
 	z := w.startZend()
@@ -281,5 +303,6 @@ func TestAnswersAreSafeToPrint(t *testing.T) {
 	w.run("", "list").check(t, "list", `{"ghcr.io":"a\u202eb\u200b"}`+"\n", "", 0)
 	z.put("ghcr.io", "a", "s")
 	z.answers("{\"Username\":\"a\u202eb\",\"Secret\":\"s\"}")
-	w.run("ghcr.io", "get").check(t, "get", `{"ServerURL":"ghcr.io","Username":"a\u202eb","Secret":"s"}`+"\n", "", 0)
+	w.run("ghcr.io", "get").
+		check(t, "get", `{"ServerURL":"ghcr.io","Username":"a\u202eb","Secret":"s"}`+"\n", "", 0)
 }

@@ -24,12 +24,13 @@ type request struct {
 	room         []byte // for what is sent and answered; what does not fit has memory of its own
 }
 
-// roomSize is what the room of a request has at first, in bytes. A program that lives for a millisecond spends most of it on
-// page faults: memory in one piece has the fewest.
+// roomSize is what the room of a request has at first, in bytes. A program that lives for
+// a millisecond spends most of it on page faults: memory in one piece has the fewest.
 const roomSize = 16 << 10
 
-// call calls zend. What params puts at the start of the room stays there until it was sent. wait is asked once, if the answer takes longer than patience,
-// whether it is worth waiting for; nil waits until the deadline.
+// call calls zend. What params puts at the start of the room stays there until it was
+// sent. wait is asked once, if the answer takes longer than patience, whether it is worth
+// waiting for; nil waits until the deadline.
 func (r *request) call(method string, params []byte, wait func() bool) (ipc.Reply, error) {
 	if r.refused != nil {
 		return ipc.Reply{}, r.refused
@@ -41,12 +42,13 @@ func (r *request) call(method string, params []byte, wait func() bool) (ipc.Repl
 	return r.client.Call(method, params, r.deadline)
 }
 
-// patience is how long a zend that hangs may keep somebody from a public image. Answering for an address that nobody is
-// logged in to takes it no work at all.
+// patience is how long a zend that hangs may keep somebody from a public image. Answering
+// for an address that nobody is logged in to takes it no work at all.
 const patience = 700 * time.Millisecond
 
-// get answers with the credential. An address that nobody is logged in to is not found whatever happens to zend: since
-// docker 29 any other error stops a pull, of a public image too.
+// get answers with the credential. An address that nobody is logged in to is not found
+// whatever happens to zend: since docker 29 any other error stops a pull, of a public
+// image too.
 func (r *request) get(input []byte) answer {
 	url, addr, err := parseServerURL(input)
 	if err != nil {
@@ -75,7 +77,8 @@ func (r *request) notServed(addr address.Address, err error) answer {
 	return failed(err)
 }
 
-// credentialJSON makes the protocol's answer of zend's, in dst if it has room. The address is echoed as the client spelled it.
+// credentialJSON makes the protocol's answer of zend's, in dst if it has room. The
+// address is echoed as the client spelled it.
 func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	var username, secret []byte
 	err := safejson.Members(result, func(key, value []byte) error {
@@ -91,7 +94,8 @@ func credentialJSON(dst []byte, url string, result []byte) ([]byte, error) {
 	})
 	// Without one of them clients would go on anonymously without a word.
 	if err != nil || len(username) <= len(`""`) || len(secret) <= len(`""`) {
-		return nil, credential.NewError(credential.Internal, "zend answered with something that is no credential", "zen daemon restart")
+		return nil, credential.NewError(credential.Internal, "zend answered with something that is no "+
+			"credential", "zen daemon restart")
 	}
 	shown := safejson.Escape(username)
 	out := dst
@@ -128,7 +132,8 @@ func (r *request) store(input []byte) answer {
 	return succeeded(nil)
 }
 
-// erase succeeds when there was nothing to erase, also when only the host index could be asked.
+// erase succeeds when there was nothing to erase, also when only the host index could be
+// asked.
 func (r *request) erase(input []byte) answer {
 	url, addr, err := parseServerURL(input)
 	if err != nil {
@@ -161,7 +166,8 @@ func (r *request) list() answer {
 		return nil
 	})
 	if err != nil {
-		return failed(credential.NewError(credential.Internal, "zend answered with something that is no list", "zen daemon restart"))
+		return failed(credential.NewError(credential.Internal, "zend answered with something that is no "+
+			"list", "zen daemon restart"))
 	}
 	return succeeded(bytes.Clone(safejson.Escape(items)))
 }
@@ -173,7 +179,11 @@ func (r *request) params(url string) []byte {
 
 // appendMembers appends what all actions send, and the end of the object.
 func (r *request) appendMembers(dst []byte, url string) []byte {
-	for _, m := range []struct{ name, value string }{{"ServerURL", url}, {"dir", r.dir}, {"profile", r.profile}} {
+	for _, m := range []struct{ name, value string }{
+		{"ServerURL", url},
+		{"dir", r.dir},
+		{"profile", r.profile},
+	} {
 		if m.value == "" {
 			continue
 		}
@@ -186,13 +196,14 @@ func (r *request) appendMembers(dst []byte, url string) []byte {
 	return append(dst, '}')
 }
 
-// knows reports what the host index says about an address: whether somebody is logged in to it or to what is above it.
+// knows reports what the host index says about an address: whether somebody is logged in
+// to it or to what is above it.
 func (r *request) knows(a address.Address) known {
 	return inIndex(func(have address.Address) bool { return have.Covers(a) })
 }
 
-// mayKnow reports whether zend is worth waiting for: somebody may be logged in. Without an index, nobody ever was if there is
-// no vault either.
+// mayKnow reports whether zend is worth waiting for: somebody may be logged in. Without
+// an index, nobody ever was if there is no vault either.
 func (r *request) mayKnow(a address.Address) bool {
 	k := r.knows(a)
 	if k != unknown {

@@ -56,7 +56,8 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
 	w := &world{t: t, home: home, env: map[string]string{
-		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "ZEN_DAEMON": "/nonexistent/zend", "PATH": built(),
+		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "ZEN_DAEMON": "/nonexistent/zend",
+		"PATH": built(),
 	}}
 	for _, dir := range []string{"run", "run/zen", ".local", ".local/share", ".local/share/zen"} {
 		if err := os.Mkdir(filepath.Join(home, dir), 0o700); err != nil {
@@ -119,12 +120,21 @@ func (w *world) finish(cmd *exec.Cmd) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), time.Since(begin)}
 }
 
-// check compares a run with what is wanted: the whole of standard output, the exit status, and that nothing is on standard
-// error unless something is wanted there.
+// check compares a run with what is wanted: the whole of standard output, the exit
+// status, and that nothing is on standard error unless something is wanted there.
 func (r result) check(t *testing.T, name, stdout, stderr string, code int) {
 	t.Helper()
 	if r.stdout != stdout || r.code != code || r.stderr != stderr {
-		t.Errorf("%s:\nsaid %d %q\non standard error %q\nwanted %d %q\nand %q", name, r.code, clip(r.stdout), r.stderr, code, clip(stdout), stderr)
+		t.Errorf(
+			"%s:\nsaid %d %q\non standard error %q\nwanted %d %q\nand %q",
+			name,
+			r.code,
+			clip(r.stdout),
+			r.stderr,
+			code,
+			clip(stdout),
+			stderr,
+		)
 	}
 }
 
@@ -148,7 +158,10 @@ func (w *world) startZend() *zend {
 		w.t.Fatal(err)
 	}
 	srv := &server.Server{Methods: map[string]server.Handler{}}
-	for name, f := range map[string]func(params, *server.Buffer) error{"get": z.get, "store": z.store, "erase": z.erase, "list": z.list} {
+	for name, f := range map[string]func(params, *server.Buffer) error{
+		"get": z.get, "store": z.store,
+		"erase": z.erase, "list": z.list,
+	} {
 		srv.Methods[name] = func(_ context.Context, call *server.Call) error {
 			p := params{method: name}
 			err := safejson.Strings(call.Params, func(key string, text []byte) {

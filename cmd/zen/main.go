@@ -1,4 +1,5 @@
-// Command zen logs in to container registries and manages what holds their credentials, in ZenML's words.
+// Command zen logs in to container registries and manages what holds their credentials,
+// in ZenML's words.
 package main
 
 import (

@@ -1,7 +1,8 @@
-// Command zend is zen's per-user daemon: it keeps registry credentials sealed and serves them over a local socket.
+// Command zend is zen's per-user daemon: it keeps registry credentials sealed and serves
+// them over a local socket.
 //
-// Clients start it when they need it; a service manager may hold its socket instead (packaging/). It takes no secret from
-// its arguments or environment.
+// Clients start it when they need it; a service manager may hold its socket instead
+// (packaging/). It takes no secret from its arguments or environment.
 package main
 
 import (
@@ -21,14 +22,15 @@ import (
 	"github.com/zen-agent/zen/internal/registryauth/isolated"
 )
 
-const usage = `zend keeps container registry credentials sealed and serves them to docker-credential-zen and zen.
+const usage = `zend keeps container registry credentials sealed. docker-credential-zen and zen ask it.
 
 Usage:
   zend               serve in the foreground, log to standard error
   zend --on-demand   serve as a client starts it: log to the log file
   zend --version     print the version
 
-zend takes its socket from a service manager when there is one (LISTEN_FDS). Settings: config.toml, see 'zen daemon status'.
+zend takes its socket from a service manager when there is one (LISTEN_FDS).
+Settings: config.toml, see 'zen daemon status'.
 `
 
 func main() {

@@ -24,7 +24,8 @@ func TestCommandLine(t *testing.T) {
 		t.Run(tt.args, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			code := run(strings.Fields(tt.args), &stdout, &stderr)
-			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.stdout) || !strings.HasPrefix(stderr.String(), tt.stderr) {
+			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.stdout) ||
+				!strings.HasPrefix(stderr.String(), tt.stderr) {
 				t.Errorf("exit status %d\nstdout: %s\nstderr: %s", code, &stdout, &stderr)
 			}
 			if (tt.stdout == "") != (stdout.Len() == 0) || (tt.stderr == "") != (stderr.Len() == 0) {
@@ -42,8 +43,13 @@ func TestExit(t *testing.T) {
 	}{
 		{nil, credential.ExitOK, ""},
 		{errors.New("broken"), credential.ExitError, "zend: broken\n"},
-		{credential.NewError(credential.VaultBusy, "another zend is running", ""), credential.ExitError, "zend: another zend is running\nHint: stop the other zend: zen daemon stop\n"},
-		{credential.NewError(credential.ForeignPeer, "not yours", ""), credential.ExitDenied, "zend: not yours\n"},
+		{
+			credential.NewError(credential.VaultBusy, "another zend is running", ""),
+			credential.ExitError,
+			"zend: another zend is running\nHint: stop the other zend: zen daemon stop\n",
+		},
+		{credential.NewError(credential.ForeignPeer, "not yours", ""), credential.ExitDenied, "zend: not " +
+			"yours\n"},
 	}
 	for _, tt := range tests {
 		var stderr bytes.Buffer
@@ -57,7 +63,8 @@ func TestExit(t *testing.T) {
 func TestRunWithoutAPlace(t *testing.T) {
 	t.Setenv("ZEN_SOCKET", "relative/path")
 	var stdout, stderr bytes.Buffer
-	if code := run(nil, &stdout, &stderr); code != credential.ExitError || !strings.Contains(stderr.String(), "ZEN_SOCKET is not an absolute path") {
+	if code := run(nil, &stdout, &stderr); code != credential.ExitError ||
+		!strings.Contains(stderr.String(), "ZEN_SOCKET is not an absolute path") {
 		t.Errorf("exit status %d: %s", code, &stderr)
 	}
 }

@@ -71,7 +71,8 @@ func (m machine) installed() bool {
 	return err == nil
 }
 
-// TestInstallScript installs a release that is served on loopback, runs it, and removes it again.
+// TestInstallScript installs a release that is served on loopback, runs it, and removes
+// it again.
 func TestInstallScript(t *testing.T) {
 	var dir string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +85,8 @@ func TestInstallScript(t *testing.T) {
 
 	m := newMachine(t)
 	out := m.ok("sh", script)
-	for _, want := range []string{"Verified the signature and the checksum", "is not on your PATH", "zen setup docker"} {
+	for _, want := range []string{"Verified the signature and the checksum", "is not on your " +
+		"PATH", "zen setup docker"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("install.sh does not say %q:\n%s", want, out)
 		}
@@ -95,7 +97,8 @@ func TestInstallScript(t *testing.T) {
 		t.Errorf("zen version: %q", got)
 	}
 	m.ok("sh", script) // over itself, while zend runs
-	if out := m.ok("sh", script, "--uninstall"); !strings.Contains(out, "Your vault and settings stay") || m.installed() {
+	if out := m.ok("sh", script, "--uninstall"); !strings.Contains(out, "Your vault and settings "+
+		"stay") || m.installed() {
 		t.Errorf("after --uninstall:\n%s", out)
 	}
 	if _, err := os.Stat(m.home + "/.local/share/zen/vault.json"); err != nil {
@@ -104,7 +107,13 @@ func TestInstallScript(t *testing.T) {
 
 	t.Run("refuses what was changed", func(t *testing.T) { refusals(t, &dir, script) })
 	t.Run("same bytes again", func(t *testing.T) {
-		first, second := read(t, dir+"/SHA256SUMS.sig"), read(t, release(t, key, server.URL)+"/SHA256SUMS.sig")
+		first, second := read(
+			t,
+			dir+"/SHA256SUMS.sig",
+		), read(
+			t,
+			release(t, key, server.URL)+"/SHA256SUMS.sig",
+		)
 		if first != second {
 			t.Error("two releases of one commit differ")
 		}
@@ -128,7 +137,10 @@ func refusals(t *testing.T, dir *string, script string) {
 			remove(t, dir+"/SHA256SUMS.sig")
 			run(t, "ssh-keygen", "-q", "-Y", "sign", "-f", other, "-n", "zen-release", dir+"/SHA256SUMS")
 		}, "signature"},
-		"an archive that is not in the checksums": {func(dir string) { remove(t, dir+"/"+archive) }, "cannot download"},
+		"an archive that is not in the checksums": {
+			func(dir string) { remove(t, dir+"/"+archive) },
+			"cannot download",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +148,8 @@ func refusals(t *testing.T, dir *string, script string) {
 			run(t, "cp", "-r", good, *dir)
 			test.change(*dir)
 			m := newMachine(t)
-			if out, err := m.do("sh", script); err == nil || !strings.Contains(out, test.says) || m.installed() {
+			if out, err := m.do("sh", script); err == nil || !strings.Contains(out, test.says) ||
+				m.installed() {
 				t.Errorf("install.sh: %v\n%s", err, out)
 			}
 		})

@@ -26,7 +26,8 @@ const (
 	stillSays = `{"ServerURL":"known.example","Username":"ann","Secret":"the-secret"}`
 )
 
-// manager is how one packaging system installs, checks and removes a package file in a root.
+// manager is how one packaging system installs, checks and removes a package file in a
+// root.
 type manager struct {
 	name     string
 	pattern  string
@@ -36,8 +37,8 @@ type manager struct {
 	remove   func(root string) []string
 	prepared func(root string) [][]string // commands that make the root ready
 
-	// unlinks says that it removes a program before it writes the new one, so that a client which
-	// looks for it in that moment finds none. No package can prevent that.
+	// unlinks says that it removes a program before it writes the new one, so that a
+	// client which looks for it in that moment finds none. No package can prevent that.
 	unlinks bool
 }
 
@@ -45,7 +46,10 @@ func managers() []manager {
 	chroot := func(root string, words ...string) []string {
 		return append([]string{"chroot", root}, words...)
 	}
-	rpm := func(root string, words ...string) []string { return append([]string{"rpm", "--root", root}, words...) }
+	rpm := func(root string, words ...string) []string {
+		return append([]string{"rpm", "--root", root},
+			words...)
+	}
 	pacman := func(root string, words ...string) []string {
 		common := []string{"pacman", "--root", root, "--dbpath", root + "/var/lib/pacman", "--noconfirm"}
 		return append(common, words...)
@@ -67,7 +71,10 @@ func managers() []manager {
 			name: "arch", pattern: "*.pkg.tar.zst",
 			// Arch's sh is bash, and nfpm's scripts count on that.
 			prepared: func(root string) [][]string {
-				return [][]string{{"mkdir", "-p", root + "/var/lib/pacman"}, {"ln", "-sf", "bash", root + "/bin/sh"}}
+				return [][]string{
+					{"mkdir", "-p", root + "/var/lib/pacman"},
+					{"ln", "-sf", "bash", root + "/bin/sh"},
+				}
 			},
 			unlinks: true,
 			install: func(root, file string) []string { return pacman(root, "-U", file) },
@@ -80,8 +87,8 @@ func managers() []manager {
 
 func inside(root, file string) string { return strings.TrimPrefix(file, root) }
 
-// TestLifeOfAPackage installs an older package, upgrades it while clients ask without a pause,
-// and removes it. No request fails, and what is the user's stays.
+// TestLifeOfAPackage installs an older package, upgrades it while clients ask without a
+// pause, and removes it. No request fails, and what is the user's stays.
 func TestLifeOfAPackage(t *testing.T) {
 	older, newer := build(t, oldZen), build(t, newZen)
 	base := debian(t)
@@ -134,7 +141,10 @@ func TestPackagesAreClean(t *testing.T) {
 		run(t, words...)
 	}
 	list := run(t, "tar", "-tzf", one(t, dir, "*.apk"))
-	for _, file := range []string{"usr/bin/zend", "usr/bin/zen", "usr/bin/docker-credential-zen", "usr/lib/systemd/user/zend.socket"} {
+	for _, file := range []string{
+		"usr/bin/zend", "usr/bin/zen", "usr/bin/docker-credential-zen",
+		"usr/lib/systemd/user/zend.socket",
+	} {
 		if !strings.Contains(list, file) {
 			t.Errorf("the apk lacks %s", file)
 		}
@@ -155,14 +165,21 @@ func TestPackagesAreReproducible(t *testing.T) {
 	}
 }
 
-// build makes the packages of a version with the project's own script, in a directory of its own.
+// build makes the packages of a version with the project's own script, in a directory of
+// its own.
 func build(t *testing.T, version string) string {
 	t.Helper()
 	out := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "sh", "tools/packages.sh")
 	cmd.Dir = "../.."
-	cmd.Env = append(os.Environ(), "VERSION="+version, "OUT="+out, "MTIME=2026-01-01T00:00:00Z",
-		"PROGRAMS=zend zen docker-credential-zen", "LDFLAGS=-s -w -X "+module+"/internal/api.Version="+version)
+	cmd.Env = append(
+		os.Environ(),
+		"VERSION="+version,
+		"OUT="+out,
+		"MTIME=2026-01-01T00:00:00Z",
+		"PROGRAMS=zend zen docker-credential-zen",
+		"LDFLAGS=-s -w -X "+module+"/internal/api.Version="+version,
+	)
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("tools/packages.sh: %v\n%s", err, b)
 	}
@@ -191,7 +208,8 @@ func run(t *testing.T, words ...string) string {
 func debian(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "debian")
-	mirror := strings.Fields(run(t, "apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"))
+	mirror := strings.Fields(run(t, "apt-get", "indextargets", "--format", "$(SITE) "+
+		"$(RELEASE)", "Created-By: Packages"))
 	if len(mirror) < 2 {
 		t.Fatalf("apt names no mirror: %q", mirror)
 	}
@@ -284,7 +302,10 @@ func (r *root) ask() func() (asked int, failures []string) {
 // version is that of the command and of the zend that runs.
 func (r *root) version(want string) {
 	r.t.Helper()
-	if got := r.asUser("", "zen", "version"); !slices.Equal(strings.Fields(got), []string{"zen", want, "zend", want}) {
+	if got := r.asUser("", "zen", "version"); !slices.Equal(
+		strings.Fields(got),
+		[]string{"zen", want, "zend", want},
+	) {
 		r.t.Errorf("zen version: %q, want %s for both", got, want)
 	}
 }

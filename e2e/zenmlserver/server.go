@@ -49,14 +49,26 @@ func (s *Server) Program(t testing.TB, name string) string {
 	return path
 }
 
-// Command is what serves, on what the server kept before. Settings are variables besides the usual ones.
+// Command is what serves, on what the server kept before. Settings are variables besides
+// the usual ones.
 func (s *Server) Command(t testing.TB, settings ...string) *exec.Cmd {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(s.host)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), s.Program(t, "python"), "-m", "uvicorn", "zenml.zen_server.zen_server_api:app", "--host", host, "--port", port)
+	cmd := exec.CommandContext(
+		context.WithoutCancel(t.Context()),
+		s.Program(t, "python"),
+		"-m",
+		"uvicorn",
+		"zenml.zen_server.zen_server_api:app",
+		"--host",
+		host,
+		"--port",
+		port,
+	)
 	cmd.Dir = s.Dir
 	cmd.Env = append([]string{
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.Dir, "ZENML_CONFIG_PATH=" + s.Dir + "/config", "ZENML_LOCAL_STORES_PATH=" + s.Dir + "/stores",
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.Dir, "ZENML_CONFIG_PATH=" + s.Dir + "/config",
+		"ZENML_LOCAL_STORES_PATH=" + s.Dir + "/stores",
 		"ZENML_ANALYTICS_OPT_IN=false", "ZENML_SERVER_DEPLOYMENT_TYPE=other", "ZENML_SERVER_AUTO_ACTIVATE=1",
 		"ZENML_DEFAULT_USER_NAME=admin", "ZENML_DEFAULT_USER_PASSWORD=" + Password,
 	}, settings...)
@@ -79,11 +91,13 @@ type Account struct {
 	Key  string
 }
 
-// Client is the environment of ZenML's own command line, connected to the server as an account.
+// Client is the environment of ZenML's own command line, connected to the server as an
+// account.
 func (s *Server) Client(as Account) map[string]string {
 	return map[string]string{
-		"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": s.Dir, "ZENML_CONFIG_PATH": s.Dir + "/client", "ZENML_ANALYTICS_OPT_IN": "false",
-		"ZENML_STORE_URL": s.URL, "ZENML_STORE_API_KEY": as.Key, "COLUMNS": "200", "NO_COLOR": "1",
+		"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": s.Dir, "ZENML_CONFIG_PATH": s.Dir + "/client",
+		"ZENML_ANALYTICS_OPT_IN": "false",
+		"ZENML_STORE_URL":        s.URL, "ZENML_STORE_API_KEY": as.Key, "COLUMNS": "200", "NO_COLOR": "1",
 	}
 }
 
@@ -94,7 +108,13 @@ func (s *Server) Admin(t testing.TB, method, path, body string, out any) {
 		Token string `json:"access_token"`
 	}
 	form := url.Values{"username": {"admin"}, "password": {Password}}
-	resp, err := s.send(t.Context(), http.MethodPost, "/api/v1/login", form.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+	resp, err := s.send(
+		t.Context(),
+		http.MethodPost,
+		"/api/v1/login",
+		form.Encode(),
+		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+	)
 	decode(t, resp, err, &login)
 	resp, err = s.send(t.Context(), method, "/api/v1"+path, body, http.Header{
 		"Content-Type": {"application/json"}, "Authorization": {"Bearer " + login.Token},
@@ -102,7 +122,11 @@ func (s *Server) Admin(t testing.TB, method, path, body string, out any) {
 	decode(t, resp, err, out)
 }
 
-func (s *Server) send(ctx context.Context, method, path, body string, header http.Header) (*http.Response, error) {
+func (s *Server) send(
+	ctx context.Context,
+	method, path, body string,
+	header http.Header,
+) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -138,7 +162,13 @@ func (s *Server) NewAccount(t testing.TB, name string) Account {
 			Key string `json:"key"`
 		} `json:"body"`
 	}
-	s.Admin(t, http.MethodPost, "/service_accounts", `{"name":"`+name+`","active":true,"description":""}`, &account)
+	s.Admin(
+		t,
+		http.MethodPost,
+		"/service_accounts",
+		`{"name":"`+name+`","active":true,"description":""}`,
+		&account,
+	)
 	path := "/service_accounts/" + account.ID + "/api_keys"
 	s.Admin(t, http.MethodPost, path, `{"name":"key","description":""}`, &key)
 	if key.Body.Key == "" {
@@ -147,14 +177,21 @@ func (s *Server) NewAccount(t testing.TB, name string) Account {
 	return Account{Path: path + "/" + key.ID, Key: key.Body.Key}
 }
 
-// Register makes a connector with a registry's password, and returns its id; more is JSON to add.
+// Register makes a connector with a registry's password, and returns its id; more is JSON
+// to add.
 func (s *Server) Register(t testing.TB, name, username, password, registry, more string) string {
 	t.Helper()
 	var made struct {
 		ID string `json:"id"`
 	}
-	s.Admin(t, http.MethodPost, "/service_connectors", fmt.Sprintf(`{"name":%q,"connector_type":"docker","auth_method":"password",
+	s.Admin(
+		t,
+		http.MethodPost,
+		"/service_connectors",
+		fmt.Sprintf(`{"name":%q,"connector_type":"docker","auth_method":"password",
 		"resource_types":["docker-registry"],"configuration":{"username":%q,"password":%q,"registry":%q}%s}`,
-		name, username, password, registry, more), &made)
+			name, username, password, registry, more),
+		&made,
+	)
 	return made.ID
 }

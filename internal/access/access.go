@@ -1,5 +1,6 @@
-// Package access names who asks zend for something, what for, and where a secret goes when it does: the
-// words that the broker, the policy and the audit log share. It decides nothing and does no I/O.
+// Package access names who asks zend for something, what for, and where a secret goes
+// when it does: the words that the broker, the policy and the audit log share. It decides
+// nothing and does no I/O.
 package access
 
 import (
@@ -9,21 +10,22 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 )
 
-// Caller is who asks. Parts that cost something to find out are functions and are called only when needed.
+// Caller is who asks. Parts that cost something to find out are functions and are called
+// only when needed.
 type Caller struct {
 	PID     int
 	UID     int
 	Exe     func() string   // path of the executable, "" when unknown
 	Parents func() []string // executables of the ancestors, nearest first
 	Cwd     func() string   // working directory as the system knows it, "" when unknown
-	// Dir is the working directory that the client sent, "" when unknown. It chooses a login, and
-	// satisfies no rule.
+	// Dir is the working directory that the client sent, "" when unknown. It chooses a
+	// login, and satisfies no rule.
 	Dir     string
 	Profile string // profile the client sent
 }
 
-// WorkDir is where the caller works as the system knows it. What the caller sent may be another
-// name of it, or a lie; it counts only for callers that are zend itself.
+// WorkDir is where the caller works as the system knows it. What the caller sent may be
+// another name of it, or a lie; it counts only for callers that are zend itself.
 func (c Caller) WorkDir() string {
 	if c.Cwd != nil {
 		return c.Cwd()
@@ -31,8 +33,8 @@ func (c Caller) WorkDir() string {
 	return c.Dir
 }
 
-// Remembered is the caller, whose programs are looked up once: they may be gone when they are asked for
-// again.
+// Remembered is the caller, whose programs are looked up once: they may be gone when they
+// are asked for again.
 func (c Caller) Remembered() Caller {
 	if c.Exe != nil {
 		c.Exe = sync.OnceValue(c.Exe)
@@ -45,8 +47,8 @@ func (c Caller) Remembered() Caller {
 
 type callerKey struct{}
 
-// With returns a context that knows who asks. It is for what opens a secret far below the request that
-// needs it, such as the login to a ZenML server.
+// With returns a context that knows who asks. It is for what opens a secret far below the
+// request that needs it, such as the login to a ZenML server.
 func With(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
@@ -111,8 +113,8 @@ type Destination struct {
 	Name  string // registry: host[:port], after http:// if so asked; program: its path; server: its URL
 }
 
-// Receives reports whether the caller itself gets the secret, in whatever form. Rules bind it then; of all
-// else the destination itself decides.
+// Receives reports whether the caller itself gets the secret, in whatever form. Rules
+// bind it then; of all else the destination itself decides.
 func (d Destination) Receives() bool { return d.Place == Client || d.Place == Screen }
 
 // String is the destination for a person: "registry ghcr.io". Nowhere is empty.

@@ -240,7 +240,10 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestParseErrorKeepsQuiet(t *testing.T) {
-	for _, in := range []string{"https://user:hunter2@ghcr.io", "ghcr.io?token=hunter2", "ghcr.io\nhunter2", "hunter2\u00e9"} {
+	for _, in := range []string{
+		"https://user:hunter2@ghcr.io", "ghcr.io?token=hunter2", "ghcr.io\nhunter2",
+		"hunter2\u00e9",
+	} {
 		_, err := address.Parse(in)
 		e, ok := errors.AsType[*credential.Error](err)
 		if !ok {
@@ -333,7 +336,8 @@ func TestHubIdentity(t *testing.T) {
 			t.Errorf("%s is taken for Docker Hub", in)
 		}
 	}
-	for _, in := range []string{"docker.io", "docker.io/v1x", "docker.io/library/alpine", hubURL + "refresh-token"} {
+	for _, in := range []string{"docker.io", "docker.io/v1x", "docker.io/library/alpine", hubURL +
+		"refresh-token"} {
 		if a := parse(t, in); a.Covers(token) || token.Covers(a) || a.Host() == token.Host() {
 			t.Errorf("%s and %s answer for each other", a, token)
 		}
@@ -342,10 +346,12 @@ func TestHubIdentity(t *testing.T) {
 
 func TestIsLoopback(t *testing.T) {
 	for in, want := range map[string]bool{
-		"localhost": true, "LOCALHOST:5000/app": true, "127.0.0.1:5000": true, "127.1.2.3": true, "[::1]": true, "[::1]:5000": true,
+		"localhost": true, "LOCALHOST:5000/app": true, "127.0.0.1:5000": true, "127.1.2.3": true,
+		"[::1]": true, "[::1]:5000": true,
 		"[::ffff:127.0.0.1]:80": true, "http://localhost": true,
-		"docker.io": false, "https://index.docker.io/v1/access-token": false, "localhost.example": false, "10.0.0.1:5000": false,
-		"[fe80::1]": false, "127.0.0.1.example": false, "0.0.0.0": false,
+		"docker.io": false, "https://index.docker.io/v1/access-token": false, "localhost.example": false,
+		"10.0.0.1:5000": false,
+		"[fe80::1]":     false, "127.0.0.1.example": false, "0.0.0.0": false,
 	} {
 		if got := parse(t, in).IsLoopback(); got != want {
 			t.Errorf("%s: %v", in, got)

@@ -10,8 +10,10 @@ import (
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		hubURL, hubURL + "access-token", "index.docker.io/library/alpine", "ghcr.io:443", "http://[::1]:80/v2/", "http://[::1]:443/v2/x", "localhost:5000/a__b",
-		"https://user:pw@ghcr.io", "0x7f.1", "ghcr.io//", "a:1:2", "[::ffff:1.2.3.4]:1/x/", "xn--a.b/v1/v1", "ghcr.io/a..b",
+		hubURL, hubURL + "access-token", "index.docker.io/library/alpine", "ghcr.io:443",
+		"http://[::1]:80/v2/", "http://[::1]:443/v2/x", "localhost:5000/a__b",
+		"https://user:pw@ghcr.io", "0x7f.1", "ghcr.io//", "a:1:2", "[::ffff:1.2.3.4]:1/x/", "xn--a.b/v1/v1",
+		"ghcr.io/a..b",
 	} {
 		f.Add(s, "ghcr.io/team")
 	}

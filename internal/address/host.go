@@ -45,7 +45,8 @@ func splitPort(s string) (host, port string, err error) {
 	}
 	host, port = s[:end+colon], s[end+colon+1:]
 	if strings.IndexByte(port, ':') >= 0 {
-		return "", "", fault{"there are several colons in the host", "put an IPv6 address in brackets: [::1]:5000"}
+		return "", "", fault{"there are several colons in the host", "put an IPv6 address in brackets: " +
+			"[::1]:5000"}
 	}
 	return host, port, checkPort(port)
 }
@@ -54,7 +55,8 @@ func splitPort(s string) (host, port string, err error) {
 func checkPort(port string) error {
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
-		return fault{"the port must be a number from 1 to 65535", "give host[:port][/path] only; a tag is not part of it"}
+		return fault{"the port must be a number from 1 to 65535", "give host[:port][/path] only; a tag " +
+			"is not part of it"}
 	}
 	return nil
 }
@@ -72,13 +74,15 @@ func parseHost(host string) (string, error) {
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
 		if !validLabel(label) {
-			return "", fault{"the host has a part that is no host name", "use letters, digits and - between dots, no dot at the end"}
+			return "", fault{"the host has a part that is no host name", "use letters, digits and - " +
+				"between dots, no dot at the end"}
 		}
 	}
 	return host, checkIPv4(host, labels[len(labels)-1])
 }
 
-// validLabel reports whether s is a label as RFC 1123 and the image reference grammar know it.
+// validLabel reports whether s is a label as RFC 1123 and the image reference grammar
+// know it.
 func validLabel(s string) bool {
 	if s == "" || len(s) > maxLabel || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -91,14 +95,16 @@ func validLabel(s string) bool {
 	return true
 }
 
-// checkIPv4 refuses a host that resolvers would take for an IPv4 address in a form of its own (127.1, 0x7f.1, 010.0.0.1,
-// 2130706433). What looks like one is decided as in the WHATWG URL standard: by the last label.
+// checkIPv4 refuses a host that resolvers would take for an IPv4 address in a form of its
+// own (127.1, 0x7f.1, 010.0.0.1, 2130706433). What looks like one is decided as in the
+// WHATWG URL standard: by the last label.
 func checkIPv4(host, last string) error {
 	if !isNumber(last) {
 		return nil
 	}
 	if _, ok := parseIPv4(host); !ok {
-		return fault{"an IPv4 address is four numbers from 0 to 255, without leading zeros", "write it like 127.0.0.1"}
+		return fault{"an IPv4 address is four numbers from 0 to 255, without leading " +
+			"zeros", "write it like 127.0.0.1"}
 	}
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"strings"
 )
 
-// Addresses are read here rather than by net/netip: its start-up (unique, a cleanup and its goroutine) would cost every run
-// of docker-credential-zen a twentieth. The tests compare the two.
+// Addresses are read here rather than by net/netip: its start-up (unique, a cleanup and
+// its goroutine) would cost every run of docker-credential-zen a twentieth. The tests
+// compare the two.
 
-// isLoopbackIP reports whether host, the literal of an address, is this machine: 127.0.0.0/8, mapped into IPv6 or not, or ::1.
+// isLoopbackIP reports whether host, the literal of an address, is this machine:
+// 127.0.0.0/8, mapped into IPv6 or not, or ::1.
 func isLoopbackIP(host string) bool {
 	if host[0] != '[' {
 		four, ok := parseIPv4(host)
@@ -44,8 +46,8 @@ func parseIPv6(s string) (ip [16]byte, ok bool) {
 	return ip, ok && n+m <= len(ip)-2 // "::" stands for one group at least
 }
 
-// parseGroups reads hexadecimal groups with colons between them into ip and returns how many bytes they are. The last two
-// groups of an address may be written as IPv4.
+// parseGroups reads hexadecimal groups with colons between them into ip and returns how
+// many bytes they are. The last two groups of an address may be written as IPv4.
 func parseGroups(ip []byte, s string, last bool) (n int, ok bool) {
 	for more := s != ""; more; n += 2 {
 		var group string
@@ -63,7 +65,8 @@ func parseGroups(ip []byte, s string, last bool) (n int, ok bool) {
 	return n, true
 }
 
-// isMapped reports whether ip is an IPv4 address in IPv6's form (RFC 4291, section 2.5.5.2).
+// isMapped reports whether ip is an IPv4 address in IPv6's form (RFC 4291, section
+// 2.5.5.2).
 func isMapped(ip [16]byte) bool { return [12]byte(ip[:12]) == [12]byte{10: 0xff, 11: 0xff} }
 
 // textIPv6 is the canonical text (RFC 5952).
@@ -93,8 +96,8 @@ func textIPv6(ip [16]byte) string {
 	return string(b)
 }
 
-// longestZeros is where "::" stands: the first of the longest runs of at least two groups of zeros, in bytes; -1 if there is
-// none.
+// longestZeros is where "::" stands: the first of the longest runs of at least two groups
+// of zeros, in bytes; -1 if there is none.
 func longestZeros(ip [16]byte) (from, to int) {
 	from = -1
 	for i := 0; i < len(ip); i += 2 {

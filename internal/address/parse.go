@@ -17,19 +17,22 @@ const (
 	HTTPS    Scheme = "https"
 )
 
-// maxInput bounds what Parse looks at: the longest host, port and path with a scheme fit easily.
+// maxInput bounds what Parse looks at: the longest host, port and path with a scheme fit
+// easily.
 const maxInput = 1024
 
-// Parse returns the address that s spells, with or without scheme, port, API version or repository path.
-// Its error is a *credential.Error with reason InvalidInput and repeats nothing of s that could be a password.
+// Parse returns the address that s spells, with or without scheme, port, API version or
+// repository path. Its error is a *credential.Error with reason InvalidInput and repeats
+// nothing of s that could be a password.
 func Parse(s string) (Address, error) {
 	a, _, err := ParseScheme(s)
 	return a, err
 }
 
-// ParseScheme is Parse and also tells which scheme was written. Whoever serves credentials needs it: http://ghcr.io is
-// the same registry as ghcr.io, but a credential that was stored for https must not be sent in plain text because some caller
-// asks for http.
+// ParseScheme is Parse and also tells which scheme was written. Whoever serves
+// credentials needs it: http://ghcr.io is the same registry as ghcr.io, but a credential
+// that was stored for https must not be sent in plain text because some caller asks for
+// http.
 func ParseScheme(s string) (Address, Scheme, error) {
 	scheme, rest, err := split(s)
 	if err != nil {
@@ -98,8 +101,9 @@ func isHub(host string) bool {
 	return false
 }
 
-// checkBytes refuses, before anything is taken apart, all that has no place in an address and has fooled parsers:
-// control characters (CVE-2020-5260, CVE-2024-52006), userinfo, backslashes, escapes, queries, other scripts.
+// checkBytes refuses, before anything is taken apart, all that has no place in an address
+// and has fooled parsers: control characters (CVE-2020-5260, CVE-2024-52006), userinfo,
+// backslashes, escapes, queries, other scripts.
 func checkBytes(s string) error {
 	switch {
 	case s == "":
@@ -145,7 +149,8 @@ func cutScheme(s string) (Scheme, string, error) {
 	case HTTPS:
 		return HTTPS, rest, nil
 	}
-	return NoScheme, "", explain(s, fault{"only http:// and https:// can stand before a host", "leave out the scheme"})
+	return NoScheme, "", explain(s, fault{"only http:// and https:// can stand before a " +
+		"host", "leave out the scheme"})
 }
 
 // fault is what is wrong with one part of an address.
@@ -153,7 +158,8 @@ type fault struct{ message, hint string }
 
 func (f fault) Error() string { return f.message }
 
-// explain names the whole input, which checkBytes found to be plain ASCII without userinfo, and what is wrong with it.
+// explain names the whole input, which checkBytes found to be plain ASCII without
+// userinfo, and what is wrong with it.
 func explain(s string, err error) error {
 	const most = 100
 	f, _ := errors.AsType[fault](err)

@@ -2,10 +2,12 @@ package address
 
 import "strings"
 
-// maxPath is the longest repository name (github.com/distribution/reference, RepositoryNameTotalLengthMax).
+// maxPath is the longest repository name (github.com/distribution/reference,
+// RepositoryNameTotalLengthMax).
 const maxPath = 255
 
-// parsePath checks a repository path, given without its leading slash, and takes one trailing slash off.
+// parsePath checks a repository path, given without its leading slash, and takes one
+// trailing slash off.
 func parsePath(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -21,7 +23,8 @@ func parsePath(path string) (string, error) {
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if !validSegment(segment) {
-			return "", fault{"the repository path must be lower-case letters and digits with single . _ - or / between them", ""}
+			return "", fault{"the repository path must be lower-case letters and digits with single . _ " +
+				"- or / between them", ""}
 		}
 	}
 	return path, nil
@@ -47,7 +50,8 @@ func validSegment(s string) bool {
 	return s != "" && start == len(s)
 }
 
-// validSeparator reports whether s, made of anything but letters and digits, may stand between two of them.
+// validSeparator reports whether s, made of anything but letters and digits, may stand
+// between two of them.
 func validSeparator(s string) bool {
 	switch s {
 	case "", ".", "_", "__":

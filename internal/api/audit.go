@@ -2,19 +2,23 @@ package api
 
 import "time"
 
-// Approval is a request that waits until a person allows it. The programs' names are theirs to choose.
+// Approval is a request that waits until a person allows it. The programs' names are
+// theirs to choose.
 type Approval struct {
-	ID          string    `json:"id"` // four characters, for a person to type
-	Asked       time.Time `json:"asked"`
-	Action      string    `json:"action"` // "get" or "reveal"
-	Address     string    `json:"address,omitempty"`
-	Connector   string    `json:"connector,omitempty"`
-	Asker       string    `json:"asker,omitempty"`    // executable of the client that docker-credential-zen asks for
-	Programs    []string  `json:"programs,omitempty"` // executables of whoever asks and its ancestors, nearest first
-	PID         int       `json:"pid,omitempty"`
-	Dir         string    `json:"dir,omitempty"`
-	KeepSeconds int       `json:"keep_seconds,omitempty"` // for how long a yes counts; 0: once
-	Waiting     int       `json:"waiting"`                // requests that wait now; 0: the answer is for the next one
+	ID        string    `json:"id"` // four characters, for a person to type
+	Asked     time.Time `json:"asked"`
+	Action    string    `json:"action"` // "get" or "reveal"
+	Address   string    `json:"address,omitempty"`
+	Connector string    `json:"connector,omitempty"`
+	// executable of the client that docker-credential-zen asks for
+	Asker string `json:"asker,omitempty"`
+	// executables of whoever asks and its ancestors, nearest first
+	Programs    []string `json:"programs,omitempty"`
+	PID         int      `json:"pid,omitempty"`
+	Dir         string   `json:"dir,omitempty"`
+	KeepSeconds int      `json:"keep_seconds,omitempty"` // for how long a yes counts; 0: once
+	// requests that wait now; 0: the answer is for the next one
+	Waiting int `json:"waiting"`
 }
 
 // ApprovalList answers approval.list and, with what was answered, approval.answer.
@@ -43,12 +47,13 @@ type AuditList struct {
 
 // AuditEntry is one line of the audit log. It never holds a secret.
 type AuditEntry struct {
-	Time      time.Time `json:"time"`
-	Action    string    `json:"action"` // get, store, erase, list, login, logout, verify, mint, reveal, lock, ...
-	Address   string    `json:"address,omitempty"`
-	Connector string    `json:"connector,omitempty"`
-	// To is where a secret went, or was to go: "client", "screen", "registry HOST", "program PATH",
-	// "server URL".
+	Time time.Time `json:"time"`
+	// get, store, erase, list, login, logout, verify, mint, reveal, lock, ...
+	Action    string `json:"action"`
+	Address   string `json:"address,omitempty"`
+	Connector string `json:"connector,omitempty"`
+	// To is where a secret went, or was to go: "client", "screen", "registry HOST",
+	// "program PATH", "server URL".
 	To      string   `json:"to,omitempty"`
 	Result  string   `json:"result"` // "ok" or a credential.Reason
 	Detail  string   `json:"detail,omitempty"`

@@ -20,12 +20,17 @@ type ServiceConnector struct {
 	Owner                string            `json:"owner"`
 	Created              time.Time         `json:"created"`
 	Updated              time.Time         `json:"updated"`
-	Revision             int               `json:"revision"`               // counts changes; minted tokens of an older revision are dropped
-	Active               bool              `json:"active"`                 // used by the active stack; computed
-	Expired              bool              `json:"expired"`                // computed
-	Verification         string            `json:"verification,omitempty"` // result of the last check: see Verification
-	Insecure             bool              `json:"insecure,omitempty"`     // plain http was agreed to, see RegisterConnector
-	Server               string            `json:"server,omitempty"`       // the ZenML server it lives on; "" is this machine
+	// counts changes; minted tokens of an older revision are dropped
+	Revision int `json:"revision"`
+	// used by the active stack; computed
+	Active  bool `json:"active"`
+	Expired bool `json:"expired"` // computed
+	// result of the last check: see Verification
+	Verification string `json:"verification,omitempty"`
+	// plain http was agreed to, see RegisterConnector
+	Insecure bool `json:"insecure,omitempty"`
+	// the ZenML server it lives on; "" is this machine
+	Server string `json:"server,omitempty"`
 }
 
 // What a check against the registry can find out.
@@ -45,10 +50,12 @@ type Resource struct {
 	ResourceType  string   `json:"resource_type"`
 	ResourceIDs   []string `json:"resource_names"`
 	Verification  string   `json:"verification,omitempty"`
-	Error         string   `json:"error,omitempty"` // set when the resource cannot be used, or was not verified: why
+	// set when the resource cannot be used, or was not verified: why
+	Error string `json:"error,omitempty"`
 }
 
-// RegisterConnector is the params of connector.register; the configuration travels in SecretsMember.
+// RegisterConnector is the params of connector.register; the configuration travels in
+// SecretsMember.
 type RegisterConnector struct {
 	Name                 string            `json:"name"`
 	Description          string            `json:"description,omitempty"`
@@ -62,15 +69,16 @@ type RegisterConnector struct {
 	Labels               map[string]string `json:"labels,omitempty"`
 	NoVerify             bool              `json:"no_verify,omitempty"`
 	DryRun               bool              `json:"dry_run,omitempty"` // validate and verify, keep nothing
-	Server               string            `json:"server,omitempty"`  // register it there; "": on this machine
+	// register it there; "": on this machine
+	Server string `json:"server,omitempty"`
 
 	// Insecure agrees to plain http, which a registry that is given as http:// on another
 	// machine is refused without.
 	Insecure bool `json:"insecure,omitempty"`
 }
 
-// UpdateConnector is the params of connector.update. Nil leaves a field alone. Changed configuration attributes travel in
-// SecretsMember.
+// UpdateConnector is the params of connector.update. Nil leaves a field alone. Changed
+// configuration attributes travel in SecretsMember.
 type UpdateConnector struct {
 	Ref                  string             `json:"ref"`
 	Name                 *string            `json:"name,omitempty"`
@@ -82,11 +90,14 @@ type UpdateConnector struct {
 	ExpiresSkewTolerance *int               `json:"expires_skew_tolerance,omitempty"`
 	ExpirationSeconds    *int               `json:"expiration_seconds,omitempty"`
 	Labels               map[string]*string `json:"labels,omitempty"` // nil value: remove the label
-	Remove               []string           `json:"remove,omitempty"` // attributes, or resource_id, expires_at, ...; - counts as _
-	NoVerify             bool               `json:"no_verify,omitempty"`
-	DryRun               bool               `json:"dry_run,omitempty"`
-	Server               string             `json:"server,omitempty"`   // the connector of this server; "": of this machine
-	Insecure             bool               `json:"insecure,omitempty"` // see RegisterConnector; also confirms
+	// attributes, or resource_id, expires_at, ...; - counts as _
+	Remove   []string `json:"remove,omitempty"`
+	NoVerify bool     `json:"no_verify,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
+	// the connector of this server; "": of this machine
+	Server string `json:"server,omitempty"`
+	// see RegisterConnector; also confirms
+	Insecure bool `json:"insecure,omitempty"`
 }
 
 // ConnectorResult answers register, update, get and verify.
@@ -95,7 +106,8 @@ type ConnectorResult struct {
 	Resources []Resource       `json:"resources,omitempty"`
 	Warnings  []string         `json:"warnings,omitempty"`     // attributes that were ignored, for example
 	Ended     int              `json:"ended_logins,omitempty"` // delete: logins that ended with it
-	Shadowed  []string         `json:"shadowed,omitempty"`     // servers that have a connector of the same name, which was not meant
+	// servers that have a connector of the same name, which was not meant
+	Shadowed []string `json:"shadowed,omitempty"`
 }
 
 // ConnectorList answers connector.list.
@@ -105,7 +117,8 @@ type ConnectorList struct {
 	Warnings []string           `json:"warnings,omitempty"` // servers that did not answer
 }
 
-// DeleteConnector is the params of connector.delete: refused while a registry uses it or, without Force, a login does.
+// DeleteConnector is the params of connector.delete: refused while a registry uses it or,
+// without Force, a login does.
 type DeleteConnector struct {
 	Ref    string `json:"ref"`
 	Server string `json:"server,omitempty"` // the connector of this server; "": of this machine

@@ -9,10 +9,12 @@ type CredentialReport struct {
 	Hint         string `json:"hint,omitempty"`
 }
 
-// NoTTL is the LoginRequest.TTLSeconds of a login that lasts until logout, whatever the settings say.
+// NoTTL is the LoginRequest.TTLSeconds of a login that lasts until logout, whatever the
+// settings say.
 const NoTTL = -1
 
-// LoginRequest is the params of login. An empty Name means the active stack's container registry.
+// LoginRequest is the params of login. An empty Name means the active stack's container
+// registry.
 type LoginRequest struct {
 	Name         string `json:"name,omitempty"`     // connector
 	Server       string `json:"server,omitempty"`   // where the connector lives; "": this machine first
@@ -25,18 +27,20 @@ type LoginRequest struct {
 	Profile      string `json:"profile,omitempty"`
 	NoVerify     bool   `json:"no_verify,omitempty"`
 
-	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name "<token>") instead of the password.
+	// IdentityToken lets clients have an identity token (OAuth2 refresh token, user name
+	// "<token>") instead of the password.
 	IdentityToken bool `json:"identity_token,omitempty"`
 
 	// Insecure agrees to plain http, which is for connectors on a ZenML server: see
 	// RegisterConnector.
 	Insecure bool `json:"insecure,omitempty"`
 
-	// ZenML is the stack that the zenml command has chosen. It counts when nothing is named and zen's own active stack has no
-	// container registry.
+	// ZenML is the stack that the zenml command has chosen. It counts when nothing is
+	// named and zen's own active stack has no container registry.
 	ZenML *ZenMLStack `json:"zenml,omitempty"`
 
-	// Replace lets the login take the place of one for another part of the same host: clients ask for the host.
+	// Replace lets the login take the place of one for another part of the same host:
+	// clients ask for the host.
 	Replace bool `json:"replace,omitempty"`
 }
 
@@ -52,13 +56,18 @@ type LoginResult struct {
 	Connector ServiceConnector `json:"connector"`
 	TypeName  string           `json:"type_name"` // "Docker Service Connector"
 	Resource  Resource         `json:"resource"`
-	Replaced  string           `json:"replaced,omitempty"` // who answered for the address before, if somebody else
-	Shadowed  []string         `json:"shadowed,omitempty"` // servers that have a connector of the same name, which was not meant
-	Stack     string           `json:"stack,omitempty"`    // of the zenml command, if that decided what to log in to
+	// who answered for the address before, if somebody else
+	Replaced string `json:"replaced,omitempty"`
+	// servers that have a connector of the same name, which was not meant
+	Shadowed []string `json:"shadowed,omitempty"`
+	// of the zenml command, if that decided what to log in to
+	Stack string `json:"stack,omitempty"`
 
 	// When one of these is set nothing was done: somebody has to choose.
-	Choices []string `json:"choices,omitempty"` // registries that the connector gives access to: see LoginRequest.ResourceID
-	Taken   *Login   `json:"taken,omitempty"`   // answers for the host already, with another part of it: see LoginRequest.Replace
+	// registries that the connector gives access to: see LoginRequest.ResourceID
+	Choices []string `json:"choices,omitempty"`
+	// answers for the host already, with another part of it: see LoginRequest.Replace
+	Taken *Login `json:"taken,omitempty"`
 }
 
 // Login says who answers for an address.

@@ -59,8 +59,9 @@ func TestMethodsAreDocumented(t *testing.T) {
 func TestRepeatable(t *testing.T) {
 	for name, want := range map[string]bool{
 		MethodGet: true, MethodStore: true, MethodConnectorVerify: true, MethodStackExport: true,
-		MethodLogin: false, MethodLogout: false, MethodConnectorRegister: false, MethodDaemonStop: false, MethodApprovalAnswer: false,
-		"unknown": false,
+		MethodLogin: false, MethodLogout: false, MethodConnectorRegister: false, MethodDaemonStop: false,
+		MethodApprovalAnswer: false,
+		"unknown":            false,
 	} {
 		if got := Repeatable(name); got != want {
 			t.Errorf("%s: %v", name, got)

@@ -23,7 +23,8 @@ type ContainerRegistry struct {
 // URI is the registry's uri attribute.
 func (r ContainerRegistry) URI() string { return r.Configuration["uri"] }
 
-// RegisterRegistry is the params of registry.register. Connector, if set, is connected in the same change.
+// RegisterRegistry is the params of registry.register. Connector, if set, is connected in
+// the same change.
 type RegisterRegistry struct {
 	Name          string            `json:"name"`
 	Flavor        string            `json:"flavor,omitempty"` // "": inferred from the uri
@@ -50,7 +51,8 @@ type CopyRef struct {
 
 // ConnectRegistry is the params of registry.connect.
 type ConnectRegistry struct {
-	Server     string `json:"server,omitempty"` // both are on this server; "": the registry is of this machine
+	// both are on this server; "": the registry is of this machine
+	Server     string `json:"server,omitempty"`
 	Ref        string `json:"ref,omitempty"`
 	Connector  string `json:"connector"`
 	ResourceID string `json:"resource_id,omitempty"`

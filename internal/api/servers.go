@@ -4,14 +4,15 @@ import "time"
 
 // Server is a ZenML server that zen is connected to, without its secret.
 type Server struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"`
-	URL      string     `json:"url"`
-	Auth     string     `json:"auth"`               // see ServerAuth
-	Username string     `json:"username,omitempty"` // of ServerAuthPassword
-	User     string     `json:"user,omitempty"`     // who the server says we are
-	CACert   string     `json:"ca_cert,omitempty"`  // PEM
-	Insecure bool       `json:"insecure,omitempty"` // without TLS, or without authentication, and not on this machine
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	URL      string `json:"url"`
+	Auth     string `json:"auth"`               // see ServerAuth
+	Username string `json:"username,omitempty"` // of ServerAuthPassword
+	User     string `json:"user,omitempty"`     // who the server says we are
+	CACert   string `json:"ca_cert,omitempty"`  // PEM
+	// without TLS, or without authentication, and not on this machine
+	Insecure bool       `json:"insecure,omitempty"`
 	ServerID string     `json:"server_id,omitempty"`
 	Version  string     `json:"version,omitempty"` // ZenML's, when it was connected
 	Until    *time.Time `json:"until,omitempty"`   // when a login in a browser ends
@@ -31,7 +32,8 @@ const (
 	ServerAuthNone     = "none"
 )
 
-// ConnectServer is the params of server.connect and, without Auth, Username and Device, of server.device.
+// ConnectServer is the params of server.connect and, without Auth, Username and Device,
+// of server.device.
 type ConnectServer struct {
 	URL      string `json:"url,omitempty"`
 	Name     string `json:"name,omitempty"` // "": the URL's host
@@ -39,15 +41,19 @@ type ConnectServer struct {
 	Username string `json:"username,omitempty"`
 	CACert   string `json:"ca_cert,omitempty"` // PEM
 	Insecure bool   `json:"insecure,omitempty"`
-	Device   string `json:"device,omitempty"` // what server.device answered; all else but Name is known from it
+	// what server.device answered; all else but Name is known from it
+	Device string `json:"device,omitempty"`
 
-	Until *time.Time `json:"until,omitempty"` // with ServerAuthDevice and an access token as the key: when that ends
+	// with ServerAuthDevice and an access token as the key: when that ends
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // ServerDevice answers server.device.
 type ServerDevice struct {
-	Device   string    `json:"device,omitempty"` // names it for server.connect; "": the server lets everybody in, connect with ServerAuthNone
-	URL      string    `json:"url,omitempty"`    // to open in a browser
+	// names it for server.connect; "": the server lets everybody in, connect with
+	// ServerAuthNone
+	Device   string    `json:"device,omitempty"`
+	URL      string    `json:"url,omitempty"` // to open in a browser
 	UserCode string    `json:"user_code,omitempty"`
 	Until    time.Time `json:"until,omitzero"`
 }

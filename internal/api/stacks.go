@@ -2,13 +2,15 @@ package api
 
 import "time"
 
-// Component is a stack component as kept by zen: full for container registries, as given for all others.
+// Component is a stack component as kept by zen: full for container registries, as given
+// for all others.
 type Component struct {
 	ID            string         `json:"id,omitempty"` // of a container registry
 	Name          string         `json:"name"`
 	Flavor        string         `json:"flavor,omitempty"`
 	Configuration map[string]any `json:"configuration,omitempty"`
-	Further       []Component    `json:"further,omitempty"` // more of the same type, where a stack may have several; this one is the default
+	// more of the same type, where a stack may have several; this one is the default
+	Further []Component `json:"further,omitempty"`
 }
 
 // Stack is a named set of components by type ("container_registry", "orchestrator", ...).
@@ -27,22 +29,24 @@ type Stack struct {
 
 // RegisterStack is the params of stack.register.
 type RegisterStack struct {
-	Name        string              `json:"name"`
-	Description string              `json:"description,omitempty"`
-	Components  map[string]string   `json:"components"`        // type -> name
-	Further     map[string][]string `json:"further,omitempty"` // type -> names after the first, which is in Components
-	Labels      map[string]string   `json:"labels,omitempty"`
-	Set         bool                `json:"set,omitempty"`
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Components  map[string]string `json:"components"` // type -> name
+	// type -> names after the first, which is in Components
+	Further map[string][]string `json:"further,omitempty"`
+	Labels  map[string]string   `json:"labels,omitempty"`
+	Set     bool                `json:"set,omitempty"`
 }
 
 // UpdateStack is the params of stack.update; an empty Ref means the active stack.
 type UpdateStack struct {
-	Ref         string              `json:"ref,omitempty"`
-	Name        *string             `json:"name,omitempty"`
-	Description *string             `json:"description,omitempty"`
-	Components  map[string]*string  `json:"components,omitempty"` // nil value: remove the component
-	Further     map[string][]string `json:"further,omitempty"`    // type -> names after the first, which is in Components
-	Labels      map[string]*string  `json:"labels,omitempty"`
+	Ref         string             `json:"ref,omitempty"`
+	Name        *string            `json:"name,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	Components  map[string]*string `json:"components,omitempty"` // nil value: remove the component
+	// type -> names after the first, which is in Components
+	Further map[string][]string `json:"further,omitempty"`
+	Labels  map[string]*string  `json:"labels,omitempty"`
 }
 
 // DeleteStack is the params of stack.delete.

@@ -2,7 +2,8 @@ package api
 
 import "time"
 
-// StatusRequest is the params of status: from where clients would ask. Nothing stands for no directory and no profile.
+// StatusRequest is the params of status: from where clients would ask. Nothing stands for
+// no directory and no profile.
 type StatusRequest struct {
 	Dir     string `json:"dir,omitempty"`
 	Profile string `json:"profile,omitempty"`
@@ -19,11 +20,14 @@ type Status struct {
 	IdleExit int         `json:"idle_exit_seconds"` // 0: never
 	Guard    string      `json:"guard"`             // "off", "report", "repair" or "import"
 	Vault    VaultStatus `json:"vault"`
-	AutoLock *time.Time  `json:"auto_lock_at,omitempty"` // when the vault locks itself unless it is used before
-	Logins   []Login     `json:"logins"`
-	Counts   Counts      `json:"counts"`
-	Limits   []PullLimit `json:"pull_limits,omitempty"` // only where they were asked for: from the method limits
-	Notices  []Notice    `json:"notices,omitempty"`     // things the user should know, such as a plaintext login seen by the guard
+	// when the vault locks itself unless it is used before
+	AutoLock *time.Time `json:"auto_lock_at,omitempty"`
+	Logins   []Login    `json:"logins"`
+	Counts   Counts     `json:"counts"`
+	// only where they were asked for: from the method limits
+	Limits []PullLimit `json:"pull_limits,omitempty"`
+	// things the user should know, such as a plaintext login seen by the guard
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // LimitList answers limits.
@@ -31,7 +35,8 @@ type LimitList struct {
 	Items []PullLimit `json:"items"`
 }
 
-// PullLimit is how many more images may be pulled from a registry, by those for whom one login answers.
+// PullLimit is how many more images may be pulled from a registry, by those for whom one
+// login answers.
 type PullLimit struct {
 	Address       string `json:"address"`
 	AnsweredBy    string `json:"answered_by"` // the login's connector or source; "nobody" for anonymous pulls
@@ -40,9 +45,10 @@ type PullLimit struct {
 	Limit         int    `json:"limit,omitempty"`
 	Remaining     int    `json:"remaining"`
 	WindowSeconds int    `json:"window_seconds,omitempty"`
-	Source        string `json:"source,omitempty"` // whom the registry counts for: an IP address, or an account's id
-	Error         string `json:"error,omitempty"`  // why it is not known
-	Hint          string `json:"hint,omitempty"`
+	// whom the registry counts for: an IP address, or an account's id
+	Source string `json:"source,omitempty"`
+	Error  string `json:"error,omitempty"` // why it is not known
+	Hint   string `json:"hint,omitempty"`
 }
 
 // Counts are the numbers of entities.

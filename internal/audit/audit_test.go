@@ -87,8 +87,10 @@ func TestEntry(t *testing.T) {
 	a, _ := address.Parse("ghcr.io/team")
 	r.Record(access.Caller{
 		PID: 42, UID: 1000, Dir: "/src", Profile: "work",
-		Exe: func() string { return "/usr/bin/docker" }, Parents: func() []string { return []string{"/bin/bash", "/usr/bin/sshd"} },
-	}, access.Subject{Action: access.Get, Address: a, Connector: "gh"}, fmt.Errorf("wrapped: %w", credential.NewError(credential.Rejected, "the registry says <no>", "")), "x & y")
+		Exe:     func() string { return "/usr/bin/docker" },
+		Parents: func() []string { return []string{"/bin/bash", "/usr/bin/sshd"} },
+	}, access.Subject{Action: access.Get, Address: a, Connector: "gh"}, fmt.Errorf("wrapped: "+
+		"%w", credential.NewError(credential.Rejected, "the registry says <no>", "")), "x & y")
 	r.Record(access.Caller{}, access.Subject{Action: access.Lock}, nil, "")
 	r.Record(access.Caller{}, access.Subject{Action: access.Get, Address: a}, errors.New("any"), "")
 	if err := r.Close(); err != nil {
@@ -98,7 +100,8 @@ func TestEntry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":"2026-11-24T12:00:00Z","action":"get","address":"ghcr.io/team","connector":"gh","result":"rejected","detail":"x & y",` +
+	want := `{"time":"2026-11-24T12:00:00Z","action":"get","address":"ghcr.io/team","connector":"gh",` +
+		`"result":"rejected","detail":"x & y",` +
 		`"pid":42,"exe":"/usr/bin/docker","parents":["/bin/bash","/usr/bin/sshd"],"dir":"/src"}
 {"time":"2026-11-24T12:00:00.000000001Z","action":"lock","result":"ok"}
 {"time":"2026-11-24T12:00:00.000000002Z","action":"get","address":"ghcr.io/team","result":"internal"}
@@ -132,7 +135,10 @@ func TestTextsAreSafeToPrint(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	for _, text := range []string{list[0].Dir, list[0].Exe, list[0].Connector, list[0].Detail, list[0].Parents[0]} {
+	for _, text := range []string{
+		list[0].Dir, list[0].Exe, list[0].Connector, list[0].Detail,
+		list[0].Parents[0],
+	} {
 		if text != `\x1b[31m\n{"time":0}` {
 			t.Errorf("%q", text)
 		}
@@ -159,7 +165,8 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// Who asks for what came after the last entry it saw gets each entry once, however quickly they come.
+// Who asks for what came after the last entry it saw gets each entry once, however
+// quickly they come.
 func TestFollow(t *testing.T) {
 	r := newRig(t, Options{})
 	var seen, want []string
@@ -193,7 +200,8 @@ func TestRotation(t *testing.T) {
 	files, _ := filepath.Glob(r.path + "*")
 	for _, path := range files {
 		info, err := os.Stat(path)
-		if err != nil || info.Size() > 1000 || info.Size() < 500 && path != r.path || info.Mode().Perm() != 0o600 {
+		if err != nil || info.Size() > 1000 || info.Size() < 500 && path != r.path ||
+			info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", path, info, err)
 		}
 		total += info.Size()
@@ -225,11 +233,16 @@ func TestTheAnswerFitsIntoAMessage(t *testing.T) {
 	}
 }
 
-// What a crash, an editor or somebody else leaves in the file does not keep it from being used.
+// What a crash, an editor or somebody else leaves in the file does not keep it from being
+// used.
 func TestForeignContent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
-	half := `{"time":"2026-11-24T11:00:00Z","action":"get","address":"a.example","result":"ok"}` + "\nnonsense\n" +
-		strings.Repeat("z", 3*maxLine) + "\n" + `{"time":"2026-11-24T11:00:01Z","act`
+	half := `{"time":"2026-11-24T11:00:00Z","action":"get","address":"a.example","result":"ok"}` +
+		"\nnonsense\n" +
+		strings.Repeat(
+			"z",
+			3*maxLine,
+		) + "\n" + `{"time":"2026-11-24T11:00:01Z","act`
 	if err := os.WriteFile(path, []byte(half), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +266,8 @@ func TestForeignContent(t *testing.T) {
 	r.want(api.AuditQuery{}, "d.example")
 }
 
-// A disk that does not take entries costs entries, and is told once; when it takes them again that is written down.
+// A disk that does not take entries costs entries, and is told once; when it takes them
+// again that is written down.
 func TestCannotWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing")
 	r := newRig(t, Options{Path: filepath.Join(dir, "audit.jsonl")})
@@ -262,7 +276,8 @@ func TestCannotWrite(t *testing.T) {
 		r.flush()
 	}
 	notices := r.Notices()
-	if len(notices) != 1 || notices[0].Text != "the audit log cannot be written: no such file or directory" || !strings.Contains(notices[0].Hint, r.path) {
+	if len(notices) != 1 || notices[0].Text != "the audit log cannot be written: no such file or "+
+		"directory" || !strings.Contains(notices[0].Hint, r.path) {
 		t.Errorf("notices: %+v", notices)
 	}
 	r.want(api.AuditQuery{}, "")
@@ -287,7 +302,8 @@ func TestCannotWrite(t *testing.T) {
 	}
 }
 
-// /dev/full is Linux's full disk. It is no regular file, so what is tested is the writer itself.
+// /dev/full is Linux's full disk. It is no regular file, so what is tested is the writer
+// itself.
 func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -325,7 +341,8 @@ func TestOddFilesAreNotWrittenTo(t *testing.T) {
 	}
 }
 
-// A disk that hangs must not keep gets waiting: the queue takes what it can, the rest is counted.
+// A disk that hangs must not keep gets waiting: the queue takes what it can, the rest is
+// counted.
 func TestAFullQueueLosesEntriesInsteadOfTime(t *testing.T) {
 	r := newRig(t, Options{MaxSize: 64 << 20})
 	r.disk.Lock() // the disk hangs
@@ -334,7 +351,8 @@ func TestAFullQueueLosesEntriesInsteadOfTime(t *testing.T) {
 	}
 	r.disk.Unlock()
 	list, err := r.Query(api.AuditQuery{Limit: 2})
-	if err != nil || len(list) != 2 || list[0].Address != "a.example" || list[1].Detail != "3 entries before this one are lost" {
+	if err != nil || len(list) != 2 || list[0].Address != "a.example" || list[1].Detail != "3 entries "+
+		"before this one are lost" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if n := len(strings.Fields(r.addresses(api.AuditQuery{Limit: 2 * queueSize}))); n != queueSize {
@@ -346,7 +364,8 @@ func TestAFullQueueLosesEntriesInsteadOfTime(t *testing.T) {
 	r.want(api.AuditQuery{Limit: 1, Host: "late.example"}, "")
 }
 
-// An entry is in the file soon without anybody asking for it, also when it comes after quiet.
+// An entry is in the file soon without anybody asking for it, also when it comes after
+// quiet.
 func TestEntriesAreWrittenByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})

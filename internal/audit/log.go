@@ -20,7 +20,8 @@ const queueSize = 4096
 // keepQueue is the room for entries, in entries, that is kept for further ones.
 const keepQueue = 512
 
-// linger is how long the first entry waits for others: to write each by itself would cost as much as to serve a request.
+// linger is how long the first entry waits for others: to write each by itself would cost
+// as much as to serve a request.
 const linger = 2 * time.Millisecond
 
 // Options say where the log is. Only Path is required; zero fields mean the default.
@@ -63,18 +64,26 @@ type Log struct {
 	notice *api.Notice // nil: all is well
 }
 
-// New returns a log that appends to the file, which is made when there is something to write.
+// New returns a log that appends to the file, which is made when there is something to
+// write.
 func New(opt Options) *Log {
 	opt = opt.withDefaults()
 	return &Log{opt: opt, file: writer{opt: opt}}
 }
 
-// Record queues one entry. It looks up the caller's processes at once, while they are there, and waits for nothing. It wakes
-// nobody either: the caller's own answer comes first.
+// Record queues one entry. It looks up the caller's processes at once, while they are
+// there, and waits for nothing. It wakes nobody either: the caller's own answer comes
+// first.
 func (l *Log) Record(caller access.Caller, subject access.Subject, result error, detail string) {
 	e := api.AuditEntry{
-		Time: l.opt.Now().UTC(), Action: string(subject.Action), Address: subject.Address.String(), Connector: clean(subject.Connector),
-		To: clean(subject.To.String()), Result: resultOK, Detail: clean(detail), PID: caller.PID, Dir: clean(caller.Dir),
+		Time: l.opt.Now().
+			UTC(),
+		Action: string(
+			subject.Action,
+		), Address: subject.Address.String(), Connector: clean(subject.Connector),
+		To: clean(
+			subject.To.String(),
+		), Result: resultOK, Detail: clean(detail), PID: caller.PID, Dir: clean(caller.Dir),
 	}
 	if result != nil {
 		e.Result = string(credential.ReasonOf(result))

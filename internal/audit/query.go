@@ -21,8 +21,9 @@ const (
 	maxLine      = 64 << 10
 )
 
-// Query returns the newest entries that fit, oldest first: those later than q.Since, about q.Host or a repository on it; at
-// most q.Limit (0: 1000), and fewer when they are long. Lines that make no sense are passed over.
+// Query returns the newest entries that fit, oldest first: those later than q.Since,
+// about q.Host or a repository on it; at most q.Limit (0: 1000), and fewer when they are
+// long. Lines that make no sense are passed over.
 func (l *Log) Query(q api.AuditQuery) ([]api.AuditEntry, error) {
 	host := ""
 	if q.Host != "" {
@@ -60,7 +61,8 @@ func (l *Log) each(since time.Time, f func(e api.AuditEntry, size int)) error {
 			}
 		}); err != nil {
 			return &credential.Error{
-				Reason: credential.Internal, Message: "the audit log cannot be read: " + unwrapPath(err).Error(),
+				Reason: credential.Internal, Message: "the audit log cannot be read: " +
+					unwrapPath(err).Error(),
 				Hint: "look at " + l.opt.Path, Cause: err,
 			}
 		}
@@ -89,7 +91,8 @@ func (n *newest) add(e api.AuditEntry, size int) {
 	}
 }
 
-// readLines calls f for each line of a file, which may be missing. Lines that are too long are left out.
+// readLines calls f for each line of a file, which may be missing. Lines that are too
+// long are left out.
 func readLines(path string, f func(line []byte)) error {
 	fd, err := paths.OpenFile(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {

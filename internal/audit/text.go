@@ -10,7 +10,8 @@ import (
 // maxText bounds one text of an entry, in bytes; clients choose some of them.
 const maxText = 1024
 
-// clean makes a text fit for an entry: what is too long is cut, and what must not be shown is escaped.
+// clean makes a text fit for an entry: what is too long is cut, and what must not be
+// shown is escaped.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "..."

@@ -36,7 +36,8 @@ type writer struct {
 	seen time.Time // when the file had its name
 }
 
-// write appends entries, and after them how many more are lost. What the disk does not take is lost too, and counted.
+// write appends entries, and after them how many more are lost. What the disk does not
+// take is lost too, and counted.
 func (w *writer) write(entries []api.AuditEntry, lost int64) (err error) {
 	for _, e := range entries {
 		w.add(e)
@@ -55,7 +56,8 @@ func (w *writer) write(entries []api.AuditEntry, lost int64) (err error) {
 	return err
 }
 
-// add appends an entry to the buffer. No two entries have the same time, so that who follows the log can say where it was.
+// add appends an entry to the buffer. No two entries have the same time, so that who
+// follows the log can say where it was.
 func (w *writer) add(e api.AuditEntry) {
 	if !e.Time.After(w.last) {
 		e.Time = w.last.Add(1)
@@ -110,7 +112,8 @@ func (w *writer) append(lines []byte) error {
 	return unwrapPath(err)
 }
 
-// open opens the file unless it is open and still has its name: somebody may have removed it or moved it away.
+// open opens the file unless it is open and still has its name: somebody may have removed
+// it or moved it away.
 func (w *writer) open() error {
 	now := w.opt.Now()
 	if w.file != nil && now.Sub(w.seen) < recheck {
@@ -159,7 +162,8 @@ func (w *writer) adopt(f *os.File) error {
 	return nil
 }
 
-// rotate renames the files to their next number, the oldest falling out, and begins a new one.
+// rotate renames the files to their next number, the oldest falling out, and begins a new
+// one.
 func (w *writer) rotate() error {
 	_ = w.file.Close()
 	w.file = nil

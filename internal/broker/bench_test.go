@@ -21,7 +21,10 @@ import (
 // vaultOf makes a vault of n logins, as docker login leaves them.
 func vaultOf(b *testing.B, n int) keystore.Options {
 	b.Helper()
-	opt := keystore.Options{Path: b.TempDir() + "/vault.json", Slots: []keystore.KeySlot{&keystore.MemorySlot{}}}
+	opt := keystore.Options{
+		Path:  b.TempDir() + "/vault.json",
+		Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+	}
 	vault, err := keystore.Open(opt)
 	if err != nil {
 		b.Fatal(err)
@@ -30,15 +33,22 @@ func vaultOf(b *testing.B, n int) keystore.Options {
 	err = vault.Commit(b.Context(), func(tx *keystore.Tx) error {
 		for i := range n {
 			id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)
-			secret := door.PackCredential(credential.Credential{Username: "alice", Secret: credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq")})
+			secret := door.PackCredential(
+				credential.Credential{
+					Username: "alice",
+					Secret:   credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq"),
+				},
+			)
 			public, err := json.Marshal(map[string]any{
 				"id": id, "address": fmt.Sprintf("r%d.example/team", i), "source": sourceStored,
-				"created": time.Date(2026, 11, 24, 12, 30, 0, 123456789, time.UTC).Add(time.Duration(i) * time.Second),
+				"created": time.Date(2026, 11, 24, 12, 30, 0, 123456789, time.UTC).
+					Add(time.Duration(i) * time.Second),
 			})
 			if err != nil {
 				return err
 			}
-			if err := tx.Put(keystore.Record{ID: id, Kind: string(catalog.KindLogin), Public: public}, &secret); err != nil {
+			if err := tx.Put(keystore.Record{ID: id, Kind: string(catalog.KindLogin), Public: public},
+				&secret); err != nil {
 				return err
 			}
 		}
@@ -56,8 +66,9 @@ type noIndex struct{}
 func (noIndex) Write([]address.Address) error    { return nil }
 func (noIndex) Read() ([]address.Address, error) { return nil, nil }
 
-// BenchmarkStart is what a client waits for that finds no zend, apart from the start of the process: the vault is read, its
-// logins are loaded, its key is had and one secret is opened.
+// BenchmarkStart is what a client waits for that finds no zend, apart from the start of
+// the process: the vault is read, its logins are loaded, its key is had and one secret is
+// opened.
 func BenchmarkStart(b *testing.B) {
 	for _, n := range []int{10, 1_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -69,7 +80,8 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				broker, err := New(Config{
-					Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Index: noIndex{},
+					Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())},
+					Engine: tokencache.New(tokencache.Config{}), Index: noIndex{},
 				})
 				if err != nil {
 					b.Fatal(err)

@@ -28,7 +28,8 @@ type Config struct {
 	Servers    home.Servers   // nil: zend talks to no ZenML servers
 	ServerKind connector.Kind // of the connectors that live there
 
-	// Large waits until the answer to the request of ctx may take much memory; nil: it need not wait.
+	// Large waits until the answer to the request of ctx may take much memory; nil: it
+	// need not wait.
 	Large func(ctx context.Context) error
 
 	Settings state.Settings
@@ -55,7 +56,8 @@ type core struct {
 	large func(context.Context) error
 }
 
-// New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the host index as it is: see WriteIndex.
+// New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the
+// host index as it is: see WriteIndex.
 func New(cfg Config) (*Broker, error) {
 	s := &state.State{
 		Vault: cfg.Vault, Engine: cfg.Engine, Index: cfg.Index, Log: cfg.Log, Now: cfg.Now, Owner: cfg.Owner,
@@ -76,15 +78,18 @@ func New(cfg Config) (*Broker, error) {
 		s.Types = append(s.Types, t)
 	}
 	b := &core{
-		State: s, homes: &home.Homes{State: s, Client: cfg.Servers, ServerKind: cfg.ServerKind}, usage: newUsage(), large: cfg.Large,
+		State: s, homes: &home.Homes{State: s, Client: cfg.Servers, ServerKind: cfg.ServerKind},
+		usage: newUsage(), large: cfg.Large,
 	}
 	keys := &Keys{b}
 	s.Door = &door.Door{
-		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large, Idle: keys.lockIdle,
+		Vault: cfg.Vault, Engine: cfg.Engine, Policy: cfg.Policy, Auditor: cfg.Auditor, Large: cfg.Large,
+		Idle: keys.lockIdle,
 	}
 	s.SetSettings(cfg.Settings)
 	return &Broker{
-		State: s, Credentials: &Credentials{b}, Sessions: &Sessions{b}, Connectors: &Connectors{b}, Registries: &Registries{b},
-		Stacks: &Stacks{b}, Servers: &Servers{b}, Keys: keys,
+		State: s, Credentials: &Credentials{b}, Sessions: &Sessions{b}, Connectors: &Connectors{b},
+		Registries: &Registries{b},
+		Stacks:     &Stacks{b}, Servers: &Servers{b}, Keys: keys,
 	}, s.Start()
 }

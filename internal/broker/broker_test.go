@@ -22,7 +22,8 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// rig is a broker on real parts: a vault in a file, the docker kind, the engine, and a registry that demands a password.
+// rig is a broker on real parts: a vault in a file, the docker kind, the engine, and a
+// registry that demands a password.
 type rig struct {
 	*Broker
 	*Credentials
@@ -93,7 +94,12 @@ func (m *memoryAudit) Record(_ access.Caller, s access.Subject, err error, detai
 		result = string(credential.ReasonOf(err))
 	}
 	m.to = append(m.to, s.To.String())
-	m.lines = append(m.lines, strings.TrimSpace(strings.Join([]string{string(s.Action), s.Address.String(), s.Connector, result, detail}, " ")))
+	m.lines = append(
+		m.lines,
+		strings.TrimSpace(
+			strings.Join([]string{string(s.Action), s.Address.String(), s.Connector, result, detail}, " "),
+		),
+	)
 }
 
 // has reports whether there is such a line, of those that may come in any order.
@@ -130,8 +136,10 @@ func (r *rig) open() {
 	r.t.Cleanup(func() { vault.Close() })
 	r.index, r.audit = &memoryIndex{}, &memoryAudit{}
 	b, err := New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}),
-		Index: r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me", Settings: state.Settings{ListPolicy: "all"}, Large: r.large,
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())},
+		Engine: tokencache.New(tokencache.Config{}),
+		Index:  r.index, Auditor: r.audit, Now: r.clock.Now, Owner: "me",
+		Settings: state.Settings{ListPolicy: "all"}, Large: r.large,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -143,11 +151,13 @@ func (r *rig) open() {
 // use has the rig ask b from now on.
 func (r *rig) use(b *Broker) {
 	r.Broker = b
-	r.Credentials, r.Sessions, r.Connectors, r.Registries = b.Credentials, b.Sessions, b.Connectors, b.Registries
+	r.Credentials, r.Sessions, r.Connectors, r.Registries = b.Credentials, b.Sessions, b.Connectors,
+		b.Registries
 	r.Stacks, r.Servers, r.Keys = b.Stacks, b.Servers, b.Keys
 }
 
-// restart is what happens after kill -9: nothing of the old process is left but the file and the key slot.
+// restart is what happens after kill -9: nothing of the old process is left but the file
+// and the key slot.
 func (r *rig) restart() {
 	r.t.Helper()
 	r.Vault.Close()
@@ -164,8 +174,12 @@ func secretsOf(kv ...string) map[string]credential.Secret {
 
 func (r *rig) register(name, registry, password string) api.ConnectorResult {
 	r.t.Helper()
-	res, err := r.RegisterConnector(r.t.Context(), access.Caller{}, api.RegisterConnector{Name: name, Type: "docker"},
-		secretsOf("username", "alice", "password", password, "registry", registry))
+	res, err := r.RegisterConnector(
+		r.t.Context(),
+		access.Caller{},
+		api.RegisterConnector{Name: name, Type: "docker"},
+		secretsOf("username", "alice", "password", password, "registry", registry),
+	)
 	if err != nil {
 		r.t.Fatalf("registering %s: %v", name, err)
 	}
@@ -199,7 +213,8 @@ func (r *rig) getAs(c access.Caller, url string) string {
 
 func (r *rig) store(url, user, secret string) {
 	r.t.Helper()
-	if err := r.Store(r.t.Context(), access.Caller{}, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)}); err != nil {
+	if err := r.Store(r.t.Context(), access.Caller{}, url,
+		credential.Credential{Username: user, Secret: credential.SecretString(secret)}); err != nil {
 		r.t.Fatalf("store %s: %v", url, err)
 	}
 }
@@ -260,17 +275,27 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	config := secretsOf("username", "alice", "password", "wrong", "registry", reg.Host)
-	_, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "bad", Type: "docker"}, config)
-	if !credential.Rejected.Is(err) || !strings.Contains(err.Error(), "authentication required") || strings.Contains(err.Error(), "wrong") {
+	_, err := r.RegisterConnector(
+		t.Context(),
+		access.Caller{},
+		api.RegisterConnector{Name: "bad", Type: "docker"},
+		config,
+	)
+	if !credential.Rejected.Is(err) || !strings.Contains(err.Error(), "authentication "+
+		"required") || strings.Contains(err.Error(), "wrong") {
 		t.Fatalf("register: %v", err)
 	}
 	if n := r.Counts().Connectors; n != 0 {
 		t.Errorf("%d connectors kept", n)
 	}
-	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "bad", Type: "docker", NoVerify: true}, config); err != nil {
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{},
+		api.RegisterConnector{Name: "bad", Type: "docker", NoVerify: true}, config); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "bad"}); !credential.Rejected.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "bad"}); !credential.Rejected.Is(
+		err,
+	) {
 		t.Errorf("login: %v", err)
 	}
 	r.wantGet(reg.Host, "not_logged_in")
@@ -283,22 +308,40 @@ func TestRevokedPassword(t *testing.T) {
 	r.register("reg", reg.Host, "pw")
 	r.login("reg")
 	reg.SetPassword("alice", "another")
-	const revoked = "rejects the credentials: authentication required; it accepted them before, so they were revoked, changed or have run out"
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+	const revoked = "rejects the credentials: authentication required; it accepted them before, so they " +
+		"were revoked, changed or have run out"
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(
+		err,
+	) ||
+		!strings.Contains(err.Error(), revoked) {
 		t.Errorf("login: %v", err)
 	}
-	if _, err := r.VerifyConnector(t.Context(), access.Caller{}, api.UseConnector{Ref: "reg"}); !credential.Rejected.Is(err) || !strings.Contains(err.Error(), revoked) {
+	if _, err := r.VerifyConnector(t.Context(), access.Caller{},
+		api.UseConnector{Ref: "reg"}); !credential.Rejected.Is(
+		err,
+	) ||
+		!strings.Contains(err.Error(), revoked) {
 		t.Errorf("verify: %v", err)
 	}
 	if last := r.audit.last(); !strings.HasPrefix(last, "verify "+reg.Host+" reg rejected") {
 		t.Errorf("audit: %s", last)
 	}
 	// What is wrong from the start is not said to have worked.
-	_, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", NoVerify: true}, secretsOf("password", "wrong"))
+	_, err := r.UpdateConnector(
+		t.Context(),
+		access.Caller{},
+		api.UpdateConnector{Ref: "reg", NoVerify: true},
+		secretsOf("password", "wrong"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(err) || strings.Contains(err.Error(), "before") {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg"}); !credential.Rejected.Is(
+		err,
+	) ||
+		strings.Contains(err.Error(), "before") {
 		t.Errorf("login with another wrong password: %v", err)
 	}
 }
@@ -309,10 +352,14 @@ func TestUnreachableRegistry(t *testing.T) {
 	if res.Resources[0].Verification != api.VerificationUnreachable || res.Resources[0].Error == "" {
 		t.Errorf("resource is %+v", res.Resources[0])
 	}
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "down"}); !credential.Unreachable.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "down"}); !credential.Unreachable.Is(
+		err,
+	) {
 		t.Errorf("login: %v", err)
 	}
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "down", NoVerify: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "down", NoVerify: true}); err != nil {
 		t.Errorf("login --no-verify: %v", err)
 	}
 	r.wantGet("127.0.0.1:1", "alice:pw")
@@ -344,7 +391,8 @@ func TestDockerLogin(t *testing.T) {
 	r.wantGet("ghcr.io", "not_logged_in")
 }
 
-// docker login stores what get returned, even when the login failed: a connector must not become a static password.
+// docker login stores what get returned, even when the login failed: a connector must not
+// become a static password.
 func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
@@ -356,7 +404,8 @@ func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
 		t.Errorf("logins are %+v", l)
 	}
 	r.store(reg.Host, "alice", "other")
-	if l := r.allLogins(access.Caller{}); len(l) != 1 || l[0].ConnectorName != "" || l[0].Username != "alice" {
+	if l := r.allLogins(access.Caller{}); len(l) != 1 || l[0].ConnectorName != "" ||
+		l[0].Username != "alice" {
 		t.Errorf("logins are %+v", l)
 	}
 	if last := r.audit.last(); !strings.Contains(last, "replaced the login by service connector 'reg'") {
@@ -368,7 +417,10 @@ func TestHubSpellingsAndSubKeys(t *testing.T) {
 	r := newRig(t)
 	r.store("https://index.docker.io/v1/", "hub", "pat")
 	r.store("https://index.docker.io/v1/refresh-token", "hub", "token..client")
-	for _, url := range []string{"docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/", "index.docker.io/library/alpine"} {
+	for _, url := range []string{
+		"docker.io", "index.docker.io", "registry-1.docker.io",
+		"https://index.docker.io/v1/", "index.docker.io/library/alpine",
+	} {
 		r.wantGet(url, "hub:pat")
 	}
 	r.wantGet("https://index.docker.io/v1/refresh-token", "hub:token..client")
@@ -393,12 +445,16 @@ func TestDirectoriesAndProfiles(t *testing.T) {
 	reg.SetPassword("bob", "pb")
 	r := newRig(t)
 	r.register("home", reg.Host, "pw")
-	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "work", Type: "docker"},
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{},
+		api.RegisterConnector{Name: "work", Type: "docker"},
 		secretsOf("username", "bob", "password", "pb", "registry", reg.Host)); err != nil {
 		t.Fatal(err)
 	}
 	r.login("home")
-	for _, req := range []api.LoginRequest{{Name: "work", Dir: "/home/me/src"}, {Name: "work", Profile: "ci"}} {
+	for _, req := range []api.LoginRequest{
+		{Name: "work", Dir: "/home/me/src"},
+		{Name: "work", Profile: "ci"},
+	} {
 		if _, err := r.Login(t.Context(), access.Caller{}, req); err != nil {
 			t.Fatal(err)
 		}
@@ -443,11 +499,13 @@ func TestLockStopsEverythingButNotFound(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 }
 
-// A reboot takes the key of a memory or session vault along: whatever changes the vault next begins anew.
+// A reboot takes the key of a memory or session vault along: whatever changes the vault
+// next begins anew.
 func TestVaultWhoseKeyEndedWithTheSession(t *testing.T) {
 	for name, change := range map[string]func(r *rig) error{
 		"store": func(r *rig) error {
-			return r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
+			return r.Store(t.Context(), access.Caller{}, "quay.io",
+				credential.Credential{Username: "u", Secret: credential.SecretString("s")})
 		},
 		"passphrase": func(r *rig) error {
 			return r.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("a long passphrase"))
@@ -475,7 +533,8 @@ func TestTimeLimit(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: 7200}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg", TTLSeconds: 7200}); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.add(2*time.Hour - time.Second)
@@ -495,7 +554,10 @@ func TestDefaultTimeLimit(t *testing.T) {
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
 	r.SetSettings(state.Settings{LoginTTL: 12 * time.Hour})
-	for seconds, want := range map[int]time.Duration{0: 12 * time.Hour, 60: time.Minute, 86400: 24 * time.Hour, api.NoTTL: 0} {
+	for seconds, want := range map[int]time.Duration{
+		0: 12 * time.Hour, 60: time.Minute,
+		86400: 24 * time.Hour, api.NoTTL: 0,
+	} {
 		res, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: seconds})
 		switch until := res.Login.Until; {
 		case err != nil:
@@ -510,7 +572,8 @@ func TestExpiredConnector(t *testing.T) {
 	reg := registry(t)
 	r := newRig(t)
 	end := r.clock.Now().Add(time.Hour)
-	if _, err := r.RegisterConnector(t.Context(), access.Caller{}, api.RegisterConnector{Name: "reg", Type: "docker", ExpiresAt: &end},
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{},
+		api.RegisterConnector{Name: "reg", Type: "docker", ExpiresAt: &end},
 		secretsOf("username", "alice", "password", "pw", "registry", reg.Host)); err != nil {
 		t.Fatal(err)
 	}
@@ -519,7 +582,9 @@ func TestExpiredConnector(t *testing.T) {
 	r.wantGet(reg.Host, "alice:pw")
 	r.clock.add(2 * time.Second) // within the skew tolerance of 300 s
 	r.wantGet(reg.Host, "expired")
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Expired.Is(err) {
+	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.Expired.Is(
+		err,
+	) {
 		t.Errorf("login: %v", err)
 	}
 }
@@ -531,12 +596,18 @@ func TestUpdateTakesEffectAtOnce(t *testing.T) {
 	r.login("reg")
 	r.wantGet(reg.Host, "alice:pw")
 	reg.SetPassword("alice", "new")
-	_, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "stale"))
+	_, err := r.UpdateConnector(
+		t.Context(),
+		access.Caller{},
+		api.UpdateConnector{Ref: "reg"},
+		secretsOf("password", "stale"),
+	)
 	if !credential.Rejected.Is(err) {
 		t.Fatalf("update with a wrong password: %v", err)
 	}
 	r.wantGet(reg.Host, "alice:pw")
-	if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("password", "new")); err != nil {
+	if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"},
+		secretsOf("password", "new")); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet(reg.Host, "alice:new")
@@ -557,7 +628,12 @@ func TestUpdateRemoves(t *testing.T) {
 	}
 	r.login("reg")
 	update := func(remove ...string) api.ServiceConnector {
-		result, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Remove: remove, NoVerify: true}, nil)
+		result, err := r.UpdateConnector(
+			t.Context(),
+			access.Caller{},
+			api.UpdateConnector{Ref: "reg", Remove: remove, NoVerify: true},
+			nil,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -613,7 +689,8 @@ func TestResourceThatTheConnectorDoesNotHave(t *testing.T) {
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
 	_, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", ResourceID: "other.io"})
-	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "It only allows access to the following resource: '"+reg.Host+"'") {
+	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "It only allows access to the "+
+		"following resource: '"+reg.Host+"'") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -655,7 +732,10 @@ func TestPolicyIsAskedAndTheRefusalAudited(t *testing.T) {
 	}
 	r.wantGet("quay.io", "not_logged_in")
 	r.register("prod", "127.0.0.1:1", "pw")
-	if _, _, err := r.RevealConnector(t.Context(), access.Caller{}, api.UseConnector{Ref: "prod"}); !credential.Denied.Is(err) {
+	if _, _, err := r.RevealConnector(t.Context(), access.Caller{},
+		api.UseConnector{Ref: "prod"}); !credential.Denied.Is(
+		err,
+	) {
 		t.Errorf("reveal: %v", err)
 	}
 	if last := r.audit.last(); last != "reveal 127.0.0.1:1 prod denied policy says no" {
@@ -672,7 +752,8 @@ func TestPlainHTTPIsAudited(t *testing.T) {
 	r := newRig(t)
 	r.store("https://ghcr.io", "bob", "one")
 	r.wantGet("http://ghcr.io", "denied")
-	if last := r.audit.last(); last != "get ghcr.io  denied the credential for ghcr.io is not sent over http" {
+	if last := r.audit.last(); last != "get ghcr.io  denied the credential for ghcr.io is not sent over "+
+		"http" {
 		t.Errorf("audit says %q", last)
 	}
 }
@@ -682,7 +763,8 @@ func TestWhy(t *testing.T) {
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
 	why, err := r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: reg.Host + "/team/app"})
-	if err != nil || why.Reason != "not_logged_in" || !strings.Contains(strings.Join(why.Steps, "\n"), "zen login reg") {
+	if err != nil || why.Reason != "not_logged_in" ||
+		!strings.Contains(strings.Join(why.Steps, "\n"), "zen login reg") {
 		t.Errorf("before login: %+v, %v", why, err)
 	}
 	r.login("reg")
@@ -690,7 +772,8 @@ func TestWhy(t *testing.T) {
 	if err != nil || why.Reason != "" || why.Login == nil || why.Login.ConnectorName != "reg" {
 		t.Errorf("after login: %+v, %v", why, err)
 	}
-	if want := "zen itself shows it to registry " + reg.Host + " only; for another one it has to be typed again"; !slices.Contains(why.Steps, want) {
+	if want := "zen itself shows it to registry " + reg.Host + " only; for another one it has to be " +
+		"typed again"; !slices.Contains(why.Steps, want) {
 		t.Errorf("where it goes is not told: %q", why.Steps)
 	}
 }

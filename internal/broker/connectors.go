@@ -19,8 +19,12 @@ import (
 // Connectors answers about service connectors, of every home.
 type Connectors struct{ *core }
 
-// ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or of a server's.
-func (b *Connectors) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQuery) (api.ConnectorTypes, error) {
+// ConnectorTypes answers the descriptions that fit the query: of this machine's kinds, or
+// of a server's.
+func (b *Connectors) ConnectorTypes(
+	ctx context.Context,
+	q api.ConnectorTypesQuery,
+) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
 	h, err := b.homes.Named(q.Server)
 	if err != nil {
@@ -31,7 +35,8 @@ func (b *Connectors) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQue
 		return list, err
 	}
 	for _, t := range types {
-		if (q.Type == "" || q.Type == t.Type) && hasResourceType(t, q.ResourceType) && hasAuthMethod(t, q.AuthMethod) {
+		if (q.Type == "" || q.Type == t.Type) && hasResourceType(t, q.ResourceType) &&
+			hasAuthMethod(t, q.AuthMethod) {
 			list.Items = append(list.Items, t)
 		}
 	}
@@ -39,11 +44,13 @@ func (b *Connectors) ConnectorTypes(ctx context.Context, q api.ConnectorTypesQue
 }
 
 func hasResourceType(t api.ConnectorType, want string) bool {
-	return want == "" || slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
+	return want == "" ||
+		slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
 }
 
 func hasAuthMethod(t api.ConnectorType, want string) bool {
-	return want == "" || slices.ContainsFunc(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
+	return want == "" ||
+		slices.ContainsFunc(t.AuthMethods, func(m api.AuthMethod) bool { return m.Method == want })
 }
 
 // QueryConnectors answers connector.list.
@@ -52,7 +59,8 @@ func (b *Connectors) QueryConnectors(q api.Query) (list api.ConnectorList, err e
 	return list, err
 }
 
-// Connector answers connector.get: the connector as list shows it, and what it gives access to.
+// Connector answers connector.get: the connector as list shows it, and what it gives
+// access to.
 func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
 	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
 	if err != nil {
@@ -60,10 +68,15 @@ func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.C
 	}
 	h := b.homes.Of(conn)
 	conn = h.Listed(conn)
-	return api.ConnectorResult{Connector: conn, Resources: h.Resources(conn), Shadowed: b.homes.Shadowed(ctx, conn, use.Server)}, nil
+	return api.ConnectorResult{
+		Connector: conn,
+		Resources: h.Resources(conn),
+		Shadowed:  b.homes.Shadowed(ctx, conn, use.Server),
+	}, nil
 }
 
-// RegisterConnector registers a connector where the request says. The configuration's secrets are the caller's to wipe.
+// RegisterConnector registers a connector where the request says. The configuration's
+// secrets are the caller's to wipe.
 func (b *Connectors) RegisterConnector(
 	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
@@ -89,7 +102,11 @@ func (b *Connectors) UpdateConnector(
 }
 
 // DeleteConnector removes a connector from where it lives, and ends its logins.
-func (b *Connectors) DeleteConnector(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ConnectorResult, error) {
+func (b *Connectors) DeleteConnector(
+	ctx context.Context,
+	caller access.Caller,
+	req api.DeleteConnector,
+) (api.ConnectorResult, error) {
 	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -99,12 +116,20 @@ func (b *Connectors) DeleteConnector(ctx context.Context, caller access.Caller, 
 		return api.ConnectorResult{}, err
 	}
 	b.usage.forget(ended)
-	return api.ConnectorResult{Connector: conn, Ended: len(ended), Shadowed: b.homes.Shadowed(ctx, conn, req.Server)}, nil
+	return api.ConnectorResult{
+		Connector: conn,
+		Ended:     len(ended),
+		Shadowed:  b.homes.Shadowed(ctx, conn, req.Server),
+	}, nil
 }
 
-// RevealConnector returns a connector's secret attributes, for a person who asked to see them; always audited. The caller
-// wipes them.
-func (b *Connectors) RevealConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ServiceConnector, map[string]credential.Secret, error) {
+// RevealConnector returns a connector's secret attributes, for a person who asked to see
+// them; always audited. The caller wipes them.
+func (b *Connectors) RevealConnector(
+	ctx context.Context,
+	caller access.Caller,
+	use api.UseConnector,
+) (api.ServiceConnector, map[string]credential.Secret, error) {
 	var conn api.ServiceConnector
 	var err error
 	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(use.Ref) })
@@ -117,7 +142,11 @@ func (b *Connectors) RevealConnector(ctx context.Context, caller access.Caller, 
 }
 
 // VerifyConnector asks the registry whether the connector's credential works.
-func (b *Connectors) VerifyConnector(ctx context.Context, caller access.Caller, use api.UseConnector) (api.ConnectorResult, error) {
+func (b *Connectors) VerifyConnector(
+	ctx context.Context,
+	caller access.Caller,
+	use api.UseConnector,
+) (api.ConnectorResult, error) {
 	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
 	if err != nil {
 		return api.ConnectorResult{}, err
@@ -126,11 +155,15 @@ func (b *Connectors) VerifyConnector(ctx context.Context, caller access.Caller, 
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	return api.ConnectorResult{Connector: conn, Resources: resources, Shadowed: b.homes.Shadowed(ctx, conn, use.Server)}, nil
+	return api.ConnectorResult{
+		Connector: conn,
+		Resources: resources,
+		Shadowed:  b.homes.Shadowed(ctx, conn, use.Server),
+	}, nil
 }
 
-// Resources answers connector.resources: every connector of the type that gives access to the resource, bounded in time by
-// ctx when the registries are to be asked too.
+// Resources answers connector.resources: every connector of the type that gives access to
+// the resource, bounded in time by ctx when the registries are to be asked too.
 func (b *Connectors) Resources(ctx context.Context, q api.ResourcesQuery) (api.ResourceList, error) {
 	list := api.ResourceList{Items: []api.Resource{}}
 	conns, warnings, err := b.homes.Remote(ctx, q.Server, home.ListTime)
@@ -153,8 +186,13 @@ func (b *Connectors) Resources(ctx context.Context, q api.ResourcesQuery) (api.R
 // eachTime is for asking about every connector, behind each of which can be a cloud.
 const eachTime = 2 * time.Minute
 
-// eachResources asks about several connectors at a time: behind each can be a cloud, or a registry that does not answer.
-func (b *Connectors) eachResources(ctx context.Context, conns []api.ServiceConnector, q api.ResourcesQuery) [][]api.Resource {
+// eachResources asks about several connectors at a time: behind each can be a cloud, or a
+// registry that does not answer.
+func (b *Connectors) eachResources(
+	ctx context.Context,
+	conns []api.ServiceConnector,
+	q api.ResourcesQuery,
+) [][]api.Resource {
 	ctx, cancel := context.WithTimeout(ctx, eachTime)
 	defer cancel()
 	const atOnce = 8
@@ -172,7 +210,11 @@ func (b *Connectors) eachResources(ctx context.Context, conns []api.ServiceConne
 	return found
 }
 
-func (b *Connectors) connectorResources(ctx context.Context, conn api.ServiceConnector, q api.ResourcesQuery) []api.Resource {
+func (b *Connectors) connectorResources(
+	ctx context.Context,
+	conn api.ServiceConnector,
+	q api.ResourcesQuery,
+) []api.Resource {
 	var out []api.Resource
 	for _, r := range b.homes.Of(conn).Resources(conn) {
 		if q.ResourceType != "" && q.ResourceType != r.ResourceType {
@@ -215,10 +257,15 @@ func offers(r api.Resource, want string) bool {
 		return true
 	}
 	a, err := address.Parse(want)
-	return err == nil && slices.ContainsFunc(r.ResourceIDs, func(id string) bool { return home.Canonical(id).Host() == a.Host() })
+	return err == nil &&
+		slices.ContainsFunc(
+			r.ResourceIDs,
+			func(id string) bool { return home.Canonical(id).Host() == a.Host() },
+		)
 }
 
-// ListConnectors answers connector.list: the connectors of this machine and of every server.
+// ListConnectors answers connector.list: the connectors of this machine and of every
+// server.
 func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
 	remote, warnings, err := b.homes.Remote(ctx, "", home.Patience(q))
 	if err == nil {
@@ -232,6 +279,6 @@ func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.
 	return list, err
 }
 
-// PlainNotices name the connectors whose registry is asked over plain http and was so before zend
-// asked for agreement.
+// PlainNotices name the connectors whose registry is asked over plain http and was so
+// before zend asked for agreement.
 func (b *Connectors) PlainNotices() []api.Notice { return b.homes.PlainNotices() }

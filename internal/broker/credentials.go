@@ -19,7 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Credentials answers the clients of registries: get, store, erase and list, and what is asked about a credential.
+// Credentials answers the clients of registries: get, store, erase and list, and what is
+// asked about a credential.
 type Credentials struct{ *core }
 
 // Sources of a login, as api.Login.Source has them.
@@ -29,12 +30,18 @@ const (
 )
 
 func notLoggedIn(a address.Address) error {
-	return credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+a.String(), "zen login NAME, or docker login "+a.Host())
+	return credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+a.String(), "zen login "+
+		"NAME, or docker login "+a.Host())
 }
 
-// Get answers for a server URL as a client spelled it. NotLoggedIn means that no login covers it, which needs neither the
-// vault's key nor the disk. The caller wipes the credential's secret.
-func (b *Credentials) Get(ctx context.Context, caller access.Caller, serverURL string) (credential.Credential, error) {
+// Get answers for a server URL as a client spelled it. NotLoggedIn means that no login
+// covers it, which needs neither the vault's key nor the disk. The caller wipes the
+// credential's secret.
+func (b *Credentials) Get(
+	ctx context.Context,
+	caller access.Caller,
+	serverURL string,
+) (credential.Credential, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return credential.Credential{}, err
@@ -45,8 +52,11 @@ func (b *Credentials) Get(ctx context.Context, caller access.Caller, serverURL s
 	}
 	src, inClear := b.source(login, a), scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback()
 	if inClear {
-		src.Refused = credential.NewError(credential.Denied, "the credential for "+login.Address+" is not sent over http",
-			"ask for https://"+a.Host()+", or log in to http://"+a.Host())
+		src.Refused = credential.NewError(
+			credential.Denied,
+			"the credential for "+login.Address+" is not sent over http",
+			"ask for https://"+a.Host()+", or log in to http://"+a.Host(),
+		)
 	}
 	cred, err := b.Door.Serve(ctx, door.Use{Caller: caller, For: access.Get}, login.ConnectorName, src)
 	switch {
@@ -59,8 +69,9 @@ func (b *Credentials) Get(ctx context.Context, caller access.Caller, serverURL s
 	return cred, nil
 }
 
-// unknown is the answer for an address without a login. While the vault cannot be read there are none; then the addresses
-// that had one get the reason instead, since a client would go on without a credential and fail far from the cause.
+// unknown is the answer for an address without a login. While the vault cannot be read
+// there are none; then the addresses that had one get the reason instead, since a client
+// would go on without a credential and fail far from the cause.
 func (b *core) unknown(ctx context.Context, a address.Address, notFound error) error {
 	if err := b.Unreadable(ctx); err != nil && b.WasKnown(a) {
 		return err
@@ -78,20 +89,31 @@ func (b *core) loginFor(caller access.Caller, a address.Address) (login api.Logi
 	return login, nil
 }
 
-// explainGet names the login in an error that would otherwise leave the person guessing which one failed.
+// explainGet names the login in an error that would otherwise leave the person guessing
+// which one failed.
 func explainGet(err error, login api.Login) error {
 	e, ok := asError(err)
 	if !ok || login.ConnectorName == "" || strings.Contains(e.Message, login.ConnectorName) {
 		return err
 	}
 	c := *e
-	c.Message = fmt.Sprintf("%s (service connector '%s' for %s)", e.Message, login.ConnectorName, login.Address)
+	c.Message = fmt.Sprintf(
+		"%s (service connector '%s' for %s)",
+		e.Message,
+		login.ConnectorName,
+		login.Address,
+	)
 	return &c
 }
 
 // source is where the credential of a login comes from.
 func (b *core) source(login api.Login, a address.Address) door.Source {
-	src := door.Source{Record: login.ID, Token: login.IdentityToken, Address: a, Login: home.Canonical(login.Address)}
+	src := door.Source{
+		Record:  login.ID,
+		Token:   login.IdentityToken,
+		Address: a,
+		Login:   home.Canonical(login.Address),
+	}
 	if login.ConnectorID == "" {
 		return src
 	}
@@ -116,9 +138,15 @@ func (b *core) noteServed(id string, cred credential.Credential) {
 	b.Touch()
 }
 
-// Store keeps what docker login was given: a credential of its own and a login for its address. Storing what was just
-// served changes nothing. A login through a connector for that address ends.
-func (b *Credentials) Store(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) error {
+// Store keeps what docker login was given: a credential of its own and a login for its
+// address. Storing what was just served changes nothing. A login through a connector for
+// that address ends.
+func (b *Credentials) Store(
+	ctx context.Context,
+	caller access.Caller,
+	serverURL string,
+	cred credential.Credential,
+) error {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return err
@@ -152,14 +180,21 @@ func (b *Credentials) isStored(ctx context.Context, login api.Login, cred creden
 	return err == nil && same
 }
 
-func (b *Credentials) storeNew(ctx context.Context, login api.Login, cred credential.Credential) (detail string, err error) {
+func (b *Credentials) storeNew(
+	ctx context.Context,
+	login api.Login,
+	cred credential.Credential,
+) (detail string, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		change, replaced, err := c.Logins.Put(login)
 		detail = "stored"
 		if replaced != nil {
 			detail = "replaced the login by " + source(*replaced)
 		}
-		return state.Edit{Change: change, Secrets: map[string]credential.Secret{login.ID: door.PackCredential(cred)}}, err
+		return state.Edit{
+			Change:  change,
+			Secrets: map[string]credential.Secret{login.ID: door.PackCredential(cred)},
+		}, err
 	})
 	if err != nil {
 		return "", err
@@ -175,7 +210,8 @@ func source(l api.Login) string {
 	return l.Source
 }
 
-// Erase ends the login for exactly this address (docker logout). Erasing what is absent succeeds; a connector stays.
+// Erase ends the login for exactly this address (docker logout). Erasing what is absent
+// succeeds; a connector stays.
 func (b *Credentials) Erase(ctx context.Context, caller access.Caller, serverURL string) error {
 	a, err := address.Parse(serverURL)
 	if err != nil {
@@ -196,8 +232,9 @@ func (b *Credentials) Erase(ctx context.Context, caller access.Caller, serverURL
 	return err
 }
 
-// List answers the logins that Get can answer without a human, by Docker's spelling of their address. It never prompts and
-// never uses the network: a login whose user name would have to be minted is named once it was used.
+// List answers the logins that Get can answer without a human, by Docker's spelling of
+// their address. It never prompts and never uses the network: a login whose user name
+// would have to be minted is named once it was used.
 func (b *Credentials) List(ctx context.Context, caller access.Caller) (map[string]string, error) {
 	items := make(map[string]string)
 	policy := b.Settings().ListPolicy
@@ -234,7 +271,8 @@ func (b *core) isStatic(l api.Login) bool {
 	return ok && s.IsStatic(g.Spec)
 }
 
-// username returns the user name a login answers with, if it is known without minting; "" otherwise.
+// username returns the user name a login answers with, if it is known without minting; ""
+// otherwise.
 func (b *core) username(ctx context.Context, l api.Login) string {
 	if name := b.usage.name(l.ID); name != "" {
 		return name

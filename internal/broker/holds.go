@@ -15,10 +15,16 @@ type Holding struct {
 	Same      bool   // clients are given this very credential
 }
 
-// Holds compares a credential that somebody else keeps with the one that zen has for its address and the caller. It reads the
-// sealed record, hands out nothing, and so is no use of it: no policy is asked. NotLoggedIn means that zen has none. The
-// credential stays the caller's to wipe.
-func (b *Credentials) Holds(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (Holding, error) {
+// Holds compares a credential that somebody else keeps with the one that zen has for its
+// address and the caller. It reads the sealed record, hands out nothing, and so is no use
+// of it: no policy is asked. NotLoggedIn means that zen has none. The credential stays
+// the caller's to wipe.
+func (b *Credentials) Holds(
+	ctx context.Context,
+	caller access.Caller,
+	serverURL string,
+	cred credential.Credential,
+) (Holding, error) {
 	a, scheme, err := address.ParseScheme(serverURL)
 	if err != nil {
 		return Holding{}, err

@@ -12,9 +12,19 @@ func (r *rig) wantHolds(url, user, secret string, want Holding, reason credentia
 	r.wantHoldsFor(access.Caller{}, url, user, secret, want, reason)
 }
 
-func (r *rig) wantHoldsFor(c access.Caller, url, user, secret string, want Holding, reason credential.Reason) {
+func (r *rig) wantHoldsFor(
+	c access.Caller,
+	url, user, secret string,
+	want Holding,
+	reason credential.Reason,
+) {
 	r.t.Helper()
-	got, err := r.Holds(r.t.Context(), c, url, credential.Credential{Username: user, Secret: credential.SecretString(secret)})
+	got, err := r.Holds(
+		r.t.Context(),
+		c,
+		url,
+		credential.Credential{Username: user, Secret: credential.SecretString(secret)},
+	)
 	if got != want || credential.ReasonOf(err) != reason {
 		r.t.Errorf("%s as %s: %+v, %v; want %+v, %s", url, user, got, err, want, reason)
 	}
@@ -36,7 +46,8 @@ func TestHolds(t *testing.T) {
 	r.wantHolds("quay.io", "alice", "pw", Holding{}, credential.NotLoggedIn)
 
 	work := access.Caller{Profile: "work"}
-	if err := r.Store(t.Context(), work, "work.example", credential.Credential{Username: "bob", Secret: credential.SecretString("pw")}); err != nil {
+	if err := r.Store(t.Context(), work, "work.example",
+		credential.Credential{Username: "bob", Secret: credential.SecretString("pw")}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantHoldsFor(work, "work.example", "bob", "pw", Holding{Exact: true, Same: true}, none)

@@ -17,8 +17,8 @@ func bearer(t *testing.T) *registrytest.Registry {
 	return reg
 }
 
-// A login that asks for an identity token hands it out in place of the password, also after a restart; one that does not ask
-// hands out the password.
+// A login that asks for an identity token hands it out in place of the password, also
+// after a restart; one that does not ask hands out the password.
 func TestIdentityToken(t *testing.T) {
 	reg := bearer(t)
 	r := newRig(t)
@@ -60,26 +60,34 @@ func TestIdentityTokenIsNotGranted(t *testing.T) {
 	r.wantGet(reg.Host, "not_logged_in")
 }
 
-// A connector may hold an identity token itself; it is handed out to clients only when a login asks for that.
+// A connector may hold an identity token itself; it is handed out to clients only when a
+// login asks for that.
 func TestConnectorWithAnIdentityToken(t *testing.T) {
 	reg := bearer(t)
 	r := newRig(t)
 	r.register("reg", reg.Host, "pw")
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
 		t.Fatal(err)
 	}
 	token := reg.IdentityTokens()[0]
 	update := func(username, password string) {
 		t.Helper()
-		if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"}, secretsOf("username", username, "password", password)); err != nil {
+		if _, err := r.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg"},
+			secretsOf("username", username, "password", password)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	update("<token>", token)
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg"}); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "holds an identity token") {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg"}); !credential.NeedsLogin.Is(
+		err,
+	) ||
+		!strings.Contains(err.Error(), "holds an identity token") {
 		t.Errorf("a login that does not ask: %v", err)
 	}
-	if _, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "reg", IdentityToken: true}); err != nil {
 		t.Fatal(err)
 	}
 	r.wantGet(reg.Host, "<token>:"+token)
@@ -87,7 +95,8 @@ func TestConnectorWithAnIdentityToken(t *testing.T) {
 		t.Errorf("%d tokens were granted", n)
 	}
 
-	// The connector gets a password: the login asked for a token, and there is none any more.
+	// The connector gets a password: the login asked for a token, and there is none any
+	// more.
 	update("alice", "pw")
 	r.wantGet(reg.Host, "needs_login")
 	r.login("reg")

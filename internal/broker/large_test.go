@@ -12,8 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// What needs much memory waits for its turn first, and does nothing if that does not come: large secrets, and lists of many
-// logins or of everything. Nothing else waits.
+// What needs much memory waits for its turn first, and does nothing if that does not
+// come: large secrets, and lists of many logins or of everything. Nothing else waits.
 func TestLargeAnswersWait(t *testing.T) {
 	r := newRig(t)
 	waited, refusal := 0, error(nil)

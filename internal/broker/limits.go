@@ -16,8 +16,8 @@ import (
 // anonymous is who answers where nobody is logged in.
 const anonymous = "nobody"
 
-// Limits asks Docker Hub about every login there, all at the same time, or how many pulls are left without one. It uses the
-// network.
+// Limits asks Docker Hub about every login there, all at the same time, or how many pulls
+// are left without one. It uses the network.
 func (b *Credentials) Limits(ctx context.Context, caller access.Caller) (api.LimitList, error) {
 	_, limiter, ok := kindThat[connector.Limiter](b.State)
 	if !ok {
@@ -27,10 +27,17 @@ func (b *Credentials) Limits(ctx context.Context, caller access.Caller) (api.Lim
 	if err != nil {
 		return api.LimitList{}, err
 	}
-	logins := slices.DeleteFunc(b.logins(), func(l api.Login) bool { return home.Canonical(l.Address).Host() != hub.Host() })
+	logins := slices.DeleteFunc(
+		b.logins(),
+		func(l api.Login) bool { return home.Canonical(l.Address).Host() != hub.Host() },
+	)
 	if len(logins) == 0 {
 		_, limits, err := b.Door.Limits(ctx, door.Use{}, limiter, hub, nil)
-		return api.LimitList{Items: []api.PullLimit{pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err)}}, nil
+		return api.LimitList{
+			Items: []api.PullLimit{
+				pullLimit(api.PullLimit{Address: hub.String(), AnsweredBy: anonymous}, limits, err),
+			},
+		}, nil
 	}
 	items := make([]api.PullLimit, len(logins))
 	var asking sync.WaitGroup
@@ -46,7 +53,13 @@ func (b *Credentials) limitsOf(
 ) api.PullLimit {
 	p := api.PullLimit{Address: l.Address, AnsweredBy: source(l)}
 	src := b.source(l, home.Canonical(l.Address))
-	username, limits, err := b.Door.Limits(ctx, door.Use{Caller: caller, For: access.Verify}, limiter, hub, &src)
+	username, limits, err := b.Door.Limits(
+		ctx,
+		door.Use{Caller: caller, For: access.Verify},
+		limiter,
+		hub,
+		&src,
+	)
 	p.Username = username
 	return pullLimit(p, limits, err)
 }
@@ -59,6 +72,8 @@ func pullLimit(p api.PullLimit, l connector.Limits, err error) api.PullLimit {
 		}
 		return p
 	}
-	p.Limited, p.Limit, p.Remaining, p.WindowSeconds, p.Source = l.Limited, l.Limit, l.Remaining, int(l.Window.Seconds()), l.Source
+	p.Limited, p.Limit, p.Remaining, p.WindowSeconds, p.Source = l.Limited, l.Limit, l.Remaining, int(
+		l.Window.Seconds(),
+	), l.Source
 	return p
 }

@@ -18,16 +18,31 @@ import (
 // hubKind is the docker kind with a Docker Hub that answers without a network.
 type hubKind struct{ *docker.Kind }
 
-func (hubKind) Limits(_ context.Context, registry address.Address, cred credential.Credential) (connector.Limits, error) {
+func (hubKind) Limits(
+	_ context.Context,
+	registry address.Address,
+	cred credential.Credential,
+) (connector.Limits, error) {
 	switch {
 	case registry.String() != "docker.io":
-		return connector.Limits{}, credential.NewError(credential.Internal, "asked about "+registry.String(), "")
+		return connector.Limits{}, credential.NewError(
+			credential.Internal,
+			"asked about "+registry.String(),
+			"",
+		)
 	case cred.Username == "":
-		return connector.Limits{Limited: true, Limit: 100, Remaining: 76, Window: 6 * time.Hour, Source: "203.0.113.5"}, nil
+		return connector.Limits{
+			Limited:   true,
+			Limit:     100,
+			Remaining: 76,
+			Window:    6 * time.Hour,
+			Source:    "203.0.113.5",
+		}, nil
 	case string(cred.Secret.Reveal()) == "paid":
 		return connector.Limits{}, nil
 	}
-	return connector.Limits{}, credential.NewError(credential.Rejected, "docker.io rejects the credentials", "check the password")
+	return connector.Limits{}, credential.NewError(credential.Rejected, "docker.io rejects the "+
+		"credentials", "check the password")
 }
 
 func TestLimits(t *testing.T) {
@@ -36,7 +51,8 @@ func TestLimits(t *testing.T) {
 	r.store("ghcr.io", "bob", "elsewhere")
 	list, err := r.Limits(t.Context(), access.Caller{})
 	want := api.PullLimit{
-		Address: "docker.io", AnsweredBy: "nobody", Limited: true, Limit: 100, Remaining: 76, WindowSeconds: 21600, Source: "203.0.113.5",
+		Address: "docker.io", AnsweredBy: "nobody", Limited: true, Limit: 100, Remaining: 76,
+		WindowSeconds: 21600, Source: "203.0.113.5",
 	}
 	if err != nil || len(list.Items) != 1 || list.Items[0] != want {
 		t.Errorf("without a login: %+v, %v", list, err)
@@ -47,15 +63,18 @@ func TestLimits(t *testing.T) {
 	if err != nil || len(list.Items) != 2 {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if got := list.Items[0]; got != (api.PullLimit{Address: "docker.io", AnsweredBy: "docker login", Username: "me"}) {
+	if got := list.Items[0]; got != (api.PullLimit{Address: "docker.io", AnsweredBy: "docker " +
+		"login", Username: "me"}) {
 		t.Errorf("an account without a limit: %+v", got)
 	}
 	if got := list.Items[1]; got != (api.PullLimit{
-		Address: "docker.io/team", AnsweredBy: "docker login", Username: "bob", Error: "docker.io rejects the credentials", Hint: "check the password",
+		Address: "docker.io/team", AnsweredBy: "docker login", Username: "bob", Error: "docker.io " +
+			"rejects the credentials", Hint: "check the password",
 	}) {
 		t.Errorf("a password that does not work: %+v", got)
 	}
-	for _, line := range []string{"verify docker.io  ok pull limits", "verify docker.io/team  rejected pull limits"} {
+	for _, line := range []string{"verify docker.io  ok pull limits", "verify docker.io/team  rejected " +
+		"pull limits"} {
 		if !r.audit.has(line) {
 			t.Errorf("audit has no %q: %q", line, r.audit.lines)
 		}

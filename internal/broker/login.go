@@ -22,7 +22,8 @@ import (
 // Sessions logs connectors in and out, and tells who is logged in.
 type Sessions struct{ *core }
 
-// until is when a login that starts now ends: after ttl seconds, or if that is 0 after the configured default; nil: never.
+// until is when a login that starts now ends: after ttl seconds, or if that is 0 after
+// the configured default; nil: never.
 func (b *core) until(ttlSeconds int) *time.Time {
 	ttl := time.Duration(ttlSeconds) * time.Second
 	if ttl == 0 {
@@ -31,18 +32,28 @@ func (b *core) until(ttlSeconds int) *time.Time {
 	if ttl <= 0 {
 		return nil
 	}
-	t := b.Now().UTC().Round(0).Add(ttl) // without the monotonic reading, which stands still while a laptop sleeps
+	// without the monotonic reading, which stands still while a laptop sleeps
+	t := b.Now().UTC().Round(0).Add(ttl)
 	return &t
 }
 
-// Login makes a connector answer for its registry. It first proves that a pull will work: the connector mints, and the
-// registry accepts what was minted.
-func (b *Sessions) Login(ctx context.Context, caller access.Caller, req api.LoginRequest) (api.LoginResult, error) {
+// Login makes a connector answer for its registry. It first proves that a pull will work:
+// the connector mints, and the registry accepts what was minted.
+func (b *Sessions) Login(
+	ctx context.Context,
+	caller access.Caller,
+	req api.LoginRequest,
+) (api.LoginResult, error) {
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err
 	}
-	l := attempt{use: door.Use{Caller: caller, For: access.Login}, req: req, conn: conn, home: b.homes.Of(conn)}
+	l := attempt{
+		use:  door.Use{Caller: caller, For: access.Login},
+		req:  req,
+		conn: conn,
+		home: b.homes.Of(conn),
+	}
 	result, err := b.login(ctx, &l, wanted)
 	result.Stack = stack
 	if err == nil && req.Name != "" {
@@ -51,7 +62,12 @@ func (b *Sessions) Login(ctx context.Context, caller access.Caller, req api.Logi
 	if err == nil && (result.Taken != nil || len(result.Choices) > 0) {
 		return result, nil
 	}
-	b.Audit(caller, access.Subject{Action: access.Login, Address: l.address, Connector: conn.Name}, err, result.Resource.Verification)
+	b.Audit(
+		caller,
+		access.Subject{Action: access.Login, Address: l.address, Connector: conn.Name},
+		err,
+		result.Resource.Verification,
+	)
 	return result, err
 }
 
@@ -65,9 +81,12 @@ type attempt struct {
 	address address.Address // that the login is for
 }
 
-// loginConnector finds the connector to log in with, and the resource it is wanted for ("": the connector's own). stack is
-// that of the zenml command, if it decided.
-func (b *Sessions) loginConnector(ctx context.Context, req api.LoginRequest) (conn api.ServiceConnector, resource, stack string, err error) {
+// loginConnector finds the connector to log in with, and the resource it is wanted for
+// ("": the connector's own). stack is that of the zenml command, if it decided.
+func (b *Sessions) loginConnector(
+	ctx context.Context,
+	req api.LoginRequest,
+) (conn api.ServiceConnector, resource, stack string, err error) {
 	if req.Name != "" {
 		conn, err = b.homes.FindConnector(ctx, req.Name, req.Server)
 		return conn, req.ResourceID, "", err
@@ -82,9 +101,15 @@ func (b *Sessions) loginConnector(ctx context.Context, req api.LoginRequest) (co
 		return conn, "", "", err
 	}
 	if reg.ConnectorID == "" {
-		return conn, "", "", credential.NewError(credential.InvalidInput,
+		return conn, "", "", credential.NewError(
+			credential.InvalidInput,
 			fmt.Sprintf("container registry '%s' is not connected to a service connector", reg.Name),
-			fmt.Sprintf("zen container-registry connect %s --connector NAME%s", reg.Name, b.homes.At(reg.Server).Option()))
+			fmt.Sprintf(
+				"zen container-registry connect %s --connector NAME%s",
+				reg.Name,
+				b.homes.At(reg.Server).Option(),
+			),
+		)
 	}
 	conn, err = b.homes.At(reg.Server).Linked(ctx, reg.ConnectorID)
 	return conn, orURI(reg), stack, err
@@ -99,7 +124,11 @@ func orURI(reg api.ContainerRegistry) string {
 }
 
 // login logs in with the attempt's connector, for a resource of it ("": its own).
-func (b *Sessions) login(ctx context.Context, l *attempt, resource string) (result api.LoginResult, err error) {
+func (b *Sessions) login(
+	ctx context.Context,
+	l *attempt,
+	resource string,
+) (result api.LoginResult, err error) {
 	if _, plain := connector.Unencrypted(l.conn.Configuration); plain && l.req.Insecure {
 		l.conn.Insecure = true
 	}
@@ -143,7 +172,8 @@ func (b *Sessions) login(ctx context.Context, l *attempt, resource string) (resu
 	return result, err
 }
 
-// loginAddress is the address a login answers for: the registry, or a repository path on it.
+// loginAddress is the address a login answers for: the registry, or a repository path on
+// it.
 func loginAddress(resource, path string) (address.Address, error) {
 	if path != "" {
 		a, err := address.Parse(resource)
@@ -155,7 +185,8 @@ func loginAddress(resource, path string) (address.Address, error) {
 	return address.Parse(resource)
 }
 
-// prove mints once and asks the registry. Anything but acceptance is an error: after a login, a pull works.
+// prove mints once and asks the registry. Anything but acceptance is an error: after a
+// login, a pull works.
 func (b *Sessions) prove(ctx context.Context, l *attempt) (api.Resource, error) {
 	r := home.ResourceOf(l.conn)
 	r.ResourceType = l.grant.Spec.ResourceType
@@ -170,7 +201,8 @@ func (b *Sessions) prove(ctx context.Context, l *attempt) (api.Resource, error) 
 	return proven(resources, err, l.conn)
 }
 
-// proven is the resource that a registry was asked about; one that cannot be reached proves nothing.
+// proven is the resource that a registry was asked about; one that cannot be reached
+// proves nothing.
 func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api.Resource, error) {
 	if err != nil || len(resources) == 0 {
 		return api.Resource{}, home.AcceptedBefore(conn, err)
@@ -182,8 +214,9 @@ func proven(resources []api.Resource, err error, conn api.ServiceConnector) (api
 	return resources[0], nil
 }
 
-// collides is the login that would be replaced although it is for another part of the same host: whoever logs in to the second
-// one may not know that clients ask for the host, and that one login answers for it.
+// collides is the login that would be replaced although it is for another part of the
+// same host: whoever logs in to the second one may not know that clients ask for the
+// host, and that one login answers for it.
 func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 	if l.req.Replace {
 		return nil
@@ -191,9 +224,11 @@ func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 	now, resource := b.Now(), home.Canonical(l.grant.Spec.ResourceID)
 	b.Read(func(c *catalog.Catalog) {
 		for _, old := range c.Logins.List() {
-			same := old.Address == l.address.String() && old.Dir == l.req.Dir && old.Profile == l.req.Profile &&
+			same := old.Address == l.address.String() && old.Dir == l.req.Dir &&
+				old.Profile == l.req.Profile &&
 				(old.Until == nil || old.Until.After(now))
-			if same && old.ConnectorID != "" && old.ResourceID != "" && home.Canonical(old.ResourceID) != resource {
+			if same && old.ConnectorID != "" && old.ResourceID != "" &&
+				home.Canonical(old.ResourceID) != resource {
 				taken = &old
 			}
 		}
@@ -201,13 +236,17 @@ func (b *Sessions) collides(l *attempt) (taken *api.Login) {
 	return taken
 }
 
-// record keeps a login that was proven, with the identity token that it has of its own, if it has one.
+// record keeps a login that was proven, with the identity token that it has of its own,
+// if it has one.
 func (b *Sessions) record(ctx context.Context, l *attempt, token credential.Secret) (api.LoginResult, error) {
 	_, plain, _ := connector.RegistryOf(l.grant.Spec, "")
 	login := api.Login{
-		ID: uuid.NewString(), Address: l.address.String(), ServerURL: l.address.ServerURL(), ConnectorID: l.conn.ID,
-		ConnectorName: l.conn.Name, ResourceID: l.grant.Spec.ResourceID, Source: sourceConnector, Dir: l.req.Dir, Profile: l.req.Profile,
-		PlainHTTP: plain, IdentityToken: l.req.IdentityToken, Created: b.Now().UTC(), Until: b.until(l.req.TTLSeconds),
+		ID: uuid.NewString(), Address: l.address.String(), ServerURL: l.address.ServerURL(),
+		ConnectorID:   l.conn.ID,
+		ConnectorName: l.conn.Name, ResourceID: l.grant.Spec.ResourceID, Source: sourceConnector,
+		Dir: l.req.Dir, Profile: l.req.Profile,
+		PlainHTTP: plain, IdentityToken: l.req.IdentityToken, Created: b.Now().UTC(),
+		Until: b.until(l.req.TTLSeconds),
 	}
 	result := api.LoginResult{Login: login, Connector: l.conn, TypeName: l.home.TypeName(l.conn)}
 	var replaced *api.Login
@@ -236,18 +275,33 @@ func (b *Sessions) record(ctx context.Context, l *attempt, token credential.Secr
 	return result, nil
 }
 
-// Logout ends the logins of a connector or of a registry address, or all. A stored credential goes with its login.
-func (b *Sessions) Logout(ctx context.Context, caller access.Caller, req api.LogoutRequest) (api.LogoutResult, error) {
+// Logout ends the logins of a connector or of a registry address, or all. A stored
+// credential goes with its login.
+func (b *Sessions) Logout(
+	ctx context.Context,
+	caller access.Caller,
+	req api.LogoutRequest,
+) (api.LogoutResult, error) {
 	match, err := b.logoutMatch(req)
 	if err != nil {
 		return api.LogoutResult{}, err
 	}
 	ended, err := b.end(ctx, match)
 	if err == nil && len(ended) == 0 && !req.All {
-		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged in", req.Name), "see who is: zen status")
+		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged "+
+			"in", req.Name), "see who is: zen status")
 	}
 	for _, l := range ended {
-		b.Audit(caller, access.Subject{Action: access.Logout, Address: home.Canonical(l.Address), Connector: l.ConnectorName}, nil, "")
+		b.Audit(
+			caller,
+			access.Subject{
+				Action:    access.Logout,
+				Address:   home.Canonical(l.Address),
+				Connector: l.ConnectorName,
+			},
+			nil,
+			"",
+		)
 		if l.ConnectorID != "" {
 			b.Engine.Drop(l.ConnectorID)
 		}

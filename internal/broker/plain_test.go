@@ -211,7 +211,8 @@ func TestAgreementIsKeptForPlainHTTPOnly(t *testing.T) {
 		if err := r.put(name+"-insecure", registry, true); err != nil {
 			t.Errorf("%s: %v", registry, err)
 		}
-		if conn, err := r.Connectors.homes.At("").Find(t.Context(), name+"-insecure"); err != nil || conn.Insecure {
+		if conn, err := r.Connectors.homes.At("").Find(t.Context(), name+"-insecure"); err != nil ||
+			conn.Insecure {
 			t.Errorf("%s: %+v, %v", registry, conn, err)
 		}
 	}
@@ -274,7 +275,8 @@ func TestOldConnectorsGoOn(t *testing.T) {
 	}
 	r.restart()
 	r.connect()
-	if conn, err := r.Connectors.homes.At("").Find(t.Context(), "lab"); err != nil || !conn.Insecure || len(r.PlainNotices()) > 0 {
+	if conn, err := r.Connectors.homes.At("").Find(t.Context(), "lab"); err != nil || !conn.Insecure ||
+		len(r.PlainNotices()) > 0 {
 		t.Errorf("%+v, %v; told of %v", conn, err, r.PlainNotices())
 	}
 	r.wantPlain("reg.example:5000")

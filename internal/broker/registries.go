@@ -18,8 +18,12 @@ func (b *Registries) Flavors() (f api.Flavors) {
 	return f
 }
 
-// RegisterRegistry keeps a container registry and, if a connector is named, connects it in the same change.
-func (b *Registries) RegisterRegistry(ctx context.Context, req api.RegisterRegistry) (result api.RegistryResult, err error) {
+// RegisterRegistry keeps a container registry and, if a connector is named, connects it
+// in the same change.
+func (b *Registries) RegisterRegistry(
+	ctx context.Context,
+	req api.RegisterRegistry,
+) (result api.RegistryResult, err error) {
 	conn, err := b.connectorFor(ctx, req.Connector)
 	if err != nil {
 		return result, err
@@ -38,7 +42,8 @@ func (b *Registries) RegisterRegistry(ctx context.Context, req api.RegisterRegis
 		if err != nil {
 			return result, err
 		}
-		if result.Resources, err = b.homes.Access(ctx, *conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
+		if result.Resources, err = b.homes.Access(ctx, *conn, result.Registry.ConnectorResourceID,
+			req.NoVerify); err != nil {
 			return result, err
 		}
 	}
@@ -60,7 +65,10 @@ func (b *Registries) connectorFor(ctx context.Context, ref string) (*api.Service
 }
 
 // UpdateRegistry changes a registry's name, attributes or labels.
-func (b *Registries) UpdateRegistry(ctx context.Context, req api.UpdateRegistry) (result api.RegistryResult, err error) {
+func (b *Registries) UpdateRegistry(
+	ctx context.Context,
+	req api.UpdateRegistry,
+) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.Registries.Update(req, b.Now().UTC())
 		result.Registry = reg
@@ -70,7 +78,10 @@ func (b *Registries) UpdateRegistry(ctx context.Context, req api.UpdateRegistry)
 }
 
 // CopyRegistry registers a registry's copy under a new name.
-func (b *Registries) CopyRegistry(ctx context.Context, req api.CopyRef) (result api.RegistryResult, err error) {
+func (b *Registries) CopyRegistry(
+	ctx context.Context,
+	req api.CopyRef,
+) (result api.RegistryResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		reg, change, err := c.Registries.Copy(req.Ref, req.Name, b.Now().UTC(), b.Owner)
 		result.Registry = reg
@@ -89,8 +100,12 @@ func (b *Registries) DeleteRegistry(ctx context.Context, ref string) (result api
 	return result, b.homes.RegistryElsewhere(ctx, ref, false, err)
 }
 
-// ConnectRegistry links a registry to a connector after the registry accepted the connector's credential.
-func (b *Registries) ConnectRegistry(ctx context.Context, req api.ConnectRegistry) (api.RegistryResult, error) {
+// ConnectRegistry links a registry to a connector after the registry accepted the
+// connector's credential.
+func (b *Registries) ConnectRegistry(
+	ctx context.Context,
+	req api.ConnectRegistry,
+) (api.RegistryResult, error) {
 	h, err := b.homes.Named(req.Server)
 	if err != nil {
 		return api.RegistryResult{}, err
@@ -107,7 +122,8 @@ func (b *Registries) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.R
 	return h.Disconnect(ctx, ref.Name)
 }
 
-// ListRegistries answers registry.list: the container registries of this machine and of every server.
+// ListRegistries answers registry.list: the container registries of this machine and of
+// every server.
 func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
 	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), ""))
 	if err := b.largeIfAll(ctx, q); err != nil {

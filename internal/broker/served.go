@@ -86,9 +86,10 @@ func (u *usage) lock() {
 // servedPerLogin bounds how many different credentials are remembered per login.
 const servedPerLogin = 8
 
-// servedSet remembers, as keyed digests, which credentials were handed out, so that a client which stores what it was just
-// given (docker login does: docker/cli, loginWithStoredCredentials) does not turn a minted token into a password. It holds
-// no secret; the key lives as long as the process.
+// servedSet remembers, as keyed digests, which credentials were handed out, so that a
+// client which stores what it was just given (docker login does: docker/cli,
+// loginWithStoredCredentials) does not turn a minted token into a password. It holds no
+// secret; the key lives as long as the process.
 type servedSet struct {
 	key [sha256.BlockSize]byte
 	by  map[string][][sha256.Size]byte // login id -> newest last
@@ -100,9 +101,10 @@ func newServedSet() servedSet {
 	return s
 }
 
-// digest is SHA-256 of key, lengths and texts, filled up to whole blocks: a hash keeps a copy of what does not fill one, and
-// hmac.New, which would be the usual way, leaves it on the heap, where a get's secret must not stay. Nobody sees a digest, so
-// that it could be continued does not matter.
+// digest is SHA-256 of key, lengths and texts, filled up to whole blocks: a hash keeps a
+// copy of what does not fill one, and hmac.New, which would be the usual way, leaves it
+// on the heap, where a get's secret must not stay. Nobody sees a digest, so that it could
+// be continued does not matter.
 func (s *servedSet) digest(username string, secret credential.Secret) [sha256.Size]byte {
 	text := secret.Reveal()
 	size := len(s.key) + 16 + len(username) + len(text)
@@ -118,7 +120,8 @@ func (s *servedSet) digest(username string, secret credential.Secret) [sha256.Si
 	return sha256.Sum256(b)
 }
 
-// latest reports whether d is the newest digest of the login, which spares add on the hot path.
+// latest reports whether d is the newest digest of the login, which spares add on the hot
+// path.
 func (s *servedSet) latest(login string, d [sha256.Size]byte) bool {
 	l := s.by[login]
 	return len(l) > 0 && l[len(l)-1] == d

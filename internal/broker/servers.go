@@ -27,7 +27,8 @@ func (b *Servers) ServerList() api.ServerList {
 	return list
 }
 
-// Server answers server.get: the server, asked whether it still accepts us; an empty ref is the active one.
+// Server answers server.get: the server, asked whether it still accepts us; an empty ref
+// is the active one.
 func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
 	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref) })
 	if err != nil {
@@ -51,7 +52,8 @@ func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResu
 // deviceTime is for one question whether a person allowed a login.
 const deviceTime = time.Minute
 
-// ServerDevice begins a login in a browser. It answers without a device when the server lets everybody in.
+// ServerDevice begins a login in a browser. It answers without a device when the server
+// lets everybody in.
 func (b *Servers) ServerDevice(ctx context.Context, req api.ConnectServer) (api.ServerDevice, error) {
 	if b.homes.Client == nil {
 		return api.ServerDevice{}, home.ErrNoServers
@@ -71,13 +73,19 @@ func (b *Servers) ServerDevice(ctx context.Context, req api.ConnectServer) (api.
 
 func serverOf(req api.ConnectServer) api.Server {
 	return api.Server{
-		Name: req.Name, URL: req.URL, Auth: req.Auth, Username: req.Username, CACert: req.CACert, Insecure: req.Insecure, Until: req.Until,
+		Name: req.Name, URL: req.URL, Auth: req.Auth, Username: req.Username, CACert: req.CACert,
+		Insecure: req.Insecure, Until: req.Until,
 	}
 }
 
-// ConnectServer proves that a server accepts the key and keeps it. Connecting again to the same address takes the place of
-// what was. The key is the caller's to wipe.
-func (b *Servers) ConnectServer(ctx context.Context, caller access.Caller, req api.ConnectServer, secrets map[string]credential.Secret) (api.ServerResult, error) {
+// ConnectServer proves that a server accepts the key and keeps it. Connecting again to
+// the same address takes the place of what was. The key is the caller's to wipe.
+func (b *Servers) ConnectServer(
+	ctx context.Context,
+	caller access.Caller,
+	req api.ConnectServer,
+	secrets map[string]credential.Secret,
+) (api.ServerResult, error) {
 	if b.homes.Client == nil {
 		return api.ServerResult{}, home.ErrNoServers
 	}
@@ -98,7 +106,12 @@ func (b *Servers) ConnectServer(ctx context.Context, caller access.Caller, req a
 	if err == nil {
 		s, err = b.keepServer(ctx, s, key)
 	}
-	b.Audit(caller, access.Subject{Action: access.Connect, To: access.Destination{Place: access.Server, Name: s.URL}}, err, s.URL)
+	b.Audit(
+		caller,
+		access.Subject{Action: access.Connect, To: access.Destination{Place: access.Server, Name: s.URL}},
+		err,
+		s.URL,
+	)
 	return api.ServerResult{Server: s}, err
 }
 
@@ -110,10 +123,15 @@ func (b *Servers) provenServer(ctx context.Context, s api.Server, key credential
 	if err != nil {
 		return asked, err
 	}
-	s.User, err = b.homes.Client.Login(ctx, s, func(context.Context) (credential.Secret, error) { return key.Clone(), nil })
+	s.User, err = b.homes.Client.Login(
+		ctx,
+		s,
+		func(context.Context) (credential.Secret, error) { return key.Clone(), nil },
+	)
 	if e, ok := asError(err); ok && e.Reason == credential.NeedsLogin {
 		c := *e
-		c.Reason, c.Hint = credential.Rejected, "check the key or the password, and that it belongs to this server"
+		c.Reason, c.Hint = credential.Rejected, "check the key or the password, and that it belongs to "+
+			"this server"
 		err = &c
 	}
 	return s, err
@@ -171,8 +189,13 @@ func (b *Servers) UseServer(ctx context.Context, ref string) (result api.ServerR
 	return result, err
 }
 
-// DisconnectServer forgets a server and its key, and ends the logins through its connectors.
-func (b *Servers) DisconnectServer(ctx context.Context, caller access.Caller, ref string) (result api.ServerResult, err error) {
+// DisconnectServer forgets a server and its key, and ends the logins through its
+// connectors.
+func (b *Servers) DisconnectServer(
+	ctx context.Context,
+	caller access.Caller,
+	ref string,
+) (result api.ServerResult, err error) {
 	var ended []api.Login
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, logins, change, err := c.Servers.Delete(ref)

@@ -12,8 +12,13 @@ import (
 // Stacks answers about stacks.
 type Stacks struct{ *core }
 
-// stackChange runs one change of a stack and returns it. ref is the stack that was named, if one was.
-func (b *Stacks) stackChange(ctx context.Context, ref string, f func(c *catalog.Catalog) (api.Stack, catalog.Change, error)) (result api.StackResult, err error) {
+// stackChange runs one change of a stack and returns it. ref is the stack that was named,
+// if one was.
+func (b *Stacks) stackChange(
+	ctx context.Context,
+	ref string,
+	f func(c *catalog.Catalog) (api.Stack, catalog.Change, error),
+) (result api.StackResult, err error) {
 	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s, change, err := f(c)
 		result.Stack = s
@@ -38,7 +43,11 @@ func (b *Stacks) UpdateStack(ctx context.Context, req api.UpdateStack) (api.Stac
 
 // DeleteStack removes a stack.
 func (b *Stacks) DeleteStack(ctx context.Context, req api.DeleteStack) (api.StackResult, error) {
-	return b.stackChange(ctx, req.Ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Delete(req) })
+	return b.stackChange(
+		ctx,
+		req.Ref,
+		func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Delete(req) },
+	)
 }
 
 // CopyStack registers a stack's copy under a new name.
@@ -50,7 +59,11 @@ func (b *Stacks) CopyStack(ctx context.Context, req api.CopyRef) (api.StackResul
 
 // SetStack makes a stack the active one.
 func (b *Stacks) SetStack(ctx context.Context, ref string) (api.StackResult, error) {
-	return b.stackChange(ctx, ref, func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Set(ref) })
+	return b.stackChange(
+		ctx,
+		ref,
+		func(c *catalog.Catalog) (api.Stack, catalog.Change, error) { return c.Stacks.Set(ref) },
+	)
 }
 
 // ExportStack returns a stack in ZenML's export format.
@@ -59,7 +72,8 @@ func (b *Stacks) ExportStack(ref string) (file api.StackFile, err error) {
 	return file, err
 }
 
-// ImportStack registers a stack, and the container registry it names, from ZenML's export format.
+// ImportStack registers a stack, and the container registry it names, from ZenML's export
+// format.
 func (b *Stacks) ImportStack(ctx context.Context, req api.ImportStack) (api.StackResult, error) {
 	return b.stackChange(ctx, "", func(c *catalog.Catalog) (api.Stack, catalog.Change, error) {
 		return c.Stacks.Import(req, b.Now().UTC(), b.Owner)

@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Logins lists who answers for which address, with what is known without asking anybody. Those that would answer the caller,
-// where it works and with its profile, are marked.
+// Logins lists who answers for which address, with what is known without asking anybody.
+// Those that would answer the caller, where it works and with its profile, are marked.
 func (b *Sessions) Logins(ctx context.Context, caller access.Caller) ([]api.Login, error) {
 	if err := b.largeIfMany(ctx); err != nil {
 		return nil, err
@@ -68,19 +68,25 @@ func (b *core) problem(l api.Login) string {
 // Counts are the numbers of entities.
 func (b *Connectors) Counts() (n api.Counts) {
 	b.Read(func(c *catalog.Catalog) {
-		n = api.Counts{Connectors: len(c.Connectors.List()), Registries: len(c.Registries.List()), Stacks: len(c.Stacks.List())}
+		n = api.Counts{
+			Connectors: len(c.Connectors.List()),
+			Registries: len(c.Registries.List()),
+			Stacks:     len(c.Stacks.List()),
+		}
 	})
 	return n
 }
 
-// Why explains, step by step and without minting anything, who would answer for a server URL.
+// Why explains, step by step and without minting anything, who would answer for a server
+// URL.
 func (b *Sessions) Why(ctx context.Context, caller access.Caller, req api.WhyRequest) (api.WhyResult, error) {
 	a, err := address.Parse(req.ServerURL)
 	if err != nil {
 		return api.WhyResult{}, err
 	}
 	caller.Dir, caller.Profile = req.Dir, req.Profile
-	r := api.WhyResult{Address: a.String(), Steps: []string{fmt.Sprintf("'%s' is the registry address %s", req.ServerURL, a)}}
+	r := api.WhyResult{Address: a.String(), Steps: []string{fmt.Sprintf("'%s' is the registry address "+
+		"%s", req.ServerURL, a)}}
 	login, err := b.loginFor(caller, a)
 	if err != nil {
 		r.Steps = append(r.Steps, b.tried(a)...)
@@ -88,7 +94,15 @@ func (b *Sessions) Why(ctx context.Context, caller access.Caller, req api.WhyReq
 	}
 	login.Problem = b.problem(login)
 	r.Login = &login
-	r.Steps = append(r.Steps, fmt.Sprintf("the login for %s covers it: %s answers%s", login.Address, source(login), scopeText(login)))
+	r.Steps = append(
+		r.Steps,
+		fmt.Sprintf(
+			"the login for %s covers it: %s answers%s",
+			login.Address,
+			source(login),
+			scopeText(login),
+		),
+	)
 	r.Steps = append(r.Steps, b.Door.Explain(b.source(login, a), login.ConnectorName)...)
 	if login.Problem != "" {
 		return explain(r, credential.NewError(b.problemReason(), login.Problem, "")), nil
@@ -126,7 +140,8 @@ func (b *Sessions) tried(a address.Address) []string {
 	for _, conn := range conns {
 		if kind, ok := b.Kinds[conn.Type]; ok {
 			if _, ok := kind.Match(home.PublicSpec(conn), a); ok {
-				steps = append(steps, fmt.Sprintf("service connector '%s' could answer after: zen login %s", conn.Name, conn.Name))
+				steps = append(steps, fmt.Sprintf("service connector '%s' could answer after: zen login "+
+					"%s", conn.Name, conn.Name))
 			}
 		}
 	}

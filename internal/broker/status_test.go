@@ -37,7 +37,10 @@ func TestLoginsThatAnswerHere(t *testing.T) {
 				got[l.Address+" "+l.Dir+"|"+l.Profile] = true
 			}
 		}
-		if want := map[string]bool{reg.Host + " " + tt.want: true, "ghcr.io |": true}; !maps.Equal(got, want) {
+		if want := map[string]bool{reg.Host + " " + tt.want: true, "ghcr.io |": true}; !maps.Equal(
+			got,
+			want,
+		) {
 			t.Errorf("in %q with profile %q: %v, want %v", tt.caller.Dir, tt.caller.Profile, got, want)
 		}
 	}

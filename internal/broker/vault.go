@@ -27,8 +27,9 @@ func (b *core) openQuietly(ctx context.Context) bool {
 // Lock forgets the vault's key and every minted token until Unlock.
 func (b *Keys) Lock(caller access.Caller) error { return b.lock(caller, "") }
 
-// LockIfIdle locks an open vault that was not used for as long as the settings want, by the wall clock: a laptop's sleep
-// counts. It reports whether it did. Every get asks it too, so that a lock which is due does not wait for a timer.
+// LockIfIdle locks an open vault that was not used for as long as the settings want, by
+// the wall clock: a laptop's sleep counts. It reports whether it did. Every get asks it
+// too, so that a lock which is due does not wait for a timer.
 func (b *Keys) LockIfIdle(now time.Time) (bool, error) {
 	limit, last := b.Settings().AutoLock, b.LastUse()
 	if limit <= 0 || now.Round(0).Sub(last) < limit || b.Vault.State().State != keystore.StateUnlocked {
@@ -55,7 +56,8 @@ func (b *Keys) lock(caller access.Caller, why string) error {
 	return err
 }
 
-// Unlock opens the vault: through its own key slots, or with a passphrase when one is given.
+// Unlock opens the vault: through its own key slots, or with a passphrase when one is
+// given.
 func (b *Keys) Unlock(ctx context.Context, caller access.Caller, passphrase *credential.Secret) error {
 	err := b.Vault.Unlock(ctx, passphrase)
 	b.Audit(caller, access.Subject{Action: access.Unlock}, err, "")
@@ -68,12 +70,22 @@ func (b *Keys) Unlock(ctx context.Context, caller access.Caller, passphrase *cre
 
 // SetPassphrase adds a passphrase slot or changes its passphrase.
 func (b *Keys) SetPassphrase(ctx context.Context, caller access.Caller, passphrase credential.Secret) error {
-	return b.vaultChange(ctx, caller, "passphrase set", func() error { return b.Vault.SetPassphrase(ctx, passphrase) })
+	return b.vaultChange(
+		ctx,
+		caller,
+		"passphrase set",
+		func() error { return b.Vault.SetPassphrase(ctx, passphrase) },
+	)
 }
 
 // RemovePassphrase removes the passphrase slot; it is refused when no other slot is left.
 func (b *Keys) RemovePassphrase(ctx context.Context, caller access.Caller) error {
-	return b.vaultChange(ctx, caller, "passphrase removed", func() error { return b.Vault.RemovePassphrase(ctx) })
+	return b.vaultChange(
+		ctx,
+		caller,
+		"passphrase removed",
+		func() error { return b.Vault.RemovePassphrase(ctx) },
+	)
 }
 
 // Rotate seals everything with a new key.

@@ -17,8 +17,9 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// While the vault cannot be read nobody knows who is logged in to what: hosts that had a login get the reason, the others are
-// not found, and the index that tells them apart is not overwritten.
+// While the vault cannot be read nobody knows who is logged in to what: hosts that had a
+// login get the reason, the others are not found, and the index that tells them apart is
+// not overwritten.
 func TestDamagedVault(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io/team", "bob", "one")
@@ -45,10 +46,19 @@ func TestDamagedVault(t *testing.T) {
 	if err := r.Erase(t.Context(), access.Caller{}, "quay.io"); err != nil {
 		t.Errorf("erase of what is absent: %v", err)
 	}
-	if why, err := r.Why(t.Context(), access.Caller{}, api.WhyRequest{ServerURL: "ghcr.io/team"}); err != nil || why.Reason != "vault_damaged" || why.Hint == "" {
+	if why, err := r.Why(t.Context(), access.Caller{},
+		api.WhyRequest{ServerURL: "ghcr.io/team"}); err != nil ||
+		why.Reason != "vault_damaged" ||
+		why.Hint == "" {
 		t.Errorf("why: %+v, %v", why, err)
 	}
-	if err := r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); !credential.VaultDamaged.Is(err) {
+	if err := r.Store(t.Context(), access.Caller{}, "quay.io",
+		credential.Credential{
+			Username: "u",
+			Secret:   credential.SecretString("s"),
+		}); !credential.VaultDamaged.Is(
+		err,
+	) {
 		t.Errorf("store: %v", err)
 	}
 	if len(index.addresses) != 1 {
@@ -77,7 +87,8 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// Records that this zen does not understand are as good as a damaged vault: said, and left alone.
+// Records that this zen does not understand are as good as a damaged vault: said, and
+// left alone.
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
@@ -93,7 +104,12 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 	r.Broker.Index = index
 	r.wantGet("quay.io", "not_logged_in")
 	r.wantGet("ghcr.io", "vault_damaged")
-	err = r.Store(t.Context(), access.Caller{}, "quay.io", credential.Credential{Username: "u", Secret: credential.SecretString("s")})
+	err = r.Store(
+		t.Context(),
+		access.Caller{},
+		"quay.io",
+		credential.Credential{Username: "u", Secret: credential.SecretString("s")},
+	)
 	if !credential.VaultDamaged.Is(err) || !strings.Contains(err.Error(), "does not understand") {
 		t.Errorf("store: %v", err)
 	}
@@ -102,7 +118,8 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// A lock that is due happens with the get that comes too late, whether or not a timer ran: a laptop's sleep stops timers.
+// A lock that is due happens with the get that comes too late, whether or not a timer
+// ran: a laptop's sleep stops timers.
 func TestAutoLock(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
@@ -113,7 +130,8 @@ func TestAutoLock(t *testing.T) {
 		r.wantGet("ghcr.io", "bob:one")
 		r.wantGet("quay.io", "not_logged_in") // is no use
 	}
-	if locked, err := r.LockIfIdle(r.clock.Now().Add(15*time.Minute - time.Nanosecond)); locked || err != nil {
+	if locked, err := r.LockIfIdle(r.clock.Now().Add(15*time.Minute - time.Nanosecond)); locked ||
+		err != nil {
 		t.Errorf("locked %v, %v", locked, err)
 	}
 	r.clock.add(15 * time.Minute)
@@ -166,7 +184,8 @@ func TestLastUse(t *testing.T) {
 	want("unlock", begun.Add(3*time.Minute))
 }
 
-// Time limits are by the wall clock: the monotonic one stands still while a laptop sleeps.
+// Time limits are by the wall clock: the monotonic one stands still while a laptop
+// sleeps.
 func TestTimeLimitsHaveNoMonotonicReading(t *testing.T) {
 	r := newRig(t)
 	r.Now = time.Now
@@ -181,7 +200,8 @@ func TestTimeLimitsHaveNoMonotonicReading(t *testing.T) {
 func TestPassphraseAndRotation(t *testing.T) {
 	r := newRig(t)
 	r.store("ghcr.io", "bob", "one")
-	if err := r.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
+	if err := r.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse "+
+		"battery")); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Rotate(t.Context(), access.Caller{}); err != nil {
@@ -210,28 +230,38 @@ func TestPassphraseAndRotation(t *testing.T) {
 	}
 }
 
-// What a get costs when nothing has to be minted: a connector's credential from the engine, and docker login's from the vault.
+// What a get costs when nothing has to be minted: a connector's credential from the
+// engine, and docker login's from the vault.
 func BenchmarkGet(b *testing.B) {
-	vault, err := keystore.Open(keystore.Options{Path: b.TempDir() + "/vault.json", Slots: []keystore.KeySlot{&keystore.MemorySlot{}}})
+	vault, err := keystore.Open(
+		keystore.Options{
+			Path:  b.TempDir() + "/vault.json",
+			Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+		},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer vault.Close()
 	broker, err := New(Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Settings: state.Settings{ListPolicy: "all"},
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())},
+		Engine: tokencache.New(tokencache.Config{}), Settings: state.Settings{ListPolicy: "all"},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx := b.Context()
-	if err := broker.Credentials.Store(ctx, access.Caller{}, "stored.example", credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
+	if err := broker.Credentials.Store(ctx, access.Caller{}, "stored.example",
+		credential.Credential{Username: "u", Secret: credential.SecretString("s")}); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.Connectors.RegisterConnector(ctx, access.Caller{}, api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
+	if _, err := broker.Connectors.RegisterConnector(ctx, access.Caller{},
+		api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true},
 		secretsOf("username", "u", "password", "p", "registry", "connector.example")); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := broker.Sessions.Login(ctx, access.Caller{}, api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
+	if _, err := broker.Sessions.Login(ctx, access.Caller{},
+		api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
 		b.Fatal(err)
 	}
 	for _, host := range []string{"connector.example", "stored.example", "unknown.example"} {

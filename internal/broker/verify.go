@@ -12,9 +12,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// VerifyCredential asks a registry about a credential that is not stored, which Store may follow. Keys of Docker Hub's own
-// tokens cannot be asked about. The secret stays the caller's to wipe.
-func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
+// VerifyCredential asks a registry about a credential that is not stored, which Store may
+// follow. Keys of Docker Hub's own tokens cannot be asked about. The secret stays the
+// caller's to wipe.
+func (b *Credentials) VerifyCredential(
+	ctx context.Context,
+	caller access.Caller,
+	serverURL string,
+	cred credential.Credential,
+) (api.CredentialReport, error) {
 	a, err := address.ParseKey(serverURL)
 	if err != nil {
 		return api.CredentialReport{}, err
@@ -26,7 +32,11 @@ func (b *Credentials) VerifyCredential(ctx context.Context, caller access.Caller
 	case api.VerificationSkipped:
 		b.Audit(caller, access.Subject{Action: access.Verify, Address: a}, err, report.Verification)
 	}
-	return api.CredentialReport{Verification: report.Verification, Detail: report.Detail, Hint: report.Hint}, err
+	return api.CredentialReport{
+		Verification: report.Verification,
+		Detail:       report.Detail,
+		Hint:         report.Hint,
+	}, err
 }
 
 // askAbout asks by https, whatever the server URL says, which is the key of a client's

@@ -39,7 +39,10 @@ func TestVerifyCredential(t *testing.T) {
 			t.Errorf("audited as %q", line)
 		}
 	}
-	if _, err := r.VerifyCredential(t.Context(), access.Caller{}, "https://user:pw@ghcr.io", credential.Credential{}); !credential.InvalidInput.Is(err) {
+	if _, err := r.VerifyCredential(t.Context(), access.Caller{}, "https://user:pw@ghcr.io",
+		credential.Credential{}); !credential.InvalidInput.Is(
+		err,
+	) {
 		t.Errorf("an address that makes no sense: %v", err)
 	}
 	if len(r.Credentials.logins()) != 0 {

@@ -12,8 +12,9 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// Catalog is a consistent set of entities, by noun. The nouns share one state, since most rules are about what uses what.
-// Functions that read are safe for concurrent use with each other, but not with Apply.
+// Catalog is a consistent set of entities, by noun. The nouns share one state, since most
+// rules are about what uses what. Functions that read are safe for concurrent use with
+// each other, but not with Apply.
 type Catalog struct {
 	*state
 
@@ -51,8 +52,9 @@ type Change struct {
 	Delete []string // ids
 }
 
-// Load builds a catalog from all records, each id once. A record of an unknown kind, which a newer zen may have written, is ignored and
-// stays where it is; one that cannot be read is a VaultDamaged error that names its id.
+// Load builds a catalog from all records, each id once. A record of an unknown kind,
+// which a newer zen may have written, is ignored and stays where it is; one that cannot
+// be read is a VaultDamaged error that names its id.
 func Load(records []Record) (*Catalog, error) {
 	c := newCatalog(&state{
 		connectors: make(map[string]*api.ServiceConnector),
@@ -138,8 +140,8 @@ func (c *state) drop(id string) {
 	}
 }
 
-// newID returns an id for a new entity. It is derived rather than random, so that the same operation on the same catalog
-// gives the same result.
+// newID returns an id for a new entity. It is derived rather than random, so that the
+// same operation on the same catalog gives the same result.
 func (c *state) newID(kind Kind, name string, now time.Time) string {
 	for n := byte(0); ; n++ {
 		seed := append([]byte(kind+"\x00"), name...)
@@ -152,11 +154,14 @@ func (c *state) newID(kind Kind, name string, now time.Time) string {
 }
 
 func (c *state) has(id string) bool {
-	return c.connectors[id] != nil || c.remotes[id] != nil || c.servers[id] != nil || c.registries[id] != nil ||
-		c.stacks[id] != nil || c.logins[id] != nil
+	return c.connectors[id] != nil || c.remotes[id] != nil || c.servers[id] != nil ||
+		c.registries[id] != nil ||
+		c.stacks[id] != nil ||
+		c.logins[id] != nil
 }
 
-// sorted returns the values of m, oldest first; name and id decide between those of one age.
+// sorted returns the values of m, oldest first; name and id decide between those of one
+// age.
 func sorted[T any](m map[string]*T, key func(*T) (created time.Time, name, id string)) []*T {
 	return slices.SortedFunc(maps.Values(m), func(a, b *T) int {
 		at, an, ai := key(a)

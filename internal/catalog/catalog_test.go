@@ -24,7 +24,8 @@ func TestUnknownKindsAreIgnored(t *testing.T) {
 	w := newWorld(t)
 	w.connector("reg", "docker", "docker.io")
 	before := dump(t, w.Catalog)
-	w.commit(Change{Put: []Record{{ID: "f1", Kind: "flux_capacitor", Public: json.RawMessage(`{"not": ["ours"`)}}})
+	w.commit(Change{Put: []Record{{ID: "f1", Kind: "flux_capacitor", Public: json.RawMessage(`{"not": ` +
+		`["ours"`)}}})
 	c, err := Load(w.list())
 	if err != nil {
 		t.Fatal(err)
@@ -69,14 +70,16 @@ func TestApplyChangesAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = w.Apply(Change{
-		Delete: []string{s.ID}, Put: append(good.Put, Record{ID: "bad", Kind: KindStack, Public: json.RawMessage(`{`)}),
+		Delete: []string{
+			s.ID,
+		}, Put: append(good.Put, Record{ID: "bad", Kind: KindStack, Public: json.RawMessage(`{`)}),
 	})
 	wantError(t, err, credential.VaultDamaged, "bad")
 	wantSame(t, "catalog", dump(t, w.Catalog), before)
 }
 
-// What is computed from other entities may not be stored: it would be wrong after the other changed, and who can edit the file
-// could make it lie.
+// What is computed from other entities may not be stored: it would be wrong after the
+// other changed, and who can edit the file could make it lie.
 func TestComputedFieldsAreNotStored(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("reg", "docker", "docker.io")
@@ -86,11 +89,13 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	done[api.ContainerRegistry](w)(w.Registries.Connect("hub", s, w.tick()))
 	w.stack("s", "hub", true)
 	w.login(api.Login{
-		Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg", Username: "alice", Problem: "none", TokenExpires: &w.now, LastUsed: &w.now,
+		Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg", Username: "alice", Problem: "none",
+		TokenExpires: &w.now, LastUsed: &w.now,
 	})
 	for _, rec := range w.list() {
 		for _, word := range []string{
-			`"active"`, `"expired"`, `"connector_name"`, `"connector_type"`, `"username"`, `"problem"`, `"token_expires"`, `"last_used"`, `"server_url"`,
+			`"active"`, `"expired"`, `"connector_name"`, `"connector_type"`, `"username"`, `"problem"`,
+			`"token_expires"`, `"last_used"`, `"server_url"`,
 		} {
 			if strings.Contains(string(rec.Public), word) {
 				t.Errorf("%s is stored: %s", word, rec.Public)
@@ -98,15 +103,23 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 		}
 	}
 	c, err := Load([]Record{
-		{ID: "c", Kind: KindConnector, Public: json.RawMessage(`{"id":"c","name":"c","active":true,"expired":true}`)},
+		{
+			ID:     "c",
+			Kind:   KindConnector,
+			Public: json.RawMessage(`{"id":"c","name":"c","active":true,"expired":true}`),
+		},
 		{
 			ID: "r", Kind: KindRegistry,
-			Public: json.RawMessage(`{"id":"r","name":"r","active":true,"connector_name":"x","connector_type":"y"}`),
+			Public: json.RawMessage(
+				`{"id":"r","name":"r","active":true,"connector_name":"x","connector_type":"y"}`,
+			),
 		},
 		{ID: "s", Kind: KindStack, Public: json.RawMessage(`{"id":"s","name":"s","active":true}`)},
 		{
 			ID: "l", Kind: KindLogin,
-			Public: json.RawMessage(`{"id":"l","address":"ghcr.io","server_url":"https://evil.example","username":"u"}`),
+			Public: json.RawMessage(
+				`{"id":"l","address":"ghcr.io","server_url":"https://evil.example","username":"u"}`,
+			),
 		},
 	})
 	if err != nil {
@@ -139,11 +152,17 @@ func TestNamesFollowRenames(t *testing.T) {
 	w.login(api.Login{Address: "docker.io", ConnectorID: s.ID, ConnectorName: "reg"})
 	s.Name, s.Revision = "dockerhub", 2
 	w.put(s)
-	done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: "hub", Name: new("main")}, w.tick()))
+	done[api.ContainerRegistry](
+		w,
+	)(
+		w.Registries.Update(api.UpdateRegistry{Ref: "hub", Name: new("main")}, w.tick()),
+	)
 	if l := w.Logins.List()[0]; l.ConnectorName != "dockerhub" {
 		t.Errorf("login is by %q", l.ConnectorName)
 	}
-	if r, err := w.Registries.Resolve("main"); err != nil || r.ConnectorName != "dockerhub" || r.ConnectorType != "docker" || !r.Active {
+	if r, err := w.Registries.Resolve("main"); err != nil || r.ConnectorName != "dockerhub" ||
+		r.ConnectorType != "docker" ||
+		!r.Active {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 	if st, err := w.Stacks.Resolve("s"); err != nil || st.Components["container_registry"].Name != "main" {
@@ -155,10 +174,24 @@ func TestNamesFollowRenames(t *testing.T) {
 func TestDanglingReferences(t *testing.T) {
 	w := newWorld(t)
 	w.commit(Change{Put: []Record{
-		{ID: "r", Kind: KindRegistry, Public: json.RawMessage(`{"id":"r","name":"r","flavor":"odd","connector_id":"gone"}`)},
-		{ID: "s", Kind: KindStack, Public: json.RawMessage(`{"id":"s","name":"s","components":{"container_registry":{"id":"gone"}}}`)},
+		{
+			ID:     "r",
+			Kind:   KindRegistry,
+			Public: json.RawMessage(`{"id":"r","name":"r","flavor":"odd","connector_id":"gone"}`),
+		},
+		{
+			ID:   "s",
+			Kind: KindStack,
+			Public: json.RawMessage(
+				`{"id":"s","name":"s","components":{"container_registry":{"id":"gone"}}}`,
+			),
+		},
 		{ID: "e", Kind: KindStack, Public: json.RawMessage(`{"id":"e","name":"e"}`)},
-		{ID: "l", Kind: KindLogin, Public: json.RawMessage(`{"id":"l","address":"ghcr.io","connector_id":"gone"}`)},
+		{
+			ID:     "l",
+			Kind:   KindLogin,
+			Public: json.RawMessage(`{"id":"l","address":"ghcr.io","connector_id":"gone"}`),
+		},
 		{ID: activeID, Kind: KindActive, Public: json.RawMessage(`{"stack_id":"gone"}`)},
 	}})
 	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" || !s.Active {
@@ -176,11 +209,21 @@ func TestDanglingReferences(t *testing.T) {
 	if r, err := w.Registries.Resolve("r"); err != nil || r.ConnectorName != "" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
-	_, _, err = w.Registries.Update(api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}}, w.now)
+	_, _, err = w.Registries.Update(
+		api.UpdateRegistry{Ref: "r", Configuration: map[string]*string{"uri": new("a.io")}},
+		w.now,
+	)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
 	_, _, err = w.Registries.Connect("r", w.connector("c", "docker", "a.io"), w.now)
 	wantError(t, err, credential.NoSuchEntity, "No flavor with name 'odd'")
-	done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}}, w.tick()))
+	done[api.Stack](
+		w,
+	)(
+		w.Stacks.Update(
+			api.UpdateStack{Ref: "e", Components: map[string]*string{"alerter": new("a")}},
+			w.tick(),
+		),
+	)
 	done[api.ContainerRegistry](w)(w.Registries.Disconnect("r", w.tick()))
 	w.commit(Change{Delete: []string{activeID}})
 	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" {
@@ -188,8 +231,9 @@ func TestDanglingReferences(t *testing.T) {
 	}
 }
 
-// Whatever was done, in whatever order the records come back: the catalog in memory is the one that a new zend loads. And
-// computing a change changes nothing, nor does one that was refused.
+// Whatever was done, in whatever order the records come back: the catalog in memory is
+// the one that a new zend loads. And computing a change changes nothing, nor does one
+// that was refused.
 func TestLoadAfterAnyChangesIsTheSame(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -225,7 +269,8 @@ func TestLoadAfterAnyChangesIsTheSame(t *testing.T) {
 	}
 }
 
-// randomChange computes one operation on a few names, so that they clash, refer to each other and are in use.
+// randomChange computes one operation on a few names, so that they clash, refer to each
+// other and are in use.
 func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 	pick := func(list ...string) string { return list[random.IntN(len(list))] }
 	connector := func() string { return pick("c1", "c2", "c3", "c") }
@@ -236,7 +281,10 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 	switch random.IntN(17) {
 	case 0, 1:
 		_, change, err = nothing(w.Connectors.Put(api.ServiceConnector{
-			ID: fmt.Sprintf("%08x", random.Uint32()), Name: connector(), Type: "docker", ResourceID: host(), Created: now, Revision: 1,
+			ID: fmt.Sprintf(
+				"%08x",
+				random.Uint32(),
+			), Name: connector(), Type: "docker", ResourceID: host(), Created: now, Revision: 1,
 		}))
 	case 2:
 		s, e := w.Connectors.Resolve(connector())
@@ -249,7 +297,8 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		_, change, err = w.Connectors.Delete(connector())
 	case 4, 5:
 		req := api.RegisterRegistry{
-			Name: registry(), Configuration: map[string]string{"uri": host()}, Labels: map[string]string{"k": "v"},
+			Name: registry(), Configuration: map[string]string{"uri": host()},
+			Labels: map[string]string{"k": "v"},
 		}
 		s, e := w.Connectors.Resolve(connector())
 		if e == nil && random.IntN(2) == 0 {
@@ -277,12 +326,18 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		_, change, err = w.Registries.Disconnect(registry(), now)
 	case 11, 12:
 		_, change, err = w.Stacks.Register(api.RegisterStack{
-			Name: stack(), Components: map[string]string{"container_registry": registry(), "step_operator": "a"},
+			Name: stack(), Components: map[string]string{
+				"container_registry": registry(),
+				"step_operator":      "a",
+			},
 			Further: map[string][]string{"step_operator": {"b"}}, Set: random.IntN(2) == 0,
 		}, now, "me")
 	case 13:
 		_, change, err = w.Stacks.Update(api.UpdateStack{
-			Ref: stack(), Components: map[string]*string{"container_registry": new(registry()), "deployer": nil},
+			Ref: stack(), Components: map[string]*string{
+				"container_registry": new(registry()),
+				"deployer":           nil,
+			},
 		}, now)
 	case 14:
 		_, change, err = w.Stacks.Delete(api.DeleteStack{Ref: stack(), Recursive: random.IntN(2) == 0})
@@ -298,7 +353,10 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 		_, change, err = w.Stacks.Import(api.ImportStack{Name: stack(), File: file}, now, "me")
 	case 16:
 		l := api.Login{
-			ID: fmt.Sprintf("%08x", random.Uint32()), Address: host(), Dir: pick("", "/proj"), Profile: pick("", "ci"),
+			ID: fmt.Sprintf(
+				"%08x",
+				random.Uint32(),
+			), Address: host(), Dir: pick("", "/proj"), Profile: pick("", "ci"),
 			Created: now,
 		}
 		if s, e := w.Connectors.Resolve(connector()); e == nil {
@@ -314,7 +372,8 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 
 func nothing(change Change, err error) (any, Change, error) { return nil, change, err }
 
-// checkConsistent checks that nothing refers to what is not there, and that names are unique.
+// checkConsistent checks that nothing refers to what is not there, and that names are
+// unique.
 func checkConsistent(t *testing.T, w *world) {
 	t.Helper()
 	var names []string
@@ -365,7 +424,8 @@ func TestSameOperationSameResult(t *testing.T) {
 	if _, err := uuid.Parse(a.ID); err != nil {
 		t.Errorf("id %q: %v", a.ID, err)
 	}
-	// The same name at the same time, after the first one was renamed, is another registry.
+	// The same name at the same time, after the first one was renamed, is another
+	// registry.
 	w.commit(first)
 	done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: "r", Name: new("old")}, w.now))
 	c := done[api.ContainerRegistry](w)(w.Registries.Register(req, nil, w.now, "me"))

@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Types of stack components. Only container registries mean something to zen, all others it keeps as given.
+// Types of stack components. Only container registries mean something to zen, all others
+// it keeps as given.
 const (
 	componentRegistry      = "container_registry"
 	componentOrchestrator  = "orchestrator"
@@ -37,8 +38,10 @@ func componentTexts(s *api.Stack, get func(api.Component) string) []string {
 // knownTypes are ZenML's types of components and what else the stacks have.
 func knownTypes(all []api.Stack) []string {
 	types := []string{
-		"alerter", "annotator", componentArtifactStore, componentRegistry, "data_validator", componentDeployer,
-		"experiment_tracker", "feature_store", "image_builder", "log_store", "model_deployer", "model_registry",
+		"alerter", "annotator", componentArtifactStore, componentRegistry, "data_validator",
+		componentDeployer,
+		"experiment_tracker", "feature_store", "image_builder", "log_store", "model_deployer",
+		"model_registry",
 		componentOrchestrator, "sandbox", "step_operator",
 	}
 	for _, s := range all {
@@ -52,7 +55,8 @@ func knownTypes(all []api.Stack) []string {
 	return types
 }
 
-// referenced is a stack as it is stored: its container registry by id only, since name and attributes may change.
+// referenced is a stack as it is stored: its container registry by id only, since name
+// and attributes may change.
 func referenced(s api.Stack) api.Stack {
 	if r, ok := s.Components[componentRegistry]; ok {
 		s.Components = maps.Clone(s.Components)
@@ -61,7 +65,8 @@ func referenced(s api.Stack) api.Stack {
 	return s
 }
 
-// setComponent puts the named component of a type into components, and more of it where a stack may have several.
+// setComponent puts the named component of a type into components, and more of it where a
+// stack may have several.
 func (c Stacks) setComponent(components map[string]api.Component, t, name string, further []string) error {
 	t, err := componentType(t)
 	if err != nil {
@@ -69,7 +74,8 @@ func (c Stacks) setComponent(components map[string]api.Component, t, name string
 	}
 	if t == componentRegistry {
 		if len(further) > 0 {
-			return credential.NewError(credential.InvalidInput, "a stack has one container registry", "give -c once")
+			return credential.NewError(credential.InvalidInput, "a stack has one container "+
+				"registry", "give -c once")
 		}
 		if name == "" {
 			return checkName("stack component", name)
@@ -105,7 +111,8 @@ func componentType(t string) (string, error) {
 	return out, nil
 }
 
-// componentNamed is a component that zen keeps as given, with the flavor and the attributes that another stack knows it by.
+// componentNamed is a component that zen keeps as given, with the flavor and the
+// attributes that another stack knows it by.
 func (c Stacks) componentNamed(t, name string) (api.Component, error) {
 	if err := checkName("stack component", name); err != nil {
 		return api.Component{}, err
@@ -139,7 +146,10 @@ func (c Stacks) updateComponents(s *api.Stack, req api.UpdateStack) error {
 		}
 		if t == componentOrchestrator || t == componentArtifactStore {
 			return credential.NewError(credential.InvalidInput, fmt.Sprintf(
-				"Stack `%s` needs an %s: it can be replaced, but not removed.", s.Name, strings.ReplaceAll(t, "_", " ")), "")
+				"Stack `%s` needs an %s: it can be replaced, but not removed.",
+				s.Name,
+				strings.ReplaceAll(t, "_", " "),
+			), "")
 		}
 		delete(components, t)
 	}
@@ -147,7 +157,8 @@ func (c Stacks) updateComponents(s *api.Stack, req api.UpdateStack) error {
 	return nil
 }
 
-// exactNumbers replaces what JSON's numbers were read as by int64 where they are whole, else by float64.
+// exactNumbers replaces what JSON's numbers were read as by int64 where they are whole,
+// else by float64.
 func exactNumbers(s api.Stack) api.Stack {
 	for t, component := range s.Components {
 		s.Components[t] = exactComponent(component)

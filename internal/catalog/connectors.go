@@ -10,11 +10,12 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// defaultSkew is how long before expires_at a connector counts as expired when it does not say otherwise
-// (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
+// defaultSkew is how long before expires_at a connector counts as expired when it does
+// not say otherwise (ZenML, SERVICE_CONNECTOR_SKEW_TOLERANCE_SECONDS).
 const defaultSkew = 300 * time.Second
 
-// Expired reports whether a connector's credentials have run out, its tolerance taken off.
+// Expired reports whether a connector's credentials have run out, its tolerance taken
+// off.
 func Expired(s api.ServiceConnector, now time.Time) bool {
 	if s.ExpiresAt == nil {
 		return false
@@ -75,8 +76,13 @@ func (c Connectors) Resolve(ref string) (api.ServiceConnector, error) {
 	return s, nil
 }
 
-// Query answers service-connector list: this machine's connectors and then those of servers.
-func (c Connectors) Query(q api.Query, now time.Time, remote ...api.ServiceConnector) (api.ConnectorList, error) {
+// Query answers service-connector list: this machine's connectors and then those of
+// servers.
+func (c Connectors) Query(
+	q api.Query,
+	now time.Time,
+	remote ...api.ServiceConnector,
+) (api.ConnectorList, error) {
 	all := append(c.List(), remote...)
 	for i := range all {
 		all[i].Expired = Expired(all[i], now)
@@ -113,9 +119,9 @@ func connectorSchema() schema[api.ServiceConnector] {
 	}
 }
 
-// Put registers a service connector, or updates the one of the same id; an update must have the revision after the
-// one that it was made from, so that of two at the same time none undoes the other. What container registries use it for
-// must stay possible.
+// Put registers a service connector, or updates the one of the same id; an update must
+// have the revision after the one that it was made from, so that of two at the same time
+// none undoes the other. What container registries use it for must stay possible.
 func (c Connectors) Put(s api.ServiceConnector) (Change, error) {
 	if s.ID == "" {
 		return Change{}, credential.NewError(credential.Internal, "a service connector has no id", "")
@@ -137,8 +143,10 @@ func (c Connectors) Put(s api.ServiceConnector) (Change, error) {
 			continue
 		}
 		return Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
-			"Service connector '%s' is used by the container registry '%s' with the uri '%s', to which it would not give access "+
-				"any more.", s.Name, r.Name, r.URI()), "zen container-registry disconnect "+safetext.ShellWord(r.Name))
+			"Service connector '%s' is used by the container registry '%s' with the uri '%s', to which "+
+				"it would not give access "+
+				"any more.", s.Name, r.Name, r.URI()), "zen container-registry "+
+			"disconnect "+safetext.ShellWord(r.Name))
 	}
 	return put(connectorRecord(s))
 }
@@ -151,8 +159,10 @@ func (c Connectors) checkName(s api.ServiceConnector) error {
 	for _, o := range c.connectors {
 		if o.Name == s.Name && o.ID != s.ID {
 			return credential.NewError(credential.Exists, fmt.Sprintf(
-				"Unable to %s the requested service connector with name '%s': Found another existing service connector with "+
-					"the same name.", verb, s.Name), "choose another name, or: zen service-connector describe "+safetext.ShellWord(s.Name))
+				"Unable to %s the requested service connector with name '%s': Found another existing "+
+					"service connector with "+
+					"the same name.", verb, s.Name), "choose another name, or: zen service-connector "+
+				"describe "+safetext.ShellWord(s.Name))
 		}
 	}
 	return nil
@@ -165,8 +175,14 @@ func (c Connectors) checkRevision(s api.ServiceConnector) error {
 		return credential.NewError(credential.NoSuchEntity,
 			fmt.Sprintf("Service connector '%s' was deleted meanwhile.", s.Name), seeConnectors)
 	case old != nil && s.Revision <= old.Revision:
-		return credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("Service connector '%s' was changed by somebody else meanwhile.", s.Name), "look at it and try again")
+		return credential.NewError(
+			credential.InvalidInput,
+			fmt.Sprintf(
+				"Service connector '%s' was changed by somebody else meanwhile.",
+				s.Name,
+			),
+			"look at it and try again",
+		)
 	}
 	return nil
 }
@@ -177,7 +193,8 @@ func (c *state) connectedTo(id string) []*api.ContainerRegistry {
 	return slices.DeleteFunc(all, func(r *api.ContainerRegistry) bool { return r.ConnectorID != id })
 }
 
-// Delete removes a service connector and its logins. It is refused while a container registry uses it.
+// Delete removes a service connector and its logins. It is refused while a container
+// registry uses it.
 func (c Connectors) Delete(ref string) (api.ServiceConnector, Change, error) {
 	s, err := c.Resolve(ref)
 	if err != nil {
@@ -189,9 +206,11 @@ func (c Connectors) Delete(ref string) (api.ServiceConnector, Change, error) {
 	}
 	if len(users) > 0 {
 		return s, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
-			"Service connector '%s' with ID %s cannot be deleted as it is still referenced by %d stack components: %s. "+
+			"Service connector '%s' with ID %s cannot be deleted as it is still referenced by %d stack "+
+				"components: %s. "+
 				"Before deleting this service connector, make sure to remove it from all stack components.",
-			s.Name, s.ID, len(users), quoted(users)), "zen container-registry disconnect "+safetext.ShellWord(users[0]))
+			s.Name, s.ID, len(users), quoted(users)), "zen container-registry "+
+			"disconnect "+safetext.ShellWord(users[0]))
 	}
 	change := Change{Delete: []string{s.ID}}
 	for _, l := range c.logins {

@@ -18,7 +18,8 @@ func TestPutConnector(t *testing.T) {
 	}
 	s.Description, s.Revision = "changed", 2
 	w.put(s)
-	if got, err := w.Connectors.Resolve("reg"); err != nil || got.Description != "changed" || len(w.Connectors.List()) != 1 {
+	if got, err := w.Connectors.Resolve("reg"); err != nil || got.Description != "changed" ||
+		len(w.Connectors.List()) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, ok := w.Connectors.ByID("reg"); ok {
@@ -40,21 +41,36 @@ func TestPutConnectorRefuses(t *testing.T) {
 				ID: "new", Name: "reg", Revision: 1,
 			}
 		}, credential.Exists, []string{
-			"Unable to create the requested service connector with name 'reg': Found another existing service connector with the same name.",
+			"Unable to create the requested service connector with name 'reg': Found another existing " +
+				"service connector with the same name.",
 			"zen service-connector describe reg",
 		}},
-		"rename to a taken name": {func(s *api.ServiceConnector) { *s = other; s.Name = "reg"; s.Revision = 2 }, credential.Exists, []string{
+		"rename to a taken name": {func(s *api.ServiceConnector) {
+			*s = other
+			s.Name, s.Revision = "reg", 2
+		}, credential.Exists, []string{
 			"Unable to update the requested service connector with name 'reg'",
 		}},
 		"no name": {func(s *api.ServiceConnector) { s.Name = "" }, credential.InvalidInput, []string{
 			"The service connector name cannot be empty.",
 		}},
-		"no id":       {func(s *api.ServiceConnector) { s.ID = "" }, credential.Internal, nil},
-		"empty label": {func(s *api.ServiceConnector) { s.Labels = map[string]string{"": "x"} }, credential.InvalidInput, []string{"key=value"}},
-		"changed meanwhile": {func(s *api.ServiceConnector) { s.Revision = 1 }, credential.InvalidInput, []string{
-			"'reg' was changed by somebody else",
-		}},
-		"deleted meanwhile": {func(s *api.ServiceConnector) { s.ID, s.Name, s.Revision = "gone", "gone", 3 }, credential.NoSuchEntity, []string{"'gone' was deleted"}},
+		"no id": {func(s *api.ServiceConnector) { s.ID = "" }, credential.Internal, nil},
+		"empty label": {
+			func(s *api.ServiceConnector) { s.Labels = map[string]string{"": "x"} },
+			credential.InvalidInput,
+			[]string{"key=value"},
+		},
+		"changed meanwhile": {
+			func(s *api.ServiceConnector) { s.Revision = 1 }, credential.InvalidInput,
+			[]string{
+				"'reg' was changed by somebody else",
+			},
+		},
+		"deleted meanwhile": {
+			func(s *api.ServiceConnector) { s.ID, s.Name, s.Revision = "gone", "gone", 3 },
+			credential.NoSuchEntity,
+			[]string{"'gone' was deleted"},
+		},
 		"the same again, outdated": {func(*api.ServiceConnector) {}, credential.InvalidInput, []string{
 			"was changed by somebody else",
 		}},
@@ -80,7 +96,8 @@ func TestConnectorUpdateKeepsItsRegistriesInReach(t *testing.T) {
 	s.Revision++
 	s.ResourceID = "other.example"
 	_, err := w.Connectors.Put(s)
-	wantError(t, err, credential.InUse, "'reg' is used by the container registry 'local' with the uri '127.0.0.1:5050/team'",
+	wantError(t, err, credential.InUse, "'reg' is used by the container registry 'local' with the uri "+
+		"'127.0.0.1:5050/team'",
 		"zen container-registry disconnect local")
 	s.ResourceID, s.ResourceTypes = "127.0.0.1:5050", []string{"kubernetes-cluster"}
 	_, err = w.Connectors.Put(s)
@@ -115,7 +132,8 @@ func TestDeleteConnector(t *testing.T) {
 		done[api.ContainerRegistry](w)(w.Registries.Disconnect(name, w.tick()))
 	}
 	_, _, err = w.Connectors.Delete("reg")
-	wantError(t, err, credential.InUse, "1 stack components: 'my third'", "zen container-registry disconnect 'my third'")
+	wantError(t, err, credential.InUse, "1 stack components: 'my third'", "zen container-registry "+
+		"disconnect 'my third'")
 	done[api.ContainerRegistry](w)(w.Registries.Delete("my third"))
 	done[api.ServiceConnector](w)(w.Connectors.Delete("reg"))
 	if l := w.Logins.List(); len(l) != 1 || l[0].ID != "l2" || len(w.Connectors.List()) != 1 {

@@ -31,7 +31,19 @@ const (
 )
 
 func ops() []op {
-	return []op{opEquals, opNotEquals, opContains, opStartsWith, opEndsWith, opOneOf, opIn, opGTE, opGT, opLTE, opLT}
+	return []op{
+		opEquals,
+		opNotEquals,
+		opContains,
+		opStartsWith,
+		opEndsWith,
+		opOneOf,
+		opIn,
+		opGTE,
+		opGT,
+		opLTE,
+		opLT,
+	}
 }
 
 // condition is a filter's value taken apart.
@@ -40,8 +52,8 @@ type condition struct {
 	operand string
 }
 
-// parseCondition takes "op:value" apart. What does not begin with an operator is compared as a whole, so that addresses with
-// a port need no quoting.
+// parseCondition takes "op:value" apart. What does not begin with an operator is compared
+// as a whole, so that addresses with a port need no quoting.
 func parseCondition(s string) condition {
 	if before, after, ok := strings.Cut(s, ":"); ok && slices.Contains(ops(), op(before)) {
 		return condition{op(before), after}
@@ -61,7 +73,8 @@ const (
 
 func (k kind) String() string { return [...]string{"text", "number", "time", "boolean"}[k] }
 
-// value is a field of one entity. Nothing is known of it when its member for the field's kind is empty.
+// value is a field of one entity. Nothing is known of it when its member for the field's
+// kind is empty.
 type value struct {
 	text   []string // all of them for a field with several
 	number *int
@@ -72,7 +85,8 @@ type value struct {
 // matcher decides whether a field's value fits a condition.
 type matcher func(value) bool
 
-// compile checks a condition against the kind of the field that it is for. notequals is the negation of equals.
+// compile checks a condition against the kind of the field that it is for. notequals is
+// the negation of equals.
 func compile(k kind, c condition) (matcher, error) {
 	if c.op == opNotEquals {
 		equals, err := compile(k, condition{opEquals, c.operand})
@@ -93,10 +107,12 @@ func compile(k kind, c condition) (matcher, error) {
 }
 
 func unsupported(k kind, c condition) error {
-	return credential.NewError(credential.InvalidInput, fmt.Sprintf("the operation '%s' cannot be used on a %s", c.op, k), "")
+	return credential.NewError(credential.InvalidInput, fmt.Sprintf("the operation '%s' cannot be used "+
+		"on a %s", c.op, k), "")
 }
 
-// compileText compares as ZenML's SQL does: what searches inside (LIKE) ignores case, the rest does not.
+// compileText compares as ZenML's SQL does: what searches inside (LIKE) ignores case, the
+// rest does not.
 func compileText(c condition) (matcher, error) {
 	some := func(fits func(string) bool) matcher {
 		return func(v value) bool { return slices.ContainsFunc(v.text, fits) }
@@ -142,7 +158,8 @@ func compileNumber(c condition) (matcher, error) {
 	return func(v value) bool { return v.number != nil && ordered(c.op, cmp.Compare(*v.number, n)) }, err
 }
 
-// compileTime compares by the second, which is as exact as a time that a person types. "in" is a range: first,last.
+// compileTime compares by the second, which is as exact as a time that a person types.
+// "in" is a range: first,last.
 func compileTime(c condition) (matcher, error) {
 	second := func(t *time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 	switch c.op {
@@ -154,10 +171,14 @@ func compileTime(c condition) (matcher, error) {
 			return nil, err
 		}
 		if c.op == opOneOf {
-			return func(v value) bool { return v.time != nil && slices.ContainsFunc(list, second(v.time).Equal) }, nil
+			return func(v value) bool {
+				return v.time != nil &&
+					slices.ContainsFunc(list, second(v.time).Equal)
+			}, nil
 		}
 		if len(list) != 2 {
-			return nil, credential.NewError(credential.InvalidInput, "a range of time needs its first and its last moment",
+			return nil, credential.NewError(credential.InvalidInput, "a range of time needs its first "+
+				"and its last moment",
 				"in:2026-01-01 00:00:00,2026-01-31 23:59:59")
 		}
 		return func(v value) bool {
@@ -195,14 +216,16 @@ func ordered(o op, n int) bool {
 	return n == 0
 }
 
-// operands are the values of oneof and in: a JSON list, as ZenML takes it, or values between commas.
+// operands are the values of oneof and in: a JSON list, as ZenML takes it, or values
+// between commas.
 func operands(c condition) ([]string, error) {
 	var list []string
 	if strings.HasPrefix(c.operand, "[") {
 		if err := json.Unmarshal([]byte(c.operand), &list); err == nil {
 			return list, nil
 		}
-		return nil, credential.NewError(credential.InvalidInput, safetext.Quote(c.operand)+" is not a list of texts",
+		return nil, credential.NewError(credential.InvalidInput, safetext.Quote(c.operand)+" is not a "+
+			"list of texts",
 			string(c.op)+`:["a","b"], or `+string(c.op)+":a,b")
 	}
 	return strings.Split(c.operand, ","), nil

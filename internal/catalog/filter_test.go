@@ -128,8 +128,9 @@ func TestConditionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// What every filter promises, whatever is typed: it is taken apart in one way only, notequals is the contrary of equals, gte of
-// lt, and a value is found by each operator that it must be found by.
+// What every filter promises, whatever is typed: it is taken apart in one way only,
+// notequals is the contrary of equals, gte of lt, and a value is found by each operator
+// that it must be found by.
 func FuzzCondition(f *testing.F) {
 	for _, s := range []string{
 		"reg", "equals:reg", "127.0.0.1:5050", `oneof:["a"]`, "oneof:[", "in:2026-01-01,2026-02-01",
@@ -145,7 +146,9 @@ func FuzzCondition(f *testing.F) {
 		}
 		at, n := time.Unix(int64(len(have))<<24, 7), len(have)
 		values := map[kind]value{
-			text: {text: []string{have}}, number: {number: &n}, moment: {time: &at}, boolean: {bool: n%2 == 0},
+			text: {
+				text: []string{have},
+			}, number: {number: &n}, moment: {time: &at}, boolean: {bool: n%2 == 0},
 		}
 		for k, v := range values {
 			opposites(t, k, c.operand, v, opEquals, opNotEquals)
@@ -182,7 +185,8 @@ func finds(t *testing.T, have string) {
 		t.Fatal(err)
 	}
 	for _, expr := range []string{
-		"equals:" + have, "contains:" + have, "startswith:" + have, "endswith:" + have, "gte:" + have, "lte:" + have,
+		"equals:" + have, "contains:" + have, "startswith:" + have, "endswith:" + have, "gte:" + have,
+		"lte:" + have,
 		"oneof:" + string(list), "in:" + string(list),
 	} {
 		if !utf8.ValidString(have) && strings.Contains(expr, "[") {
@@ -196,7 +200,8 @@ func finds(t *testing.T, have string) {
 			t.Errorf("%q does not find %q", expr, have)
 		}
 	}
-	for _, expr := range []string{"notequals:" + have, fmt.Sprintf("equals:%sx", have), "gt:" + have, "lt:" + have} {
+	for _, expr := range []string{"notequals:" + have, fmt.Sprintf("equals:%sx", have), "gt:" + have, "lt:" +
+		have} {
 		match, err := compile(text, parseCondition(expr))
 		if err != nil {
 			t.Fatalf("%q: %v", expr, err)

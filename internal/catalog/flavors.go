@@ -33,15 +33,17 @@ type flavor struct {
 	more          []api.Attribute
 }
 
-// flavors are ZenML's, in the order of its list. ZenML itself checks the uri of aws only, and that only for a slash; here a
-// flavor takes the hosts that it can work with, and default takes all.
+// flavors are ZenML's, in the order of its list. ZenML itself checks the uri of aws only,
+// and that only for a slash; here a flavor takes the hosts that it can work with, and
+// default takes all.
 func flavors() []flavor {
 	return []flavor{
 		{
 			name: defaultFlavor, integration: "built-in", description: "Any registry, local or remote.",
 			uriHelp: "host[:port][/path]; a local registry is localhost:<PORT>", uriSample: "localhost:5000",
 		}, {
-			name: "azure", integration: "built-in", description: "Azure Container Registry.", connectorType: "azure",
+			name: "azure", integration: "built-in", description: "Azure Container " +
+				"Registry.", connectorType: "azure",
 			uriHelp: "<registry-name>.azurecr.io", uriSample: "myregistry.azurecr.io",
 			hosts: `[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+\.geo)?\.azurecr\.(io|cn|us|de)`,
 		}, {
@@ -49,31 +51,39 @@ func flavors() []flavor {
 			uriHelp: "docker.io/<account> or index.docker.io/<account>", uriSample: "docker.io/<account>",
 			hosts: `docker\.io`,
 		}, {
-			name: "gcp", integration: "built-in", description: "Google Artifact Registry, or Container Registry.",
+			name: "gcp", integration: "built-in", description: "Google Artifact Registry, or Container " +
+				"Registry.",
 			connectorType: "gcp",
-			uriHelp:       "<location>-docker.pkg.dev/<project>/<repository>, or [us.|eu.|asia.]gcr.io/<project>",
-			uriSample:     "europe-west1-docker.pkg.dev/<project>/<repository>",
+			uriHelp: "<location>-docker.pkg.dev/<project>/<repository>, or " +
+				"[us.|eu.|asia.]gcr.io/<project>",
+			uriSample: "europe-west1-docker.pkg.dev/<project>/<repository>",
 			hosts: `([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|docker\.[a-z0-9-]+\.rep\.pkg\.dev` +
 				`|docker\.s3nsregistry\.fr`,
 		}, {
 			name: "github", integration: "built-in", description: "GitHub Container Registry.",
-			uriHelp: "ghcr.io/<organization>, or containers.<host> of a GitHub Enterprise", uriSample: "ghcr.io/<organization>",
+			uriHelp: "ghcr.io/<organization>, or containers.<host> of a GitHub " +
+				"Enterprise", uriSample: "ghcr.io/<organization>",
 			hosts: `ghcr\.io|docker\.pkg\.github\.com|containers\.[a-z0-9.-]+(:\d+)?`,
 			more: []api.Attribute{{
-				Name: "automatic_token_authentication", Title: "Automatic Token Authentication", Type: typeBoolean, Default: "false",
+				Name: "automatic_token_authentication", Title: "Automatic Token " +
+					"Authentication", Type: typeBoolean, Default: "false",
 				Description: "Use the token of GitHub Actions where it runs there.",
 			}},
 		}, {
-			name: "aws", integration: "aws", description: "Amazon Elastic Container Registry.", connectorType: "aws",
+			name: "aws", integration: "aws", description: "Amazon Elastic Container " +
+				"Registry.", connectorType: "aws",
 			uriHelp: "<account>.dkr.ecr.<region>.amazonaws.com, without a path", pathless: true,
 			uriSample: "715803424592.dkr.ecr.us-east-1.amazonaws.com",
 			hosts: `\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9][a-z0-9-]*\.(amazonaws\.(com(\.cn)?|eu)` +
-				`|on\.(aws|amazonwebservices\.com\.cn)|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)` +
+				`|on\.(aws|amazonwebservices\.com\.cn)|sc2s\.sgov\.gov|c2s\.ic\.gov` +
+				`|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)` +
 				`|public\.ecr\.aws|ecr-public\.aws\.com`,
 		}, {
-			name: "digitalocean", integration: "digitalocean", description: "DigitalOcean Container Registry.",
-			uriHelp: "registry.digitalocean.com/<registry-name>", uriSample: "registry.digitalocean.com/<registry-name>",
-			hosts: `registry\.digitalocean\.com`,
+			name: "digitalocean", integration: "digitalocean", description: "DigitalOcean Container " +
+				"Registry.",
+			uriHelp:   "registry.digitalocean.com/<registry-name>",
+			uriSample: "registry.digitalocean.com/<registry-name>",
+			hosts:     `registry\.digitalocean\.com`,
 		},
 	}
 }
@@ -89,10 +99,12 @@ func (f flavor) attributes() []api.Attribute {
 			Description: "Address of the registry: host[:port][/path].",
 		}, {
 			Name: "default_repository", Title: "Default Repository", Type: "string",
-			Description: "Namespace for images on the registry: a Docker Hub user, a GitHub organization, a GCP project.",
+			Description: "Namespace for images on the registry: a Docker Hub user, a GitHub " +
+				"organization, a GCP project.",
 		}, {
 			Name: "authentication_secret", Title: "Authentication Secret", Type: "string",
-			Description: "Name of a ZenML secret that holds a username and a password; zen keeps it and does not use it.",
+			Description: "Name of a ZenML secret that holds a username and a password; zen keeps it and " +
+				"does not use it.",
 		},
 	}, f.more...)
 }
@@ -105,8 +117,9 @@ func (c Registries) Flavors() []api.Flavor {
 	var out []api.Flavor
 	for _, f := range flavors() {
 		out = append(out, api.Flavor{
-			Name: f.name, Integration: f.integration, Description: f.description, ConnectorType: f.connectorType,
-			ResourceType: resourceType, Attributes: f.attributes(), URIHelp: f.uriHelp,
+			Name: f.name, Integration: f.integration, Description: f.description,
+			ConnectorType: f.connectorType,
+			ResourceType:  resourceType, Attributes: f.attributes(), URIHelp: f.uriHelp,
 		})
 	}
 	return out
@@ -125,7 +138,8 @@ func flavorNamed(name string) (flavor, error) {
 		"known flavors: "+strings.Join(known, ", "))
 }
 
-// inferFlavor is the flavor whose hosts a uri is on. A host that only looks like a GitHub Enterprise does not count.
+// inferFlavor is the flavor whose hosts a uri is on. A host that only looks like a GitHub
+// Enterprise does not count.
 func inferFlavor(uri string) flavor {
 	all := flavors()
 	if a, err := address.Parse(uri); err == nil && !strings.HasPrefix(a.Host(), "containers.") {
@@ -142,8 +156,9 @@ func (f flavor) serves(host string) bool {
 	return f.hosts == "" || regexp.MustCompile(`^(?:`+f.hosts+`)$`).MatchString(host)
 }
 
-// configure checks a registry's attributes and returns them as they are kept: without empty ones, and the uri without the
-// slashes at its end (ZenML, BaseContainerRegistryConfig).
+// configure checks a registry's attributes and returns them as they are kept: without
+// empty ones, and the uri without the slashes at its end (ZenML,
+// BaseContainerRegistryConfig).
 func (f flavor) configure(attributes map[string]string) (map[string]string, error) {
 	if err := f.checkKeys(maps.Keys(attributes)); err != nil {
 		return nil, err
@@ -157,7 +172,8 @@ func (f flavor) configure(attributes map[string]string) (map[string]string, erro
 		if a.Type == typeBoolean {
 			b, err := strconv.ParseBool(strings.ToLower(v))
 			if err != nil {
-				return nil, credential.NewError(credential.InvalidInput, "attribute '"+a.Name+"' must be true or false", "")
+				return nil, credential.NewError(credential.InvalidInput, "attribute '"+a.Name+"' must be "+
+					"true or false", "")
 			}
 			v = strconv.FormatBool(b)
 		}
@@ -197,7 +213,8 @@ func (f flavor) attributeNames() []string {
 func (f flavor) checkURI(uri string) (string, error) {
 	if uri == "" {
 		return "", credential.NewError(credential.InvalidInput,
-			"container registry configuration is not valid: missing required attribute 'uri'", "add --uri="+f.uriSample)
+			"container registry configuration is not valid: missing required attribute "+
+				"'uri'", "add --uri="+f.uriSample)
 	}
 	a, err := address.Parse(uri)
 	if err != nil {
@@ -205,7 +222,11 @@ func (f flavor) checkURI(uri string) (string, error) {
 	}
 	uri = strings.TrimRight(uri, "/")
 	if a.IsHubToken() {
-		return "", credential.NewError(credential.InvalidInput, uri+" is not a registry", "--uri=docker.io/<account>")
+		return "", credential.NewError(
+			credential.InvalidInput,
+			uri+" is not a registry",
+			"--uri=docker.io/<account>",
+		)
 	}
 	const orDefault = ", or use --flavor=" + defaultFlavor
 	if f.pathless && a.Path() != "" {
@@ -214,8 +235,16 @@ func (f flavor) checkURI(uri string) (string, error) {
 			"--uri="+a.Host()+" --default_repository="+a.Path()+orDefault)
 	}
 	if !f.serves(a.Host()) {
-		return "", credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("the %s flavor is for %s, not for %s", f.name, f.uriHelp, a.Host()), "--uri="+f.uriSample+orDefault)
+		return "", credential.NewError(
+			credential.InvalidInput,
+			fmt.Sprintf(
+				"the %s flavor is for %s, not for %s",
+				f.name,
+				f.uriHelp,
+				a.Host(),
+			),
+			"--uri="+f.uriSample+orDefault,
+		)
 	}
 	return uri, nil
 }
@@ -223,8 +252,8 @@ func (f flavor) checkURI(uri string) (string, error) {
 // ownTypes are the connector types that ZenML's flavors are made for.
 func ownTypes() []string { return []string{"docker", "aws", "gcp", "azure"} }
 
-// checkConnector refuses a connector that cannot give access to the registry, in ZenML's words. Kinds of connectors that
-// ZenML does not have may serve any flavor.
+// checkConnector refuses a connector that cannot give access to the registry, in ZenML's
+// words. Kinds of connectors that ZenML does not have may serve any flavor.
 func (f flavor) checkConnector(r api.ContainerRegistry, s api.ServiceConnector) error {
 	var problem string
 	hint := "pick another: zen service-connector list-resources --resource-id " + r.URI()
@@ -232,16 +261,21 @@ func (f flavor) checkConnector(r api.ContainerRegistry, s api.ServiceConnector) 
 	case f.connectorType != "" && f.connectorType != s.Type && slices.Contains(ownTypes(), s.Type):
 		problem = fmt.Sprintf("connector type '%s' does not match the '%s' connector type specified in the "+
 			"stack component requirements", s.Type, f.connectorType)
-		hint = "register the container registry with --flavor=" + defaultFlavor + ", which takes any connector"
+		hint = "register the container registry with --flavor=" + defaultFlavor + ", which takes any " +
+			"connector"
 	case len(s.ResourceTypes) > 0 && !slices.Contains(s.ResourceTypes, resourceType):
-		problem = fmt.Sprintf("connector does not provide the '%s' resource type specified in the stack component "+
-			"requirements. Only the following resource types are supported: %s", resourceType, strings.Join(s.ResourceTypes, ", "))
+		problem = fmt.Sprintf("connector does not provide the '%s' resource type specified in the stack "+
+			"component "+
+			"requirements. Only the following resource types are supported: %s", resourceType,
+			strings.Join(s.ResourceTypes, ", "))
 	default:
 		return checkReach(r, s, hint)
 	}
 	return credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"The connector with ID %s does not match the component's `%s` of type `container_registry` connector requirements: %s. "+
-			"Please pick a connector that is compatible with the component flavor and try again.", s.ID, r.Name, problem), hint)
+		"The connector with ID %s does not match the component's `%s` of type `container_registry` "+
+			"connector requirements: %s. "+
+			"Please pick a connector that is compatible with the component flavor and try "+
+			"again.", s.ID, r.Name, problem), hint)
 }
 
 // checkReach refuses a connector for another host, or for another path on the same host.
@@ -262,8 +296,10 @@ func checkReach(r api.ContainerRegistry, s api.ServiceConnector, hint string) er
 		asked = uri.String()
 	}
 	return credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"Access to the resource could not be verified: connector '%s' authorization failure: The connector does not allow "+
-			"access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following "+
+		"Access to the resource could not be verified: connector '%s' authorization failure: The "+
+			"connector does not allow "+
+			"access to the provided '%s' Docker/OCI container registry resource. It only allows access "+
+			"to the following "+
 			"resource: '%s'.",
 		s.Name, asked, s.ResourceID), hint)
 }

@@ -25,13 +25,15 @@ type login struct {
 // ended reports whether the login's time limit has passed.
 func (l *login) ended(now time.Time) bool { return l.Until != nil && !now.Before(*l.Until) }
 
-// appliesTo reports whether the login may answer a caller: one that is bound to a directory answers below it only, one that
-// is bound to a profile answers that profile only.
+// appliesTo reports whether the login may answer a caller: one that is bound to a
+// directory answers below it only, one that is bound to a profile answers that profile
+// only.
 func (l *login) appliesTo(dir, profile string) bool {
 	return (l.Dir == "" || within(dir, l.Dir)) && (l.Profile == "" || l.Profile == profile)
 }
 
-// compare orders the logins of one address: nearest directory first, then those for a profile, then the newest.
+// compare orders the logins of one address: nearest directory first, then those for a
+// profile, then the newest.
 func (l *login) compare(o *login) int {
 	return cmp.Or(
 		cmp.Compare(len(o.Dir), len(l.Dir)),
@@ -69,8 +71,8 @@ func (c *state) dropLogin(id string) {
 	c.byAddress[l.address] = list
 }
 
-// For returns the login that answers for an address: the longest path first, then the nearest directory, then the
-// profile. Logins whose time has passed do not count.
+// For returns the login that answers for an address: the longest path first, then the
+// nearest directory, then the profile. Logins whose time has passed do not count.
 func (c Logins) For(a address.Address, dir, profile string, now time.Time) (api.Login, bool) {
 	if dir != "" {
 		dir = filepath.Clean(dir)
@@ -117,9 +119,10 @@ func (c Logins) Addresses() []address.Address {
 	return slices.AppendSeq(make([]address.Address, 0, len(c.byAddress)), maps.Keys(c.byAddress))
 }
 
-// Put records a login. It takes the place of the one with the same address, directory and profile, which is returned if
-// it had not ended by itself. Logins that had ended when this one began go with the same change. With are records that come
-// with it, such as the server's connector that it uses.
+// Put records a login. It takes the place of the one with the same address, directory and
+// profile, which is returned if it had not ended by itself. Logins that had ended when
+// this one began go with the same change. With are records that come with it, such as the
+// server's connector that it uses.
 func (c Logins) Put(l api.Login, with ...Record) (change Change, replaced *api.Login, err error) {
 	a, err := address.Parse(l.Address)
 	if err != nil {
@@ -158,9 +161,11 @@ func (c Logins) check(l api.Login, connectorComes bool) error {
 	case l.ID == "":
 		return credential.NewError(credential.Internal, "a login has no id", "")
 	case l.Dir != "" && !filepath.IsAbs(l.Dir):
-		return credential.NewError(credential.InvalidInput, "a login's directory must be an absolute path: "+l.Dir, "")
+		return credential.NewError(credential.InvalidInput, "a login's directory must be an absolute "+
+			"path: "+l.Dir, "")
 	case l.ConnectorID != "" && !connectorComes && c.connectorByID(l.ConnectorID) == nil:
-		return credential.NewError(credential.NoSuchEntity, "the service connector was deleted meanwhile", seeConnectors)
+		return credential.NewError(credential.NoSuchEntity, "the service connector was deleted "+
+			"meanwhile", seeConnectors)
 	}
 	return nil
 }

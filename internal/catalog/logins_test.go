@@ -81,12 +81,15 @@ func TestLoginFor(t *testing.T) {
 		{address: "old.example/a/b/c", after: time.Hour - time.Nanosecond, want: "short"},
 		{address: "old.example/a/b/c", after: time.Hour, want: "long"},
 	} {
-		t.Run(fmt.Sprintf("%s in %q as %q after %v", tt.address, tt.dir, tt.profile, tt.after), func(t *testing.T) {
-			l, ok := w.Logins.For(parse(t, tt.address), tt.dir, tt.profile, start.Add(tt.after))
-			if l.ID != tt.want || ok != (tt.want != "") {
-				t.Errorf("got %q, %v, want %q", l.ID, ok, tt.want)
-			}
-		})
+		t.Run(
+			fmt.Sprintf("%s in %q as %q after %v", tt.address, tt.dir, tt.profile, tt.after),
+			func(t *testing.T) {
+				l, ok := w.Logins.For(parse(t, tt.address), tt.dir, tt.profile, start.Add(tt.after))
+				if l.ID != tt.want || ok != (tt.want != "") {
+					t.Errorf("got %q, %v, want %q", l.ID, ok, tt.want)
+				}
+			},
+		)
 	}
 }
 
@@ -152,8 +155,11 @@ func TestPutLoginRefuses(t *testing.T) {
 	}{
 		"bad address":        {api.Login{ID: "a", Address: "a b"}, credential.InvalidInput},
 		"relative directory": {api.Login{ID: "a", Address: "ghcr.io", Dir: "work"}, credential.InvalidInput},
-		"connector is gone":  {api.Login{ID: "a", Address: "ghcr.io", ConnectorID: "gone"}, credential.NoSuchEntity},
-		"no id":              {api.Login{Address: "ghcr.io"}, credential.Internal},
+		"connector is gone": {
+			api.Login{ID: "a", Address: "ghcr.io", ConnectorID: "gone"},
+			credential.NoSuchEntity,
+		},
+		"no id": {api.Login{Address: "ghcr.io"}, credential.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			change, _, err := w.Logins.Put(tt.login)
@@ -181,7 +187,8 @@ func TestEndLogins(t *testing.T) {
 	if len(w.byAddress) != 1 {
 		t.Errorf("index still has %v", w.byAddress)
 	}
-	if ended, change := w.Logins.End(func(api.Login) bool { return false }); ended != nil || change.Delete != nil {
+	if ended, change := w.Logins.End(func(api.Login) bool { return false }); ended != nil ||
+		change.Delete != nil {
 		t.Errorf("ended %+v by %+v", ended, change)
 	}
 }
@@ -201,8 +208,10 @@ func TestLoginsAreTheCallers(t *testing.T) {
 // However an address is spelled in a record, a login has the canonical spellings.
 func TestLoginAddressIsCanonical(t *testing.T) {
 	for _, spelled := range []string{
-		"ghcr.io", "ghcr.io/", "GHCR.io", "ghcr.io:443", "https://ghcr.io", "ghcr.io/v2", "ghcr.io/v2/", "ghcr.io/team", "ghcr.io/team/", "Ghcr.io/team/app",
-		"docker.io", "index.docker.io/v1/", "docker.io/library/alpine", "docker.io/v1/access-token", "[::0:1]:5000", "[::1]:5000/x",
+		"ghcr.io", "ghcr.io/", "GHCR.io", "ghcr.io:443", "https://ghcr.io", "ghcr.io/v2", "ghcr.io/v2/",
+		"ghcr.io/team", "ghcr.io/team/", "Ghcr.io/team/app",
+		"docker.io", "index.docker.io/v1/", "docker.io/library/alpine", "docker.io/v1/access-token",
+		"[::0:1]:5000", "[::1]:5000/x",
 	} {
 		a := parse(t, spelled)
 		r, err := loginRecord(api.Login{ID: "a", Address: spelled})
@@ -239,7 +248,8 @@ func TestLoadMany(t *testing.T) {
 		for _, i := range at {
 			bad[i].Public = []byte(`{"id":"somebody else's"}`)
 		}
-		if _, err := Load(bad); !credential.VaultDamaged.Is(err) || !strings.Contains(err.Error(), strconv.Quote(bad[at[0]].ID)) {
+		if _, err := Load(bad); !credential.VaultDamaged.Is(err) ||
+			!strings.Contains(err.Error(), strconv.Quote(bad[at[0]].ID)) {
 			t.Errorf("records %v are damaged: %v", at, err)
 		}
 	}
@@ -251,7 +261,10 @@ func manyLogins(t testing.TB, n int) *world {
 	var change Change
 	for i := range n {
 		r, err := loginRecord(api.Login{
-			ID: fmt.Sprint(i), Address: fmt.Sprintf("r%d.example/team", i), ConnectorID: s.ID, ResourceID: "r", Source: "connector", Created: w.now,
+			ID: fmt.Sprint(
+				i,
+			), Address: fmt.Sprintf("r%d.example/team", i), ConnectorID: s.ID, ResourceID: "r",
+			Source: "connector", Created: w.now,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -290,7 +303,10 @@ func BenchmarkLoad(b *testing.B) {
 func BenchmarkPutLogin(b *testing.B) {
 	w := manyLogins(b, 1_000)
 	for b.Loop() {
-		if _, _, err := w.Logins.Put(api.Login{ID: "new", Address: "new.example", Created: w.now}); err != nil {
+		if _, _, err := w.Logins.Put(api.Login{
+			ID: "new", Address: "new.example",
+			Created: w.now,
+		}); err != nil {
 			b.Fatal(err)
 		}
 	}

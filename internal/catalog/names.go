@@ -24,16 +24,18 @@ const (
 	seeStacks     = "see all: zen stack list"
 )
 
-// checkName refuses names that nobody could type or that would write to the terminal when they are shown. ZenML forbids only
-// \t \n \r \v \f (BANNED_NAME_CHARACTERS).
+// checkName refuses names that nobody could type or that would write to the terminal when
+// they are shown. ZenML forbids only \t \n \r \v \f (BANNED_NAME_CHARACTERS).
 func checkName(what, name string) error {
 	var problem string
 	switch {
 	case strings.TrimSpace(name) == "":
-		return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name cannot be empty.", what), "give it a name")
+		return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name cannot be "+
+			"empty.", what), "give it a name")
 	case utf8.RuneCountInString(name) > maxName:
 		problem = fmt.Sprintf("is longer than %d characters", maxName)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case !utf8.ValidString(name) || strings.ContainsFunc(name,
+		func(r rune) bool { return !unicode.IsPrint(r) }):
 		problem = "contains characters that cannot be printed"
 	case strings.TrimSpace(name) != name:
 		problem = "begins or ends with a space"
@@ -42,8 +44,11 @@ func checkName(what, name string) error {
 	default:
 		return nil
 	}
-	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The %s name %s %s.", what, safetext.Quote(name), problem),
-		"choose another name")
+	return credential.NewError(
+		credential.InvalidInput,
+		fmt.Sprintf("The %s name %s %s.", what, safetext.Quote(name), problem),
+		"choose another name",
+	)
 }
 
 // shorten keeps a message readable that repeats what the caller sent.
@@ -55,8 +60,9 @@ type entity struct{ id, name string }
 // maxCandidates bounds how many entities an ambiguous prefix names.
 const maxCandidates = 10
 
-// resolve finds the entity that ref means: by its id, by its whole name, else by a prefix of either that fits just one
-// (ZenML, Client._get_entity_by_id_or_name_or_prefix; there some commands take prefixes of ids only).
+// resolve finds the entity that ref means: by its id, by its whole name, else by a prefix
+// of either that fits just one (ZenML, Client._get_entity_by_id_or_name_or_prefix; there
+// some commands take prefixes of ids only).
 func resolve(plural, hint, ref string, all []entity) (string, error) {
 	if ref == "" {
 		return "", credential.NewError(credential.InvalidInput,
@@ -84,10 +90,12 @@ func resolve(plural, hint, ref string, all []entity) (string, error) {
 		}
 	}
 	return "", credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
-		"No %s have been found that have a name/ID prefix that matches the provided string '%s'.", plural, shorten(ref)), hint)
+		"No %s have been found that have a name/ID prefix that matches the provided string "+
+			"'%s'.", plural, shorten(ref)), hint)
 }
 
-// canonicalID brings a full UUID into the form that ids have; anything else stays as it is.
+// canonicalID brings a full UUID into the form that ids have; anything else stays as it
+// is.
 func canonicalID(ref string) string {
 	if len(ref) != 36 {
 		return ref
@@ -99,7 +107,10 @@ func canonicalID(ref string) string {
 }
 
 func ambiguous(plural, ref string, found []entity) error {
-	slices.SortFunc(found, func(a, b entity) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(
+		found,
+		func(a, b entity) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) },
+	)
 	var names []string
 	for i, e := range found {
 		if i == maxCandidates {

@@ -11,7 +11,8 @@ import (
 
 func TestCheckName(t *testing.T) {
 	for _, good := range []string{
-		"a", "dockerhub", "my registry", "ghcr.io/team", "127.0.0.1:5050", "Ünïcode", "名前", "🐳 docker", "a-b_c.d", "it's", strings.Repeat("é", 255),
+		"a", "dockerhub", "my registry", "ghcr.io/team", "127.0.0.1:5050", "Ünïcode", "名前", "🐳 docker",
+		"a-b_c.d", "it's", strings.Repeat("é", 255),
 	} {
 		if err := checkName("stack", good); err != nil {
 			t.Errorf("%q: %v", good, err)
@@ -67,14 +68,19 @@ func TestResolve(t *testing.T) {
 			}
 		}
 	}
-	for _, ref := range []string{"nope", "Docker", "egistry", "2b0f01b", "00000000-0000-0000-0000-000000000000"} {
+	for _, ref := range []string{
+		"nope", "Docker", "egistry", "2b0f01b",
+		"00000000-0000-0000-0000-000000000000",
+	} {
 		_, err := resolve("service_connectors", seeConnectors, ref, all)
 		wantError(t, err, credential.NoSuchEntity, "zen service-connector list",
-			"No service_connectors have been found that have a name/ID prefix that matches the provided string '"+ref+"'.")
+			"No service_connectors have been found that have a name/ID prefix that matches the provided "+
+				"string '"+ref+"'.")
 	}
 	_, err := resolve("service_connectors", "", "f2b0", all)
 	wantError(t, err, credential.Ambiguous,
-		"2 service_connectors have been found that have a name/ID prefix that matches the provided string 'f2b0': "+
+		"2 service_connectors have been found that have a name/ID prefix that matches the provided "+
+			"string 'f2b0': "+
 			"[reg (f2b0f01b-c4b1-4d47-a939-98479421c2f8), registry (f2b0aaaa-c4b1-4d47-a939-98479421c2f8)].",
 		"Please provide more characters")
 	_, err = resolve("service_connectors", "", "re", all)

@@ -69,7 +69,8 @@ func (s schema[T]) field(name string) (field[T], error) {
 		known = append(known, f.names[0])
 	}
 	slices.Sort(known)
-	return field[T]{}, credential.NewError(credential.InvalidInput, fmt.Sprintf("there is no field '%s'", shorten(name)),
+	return field[T]{}, credential.NewError(credential.InvalidInput, fmt.Sprintf("there is no field "+
+		"'%s'", shorten(name)),
 		"fields are: "+strings.Join(known, ", "))
 }
 
@@ -145,7 +146,8 @@ func inField(name string, err error) error {
 	return err
 }
 
-// order returns what sorts a selection. Unless somebody asks for an order, what is active comes first, as in ZenML's tables.
+// order returns what sorts a selection. Unless somebody asks for an order, what is active
+// comes first, as in ZenML's tables.
 func (s schema[T]) order(q api.Query) (func([]*T), error) {
 	if q.SortBy == "" {
 		return func(list []*T) {
@@ -160,7 +162,8 @@ func (s schema[T]) order(q api.Query) (func([]*T), error) {
 		direction, name = "asc", q.SortBy
 	}
 	if direction != "asc" && direction != "desc" {
-		return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("there is no order '%s'", shorten(direction)),
+		return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("there is no order "+
+			"'%s'", shorten(direction)),
 			"use asc:FIELD, desc:FIELD")
 	}
 	f, err := s.field(name)
@@ -172,7 +175,10 @@ func (s schema[T]) order(q api.Query) (func([]*T), error) {
 		sign = -1
 	}
 	return func(list []*T) {
-		slices.SortStableFunc(list, func(a, b *T) int { return sign * compareValues(f.kind, f.get(a), f.get(b)) })
+		slices.SortStableFunc(
+			list,
+			func(a, b *T) int { return sign * compareValues(f.kind, f.get(a), f.get(b)) },
+		)
 	}, nil
 }
 
@@ -206,11 +212,13 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// paged cuts a page out of a selection. A page after the last is an error, in ZenML's words.
+// paged cuts a page out of a selection. A page after the last is an error, in ZenML's
+// words.
 func paged[T any](q api.Query, selected []*T) ([]T, api.Page, error) {
 	p := api.Page{Index: cmp.Or(q.Page, 1), MaxSize: cmp.Or(q.Size, defaultSize), Total: len(selected)}
 	if p.Index < 1 || p.MaxSize < 1 && p.MaxSize != allItems {
-		return nil, api.Page{}, credential.NewError(credential.InvalidInput, "pages and their size count from 1", "")
+		return nil, api.Page{}, credential.NewError(credential.InvalidInput, "pages and their size count "+
+			"from 1", "")
 	}
 	if p.MaxSize == allItems {
 		p.MaxSize = max(p.Total, 1)
@@ -218,7 +226,8 @@ func paged[T any](q api.Query, selected []*T) ([]T, api.Page, error) {
 	p.TotalPages = max(1, (p.Total+p.MaxSize-1)/p.MaxSize)
 	if p.Index > p.TotalPages {
 		return nil, api.Page{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"Invalid page %d. The requested page size is %d and there are a total of %d items for this query. "+
+			"Invalid page %d. The requested page size is %d and there are a total of %d items for this "+
+				"query. "+
 				"The maximum page value therefore is %d.", p.Index, p.MaxSize, p.Total, p.TotalPages), "")
 	}
 	start := (p.Index - 1) * p.MaxSize

@@ -16,8 +16,15 @@ func shelf(t testing.TB) *world {
 	reg := w.connector("reg", "docker", "127.0.0.1:5050")
 	bad := w.connector("bad", "docker", "127.0.0.1:5050")
 	bad.Labels = map[string]string{"env": "dev", "team": ""}
-	bad.ExpiresAt, bad.ExpirationSeconds, bad.ExpiresSkewTolerance = new(w.now.Add(time.Hour)), new(3600), new(60)
-	bad.Description, bad.Owner, bad.Verification, bad.Revision = "does not work", "somebody", api.VerificationRejected, 2
+	bad.ExpiresAt, bad.ExpirationSeconds, bad.ExpiresSkewTolerance = new(
+		w.now.Add(time.Hour),
+	), new(
+		3600,
+	), new(
+		60,
+	)
+	bad.Description, bad.Owner, bad.Verification, bad.Revision = "does not work", "somebody",
+		api.VerificationRejected, 2
 	w.put(bad)
 	aws := w.connector("Elastic", "aws", "")
 	aws.ResourceTypes, aws.AuthMethod, aws.Server, aws.Revision = []string{
@@ -40,7 +47,9 @@ func shelf(t testing.TB) *world {
 	w.stack("t", "dh", false)
 	done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Ref: "t", Description: new("second"), Labels: map[string]*string{"env": new("dev")},
-		Components: map[string]*string{"step_operator": new("spark")}, Further: map[string][]string{"step_operator": {"vertex"}},
+		Components: map[string]*string{
+			"step_operator": new("spark"),
+		}, Further: map[string][]string{"step_operator": {"vertex"}},
 	}, w.tick()))
 	return w
 }
@@ -86,7 +95,8 @@ func only(field string, values ...string) api.Query {
 	return api.Query{Filters: filters{field: values}}
 }
 
-// As in ZenML's tables: what is active first, then connectors from the oldest on, components and stacks from the newest.
+// As in ZenML's tables: what is active first, then connectors from the oldest on,
+// components and stacks from the newest.
 func TestOrderWhenNobodyAsksForOne(t *testing.T) {
 	w := shelf(t)
 	wantSame(t, "connectors", w.connectorNames(api.Query{}), []string{"reg", "dockerhub", "bad", "Elastic"})
@@ -129,9 +139,15 @@ func TestFilterConnectors(t *testing.T) {
 		{only("expired", "true"), []string{}},
 		{only("verification", "rejected"), []string{"bad"}},
 		{only("server", "endswith:example"), []string{"Elastic"}},
-		{api.Query{Filters: filters{"connector_type": {"docker"}, "resource_id": {"docker.io"}}}, []string{"dockerhub"}},
 		{
-			api.Query{Filters: filters{"connector_type": {"aws"}, "resource_id": {"docker.io"}}, Operator: "or"},
+			api.Query{Filters: filters{"connector_type": {"docker"}, "resource_id": {"docker.io"}}},
+			[]string{"dockerhub"},
+		},
+		{
+			api.Query{
+				Filters:  filters{"connector_type": {"aws"}, "resource_id": {"docker.io"}},
+				Operator: "or",
+			},
 			[]string{"dockerhub", "Elastic"},
 		},
 		{api.Query{Filters: filters{"name": {"reg", "bad"}}, Operator: "OR"}, []string{"reg", "bad"}},
@@ -140,9 +156,15 @@ func TestFilterConnectors(t *testing.T) {
 		{api.Query{Labels: map[string]*string{"env": nil}}, []string{"bad", "Elastic"}},
 		{api.Query{Labels: map[string]*string{"team": nil}}, []string{"bad"}},
 		{api.Query{Labels: map[string]*string{"team": new("x")}}, []string{}},
-		{api.Query{Labels: map[string]*string{"env": nil}, Filters: filters{"name": {"bad"}}}, []string{"bad"}},
 		{
-			api.Query{Labels: map[string]*string{"env": new("prod")}, Filters: filters{"name": {"reg"}}, Operator: "or"},
+			api.Query{Labels: map[string]*string{"env": nil}, Filters: filters{"name": {"bad"}}},
+			[]string{"bad"},
+		},
+		{
+			api.Query{
+				Labels: map[string]*string{"env": new("prod")}, Filters: filters{"name": {"reg"}},
+				Operator: "or",
+			},
 			[]string{"reg", "Elastic"},
 		},
 	} {
@@ -280,11 +302,13 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 		q     api.Query
 		texts []string
 	}{
-		{api.Query{Page: 2}, []string{"Invalid page 2. The requested page size is 20 and there are a total of 4 items for this query. " +
+		{api.Query{Page: 2}, []string{"Invalid page 2. The requested page size is 20 and there are a " +
+			"total of 4 items for this query. " +
 			"The maximum page value therefore is 1."}},
 		{api.Query{Page: -1}, []string{"count from 1"}},
 		{api.Query{Size: -2}, []string{"count from 1"}},
-		{only("nosuch", "1"), []string{"there is no field 'nosuch'", "fields are: active, auth_method, connector_type"}},
+		{only("nosuch", "1"), []string{"there is no field 'nosuch'", "fields are: active, auth_method, " +
+			"connector_type"}},
 		{only("created", "gte:soon"), []string{"filter 'created'", `"soon" is not a time`}},
 		{only("active", "yes please"), []string{"filter 'active'"}},
 		{api.Query{SortBy: "desc:nosuch"}, []string{"there is no field 'nosuch'"}},
@@ -293,7 +317,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 	} {
 		_, err := w.Connectors.Query(tt.q, w.now)
 		wantError(t, err, credential.InvalidInput, tt.texts...)
-		if list, err := w.Connectors.Query(tt.q, w.now); err != nil && (list.Items != nil || list.Page.Index != 0) {
+		if list, err := w.Connectors.Query(tt.q, w.now); err != nil &&
+			(list.Items != nil || list.Page.Index != 0) {
 			t.Errorf("%+v: an error and %+v", tt.q, list)
 		}
 	}
@@ -305,7 +330,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// What a list may take in a catalog far larger than anybody's: 2,000 connectors, 500 registries, 200 stacks.
+// What a list may take in a catalog far larger than anybody's: 2,000 connectors, 500
+// registries, 200 stacks.
 func large(t testing.TB) *world {
 	w := newWorld(t)
 	for i := range 2000 {
@@ -330,11 +356,17 @@ func BenchmarkList(b *testing.B) {
 			return err
 		},
 		"registries": func() error {
-			_, err := w.Registries.Query(api.Query{Filters: filters{"uri": {"contains:9"}}, SortBy: "desc:uri", Size: -1})
+			_, err := w.Registries.Query(api.Query{
+				Filters: filters{"uri": {"contains:9"}},
+				SortBy:  "desc:uri", Size: -1,
+			})
 			return err
 		},
 		"stacks": func() error {
-			_, err := w.Stacks.Query(api.Query{Filters: filters{"container_registry": {"contains:9"}}, Size: -1})
+			_, err := w.Stacks.Query(api.Query{
+				Filters: filters{"container_registry": {"contains:9"}},
+				Size:    -1,
+			})
 			return err
 		},
 	} {

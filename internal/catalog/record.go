@@ -15,7 +15,8 @@ import (
 // Kind says what a record holds.
 type Kind string
 
-// The kinds of records. These words are in every vault file: they may be added to, not changed.
+// The kinds of records. These words are in every vault file: they may be added to, not
+// changed.
 const (
 	KindConnector Kind = "connector"
 	KindRegistry  Kind = "registry"
@@ -23,20 +24,23 @@ const (
 	KindLogin     Kind = "login"
 	KindActive    Kind = "active_stack"
 	KindServer    Kind = "server"
-	KindRemote    Kind = "server_connector" // a connector that lives on a server, as it was when a login began to use it
+	// a connector that lives on a server, as it was when a login began to use it
+	KindRemote Kind = "server_connector"
 )
 
 // activeID is the id of the one record that names the active stack.
 const activeID = "active-stack"
 
-// Record is an entity as it is stored: Public is JSON of its api type, without what is computed from others.
+// Record is an entity as it is stored: Public is JSON of its api type, without what is
+// computed from others.
 type Record struct {
 	ID     string
 	Kind   Kind
 	Public json.RawMessage
 }
 
-// The stored forms hide the members that are computed (the outer member wins over the embedded one of the same name).
+// The stored forms hide the members that are computed (the outer member wins over the
+// embedded one of the same name).
 type (
 	storedConnector struct {
 		*api.ServiceConnector
@@ -75,7 +79,8 @@ type (
 func record(id string, kind Kind, v any) (Record, error) {
 	public, err := json.Marshal(v)
 	if err != nil {
-		return Record{}, credential.NewError(credential.InvalidInput, "this cannot be stored: "+err.Error(), "")
+		return Record{}, credential.NewError(credential.InvalidInput, "this cannot be "+
+			"stored: "+err.Error(), "")
 	}
 	return Record{ID: id, Kind: kind, Public: public}, nil
 }

@@ -39,7 +39,8 @@ func (c Registries) view(r api.ContainerRegistry) api.ContainerRegistry {
 	return r
 }
 
-// Resolve finds a container registry by name, id, or a prefix of either; an empty ref is the active stack's.
+// Resolve finds a container registry by name, id, or a prefix of either; an empty ref is
+// the active stack's.
 func (c Registries) Resolve(ref string) (api.ContainerRegistry, error) {
 	if ref == "" {
 		if r := c.registries[c.inUse.registry]; r != nil {
@@ -79,14 +80,19 @@ func (c Registries) schema() schema[api.ContainerRegistry] {
 			textField("connector_id", func(r *r) string { return r.ConnectorID }),
 			textField("connector", func(r *r) string { return r.ConnectorName }, "connector_name"),
 			textField("connector_type", func(r *r) string { return r.ConnectorType }),
-			textField("connector_resource_id", func(r *r) string { return r.ConnectorResourceID }, "resource_id"),
+			textField(
+				"connector_resource_id",
+				func(r *r) string { return r.ConnectorResourceID },
+				"resource_id",
+			),
 			listField("stack_id", func(r *r) []string { return stacks[r.ID] }),
 			timeField("created", func(r *r) *time.Time { return &r.Created }),
 			timeField("updated", func(r *r) *time.Time { return &r.Updated }),
 			boolField("active", func(r *r) bool { return r.Active }),
 			textField("server", func(r *r) string { return r.Server }),
 		},
-		labels: func(r *r) map[string]string { return r.Labels }, active: func(r *r) bool { return r.Active }, newestFirst: true,
+		labels: func(r *r) map[string]string { return r.Labels }, active: func(r *r) bool { return r.Active },
+		newestFirst: true,
 	}
 	for _, name := range allAttributes() {
 		s.fields = append(s.fields, textField(name, func(r *r) string { return r.Configuration[name] }))
@@ -121,7 +127,8 @@ func (c Registries) Register(
 		return api.ContainerRegistry{}, Change{}, err
 	}
 	r := api.ContainerRegistry{
-		Name: req.Name, Flavor: f.name, Configuration: configuration, Labels: maps.Clone(req.Labels), Owner: owner,
+		Name: req.Name, Flavor: f.name, Configuration: configuration, Labels: maps.Clone(req.Labels),
+		Owner: owner,
 	}
 	if conn != nil {
 		if r, err = c.connected(r, *conn); err != nil {
@@ -141,8 +148,10 @@ func (c Registries) add(r api.ContainerRegistry, now time.Time) (api.ContainerRe
 	}
 	if c.named(r.Name) != nil {
 		return r, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
-			"Unable to register 'container_registry' component with name '%s': Found an existing component with the same name "+
-				"and type.", r.Name), "choose another name, or: zen container-registry update "+safetext.ShellWord(r.Name))
+			"Unable to register 'container_registry' component with name '%s': Found an existing "+
+				"component with the same name "+
+				"and type.", r.Name), "choose another name, or: zen container-registry "+
+			"update "+safetext.ShellWord(r.Name))
 	}
 	r.ID, r.Created, r.Updated = c.newID(KindRegistry, r.Name, now), now, now
 	return c.put(r)
@@ -162,9 +171,13 @@ func (c Registries) put(r api.ContainerRegistry) (api.ContainerRegistry, Change,
 	return c.view(r), change, err
 }
 
-// connected returns a registry linked to a connector that gives access to it. The resource is the registry's own uri,
-// whatever else is asked for (ZenML: resource_id_attr), as the connector names it if it names one.
-func (c Registries) connected(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+// connected returns a registry linked to a connector that gives access to it. The
+// resource is the registry's own uri, whatever else is asked for (ZenML:
+// resource_id_attr), as the connector names it if it names one.
+func (c Registries) connected(
+	r api.ContainerRegistry,
+	conn api.ServiceConnector,
+) (api.ContainerRegistry, error) {
 	s, ok := Connectors(c).ByID(conn.ID)
 	if conn.Server != "" { // what is kept of it may be old, or not there yet
 		s, ok = conn, true
@@ -191,8 +204,12 @@ func (c Registries) connected(r api.ContainerRegistry, conn api.ServiceConnector
 	return r, nil
 }
 
-// Linked returns a server's container registry linked to a connector of that server that gives access to it.
-func (c Registries) Linked(r api.ContainerRegistry, conn api.ServiceConnector) (api.ContainerRegistry, error) {
+// Linked returns a server's container registry linked to a connector of that server that
+// gives access to it.
+func (c Registries) Linked(
+	r api.ContainerRegistry,
+	conn api.ServiceConnector,
+) (api.ContainerRegistry, error) {
 	own := r.Flavor
 	if _, err := flavorNamed(own); err != nil {
 		r.Flavor = defaultFlavor // somebody's own flavor takes any connector, as far as is known here
@@ -211,8 +228,8 @@ func (c Registries) UsersOf(connectorID string) []string {
 	return names
 }
 
-// Update changes a container registry's name, attributes or labels. A uri that the linked connector cannot reach is
-// refused.
+// Update changes a container registry's name, attributes or labels. A uri that the linked
+// connector cannot reach is refused.
 func (c Registries) Update(req api.UpdateRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
 	r, err := c.Resolve(req.Ref)
 	if err != nil {
@@ -241,12 +258,16 @@ func (c Registries) checkRename(name string) error {
 	}
 	if c.named(name) != nil {
 		return credential.NewError(credential.Exists,
-			fmt.Sprintf("There are already existing components with the name '%s'.", name), "choose another name")
+			fmt.Sprintf("There are already existing components with the name '%s'.", name), "choose "+
+				"another name")
 	}
 	return nil
 }
 
-func (c Registries) reconfigured(r api.ContainerRegistry, attributes map[string]*string) (api.ContainerRegistry, error) {
+func (c Registries) reconfigured(
+	r api.ContainerRegistry,
+	attributes map[string]*string,
+) (api.ContainerRegistry, error) {
 	if len(attributes) == 0 {
 		return r, nil
 	}
@@ -268,7 +289,8 @@ func (c Registries) reconfigured(r api.ContainerRegistry, attributes map[string]
 	moved, err := c.connected(r, conn)
 	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return r, credential.NewError(e.Reason, e.Message, fmt.Sprintf(
-			"zen container-registry disconnect %s first, then update it and connect it to a connector for the new uri", safetext.ShellWord(r.Name)))
+			"zen container-registry disconnect %s first, then update it and connect it to a connector "+
+				"for the new uri", safetext.ShellWord(r.Name)))
 	}
 	return moved, err
 }
@@ -289,8 +311,13 @@ func Merged(have map[string]string, changes map[string]*string) map[string]strin
 	return out
 }
 
-// Copy makes a container registry with everything that another has, its connector included.
-func (c Registries) Copy(ref, name string, now time.Time, owner string) (api.ContainerRegistry, Change, error) {
+// Copy makes a container registry with everything that another has, its connector
+// included.
+func (c Registries) Copy(
+	ref, name string,
+	now time.Time,
+	owner string,
+) (api.ContainerRegistry, Change, error) {
 	r, err := c.Resolve(ref)
 	if err != nil {
 		return r, Change{}, err
@@ -313,15 +340,22 @@ func (c Registries) Delete(ref string) (api.ContainerRegistry, Change, error) {
 	}
 	if len(users) > 0 {
 		return r, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
-			"Stack Component `%s` of type `container_registry` cannot be deleted as it is part of %d stacks: %s. "+
-				"Before deleting this stack component, make sure to remove it from all stacks.", r.Name, len(users), quoted(users)),
+			"Stack Component `%s` of type `container_registry` cannot be deleted as it is part of %d "+
+				"stacks: %s. "+
+				"Before deleting this stack component, make sure to remove it from all "+
+				"stacks.", r.Name, len(users), quoted(users)),
 			fmt.Sprintf("zen stack remove-component %s -c", safetext.ShellWord(users[0])))
 	}
 	return r, Change{Delete: []string{r.ID}}, nil
 }
 
-// Connect links a container registry to a connector. What is to be accessed the registry's uri says.
-func (c Registries) Connect(ref string, conn api.ServiceConnector, now time.Time) (api.ContainerRegistry, Change, error) {
+// Connect links a container registry to a connector. What is to be accessed the
+// registry's uri says.
+func (c Registries) Connect(
+	ref string,
+	conn api.ServiceConnector,
+	now time.Time,
+) (api.ContainerRegistry, Change, error) {
 	r, err := c.Resolve(ref)
 	if err != nil {
 		return r, Change{}, err
@@ -333,7 +367,8 @@ func (c Registries) Connect(ref string, conn api.ServiceConnector, now time.Time
 	return c.put(r)
 }
 
-// Disconnect unlinks a container registry from its connector; one that has none stays as it is.
+// Disconnect unlinks a container registry from its connector; one that has none stays as
+// it is.
 func (c Registries) Disconnect(ref string, now time.Time) (api.ContainerRegistry, Change, error) {
 	r, err := c.Resolve(ref)
 	if err != nil || r.ConnectorID == "" {

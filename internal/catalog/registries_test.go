@@ -13,7 +13,8 @@ func TestFlavorList(t *testing.T) {
 	var got []string
 	for _, f := range w.Registries.Flavors() {
 		got = append(got, strings.Join([]string{f.Name, f.Integration, f.ConnectorType, f.ResourceType}, " "))
-		if f.Attributes[0].Name != "uri" || !f.Attributes[0].Required || f.Description == "" || f.URIHelp == "" {
+		if f.Attributes[0].Name != "uri" || !f.Attributes[0].Required || f.Description == "" ||
+			f.URIHelp == "" {
 			t.Errorf("flavor %s is %+v", f.Name, f)
 		}
 	}
@@ -48,13 +49,22 @@ func TestFlavorURIs(t *testing.T) {
 		{"github", "containers.github.corp.example/org", "containers.github.corp.example/org"},
 		{"github", "x.io/me", ""},
 		{"github", "ghcr.io:8443/me", ""},
-		{"aws", "715803424592.dkr.ecr.us-east-1.amazonaws.com", "715803424592.dkr.ecr.us-east-1.amazonaws.com"},
-		{"aws", "715803424592.dkr.ecr.us-east-1.amazonaws.com/", "715803424592.dkr.ecr.us-east-1.amazonaws.com"},
+		{
+			"aws", "715803424592.dkr.ecr.us-east-1.amazonaws.com",
+			"715803424592.dkr.ecr.us-east-1.amazonaws.com",
+		},
+		{
+			"aws", "715803424592.dkr.ecr.us-east-1.amazonaws.com/",
+			"715803424592.dkr.ecr.us-east-1.amazonaws.com",
+		},
 		{
 			"aws", "715803424592.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
 			"715803424592.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
 		},
-		{"aws", "715803424592.dkr.ecr.cn-north-1.amazonaws.com.cn", "715803424592.dkr.ecr.cn-north-1.amazonaws.com.cn"},
+		{
+			"aws", "715803424592.dkr.ecr.cn-north-1.amazonaws.com.cn",
+			"715803424592.dkr.ecr.cn-north-1.amazonaws.com.cn",
+		},
 		{"aws", "715803424592.dkr-ecr.us-east-1.on.aws", "715803424592.dkr-ecr.us-east-1.on.aws"},
 		{"aws", "public.ecr.aws", "public.ecr.aws"},
 		{"aws", "715803424592.dkr.ecr.us-east-1.amazonaws.com/app", ""},
@@ -91,12 +101,14 @@ func TestFlavorURIs(t *testing.T) {
 func TestFlavorIsInferred(t *testing.T) {
 	w := newWorld(t)
 	for uri, want := range map[string]string{
-		"docker.io/me": "dockerhub", "https://index.docker.io/v1/": "dockerhub", "registry-1.docker.io": "dockerhub",
-		"ghcr.io/me": "github", "docker.pkg.github.com/me": "github",
+		"docker.io/me": "dockerhub", "https://index.docker.io/v1/": "dockerhub",
+		"registry-1.docker.io": "dockerhub",
+		"ghcr.io/me":           "github", "docker.pkg.github.com/me": "github",
 		"715803424592.dkr.ecr.us-east-1.amazonaws.com": "aws", "public.ecr.aws": "aws",
 		"europe-docker.pkg.dev/p/r": "gcp", "us.gcr.io/p": "gcp",
 		"my.azurecr.io": "azure", "registry.digitalocean.com/x": "digitalocean",
-		"localhost:5000": "default", "quay.io/me": "default", "registry.gitlab.com": "default", "gcr.io.evil.example": "default",
+		"localhost:5000": "default", "quay.io/me": "default", "registry.gitlab.com": "default",
+		"gcr.io.evil.example":    "default",
 		"containers.example.com": "default", "containers.ghcr.io": "default",
 	} {
 		r, _, err := w.Registries.Register(api.RegisterRegistry{
@@ -147,18 +159,21 @@ func TestRegisterRegistryRefuses(t *testing.T) {
 		"taken name": {api.RegisterRegistry{
 			Name: "local", Configuration: conf("uri", "localhost:5000"),
 		}, credential.Exists, []string{
-			"Unable to register 'container_registry' component with name 'local': Found an existing component with the same name and type.",
+			"Unable to register 'container_registry' component with name 'local': Found an existing " +
+				"component with the same name and type.",
 		}},
 		"no such flavor": {api.RegisterRegistry{
 			Name: "c3", Flavor: "nosuch", Configuration: conf("uri", "x.io/me"),
 		}, credential.NoSuchEntity, []string{
-			"No flavor with name 'nosuch' and type 'container_registry' exists.", "known flavors: default, azure, dockerhub",
+			"No flavor with name 'nosuch' and type 'container_registry' exists.", "known flavors: " +
+				"default, azure, dockerhub",
 		}},
 		"no uri": {api.RegisterRegistry{Name: "c4", Flavor: "default"}, credential.InvalidInput, []string{
 			"missing required attribute 'uri'", "--uri=localhost:5000",
 		}},
 		"no uri, no flavor": {
-			api.RegisterRegistry{Name: "c4"}, credential.InvalidInput, []string{"missing required attribute 'uri'"},
+			api.RegisterRegistry{Name: "c4"}, credential.InvalidInput, []string{"missing required " +
+				"attribute 'uri'"},
 		},
 		"unknown attribute": {
 			api.RegisterRegistry{
@@ -166,26 +181,35 @@ func TestRegisterRegistryRefuses(t *testing.T) {
 			},
 			credential.InvalidInput,
 			[]string{
-				"Invalid configuration keys ['nosuch'] for default container_registry.", "supported: uri, default_repository, authentication_secret",
+				"Invalid configuration keys ['nosuch'] for default container_registry.", "supported: " +
+					"uri, default_repository, authentication_secret",
 			},
 		},
 		"another flavor's attribute": {api.RegisterRegistry{
-			Name: "c6", Flavor: "dockerhub", Configuration: conf("uri", "docker.io", "automatic_token_authentication", "true"),
+			Name: "c6", Flavor: "dockerhub",
+			Configuration: conf("uri", "docker.io", "automatic_token_authentication", "true"),
 		}, credential.InvalidInput, []string{"['automatic_token_authentication'] for dockerhub"}},
 		"attribute that is not boolean": {api.RegisterRegistry{
-			Name: "c6", Flavor: "github", Configuration: conf("uri", "ghcr.io", "automatic_token_authentication", "perhaps"),
+			Name: "c6", Flavor: "github",
+			Configuration: conf("uri", "ghcr.io", "automatic_token_authentication", "perhaps"),
 		}, credential.InvalidInput, []string{"'automatic_token_authentication' must be true or false"}},
 		"a slash in aws": {api.RegisterRegistry{
 			Name: "e", Configuration: conf("uri", "715803424592.dkr.ecr.us-east-1.amazonaws.com/app"),
 		}, credential.InvalidInput, []string{
-			"Property `uri` can not contain a `/`. An example of a valid URI is: `715803424592.dkr.ecr.us-east-1.amazonaws.com`",
-			"--uri=715803424592.dkr.ecr.us-east-1.amazonaws.com --default_repository=app, or use --flavor=default",
+			"Property `uri` can not contain a `/`. An example of a valid URI is: " +
+				"`715803424592.dkr.ecr.us-east-1.amazonaws.com`",
+			"--uri=715803424592.dkr.ecr.us-east-1.amazonaws.com --default_repository=app, or use " +
+				"--flavor=default",
 		}},
 		"a host of somebody else": {
-			api.RegisterRegistry{Name: "e", Flavor: "dockerhub", Configuration: conf("uri", "example.com/me")},
+			api.RegisterRegistry{
+				Name: "e", Flavor: "dockerhub",
+				Configuration: conf("uri", "example.com/me"),
+			},
 			credential.InvalidInput,
 			[]string{
-				"the dockerhub flavor is for docker.io/<account> or index.docker.io/<account>, not for example.com", "--flavor=default",
+				"the dockerhub flavor is for docker.io/<account> or index.docker.io/<account>, not for " +
+					"example.com", "--flavor=default",
 			},
 		},
 		"no address": {
@@ -226,24 +250,31 @@ func TestConnectRegistry(t *testing.T) {
 	w.registry("gar", "", "europe-docker.pkg.dev/p/r")
 
 	r := done[api.ContainerRegistry](w)(w.Registries.Connect("local", reg, w.tick()))
-	if r.ConnectorID != reg.ID || r.ConnectorName != "reg" || r.ConnectorType != "docker" || r.ConnectorResourceID != "127.0.0.1:5050" ||
-		!r.Updated.Equal(w.now) || r.Created.Equal(w.now) {
+	if r.ConnectorID != reg.ID || r.ConnectorName != "reg" || r.ConnectorType != "docker" ||
+		r.ConnectorResourceID != "127.0.0.1:5050" ||
+		!r.Updated.Equal(w.now) ||
+		r.Created.Equal(w.now) {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("hub", hub, w.tick())); r.ConnectorResourceID != "docker.io" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("hub", hub,
+		w.tick())); r.ConnectorResourceID != "docker.io" {
 		t.Errorf("registry is %+v", r)
 	}
-	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("gar", multi, w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Connect("gar", multi,
+		w.tick())); r.ConnectorResourceID != "europe-docker.pkg.dev/p/r" {
 		t.Errorf("registry is %+v", r)
 	}
 	// In one step with the registration.
 	req := api.RegisterRegistry{Name: "c8", Configuration: map[string]string{"uri": "127.0.0.1:5050/x"}}
-	if r := done[api.ContainerRegistry](w)(w.Registries.Register(req, &reg, w.tick(), "me")); r.ConnectorID != reg.ID || r.ConnectorName != "reg" {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Register(req, &reg, w.tick(),
+		"me")); r.ConnectorID != reg.ID ||
+		r.ConnectorName != "reg" {
 		t.Errorf("registry is %+v", r)
 	}
 	// Twice is as good as once.
 	for range 2 {
-		if r := done[api.ContainerRegistry](w)(w.Registries.Disconnect("local", w.tick())); r.ConnectorID+r.ConnectorName+r.ConnectorResourceID != "" {
+		if r := done[api.ContainerRegistry](w)(w.Registries.Disconnect("local",
+			w.tick())); r.ConnectorID+r.ConnectorName+r.ConnectorResourceID != "" {
 			t.Errorf("registry is %+v", r)
 		}
 	}
@@ -271,18 +302,26 @@ func TestConnectRegistryRefuses(t *testing.T) {
 		texts    []string
 	}{
 		"another host": {"local2", hub, credential.InvalidInput, []string{
-			"Access to the resource could not be verified: connector 'dockerhub' authorization failure: The connector does not allow access " +
-				"to the provided '127.0.0.1:5050' Docker/OCI container registry resource. It only allows access to the following resource: 'docker.io'.",
+			"Access to the resource could not be verified: connector 'dockerhub' authorization failure: " +
+				"The connector does not allow access " +
+				"to the provided '127.0.0.1:5050' Docker/OCI container registry resource. It only allows " +
+				"access to the following resource: 'docker.io'.",
 			"zen service-connector list-resources --resource-id 127.0.0.1:5050",
 		}},
-		"the path is not told": {"bad", hub, credential.InvalidInput, []string{"the provided 'bad.io' Docker/OCI"}},
-		"another port":         {"port", short, credential.InvalidInput, []string{"'localhost:5000'", "'localhost:500'"}},
+		"the path is not told": {"bad", hub, credential.InvalidInput, []string{"the provided 'bad.io' " +
+			"Docker/OCI"}},
+		"another port": {
+			"port", short, credential.InvalidInput,
+			[]string{"'localhost:5000'", "'localhost:500'"},
+		},
 		"another path": {"artifacts", gar, credential.InvalidInput, []string{
 			"the provided 'europe-docker.pkg.dev/p2/r2'", "resource: 'europe-docker.pkg.dev/p1/r1'",
 		}},
 		"another type": {"ecr", hub, credential.InvalidInput, []string{
-			"The connector with ID " + hub.ID + " does not match the component's `ecr` of type `container_registry` connector requirements: " +
-				"connector type 'docker' does not match the 'aws' connector type specified in the stack component requirements. " +
+			"The connector with ID " + hub.ID + " does not match the component's `ecr` of type " +
+				"`container_registry` connector requirements: " +
+				"connector type 'docker' does not match the 'aws' connector type specified in the stack " +
+				"component requirements. " +
 				"Please pick a connector that is compatible with the component flavor and try again.",
 			"--flavor=default",
 		}},
@@ -296,7 +335,8 @@ func TestConnectRegistryRefuses(t *testing.T) {
 			[]string{"'gone' was deleted meanwhile"},
 		},
 		"no such registry": {"nope", hub, credential.NoSuchEntity, []string{
-			"No stack_components have been found that have a name/ID prefix that matches the provided string 'nope'.",
+			"No stack_components have been found that have a name/ID prefix that matches the provided " +
+				"string 'nope'.",
 		}},
 		"no registry in the active stack": {
 			"", hub, credential.NoSuchEntity, []string{"active stack 'default'", "zen stack update -c NAME"},
@@ -311,7 +351,8 @@ func TestConnectRegistryRefuses(t *testing.T) {
 		})
 	}
 	done[api.ContainerRegistry](w)(w.Registries.Connect("ecr", aws, w.tick()))
-	done[api.ContainerRegistry](w)(w.Registries.Connect("ecr", own, w.tick())) // a kind that ZenML does not have
+	// a kind that ZenML does not have
+	done[api.ContainerRegistry](w)(w.Registries.Connect("ecr", own, w.tick()))
 	_, _, err := w.Registries.Register(api.RegisterRegistry{
 		Name: "n", Configuration: map[string]string{"uri": "ghcr.io"},
 	}, &hub, w.now, "me")
@@ -322,16 +363,25 @@ func TestUpdateRegistry(t *testing.T) {
 	w := newWorld(t)
 	w.registry("dh", "", "docker.io/me")
 	r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
-		Ref: "dh", Configuration: map[string]*string{"uri": new("docker.io/you/"), "default_repository": new("you")},
+		Ref: "dh", Configuration: map[string]*string{
+			"uri":                new("docker.io/you/"),
+			"default_repository": new("you"),
+		},
 		Labels: map[string]*string{"a": new("1"), "b": new("2")},
 	}, w.tick()))
-	wantSame(t, "configuration", r.Configuration, map[string]string{"uri": "docker.io/you", "default_repository": "you"})
+	wantSame(
+		t,
+		"configuration",
+		r.Configuration,
+		map[string]string{"uri": "docker.io/you", "default_repository": "you"},
+	)
 	wantSame(t, "labels", r.Labels, map[string]string{"a": "1", "b": "2"})
 	if !r.Updated.Equal(w.now) || r.Created.Equal(w.now) {
 		t.Errorf("times are %v, %v", r.Created, r.Updated)
 	}
 	r = done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
-		Ref: "dh", Name: new("dhx"), Configuration: map[string]*string{"default_repository": nil}, Labels: map[string]*string{"a": nil, "never": nil},
+		Ref: "dh", Name: new("dhx"), Configuration: map[string]*string{"default_repository": nil},
+		Labels: map[string]*string{"a": nil, "never": nil},
 	}, w.tick()))
 	wantSame(t, "configuration", r.Configuration, map[string]string{"uri": "docker.io/you"})
 	wantSame(t, "labels", r.Labels, map[string]string{"b": "2"})
@@ -340,7 +390,9 @@ func TestUpdateRegistry(t *testing.T) {
 	}
 	// The active stack's.
 	w.stack("s", "dhx", true)
-	if r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Name: new("main")}, w.tick())); r.Name != "main" || !r.Active {
+	if r := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Name: new("main")},
+		w.tick())); r.Name != "main" ||
+		!r.Active {
 		t.Errorf("registry is %+v", r)
 	}
 }
@@ -365,7 +417,8 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 			[]string{"There are already existing components with the name 'local'."},
 		},
 		"bad name": {
-			api.UpdateRegistry{Ref: "dh", Name: new("a\nb")}, credential.InvalidInput, []string{"cannot be printed"},
+			api.UpdateRegistry{Ref: "dh", Name: new("a\nb")}, credential.InvalidInput, []string{"cannot " +
+				"be printed"},
 		},
 		"remove uri": {
 			api.UpdateRegistry{Ref: "dh", Configuration: map[string]*string{"uri": nil}},
@@ -395,7 +448,8 @@ func TestUpdateRegistryRefuses(t *testing.T) {
 		"out of the connector's reach": {api.UpdateRegistry{
 			Ref: "any", Configuration: uri("bad.io/you"),
 		}, credential.InvalidInput, []string{
-			"connector 'dockerhub' authorization failure", "'bad.io'", "zen container-registry disconnect any",
+			"connector 'dockerhub' authorization failure", "'bad.io'", "zen container-registry " +
+				"disconnect any",
 		}},
 		"empty label": {
 			api.UpdateRegistry{Ref: "dh", Labels: map[string]*string{"": new("x")}},
@@ -445,12 +499,14 @@ func TestCopyRegistry(t *testing.T) {
 	w := newWorld(t)
 	reg := w.connector("reg", "docker", "127.0.0.1:5050")
 	req := api.RegisterRegistry{
-		Name: "local", Configuration: map[string]string{"uri": "127.0.0.1:5050"}, Labels: map[string]string{"a": "b"},
+		Name: "local", Configuration: map[string]string{"uri": "127.0.0.1:5050"},
+		Labels: map[string]string{"a": "b"},
 	}
 	a := done[api.ContainerRegistry](w)(w.Registries.Register(req, &reg, w.tick(), "me"))
 	w.stack("s", "local", true)
 	b := done[api.ContainerRegistry](w)(w.Registries.Copy("local", "local2", w.tick(), "you"))
-	if b.ID == a.ID || b.Name != "local2" || b.Owner != "you" || b.Active || !b.Created.Equal(w.now) || b.ConnectorName != "reg" {
+	if b.ID == a.ID || b.Name != "local2" || b.Owner != "you" || b.Active || !b.Created.Equal(w.now) ||
+		b.ConnectorName != "reg" {
 		t.Errorf("copy is %+v", b)
 	}
 	wantSame(t, "configuration", b.Configuration, a.Configuration)
@@ -470,8 +526,10 @@ func TestDeleteRegistry(t *testing.T) {
 	w.stack("my stack", "local", false)
 	_, change, err := w.Registries.Delete("local")
 	wantError(t, err, credential.InUse,
-		"Stack Component `local` of type `container_registry` cannot be deleted as it is part of 2 stacks: 's', 'my stack'. "+
-			"Before deleting this stack component, make sure to remove it from all stacks.", "zen stack remove-component s -c")
+		"Stack Component `local` of type `container_registry` cannot be deleted as it is part of 2 "+
+			"stacks: 's', 'my stack'. "+
+			"Before deleting this stack component, make sure to remove it from all "+
+			"stacks.", "zen stack remove-component s -c")
 	if change.Delete != nil {
 		t.Errorf("change is %+v", change)
 	}

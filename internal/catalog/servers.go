@@ -13,7 +13,8 @@ import (
 
 const seeServers = "see all: zen server list"
 
-// Servers are the ZenML servers that zen is connected to, and those of their connectors that logins use.
+// Servers are the ZenML servers that zen is connected to, and those of their connectors
+// that logins use.
 type Servers struct{ *state }
 
 func serverKey(s *api.Server) (time.Time, string, string) { return s.Created, s.Name, s.ID }
@@ -43,7 +44,8 @@ func (c Servers) view(s *api.Server) api.Server {
 	return out
 }
 
-// Resolve finds a server by name, id, or a prefix of either, or by its URL; an empty ref is the active one.
+// Resolve finds a server by name, id, or a prefix of either, or by its URL; an empty ref
+// is the active one.
 func (c Servers) Resolve(ref string) (api.Server, error) {
 	all := make([]entity, 0, len(c.servers))
 	for id, s := range c.servers {
@@ -53,7 +55,8 @@ func (c Servers) Resolve(ref string) (api.Server, error) {
 		all = append(all, entity{id, s.Name})
 	}
 	if len(all) == 0 || ref == "" {
-		return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a ZenML server", "zen server connect URL")
+		return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a "+
+			"ZenML server", "zen server connect URL")
 	}
 	id, err := resolve("servers", seeServers, ref, all)
 	if err != nil {
@@ -69,8 +72,13 @@ func (c Servers) At(url string) (api.Server, error) {
 			return c.view(s), nil
 		}
 	}
-	return api.Server{}, credential.NewError(credential.NoSuchEntity,
-		"zen is not connected to the ZenML server "+shorten(url), "zen server connect "+safetext.ShellWord(url))
+	return api.Server{}, credential.NewError(
+		credential.NoSuchEntity,
+		"zen is not connected to the ZenML server "+shorten(
+			url,
+		),
+		"zen server connect "+safetext.ShellWord(url),
+	)
 }
 
 // Named returns the server of that very name.
@@ -83,7 +91,8 @@ func (c Servers) Named(name string) (api.Server, bool) {
 	return api.Server{}, false
 }
 
-// Put connects a server, or changes the one of the same id. The first one is the active one.
+// Put connects a server, or changes the one of the same id. The first one is the active
+// one.
 func (c Servers) Put(s api.Server) (Change, error) {
 	if s.ID == "" {
 		return Change{}, credential.NewError(credential.Internal, "a server has no id", "")
@@ -100,7 +109,8 @@ func (c Servers) Put(s api.Server) (Change, error) {
 	}
 	if old := c.servers[s.ID]; old != nil && old.Name != s.Name {
 		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen server disconnect "+safetext.ShellWord(old.Name))
+			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen "+
+				"server disconnect "+safetext.ShellWord(old.Name))
 	}
 	s.Active = len(c.servers) == 0 || c.servers[s.ID] != nil && c.servers[s.ID].Active
 	return put(serverRecord(s))
@@ -128,7 +138,8 @@ func (c Servers) Use(ref string) (api.Server, Change, error) {
 	return s, change, err
 }
 
-// Delete disconnects a server: its logins end, container registries are unlinked from its connectors, and another server becomes the active one if it was.
+// Delete disconnects a server: its logins end, container registries are unlinked from its
+// connectors, and another server becomes the active one if it was.
 func (c Servers) Delete(ref string) (s api.Server, ended []api.Login, change Change, err error) {
 	if s, err = c.Resolve(ref); err != nil {
 		return s, nil, Change{}, err
@@ -177,20 +188,24 @@ func (c Servers) Remotes() []api.ServiceConnector {
 	return out
 }
 
-// PutRemote keeps a connector of a server for a login that uses it. Its id is the server's choice, so it must not be that of
-// anything else; it is no change when what is kept says the same.
+// PutRemote keeps a connector of a server for a login that uses it. Its id is the
+// server's choice, so it must not be that of anything else; it is no change when what is
+// kept says the same.
 func (c Servers) PutRemote(s api.ServiceConnector) (Change, error) {
 	if _, ok := c.Named(s.Server); !ok {
-		return Change{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("the server '%s' was disconnected meanwhile", s.Server), seeServers)
+		return Change{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("the server '%s' was "+
+			"disconnected meanwhile", s.Server), seeServers)
 	}
 	if s.ID == "" || s.ID == activeID {
-		return Change{}, credential.NewError(credential.InvalidInput, "a service connector of the server has no id of its own", "")
+		return Change{}, credential.NewError(credential.InvalidInput, "a service connector of the server "+
+			"has no id of its own", "")
 	}
 	old := c.remotes[s.ID]
 	switch {
 	case old == nil && c.has(s.ID):
 		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("the server '%s' gives its service connector '%s' the id of something on this machine, %s", s.Server, s.Name, s.ID),
+			fmt.Sprintf("the server '%s' gives its service connector '%s' the id of something on this "+
+				"machine, %s", s.Server, s.Name, s.ID),
 			"zen server disconnect "+safetext.ShellWord(s.Server))
 	case old != nil && old.Server != s.Server:
 		return Change{}, c.inUseThrough(old.Server, s)
@@ -200,27 +215,36 @@ func (c Servers) PutRemote(s api.ServiceConnector) (Change, error) {
 	return put(remoteRecord(s))
 }
 
-// inUseThrough is the error for a service connector that logins use through another server: most often one real server that was
-// connected under two addresses.
+// inUseThrough is the error for a service connector that logins use through another
+// server: most often one real server that was connected under two addresses.
 func (c Servers) inUseThrough(other string, s api.ServiceConnector) error {
 	first, _ := c.Named(other)
 	second, _ := c.Named(s.Server)
-	text := fmt.Sprintf("the servers '%s' (%s) and '%s' (%s) have a service connector '%s' of the same id, %s, and it is in use through '%s'",
+	text := fmt.Sprintf("the servers '%s' (%s) and '%s' (%s) have a service connector '%s' of the same "+
+		"id, %s, and it is in use through '%s'",
 		first.Name, first.URL, second.Name, second.URL, s.Name, s.ID, first.Name)
 	if first.ServerID != "" && first.ServerID == second.ServerID {
-		text = fmt.Sprintf("'%s' (%s) is the ZenML server that zen is connected to as '%s' (%s) too, and uses service connector '%s' through that",
+		text = fmt.Sprintf("'%s' (%s) is the ZenML server that zen is connected to as '%s' (%s) too, and "+
+			"uses service connector '%s' through that",
 			second.Name, second.URL, first.Name, first.URL, s.Name)
 	}
 	return credential.NewError(credential.Exists, text,
-		"use it there: add --server "+safetext.ShellWord(first.Name)+"; to stay connected once only: zen server disconnect "+safetext.ShellWord(second.Name))
+		"use it there: add --server "+safetext.ShellWord(first.Name)+"; to stay connected once only: zen "+
+			"server disconnect "+safetext.ShellWord(second.Name))
 }
 
 // ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.
 func ResolveIn(list []api.ServiceConnector, ref string) (api.ServiceConnector, error) {
-	return Find(list, "service_connectors", ref, func(s api.ServiceConnector) (id, name string) { return s.ID, s.Name })
+	return Find(
+		list,
+		"service_connectors",
+		ref,
+		func(s api.ServiceConnector) (id, name string) { return s.ID, s.Name },
+	)
 }
 
-// Find finds an entity in a list of a server's by name, id, or a prefix of either. plural is what ZenML calls such entities.
+// Find finds an entity in a list of a server's by name, id, or a prefix of either. plural
+// is what ZenML calls such entities.
 func Find[T any](list []T, plural, ref string, name func(T) (id, name string)) (found T, err error) {
 	all := make([]entity, len(list))
 	for i, item := range list {
@@ -234,7 +258,8 @@ func Find[T any](list []T, plural, ref string, name func(T) (id, name string)) (
 	return list[i], nil
 }
 
-// WithoutUnusedRemotes adds to a change that connectors of servers go with the last login or container registry that uses them.
+// WithoutUnusedRemotes adds to a change that connectors of servers go with the last login
+// or container registry that uses them.
 func (c Servers) WithoutUnusedRemotes(change Change) Change {
 	used := make(map[string]bool)
 	for id, l := range c.logins {

@@ -11,8 +11,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Register makes a stack. Every stack has an orchestrator and an artifact store (ZenML demands both on the command
-// line); who names none gets the built-in ones, since nothing runs here.
+// Register makes a stack. Every stack has an orchestrator and an artifact store (ZenML
+// demands both on the command line); who names none gets the built-in ones, since nothing
+// runs here.
 func (c Stacks) Register(req api.RegisterStack, now time.Time, owner string) (api.Stack, Change, error) {
 	s := api.Stack{
 		Name: req.Name, Description: req.Description, Labels: maps.Clone(req.Labels), Owner: owner,
@@ -60,7 +61,8 @@ func (c Stacks) checkName(name string) error {
 	}
 	if c.named(name) != nil {
 		return credential.NewError(credential.Exists,
-			fmt.Sprintf("A stack with name `%s` already exists, please use a different name.", name), "zen stack describe "+safetext.ShellWord(name))
+			fmt.Sprintf("A stack with name `%s` already exists, please use a different "+
+				"name.", name), "zen stack describe "+safetext.ShellWord(name))
 	}
 	return nil
 }
@@ -73,7 +75,8 @@ func (c Stacks) named(name string) *api.Stack {
 	return nil
 }
 
-// Update changes a stack's name, description, components or labels; an empty ref is the active one.
+// Update changes a stack's name, description, components or labels; an empty ref is the
+// active one.
 func (c Stacks) Update(req api.UpdateStack, now time.Time) (api.Stack, Change, error) {
 	found, err := c.find(req.Ref)
 	if err != nil {
@@ -114,13 +117,15 @@ func (c Stacks) rename(s *api.Stack, name *string) error {
 	}
 	if c.named(*name) != nil {
 		return credential.NewError(credential.Exists,
-			fmt.Sprintf("There are already existing stacks with the name '%s'.", *name), "choose another name")
+			fmt.Sprintf("There are already existing stacks with the name '%s'.", *name), "choose another "+
+				"name")
 	}
 	s.Name = *name
 	return nil
 }
 
-// Delete removes a stack, and with Recursive its container registry unless another stack uses that.
+// Delete removes a stack, and with Recursive its container registry unless another stack
+// uses that.
 func (c Stacks) Delete(req api.DeleteStack) (api.Stack, Change, error) {
 	if req.Ref == "" {
 		return api.Stack{}, Change{}, credential.NewError(credential.InvalidInput,
@@ -131,11 +136,13 @@ func (c Stacks) Delete(req api.DeleteStack) (api.Stack, Change, error) {
 		return s, Change{}, err
 	}
 	if s.ID == defaultStackID {
-		return s, Change{}, credential.NewError(credential.InvalidInput, "The default stack cannot be deleted.", "")
+		return s, Change{}, credential.NewError(credential.InvalidInput, "The default stack cannot be "+
+			"deleted.", "")
 	}
 	if s.Active {
 		return s, Change{}, credential.NewError(credential.InUse, fmt.Sprintf(
-			"Unable to deregister active stack '%s'. Make sure to designate a new active stack before deleting this one.", s.Name),
+			"Unable to deregister active stack '%s'. Make sure to designate a new active stack before "+
+				"deleting this one.", s.Name),
 			"zen stack set "+defaultName)
 	}
 	change := Change{Delete: []string{s.ID}}
@@ -162,7 +169,8 @@ func (c Stacks) Set(ref string) (api.Stack, Change, error) {
 	s, err := c.Resolve(ref)
 	if credential.NoSuchEntity.Is(err) {
 		err = credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
-			"Stack '%s' cannot be activated. Please make sure it is registered and you have the necessary permissions to access it.",
+			"Stack '%s' cannot be activated. Please make sure it is registered and you have the "+
+				"necessary permissions to access it.",
 			shorten(ref)), seeStacks)
 	}
 	if err != nil || s.Active {

@@ -14,7 +14,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// fileVersion is the ZenML whose export format zen writes; that ZenML imports it without a complaint. Any version is read.
+// fileVersion is the ZenML whose export format zen writes; that ZenML imports it without
+// a complaint. Any version is read.
 const fileVersion = "0.98.0"
 
 // Export returns a stack in ZenML's export format; an empty ref is the active one.
@@ -23,7 +24,11 @@ func (c Stacks) Export(ref string) (api.StackFile, error) {
 	if err != nil {
 		return api.StackFile{}, err
 	}
-	file := api.StackFile{ZenMLVersion: fileVersion, StackName: s.Name, Components: make(map[string]api.FileComponents)}
+	file := api.StackFile{
+		ZenMLVersion: fileVersion,
+		StackName:    s.Name,
+		Components:   make(map[string]api.FileComponents),
+	}
 	for t, component := range s.Components {
 		for _, one := range append([]api.Component{component}, component.Further...) {
 			file.Components[t] = append(file.Components[t], exported(t, one))
@@ -40,10 +45,17 @@ func (c Stacks) Export(ref string) (api.StackFile, error) {
 }
 
 func exported(t string, component api.Component) api.FileComponent {
-	out := api.FileComponent{Name: component.Name, Type: t, Flavor: component.Flavor, Configuration: make(map[string]any)}
+	out := api.FileComponent{
+		Name:          component.Name,
+		Type:          t,
+		Flavor:        component.Flavor,
+		Configuration: make(map[string]any),
+	}
 	for k, v := range component.Configuration {
-		// zen keeps a registry's attributes as text, ZenML's only other type among them is boolean.
-		if b, err := strconv.ParseBool(fmt.Sprint(v)); err == nil && t == componentRegistry && isBoolean(component.Flavor, k) {
+		// zen keeps a registry's attributes as text, ZenML's only other type among them
+		// is boolean.
+		if b, err := strconv.ParseBool(fmt.Sprint(v)); err == nil && t == componentRegistry &&
+			isBoolean(component.Flavor, k) {
 			v = b
 		}
 		out.Configuration[k] = v
@@ -51,7 +63,8 @@ func exported(t string, component api.Component) api.FileComponent {
 	return out
 }
 
-// isBoolean reports whether an attribute of a flavor of container registries is true or false.
+// isBoolean reports whether an attribute of a flavor of container registries is true or
+// false.
 func isBoolean(flavor, attribute string) bool {
 	f, err := flavorNamed(flavor)
 	return err == nil && slices.ContainsFunc(f.attributes(), func(a api.Attribute) bool {
@@ -59,8 +72,8 @@ func isBoolean(flavor, attribute string) bool {
 	})
 }
 
-// Import makes a stack, and its container registry unless an equal one is there, out of ZenML's export format.
-// Importing what is there already changes nothing.
+// Import makes a stack, and its container registry unless an equal one is there, out of
+// ZenML's export format. Importing what is there already changes nothing.
 func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.Stack, Change, error) {
 	name := req.Name
 	if name == "" {
@@ -82,7 +95,8 @@ func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.St
 		case kind != componentRegistry:
 			s.Components[kind], err = imported(list)
 		case len(list) > 1:
-			err = credential.NewError(credential.InvalidInput, "a stack has one container registry", "leave one in the file")
+			err = credential.NewError(credential.InvalidInput, "a stack has one container "+
+				"registry", "leave one in the file")
 		default:
 			s.Components[kind], registry, err = c.importRegistry(list[0], now, owner)
 		}
@@ -108,7 +122,8 @@ func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.St
 	return s, change, err
 }
 
-// importAgain answers an import under a name that is taken: by the very same stack, or by another.
+// importAgain answers an import under a name that is taken: by the very same stack, or by
+// another.
 func (c Stacks) importAgain(have *api.Stack, file api.StackFile) (api.Stack, Change, error) {
 	mine, err := c.Export(have.ID)
 	if err != nil {
@@ -136,7 +151,11 @@ func imported(list api.FileComponents) (api.Component, error) {
 	return first, nil
 }
 
-func (c Stacks) importRegistry(f api.FileComponent, now time.Time, owner string) (api.Component, Change, error) {
+func (c Stacks) importRegistry(
+	f api.FileComponent,
+	now time.Time,
+	owner string,
+) (api.Component, Change, error) {
 	configuration, err := plainAttributes(f.Configuration)
 	if err != nil {
 		return api.Component{}, Change{}, err
@@ -155,14 +174,17 @@ func (c Stacks) importRegistry(f api.FileComponent, now time.Time, owner string)
 			return api.Component{ID: have.ID}, Change{}, nil
 		}
 		return api.Component{}, Change{}, credential.NewError(credential.Exists, fmt.Sprintf(
-			"There is already a container registry with the name '%s', and it is not the one of the file.", f.Name),
-			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the file", safetext.ShellWord(f.Name)))
+			"There is already a container registry with the name '%s', and it is not the one of the "+
+				"file.", f.Name),
+			fmt.Sprintf("zen container-registry rename %s NEW_NAME, or change the name in the "+
+				"file", safetext.ShellWord(f.Name)))
 	}
 	r, change, err := Registries(c).Register(req, nil, now, owner)
 	return api.Component{ID: r.ID}, change, err
 }
 
-// plainAttributes brings a file's values into the text that a registry's attributes are kept as; null is left out.
+// plainAttributes brings a file's values into the text that a registry's attributes are
+// kept as; null is left out.
 func plainAttributes(m map[string]any) (map[string]string, error) {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
@@ -173,7 +195,8 @@ func plainAttributes(m map[string]any) (map[string]string, error) {
 		default:
 			b, err := json.Marshal(v)
 			if err != nil {
-				return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("attribute '%s' cannot be kept: %s", k, err), "")
+				return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf("attribute '%s' "+
+					"cannot be kept: %s", k, err), "")
 			}
 			out[k] = string(b)
 		}
@@ -181,8 +204,8 @@ func plainAttributes(m map[string]any) (map[string]string, error) {
 	return out, nil
 }
 
-// sameComponents reports whether two files have the same components. Numbers are compared as JSON's, which is what they may
-// be after their way over the wire.
+// sameComponents reports whether two files have the same components. Numbers are compared
+// as JSON's, which is what they may be after their way over the wire.
 func sameComponents(a, b api.StackFile) bool {
 	x, errX := plainJSON(essential(a))
 	y, errY := plainJSON(essential(b))

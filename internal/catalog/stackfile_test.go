@@ -69,7 +69,11 @@ func parseFile(t testing.TB, text string) api.StackFile {
 
 func (w *world) importFile(name, text string) api.Stack {
 	w.Helper()
-	return done[api.Stack](w)(w.Stacks.Import(api.ImportStack{Name: name, File: parseFile(w, text)}, w.tick(), "me"))
+	return done[api.Stack](
+		w,
+	)(
+		w.Stacks.Import(api.ImportStack{Name: name, File: parseFile(w, text)}, w.tick(), "me"),
+	)
 }
 
 func TestImportOfWhatZenMLWrote(t *testing.T) {
@@ -82,7 +86,8 @@ func TestImportOfWhatZenMLWrote(t *testing.T) {
 		t.Errorf("stack is %+v", s)
 	}
 	r, err := w.Registries.Resolve("c8")
-	if err != nil || r.URI() != "127.0.0.1:5050" || r.Flavor != "default" || r.ID != s.Components["container_registry"].ID {
+	if err != nil || r.URI() != "127.0.0.1:5050" || r.Flavor != "default" ||
+		r.ID != s.Components["container_registry"].ID {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 	// The registry is there now, and the next import uses it.
@@ -113,7 +118,8 @@ func TestImportOfOlderFiles(t *testing.T) {
 	w := newWorld(t)
 	s := w.importFile("", older)
 	wantSame(t, "orchestrator", s.Components["orchestrator"].Configuration, map[string]any{
-		"synchronous": true, "timeout": int64(1200), "project_number": int64(1234567890123456789), "ratio": 0.25, "nothing": nil,
+		"synchronous": true, "timeout": int64(1200), "project_number": int64(1234567890123456789),
+		"ratio": 0.25, "nothing": nil,
 		"nested": map[string]any{"list": []any{int64(1), "two", map[string]any{"three": int64(3)}}},
 	})
 	r, err := w.Registries.Resolve("gh")
@@ -133,15 +139,19 @@ func TestImportOfOlderFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := file.Components["orchestrator"][0].Configuration["project_number"]; v != int64(1234567890123456789) {
+	if v := file.Components["orchestrator"][0].Configuration["project_number"]; v != int64(
+		1234567890123456789,
+	) {
 		t.Errorf("project_number is %v (%T)", v, v)
 	}
-	if v := file.Components["container_registry"][0].Configuration["automatic_token_authentication"]; v != true {
+	config := file.Components["container_registry"][0].Configuration
+	if v := config["automatic_token_authentication"]; v != true {
 		t.Errorf("boolean attribute is %v (%T)", v, v)
 	}
 }
 
-// zen stack export | zen stack import -f -, over the wire and back, on the same machine and on another.
+// zen stack export | zen stack import -f -, over the wire and back, on the same machine
+// and on another.
 func TestExportImportRoundTrip(t *testing.T) {
 	w := newWorld(t)
 	w.importFile("", recorded)
@@ -225,11 +235,13 @@ func TestImportRefuses(t *testing.T) {
 			"A stack with name `s` already exists, please use a different name.", "zen stack import NEW_NAME",
 		}},
 		"no name": {
-			api.ImportStack{File: api.StackFile{}}, credential.InvalidInput, []string{"stack name cannot be empty"},
+			api.ImportStack{File: api.StackFile{}}, credential.InvalidInput, []string{"stack name cannot " +
+				"be empty"},
 		},
 		"another registry of that name": {api.ImportStack{File: one("container_registry", api.FileComponent{
 			Name: "hub", Flavor: "dockerhub", Configuration: map[string]any{"uri": "docker.io/you"},
-		})}, credential.Exists, []string{"already a container registry with the name 'hub'", "zen container-registry rename hub NEW_NAME"}},
+		})}, credential.Exists, []string{"already a container registry with the name " +
+			"'hub'", "zen container-registry rename hub NEW_NAME"}},
 		"unknown flavor": {api.ImportStack{File: one("container_registry", api.FileComponent{
 			Name: "x", Flavor: "custom", Configuration: map[string]any{"uri": "docker.io/you"},
 		})}, credential.NoSuchEntity, []string{"No flavor with name 'custom'"}},
@@ -254,11 +266,14 @@ func TestImportRefuses(t *testing.T) {
 		"unstorable in a registry": {api.ImportStack{File: one("container_registry", api.FileComponent{
 			Name: "x", Flavor: "default", Configuration: map[string]any{"uri": make(chan int)},
 		})}, credential.InvalidInput, []string{"'uri' cannot be kept"}},
-		"two registries": {api.ImportStack{File: api.StackFile{StackName: "n", Components: map[string]api.FileComponents{"container_registry": {
-			{
-				Name: "a", Configuration: map[string]any{"uri": "a.io"},
-			}, {Name: "b", Configuration: map[string]any{"uri": "b.io"}},
-		}}}}, credential.InvalidInput, []string{"one container registry"}},
+		"two registries": {api.ImportStack{File: api.StackFile{
+			StackName: "n",
+			Components: map[string]api.FileComponents{"container_registry": {
+				{
+					Name: "a", Configuration: map[string]any{"uri": "a.io"},
+				}, {Name: "b", Configuration: map[string]any{"uri": "b.io"}},
+			}},
+		}}, credential.InvalidInput, []string{"one container registry"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := dump(t, w.Catalog)
@@ -272,7 +287,8 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// A file without a flavor, an orchestrator or an artifact store, and one with an empty list, says enough.
+// A file without a flavor, an orchestrator or an artifact store, and one with an empty
+// list, says enough.
 func TestImportFillsIn(t *testing.T) {
 	w := newWorld(t)
 	s := w.importFile("", `

@@ -8,17 +8,20 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// defaultName is what ZenML calls its built-in stack and the components of it (DEFAULT_STACK_AND_COMPONENT_NAME).
+// defaultName is what ZenML calls its built-in stack and the components of it
+// (DEFAULT_STACK_AND_COMPONENT_NAME).
 const defaultName = "default"
 
 // localFlavor is the flavor of the components of the built-in stack.
 const localFlavor = "local"
 
-// defaultStackID is the id of the built-in stack on every machine: the UUID (version 5, OID) of "zen default stack".
+// defaultStackID is the id of the built-in stack on every machine: the UUID (version 5,
+// OID) of "zen default stack".
 const defaultStackID = "db9c6885-7cf8-5686-9fd9-94424aca3ee9"
 
-// defaultStack is the stack that ZenML has from the start, and that is active until another is set: without it,
-// "stack update -c NAME" of ZenML's documentation would have nothing to update. It has no record until it is changed.
+// defaultStack is the stack that ZenML has from the start, and that is active until
+// another is set: without it, "stack update -c NAME" of ZenML's documentation would have
+// nothing to update. It has no record until it is changed.
 func defaultStack() *api.Stack {
 	local := api.Component{Name: defaultName, Flavor: localFlavor}
 	return &api.Stack{ID: defaultStackID, Name: defaultName, Components: map[string]api.Component{
@@ -61,7 +64,8 @@ func (c *state) stacksByRegistry() map[string][]string {
 	return out
 }
 
-// view fills in what is computed: the container registry's present name and attributes, and whether the stack is active.
+// view fills in what is computed: the container registry's present name and attributes,
+// and whether the stack is active.
 func (c Stacks) view(s *api.Stack) api.Stack {
 	out := *s
 	out.Active = s.ID == c.inUse.stack
@@ -82,7 +86,12 @@ func (c Stacks) view(s *api.Stack) api.Stack {
 	for k, v := range r.Configuration {
 		configuration[k] = v
 	}
-	out.Components[componentRegistry] = api.Component{ID: r.ID, Name: r.Name, Flavor: r.Flavor, Configuration: configuration}
+	out.Components[componentRegistry] = api.Component{
+		ID:            r.ID,
+		Name:          r.Name,
+		Flavor:        r.Flavor,
+		Configuration: configuration,
+	}
 	return out
 }
 
@@ -96,7 +105,8 @@ func (c Stacks) List() []api.Stack {
 	return out
 }
 
-// Resolve finds a stack by name, id, or a prefix of either; an empty ref is the active one.
+// Resolve finds a stack by name, id, or a prefix of either; an empty ref is the active
+// one.
 func (c Stacks) Resolve(ref string) (api.Stack, error) {
 	s, err := c.find(ref)
 	if err != nil {
@@ -121,7 +131,8 @@ func (c Stacks) find(ref string) (*api.Stack, error) {
 	return stacks[slices.IndexFunc(stacks, func(s *api.Stack) bool { return s.ID == id })], nil
 }
 
-// Query answers stack list: this machine's and then those of servers. A stack can be filtered by its components too: by name under their type.
+// Query answers stack list: this machine's and then those of servers. A stack can be
+// filtered by its components too: by name under their type.
 func (c Stacks) Query(q api.Query, remote ...api.Stack) (api.StackList, error) {
 	all := append(c.List(), remote...)
 	items, page, err := run(q, stackSchema(all), all)
@@ -136,14 +147,27 @@ func stackSchema(all []api.Stack) schema[api.Stack] {
 			textField("name", func(s *s) string { return s.Name }),
 			textField("description", func(s *s) string { return s.Description }),
 			textField("user", func(s *s) string { return s.Owner }, "owner", "user_id"),
-			listField("component_id", func(s *s) []string { return componentTexts(s, func(c api.Component) string { return c.ID }) }),
-			listField("component", func(s *s) []string { return componentTexts(s, func(c api.Component) string { return c.Name }) }),
+			listField(
+				"component_id",
+				func(s *s) []string {
+					return componentTexts(s,
+						func(c api.Component) string { return c.ID })
+				},
+			),
+			listField(
+				"component",
+				func(s *s) []string {
+					return componentTexts(s,
+						func(c api.Component) string { return c.Name })
+				},
+			),
 			timeField("created", func(s *s) *time.Time { return &s.Created }),
 			timeField("updated", func(s *s) *time.Time { return &s.Updated }),
 			boolField("active", func(s *s) bool { return s.Active }),
 			textField("server", func(s *s) string { return s.Server }),
 		},
-		labels: func(s *s) map[string]string { return s.Labels }, active: func(s *s) bool { return s.Active }, newestFirst: true,
+		labels: func(s *s) map[string]string { return s.Labels }, active: func(s *s) bool { return s.Active },
+		newestFirst: true,
 	}
 	for _, t := range knownTypes(all) {
 		out.fields = append(out.fields, listField(t, func(s *s) []string {

@@ -41,10 +41,12 @@ func TestDefaultStack(t *testing.T) {
 	updated := done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Components: map[string]*string{"container_registry": new("hub")},
 	}, w.tick()))
-	if updated.ID != s.ID || updated.Owner != "" || !updated.Created.Equal(w.now) || updated.Components["container_registry"].Name != "hub" {
+	if updated.ID != s.ID || updated.Owner != "" || !updated.Created.Equal(w.now) ||
+		updated.Components["container_registry"].Name != "hub" {
 		t.Errorf("updated stack is %+v", updated)
 	}
-	if r, err := w.Registries.Resolve(""); err != nil || r.Name != "hub" || !r.Active || len(w.Stacks.List()) != 1 {
+	if r, err := w.Registries.Resolve(""); err != nil || r.Name != "hub" || !r.Active ||
+		len(w.Stacks.List()) != 1 {
 		t.Errorf("active registry is %+v, %v", r, err)
 	}
 	_, _, err = w.Registries.Delete("hub")
@@ -55,7 +57,8 @@ func TestDefaultStack(t *testing.T) {
 		wantError(t, err, credential.InvalidInput, "The default stack cannot be deleted.")
 	}
 	_, _, err = w.Stacks.Update(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
-	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy default mine")
+	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy "+
+		"default mine")
 	_, _, err = w.Stacks.Register(api.RegisterStack{Name: "default"}, w.now, "me")
 	wantError(t, err, credential.Exists)
 }
@@ -67,12 +70,14 @@ func TestRegisterStack(t *testing.T) {
 	s := done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "s", Description: "text", Labels: labels, Set: true,
 		Components: map[string]string{
-			"orchestrator": "kubeflow", "artifact-store": "s3", "container_registry": "local", "step_operator": "spark", "something_new": "n",
+			"orchestrator": "kubeflow", "artifact-store": "s3", "container_registry": "local",
+			"step_operator": "spark", "something_new": "n",
 		},
 		Further: map[string][]string{"step_operator": {"vertex", "sagemaker"}},
 	}, w.tick(), "me"))
 	wantSame(t, "components", components(s), []string{
-		"artifact_store=s3", "container_registry=local", "orchestrator=kubeflow", "something_new=n", "step_operator=spark/vertex/sagemaker",
+		"artifact_store=s3", "container_registry=local", "orchestrator=kubeflow", "something_new=n",
+		"step_operator=spark/vertex/sagemaker",
 	})
 	if !s.Active || s.Owner != "me" || s.Description != "text" || !s.Created.Equal(w.now) || s.ID == "" {
 		t.Errorf("stack is %+v", s)
@@ -106,11 +111,13 @@ func TestRegisterStackRefuses(t *testing.T) {
 		"taken name": {api.RegisterStack{Name: "s"}, credential.Exists, []string{
 			"A stack with name `s` already exists, please use a different name.", "zen stack describe s",
 		}},
-		"no name": {api.RegisterStack{}, credential.InvalidInput, []string{"The stack name cannot be empty."}},
+		"no name": {api.RegisterStack{}, credential.InvalidInput, []string{"The stack name cannot be " +
+			"empty."}},
 		"no such registry": {api.RegisterStack{
 			Name: "s3", Components: map[string]string{"container_registry": "nope"},
 		}, credential.NoSuchEntity, []string{
-			"No stack_components have been found that have a name/ID prefix that matches the provided string 'nope'.",
+			"No stack_components have been found that have a name/ID prefix that matches the provided " +
+				"string 'nope'.",
 		}},
 		"empty registry": {
 			api.RegisterStack{Name: "s3", Components: map[string]string{"container_registry": ""}},
@@ -118,7 +125,8 @@ func TestRegisterStackRefuses(t *testing.T) {
 			[]string{"The stack component name cannot be empty."},
 		},
 		"two registries": {api.RegisterStack{
-			Name: "s3", Components: map[string]string{"container_registry": "local"}, Further: map[string][]string{
+			Name: "s3", Components: map[string]string{"container_registry": "local"},
+			Further: map[string][]string{
 				"container_registry": {"local"},
 			},
 		}, credential.InvalidInput, []string{"one container registry"}},
@@ -129,7 +137,8 @@ func TestRegisterStackRefuses(t *testing.T) {
 		},
 		"empty further": {
 			api.RegisterStack{
-				Name: "s3", Components: map[string]string{"alerter": "a"}, Further: map[string][]string{"alerter": {""}},
+				Name: "s3", Components: map[string]string{"alerter": "a"},
+				Further: map[string][]string{"alerter": {""}},
 			},
 			credential.InvalidInput,
 			[]string{"cannot be empty"},
@@ -163,13 +172,18 @@ func TestUpdateStack(t *testing.T) {
 	w.stack("s", "local", true)
 	s := done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
 		Name: new("renamed"), Description: new("d"), Labels: map[string]*string{"a": new("b")},
-		Components: map[string]*string{"container_registry": new("c8"), "image_builder": new("kaniko"), "deployer": nil},
+		Components: map[string]*string{
+			"container_registry": new("c8"),
+			"image_builder":      new("kaniko"),
+			"deployer":           nil,
+		},
 	}, w.tick()))
 	wantSame(t, "components", components(s), []string{
 		"artifact_store=default", "container_registry=c8", "image_builder=kaniko", "orchestrator=default",
 	})
 	wantSame(t, "labels", s.Labels, map[string]string{"a": "b"})
-	if s.Name != "renamed" || s.Description != "d" || !s.Active || !s.Updated.Equal(w.now) || s.Created.Equal(w.now) {
+	if s.Name != "renamed" || s.Description != "d" || !s.Active || !s.Updated.Equal(w.now) ||
+		s.Created.Equal(w.now) {
 		t.Errorf("stack is %+v", s)
 	}
 	s = done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
@@ -182,7 +196,8 @@ func TestUpdateStack(t *testing.T) {
 		t.Errorf("labels are %v", s.Labels)
 	}
 	_, err := w.Registries.Resolve("")
-	wantError(t, err, credential.NoSuchEntity, "No container registry is set for the active stack 'renamed'.", "zen stack update -c NAME")
+	wantError(t, err, credential.NoSuchEntity, "No container registry is set for the active stack "+
+		"'renamed'.", "zen stack update -c NAME")
 }
 
 func TestUpdateStackRefuses(t *testing.T) {
@@ -201,7 +216,8 @@ func TestUpdateStackRefuses(t *testing.T) {
 		},
 		"bad name": {api.UpdateStack{Name: new(" ")}, credential.InvalidInput, nil},
 		"no such stack": {api.UpdateStack{Ref: "s4"}, credential.NoSuchEntity, []string{
-			"No stacks have been found that have a name/ID prefix that matches the provided string 's4'.", "zen stack list",
+			"No stacks have been found that have a name/ID prefix that matches the provided string " +
+				"'s4'.", "zen stack list",
 		}},
 		"no such registry": {
 			api.UpdateStack{Components: map[string]*string{"container_registry": new("nope")}},
@@ -218,7 +234,11 @@ func TestUpdateStackRefuses(t *testing.T) {
 			credential.InvalidInput,
 			[]string{"needs an artifact store"},
 		},
-		"no type":     {api.UpdateStack{Components: map[string]*string{"": nil}}, credential.InvalidInput, nil},
+		"no type": {
+			api.UpdateStack{Components: map[string]*string{"": nil}},
+			credential.InvalidInput,
+			nil,
+		},
 		"empty label": {api.UpdateStack{Labels: map[string]*string{"": nil}}, credential.InvalidInput, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +262,8 @@ func TestDeleteStack(t *testing.T) {
 	w.stack("c", "shared", false)
 	_, change, err := w.Stacks.Delete(api.DeleteStack{Ref: "a", Recursive: true})
 	wantError(t, err, credential.InUse,
-		"Unable to deregister active stack 'a'. Make sure to designate a new active stack before deleting this one.", "zen stack set default")
+		"Unable to deregister active stack 'a'. Make sure to designate a new active stack before "+
+			"deleting this one.", "zen stack set default")
 	if change.Delete != nil {
 		t.Errorf("change is %+v", change)
 	}
@@ -275,7 +296,8 @@ func TestCopyStack(t *testing.T) {
 		t.Errorf("copy is %+v", b)
 	}
 	wantSame(t, "components", b.Components, a.Components)
-	if c := done[api.Stack](w)(w.Stacks.Copy("default", "mine", w.tick(), "me")); c.ID == defaultStackID || len(c.Components) != 3 {
+	if c := done[api.Stack](w)(w.Stacks.Copy("default", "mine", w.tick(), "me")); c.ID == defaultStackID ||
+		len(c.Components) != 3 {
 		t.Errorf("copy of the built-in stack is %+v", c)
 	}
 	_, _, err := w.Stacks.Copy("s", "default", w.now, "me")
@@ -302,7 +324,8 @@ func TestSetStack(t *testing.T) {
 	}
 	_, _, err = w.Stacks.Set("nope")
 	wantError(t, err, credential.NoSuchEntity,
-		"Stack 'nope' cannot be activated. Please make sure it is registered and you have the necessary permissions to access it.")
+		"Stack 'nope' cannot be activated. Please make sure it is registered and you have the necessary "+
+			"permissions to access it.")
 	w.stack("s2", "", false)
 	w.stack("s22", "", false)
 	_, _, err = w.Stacks.Set("s22x")
@@ -313,12 +336,23 @@ func TestSetStack(t *testing.T) {
 	wantError(t, err, credential.Ambiguous, "t1 (", "t2 (")
 }
 
-// What a file from elsewhere says of a component is not lost when only its name is used again.
+// What a file from elsewhere says of a component is not lost when only its name is used
+// again.
 func TestComponentsAreKnownByName(t *testing.T) {
 	w := newWorld(t)
-	done[api.Stack](w)(w.Stacks.Import(api.ImportStack{File: api.StackFile{StackName: "s", Components: map[string]api.FileComponents{
-		"artifact_store": {{Name: "bucket", Flavor: "s3", Configuration: map[string]any{"path": "s3://b"}}},
-	}}}, w.tick(), "me"))
+	done[api.Stack](
+		w,
+	)(
+		w.Stacks.Import(
+			api.ImportStack{File: api.StackFile{StackName: "s", Components: map[string]api.FileComponents{
+				"artifact_store": {
+					{Name: "bucket", Flavor: "s3", Configuration: map[string]any{"path": "s3://b"}},
+				},
+			}}},
+			w.tick(),
+			"me",
+		),
+	)
 	s := done[api.Stack](w)(w.Stacks.Register(api.RegisterStack{
 		Name: "t", Components: map[string]string{"artifact_store": "bucket"},
 	}, w.tick(), "me"))

@@ -31,7 +31,8 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	return &world{
-		TB: t, Catalog: c, records: make(map[string]Record), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		TB: t, Catalog: c, records: make(map[string]Record),
+		now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -57,7 +58,8 @@ func (w *world) commit(change Change) {
 
 func (w *world) list() []Record { return slices.Collect(maps.Values(w.records)) }
 
-// done commits a change that must have succeeded and returns the entity that came with it.
+// done commits a change that must have succeeded and returns the entity that came with
+// it.
 func done[T any](w *world) func(T, Change, error) T {
 	return func(v T, change Change, err error) T {
 		w.Helper()
@@ -72,8 +74,13 @@ func done[T any](w *world) func(T, Change, error) T {
 func (w *world) connector(name, kind, resource string) api.ServiceConnector {
 	w.Helper()
 	s := api.ServiceConnector{
-		ID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", 0xc0000000+len(w.records)), Name: name, Type: kind, AuthMethod: "password",
-		ResourceTypes: []string{"docker-registry"}, ResourceID: resource, Owner: "me", Created: w.tick(), Updated: w.now, Revision: 1,
+		ID: fmt.Sprintf(
+			"%08x-0000-4000-8000-000000000000",
+			0xc0000000+len(w.records),
+		), Name: name, Type: kind, AuthMethod: "password",
+		ResourceTypes: []string{
+			"docker-registry",
+		}, ResourceID: resource, Owner: "me", Created: w.tick(), Updated: w.now, Revision: 1,
 	}
 	return w.put(s)
 }
@@ -94,7 +101,8 @@ func (w *world) registry(name, flavor, uri string) api.ContainerRegistry {
 func (w *world) stack(name, registry string, set bool) api.Stack {
 	w.Helper()
 	req := api.RegisterStack{
-		Name: name, Components: map[string]string{"orchestrator": "default", "artifact_store": "default"}, Set: set,
+		Name: name, Components: map[string]string{"orchestrator": "default", "artifact_store": "default"},
+		Set: set,
 	}
 	if registry != "" {
 		req.Components["container_registry"] = registry
@@ -118,7 +126,8 @@ func (w *world) login(l api.Login) *api.Login {
 func dump(t testing.TB, c *Catalog) string {
 	t.Helper()
 	all := map[string]any{
-		"connectors": c.Connectors.List(), "registries": c.Registries.List(), "stacks": c.Stacks.List(), "logins": c.Logins.List(), "in use": fmt.Sprint(c.inUse),
+		"connectors": c.Connectors.List(), "registries": c.Registries.List(), "stacks": c.Stacks.List(),
+		"logins": c.Logins.List(), "in use": fmt.Sprint(c.inUse),
 	}
 	for a, list := range c.byAddress {
 		ids := []string{}
@@ -134,7 +143,8 @@ func dump(t testing.TB, c *Catalog) string {
 	return string(b)
 }
 
-// wantError checks an error's reason, and that its text holds what it should, the hint included.
+// wantError checks an error's reason, and that its text holds what it should, the hint
+// included.
 func wantError(t testing.TB, err error, reason credential.Reason, texts ...string) {
 	t.Helper()
 	if !reason.Is(err) {

@@ -45,7 +45,18 @@ func answerWord(word string) error {
 		var core unix.Rlimit
 		_ = unix.Getrlimit(unix.RLIMIT_CORE, &core)
 		dir, _ := os.Getwd()
-		fmt.Println(os.Args[1:], os.Environ(), dir, "dumpable", dumpable, err, "core", core, "leader", unix.Getpgrp() == os.Getpid())
+		fmt.Println(
+			os.Args[1:],
+			os.Environ(),
+			dir,
+			"dumpable",
+			dumpable,
+			err,
+			"core",
+			core,
+			"leader",
+			unix.Getpgrp() == os.Getpid(),
+		)
 	}
 	return nil
 }
@@ -73,11 +84,14 @@ func line(text string) func(io.Writer) {
 	return func(w io.Writer) { _, _ = io.WriteString(w, text+"\n") }
 }
 
-// A child has its own process group and nothing but one argument and its environment, and cannot be looked into.
+// A child has its own process group and nothing but one argument and its environment, and
+// cannot be looked into.
 func TestChildIsAlone(t *testing.T) {
 	var got string
 	var heard error
-	if err := Ask(t.Context(), self(t), line("self"), func(r *bufio.Reader) { got, heard = readWord(r) }); err != nil || heard != nil {
+	if err := Ask(t.Context(), self(t), line("self"),
+		func(r *bufio.Reader) { got, heard = readWord(r) }); err != nil ||
+		heard != nil {
 		t.Fatal(err, heard)
 	}
 	if want := "[" + argument + "] [A=b] / dumpable 0 <nil> core {0 0} leader true"; got != want {
@@ -85,7 +99,8 @@ func TestChildIsAlone(t *testing.T) {
 	}
 }
 
-// Whatever a child does, it is gone when Ask returns, and Ask returns soon after ctx ended.
+// Whatever a child does, it is gone when Ask returns, and Ask returns soon after ctx
+// ended.
 func TestAskEndsTheChild(t *testing.T) {
 	const longer = 20 * time.Second
 	mark := filepath.Join(t.TempDir(), "pid")
@@ -188,7 +203,8 @@ func TestExchangeableProgram(t *testing.T) {
 	}
 }
 
-// The status of a child tells who looks for a fault what it ended for. A child whose parent is gone ends, whatever it waits for.
+// The status of a child tells who looks for a fault what it ended for. A child whose
+// parent is gone ends, whatever it waits for.
 func TestExitStatus(t *testing.T) {
 	p := self(t)
 	for _, tt := range []struct {

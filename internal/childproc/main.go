@@ -13,9 +13,15 @@ const (
 	ExitOrphaned = 3 // nobody is there to be answered
 )
 
-// Main is a child: it reads the question from r, which stands for standard input, answers it and returns the exit status. args
-// are the arguments after Program.Argument; there are none. When r ends meanwhile, it ends the process.
-func Main[Q any](args []string, r *bufio.Reader, read func(*bufio.Reader) (Q, error), answer func(Q) error) int {
+// Main is a child: it reads the question from r, which stands for standard input, answers
+// it and returns the exit status. args are the arguments after Program.Argument; there
+// are none. When r ends meanwhile, it ends the process.
+func Main[Q any](
+	args []string,
+	r *bufio.Reader,
+	read func(*bufio.Reader) (Q, error),
+	answer func(Q) error,
+) int {
 	harden()
 	q, err := read(r)
 	if err != nil || len(args) > 0 {

@@ -18,11 +18,13 @@ type app struct {
 
 	now func() time.Time
 
-	// zend returns a client of the user's zend, one that starts it when needed or one that never does.
+	// zend returns a client of the user's zend, one that starts it when needed or one
+	// that never does.
 	zend zend.Connect
 	dirs func() (paths.Dirs, error)
 
-	// elsewhere returns the sockets at which a second zend of the user could listen; nil: none.
+	// elsewhere returns the sockets at which a second zend of the user could listen; nil:
+	// none.
 	elsewhere func(paths.Dirs) []string
 
 	line *command.Line // made by root
@@ -52,7 +54,8 @@ func newApp() *app {
 	return a
 }
 
-// Main runs the zen command of this process with its arguments and returns its exit status.
+// Main runs the zen command of this process with its arguments and returns its exit
+// status.
 func Main(args []string) int {
 	ctx, stop := ui.Interruptible(context.Background())
 	defer stop()

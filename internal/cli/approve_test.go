@@ -9,17 +9,25 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// pendingApprovals are requests that wait for a person: an ordinary one, one of whom little is known, and one that wants to deceive.
+// pendingApprovals are requests that wait for a person: an ordinary one, one of whom
+// little is known, and one that wants to deceive.
 func pendingApprovals() []api.Approval {
 	return []api.Approval{
 		{
-			ID: "k7qm", Asked: noon().Add(-3 * time.Second), Action: "get", Address: "ghcr.io", Connector: "prod", Asker: "/usr/bin/docker",
-			Programs: []string{"[docker-credenti]", "/usr/bin/docker", "/usr/bin/make", "/bin/bash"}, PID: 4711, Dir: "/src/app",
+			ID: "k7qm", Asked: noon().Add(-3 * time.Second), Action: "get", Address: "ghcr.io",
+			Connector: "prod", Asker: "/usr/bin/docker",
+			Programs: []string{
+				"[docker-credenti]",
+				"/usr/bin/docker",
+				"/usr/bin/make",
+				"/bin/bash",
+			}, PID: 4711, Dir: "/src/app",
 			KeepSeconds: 600, Waiting: 1,
 		},
 		{ID: "b3x2", Asked: noon().Add(-90 * time.Second), Action: "get", Address: "quay.io"},
 		{
-			ID: "evil", Asked: noon(), Action: "reveal", Connector: "prod", Asker: "/tmp/x\x1b[2J\nAllow it? [y/N]: y", Dir: "/a\nRegistry: b",
+			ID: "evil", Asked: noon(), Action: "reveal", Connector: "prod", Asker: "/tmp/x\x1b[2J\nAllow " +
+				"it? [y/N]: y", Dir: "/a\nRegistry: b",
 			Programs: []string{"/tmp/x\x1b[2J\nAllow it? [y/N]: y"}, Waiting: 1,
 		},
 	}
@@ -50,7 +58,10 @@ func TestApproveAsksAboutEachRequest(t *testing.T) {
 	d.expect("Directory:  /a Registry: b")
 	d.answer("\r\nAllow it? [y/N]: ", "no")
 	d.end(0)
-	if got := answers(z); !slices.Equal(got, []string{`{"id":"k7qm"}`, `{"deny":true,"id":"b3x2"}`, `{"deny":true,"id":"evil"}`}) {
+	if got := answers(z); !slices.Equal(
+		got,
+		[]string{`{"id":"k7qm"}`, `{"deny":true,"id":"b3x2"}`, `{"deny":true,"id":"evil"}`},
+	) {
 		t.Errorf("zend was sent %q", got)
 	}
 	d = startDialog(t, z, 100, "approve")
@@ -58,7 +69,8 @@ func TestApproveAsksAboutEachRequest(t *testing.T) {
 	d.end(0)
 }
 
-// A request that somebody else answered meanwhile is no failure; the end of the input is no answer.
+// A request that somebody else answered meanwhile is no failure; the end of the input is
+// no answer.
 func TestApproveOfWhatIsNotOpenAnyMore(t *testing.T) {
 	w := smallWorld()
 	w.approvals = pendingApprovals()[:2]

@@ -21,20 +21,42 @@ func TestAttributes(t *testing.T) {
 		name, line, stdin string
 		want              map[string]string
 	}{
-		{"equals sign", "--username=u --password-stdin", "p\n", map[string]string{"username": "u", "password": "p"}},
-		{"space", "--username u --password-stdin", "p\r\n", map[string]string{"username": "u", "password": "p"}},
-		{"before the name", "--username=u --region=eu --password-stdin", "p", map[string]string{"username": "u", "region": "eu", "password": "p"}},
-		{"dashes are underscores", "--aws-region=x --aws_key=y", "", map[string]string{"aws_region": "x", "aws_key": "y"}},
-		{"a file", "--username=u --password=@" + file, "", map[string]string{"username": "u", "password": canary}},
-		{"an at sign", "--username=@@u --password-stdin", "p", map[string]string{"username": "@u", "password": "p"}},
-		{"another from standard input", "--username=u --token-stdin", "t\n\n", map[string]string{"username": "u", "token": "t\n"}},
+		{
+			"equals sign", "--username=u --password-stdin", "p\n",
+			map[string]string{"username": "u", "password": "p"},
+		},
+		{
+			"space", "--username u --password-stdin", "p\r\n",
+			map[string]string{"username": "u", "password": "p"},
+		},
+		{
+			"before the name", "--username=u --region=eu --password-stdin", "p",
+			map[string]string{"username": "u", "region": "eu", "password": "p"},
+		},
+		{
+			"dashes are underscores", "--aws-region=x --aws_key=y", "",
+			map[string]string{"aws_region": "x", "aws_key": "y"},
+		},
+		{
+			"a file", "--username=u --password=@" + file, "",
+			map[string]string{"username": "u", "password": canary},
+		},
+		{
+			"an at sign", "--username=@@u --password-stdin", "p",
+			map[string]string{"username": "@u", "password": "p"},
+		},
+		{
+			"another from standard input", "--username=u --token-stdin", "t\n\n",
+			map[string]string{"username": "u", "token": "t\n"},
+		},
 		{"empty", "--username= --password-stdin", "p", map[string]string{"username": "", "password": "p"}},
 		{"an equals sign in the value", "--username=a=b", "", map[string]string{"username": "a=b"}},
 		{"the last one counts", "--username=a --username=b", "", map[string]string{"username": "b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			z := startZend(t, smallWorld())
-			args := append(words("service-connector register "+tt.line+" --type docker --resource-type docker-registry -ri=docker.io"), "new")
+			args := append(words("service-connector register "+tt.line+" --type docker --resource-type "+
+				"docker-registry -ri=docker.io"), "new")
 			r := zen(t, z, tt.stdin, terminalOf{}, args...)
 			got := z.sent(api.MethodConnectorRegister)
 			if r.code != 0 || len(got) != 1 {
@@ -43,7 +65,8 @@ func TestAttributes(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got[0].secrets); diff != "" {
 				t.Errorf("zend was sent: -want +got\n%s", diff)
 			}
-			if want := `{"name":"new","resource_id":"docker.io","resource_type":"docker-registry","type":"docker"}`; got[0].params != want {
+			if want := `{"name":"new","resource_id":"docker.io","resource_type":"docker-registry",` +
+				`"type":"docker"}`; got[0].params != want {
 				t.Errorf("zend was sent %s", got[0].params)
 			}
 		})
@@ -55,19 +78,22 @@ func TestAttributesRefused(t *testing.T) {
 		{"n --type docker --us.er=" + canary, "Invalid argument: '--us.er'."},
 		{"n --type docker --password", "Invalid argument: '--password'."},
 		{"n --type docker --password --username=u", "Invalid argument: '--password'."},
-		{"n --type docker --password=@/does/not/exist", "cannot read /does/not/exist: no such file or directory"},
+		{"n --type docker --password=@/does/not/exist", "cannot read /does/not/exist: no such file or " +
+			"directory"},
 		{"n --type docker --password-stdin --username-stdin", "one attribute only"},
 		{"n --type docker -- --password=" + canary, "Got unexpected extra argument"},
 	} {
 		z := startZend(t, smallWorld())
 		r := zen(t, z, "x", terminalOf{}, words("service-connector register "+tt.line)...)
-		if r.code == 0 || !strings.Contains(r.stderr, tt.says) || len(z.sent(api.MethodConnectorRegister)) != 0 {
+		if r.code == 0 || !strings.Contains(r.stderr, tt.says) ||
+			len(z.sent(api.MethodConnectorRegister)) != 0 {
 			t.Errorf("register %s: exit %d: %s", tt.line, r.code, r.stderr)
 		}
 	}
 }
 
-// A password in argv works, and the user is told what is wrong with it; a file or a pipe is no reason to warn.
+// A password in argv works, and the user is told what is wrong with it; a file or a pipe
+// is no reason to warn.
 func TestWarningAboutSecretsInArgv(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(canary), 0o600); err != nil {
@@ -93,14 +119,17 @@ func TestWarningAboutSecretsInArgv(t *testing.T) {
 func TestOptionsInZenMLsSpelling(t *testing.T) {
 	z := startZend(t, smallWorld())
 	for _, line := range []string{
-		"service-connector list --sort_by desc:name --connector_type docker --logical_operator or --resource_id x",
-		"service-connector list --sort-by desc:name --connector-type docker --logical-operator or --resource-id=x",
+		"service-connector list --sort_by desc:name --connector_type docker --logical_operator or " +
+			"--resource_id x",
+		"service-connector list --sort-by desc:name --connector-type docker --logical-operator or " +
+			"--resource-id=x",
 	} {
 		if r := zen(t, z, "", terminalOf{}, words(line)...); r.code != 0 {
 			t.Errorf("zen %s: %s", line, r.stderr)
 		}
 	}
-	const want = `{"filters":{"connector_type":["docker"],"resource_id":["x"]},"logical_operator":"or","page":1,"size":20,"sort_by":"desc:name"}`
+	const want = `{"filters":{"connector_type":["docker"],"resource_id":["x"]},"logical_operator":"or",` +
+		`"page":1,"size":20,"sort_by":"desc:name"}`
 	for _, got := range z.sent(api.MethodConnectorList) {
 		if got.params != want {
 			t.Errorf("zend was sent %s", got.params)
@@ -110,7 +139,8 @@ func TestOptionsInZenMLsSpelling(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	z := startZend(t, smallWorld())
-	line := "service-connector list --name contains:a --name notequals:ab -l env=dev -l team --created 'gte:2026-01-01 00:00:00' --size 5 --page 2"
+	line := "service-connector list --name contains:a --name notequals:ab -l env=dev -l team --created " +
+		"'gte:2026-01-01 00:00:00' --size 5 --page 2"
 	if r := zen(t, z, "", terminalOf{}, words(line)...); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -125,9 +155,12 @@ func TestUpdateSendsWhatWasNamed(t *testing.T) {
 	z := startZend(t, smallWorld())
 	for line, want := range map[string]string{
 		"reg --description=": `{"description":"","ref":"reg"}`,
-		"reg --expires-at 2026-12-01T00:00:00 --expires-skew-tolerance 0": `{"expires_at":"2026-12-01T00:00:00Z","expires_skew_tolerance":0,"ref":"reg"}`,
-		"reg -l a=b -l c= -l d --remove-attr resource-id":                 `{"labels":{"a":"b","c":null,"d":null},"ref":"reg","remove":["resource-id"]}`,
-		"reg --name n --no-verify -a password -r docker-registry":         `{"auth_method":"password","name":"n","no_verify":true,"ref":"reg","resource_type":"docker-registry"}`,
+		"reg --expires-at 2026-12-01T00:00:00 --expires-skew-tolerance 0": "" +
+			`{"expires_at":"2026-12-01T00:00:00Z","expires_skew_tolerance":0,"ref":"reg"}`,
+		"reg -l a=b -l c= -l d --remove-attr resource-id": `{"labels":{"a":"b","c":null,` +
+			`"d":null},"ref":"reg","remove":["resource-id"]}`,
+		"reg --name n --no-verify -a password -r docker-registry": `{"auth_method":"password",` +
+			`"name":"n","no_verify":true,"ref":"reg","resource_type":"docker-registry"}`,
 	} {
 		if r := zen(t, z, "", terminalOf{}, words("service-connector update "+line)...); r.code != 0 {
 			t.Errorf("update %s: %s", line, r.stderr)
@@ -145,11 +178,13 @@ func TestLoginSendsWhatWasNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := zen(t, z, "", terminalOf{}, words("login reg --ttl 8h --dir . --path team/app --profile work --no-verify -ri 127.0.0.1:5050 -r docker-registry")...)
+	r := zen(t, z, "", terminalOf{}, words("login reg --ttl 8h --dir . --path team/app --profile work "+
+		"--no-verify -ri 127.0.0.1:5050 -r docker-registry")...)
 	if r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	want := `{"dir":"` + wd + `","name":"reg","no_verify":true,"path":"team/app","profile":"work","resource_id":"127.0.0.1:5050",` +
+	want := `{"dir":"` + wd + `","name":"reg","no_verify":true,"path":"team/app","profile":"work",` +
+		`"resource_id":"127.0.0.1:5050",` +
 		`"resource_type":"docker-registry","ttl_seconds":28800}`
 	if got := z.sent(api.MethodLogin)[0].params; got != want {
 		t.Errorf("zend was sent %s", got)
@@ -159,12 +194,15 @@ func TestLoginSendsWhatWasNamed(t *testing.T) {
 func TestSecretsOverTheLimitAreRefused(t *testing.T) {
 	z := startZend(t, smallWorld())
 	big := strings.Repeat("x", ui.MaxInput+1)
-	r := zen(t, z, big, terminalOf{}, words("service-connector register n --type docker --username=u --password-stdin")...)
+	r := zen(t, z, big, terminalOf{}, words("service-connector register n --type docker --username=u "+
+		"--password-stdin")...)
 	if r.code != 1 || !strings.Contains(r.stderr, "more than 1 MiB") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
-	r = zen(t, z, big[:ui.MaxInput], terminalOf{}, words("service-connector register n --type docker --username=u --password-stdin")...)
-	if got := z.sent(api.MethodConnectorRegister); r.code != 0 || len(got) != 1 || len(got[0].secrets["password"]) != ui.MaxInput {
+	r = zen(t, z, big[:ui.MaxInput], terminalOf{}, words("service-connector register n --type docker "+
+		"--username=u --password-stdin")...)
+	if got := z.sent(api.MethodConnectorRegister); r.code != 0 || len(got) != 1 ||
+		len(got[0].secrets["password"]) != ui.MaxInput {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }

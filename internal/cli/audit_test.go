@@ -18,7 +18,8 @@ func TestAuditFollows(t *testing.T) {
 		line string // of entry %d
 	}{
 		{nil, "2026-11-23 12:00:0%[1]d UTC  get      ok      h%[1]d.example  x\\x1b[2J (7)  a b\n"},
-		{[]string{"--json"}, `{"time":"2026-11-23T12:00:0%[1]dZ","action":"get","address":"h%[1]d.example","result":"ok","detail":"a\nb",` +
+		{[]string{"--json"}, `{"time":"2026-11-23T12:00:0%[1]dZ","action":"get",` +
+			`"address":"h%[1]d.example","result":"ok","detail":"a\nb",` +
 			`"pid":7,"exe":"/x\u001b[2J"}` + "\n"},
 		{[]string{"-o", "json"}, `"address":"h%[1]d.example"`},
 	} {
@@ -29,7 +30,8 @@ func TestAuditFollows(t *testing.T) {
 		want := ""
 		for i := 1; i <= 3; i++ {
 			entry := api.AuditEntry{
-				Time: noon().Add(time.Duration(i) * time.Second), Action: "get", Address: fmt.Sprintf("h%d.example", i), Result: "ok", PID: 7,
+				Time:   noon().Add(time.Duration(i) * time.Second),
+				Action: "get", Address: fmt.Sprintf("h%d.example", i), Result: "ok", PID: 7,
 				Exe: "/x\x1b[2J", Detail: "a\nb",
 			}
 			z.change(func(w *world) {
@@ -39,7 +41,8 @@ func TestAuditFollows(t *testing.T) {
 			line := fmt.Sprintf(tt.line, i)
 			out.await(t, line)
 			z.change(func(w *world) {
-				w.fail[api.MethodAudit] = credential.NewError(credential.Unavailable, "zend is not running", "")
+				w.fail[api.MethodAudit] = credential.NewError(credential.Unavailable, "zend is not "+
+					"running", "")
 			})
 			want += line
 		}
@@ -60,7 +63,8 @@ func TestAuditFollowFails(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	env := map[string]string{"HOME": t.TempDir(), ui.OutputVariable: "csv"}
-	if r := zenWith(t, startZend(t, smallWorld()), "", terminalOf{}, env, "audit", "--json"); r.code != 0 || r.stdout == "" {
+	if r := zenWith(t, startZend(t, smallWorld()), "", terminalOf{}, env, "audit", "--json"); r.code != 0 ||
+		r.stdout == "" {
 		t.Errorf("with a format in the environment: %+v", r)
 	}
 }

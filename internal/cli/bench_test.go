@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-// BenchmarkList is the command's share of listing 2,000 connectors on one page: asking, decoding and showing them.
+// BenchmarkList is the command's share of listing 2,000 connectors on one page: asking,
+// decoding and showing them.
 func BenchmarkList(b *testing.B) {
 	list := api.ConnectorList{Page: api.Page{Index: 1, MaxSize: 2000, TotalPages: 1, Total: 2000}}
 	for i := range 2000 {
@@ -22,7 +23,9 @@ func BenchmarkList(b *testing.B) {
 		list.Items = append(list.Items, c)
 	}
 	s := &scripted{answers: map[string][]any{
-		api.MethodConnectorList: {list}, api.MethodConnectorTypes: {api.ConnectorTypes{Items: smallWorld().types}},
+		api.MethodConnectorList: {
+			list,
+		}, api.MethodConnectorTypes: {api.ConnectorTypes{Items: smallWorld().types}},
 	}}
 	for _, args := range []string{"-o table", "-o json", "-o yaml", "-o csv"} {
 		for _, width := range []int{0, 80} {
@@ -35,7 +38,8 @@ func BenchmarkList(b *testing.B) {
 					a := testAppWith(&fakeZend{}, "", &errOut, map[string]string{})
 					a.Out, a.Term.Width = &ui.DataWriter{W: &out}, width
 					a.zend = func(bool) (zend.Caller, error) { return s, nil }
-					if code := a.run(b.Context(), words("service-connector list --size 2000 "+args)); code != 0 || out.Len() < 2000*40 {
+					if code := a.run(b.Context(), words("service-connector list --size "+
+						"2000 "+args)); code != 0 || out.Len() < 2000*40 {
 						b.Fatalf("exit %d, %d bytes: %s", code, out.Len(), errOut.String())
 					}
 				}
@@ -44,7 +48,8 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// However a command line is mangled, preparing it neither panics nor repeats the value of an option in an error.
+// However a command line is mangled, preparing it neither panics nor repeats the value of
+// an option in an error.
 func FuzzCommandLine(f *testing.F) {
 	f.Add("service-connector register n --type docker --password=CANARY")
 	f.Add("service-connector register --us.er=CANARY -ri")
@@ -78,15 +83,19 @@ func FuzzCommandLine(f *testing.F) {
 	})
 }
 
-// isSecretive reports whether the canary stands only where a secret could: after the equals sign of an unknown option, or
-// right after a letter.
+// isSecretive reports whether the canary stands only where a secret could: after the
+// equals sign of an unknown option, or right after a letter.
 func isSecretive(args []string) bool {
 	for _, arg := range args {
 		name, _, _ := strings.Cut(arg, "=")
-		if strings.Contains(name, "CANARY") && (strings.HasPrefix(arg, "--") || !strings.HasPrefix(arg, "-")) {
+		if strings.Contains(name, "CANARY") &&
+			(strings.HasPrefix(arg, "--") || !strings.HasPrefix(arg, "-")) {
 			return false
 		}
-		for _, known := range []string{"--ttl", "--page", "--size", "--output", "--expires", "--expiration", "-o", "-n", "--limit", "--lines"} {
+		for _, known := range []string{
+			"--ttl", "--page", "--size", "--output", "--expires", "--expiration",
+			"-o", "-n", "--limit", "--lines",
+		} {
 			if strings.HasPrefix(arg, known) {
 				return false // what is no number or format is repeated
 			}

@@ -97,9 +97,11 @@ func TestExamplesAreUnderstood(t *testing.T) {
 // Everything that shows something does so in every format.
 func TestOutputFormats(t *testing.T) {
 	for _, line := range []string{
-		"status", "approve", "vault status", "version", "why docker.io", "audit", "service-connector list", "service-connector describe reg",
+		"status", "approve", "vault status", "version", "why docker.io", "audit", "service-connector " +
+			"list", "service-connector describe reg",
 		"service-connector verify reg", "service-connector list-resources", "service-connector list-types",
-		"service-connector describe-type docker", "service-connector update reg --description=d", "daemon status",
+		"service-connector describe-type docker", "service-connector update reg " +
+			"--description=d", "daemon status",
 	} {
 		for _, format := range ui.Formats() {
 			w := smallWorld()
@@ -120,10 +122,15 @@ func TestOutputFormats(t *testing.T) {
 func TestDefaultOutputComesFromTheEnvironment(t *testing.T) {
 	z := startZend(t, smallWorld())
 	env := map[string]string{"HOME": t.TempDir(), ui.OutputVariable: "csv"}
-	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "--columns", "name"); r.stdout != "name\ndockerhub\nreg\nold\n" {
+	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "--columns",
+		"name"); r.stdout != "name\ndockerhub\nreg\nold\n" {
 		t.Errorf("with %s=csv: %s%s", ui.OutputVariable, r.stdout, r.stderr)
 	}
-	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "-o", "json", "-c", "name"); !strings.HasPrefix(r.stdout, "{") {
+	if r := zenWith(t, z, "", terminalOf{}, env, "service-connector", "list", "-o", "json", "-c",
+		"name"); !strings.HasPrefix(
+		r.stdout,
+		"{",
+	) {
 		t.Errorf("--output does not win: %s", r.stdout)
 	}
 }
@@ -158,8 +165,14 @@ func TestCompletion(t *testing.T) {
 		{"login dockerhub ", nil},
 		{"logout ", []string{"dockerhub", "docker.io", "ghcr.io/team"}},
 		{"service-connector register x --type ", []string{"docker", "cloud"}},
-		{"service-connector register x --type docker --username=u --pass", []string{"--password", "--password-stdin"}},
-		{"service-connector register x --username=u --resource-type ", []string{"docker-registry", "docker-registry", "bucket"}},
+		{
+			"service-connector register x --type docker --username=u --pass",
+			[]string{"--password", "--password-stdin"},
+		},
+		{
+			"service-connector register x --username=u --resource-type ",
+			[]string{"docker-registry", "docker-registry", "bucket"},
+		},
 		{"service-connector register x -a ", []string{"password", "secret-key", "session"}},
 		{"service-connector list -o ", ui.Formats()},
 		{"service-connector list --columns al", []string{"all"}},
@@ -191,7 +204,8 @@ func TestCompletionWithoutZend(t *testing.T) {
 	}
 	var out strings.Builder
 	a.Out = &ui.DataWriter{W: &out}
-	if code := a.run(t.Context(), []string{cobra.ShellCompRequestCmd, "login", ""}); code != 0 || out.String() != ":4\n" {
+	if code := a.run(t.Context(), []string{cobra.ShellCompRequestCmd, "login", ""}); code != 0 ||
+		out.String() != ":4\n" {
 		t.Errorf("exit %d: %q", code, out.String())
 	}
 }
@@ -199,9 +213,11 @@ func TestCompletionWithoutZend(t *testing.T) {
 func TestCompletionScripts(t *testing.T) {
 	z := startZend(t, smallWorld())
 	for shell, marker := range map[string]string{
-		"bash": "__start_zen", "zsh": "#compdef zen", "fish": "complete -c zen", "powershell": "Register-ArgumentCompleter",
+		"bash": "__start_zen", "zsh": "#compdef zen", "fish": "complete -c zen",
+		"powershell": "Register-ArgumentCompleter",
 	} {
-		if r := zen(t, z, "", terminalOf{}, "completion", shell); r.code != 0 || !strings.Contains(r.stdout, marker) {
+		if r := zen(t, z, "", terminalOf{}, "completion", shell); r.code != 0 ||
+			!strings.Contains(r.stdout, marker) {
 			t.Errorf("%s: exit %d, %d bytes", shell, r.code, len(r.stdout))
 		}
 	}
@@ -217,7 +233,10 @@ func TestManPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{".TH \"ZEN-SERVICE-CONNECTOR-REGISTER\" \"1\"", "password-stdin", "EXAMPLE"} {
+	for _, want := range []string{
+		".TH \"ZEN-SERVICE-CONNECTOR-REGISTER\" \"1\"", "password-stdin",
+		"EXAMPLE",
+	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
@@ -225,7 +244,8 @@ func TestManPages(t *testing.T) {
 	if strings.Contains(string(page), t.Name()) {
 		t.Error("the page names this machine")
 	}
-	if r := zen(t, z, "", terminalOf{}, "man", "--dir", filepath.Join(dir, "absent")); r.code != 1 || !strings.Contains(r.stderr, "absent") {
+	if r := zen(t, z, "", terminalOf{}, "man", "--dir", filepath.Join(dir, "absent")); r.code != 1 ||
+		!strings.Contains(r.stderr, "absent") {
 		t.Errorf("into a directory that is not there: exit %d: %s", r.code, r.stderr)
 	}
 	if r := zen(t, z, "", terminalOf{}, "man"); r.code != 2 {

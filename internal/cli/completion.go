@@ -10,9 +10,10 @@ import (
 func completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
-		Use: "completion SHELL", Short: "Print the completion script of a shell: bash, zsh, fish or powershell",
-		Long: `Print a script that lets a shell complete commands, options, and the names that zend knows. Names are
-completed while zend runs; completing never starts it.`,
+		Use: "completion SHELL", Short: "Print the completion script of a shell: bash, zsh, fish or " +
+			"powershell",
+		Long: `Print a script that lets a shell complete commands, options, and the names that zend
+knows. Names are completed while zend runs; completing never starts it.`,
 		Example: `  source <(zen completion bash)
   zen completion zsh > "${fpath[1]}/_zen"
   zen completion fish > ~/.config/fish/completions/zen.fish`,

@@ -20,7 +20,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// scripted is a client whose answers are made up, one after the other; the last one stays.
+// scripted is a client whose answers are made up, one after the other; the last one
+// stays.
 type scripted struct {
 	mu      sync.Mutex
 	answers map[string][]any // by method: a result, or an error
@@ -46,7 +47,8 @@ func (s *scripted) Call(method string, _ []byte, _ time.Time) (ipc.Reply, error)
 }
 
 func absent() error {
-	return credential.NewError(credential.Unavailable, "zend is not running (nothing answers at /run/zend.sock)", "")
+	return credential.NewError(credential.Unavailable, "zend is not running (nothing answers at "+
+		"/run/zend.sock)", "")
 }
 
 // daemonApp is an app whose zend is scripted, with directories in a place of its own.
@@ -72,14 +74,19 @@ func TestDaemonStop(t *testing.T) {
 		code     int
 	}{
 		{"runs", []any{running, running, absent()}, "zend has ended.", 0},
-		{"runs and is started again by a client", []any{running, running, api.Status{PID: 2}}, "zend has ended.", 0},
+		{"runs and is started again by a client", []any{running, running, api.Status{PID: 2}}, "zend has " +
+			"ended.", 0},
 		{"does not run", []any{absent()}, "zend is not running.", 0},
-		{"is somebody else's", []any{credential.NewError(credential.ForeignPeer, "the socket belongs to another user", "")}, "another user", 4},
+		{"is somebody else's", []any{credential.NewError(credential.ForeignPeer, "the socket belongs to "+
+			"another user", "")}, "another user", 4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &scripted{answers: map[string][]any{api.MethodStatus: tt.statuses, api.MethodDaemonStop: {api.Empty{}}}}
+			s := &scripted{
+				answers: map[string][]any{api.MethodStatus: tt.statuses, api.MethodDaemonStop: {api.Empty{}}},
+			}
 			a, _, _, errOut := daemonApp(t, s)
-			if code := a.run(t.Context(), []string{"daemon", "stop"}); code != tt.code || !strings.Contains(errOut.String(), tt.says) {
+			if code := a.run(t.Context(), []string{"daemon", "stop"}); code != tt.code ||
+				!strings.Contains(errOut.String(), tt.says) {
 				t.Errorf("exit %d: %s", code, errOut)
 			}
 		})
@@ -87,7 +94,15 @@ func TestDaemonStop(t *testing.T) {
 }
 
 func TestDaemonRestart(t *testing.T) {
-	old, fresh := api.Status{PID: 1, Started: noon(), Version: "1"}, api.Status{PID: 1, Started: noon().Add(time.Second), Version: "2"}
+	old, fresh := api.Status{
+		PID:     1,
+		Started: noon(),
+		Version: "1",
+	}, api.Status{
+		PID:     1,
+		Started: noon().Add(time.Second),
+		Version: "2",
+	}
 	for _, tt := range []struct {
 		name     string
 		statuses []any
@@ -97,9 +112,15 @@ func TestDaemonRestart(t *testing.T) {
 		{"does not run", []any{absent(), fresh}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &scripted{answers: map[string][]any{api.MethodStatus: tt.statuses, api.MethodDaemonRestart: {api.Empty{}}}}
+			s := &scripted{
+				answers: map[string][]any{
+					api.MethodStatus:        tt.statuses,
+					api.MethodDaemonRestart: {api.Empty{}},
+				},
+			}
 			a, _, _, errOut := daemonApp(t, s)
-			if code := a.run(t.Context(), []string{"daemon", "restart"}); code != 0 || errOut.String() != "zend 2 runs (process 1).\n" {
+			if code := a.run(t.Context(), []string{"daemon", "restart"}); code != 0 ||
+				errOut.String() != "zend 2 runs (process 1).\n" {
 				t.Errorf("exit %d: %s", code, errOut)
 			}
 			if got := strings.Count(strings.Join(s.asked, " "), api.MethodDaemonRestart); got != tt.restarts {
@@ -121,13 +142,19 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 		program       string
 		problem, hint string
 	}{
-		{"stopped", func(paths.Dirs) error { return nil }, os.Args[0], "zend is not running", "Hint: zen daemon start"},
-		{"not where it should be", func(paths.Dirs) error { return nil }, "zend", "is not an absolute path", "Hint: set ZEN_DAEMON"},
+		{"stopped", func(paths.Dirs) error { return nil }, os.Args[0], "zend is not " +
+			"running", "Hint: zen daemon start"},
+		{"not where it should be", func(paths.Dirs) error { return nil }, "zend", "is not an absolute " +
+			"path", "Hint: set ZEN_DAEMON"},
 		{
-			"everyone can change it", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o702) }, notExecutable,
+			"everyone can change it", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o702) },
+			notExecutable,
 			"is not safe to execute", "Hint: chmod go-w",
 		},
-		{"not executable", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o600) }, notExecutable, "is not executable", "Hint: chmod +x"},
+		{
+			"not executable", func(paths.Dirs) error { return os.Chmod(notExecutable, 0o600) }, notExecutable,
+			"is not executable", "Hint: chmod +x",
+		},
 		{
 			"its directory is open to others", func(dirs paths.Dirs) error {
 				if err := os.Mkdir(dirs.Runtime, 0o700); err != nil {
@@ -150,11 +177,16 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 				t.Fatal(err)
 			}
 			code := a.run(t.Context(), []string{"daemon", "status"})
-			flat := strings.Join(strings.Fields(strings.NewReplacer("┃", " ", "│", " ").Replace(out.String())), " ")
-			if code != credential.ExitUnavailable || !strings.Contains(flat, "not running") || !strings.Contains(flat, tt.problem) {
+			flat := strings.Join(
+				strings.Fields(strings.NewReplacer("┃", " ", "│", " ").Replace(out.String())),
+				" ",
+			)
+			if code != credential.ExitUnavailable || !strings.Contains(flat, "not running") ||
+				!strings.Contains(flat, tt.problem) {
 				t.Errorf("exit %d:\n%s", code, out)
 			}
-			if text := errOut.String(); !strings.Contains(text, `the last words\x1b[2J`) || !strings.Contains(text, tt.hint) {
+			if text := errOut.String(); !strings.Contains(text, `the last words\x1b[2J`) ||
+				!strings.Contains(text, tt.hint) {
 				t.Errorf("it says\n%s", text)
 			}
 			out.Reset()
@@ -163,7 +195,8 @@ func TestDaemonStatusWithoutZend(t *testing.T) {
 				Running bool   `json:"running"`
 				Problem string `json:"problem"`
 			}
-			if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Running || !strings.Contains(report.Problem, tt.problem) {
+			if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Running ||
+				!strings.Contains(report.Problem, tt.problem) {
 				t.Errorf("%v:\n%s", err, out)
 			}
 		})
@@ -177,7 +210,8 @@ func TestDaemonStatus(t *testing.T) {
 	if code := a.run(t.Context(), []string{"daemon", "status"}); code != 0 {
 		t.Fatalf("exit %d: %s", code, errOut)
 	}
-	for _, want := range []string{"running, process 4711", "after 1h", "2026-11-23 12:00:00 UTC (on demand)"} {
+	for _, want := range []string{"running, process 4711", "after 1h", "2026-11-23 12:00:00 UTC (on " +
+		"demand)"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
@@ -189,7 +223,8 @@ func TestDaemonStatus(t *testing.T) {
 
 func TestDaemonLogs(t *testing.T) {
 	a, dirs, out, errOut := daemonApp(t, &scripted{})
-	if code := a.run(t.Context(), []string{"daemon", "logs"}); code != 1 || !strings.Contains(errOut.String(), "there is no log yet") {
+	if code := a.run(t.Context(), []string{"daemon", "logs"}); code != 1 ||
+		!strings.Contains(errOut.String(), "there is no log yet") {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
 	if err := os.MkdirAll(dirs.State, 0o700); err != nil {
@@ -225,8 +260,12 @@ func TestInterruptWhileZendWorks(t *testing.T) {
 	defer close(waiting)
 	var errOut bytes.Buffer
 	a := testApp(t, &fakeZend{}, "", &errOut)
-	a.zend = func(bool) (zend.Caller, error) { return stuck{func() { cancel(ui.ErrInterrupted) }, waiting}, nil }
-	if code := a.run(ctx, []string{"login", "dockerhub"}); code != credential.ExitInterrupted || !strings.Contains(errOut.String(), "Aborted!") {
+	a.zend = func(bool) (zend.Caller, error) {
+		return stuck{func() { cancel(ui.ErrInterrupted) }, waiting},
+			nil
+	}
+	if code := a.run(ctx, []string{"login", "dockerhub"}); code != credential.ExitInterrupted ||
+		!strings.Contains(errOut.String(), "Aborted!") {
 		t.Errorf("exit %d: %s", code, errOut.String())
 	}
 }

@@ -34,7 +34,11 @@ type doctorBox struct {
 
 func newDoctorBox(t *testing.T, zend func(string, []byte) (any, error)) *doctorBox {
 	b := &doctorBox{setupBox: newSetupBox(t), zend: zend}
-	b.write("bin/docker-credential-zen", "#!/bin/sh\necho 'docker-credential-zen (x) "+api.Version+"'\n", 0o755)
+	b.write(
+		"bin/docker-credential-zen",
+		"#!/bin/sh\necho 'docker-credential-zen (x) "+api.Version+"'\n",
+		0o755,
+	)
 	t.Setenv(ipc.DaemonVariable, "/bin/sh") // some program, that is not executed
 	return b
 }
@@ -54,7 +58,9 @@ func (b *doctorBox) run(line string) (stdout string, status int) {
 	var out, errOut bytes.Buffer
 	a := &app{
 		UI: &ui.UI{
-			In: strings.NewReader(""), Out: &ui.DataWriter{W: &out}, Err: &errOut, Term: ui.Terminal{Width: b.width},
+			In: strings.NewReader(
+				"",
+			), Out: &ui.DataWriter{W: &out}, Err: &errOut, Term: ui.Terminal{Width: b.width},
 			Getenv: func(k string) string { return b.vars[k] },
 		},
 		now:  noon,
@@ -64,7 +70,10 @@ func (b *doctorBox) run(line string) (stdout string, status int) {
 				return paths.Dirs{}, b.dirsErr
 			}
 			return paths.Dirs{
-				Data: filepath.Join(b.dir, "data"), State: filepath.Join(b.dir, "state"), Config: filepath.Join(b.dir, "config"),
+				Data: filepath.Join(
+					b.dir,
+					"data",
+				), State: filepath.Join(b.dir, "state"), Config: filepath.Join(b.dir, "config"),
 				Runtime: filepath.Join(b.dir, "run"),
 			}, nil
 		},
@@ -97,13 +106,17 @@ func aZend(method string, _ []byte) (any, error) {
 		return nil, errors.New("unexpected " + method)
 	}
 	return api.Status{
-		Version: api.Version, PID: 4711, Logins: []api.Login{{Address: "ghcr.io", ServerURL: "ghcr.io", ConnectorName: "gh"}},
-		Vault: api.VaultStatus{State: "unlocked", Slots: []api.VaultSlot{{Kind: "session", Detail: "the kernel's user keyring"}}},
+		Version: api.Version, PID: 4711,
+		Logins: []api.Login{{Address: "ghcr.io", ServerURL: "ghcr.io", ConnectorName: "gh"}},
+		Vault: api.VaultStatus{
+			State: "unlocked",
+			Slots: []api.VaultSlot{{Kind: "session", Detail: "the kernel's user keyring"}},
+		},
 	}, nil
 }
 
-// TestDoctor compares what zen doctor prints with testdata/doctor.golden; UPDATE_GOLDEN=1 writes it. Only checks are made
-// that do not depend on the machine.
+// TestDoctor compares what zen doctor prints with testdata/doctor.golden; UPDATE_GOLDEN=1
+// writes it. Only checks are made that do not depend on the machine.
 func TestDoctor(t *testing.T) {
 	b := newDoctorBox(t, noZend)
 	b.note("a machine where nothing was done yet")
@@ -116,10 +129,12 @@ func TestDoctor(t *testing.T) {
 	for _, p := range []string{"docker", "helm", "regctl"} {
 		b.program(p)
 	}
-	b.config(`{"auths": {"quay.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}, "credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud"}}`)
+	b.config(`{"auths": {"quay.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}, "credsStore": "desktop", ` +
+		`"credHelpers": {"gcr.io": "gcloud"}}`)
 	b.write(".docker/config.json123", `{"auths": {"quay.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}}`, 0o600)
 	b.vars["DOCKER_AUTH_CONFIG"] = `{"auths": {"ghcr.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}}`
-	const clients = "doctor client-setup configured-helpers docker-auth-config plaintext-logins leftover-files"
+	const clients = "doctor client-setup configured-helpers docker-auth-config plaintext-logins " +
+		"leftover-files"
 	b.run(clients)
 	b.zend = aZend
 	b.run("doctor zend zend-version vault vault-key logins docker-auth-config")
@@ -191,7 +206,8 @@ func TestDoctorFindsASecondZend(t *testing.T) {
 	same := startZend(t, smallWorld()) // by its process id
 	b.zend = func(string, []byte) (any, error) { return api.Status{PID: 4712}, nil }
 	b.elsewhere = []string{stale, other.socket}
-	if out, status := b.run("doctor one-zend"); status != 1 || !strings.Contains(out, "ZEN_SOCKET="+other.socket+" zen daemon stop") {
+	if out, status := b.run("doctor one-zend"); status != 1 ||
+		!strings.Contains(out, "ZEN_SOCKET="+other.socket+" zen daemon stop") {
 		t.Errorf("exit %d: %s", status, out)
 	}
 	b.zend = aZend
@@ -205,13 +221,15 @@ func TestDoctorFindsASecondZend(t *testing.T) {
 func TestDoctorPrescribesCommandsThatExist(t *testing.T) {
 	b := newDoctorBox(t, func(string, []byte) (any, error) {
 		return api.Status{
-			Version: "0", Vault: api.VaultStatus{State: "odd"}, Logins: []api.Login{{Address: "a.io", ConnectorName: "c", Problem: "x"}},
+			Version: "0", Vault: api.VaultStatus{State: "odd"},
+			Logins: []api.Login{{Address: "a.io", ConnectorName: "c", Problem: "x"}},
 		}, nil
 	})
 	for _, p := range []string{"docker", "podman", "helm", "regctl"} {
 		b.program(p)
 	}
-	b.config(`{"auths": {"quay.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}, "credsStore": "zen", "credHelpers": {"gcr.io": "", "a.io": "gone"}}`)
+	b.config(`{"auths": {"quay.io": {"auth": "YWxpY2U6Y2FuYXJ5"}}, "credsStore": "zen", "credHelpers": ` +
+		`{"gcr.io": "", "a.io": "gone"}}`)
 	b.write("helm/registry/config.json", `{"credsStore": "desktop"}`, 0o600)
 	b.elsewhere = []string{startZend(t, smallWorld()).socket}
 	type found struct {

@@ -180,10 +180,14 @@ func (z *fakeZend) methods() map[string]answer {
 		api.MethodAudit:   typed(z.auditEntries),
 		"connector.types": typed(z.types),
 
-		api.MethodApprovalList:   typed(func(api.Empty) (any, error) { return api.ApprovalList{Items: w.approvals}, nil }),
+		api.MethodApprovalList: typed(
+			func(api.Empty) (any, error) { return api.ApprovalList{Items: w.approvals}, nil },
+		),
 		api.MethodApprovalAnswer: typed(z.answerApproval),
 
-		api.MethodServerList:    typed(func(api.Empty) (any, error) { return api.ServerList{Items: w.servers}, nil }),
+		api.MethodServerList: typed(
+			func(api.Empty) (any, error) { return api.ServerList{Items: w.servers}, nil },
+		),
 		api.MethodServerDevice:  typed(func(api.ConnectServer) (any, error) { return w.device, nil }),
 		api.MethodServerConnect: z.connect,
 		api.MethodServerGet: typed(func(r api.Ref) (any, error) {
@@ -201,7 +205,9 @@ func (z *fakeZend) methods() map[string]answer {
 		}),
 
 		api.MethodVaultStatus: typed(func(api.Empty) (any, error) { return w.vault, nil }),
-		api.MethodVaultLock:   typed(func(api.Empty) (any, error) { w.vault.State = "locked"; return api.Empty{}, nil }),
+		api.MethodVaultLock: typed(
+			func(api.Empty) (any, error) { w.vault.State = "locked"; return api.Empty{}, nil },
+		),
 		api.MethodVaultUnlock: z.unlock,
 		api.MethodVaultPassphrase: func(params []byte, secrets map[string]string) (any, error) {
 			w.passphrase = secrets[api.SecretPassphrase]
@@ -210,7 +216,9 @@ func (z *fakeZend) methods() map[string]answer {
 		api.MethodVaultRotate:  typed(func(api.Empty) (any, error) { return api.Empty{}, nil }),
 		api.MethodVaultRestore: typed(func(api.Empty) (any, error) { return api.Empty{}, nil }),
 
-		api.MethodDaemonRestart: typed(func(api.Empty) (any, error) { w.restarts++; return api.Empty{}, nil }),
+		api.MethodDaemonRestart: typed(
+			func(api.Empty) (any, error) { w.restarts++; return api.Empty{}, nil },
+		),
 
 		api.MethodConnectorList:      typed(z.list),
 		api.MethodConnectorGet:       typed(z.get),
@@ -229,9 +237,11 @@ func (z *fakeZend) methods() map[string]answer {
 func (z *fakeZend) status() api.Status {
 	w := z.world
 	return api.Status{
-		Version: "1.2.3", PID: 4711, Started: noon().Add(-90*time.Minute + time.Duration(w.restarts)*time.Minute),
+		Version: "1.2.3", PID: 4711, Started: noon().Add(-90*time.Minute +
+			time.Duration(w.restarts)*time.Minute),
 		Socket:  "/run/user/1000/zen/zend.sock",
-		LogFile: "/home/me/.local/state/zen/zend.log", Activity: "on demand", Guard: "report", Vault: w.vault, Logins: w.logins,
+		LogFile: "/home/me/.local/state/zen/zend.log", Activity: "on demand", Guard: "report", Vault: w.vault,
+		Logins: w.logins,
 		Counts: api.Counts{Connectors: len(w.connectors), Registries: 1, Stacks: 2}, AutoLock: w.autoLock,
 	}
 }
@@ -243,7 +253,8 @@ func (z *fakeZend) server(r api.Ref) (api.Server, error) {
 			return s, nil
 		}
 	}
-	return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a ZenML server", "zen server connect URL")
+	return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a ZenML "+
+		"server", "zen server connect URL")
 }
 
 func (z *fakeZend) connect(params []byte, secrets map[string]string) (any, error) {
@@ -253,9 +264,17 @@ func (z *fakeZend) connect(params []byte, secrets map[string]string) (any, error
 		return api.ServerResult{Pending: true}, nil
 	}
 	if key := secrets[api.SecretKey]; key == "wrong" {
-		return nil, credential.NewError(credential.Rejected, "ZenML server zenml.example.com refused the login", "check the key")
+		return nil, credential.NewError(credential.Rejected, "ZenML server zenml.example.com refused the "+
+			"login", "check the key")
 	}
-	s := api.Server{Name: req.Name, URL: req.URL, Auth: req.Auth, User: req.Username, Version: "0.98.0", Active: len(z.world.servers) == 0}
+	s := api.Server{
+		Name:    req.Name,
+		URL:     req.URL,
+		Auth:    req.Auth,
+		User:    req.Username,
+		Version: "0.98.0",
+		Active:  len(z.world.servers) == 0,
+	}
 	if req.Device != "" {
 		until := noon().Add(24 * time.Hour)
 		s.URL, s.Until = "https://zenml.example.com", &until
@@ -280,7 +299,8 @@ func (z *fakeZend) find(ref string) (api.ServiceConnector, error) {
 		}
 	}
 	return api.ServiceConnector{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
-		"No service_connectors have been found that have a name/ID prefix that matches the provided string '%s'.", ref),
+		"No service_connectors have been found that have a name/ID prefix that matches the provided "+
+			"string '%s'.", ref),
 		"see all: zen service-connector list")
 }
 
@@ -296,7 +316,10 @@ func (z *fakeZend) list(q api.Query) (any, error) {
 			items = append(items, c)
 		}
 	}
-	return api.ConnectorList{Items: items, Page: api.Page{Index: 1, MaxSize: 20, TotalPages: 1, Total: len(items)}}, nil
+	return api.ConnectorList{
+		Items: items,
+		Page:  api.Page{Index: 1, MaxSize: 20, TotalPages: 1, Total: len(items)},
+	}, nil
 }
 
 func (z *fakeZend) get(u api.UseConnector) (any, error) {
@@ -322,8 +345,10 @@ func (z *fakeZend) verify(u api.UseConnector) (any, error) {
 func (z *fakeZend) register(params []byte, secrets map[string]string) (any, error) {
 	req := decode[api.RegisterConnector](params)
 	c := api.ServiceConnector{
-		ID: "cf55339f-dbc8-4ee6-862e-c25aff411292", Name: req.Name, Type: req.Type, AuthMethod: req.AuthMethod,
-		Description: req.Description, ResourceID: "docker.io", ResourceTypes: []string{"docker-registry"}, ExpiresAt: req.ExpiresAt,
+		ID: "cf55339f-dbc8-4ee6-862e-c25aff411292", Name: req.Name, Type: req.Type,
+		AuthMethod:  req.AuthMethod,
+		Description: req.Description, ResourceID: "docker.io", ResourceTypes: []string{"docker-registry"},
+		ExpiresAt: req.ExpiresAt,
 	}
 	if registry := secrets["registry"]; registry != "" {
 		c.ResourceID = registry
@@ -374,11 +399,20 @@ func (z *fakeZend) login(req api.LoginRequest) (any, error) {
 		return api.LoginResult{Connector: c, Choices: z.world.choices}, nil
 	}
 	if z.world.taken != nil && !req.Replace {
-		return api.LoginResult{Connector: c, Login: api.Login{Address: "eu.example", ResourceID: req.ResourceID}, Taken: z.world.taken}, nil
+		return api.LoginResult{
+			Connector: c,
+			Login:     api.Login{Address: "eu.example", ResourceID: req.ResourceID},
+			Taken:     z.world.taken,
+		}, nil
 	}
 	result := api.LoginResult{
 		Connector: c, TypeName: "Docker Service Connector", Resource: z.found(c)[0],
-		Login: api.Login{Address: c.ResourceID, ServerURL: "https://index.docker.io/v1/", ConnectorName: c.Name, Source: "connector"},
+		Login: api.Login{
+			Address:       c.ResourceID,
+			ServerURL:     "https://index.docker.io/v1/",
+			ConnectorName: c.Name,
+			Source:        "connector",
+		},
 	}
 	result.Login.IdentityToken = req.IdentityToken
 	if req.TTLSeconds > 0 {
@@ -396,7 +430,8 @@ func (z *fakeZend) logout(req api.LogoutRequest) (any, error) {
 		}
 	}
 	if len(ended) == 0 && !req.All {
-		return nil, credential.NewError(credential.NotLoggedIn, "'"+req.Name+"' is not logged in", "see who is: zen status")
+		return nil, credential.NewError(credential.NotLoggedIn, "'"+req.Name+"' is not logged "+
+			"in", "see who is: zen status")
 	}
 	return api.LogoutResult{Ended: ended}, nil
 }
@@ -422,7 +457,8 @@ func (z *fakeZend) answerApproval(req api.AnswerApproval) (any, error) {
 	}
 	z.world.approvals = open
 	if len(list.Items) == 0 && !req.All {
-		return nil, credential.NewError(credential.NoSuchEntity, "no request '"+req.ID+"' waits for somebody to allow it", "see which do: zen approve")
+		return nil, credential.NewError(credential.NoSuchEntity, "no request '"+req.ID+"' waits for "+
+			"somebody to allow it", "see which do: zen approve")
 	}
 	return list, nil
 }
@@ -441,7 +477,8 @@ func (z *fakeZend) unlock(_ []byte, secrets map[string]string) (any, error) {
 	case !ok:
 		return nil, credential.NewError(credential.Locked, "the vault is locked", "")
 	case given != z.world.passphrase:
-		return nil, credential.NewError(credential.WrongPassphrase, "the passphrase does not open the vault", "")
+		return nil, credential.NewError(credential.WrongPassphrase, "the passphrase does not open the "+
+			"vault", "")
 	}
 	z.world.vault.State = "unlocked"
 	return api.Empty{}, nil
@@ -467,7 +504,14 @@ func zen(t *testing.T, z *fakeZend, stdin string, term terminalOf, args ...strin
 	return zenWith(t, z, stdin, term, env, args...)
 }
 
-func zenWith(t *testing.T, z *fakeZend, stdin string, term terminalOf, env map[string]string, args ...string) ran {
+func zenWith(
+	t *testing.T,
+	z *fakeZend,
+	stdin string,
+	term terminalOf,
+	env map[string]string,
+	args ...string,
+) ran {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	a := testAppWith(z, stdin, &stderr, env)
@@ -475,7 +519,8 @@ func zenWith(t *testing.T, z *fakeZend, stdin string, term terminalOf, env map[s
 	a.Term = ui.Terminal{Width: term.width, Color: term.color}
 	code := a.run(t.Context(), args)
 	r := ran{stdout.String(), stderr.String(), code}
-	if leaky := slices.ContainsFunc(args, func(arg string) bool { return arg == "--show-secrets" || arg == "-x" }); !leaky &&
+	if leaky := slices.ContainsFunc(args,
+		func(arg string) bool { return arg == "--show-secrets" || arg == "-x" }); !leaky &&
 		strings.Contains(r.stdout+r.stderr, canary) {
 		t.Errorf("zen %q prints the secret:\n%s\n%s", args, r.stdout, r.stderr)
 	}
@@ -499,7 +544,8 @@ func testAppWith(z *fakeZend, stdin string, stderr io.Writer, env map[string]str
 		dirs: func() (paths.Dirs, error) {
 			home := env["HOME"]
 			return paths.Dirs{
-				Data: home + "/data", Config: home + "/config", State: home + "/state", Runtime: home + "/run",
+				Data: home + "/data", Config: home + "/config", State: home + "/state", Runtime: home +
+					"/run",
 			}, nil
 		},
 		zend: func(bool) (zend.Caller, error) { return &ipc.Client{Socket: z.socket, Name: "zen/test"}, nil },
@@ -510,11 +556,13 @@ func testAppWith(z *fakeZend, stdin string, stderr io.Writer, env map[string]str
 func dockerType() api.ConnectorType {
 	return api.ConnectorType{
 		Name: "Docker Service Connector", Type: "docker", Emoji: "🐳", Local: true, Remote: true,
-		Description: "The Docker Service Connector authenticates to a Docker or OCI container registry. Its credentials are handed out as " +
+		Description: "The Docker Service Connector authenticates to a Docker or OCI container registry. " +
+			"Its credentials are handed out as " +
 			"they are.\n\nNothing else is needed.",
 		AuthMethods: []api.AuthMethod{{
 			Method: "password", Name: "Docker username and password/token",
-			Description: "Use a username and password or access token to authenticate with a container registry server.",
+			Description: "Use a username and password or access token to authenticate with a container " +
+				"registry server.",
 			Attributes: []api.Attribute{
 				{Name: "username", Title: "Username", Type: "string", Required: true, Secret: true},
 				{Name: "password", Title: "Password", Type: "string", Required: true, Secret: true},
@@ -522,13 +570,16 @@ func dockerType() api.ConnectorType {
 			},
 		}},
 		ResourceTypes: []api.ResourceType{{
-			Type: "docker-registry", Name: "Docker/OCI container registry", Emoji: "🐳", AuthMethods: []string{"password"},
-			Description: "Allows users to access a Docker or OCI compatible container registry as a resource.",
+			Type: "docker-registry", Name: "Docker/OCI container registry", Emoji: "🐳",
+			AuthMethods: []string{"password"},
+			Description: "Allows users to access a Docker or OCI compatible container registry as a " +
+				"resource.",
 		}},
 	}
 }
 
-// cloudType is a type with several methods, resource types and instances, and temporary credentials.
+// cloudType is a type with several methods, resource types and instances, and temporary
+// credentials.
 func cloudType() api.ConnectorType {
 	return api.ConnectorType{
 		Name: "Cloud Service Connector", Type: "cloud", Emoji: "🔶", Description: "A cloud.", Remote: true,
@@ -550,10 +601,17 @@ func cloudType() api.ConnectorType {
 		},
 		ResourceTypes: []api.ResourceType{
 			{
-				Type: "docker-registry", Name: "Docker/OCI container registry", Emoji: "🐳", SupportsInstances: true,
-				AuthMethods: []string{"secret-key", "session"}, Description: "Registries.",
+				Type: "docker-registry", Name: "Docker/OCI container registry", Emoji: "🐳",
+				SupportsInstances: true,
+				AuthMethods:       []string{"secret-key", "session"}, Description: "Registries.",
 			},
-			{Type: "bucket", Name: "Bucket", Emoji: "📦", AuthMethods: []string{"secret-key"}, Description: "Buckets."},
+			{
+				Type:        "bucket",
+				Name:        "Bucket",
+				Emoji:       "📦",
+				AuthMethods: []string{"secret-key"},
+				Description: "Buckets.",
+			},
 		},
 	}
 }
@@ -561,54 +619,85 @@ func cloudType() api.ConnectorType {
 // smallWorld has two connectors and a login.
 func smallWorld() world {
 	created := time.Date(2026, 11, 23, 9, 38, 52, 47088000, time.UTC)
-	expires, long := noon().Add(7*24*time.Hour+14*time.Hour+12*time.Minute+30*time.Second), noon().Add(-time.Hour)
+	expires, long := noon().Add(7*24*time.Hour+14*time.Hour+12*time.Minute+30*time.Second),
+		noon().Add(-time.Hour)
 	until := noon().Add(2 * time.Hour)
 	skew := 300
 	return world{
 		types: []api.ConnectorType{dockerType(), cloudType()},
 		connectors: []api.ServiceConnector{
 			{
-				ID: "ba5046e8-ca5e-45e6-a7b7-6f969cac96e7", Name: "dockerhub", Type: "docker", AuthMethod: "password",
-				ResourceTypes: []string{"docker-registry"}, ResourceID: "docker.io", SecretAttributes: []string{"password", "username"},
-				Owner: "me", Created: created, Updated: created, Active: true, Verification: api.VerificationValid,
+				ID: "ba5046e8-ca5e-45e6-a7b7-6f969cac96e7", Name: "dockerhub", Type: "docker",
+				AuthMethod: "password",
+				ResourceTypes: []string{
+					"docker-registry",
+				}, ResourceID: "docker.io", SecretAttributes: []string{"password", "username"},
+				Owner: "me", Created: created, Updated: created, Active: true,
+				Verification: api.VerificationValid,
 			}, {
-				ID: "f2b0f01b-c4b1-4d47-a939-98479421c2f8", Name: "reg", Type: "docker", AuthMethod: "password",
-				ResourceTypes: []string{"docker-registry"}, ResourceID: "127.0.0.1:5050", SecretAttributes: []string{"password", "username"},
-				Configuration: map[string]string{"registry": "127.0.0.1:5050"}, Labels: map[string]string{"env": "dev", "a": "b"},
-				Description: "the one in the cellar", Owner: "me", Created: created, Updated: created.Add(time.Hour),
+				ID: "f2b0f01b-c4b1-4d47-a939-98479421c2f8", Name: "reg", Type: "docker",
+				AuthMethod: "password",
+				ResourceTypes: []string{
+					"docker-registry",
+				}, ResourceID: "127.0.0.1:5050", SecretAttributes: []string{"password", "username"},
+				Configuration: map[string]string{
+					"registry": "127.0.0.1:5050",
+				}, Labels: map[string]string{"env": "dev", "a": "b"},
+				Description: "the one in the cellar", Owner: "me", Created: created,
+				Updated:   created.Add(time.Hour),
 				ExpiresAt: &expires, ExpiresSkewTolerance: &skew,
 			}, {
-				ID: "25295eba-4bc5-423d-b2ae-edfc52edd4c3", Name: "old", Type: "docker", AuthMethod: "password",
-				ResourceTypes: []string{"docker-registry"}, ResourceID: "old.example.com", SecretAttributes: []string{"password", "username"},
+				ID: "25295eba-4bc5-423d-b2ae-edfc52edd4c3", Name: "old", Type: "docker",
+				AuthMethod: "password",
+				ResourceTypes: []string{
+					"docker-registry",
+				}, ResourceID: "old.example.com", SecretAttributes: []string{"password", "username"},
 				Owner: "me", Created: created, Updated: created, ExpiresAt: &long, Expired: true,
 			},
 		},
-		secrets: map[string]map[string]string{"dockerhub": {"username": "me", "password": canary}, "reg": {"username": "me", "password": canary}},
+		secrets: map[string]map[string]string{
+			"dockerhub": {"username": "me", "password": canary},
+			"reg":       {"username": "me", "password": canary},
+		},
 		logins: []api.Login{
 			{
-				Address: "docker.io", ServerURL: "https://index.docker.io/v1/", ConnectorName: "dockerhub", Username: "me",
-				Source: "connector", Until: &until,
+				Address: "docker.io", ServerURL: "https://index.docker.io/v1/", ConnectorName: "dockerhub",
+				Username: "me",
+				Source:   "connector", Until: &until,
 			},
 			{
-				Address: "ghcr.io/team", ServerURL: "ghcr.io/team", Source: "docker login", Username: "you", Dir: "/home/me/src", Profile: "work",
+				Address: "ghcr.io/team", ServerURL: "ghcr.io/team", Source: "docker " +
+					"login", Username: "you", Dir: "/home/me/src", Profile: "work",
 				Problem: "the vault is locked",
 			},
 		},
 		vault: api.VaultStatus{
-			File: "/home/me/.local/share/zen/vault.json", State: "unlocked", ID: "1f0e", Format: 1, Generation: 7, Records: 3,
-			Slots: []api.VaultSlot{{ID: "a", Kind: "session", Detail: "the kernel's user keyring, until the next boot", Created: created}},
+			File: "/home/me/.local/share/zen/vault.json", State: "unlocked", ID: "1f0e", Format: 1,
+			Generation: 7, Records: 3,
+			Slots: []api.VaultSlot{{ID: "a", Kind: "session", Detail: "the kernel's user keyring, until " +
+				"the next boot", Created: created}},
 		},
 		audit: []api.AuditEntry{
 			{
-				Time: noon().Add(-time.Minute), Action: "get", Address: "docker.io", Connector: "dockerhub", Result: "ok", PID: 99,
-				Exe: "/usr/local/bin/docker-credential-zen", Parents: []string{"/usr/bin/docker", "/usr/bin/bash"}, Dir: "/home/me",
+				Time:   noon().Add(-time.Minute),
+				Action: "get", Address: "docker.io", Connector: "dockerhub", Result: "ok", PID: 99,
+				Exe:     "/usr/local/bin/docker-credential-zen",
+				Parents: []string{"/usr/bin/docker", "/usr/bin/bash"}, Dir: "/home/me",
 				To: "client",
 			},
-			{Time: noon(), Action: "get", Address: "evil.example", Result: "not_logged_in", Detail: "no login\x1b[2J"},
+			{
+				Time:    noon(),
+				Action:  "get",
+				Address: "evil.example",
+				Result:  "not_logged_in",
+				Detail:  "no login\x1b[2J",
+			},
 		},
 		why: api.WhyResult{
-			Address: "ghcr.io/team/app", Steps: []string{"'ghcr.io/team/app' is the registry address ghcr.io/team/app", "no login for ghcr.io"},
-			Reason: "not_logged_in", Message: "nobody is logged in to ghcr.io", Hint: "log in first: zen login NAME",
+			Address: "ghcr.io/team/app", Steps: []string{"'ghcr.io/team/app' is the registry address " +
+				"ghcr.io/team/app", "no login for ghcr.io"},
+			Reason: "not_logged_in", Message: "nobody is logged in to ghcr.io", Hint: "log in first: zen " +
+				"login NAME",
 		},
 		fail: map[string]error{},
 	}

@@ -43,9 +43,12 @@ func goldens() []golden {
 	const unreachable = "dial tcp 127.0.0.1:1: connect: connection refused"
 	return []golden{
 		{name: "register", cases: []goldenCase{
-			{line: "service-connector register dockerhub2 --type docker --username=username --password-stdin", stdin: canary + "\n"},
-			{line: "connector register r2 --type docker --username=u --password-stdin --registry=127.0.0.1:5050 -o json", stdin: canary},
-			{line: "service-connector register x11 --type docker --username=u --password-stdin --no-verify", stdin: canary},
+			{line: "service-connector register dockerhub2 --type docker --username=username " +
+				"--password-stdin", stdin: canary + "\n"},
+			{line: "connector register r2 --type docker --username=u --password-stdin " +
+				"--registry=127.0.0.1:5050 -o json", stdin: canary},
+			{line: "service-connector register x11 --type docker --username=u --password-stdin " +
+				"--no-verify", stdin: canary},
 			{line: "service-connector register x12 --type docker --username=u --password=" + canary},
 			{line: "service-connector register --type docker --username=u"},
 			{line: "service-connector register x7 --username=u"},
@@ -58,17 +61,23 @@ func goldens() []golden {
 			name:  "register-unreachable",
 			setup: func(w *world) { w.resources = resourceWith(api.VerificationUnreachable, unreachable) },
 			cases: []goldenCase{
-				{line: "service-connector register down --type docker --username=u --password-stdin", stdin: canary},
+				{line: "service-connector register down --type docker --username=u " +
+					"--password-stdin", stdin: canary},
 				{line: "service-connector verify dockerhub"},
 				{line: "service-connector list-resources --verify"},
 				{line: "service-connector update reg --description new"},
 			},
 		},
 		{
-			name:  "register-rejected",
-			setup: func(w *world) { w.fail[api.MethodConnectorRegister] = rejected(); w.fail[api.MethodLogin] = rejected() },
+			name: "register-rejected",
+			setup: func(w *world) {
+				w.fail[api.MethodConnectorRegister] = rejected()
+				w.
+					fail[api.MethodLogin] = rejected()
+			},
 			cases: []goldenCase{
-				{line: "service-connector register bad --type docker --username=u --password-stdin", stdin: canary},
+				{line: "service-connector register bad --type docker --username=u " +
+					"--password-stdin", stdin: canary},
 				{line: "service-connector login dockerhub"},
 				{line: "login"},
 			},
@@ -82,22 +91,34 @@ func goldens() []golden {
 		},
 		{name: "list", cases: lines(
 			"service-connector list",
-			"service-connector list -o json", "service-connector list -o yaml", "service-connector list -o csv", "service-connector list -o tsv",
-			"service-connector list --columns id,name", "service-connector list --columns name,labels,configuration,expires_at -o json",
+			"service-connector list -o json", "service-connector list -o yaml", "service-connector list "+
+				"-o csv", "service-connector list -o tsv",
+			"service-connector list --columns id,name", "service-connector list --columns "+
+				"name,labels,configuration,expires_at -o json",
 			"service-connector list --columns name,labels -o csv", "service-connector list -c nosuch",
 			"service-connector list --name equals:zzz", "service-connector list --name equals:zzz -o json",
-			"service-connector list --name equals:zzz -o csv", "service-connector list --page 0", "service-connector list --logical_operator xor",
+			"service-connector list --name equals:zzz -o csv", "service-connector list --page "+
+				"0", "service-connector list --logical_operator xor",
 			"service-connector list -o xml", "service-connector list extra",
 		)},
-		{name: "list-60", width: 60, cases: lines("service-connector list", "service-connector list --columns name,resource_name,labels")},
+		{name: "list-60", width: 60, cases: lines("service-connector list", "service-connector list "+
+			"--columns name,resource_name,labels")},
 		{name: "list-200", width: 200, cases: lines("service-connector list --columns all")},
 		{name: "describe", cases: lines(
-			"service-connector describe reg", "service-connector describe dockerhub", "service-connector describe reg -o json",
-			"service-connector describe reg -o yaml", "service-connector describe reg -o csv", "service-connector describe reg -o tsv",
-			"service-connector describe dockerhub --show-secrets", "service-connector describe old", "service-connector describe nope",
-			"service-connector describe reg --client", "service-connector describe", "service-connector describe reg -ri docker.io -o json",
+			"service-connector describe reg", "service-connector describe dockerhub", "service-connector "+
+				"describe reg -o json",
+			"service-connector describe reg -o yaml", "service-connector describe reg -o "+
+				"csv", "service-connector describe reg -o tsv",
+			"service-connector describe dockerhub --show-secrets", "service-connector describe "+
+				"old", "service-connector describe nope",
+			"service-connector describe reg --client", "service-connector describe", "service-connector "+
+				"describe reg -ri docker.io -o json",
 		)},
-		{name: "describe-60", width: 60, cases: lines("service-connector describe reg", "service-connector describe-type docker")},
+		{
+			name:  "describe-60",
+			width: 60,
+			cases: lines("service-connector describe reg", "service-connector describe-type docker"),
+		},
 		{name: "update", cases: []goldenCase{
 			{line: "service-connector update reg --name reg2 --description d --label k=v --label old"},
 			{line: "service-connector update reg --password-stdin", stdin: canary},
@@ -106,8 +127,10 @@ func goldens() []golden {
 			{line: "service-connector update reg --label k=v=w"},
 			{line: "service-connector update reg --expires-at 2026-13-01"},
 		}},
-		{name: "delete", cases: lines("service-connector delete reg", "service-connector delete nope", "service-connector delete")},
-		{name: "verify", cases: lines("service-connector verify reg", "service-connector verify reg -o yaml", "service-connector verify reg -v",
+		{name: "delete", cases: lines("service-connector delete reg", "service-connector delete "+
+			"nope", "service-connector delete")},
+		{name: "verify", cases: lines("service-connector verify reg", "service-connector verify reg -o "+
+			"yaml", "service-connector verify reg -v",
 			"service-connector verify nope")},
 		{
 			name: "list-resources",
@@ -116,25 +139,44 @@ func goldens() []golden {
 				w.connectors[0].ID = "cf55339f-dbc8-4ee6-862e-c25aff411292"
 			},
 			cases: lines(
-				"service-connector list-resources --connector-type docker --resource-id docker.io", "service-connector list-resources",
-				"service-connector list-resources -c docker", "service-connector list-resources -r docker-registry",
-				"service-connector list-resources -r docker-registry -ri docker.io", "service-connector list-resources -ri other.io",
+				"service-connector list-resources --connector-type docker --resource-id "+
+					"docker.io", "service-connector list-resources",
+				"service-connector list-resources -c docker", "service-connector list-resources -r "+
+					"docker-registry",
+				"service-connector list-resources -r docker-registry -ri docker.io", "service-connector "+
+					"list-resources -ri other.io",
 				"service-connector list-resources -o json", "service-connector list-resources -o csv"),
 		},
 		{name: "types", cases: lines(
-			"service-connector list-types", "service-connector list-types --type docker", "service-connector list-types --type nosuch",
-			"service-connector list-types -o json", "service-connector list-types -o csv", "service-connector list-types -d",
-			"service-connector describe-type docker", "service-connector describe-type docker --auth-method password",
-			"service-connector describe-type docker --resource-type docker-registry", "service-connector describe-type nosuch",
-			"service-connector describe-type docker -a token", "service-connector describe-type docker -r bucket",
+			"service-connector list-types",
+			"service-connector list-types --type docker",
+			"service-connector list-types --type nosuch",
+			"service-connector list-types -o json",
+			"service-connector list-types -o csv",
+			"service-connector list-types -d",
+			"service-connector describe-type docker",
+			"service-connector describe-type docker "+
+				"--auth-method password",
+			"service-connector describe-type docker --resource-type docker-registry",
+			"service-connector "+
+				"describe-type nosuch",
+			"service-connector describe-type docker -a token",
+			"service-connector describe-type docker "+
+				"-r bucket",
 			"service-connector describe-type docker -o yaml",
 		)},
 		{name: "login", cases: lines(
-			"service-connector login dockerhub", "login dockerhub --ttl 90m", "login dockerhub --identity-token", "login nope", "login dockerhub --ttl 1ms", "login dockerhub --ttl 7d", "login dockerhub --ttl soon", "login a b",
-			"login dockerhub --registry x", "logout dockerhub", "logout ghcr.io/team", "logout --all", "logout", "logout x --all",
+			"service-connector login dockerhub", "login dockerhub --ttl 90m", "login dockerhub "+
+				"--identity-token", "login nope", "login dockerhub --ttl 1ms", "login dockerhub --ttl "+
+				"7d", "login dockerhub --ttl soon", "login a b",
+			"login dockerhub --registry x", "logout dockerhub", "logout ghcr.io/team", "logout "+
+				"--all", "logout", "logout x --all",
 			"logout nope", "service-connector logout dockerhub",
 		)},
-		{name: "status", cases: lines("status", "status -o json", "status -o yaml", "vault status", "vault status -o csv")},
+		{
+			name:  "status",
+			cases: lines("status", "status -o json", "status -o yaml", "vault status", "vault status -o csv"),
+		},
 		{
 			name: "status-limits",
 			setup: func(w *world) {
@@ -142,11 +184,13 @@ func goldens() []golden {
 				w.autoLock = &soon
 				w.limits = []api.PullLimit{
 					{
-						Address: "docker.io", AnsweredBy: "service connector 'dockerhub'", Username: "me", Limited: true, Limit: 200, Remaining: 0,
+						Address: "docker.io", AnsweredBy: "service connector 'dockerhub'", Username: "me",
+						Limited: true, Limit: 200, Remaining: 0,
 						WindowSeconds: 21600, Source: "4b1d0c",
 					},
 					{Address: "docker.io/team", AnsweredBy: "docker login", Username: "team\x1b[2J"},
-					{Address: "docker.io/x", AnsweredBy: "docker login", Error: "docker.io cannot be reached: timeout", Hint: "check your network"},
+					{Address: "docker.io/x", AnsweredBy: "docker login", Error: "docker.io cannot be " +
+						"reached: timeout", Hint: "check your network"},
 				}
 			},
 			cases: lines("status --limits", "status --limits -o json", "status --limits --watch"),
@@ -154,7 +198,8 @@ func goldens() []golden {
 		{
 			name: "status-trouble",
 			setup: func(w *world) {
-				w.vault = api.VaultStatus{File: "/v", State: "key lost", Problem: "the key is gone", Hint: "zen vault restore"}
+				w.vault = api.VaultStatus{File: "/v", State: "key lost", Problem: "the key is " +
+					"gone", Hint: "zen vault restore"}
 				w.logins = nil
 			},
 			cases: lines("status", "vault status"),
@@ -179,23 +224,31 @@ func goldens() []golden {
 				w.passphrase = canary
 				w.vault.Slots = append(w.vault.Slots, api.VaultSlot{Kind: "passphrase"})
 			},
-			cases: []goldenCase{{line: "unlock"}, {line: "unlock --passphrase-stdin", stdin: canary}, {line: "unlock --passphrase-stdin"}},
+			cases: []goldenCase{
+				{line: "unlock"},
+				{line: "unlock --passphrase-stdin", stdin: canary},
+				{line: "unlock --passphrase-stdin"},
+			},
 		},
 		{name: "why", cases: lines("why ghcr.io/team/app", "why ghcr.io/team/app -o json", "why")},
 		{
 			name: "why-answered",
 			setup: func(w *world) {
-				w.why = api.WhyResult{Address: "docker.io", Steps: []string{"the login for docker.io covers it"}, Login: &w.logins[0]}
+				w.why = api.WhyResult{Address: "docker.io", Steps: []string{"the login for docker.io " +
+					"covers it"}, Login: &w.logins[0]}
 			},
 			cases: lines("why docker.io"),
 		},
-		{name: "audit", cases: lines("audit", "audit -o json", "audit -o csv", "audit --since 1y", "audit --since 24h", "audit -n 0",
+		{name: "audit", cases: lines("audit", "audit -o json", "audit -o csv", "audit --since "+
+			"1y", "audit --since 24h", "audit -n 0",
 			"audit --json", "audit --json -o yaml", "audit --follow -c time")},
 		{
 			name:  "approve",
 			setup: func(w *world) { w.approvals = pendingApprovals() },
-			cases: lines("approve", "approve -o json", "approve -o csv", "approve zzzz", "approve k7qm", "approve k7qm", "approve b3x2 --deny",
-				"approve --all", "approve --all --deny", "approve", "approve --deny", "approve k7qm --all", "approve --follow", "approve -f k7qm",
+			cases: lines("approve", "approve -o json", "approve -o csv", "approve zzzz", "approve "+
+				"k7qm", "approve k7qm", "approve b3x2 --deny",
+				"approve --all", "approve --all --deny", "approve", "approve --deny", "approve k7qm "+
+					"--all", "approve --follow", "approve -f k7qm",
 				"approve a b", "approve --help"),
 		},
 		{
@@ -209,11 +262,14 @@ func goldens() []golden {
 				{line: "server describe nope"},
 				{line: "server use dev"},
 				{line: "server disconnect prod"},
-				{line: "server connect https://zenml.example.com --api-key-stdin --name work", stdin: canary + "\n"},
+				{line: "server connect https://zenml.example.com --api-key-stdin --name " +
+					"work", stdin: canary + "\n"},
 				{line: "server connect https://zenml.example.com --api-key-stdin", stdin: "wrong"},
 				{line: "server connect https://zenml.example.com --api-key-stdin", stdin: "\n"},
-				{line: "server connect https://zenml.example.com --username alice --password-stdin --name work", stdin: canary},
-				{line: "server connect https://zenml.example.com --username alice --name work", stdin: canary + "\n"},
+				{line: "server connect https://zenml.example.com --username alice --password-stdin " +
+					"--name work", stdin: canary},
+				{line: "server connect https://zenml.example.com --username alice --name " +
+					"work", stdin: canary + "\n"},
 				{line: "server connect https://zenml.example.com --name work"},
 				{line: "server connect https://zenml.example.com --api-key " + canary + " --username alice"},
 				{line: "server connect https://zenml.example.com --password-stdin"},
@@ -235,36 +291,47 @@ func goldens() []golden {
 		{
 			name: "failures",
 			setup: func(w *world) {
-				w.fail[api.MethodConnectorList] = credential.NewError(credential.Locked, "the vault is locked", "")
-				w.fail[api.MethodConnectorDelete] = credential.NewError(credential.InUse, "Service connector 'reg' is used by 'local'.", "disconnect it")
+				w.fail[api.MethodConnectorList] = credential.NewError(credential.Locked, "the vault is "+
+					"locked", "")
+				w.fail[api.MethodConnectorDelete] = credential.NewError(credential.InUse, "Service "+
+					"connector 'reg' is used by 'local'.", "disconnect it")
 				w.fail[api.MethodStatus] = errors.New("never shown")
 				w.fail[api.MethodLogout] = credential.NewError(credential.Denied, "no\x1b]0;title\a way", "")
 			},
-			cases: lines("service-connector list", "service-connector delete reg", "status", "logout dockerhub", "nosuch", "service-connector nosuch",
+			cases: lines("service-connector list", "service-connector delete reg", "status", "logout "+
+				"dockerhub", "nosuch", "service-connector nosuch",
 				"stauts", "service-connector list --nosuch", "service-connector list -z", "vault nosuch"),
 		},
 		{
 			name: "mistakes",
 			setup: func(w *world) {
-				w.fail[api.MethodLogin] = credential.NewError(credential.NoSuchEntity, "there is none of the name", "see all: zen service-connector list")
+				w.fail[api.MethodLogin] = credential.NewError(credential.NoSuchEntity, "there is none of "+
+					"the name", "see all: zen service-connector list")
 			},
-			cases: lines("login ghcr.io", "login localhost:5000/team", "login wrok", "login reg --profile a/b", "help nosuch", "help vault nosuch",
-				"help vault rotate", "--version", "--version status", "audit -n x", "server connect https://zenml.example.com --username bob",
+			cases: lines("login ghcr.io", "login localhost:5000/team", "login wrok", "login reg "+
+				"--profile a/b", "help nosuch", "help vault nosuch",
+				"help vault rotate", "--version", "--version status", "audit -n x", "server connect "+
+					"https://zenml.example.com --username bob",
 				"service-connector register r --type docker --username=me --password-stdin"),
 		},
-		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion tcsh", "version -o json")},
+		{name: "help", cases: lines("service-connector --help", "vault", "completion", "completion "+
+			"tcsh", "version -o json")},
 	}
 }
 
-// withServers lets a world be connected to two servers, on one of which a connector lives.
+// withServers lets a world be connected to two servers, on one of which a connector
+// lives.
 func withServers(w *world) {
 	until := noon().Add(90 * time.Minute)
 	w.servers = []api.Server{
 		{
-			ID: "5e000000-0000-4000-8000-000000000001", Name: "prod", URL: "https://zenml.example.com", Auth: api.ServerAuthAPIKey,
-			User: "zenbot", Version: "0.98.0", Active: true, Owner: "me", Created: noon(), Updated: noon(), Logins: 2,
+			ID: "5e000000-0000-4000-8000-000000000001", Name: "prod", URL: "https://zenml.example.com",
+			Auth: api.ServerAuthAPIKey,
+			User: "zenbot", Version: "0.98.0", Active: true, Owner: "me", Created: noon(), Updated: noon(),
+			Logins: 2,
 		}, {
-			ID: "5e000000-0000-4000-8000-000000000002", Name: "dev", URL: "http://127.0.0.1:8237", Auth: api.ServerAuthDevice,
+			ID: "5e000000-0000-4000-8000-000000000002", Name: "dev", URL: "http://127.0.0.1:8237",
+			Auth:    api.ServerAuthDevice,
 			Version: "0.94.3", Owner: "me", Created: noon(), Updated: noon(), Until: &until,
 		},
 	}
@@ -274,19 +341,26 @@ func withServers(w *world) {
 			w.connectors[i].Server, w.connectors[i].SecretAttributes = "prod", nil
 		}
 	}
-	w.device = api.ServerDevice{Device: "d1", URL: "https://zenml.example.com/devices/verify?user_code=x", UserCode: "x", Until: until}
+	w.device = api.ServerDevice{
+		Device:   "d1",
+		URL:      "https://zenml.example.com/devices/verify?user_code=x",
+		UserCode: "x",
+		Until:    until,
+	}
 	w.pending = 2
 }
 
 func resourceWith(verification, why string) []api.Resource {
 	return []api.Resource{{
-		ConnectorID: "cf55339f-dbc8-4ee6-862e-c25aff411292", ConnectorName: "down", ConnectorType: "docker", ResourceType: "docker-registry",
-		ResourceIDs: []string{"127.0.0.1:1"}, Verification: verification, Error: why,
+		ConnectorID: "cf55339f-dbc8-4ee6-862e-c25aff411292", ConnectorName: "down", ConnectorType: "docker",
+		ResourceType: "docker-registry",
+		ResourceIDs:  []string{"127.0.0.1:1"}, Verification: verification, Error: why,
 	}}
 }
 
 func rejected() error {
-	return credential.NewError(credential.Rejected, "docker.io refused the credentials: incorrect username or password", "")
+	return credential.NewError(credential.Rejected, "docker.io refused the credentials: incorrect "+
+		"username or password", "")
 }
 
 func TestGolden(t *testing.T) {
@@ -310,7 +384,11 @@ func TestGolden(t *testing.T) {
 				}
 				fmt.Fprintf(&b, "[exit %d]\n\n", r.code)
 			}
-			compareGolden(t, filepath.Join("testdata", "golden", g.name+".txt"), strings.ReplaceAll(b.String(), canary, "CANARY"))
+			compareGolden(
+				t,
+				filepath.Join("testdata", "golden", g.name+".txt"),
+				strings.ReplaceAll(b.String(), canary, "CANARY"),
+			)
 		})
 	}
 }

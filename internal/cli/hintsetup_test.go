@@ -13,8 +13,10 @@ import (
 func TestHintSetup(t *testing.T) {
 	const none = ""
 	const notYet = "Hint: docker does not ask zen for credentials yet: zen setup docker\n"
-	const profile = "Hint: let clients use the profile: zen setup docker --host ghcr.io --profile work, or ZEN_PROFILE=work before a command\n"
-	const path = "Hint: docker asks for registries; clients that ask for repositories find this login: zen why ghcr.io/team --as crane\n"
+	const profile = "Hint: let clients use the profile: zen setup docker --host ghcr.io --profile work, " +
+		"or ZEN_PROFILE=work before a command\n"
+	const path = "Hint: docker asks for registries; clients that ask for repositories find this login: " +
+		"zen why ghcr.io/team --as crane\n"
 	for _, tt := range []struct {
 		name, config, server, profile, variable, want string
 	}{
@@ -27,7 +29,8 @@ func TestHintSetup(t *testing.T) {
 		{"a profile, not set up", `{}`, "ghcr.io/team", "work", "", profile},
 		{"a profile", `{"credsStore": "zen"}`, "ghcr.io", "work", "", profile},
 		{"another profile", `{"credsStore": "zen-home"}`, "ghcr.io", "work", "home", profile},
-		{"the profile's helper", `{"credsStore": "zen", "credHelpers": {"ghcr.io": "zen-work"}}`, "ghcr.io", "work", "", none},
+		{"the profile's helper", `{"credsStore": "zen", "credHelpers": {"ghcr.io": ` +
+			`"zen-work"}}`, "ghcr.io", "work", "", none},
 		{"the profile's variable", `{"credsStore": "zen"}`, "ghcr.io", "work", "work", none},
 		{"the profile's variable, not set up", `{}`, "ghcr.io", "work", "work", notYet},
 		{"a broken file", `{`, "ghcr.io", "", "", notYet},
@@ -37,7 +40,10 @@ func TestHintSetup(t *testing.T) {
 			b.config(tt.config)
 			b.vars["ZEN_PROFILE"] = tt.variable
 			var said bytes.Buffer
-			dirs := func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil }
+			dirs := func() (paths.Dirs, error) {
+				return paths.Dirs{State: filepath.Join(b.dir, "state")},
+					nil
+			}
 			u := &ui.UI{Err: &said, Getenv: func(k string) string { return b.vars[k] }}
 			a := clients.New(u, nil, nil, dirs)
 			if a.HintSetup(tt.server, tt.profile); said.String() != tt.want {

@@ -25,7 +25,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// importZend keeps credentials in memory, and says of those that end in "-bad" that their registry refuses them.
+// importZend keeps credentials in memory, and says of those that end in "-bad" that their
+// registry refuses them.
 type importZend struct {
 	t *testing.T
 
@@ -89,15 +90,18 @@ func (z *importZend) answer(method, server, username, secret string) (any, error
 			return nil, credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+at, "")
 		}
 		if z.lie {
-			return map[string]string{"ServerURL": server, "Username": l.Username, "Secret": "something else"}, nil
+			return map[string]string{"ServerURL": server, "Username": l.Username, "Secret": "something " +
+				"else"}, nil
 		}
 		return map[string]string{"ServerURL": server, "Username": l.Username, "Secret": z.secret[at]}, nil
 	case api.MethodCredentialVerify:
 		switch {
 		case strings.HasSuffix(secret, "-bad"):
-			return api.CredentialReport{Verification: api.VerificationRejected, Detail: at + " refused the credentials"}, nil
+			return api.CredentialReport{Verification: api.VerificationRejected, Detail: at + " refused " +
+				"the credentials"}, nil
 		case strings.HasSuffix(secret, "-far"):
-			return api.CredentialReport{Verification: api.VerificationUnreachable, Detail: at + " cannot be reached"}, nil
+			return api.CredentialReport{Verification: api.VerificationUnreachable, Detail: at + " cannot " +
+				"be reached"}, nil
 		}
 		return api.CredentialReport{Verification: api.VerificationValid}, nil
 	}
@@ -106,7 +110,13 @@ func (z *importZend) answer(method, server, username, secret string) (any, error
 
 // has gives zen a login.
 func (z *importZend) has(at, username, secret, connector string) {
-	z.kept[at] = api.Login{Address: at, Username: username, ConnectorID: connector, ConnectorName: connector, Source: "docker login"}
+	z.kept[at] = api.Login{
+		Address:       at,
+		Username:      username,
+		ConnectorID:   connector,
+		ConnectorName: connector,
+		Source:        "docker login",
+	}
 	z.secret[at] = secret
 }
 
@@ -141,9 +151,14 @@ func (b *importBox) runIn(ctx context.Context, line string) ran {
 		dirs: func() (paths.Dirs, error) { return paths.Dirs{State: filepath.Join(b.dir, "state")}, nil },
 	}
 	code := a.run(ctx, append([]string{"import"}, strings.Fields(line)...))
-	r := ran{strings.ReplaceAll(out.String(), b.dir, "HOME"), strings.ReplaceAll(err.String(), b.dir, "HOME"), code}
+	r := ran{
+		strings.ReplaceAll(out.String(), b.dir, "HOME"),
+		strings.ReplaceAll(err.String(), b.dir, "HOME"),
+		code,
+	}
 	for _, text := range []string{r.stdout, r.stderr} {
-		if strings.Contains(text, canary) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(canary))[:16]) {
+		if strings.Contains(text, canary) ||
+			strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(canary))[:16]) {
 			b.t.Errorf("zen import %s prints a secret:\n%s", line, text)
 		}
 	}
@@ -184,7 +199,14 @@ func (b *importBox) want(line string, code int, rows ...string) ran {
 	b.t.Helper()
 	got, r := b.rows(line)
 	if diff := cmp.Diff(rows, got); diff != "" || r.code != code {
-		b.t.Errorf("zen import %s: exit status %d, want %d; -want +got\n%s\n%s", line, r.code, code, diff, r.stderr)
+		b.t.Errorf(
+			"zen import %s: exit status %d, want %d; -want +got\n%s\n%s",
+			line,
+			r.code,
+			code,
+			diff,
+			r.stderr,
+		)
 	}
 	return r
 }
@@ -194,7 +216,10 @@ func (b *importBox) auths(file string, entries ...string) {
 	var list []string
 	for _, e := range entries { // "registry user secret"
 		f := strings.Fields(e)
-		list = append(list, fmt.Sprintf("%q: {\"auth\": %q}", f[0], base64.StdEncoding.EncodeToString([]byte(f[1]+":"+f[2]))))
+		list = append(
+			list,
+			fmt.Sprintf("%q: {\"auth\": %q}", f[0], base64.StdEncoding.EncodeToString([]byte(f[1]+":"+f[2]))),
+		)
 	}
 	b.write(file, `{"auths": {`+strings.Join(list, ", ")+`}}`, 0o600)
 }
@@ -229,40 +254,52 @@ func TestImportDryRun(t *testing.T) {
 	b.auths(dockerConfig, "ghcr.io alice "+canary, "quay.io bob "+canary+"-bad")
 	before := b.read(dockerConfig)
 	for _, line := range []string{"", "--dry-run", "-o json"} {
-		if r = b.run(line); r.code != 0 || !strings.Contains(r.stdout, "to import") || !strings.Contains(r.stderr, "This was a dry run") {
+		if r = b.run(line); r.code != 0 || !strings.Contains(r.stdout, "to import") ||
+			!strings.Contains(r.stderr, "This was a dry run") {
 			t.Errorf("zen import %s: %+v", line, r)
 		}
 	}
-	if !strings.Contains(r.stderr, "docker would ask zen for credentials from then on, as after: zen setup docker") {
+	if !strings.Contains(r.stderr, "docker would ask zen for credentials from then on, as after: zen "+
+		"setup docker") {
 		t.Errorf("does not say what would be set up: %s", r.stderr)
 	}
 	if b.read(dockerConfig) != before || len(b.zend.calls) != 0 {
 		t.Errorf("something was done: %q", b.zend.calls)
 	}
-	for _, line := range []string{"--from nowhere", "--prefer it", "--yes --dry-run", "--undo --remove", "extra"} {
+	for _, line := range []string{"--from nowhere", "--prefer it", "--yes --dry-run", "--undo " +
+		"--remove", "extra"} {
 		if r := b.run(line); r.code != credential.ExitUsage {
 			t.Errorf("zen import %s: %+v", line, r)
 		}
 	}
 }
 
-// The whole way: verified, stored, read back, docker pointed at zen, and only then taken out.
+// The whole way: verified, stored, read back, docker pointed at zen, and only then taken
+// out.
 func TestImportFromFile(t *testing.T) {
 	b := newImportBox(t)
-	b.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"" + base64.StdEncoding.EncodeToString([]byte("alice:"+canary)) +
-		"\"\n\t\t}\n\t},\n\t\"other\": 1.0\n}\n")
+	b.config(
+		"{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"" + base64.StdEncoding.EncodeToString(
+			[]byte("alice:"+canary),
+		) +
+			"\"\n\t\t}\n\t},\n\t\"other\": 1.0\n}\n",
+	)
 	r := b.want("--yes", 0, "docker ghcr.io alice imported removed")
-	if want := "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"other\": 1.0,\n\t\"credsStore\": \"zen\"\n}\n"; b.read(dockerConfig) != want {
+	if want := "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"other\": 1.0,\n\t\"credsStore\": " +
+		"\"zen\"\n}\n"; b.read(dockerConfig) != want {
 		t.Errorf("left %q, want %q", b.read(dockerConfig), want)
 	}
-	if diff := cmp.Diff([]string{"credential.verify ghcr.io alice", "store ghcr.io alice", "get ghcr.io"}, b.zend.calls); diff != "" {
+	if diff := cmp.Diff([]string{"credential.verify ghcr.io alice", "store ghcr.io alice", "get ghcr.io"},
+		b.zend.calls); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if !strings.Contains(r.stderr, "docker asks zen for credentials from now on") || b.zend.secret["ghcr.io"] != canary {
+	if !strings.Contains(r.stderr, "docker asks zen for credentials from now on") ||
+		b.zend.secret["ghcr.io"] != canary {
 		t.Errorf("%s, zen has %q", r.stderr, b.zend.secret)
 	}
 	b.want("--yes", 0)
-	if text := b.read("state/imported.json"); strings.Contains(text, canary) || !strings.Contains(text, `"ghcr.io"`) {
+	if text := b.read("state/imported.json"); strings.Contains(text, canary) ||
+		!strings.Contains(text, `"ghcr.io"`) {
 		t.Errorf("remembered %s", text)
 	}
 }
@@ -270,7 +307,8 @@ func TestImportFromFile(t *testing.T) {
 // One failing entry does not stop the others.
 func TestImportResults(t *testing.T) {
 	b := newImportBox(t)
-	b.auths(dockerConfig, "a.example alice "+canary, "b.example bob "+canary+"-bad", "c.example carl "+canary+"-far", "e@vil x "+canary,
+	b.auths(dockerConfig, "a.example alice "+canary, "b.example bob "+canary+"-bad", "c.example "+
+		"carl "+canary+"-far", "e@vil x "+canary,
 		"http://d.example/v2/ dave "+canary)
 	b.write(".regctl/config.json", `[]`, 0o600)
 	r := b.want("--yes", 1,
@@ -282,13 +320,15 @@ func TestImportResults(t *testing.T) {
 		"regctl   failed: HOME/.regctl/config.json:1:1: not an object",
 	)
 	text := b.read(dockerConfig)
-	for _, part := range []string{`"b.example": {"auth": "`, `"e@vil": {"auth": "`, `"a.example": {}`, `"c.example": {}`} {
+	for _, part := range []string{`"b.example": {"auth": "`, `"e@vil": {"auth": "`, `"a.example": ` +
+		`{}`, `"c.example": {}`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("there is no %s in %s", part, text)
 		}
 	}
 	// Docker still needs the file for what stays there: it asks zen for the others only.
-	if strings.Contains(text, "credsStore") || !strings.Contains(text, `"a.example": "zen"`) || strings.Contains(text, `"b.example": "zen"`) {
+	if strings.Contains(text, "credsStore") || !strings.Contains(text, `"a.example": `+
+		`"zen"`) || strings.Contains(text, `"b.example": "zen"`) {
 		t.Errorf("docker is set up as %s", text)
 	}
 	if !strings.Contains(r.stderr, "credHelpers") {
@@ -299,7 +339,8 @@ func TestImportResults(t *testing.T) {
 		t.Errorf("the scheme of a key went to zend: %q", b.zend.calls)
 	}
 	b.want("--yes --no-verify --from docker", 1,
-		"docker b.example bob imported skipped removed", "docker vil x failed: it is not the name of a registry: the registry address has an @ in it")
+		"docker b.example bob imported skipped removed", "docker vil x failed: it is not the name of a "+
+			"registry: the registry address has an @ in it")
 }
 
 func TestImportSeveralPlaces(t *testing.T) {
@@ -312,13 +353,16 @@ func TestImportSeveralPlaces(t *testing.T) {
 		"docker quay.io q to import",
 		"containers docker.io alice to import",
 		"containers quay.io q to import",
-		"docker docker.io alice to import: only if that of ~/.docker/config.json cannot be imported, or is the same",
+		"docker docker.io alice to import: only if that of ~/.docker/config.json cannot be imported, or "+
+			"is the same",
 	)
 	b.want("--yes", 1,
 		"docker docker.io alice imported removed",
 		"docker quay.io q failed rejected: quay.io refused the credentials",
-		// podman has one list of helpers for all registries, and still needs its file for the other login.
-		"containers docker.io alice in zen: still in its old place: podman, skopeo and buildah have one list of helpers for all "+
+		// podman has one list of helpers for all registries, and still needs its file for
+		// the other login.
+		"containers docker.io alice in zen: still in its old place: podman, skopeo and buildah have one "+
+			"list of helpers for all "+
 			"registries: a helper for single hosts would not get what podman login is told",
 		"containers quay.io q failed rejected: quay.io refused the credentials",
 		"docker docker.io alice conflict: the login of ~/.docker/config.json for this registry was imported",
@@ -336,7 +380,8 @@ func TestImportSeveralPlaces(t *testing.T) {
 	if got := b.read(podmanConfig); got != `{"auths": {}}` {
 		t.Errorf("podman's file is %s", got)
 	}
-	if _, err := os.Stat(filepath.Join(b.dir, ".config/containers/registries.conf.d/99-zen.conf")); err != nil {
+	if _, err := os.Stat(filepath.Join(b.dir,
+		".config/containers/registries.conf.d/99-zen.conf")); err != nil {
 		t.Errorf("podman does not ask zen: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(b.dir, dockerConfig+"123")); !os.IsNotExist(err) {
@@ -356,7 +401,8 @@ func TestImportConflicts(t *testing.T) {
 	b.want("", 0, "docker docker.io alice conflict: "+conflict)
 	before := b.read(dockerConfig)
 	r := b.want("--yes", 1, "docker docker.io alice conflict: "+conflict)
-	if b.read(dockerConfig) != before || b.zend.secret["docker.io"] != "minted" || strings.Contains(r.stderr, "from now on") {
+	if b.read(dockerConfig) != before || b.zend.secret["docker.io"] != "minted" ||
+		strings.Contains(r.stderr, "from now on") {
 		t.Errorf("something was changed: %s", r.stderr)
 	}
 	b.want("--yes --prefer zen", 0, "docker docker.io alice dropped removed: "+conflict)
@@ -364,7 +410,8 @@ func TestImportConflicts(t *testing.T) {
 		t.Errorf("left %s, zen has %q", b.read(dockerConfig), b.zend.secret)
 	}
 	b = setup(t)
-	b.want("--yes --prefer source", 0, "docker docker.io alice imported removed: in place of zen's login by service connector 'hub'")
+	b.want("--yes --prefer source", 0, "docker docker.io alice imported removed: in place of zen's login "+
+		"by service connector 'hub'")
 	if b.zend.secret["docker.io"] != canary {
 		t.Error("zen's login was not replaced")
 	}
@@ -384,7 +431,14 @@ func TestImportIsReadBack(t *testing.T) {
 		say   string
 	}{
 		{"another secret", func(z *importZend) { z.lie = true }, "zen stored it, and gives another login"},
-		{"get fails", func(z *importZend) { z.fail[api.MethodGet] = credential.NewError(credential.Internal, "no way", "") }, "no way"},
+		{
+			"get fails",
+			func(z *importZend) {
+				z.fail[api.MethodGet] = credential.NewError(credential.Internal, "no way",
+					"")
+			},
+			"no way",
+		},
 		{"store fails", func(z *importZend) {
 			z.fail[api.MethodStore] = credential.NewError(credential.CannotWrite, "disk full", "")
 		}, "disk full"},
@@ -419,7 +473,10 @@ func TestImportWithOlderZend(t *testing.T) {
 // Somebody whose vault ends with the session has to know before a file is emptied.
 func TestImportIntoVaultThatEnds(t *testing.T) {
 	const warning = "does not outlast the next boot"
-	for kind, warns := range map[string]bool{"session": true, "memory": true, "os-keyring": false, "passphrase": false} {
+	for kind, warns := range map[string]bool{
+		"session": true, "memory": true, "os-keyring": false,
+		"passphrase": false,
+	} {
 		b := newImportBox(t)
 		b.auths(dockerConfig, "a.example alice "+canary)
 		b.zend.slots = []api.VaultSlot{{Kind: kind}}
@@ -441,21 +498,26 @@ func TestImportLeavesWhatClientsNeed(t *testing.T) {
 	b := newImportBox(t)
 	b.auths(dockerConfig, "a.example alice "+canary)
 	before := b.read(dockerConfig)
-	b.want("--yes --no-setup", 0, "docker a.example alice imported: still in its old place: docker does not ask zen yet")
+	b.want("--yes --no-setup", 0, "docker a.example alice imported: still in its old place: docker does "+
+		"not ask zen yet")
 	if b.read(dockerConfig) != before {
 		t.Errorf("docker's file is %s", b.read(dockerConfig))
 	}
 	if err := os.Remove(filepath.Join(b.dir, "bin/docker-credential-zen")); err != nil {
 		t.Fatal(err)
 	}
-	b.want("--yes", 1, "docker a.example alice in zen: still in its old place: docker-credential-zen is not on PATH: no client can ask zen")
+	b.want("--yes", 1, "docker a.example alice in zen: still in its old place: docker-credential-zen is "+
+		"not on PATH: no client can ask zen")
 	if b.read(dockerConfig) != before {
 		t.Errorf("docker's file is %s", b.read(dockerConfig))
 	}
 	b.program("docker-credential-zen")
-	b.write(dockerConfig, strings.TrimSuffix(before, "}")+`, "credsStore": "zen", "credHelpers": {"a.example": ""}}`, 0o600)
-	b.want("--yes", 1, "docker a.example alice in zen: still in its old place: docker takes it from HOME/.docker/config.json (credHelpers)")
-	// A file that another helper stands before is of no use to docker; nothing has to be set up for it.
+	b.write(dockerConfig, strings.TrimSuffix(before, "}")+`, "credsStore": "zen", "credHelpers": `+
+		`{"a.example": ""}}`, 0o600)
+	b.want("--yes", 1, "docker a.example alice in zen: still in its old place: docker takes it from "+
+		"HOME/.docker/config.json (credHelpers)")
+	// A file that another helper stands before is of no use to docker; nothing has to be
+	// set up for it.
 	b.program("docker-credential-other")
 	b.write(dockerConfig, strings.TrimSuffix(before, "}")+`, "credsStore": "other"}`, 0o600)
 	b.want("--yes", 0, "docker a.example alice in zen removed")
@@ -466,7 +528,8 @@ func TestImportLeavesWhatClientsNeed(t *testing.T) {
 	if err := os.Chmod(filepath.Join(b.dir, dockerConfig), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	b.want("--yes", 1, `docker a.example alice in zen: still in its old place: HOME/.docker/config.json is read-only`)
+	b.want("--yes", 1, `docker a.example alice in zen: still in its old place: HOME/.docker/config.json `+
+		`is read-only`)
 }
 
 // What a client writes while the import runs is not lost.
@@ -475,15 +538,19 @@ func TestImportBesideDockerLogin(t *testing.T) {
 	b.auths(dockerConfig, "a.example alice "+canary, "b.example bob "+canary)
 	b.zend.onCall = func(method string) {
 		if method == api.MethodStore {
-			b.auths(dockerConfig, "a.example alice "+canary+"-new", "b.example bob "+canary, "c.example carl "+canary)
+			b.auths(dockerConfig, "a.example alice "+canary+"-new", "b.example bob "+canary, "c.example "+
+				"carl "+canary)
 		}
 	}
-	b.want("--yes", 1, "docker a.example alice imported: still in its old place: another program changed it meanwhile",
+	b.want("--yes", 1, "docker a.example alice imported: still in its old place: another program changed "+
+		"it meanwhile",
 		"docker b.example bob imported removed")
 	b.zend.onCall = nil
-	b.want("--yes", 1, "docker a.example alice conflict: zen has another login for this registry, by docker login",
+	b.want("--yes", 1, "docker a.example alice conflict: zen has another login for this registry, by "+
+		"docker login",
 		"docker c.example carl imported removed")
-	b.want("--yes --prefer source", 0, "docker a.example alice imported removed: in place of zen's login by docker login")
+	b.want("--yes --prefer source", 0, "docker a.example alice imported removed: in place of zen's login "+
+		"by docker login")
 	if b.zend.secret["a.example"] != canary+"-new" {
 		t.Errorf("zen has %q", b.zend.secret["a.example"])
 	}
@@ -498,10 +565,12 @@ func TestImportFromHelper(t *testing.T) {
 	b.want("", 0, "pass a.example alice to compare")
 	delete(b.zend.kept, "a.example")
 	r := b.want("--yes", 0, "pass a.example alice imported")
-	if !strings.Contains(r.stderr, "Asking docker-credential-pass...") || !strings.Contains(r.stderr, "zen setup docker") {
+	if !strings.Contains(r.stderr, "Asking docker-credential-pass...") ||
+		!strings.Contains(r.stderr, "zen setup docker") {
 		t.Errorf("says %s", r.stderr)
 	}
-	b.want("--yes --remove --no-setup", 1, "pass a.example alice in zen: still in its old place: docker asks docker-credential-pass for it")
+	b.want("--yes --remove --no-setup", 1, "pass a.example alice in zen: still in its old place: docker "+
+		"asks docker-credential-pass for it")
 	if b.read("kept-pass") != canary {
 		t.Error("erased what docker needs")
 	}
@@ -524,14 +593,16 @@ func TestImportUndo(t *testing.T) {
 	if r := b.run("--undo"); r.code != 0 || !strings.Contains(r.stderr, "could put back") {
 		t.Errorf("nothing to undo: %+v", r)
 	}
-	b.auths(dockerConfig, "a.example alice "+canary, "b.example bob "+canary, "c.example carl "+canary, "d.example dave "+canary)
+	b.auths(dockerConfig, "a.example alice "+canary, "b.example bob "+canary, "c.example "+
+		"carl "+canary, "d.example dave "+canary)
 	b.auths(podmanConfig, "e.example erin "+canary)
 	docker, podman := b.read(dockerConfig), b.read(podmanConfig)
 	if r := b.run("--yes"); r.code != 0 {
 		t.Fatal(r)
 	}
 	emptied := b.read(dockerConfig)
-	if r := b.run("--undo"); r.code != 0 || b.read(dockerConfig) != emptied || !strings.Contains(r.stderr, "dry run") {
+	if r := b.run("--undo"); r.code != 0 || b.read(dockerConfig) != emptied ||
+		!strings.Contains(r.stderr, "dry run") {
 		t.Errorf("undone without being asked: %+v", r)
 	}
 	b.zend.has("b.example", "bob", "minted", "conn")
@@ -539,14 +610,16 @@ func TestImportUndo(t *testing.T) {
 	b.config(strings.Replace(emptied, `"d.example": {}`, `"d.example": {"auth": "eDp5"}`, 1))
 	b.want("--undo --yes --from docker", 1,
 		"docker a.example alice restored",
-		"docker b.example bob failed: zen answers by service connector 'conn' by now, whose credentials do not belong there",
+		"docker b.example bob failed: zen answers by service connector 'conn' by now, whose credentials "+
+			"do not belong there",
 		"docker c.example carl failed: zen has the login of another user by now, 'somebody else'",
 		"docker d.example dave failed: there is another login by now",
 	)
 	b.zend.has("b.example", "bob", canary, "")
 	b.zend.has("c.example", "carl", canary, "")
 	b.config(strings.Replace(b.read(dockerConfig), `"d.example": {"auth": "eDp5"}`, `"d.example": {}`, 1))
-	b.want("--undo --yes", 0, "docker b.example bob restored", "docker c.example carl restored", "docker d.example dave restored",
+	b.want("--undo --yes", 0, "docker b.example bob restored", "docker c.example carl "+
+		"restored", "docker d.example dave restored",
 		"containers e.example erin restored")
 	if _, status := b.zen("--undo"); status != 0 {
 		t.Error("zen setup --undo fails")
@@ -569,7 +642,8 @@ func TestImportOfLoginsIsInterrupted(t *testing.T) {
 		}
 	}
 	r := b.runIn(ctx, "--yes")
-	if r.code != credential.ExitInterrupted || b.read(dockerConfig) != before || !strings.Contains(r.stderr, "Aborted!") {
+	if r.code != credential.ExitInterrupted || b.read(dockerConfig) != before ||
+		!strings.Contains(r.stderr, "Aborted!") {
 		t.Errorf("interrupted: %+v\n%s", r, b.read(dockerConfig))
 	}
 	b.want("--yes", 0, "docker a.example alice in zen removed", "docker b.example bob imported removed")
@@ -587,7 +661,10 @@ func TestImportTable(t *testing.T) {
 // serve makes the zend reachable for a process at a terminal.
 func (z *importZend) serve() *fakeZend {
 	methods := map[string]server.Handler{}
-	for _, method := range []string{api.MethodLogins, api.MethodGet, api.MethodStore, api.MethodCredentialVerify} {
+	for _, method := range []string{
+		api.MethodLogins, api.MethodGet, api.MethodStore,
+		api.MethodCredentialVerify,
+	} {
 		methods[method] = func(_ context.Context, call *server.Call) error {
 			reply, err := z.Call(method, call.Params, time.Time{})
 			if err == nil {
@@ -628,7 +705,8 @@ PATH=$HOME/bin:$PATH exec $ZEN import`
 			text, err := os.ReadFile(filepath.Join(d.home, ".docker/config.json"))
 			z.mu.Lock()
 			defer z.mu.Unlock()
-			if err != nil || strings.Contains(string(text), secret) == tt.moved || (z.secret["a.example"] == canary) != tt.moved {
+			if err != nil || strings.Contains(string(text), secret) == tt.moved ||
+				(z.secret["a.example"] == canary) != tt.moved {
 				t.Errorf("%v; docker's file is %s, zen has %d logins", err, text, len(z.kept))
 			}
 		})

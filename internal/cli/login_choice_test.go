@@ -7,12 +7,15 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 )
 
-// twoParts is a world in which a connector gives access to two parts of a host, one of which is logged in to.
+// twoParts is a world in which a connector gives access to two parts of a host, one of
+// which is logged in to.
 func twoParts() world {
 	return world{
-		connectors: []api.ServiceConnector{{ID: "c", Name: "cloud", Type: "gcp", ResourceTypes: []string{"docker-registry"}, Server: "prod"}},
-		choices:    []string{"eu.example/p/one", "eu.example/p/two"},
-		taken:      &api.Login{ConnectorName: "cloud", ResourceID: "eu.example/p/one"},
+		connectors: []api.ServiceConnector{
+			{ID: "c", Name: "cloud", Type: "gcp", ResourceTypes: []string{"docker-registry"}, Server: "prod"},
+		},
+		choices: []string{"eu.example/p/one", "eu.example/p/two"},
+		taken:   &api.Login{ConnectorName: "cloud", ResourceID: "eu.example/p/one"},
 	}
 }
 
@@ -22,12 +25,14 @@ func TestChoicesOfALogin(t *testing.T) {
 	d.answer("Please enter the one to log in to: ", "eu.example/p/three")
 	d.expect("'eu.example/p/three' is none of these.")
 	d.answer("Please enter the one to log in to: ", "eu.example/p/two")
-	d.expect("Service connector 'cloud' is logged in to eu.example/p/one, and 'cloud' would be to eu.example/p/two: clients ask for eu.example as a whole")
+	d.expect("Service connector 'cloud' is logged in to eu.example/p/one, and 'cloud' would be to " +
+		"eu.example/p/two: clients ask for eu.example as a whole")
 	d.answer("Shall eu.example/p/two answer from now on? [y/N]: ", "y")
 	d.expect("was used to successfully configure")
 	d.end(0)
 	sent := z.sent(api.MethodLogin)
-	if len(sent) != 3 || !strings.Contains(sent[2].params, `"replace":true`) || !strings.Contains(sent[2].params, `"resource_id":"eu.example/p/two"`) {
+	if len(sent) != 3 || !strings.Contains(sent[2].params, `"replace":true`) ||
+		!strings.Contains(sent[2].params, `"resource_id":"eu.example/p/two"`) {
 		t.Errorf("zend got %+v", sent)
 	}
 }

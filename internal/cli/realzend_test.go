@@ -26,8 +26,9 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// realZend is a broker with a vault and a registry that demands a password, behind a real socket: what the commands about
-// container registries and stacks print follows from the rules of the catalog, which no fake could follow.
+// realZend is a broker with a vault and a registry that demands a password, behind a real
+// socket: what the commands about container registries and stacks print follows from the
+// rules of the catalog, which no fake could follow.
 type realZend struct {
 	*fakeZend
 
@@ -73,7 +74,8 @@ func realBroker(tb testing.TB, owner string, now func() time.Time) *broker.Broke
 	}
 	tb.Cleanup(func() { vault.Close() })
 	b, err := broker.New(broker.Config{
-		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())}, Engine: tokencache.New(tokencache.Config{}), Now: now, Owner: owner,
+		Vault: vault, Kinds: []connector.Kind{docker.New(registryauth.New())},
+		Engine: tokencache.New(tokencache.Config{}), Now: now, Owner: owner,
 		Settings: state.Settings{ListPolicy: "all"},
 	})
 	if err != nil {
@@ -129,7 +131,11 @@ func brokered(b *broker.Broker) map[string]server.Handler {
 		api.MethodConnectorVerify:   asking(b.Connectors.VerifyConnector),
 		api.MethodConnectorDelete:   asking(b.Connectors.DeleteConnector),
 		api.MethodConnectorReveal: func(ctx context.Context, call *server.Call) error {
-			_, secrets, err := b.Connectors.RevealConnector(ctx, access.Caller{}, decode[api.UseConnector](call.Params))
+			_, secrets, err := b.Connectors.RevealConnector(
+				ctx,
+				access.Caller{},
+				decode[api.UseConnector](call.Params),
+			)
 			if err != nil {
 				return err
 			}
@@ -142,7 +148,9 @@ func brokered(b *broker.Broker) map[string]server.Handler {
 		api.MethodConnectorGet:       waiting(b.Connectors.Connector),
 		api.MethodConnectorResources: waiting(b.Connectors.Resources),
 
-		api.MethodRegistryFlavors:    simple(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil }),
+		api.MethodRegistryFlavors: simple(
+			func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil },
+		),
 		api.MethodRegistryList:       waiting(b.Registries.ListRegistries),
 		api.MethodRegistryGet:        waiting(b.Registries.Registry),
 		api.MethodRegistryRegister:   waiting(b.Registries.RegisterRegistry),
@@ -159,8 +167,10 @@ func brokered(b *broker.Broker) map[string]server.Handler {
 		api.MethodStackDelete:   waiting(b.Stacks.DeleteStack),
 		api.MethodStackCopy:     waiting(b.Stacks.CopyStack),
 		api.MethodStackSet:      naming(b.Stacks.SetStack),
-		api.MethodStackExport:   simple(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) }),
-		api.MethodStackImport:   waiting(b.Stacks.ImportStack),
+		api.MethodStackExport: simple(
+			func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) },
+		),
+		api.MethodStackImport: waiting(b.Stacks.ImportStack),
 	}
 }
 
@@ -177,7 +187,9 @@ func naming[Resp any](f func(context.Context, string) (Resp, error)) server.Hand
 }
 
 func asking[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
-	return server.Typed(func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, access.Caller{}, r) })
+	return server.Typed(
+		func(ctx context.Context, _ server.Peer, r Req) (Resp, error) { return f(ctx, access.Caller{}, r) },
+	)
 }
 
 func secretly[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp,
@@ -188,7 +200,12 @@ func secretly[Req, Resp any](f func(context.Context, access.Caller, Req, map[str
 		if err != nil {
 			return err
 		}
-		return asking(func(ctx context.Context, c access.Caller, r Req) (Resp, error) { return f(ctx, c, r, secrets) })(ctx, call)
+		return asking(
+			func(ctx context.Context, c access.Caller, r Req) (Resp, error) { return f(ctx, c, r, secrets) },
+		)(
+			ctx,
+			call,
+		)
 	}
 }
 
@@ -226,8 +243,8 @@ func (z *realZend) must(lines ...string) {
 	}
 }
 
-// stable is a text in which nothing depends on chance: ids are numbered in the order of their appearance, and the registry
-// has the same port always. No width changes.
+// stable is a text in which nothing depends on chance: ids are numbered in the order of
+// their appearance, and the registry has the same port always. No width changes.
 type stable struct {
 	host string
 	ids  map[string]string
@@ -247,7 +264,8 @@ func (s *stable) text(text string) string {
 	})
 }
 
-// transcript runs commands and writes down what they print, in the form of a recorded session.
+// transcript runs commands and writes down what they print, in the form of a recorded
+// session.
 func (z *realZend) transcript(width int, cases []goldenCase) string {
 	z.t.Helper()
 	var b strings.Builder

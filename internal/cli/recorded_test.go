@@ -16,17 +16,20 @@ import (
 	"github.com/zen-agent/zen/internal/cli/command"
 )
 
-// sessions are what was typed to ZenML 0.98.0 with its own server: every command about container registries and stacks, and
-// those about service connectors that need no other registry than the one on this machine; good and bad input. Where zen does
-// not do the same, a block below the recording says why, and what zen prints.
+// sessions are what was typed to ZenML 0.98.0 with its own server: every command about
+// container registries and stacks, and those about service connectors that need no other
+// registry than the one on this machine; good and bad input. Where zen does not do the
+// same, a block below the recording says why, and what zen prints.
 func sessions() map[string][]string {
 	connectors := []string{
-		"service-connector register dockerhub --type docker --username=username --password=password --no-verify", registerReg,
+		"service-connector register dockerhub --type docker --username=username --password=password " +
+			"--no-verify", registerReg,
 	}
 	return map[string][]string{
 		"container-registry-and-stack": connectors,
 		"service-connector": append(connectors,
-			"service-connector register bad --type docker --username=alice --password=wrong --registry=HOST --no-verify",
+			"service-connector register bad --type docker --username=alice --password=wrong "+
+				"--registry=HOST --no-verify",
 			"registry register local --uri=HOST -c reg", "stack update -c local"),
 	}
 }
@@ -79,8 +82,9 @@ func writeRecordings(t *testing.T, path string, list []recording) {
 	}
 }
 
-// essence is what a command said, however it was laid out: sentences, and tables by their cells. The order of lines is not
-// in it, since ZenML's two streams were recorded together, nor are ids and times.
+// essence is what a command said, however it was laid out: sentences, and tables by their
+// cells. The order of lines is not in it, since ZenML's two streams were recorded
+// together, nor are ids and times.
 func essence(host, text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -94,10 +98,15 @@ func essence(host, text string) []string {
 			line = cells(regexp.MustCompile(" {2,}"), line)
 		}
 		if strings.HasPrefix(line, "error: ") {
-			line = strings.ReplaceAll(line, `"`, "") // ZenML puts an error inside of another in quotation marks
+			// ZenML puts an error inside of another in quotation marks
+			line = strings.ReplaceAll(line, `"`, "")
 		}
-		// ZenML says "found  that", and "an ID prefix" where it takes no prefix of a name.
-		line = strings.ReplaceAll(strings.ReplaceAll(line, "found  that", "found that"), "an id prefix", "a name/id prefix")
+		// ZenML says "found that", and "an ID prefix" where it takes no prefix of a name.
+		line = strings.ReplaceAll(
+			strings.ReplaceAll(line, "found  that", "found that"),
+			"an id prefix",
+			"a name/id prefix",
+		)
 		line = uuids().ReplaceAllString(line, "ID")
 		line = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}`).ReplaceAllString(line, "TIME")
 		lines = append(lines, strings.ReplaceAll(line, "127.0.0.1:5050", host))
@@ -106,11 +115,12 @@ func essence(host, text string) []string {
 	return lines
 }
 
-// besides reports whether a line is what zen says beside ZenML's words, or the text of a spinner, which the recordings leave
-// out.
+// besides reports whether a line is what zen says beside ZenML's words, or the text of a
+// spinner, which the recordings leave out.
 func besides(line string) bool {
 	return slices.ContainsFunc([]string{
-		"hint: ", "attempting to configure local client ", "verifying service connector ", "warning: the value of --password is ",
+		"hint: ", "attempting to configure local client ", "verifying service connector ", "warning: the " +
+			"value of --password is ",
 	}, func(start string) bool { return strings.HasPrefix(line, start) })
 }
 
@@ -122,19 +132,22 @@ func cells(separator *regexp.Regexp, line string) string {
 	return strings.Join(list, " | ")
 }
 
-// meanwhile are commands that bring zen's world to where ZenML's is after one that zen takes and ZenML does not, or the other
-// way round: what is recorded next is about that.
+// meanwhile are commands that bring zen's world to where ZenML's is after one that zen
+// takes and ZenML does not, or the other way round: what is recorded next is about that.
 func meanwhile() map[string]string {
 	return map[string]string{
-		"register dh2 -f dockerhub --uri=example.com/me":            "registry register dh2 -f dockerhub --uri=docker.io/other",
-		"register gh2 --flavor=github --uri=x.io/me":                "registry register gh2 -f github --uri=ghcr.io/other",
+		"register dh2 -f dockerhub --uri=example.com/me": "registry register dh2 -f dockerhub " +
+			"--uri=docker.io/other",
+		"register gh2 --flavor=github --uri=x.io/me": "registry register gh2 -f github " +
+			"--uri=ghcr.io/other",
 		"register c5 --uri=localhost:5001":                          "registry delete c5",
 		"stack register s2 -c local":                                "stack delete s2 -y",
 		"stack register s4 -o default -a default -c c8 --label x=y": "stack delete s4 -y",
 	}
 }
 
-// TestRecordedSessions types the sessions again, with zen for zenml, in a world like that of the recording.
+// TestRecordedSessions types the sessions again, with zen for zenml, in a world like that
+// of the recording.
 func TestRecordedSessions(t *testing.T) {
 	for name, setup := range sessions() {
 		t.Run(name, func(t *testing.T) { typeAgain(t, name, setup) })
@@ -153,7 +166,10 @@ func typeAgain(t *testing.T, name string, setup []string) {
 	t.Chdir(t.TempDir())
 	same := 0
 	for i, r := range list {
-		program, args, _ := strings.Cut(strings.ReplaceAll(strings.ReplaceAll(r.line, `"`, "'"), "127.0.0.1:5050", "HOST"), " ")
+		program, args, _ := strings.Cut(
+			strings.ReplaceAll(strings.ReplaceAll(r.line, `"`, "'"), "127.0.0.1:5050", "HOST"),
+			" ",
+		)
 		var got string
 		switch program {
 		case "zenml":
@@ -214,13 +230,15 @@ func TestDifferencesAreDocumented(t *testing.T) {
 	}
 }
 
-// withoutCounterpart are ZenML's commands and options that zen does not have; docs/zenml.md says why.
+// withoutCounterpart are ZenML's commands and options that zen does not have;
+// docs/zenml.md says why.
 func withoutCounterpart() []string {
 	return []string{
 		"container-registry explain", "container-registry logs", "container-registry register --env",
 		"container-registry register --secret", "stack connect", "stack deploy", "stack export-requirements",
 		"stack register-secrets",
-		"stack set-default", "stack register --connector", "stack register --env", "stack register --provider",
+		"stack set-default", "stack register --connector", "stack register --env", "stack register " +
+			"--provider",
 		"stack register --secret",
 	}
 }
@@ -249,14 +267,16 @@ func TestZenMLsHelpIsCovered(t *testing.T) {
 			check(strings.Join(append(path, m[1]), " "),
 				slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == m[1] }))
 		}
-		for _, m := range regexp.MustCompile(`(?m)^  (?:(-[A-Za-z]+), )?(--[a-z_-]+)`).FindAllStringSubmatch(r.zenml, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^  (?:(-[A-Za-z]+), )?(--[a-z_-]+)`).
+			FindAllStringSubmatch(r.zenml, -1) {
 			if m[2] == "--help" {
 				continue
 			}
 			flag := command.Lookup(cmd, m[2][2:])
 			check(strings.Join(append(path, m[2]), " "), flag != nil)
-			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] && !slices.Contains(flag.Annotations[command.ShorthandAnnotation],
-				m[1][1:]) {
+			if flag != nil && m[1] != "" && flag.Shorthand != m[1][1:] &&
+				!slices.Contains(flag.Annotations[command.ShorthandAnnotation],
+					m[1][1:]) {
 				t.Errorf("%v: %s is not %s", path, m[1], m[2])
 			}
 		}

@@ -13,8 +13,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// BenchmarkEntities is what a person waits for, zend and its vault included and the start of the program left out, with 2,000
-// service connectors, 500 container registries and 200 stacks: a list shall take less than 100 ms, a change less than 30 ms.
+// BenchmarkEntities is what a person waits for, zend and its vault included and the start
+// of the program left out, with 2,000 service connectors, 500 container registries and
+// 200 stacks: a list shall take less than 100 ms, a change less than 30 ms.
 func BenchmarkEntities(b *testing.B) {
 	zend := realBroker(b, "me", time.Now)
 	populate(b, zend)
@@ -31,7 +32,8 @@ func BenchmarkEntities(b *testing.B) {
 	for _, line := range []string{
 		"service-connector list", "service-connector list --size 2000 -o csv", "container-registry list",
 		"container-registry list --size 500 -o json",
-		"container-registry list --name contains:99 --sort_by desc:created", "stack list", "stack list --size 200 -o json",
+		"container-registry list --name contains:99 --sort_by desc:created", "stack list", "stack list " +
+			"--size 200 -o json",
 		"stack describe",
 	} {
 		b.Run(line, func(b *testing.B) {
@@ -87,7 +89,10 @@ func populate(b *testing.B, zend *broker.Broker) {
 	}
 	for i := range 200 {
 		_, err := zend.Stacks.RegisterStack(b.Context(), api.RegisterStack{
-			Name: fmt.Sprintf("stack-%d", i), Components: map[string]string{"container_registry": fmt.Sprintf("registry-%d", i)},
+			Name: fmt.Sprintf(
+				"stack-%d",
+				i,
+			), Components: map[string]string{"container_registry": fmt.Sprintf("registry-%d", i)},
 		})
 		must(err)
 	}

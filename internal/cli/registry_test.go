@@ -14,7 +14,8 @@ import (
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
 
-const registerReg = "service-connector register reg --type docker --username=alice --password-stdin --registry=HOST"
+const registerReg = "service-connector register reg --type docker --username=alice --password-stdin " +
+	"--registry=HOST"
 
 // entityGolden is a file of commands with what they print, of a realZend.
 type entityGolden struct {
@@ -31,13 +32,18 @@ func compareEntities(t *testing.T, all []entityGolden) {
 			t.Parallel()
 			z := startRealZend(t, "me")
 			z.must(g.setup...)
-			compareGolden(t, filepath.Join("testdata", "golden", g.name+".txt"), z.transcript(g.width, g.cases))
+			compareGolden(
+				t,
+				filepath.Join("testdata", "golden", g.name+".txt"),
+				z.transcript(g.width, g.cases),
+			)
 		})
 	}
 }
 
 func TestRegistryGolden(t *testing.T) {
-	twoConnectors := []string{registerReg, "service-connector register second --type docker --username=bob --password-stdin --registry=HOST --no-verify"}
+	twoConnectors := []string{registerReg, "service-connector register second --type docker " +
+		"--username=bob --password-stdin --registry=HOST --no-verify"}
 	compareEntities(t, []entityGolden{
 		{name: "registry-register", setup: []string{registerReg}, cases: lines(
 			"container-registry register local --flavor=default --uri=HOST",
@@ -71,28 +77,34 @@ func TestRegistryGolden(t *testing.T) {
 				"registry register three --uri=ghcr.io/me", "stack update -c two",
 			},
 			cases: lines(
-				"container-registry list", "registry list -o json", "registry list -o yaml", "registry list -o csv",
+				"container-registry list", "registry list -o json", "registry list -o "+
+					"yaml", "registry list -o csv",
 				"registry list -o tsv",
-				"registry list --flavor dockerhub", "registry list --flavor oneof:[\"github\",\"dockerhub\"] --sort_by desc:name",
+				"registry list --flavor dockerhub", "registry list --flavor "+
+					"oneof:[\"github\",\"dockerhub\"] --sort_by desc:name",
 				"registry list --connector reg -o json", "registry list --label env",
 				"registry list --uri contains:ghcr --columns all -o yaml",
 				"registry list --size 2", "registry list --size 2 --page 2 -o csv", "registry list --page 9",
 				"registry list --name nope",
-				"registry list --name nope -o json", "registry list --columns nosuch", "registry list --sort_by nosuch",
+				"registry list --name nope -o json", "registry list --columns nosuch", "registry list "+
+					"--sort_by nosuch",
 				"registry list extra",
 			),
 		},
 		{
-			// Ids and addresses that chance makes would be broken over lines here: none is shown.
+			// Ids and addresses that chance makes would be broken over lines here: none
+			// is shown.
 			name: "registry-60", width: 60, setup: []string{
 				"registry register one --uri=docker.io/me --label env=prod",
 				"stack update -c one",
 			},
-			cases: lines("registry list", "registry list --columns active,name,flavor,owner,uri,labels,created", "registry describe",
+			cases: lines("registry list", "registry list --columns "+
+				"active,name,flavor,owner,uri,labels,created", "registry describe",
 				"registry flavor list"),
 		},
 		{
-			name: "registry-200", width: 200, setup: []string{"registry register one --uri=docker.io/me --label env=prod"},
+			name: "registry-200", width: 200, setup: []string{"registry register one --uri=docker.io/me " +
+				"--label env=prod"},
 			cases: lines("registry list --columns all", "registry flavor list"),
 		},
 		{
@@ -102,50 +114,65 @@ func TestRegistryGolden(t *testing.T) {
 				"registry register two --uri=HOST --connector reg",
 			},
 			cases: lines(
-				"registry describe one", "registry describe two", "registry describe two -o json", "registry describe two -o yaml",
-				"registry describe two -o csv", "registry describe one -o json", "registry describe", "registry get",
+				"registry describe one", "registry describe two", "registry describe two -o "+
+					"json", "registry describe two -o yaml",
+				"registry describe two -o csv", "registry describe one -o json", "registry "+
+					"describe", "registry get",
 				"registry get -o json",
-				"stack update -c two", "registry describe", "registry get", "registry get -o json", "registry get -o tsv",
+				"stack update -c two", "registry describe", "registry get", "registry get -o "+
+					"json", "registry get -o tsv",
 				"registry describe nope", "registry describe t", "registry describe one two",
 			),
 		},
 		{
 			name: "registry-change",
 			setup: []string{
-				registerReg, "registry register one --uri=docker.io/me --default_repository=me --label env=prod",
+				registerReg, "registry register one --uri=docker.io/me --default_repository=me --label " +
+					"env=prod",
 				"registry register two --uri=HOST --connector reg", "stack update -c two",
 			},
 			cases: lines(
-				"registry update one --uri=docker.io/you --label env --label team=a", "registry update one --uri=bad.io/you",
-				"registry update --default-repository=team", "registry update two --uri=example.com", "registry update two --nosuch=1",
+				"registry update one --uri=docker.io/you --label env --label team=a", "registry update "+
+					"one --uri=bad.io/you",
+				"registry update --default-repository=team", "registry update two "+
+					"--uri=example.com", "registry update two --nosuch=1",
 				"registry update one --label a=b=c", "registry update one", "registry update nope --uri=x.io",
 				"registry remove-attribute one default-repository", "registry remove-attribute one uri",
 				"registry remove-attribute one nosuch",
-				"registry remove-attribute one --label team", "registry remove-attribute one", "registry remove-attribute",
-				"registry describe one", "registry rename one uno", "registry rename uno two", "registry rename nope x",
+				"registry remove-attribute one --label team", "registry remove-attribute "+
+					"one", "registry remove-attribute",
+				"registry describe one", "registry rename one uno", "registry rename uno "+
+					"two", "registry rename nope x",
 				"registry rename uno",
-				"registry copy two three", "registry copy two three", "registry copy nope x", "registry describe three",
-				"registry delete three", "registry delete two", "registry delete nope", "registry delete", "registry delete un",
+				"registry copy two three", "registry copy two three", "registry copy nope "+
+					"x", "registry describe three",
+				"registry delete three", "registry delete two", "registry delete nope", "registry "+
+					"delete", "registry delete un",
 				"registry list",
 			),
 		},
 		{
 			name: "registry-connect",
-			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register two --uri=HOST",
+			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register "+
+				"two --uri=HOST",
 				"stack update -c two"),
 			cases: lines(
-				"container-registry connect two --connector reg", "registry connect two --connector reg --resource-id HOST",
+				"container-registry connect two --connector reg", "registry connect two --connector reg "+
+					"--resource-id HOST",
 				"registry connect two -c reg -r example.com", "registry connect -c re -o json",
 				"registry connect two -c reg --no-verify",
-				"registry connect two -c second", "registry connect one -c reg", "registry connect two -c nope",
+				"registry connect two -c second", "registry connect one -c reg", "registry connect two "+
+					"-c nope",
 				"registry connect nope -c reg",
-				"registry connect two", "registry connect two -c reg -i", "registry describe two", "registry disconnect two",
+				"registry connect two", "registry connect two -c reg -i", "registry describe "+
+					"two", "registry disconnect two",
 				"registry disconnect", "registry disconnect nope", "registry describe two",
 			),
 		},
 		{
 			name: "registry-connect-interactive",
-			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register two --uri=HOST",
+			setup: append(twoConnectors, "registry register one --uri=docker.io/me", "registry register "+
+				"two --uri=HOST",
 				"registry register gar -f gcp --uri=europe-west1-docker.pkg.dev/p/r"),
 			cases: []goldenCase{
 				{line: "registry connect one -i"},
@@ -159,37 +186,51 @@ func TestRegistryGolden(t *testing.T) {
 		{
 			name: "registry-login",
 			setup: []string{
-				registerReg, "service-connector register wrong --type docker --username=bob --password-stdin --registry=HOST --no-verify",
-				"registry register one --uri=docker.io/me", "registry register two --uri=HOST --connector reg",
+				registerReg, "service-connector register wrong --type docker --username=bob " +
+					"--password-stdin --registry=HOST --no-verify",
+				"registry register one --uri=docker.io/me", "registry register two --uri=HOST " +
+					"--connector reg",
 				"registry register three --uri=HOST --connector wrong --no-verify",
 			},
 			cases: lines(
-				"registry login two", "registry login tw --ttl 8h", "registry login three", "registry login one", "registry login nope",
-				"login --registry two", "registry login", "login", "stack update -c two", "registry login", "login", "login --ttl 90m",
+				"registry login two", "registry login tw --ttl 8h", "registry login "+
+					"three", "registry login one", "registry login nope",
+				"login --registry two", "registry login", "login", "stack update -c two", "registry "+
+					"login", "login", "login --ttl 90m",
 			),
 		},
 		{name: "registry-flavor", cases: lines(
 			"container-registry flavor list", "registry flavor list -o json", "registry flavor list -o csv",
 			"registry flavor describe default",
-			"registry flavor describe aws", "registry flavor describe github -o yaml", "registry flavor describe nosuch",
+			"registry flavor describe aws", "registry flavor describe github -o yaml", "registry flavor "+
+				"describe nosuch",
 			"registry flavor describe",
 			"registry flavor",
 		)},
-		{name: "registry-help", cases: lines("container-registry --help", "registry nosuch", "registry register --help",
+		{name: "registry-help", cases: lines("container-registry --help", "registry "+
+			"nosuch", "registry register --help",
 			"registry connect --help")},
 	})
 }
 
 // The table of ZenML's page about the default container registry, to the character.
 func TestConnectDrawsThePagesTable(t *testing.T) {
-	registry := api.ContainerRegistry{ID: "1", Name: "dockerhub", Configuration: map[string]string{"uri": "docker.io"}}
+	registry := api.ContainerRegistry{
+		ID:            "1",
+		Name:          "dockerhub",
+		Configuration: map[string]string{"uri": "docker.io"},
+	}
 	z := served(t, map[string]server.Handler{
 		api.MethodConnectorTypes: answering(api.ConnectorTypes{Items: []api.ConnectorType{dockerType()}}),
 		api.MethodRegistryGet:    answering(api.RegistryResult{Registry: registry}),
-		api.MethodRegistryConnect: answering(api.RegistryResult{Registry: registry, Resources: []api.Resource{{
-			ConnectorID: "cf55339f-dbc8-4ee6-862e-c25aff411292", ConnectorName: "dockerhub", ConnectorType: "docker",
-			ResourceType: "docker-registry", ResourceIDs: []string{"docker.io"}, Verification: api.VerificationValid,
-		}}}),
+		api.MethodRegistryConnect: answering(
+			api.RegistryResult{Registry: registry, Resources: []api.Resource{{
+				ConnectorID: "cf55339f-dbc8-4ee6-862e-c25aff411292", ConnectorName: "dockerhub",
+				ConnectorType: "docker",
+				ResourceType:  "docker-registry", ResourceIDs: []string{"docker.io"},
+				Verification: api.VerificationValid,
+			}}},
+		),
 	})
 	r := zen(t, z, "", terminalOf{}, "container-registry", "connect", "dockerhub", "--connector", "dockerhub")
 	const says = "Successfully connected container registry `dockerhub` to the following resources:\n"
@@ -201,10 +242,12 @@ func TestConnectDrawsThePagesTable(t *testing.T) {
 // What nobody could verify is connected, and said to be unverified.
 func TestConnectWarnsOfWhatIsUnchecked(t *testing.T) {
 	z := startRealZend(t, "me")
-	z.must("service-connector register down --type docker --username=u --password-stdin --registry=127.0.0.1:1",
+	z.must("service-connector register down --type docker --username=u --password-stdin "+
+		"--registry=127.0.0.1:1",
 		"registry register down --uri=127.0.0.1:1")
 	r := z.run(0, "", "registry connect down -c down")
-	if r.code != 0 || !strings.Contains(r.stderr, "Warning: the credentials for 127.0.0.1:1 were not verified: ") ||
+	if r.code != 0 || !strings.Contains(r.stderr, "Warning: the credentials for 127.0.0.1:1 were not "+
+		"verified: ") ||
 		!strings.Contains(r.stderr, "Hint: zen service-connector verify down\n") {
 		t.Errorf("exit %d\n%s", r.code, r.stderr)
 	}
@@ -254,7 +297,8 @@ func TestConnectInteractivelyInterrupted(t *testing.T) {
 			z := startRealZend(t, "me")
 			z.must(registerReg, "registry register two --uri=HOST")
 			if tt.question == several {
-				z.must("service-connector register second --type docker --username=bob --password-stdin --registry=HOST --no-verify")
+				z.must("service-connector register second --type docker --username=bob --password-stdin " +
+					"--registry=HOST --no-verify")
 			}
 			d := startDialog(t, z.fakeZend, 120, "container-registry", "connect", "two", "-i")
 			d.expect(tt.question)
@@ -290,7 +334,10 @@ func TestEntityCompletion(t *testing.T) {
 	} {
 		got := completions(t, z.fakeZend, append(strings.Fields(tt.line), "")...)
 		for _, want := range tt.want {
-			if !slices.ContainsFunc(got, func(s string) bool { return s == want || strings.HasPrefix(s, want+"\t") }) {
+			if !slices.ContainsFunc(
+				got,
+				func(s string) bool { return s == want || strings.HasPrefix(s, want+"\t") },
+			) {
 				t.Errorf("zen %s: %q lacks %s", tt.line, got, want)
 			}
 		}
@@ -304,9 +351,11 @@ func TestEntitiesWithoutZend(t *testing.T) {
 	for _, method := range []string{
 		api.MethodRegistryFlavors, api.MethodRegistryRegister, api.MethodRegistryList, api.MethodRegistryGet,
 		api.MethodRegistryUpdate,
-		api.MethodRegistryDelete, api.MethodRegistryCopy, api.MethodRegistryConnect, api.MethodRegistryDisconnect,
+		api.MethodRegistryDelete, api.MethodRegistryCopy, api.MethodRegistryConnect,
+		api.MethodRegistryDisconnect,
 		api.MethodStackRegister,
-		api.MethodStackList, api.MethodStackGet, api.MethodStackUpdate, api.MethodStackDelete, api.MethodStackCopy,
+		api.MethodStackList, api.MethodStackGet, api.MethodStackUpdate, api.MethodStackDelete,
+		api.MethodStackCopy,
 		api.MethodStackSet,
 		api.MethodStackExport, api.MethodStackImport,
 	} {
@@ -314,12 +363,15 @@ func TestEntitiesWithoutZend(t *testing.T) {
 	}
 	z := served(t, methods)
 	for _, line := range []string{
-		"registry register x --uri=x.io", "registry list", "registry describe", "registry get", "registry update --uri=x.io",
+		"registry register x --uri=x.io", "registry list", "registry describe", "registry " +
+			"get", "registry update --uri=x.io",
 		"registry remove-attribute x y", "registry rename x y", "registry copy x y", "registry delete x",
 		"registry connect x -c y",
-		"registry connect x -i", "registry disconnect x", "registry flavor list", "registry flavor describe default",
+		"registry connect x -i", "registry disconnect x", "registry flavor list", "registry flavor " +
+			"describe default",
 		"stack register x",
-		"stack update -c x", "stack remove-component -c", "stack list", "stack describe", "stack get", "stack set x",
+		"stack update -c x", "stack remove-component -c", "stack list", "stack describe", "stack get",
+		"stack set x",
 		"stack rename x y",
 		"stack copy x y", "stack delete x -y", "stack export", "stack import -f -",
 	} {

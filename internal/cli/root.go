@@ -31,9 +31,9 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "zen",
 		Short: "Log in to container registries and keep the credentials sealed",
-		Long: `zen keeps the credentials of container registries in a sealed vault and hands them to docker and every
-other client through docker-credential-zen. Its words are ZenML's: service connectors hold credentials,
-container registries and stacks use them.`,
+		Long: `zen keeps the credentials of container registries in a sealed vault and hands them to
+docker and every other client through docker-credential-zen. Its words are ZenML's: service
+connectors hold credentials, container registries and stacks use them.`,
 		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin
   zen login dockerhub
   zen status`,
@@ -54,7 +54,8 @@ container registries and stacks use them.`,
 	root.SetErr(a.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		message, _, _ := strings.Cut(err.Error(), " in -") // "-phunter2": what follows the letter may be a secret
+		// "-phunter2": what follows the letter may be a secret
+		message, _, _ := strings.Cut(err.Error(), " in -")
 		message, _, number := strings.Cut(message, ": strconv.")
 		if number { // the reason is for programmers
 			message += ": write a number"
@@ -70,8 +71,8 @@ container registries and stacks use them.`,
 	return root
 }
 
-// assemble makes the rooms, gives each the few things that it works with, and adds their commands. A new command is a
-// constructor in the room of its noun and a line here.
+// assemble makes the rooms, gives each the few things that it works with, and adds their
+// commands. A new command is a constructor in the room of its noun and a line here.
 func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -83,18 +84,33 @@ func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	client := clients.New(a.UI, a.zend, a.now, a.dirs)
 	servers := server.New(a.UI, a.zend, a.now, a.dirs, client.ClientEnv)
 	logins := login.New(a.UI, a.zend, a.now, servers.ActiveStack, client.HintSetup)
-	add(groupLogin, logins.Command(), logins.LogoutCommand(), machine.NewStatus(a.UI, a.zend, a.now).Command(),
-		machine.NewApprovals(a.UI, a.zend, a.now).Command(), client.WhyCommand(), client.SetupCommand(),
-		client.ImportCommand(servers.WarnOfZenMLLogins))
+	add(
+		groupLogin,
+		logins.Command(),
+		logins.LogoutCommand(),
+		machine.NewStatus(a.UI, a.zend, a.now).Command(),
+		machine.NewApprovals(a.UI, a.zend, a.now).Command(),
+		client.WhyCommand(),
+		client.SetupCommand(),
+		client.ImportCommand(servers.WarnOfZenMLLogins),
+	)
 	connectors := connector.New(a.UI, a.zend, a.now, a.line, types, client.ClientEnv)
 	registries := registry.New(a.UI, a.zend, a.line, types)
 	add(groupEntities, connectors.Command(logins.ConnectorCommand(), logins.ConnectorLogoutCommand()),
 		registries.Command(logins.RegistryCommand()), stack.New(a.UI, a.zend).Command(), servers.Command(),
 		servers.EnvCommand())
 	vault := machine.NewVault(a.UI, a.zend)
-	add(groupMachine, vault.LockCommand(), vault.UnlockCommand(), vault.Command(), daemon.Command(),
+	add(
+		groupMachine,
+		vault.LockCommand(),
+		vault.UnlockCommand(),
+		vault.Command(),
+		daemon.Command(),
 		machine.NewAuditLog(a.UI, a.zend, a.now).Command(),
-		machine.NewDoctor(a.UI, a.zend, a.dirs, client.ClientEnv, a.elsewhere).Command(), daemon.SelftestCommand())
+		machine.NewDoctor(a.UI, a.zend, a.dirs, client.ClientEnv, a.elsewhere).
+			Command(),
+		daemon.SelftestCommand(),
+	)
 	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
 }
 
@@ -103,7 +119,9 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Show the help of a command",
 		Example: "  zen help login",
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []cobra.Completion,
+			_ cobra.ShellCompDirective,
+		) {
 			if cmd, rest, err := root.Find(args); err == nil && len(rest) == 0 {
 				for _, c := range cmd.Commands() {
 					if c.IsAvailableCommand() {

@@ -19,7 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// setupBox is a home directory in which zen setup is run, and what was typed and printed there.
+// setupBox is a home directory in which zen setup is run, and what was typed and printed
+// there.
 type setupBox struct {
 	t          *testing.T
 	dir        string
@@ -33,7 +34,15 @@ func newSetupBox(t *testing.T) *setupBox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &setupBox{t: t, dir: dir, vars: map[string]string{"HOME": dir, "PATH": filepath.Join(dir, "bin"), "HELM_CONFIG_HOME": filepath.Join(dir, "helm")}}
+	b := &setupBox{
+		t:   t,
+		dir: dir,
+		vars: map[string]string{
+			"HOME":             dir,
+			"PATH":             filepath.Join(dir, "bin"),
+			"HELM_CONFIG_HOME": filepath.Join(dir, "helm"),
+		},
+	}
 	b.program("docker-credential-zen")
 	return b
 }
@@ -82,7 +91,8 @@ func (b *setupBox) zen(line string) (stdout string, status int) {
 
 func (b *setupBox) note(text string) { b.transcript.WriteString("\n# " + text + "\n") }
 
-// TestSetup compares what zen setup prints with testdata/setup.golden; UPDATE_GOLDEN=1 writes it.
+// TestSetup compares what zen setup prints with testdata/setup.golden; UPDATE_GOLDEN=1
+// writes it.
 func TestSetup(t *testing.T) {
 	b := newSetupBox(t)
 	b.note("a machine where docker was never used")
@@ -94,13 +104,16 @@ func TestSetup(t *testing.T) {
 	b.zen("--undo")
 
 	b.note("a machine where Docker Desktop was, with credentials in plain text")
-	b.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t},\n\t\t\"https://index.docker.io/v1/\": {\n" +
-		"\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t}\n}\n")
+	b.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": " +
+		"\"YWxpY2U6Y2FuYXJ5\"\n\t\t},\n\t\t\"https://index.docker.io/v1/\": {\n" +
+		"\t\t\t\"auth\": \"YWxpY2U6Y2FuYXJ5\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"gcr.io\": " +
+		"\"gcloud\"\n\t}\n}\n")
 	b.zen("--dry-run")
 	b.zen("")
 	b.zen("docker --host gcr.io --host https://localhost:5000/v2/")
 	b.zen("docker --host localhost:5000 --undo")
-	b.config(strings.Replace(b.read(".docker/config.json"), `"credsStore": "zen"`, `"credsStore": "desktop"`, 1))
+	b.config(strings.Replace(b.read(".docker/config.json"), `"credsStore": "zen"`, `"credsStore": `+
+		`"desktop"`, 1))
 	b.zen("--undo")
 	b.config(`{"credsStore": "zen"}`)
 	b.zen("docker --undo")
@@ -202,13 +215,16 @@ func TestSetupForScripts(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &doc); err != nil || status != 0 || len(doc.Items) != 1 {
 		t.Fatalf("%s, %v", out, err)
 	}
-	if r := doc.Items[0]; !r.Changed || r.Client != "docker" || len(r.Hidden) != 1 || r.Steps[0].After != "zen" || len(r.Warnings) != 1 {
+	if r := doc.Items[0]; !r.Changed || r.Client != "docker" || len(r.Hidden) != 1 ||
+		r.Steps[0].After != "zen" ||
+		len(r.Warnings) != 1 {
 		t.Errorf("%+v", r)
 	}
 	if out, _ := b.zen("docker -o json --undo"); !strings.Contains(out, `"exact": true`) {
 		t.Errorf("%s", out)
 	}
-	if strings.Contains(b.transcript.String(), "YWxpY2U6Y2FuYXJ5") || strings.Contains(b.transcript.String(), "Warning") {
+	if strings.Contains(b.transcript.String(), "YWxpY2U6Y2FuYXJ5") ||
+		strings.Contains(b.transcript.String(), "Warning") {
 		t.Errorf("printed %s", b.transcript.String())
 	}
 }

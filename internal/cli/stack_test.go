@@ -10,29 +10,51 @@ import (
 )
 
 func TestStackGolden(t *testing.T) {
-	two := []string{registerReg, "registry register two --uri=HOST --connector reg", "registry register one --uri=docker.io/me"}
+	two := []string{registerReg, "registry register two --uri=HOST --connector reg", "registry register " +
+		"one --uri=docker.io/me"}
 	compareEntities(t, []entityGolden{
 		{name: "stack-register", setup: two, cases: lines(
-			"stack list", "stack describe", "stack get", "stack register s -o default -a default -c two --set", "stack get",
-			"stack register s2 -c one", "stack register s3 -c nope", "stack register s -c two", "stack register",
+			"stack list",
+			"stack describe",
+			"stack get",
+			"stack register s -o default -a default -c two "+
+				"--set",
+			"stack get",
+			"stack register s2 -c one",
+			"stack register s3 -c nope",
+			"stack register s -c "+
+				"two",
+			"stack register",
 			"stack register a b",
 			"stack register s4 -c tw --label env=prod --output json",
-			"stack register s5 -a s3 -o kubeflow -c two -r mlflow -s k8s -s sagemaker -f feast -d kserve -e mlflow -e wandb -al slack -an "+
+			"stack register s5 -a s3 -o kubeflow -c two -r mlflow -s k8s -s sagemaker -f feast -d kserve "+
+				"-e mlflow -e wandb -al slack -an "+
 				"argilla -dv evidently -i kaniko -D dd -l logs -sb box",
-			"stack register s6 --artifact_store a --orchestrator b --container-registry one --image-builder c",
+			"stack register s6 --artifact_store a --orchestrator b --container-registry one "+
+				"--image-builder c",
 			"stack register s7 -c one -c two",
-			"stack register s8 --label env", "stack register -x", "stack register s9 -c", "stack register default", "stack list",
+			"stack register s8 --label env",
+			"stack register -x",
+			"stack register s9 -c",
+			"stack register default",
+			"stack list",
 			"stack list --columns name,container_registry,image_builder,experiment_tracker",
 		)},
 		{
-			name:  "stack-list",
-			setup: append(two, "stack register s -c two --set", "stack register multi -e mlflow -e wandb --label env=prod"),
+			name: "stack-list",
+			setup: append(two, "stack register s -c two --set", "stack register multi -e mlflow -e wandb "+
+				"--label env=prod"),
 			cases: lines(
-				"stack list", "stack list -o json", "stack list -o yaml", "stack list -o csv", "stack list -o tsv",
-				"stack list --container_registry two", "stack list --container-registry two -o csv", "stack list --label env -o json",
-				"stack list --name startswith:m --columns all -o yaml", "stack list --sort_by asc:name --columns name",
-				"stack list --experiment_tracker wandb --columns name,experiment_tracker", "stack list --component contains:mlf -o csv",
-				"stack list --name nope", "stack list --name nope -o tsv", "stack list --columns nosuch", "stack list --page 0",
+				"stack list", "stack list -o json", "stack list -o yaml", "stack list -o "+
+					"csv", "stack list -o tsv",
+				"stack list --container_registry two", "stack list --container-registry two -o "+
+					"csv", "stack list --label env -o json",
+				"stack list --name startswith:m --columns all -o yaml", "stack list --sort_by asc:name "+
+					"--columns name",
+				"stack list --experiment_tracker wandb --columns name,experiment_tracker", "stack list "+
+					"--component contains:mlf -o csv",
+				"stack list --name nope", "stack list --name nope -o tsv", "stack list --columns "+
+					"nosuch", "stack list --page 0",
 				"stack list --size 1 --page 2",
 			),
 		},
@@ -48,29 +70,69 @@ func TestStackGolden(t *testing.T) {
 			cases: lines("stack list --columns all"),
 		},
 		{
-			name:  "stack-describe",
-			setup: append(two, "stack register s -c two --label env=prod", "stack register multi -e mlflow -e wandb"),
+			name: "stack-describe",
+			setup: append(two, "stack register s -c two --label env=prod", "stack register multi -e "+
+				"mlflow -e wandb"),
 			cases: lines(
-				"stack describe", "stack describe s", "stack describe s -o json", "stack describe s -o yaml", "stack describe s -o csv",
-				"stack describe s -o tsv", "stack describe multi", "stack describe multi -o json", "stack describe default -o json",
+				"stack describe",
+				"stack describe s",
+				"stack describe s -o json",
+				"stack describe s -o "+
+					"yaml",
+				"stack describe s -o csv",
+				"stack describe s -o tsv",
+				"stack describe multi",
+				"stack describe multi -o "+
+					"json",
+				"stack describe default -o json",
 				"stack describe nope",
-				"stack describe m", "stack get", "stack get -o json", "stack set s", "stack describe", "stack get", "stack get -o csv",
-				"stack set nope", "stack set def", "stack set",
+				"stack describe m",
+				"stack get",
+				"stack get -o json",
+				"stack set s",
+				"stack describe",
+				"stack get",
+				"stack get -o csv",
+				"stack set nope",
+				"stack set def",
+				"stack set",
 			),
 		},
 		{
-			name:  "stack-change",
-			setup: append(two, "stack register s -c two --set", "stack register other -c one -i kaniko -al slack"),
+			name: "stack-change",
+			setup: append(two, "stack register s -c two --set", "stack register other -c one -i kaniko "+
+				"-al slack"),
 			cases: append(lines(
-				"stack update -c one", "stack update s -c two -e mlflow --label env=prod", "stack update -c nope",
+				"stack update -c one",
+				"stack update s -c two -e mlflow --label env=prod",
+				"stack update "+
+					"-c nope",
 				"stack update nope -c two",
-				"stack update", "stack update s --label a=b=c", "stack describe s", "stack remove-component -c",
+				"stack update",
+				"stack update s --label a=b=c",
+				"stack describe s",
+				"stack remove-component -c",
 				"stack remove-component other -i -al",
-				"stack remove-component other -o", "stack remove-component", "stack remove-component nope -c", "stack describe other",
-				"stack rename other others", "stack rename others s", "stack rename default x", "stack rename nope x",
+				"stack remove-component other -o",
+				"stack remove-component",
+				"stack remove-component "+
+					"nope -c",
+				"stack describe other",
+				"stack rename other others",
+				"stack rename others s",
+				"stack rename default "+
+					"x",
+				"stack rename nope x",
 				"stack rename others",
-				"stack copy others copied", "stack copy others copied", "stack copy nope x", "stack copy others", "stack delete s -y",
-				"stack delete default -y", "stack delete nope -y", "stack delete",
+				"stack copy others copied",
+				"stack copy others copied",
+				"stack copy nope "+
+					"x",
+				"stack copy others",
+				"stack delete s -y",
+				"stack delete default -y",
+				"stack delete nope -y",
+				"stack delete",
 			),
 				goldenCase{line: "stack delete copied", stdin: "maybe\nn\n"},
 				goldenCase{line: "stack delete copied"},
@@ -88,10 +150,12 @@ func TestStackGolden(t *testing.T) {
 			name: "stack-export",
 			setup: append(two, "stack register s -c two", "stack register multi -e mlflow -e wandb",
 				"registry update two --label env=prod"),
-			cases: lines("stack export", "stack export s", "stack export s -", "stack export multi", "stack export nope",
+			cases: lines("stack export", "stack export s", "stack export s -", "stack export "+
+				"multi", "stack export nope",
 				"stack export s a b"),
 		},
-		{name: "stack-help", cases: lines("stack --help", "stack nosuch", "stack register --help", "stack import --help")},
+		{name: "stack-help", cases: lines("stack --help", "stack nosuch", "stack register "+
+			"--help", "stack import --help")},
 	})
 }
 
@@ -129,10 +193,14 @@ func TestStackFileOfZenML(t *testing.T) {
 	if r.code != 0 || r.stderr != want || r.stdout != "" {
 		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := z.run(0, "", "stack export s7"); r.stdout != strings.Replace(exported, "stack_name: s", "stack_name: s7", 1) {
+	if r := z.run(0, "", "stack export s7"); r.stdout != strings.Replace(exported, "stack_name: "+
+		"s", "stack_name: s7", 1) {
 		t.Errorf("exported again:\n%s", r.stdout)
 	}
-	if r := z.run(0, "", "registry describe c8 -o tsv"); !strings.Contains(r.stdout, `{"uri":"127.0.0.1:5050"}`) {
+	if r := z.run(0, "", "registry describe c8 -o tsv"); !strings.Contains(
+		r.stdout,
+		`{"uri":"127.0.0.1:5050"}`,
+	) {
 		t.Errorf("the container registry: %s", r.stdout)
 	}
 	// Exported to a file, it is the same; the file is nobody else's business.
@@ -198,7 +266,8 @@ zenml_version: 0.98.0
 	z := startRealZend(t, "me")
 	for range 2 { // the second time it is there already
 		r := z.run(0, text, "stack import -f -")
-		if r.code != 0 || r.stderr != "Using 'standard input' to import 'round' stack.\nStack 'round' successfully imported!\n" {
+		if r.code != 0 || r.stderr != "Using 'standard input' to import 'round' stack.\nStack 'round' "+
+			"successfully imported!\n" {
 			t.Fatalf("exit %d: %s", r.code, r.stderr)
 		}
 		if r := z.run(0, "", "stack export round"); r.stdout != text {
@@ -223,11 +292,15 @@ func TestStackImportRefused(t *testing.T) {
 		code        int
 		says        string
 	}{
-		{"stack import", "", 2, "Error: Missing option '--filename' / '-f'.\nHint: zen stack import --help\n"},
+		{"stack import", "", 2, "Error: Missing option '--filename' / '-f'.\nHint: zen stack import " +
+			"--help\n"},
 		{"stack import nosuch", "", 1, "Error: cannot read nosuch.yaml: no such file or directory\n"},
-		{"stack import -f /nonexistent/x.yaml", "", 1, "Error: cannot read /nonexistent/x.yaml: no such file or directory\n"},
-		{"stack import -f -", "", 1, "Error: standard input is not a stack in ZenML's format: it has no components\n"},
-		{"stack import -f -", "just text", 1, "Error: standard input is not a stack in ZenML's format: yaml: unmarshal errors:"},
+		{"stack import -f /nonexistent/x.yaml", "", 1, "Error: cannot read /nonexistent/x.yaml: no such " +
+			"file or directory\n"},
+		{"stack import -f -", "", 1, "Error: standard input is not a stack in ZenML's format: it has no " +
+			"components\n"},
+		{"stack import -f -", "just text", 1, "Error: standard input is not a stack in ZenML's format: " +
+			"yaml: unmarshal errors:"},
 		{"stack import -f -", "a: [", 1, "Error: standard input is not a stack in ZenML's format: yaml: "},
 		{
 			"stack import -f -", "components: {orchestrator: [{name: x, configuration: {1: {2: 3}}}]}", 1,
@@ -237,12 +310,16 @@ func TestStackImportRefused(t *testing.T) {
 			"stack import x -f -", "components: {orchestrator: [{name: x, configuration: {n: .nan}}]}", 1,
 			"holds what no stack can have",
 		},
-		{"stack import x -f -", "components: {'Not A Type': [{name: x}]}", 1, "is not a type of stack components"},
+		{"stack import x -f -", "components: {'Not A Type': [{name: x}]}", 1, "is not a type of stack " +
+			"components"},
 		{"stack import -f -", component, 1, "The stack name cannot be empty."},
-		{"stack import taken -f -", component, 1, "A stack with name `taken` already exists, please use a different name."},
-		{"stack import new -f -", exported, 1, "There is already a container registry with the name 'c8', and it is not the one of the file."},
+		{"stack import taken -f -", component, 1, "A stack with name `taken` already exists, please use " +
+			"a different name."},
+		{"stack import new -f -", exported, 1, "There is already a container registry with the name " +
+			"'c8', and it is not the one of the file."},
 		{
-			"stack import new -f -", strings.NewReplacer("uri: 127.0.0.1:5050", "uri: ''", "c8", "c9").Replace(exported), 1,
+			"stack import new -f -", strings.NewReplacer("uri: 127.0.0.1:5050", "uri: ''", "c8",
+				"c9").Replace(exported), 1,
 			"missing required attribute 'uri'",
 		},
 		{"stack import a b -f -", component, 2, "Got unexpected extra argument (b)"},
@@ -252,8 +329,17 @@ func TestStackImportRefused(t *testing.T) {
 			"Error: cannot write the file: open /nonexistent/x.yaml: no such file or directory\n",
 		},
 	} {
-		if r := z.run(0, tt.stdin, tt.line); r.code != tt.code || !strings.Contains(r.stderr, tt.says) || r.stdout != "" {
-			t.Errorf("zen %s: exit %d, want %d and %q\n%s%s", tt.line, r.code, tt.code, tt.says, r.stdout, r.stderr)
+		if r := z.run(0, tt.stdin, tt.line); r.code != tt.code || !strings.Contains(r.stderr, tt.says) ||
+			r.stdout != "" {
+			t.Errorf(
+				"zen %s: exit %d, want %d and %q\n%s%s",
+				tt.line,
+				r.code,
+				tt.code,
+				tt.says,
+				r.stdout,
+				r.stderr,
+			)
 		}
 	}
 	if r := z.run(0, "", "stack list --columns name -o csv"); r.stdout != "name\ndefault\ntaken\n" {
@@ -287,7 +373,8 @@ components:
 	}
 }
 
-// All options of components reach zend under ZenML's names, and the first of several is the default.
+// All options of components reach zend under ZenML's names, and the first of several is
+// the default.
 func TestStackComponentsSent(t *testing.T) {
 	z := startRealZend(t, "me")
 	z.must("stack register s -s one -s two -al a -sb b -o first -o last")
@@ -297,8 +384,9 @@ func TestStackComponentsSent(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, r.stdout)
 		}
 	}
-	if strings.Contains(r.stdout, "name: first") || strings.Index(r.stdout, "name: one") > strings.Index(r.stdout,
-		"name: two") {
+	if strings.Contains(r.stdout, "name: first") ||
+		strings.Index(r.stdout, "name: one") > strings.Index(r.stdout,
+			"name: two") {
 		t.Errorf("exported:\n%s", r.stdout)
 	}
 }

@@ -32,15 +32,24 @@ func TestStatusHere(t *testing.T) {
 	w := smallWorld()
 	w.logins[1].Here = true
 	z := startZend(t, w)
-	r := zenWith(t, z, "", terminalOf{}, map[string]string{"HOME": t.TempDir(), "ZEN_PROFILE": "work"}, "status")
-	if r.code != 0 || strings.Count(r.stdout, "below /home/me/src, profile work (here)") != 1 || strings.Count(r.stdout, "(here)") != 1 {
+	r := zenWith(
+		t,
+		z,
+		"",
+		terminalOf{},
+		map[string]string{"HOME": t.TempDir(), "ZEN_PROFILE": "work"},
+		"status",
+	)
+	if r.code != 0 || strings.Count(r.stdout, "below /home/me/src, profile work (here)") != 1 ||
+		strings.Count(r.stdout, "(here)") != 1 {
 		t.Errorf("%+v", r)
 	}
 	dir, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent := z.sent(api.MethodStatus); len(sent) != 1 || decode[api.StatusRequest]([]byte(sent[0].params)) != (api.StatusRequest{Dir: dir, Profile: "work"}) {
+	if sent := z.sent(api.MethodStatus); len(sent) != 1 ||
+		decode[api.StatusRequest]([]byte(sent[0].params)) != (api.StatusRequest{Dir: dir, Profile: "work"}) {
 		t.Errorf("zend is told %+v", sent)
 	}
 }
@@ -87,7 +96,8 @@ func (o *printed) String() string {
 	return o.text.String()
 }
 
-// runInBackground runs a command that does not end by itself, without a terminal; end interrupts it and returns its exit status.
+// runInBackground runs a command that does not end by itself, without a terminal; end
+// interrupts it and returns its exit status.
 func runInBackground(t *testing.T, z *fakeZend, args ...string) (out *printed, end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -131,7 +141,8 @@ func TestWatchWithoutATerminal(t *testing.T) {
 2026-11-23 12:00:00 UTC  vault: unlocked
 2026-11-23 12:00:00 UTC  docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC
 2026-11-23 12:00:00 UTC  ghcr.io/team (below /home/me/src, profile work): docker login, the vault is locked
-2026-11-23 12:00:00 UTC  docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC, used 2026-11-23 12:00:01 UTC
+2026-11-23 12:00:00 UTC  docker.io: service connector 'dockerhub', until 2026-11-23 14:00:00 UTC` +
+		`, used 2026-11-23 12:00:01 UTC
 2026-11-23 12:00:00 UTC  zend: does not answer: too slow
 2026-11-23 12:00:00 UTC  zend: 1.2.3, process 4711, since 2026-11-23 10:30:00 UTC
 2026-11-23 12:00:00 UTC  docker.io: no longer
@@ -155,13 +166,15 @@ func TestWatchInJSON(t *testing.T) {
 			t.Errorf("line %d: %v, %d logins", i, err, len(s.Logins))
 		}
 	}
-	if r := zen(t, z, "", terminalOf{}, "status", "--watch", "-o", "csv"); r.code != 2 || !strings.Contains(r.stderr, "'--watch' goes with '--output' table or json.") {
+	if r := zen(t, z, "", terminalOf{}, "status", "--watch", "-o", "csv"); r.code != 2 ||
+		!strings.Contains(r.stderr, "'--watch' goes with '--output' table or json.") {
 		t.Errorf("%+v", r)
 	}
 }
 
 // A shell at the same terminal tells afterwards whether everything is as it was.
-const watchAndLook = `"$ZEN" status --watch; echo "ended with $?"; stty -a | tr ' ;' '\n\n' | grep -E '^-?(echo|icanon|opost|isig)$' | tr '\n' ' '`
+const watchAndLook = `"$ZEN" status --watch; echo "ended with $?"; stty -a | tr ' ;' '\n\n' | grep -E ` +
+	`'^-?(echo|icanon|opost|isig)$' | tr '\n' ' '`
 
 func startWatch(t *testing.T, z *fakeZend, columns uint16) *dialog {
 	t.Helper()
@@ -193,7 +206,9 @@ func TestWatchOnATerminal(t *testing.T) {
 	d.find(`docker\.io .*s ago`)
 	z.change(func(w *world) { w.logins = nil })
 	d.expect("Not logged in to any registry.")
-	z.change(func(w *world) { w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "") })
+	z.change(
+		func(w *world) { w.fail[api.MethodStatus] = credential.NewError(credential.Timeout, "too slow", "") },
+	)
 	d.expect("zend does not answer: too slow")
 	d.press("x") // means nothing
 	d.press("q")
@@ -211,8 +226,10 @@ func TestWatchEndsWithCtrlC(t *testing.T) {
 func TestWatchEndsWithASignal(t *testing.T) {
 	t.Parallel()
 	z := startZend(t, smallWorld())
-	d := startProgram(t, z, 100, "sh", "-c", `"$ZEN" status --watch & pid=$!; fg=1; read line; kill $pid; wait $pid; echo "ended with $?"`)
-	// A program in the background may not change a terminal's settings in a shell with job control; this one has none.
+	d := startProgram(t, z, 100, "sh", "-c", `"$ZEN" status --watch & pid=$!; fg=1; read line; kill `+
+		`$pid; wait $pid; echo "ended with $?"`)
+	// A program in the background may not change a terminal's settings in a shell with
+	// job control; this one has none.
 	d.expect(screenOn)
 	d.press("\n\r")
 	d.expect(screenOff)
@@ -220,7 +237,8 @@ func TestWatchEndsWithASignal(t *testing.T) {
 	d.end(0)
 }
 
-// Ctrl-Z stops the program, and the shell gets a terminal as it was; when it goes on, so does the view.
+// Ctrl-Z stops the program, and the shell gets a terminal as it was; when it goes on, so
+// does the view.
 func TestWatchSuspends(t *testing.T) {
 	t.Parallel()
 	z := startZend(t, smallWorld())
@@ -229,7 +247,8 @@ func TestWatchSuspends(t *testing.T) {
 	d.press("\x1a")
 	d.expect(screenOff)
 	var status unix.WaitStatus
-	if _, err := unix.Wait4(d.cmd.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
+	if _, err := unix.Wait4(d.cmd.Process.Pid, &status, unix.WUNTRACED, nil); err != nil ||
+		!status.Stopped() {
 		t.Fatalf("%v, %v", status, err)
 	}
 	if err := d.cmd.Process.Signal(unix.SIGCONT); err != nil {
@@ -265,7 +284,14 @@ func TestWatchScrolls(t *testing.T) {
 	t.Parallel()
 	w := smallWorld()
 	for i := range 80 {
-		w.logins = append(w.logins, api.Login{ID: fmt.Sprint(i), Address: fmt.Sprintf("registry-%02d.example", i), Source: "docker login"})
+		w.logins = append(
+			w.logins,
+			api.Login{
+				ID:      fmt.Sprint(i),
+				Address: fmt.Sprintf("registry-%02d.example", i),
+				Source:  "docker login",
+			},
+		)
 	}
 	z := startZend(t, w)
 	d := startWatch(t, z, 100)

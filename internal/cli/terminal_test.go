@@ -19,7 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext/textwidth"
 )
 
-// playVariable makes the test binary the zen command: terminal tests need a process with a terminal of its own.
+// playVariable makes the test binary the zen command: terminal tests need a process with
+// a terminal of its own.
 const playVariable = "ZEN_CLI_TEST_PLAY"
 
 func TestMain(m *testing.M) {
@@ -55,10 +56,16 @@ func startDialog(t *testing.T, z *fakeZend, columns uint16, args ...string) *dia
 func startProgram(t *testing.T, z *fakeZend, columns uint16, program string, args ...string) *dialog {
 	t.Helper()
 	home := t.TempDir()
-	d := &dialog{t: t, cmd: exec.CommandContext(t.Context(), program, args...), done: make(chan struct{}), home: home}
+	d := &dialog{
+		t:    t,
+		cmd:  exec.CommandContext(t.Context(), program, args...),
+		done: make(chan struct{}),
+		home: home,
+	}
 	d.change = sync.NewCond(&d.mu)
 	d.cmd.Env = []string{
-		playVariable + "=1", "HOME=" + home, "ZEN_SOCKET=" + z.socket, "PATH=/usr/bin:/bin", "ZEN=" + os.Args[0], "TERM=xterm", "NO_COLOR=1",
+		playVariable + "=1", "HOME=" + home, "ZEN_SOCKET=" + z.socket, "PATH=/usr/bin:/bin", "ZEN=" +
+			os.Args[0], "TERM=xterm", "NO_COLOR=1",
 		"DOCKER_CONFIG=" + filepath.Join(home, ".docker"), "GORACE=atexit_sleep_ms=0", "GOCOVERDIR=" + home,
 	}
 	tty, err := pty.StartWithSize(d.cmd, &pty.Winsize{Rows: 50, Cols: columns})
@@ -173,19 +180,40 @@ func (d *dialog) hides(secret string) {
 
 func TestPasswordIsAskedForWithoutEcho(t *testing.T) {
 	z := startZend(t, smallWorld())
-	d := startDialog(t, z, 100, "service-connector", "register", "new", "--type", "docker", "--username=alice")
+	d := startDialog(
+		t,
+		z,
+		100,
+		"service-connector",
+		"register",
+		"new",
+		"--type",
+		"docker",
+		"--username=alice",
+	)
 	d.answer("[password] Password {string, secret, required}: ", canary)
 	d.expect("Successfully registered service connector `new`")
 	d.end(0)
 	d.hides(canary)
-	if got := z.sent("connector.register"); len(got) != 1 || got[0].secrets["password"] != canary || got[0].secrets["username"] != "alice" {
+	if got := z.sent("connector.register"); len(got) != 1 || got[0].secrets["password"] != canary ||
+		got[0].secrets["username"] != "alice" {
 		t.Errorf("zend was sent %+v", got)
 	}
 }
 
 func TestInterruptAtAHiddenPromptRestoresTheTerminal(t *testing.T) {
 	z := startZend(t, smallWorld())
-	d := startDialog(t, z, 100, "service-connector", "register", "new", "--type", "docker", "--username=alice")
+	d := startDialog(
+		t,
+		z,
+		100,
+		"service-connector",
+		"register",
+		"new",
+		"--type",
+		"docker",
+		"--username=alice",
+	)
 	d.expect("[password]")
 	d.press("half\x03")
 	d.expect("Aborted!")
@@ -285,11 +313,15 @@ func TestTableIsAsWideAsTheTerminal(t *testing.T) {
 func TestSpinner(t *testing.T) {
 	var b bytes.Buffer
 	shown := make(chan struct{})
-	a := &ui.UI{Err: &notifying{w: &b, until: "⠙ Doing it", done: shown}, Term: ui.Terminal{Err: true, Color: true}}
+	a := &ui.UI{
+		Err:  &notifying{w: &b, until: "⠙ Doing it", done: shown},
+		Term: ui.Terminal{Err: true, Color: true},
+	}
 	stop := a.Busy(t.Context(), "Doing %s", "it")
 	<-shown
 	stop()
-	if text := b.String(); !strings.HasPrefix(text, "\r⠋ Doing it\r⠙ Doing it") || !strings.HasSuffix(text, "\r\x1b[K") {
+	if text := b.String(); !strings.HasPrefix(text, "\r⠋ Doing it\r⠙ Doing it") ||
+		!strings.HasSuffix(text, "\r\x1b[K") {
 		t.Errorf("the spinner wrote %q", text)
 	}
 }
@@ -328,9 +360,11 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestInterruptGivesTheEchoBack(t *testing.T) {
-	// A program that outlives zen at the same terminal: a shell that says whether the terminal echoes.
+	// A program that outlives zen at the same terminal: a shell that says whether the
+	// terminal echoes.
 	z := startZend(t, smallWorld())
-	script := `trap : INT; "$ZEN" service-connector register new --type docker --username=alice; stty -a | grep -o -- '-\{0,1\}echo '`
+	script := `trap : INT; "$ZEN" service-connector register new --type docker --username=alice; stty -a ` +
+		`| grep -o -- '-\{0,1\}echo '`
 	d := startProgram(t, z, 100, "sh", "-c", script)
 	d.expect("[password]")
 	d.press("\x03")
@@ -341,7 +375,18 @@ func TestInterruptGivesTheEchoBack(t *testing.T) {
 
 func TestStandardInputIsATerminal(t *testing.T) {
 	z := startZend(t, smallWorld())
-	d := startDialog(t, z, 100, "service-connector", "register", "new", "--type", "docker", "--username=alice", "--password-stdin")
+	d := startDialog(
+		t,
+		z,
+		100,
+		"service-connector",
+		"register",
+		"new",
+		"--type",
+		"docker",
+		"--username=alice",
+		"--password-stdin",
+	)
 	d.answer("Standard input of --password-stdin: ", canary)
 	d.expect("Successfully registered")
 	d.end(0)

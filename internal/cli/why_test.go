@@ -11,7 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// whyZend knows two logins: one for ghcr.io/team and one, in the profile work, for docker.io. quay.io cannot be answered.
+// whyZend knows two logins: one for ghcr.io/team and one, in the profile work, for
+// docker.io. quay.io cannot be answered.
 func whyZend(method string, params []byte) (any, error) {
 	req := decode[api.WhyRequest](params)
 	switch method {
@@ -24,17 +25,20 @@ func whyZend(method string, params []byte) (any, error) {
 	r := api.WhyResult{Address: req.ServerURL, Steps: []string{"zend looks for " + req.ServerURL}}
 	key := strings.TrimPrefix(req.ServerURL, "https://")
 	switch {
-	case strings.HasPrefix(key, "ghcr.io/team/") || key == "s.io" || key == "t.io" || key == "index.docker.io/v1/" && req.Profile == "work":
+	case strings.HasPrefix(key, "ghcr.io/team/") || key == "s.io" || key == "t.io" ||
+		key == "index.docker.io/v1/" && req.Profile == "work":
 		r.Login = &api.Login{Address: req.ServerURL, ConnectorName: "gh", Source: "connector"}
 	case strings.HasPrefix(key, "quay.io"):
 		r.Reason, r.Message, r.Hint = string(credential.Locked), "the vault is locked", "zen unlock"
 	default:
-		r.Reason, r.Message, r.Hint = string(credential.NotLoggedIn), "nobody is logged in to "+key, "log in first: zen login NAME"
+		r.Reason, r.Message, r.Hint = string(credential.NotLoggedIn), "nobody is logged in "+
+			"to "+key, "log in first: zen login NAME"
 	}
 	return r, nil
 }
 
-// TestWhyAs compares what zen why --as prints with testdata/why.golden; UPDATE_GOLDEN=1 writes it.
+// TestWhyAs compares what zen why --as prints with testdata/why.golden; UPDATE_GOLDEN=1
+// writes it.
 func TestWhyAs(t *testing.T) {
 	b := newDoctorBox(t, whyZend)
 	b.note("docker does not ask zen")
@@ -121,7 +125,8 @@ func TestWhyAsForScripts(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &doc); err != nil {
 			t.Fatalf("%v:\n%s", err, out)
 		}
-		if status != tt.status || doc.Reason != tt.reason || len(doc.Keys) != tt.keys || (doc.Login != nil) != (tt.reason == "") {
+		if status != tt.status || doc.Reason != tt.reason || len(doc.Keys) != tt.keys ||
+			(doc.Login != nil) != (tt.reason == "") {
 			t.Errorf("zen %s: exit %d\n%s", tt.line, status, out)
 		}
 	}

@@ -20,14 +20,18 @@ func TestRegisterInteractively(t *testing.T) {
 	d.expect("Error: 'foo' is not 'docker'.")
 	d.answer("Please select a service connector type (docker) [docker]: ", "docker")
 	d.expect("Only one resource type is available for this connector (docker-registry).")
-	d.answer("Only one authentication method is available for this connector (password). Would you like to use it? [Y/n]: ", "")
-	d.expect("Please enter the configuration for the Docker username and password/token authentication method.")
+	d.answer("Only one authentication method is available for this connector (password). Would you like "+
+		"to use it? [Y/n]: ", "")
+	d.expect("Please enter the configuration for the Docker username and password/token authentication " +
+		"method.")
 	d.answer("[username] Username {string, secret, required}: ", "")
 	d.answer("[username] Username {string, secret, required}: ", "alice")
 	d.answer("[password] Password {string, secret, required}: ", canary)
 	d.answer("[registry] Registry server URL. Omit to use DockerHub. {string, optional}: ", "127.0.0.1:5050")
-	d.answer("Are the credentials you configured temporary? If so, you'll be asked to provide an expiration time in the next step. [y/N]: ", "y")
-	const when = "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59': "
+	d.answer("Are the credentials you configured temporary? If so, you'll be asked to provide an "+
+		"expiration time in the next step. [y/N]: ", "y")
+	const when = "Please enter the exact UTC date and time when the credentials will expire e.g. " +
+		"'2023-12-31 23:59:59': "
 	d.answer(when, "tomorrow")
 	d.expect("Error: 'tomorrow' does not match")
 	d.answer(when, "2020-01-01")
@@ -46,12 +50,14 @@ func TestRegisterInteractively(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("zend was asked %d times to register", len(got))
 	}
-	const want = `"auth_method":"password","description":"a desc","expires_at":"2090-12-26T01:02:03Z","labels":{},` +
+	const want = `"auth_method":"password","description":"a ` +
+		`desc","expires_at":"2090-12-26T01:02:03Z","labels":{},` +
 		`"name":"ia2","resource_type":"docker-registry","type":"docker"`
 	if got[0].params != strings.ReplaceAll("{"+want+"}", `"labels":{},`, "") {
 		t.Errorf("zend was sent %s", got[0].params)
 	}
-	if s := got[0].secrets; s["username"] != "alice" || s["password"] != canary || s["registry"] != "127.0.0.1:5050" {
+	if s := got[0].secrets; s["username"] != "alice" || s["password"] != canary ||
+		s["registry"] != "127.0.0.1:5050" {
 		t.Errorf("zend was sent %+v", s)
 	}
 }
@@ -75,10 +81,18 @@ func TestRegisterInteractivelyExplains(t *testing.T) {
 	}
 }
 
-// A type with several of everything: wrong answers, temporary credentials, and a choice among resources after a dry run.
+// A type with several of everything: wrong answers, temporary credentials, and a choice
+// among resources after a dry run.
 func TestRegisterInteractivelyWithChoices(t *testing.T) {
 	w := smallWorld()
-	w.resources = []api.Resource{{ConnectorName: "c", ConnectorType: "cloud", ResourceType: "docker-registry", ResourceIDs: []string{"a.io", "b.io"}}}
+	w.resources = []api.Resource{
+		{
+			ConnectorName: "c",
+			ConnectorType: "cloud",
+			ResourceType:  "docker-registry",
+			ResourceIDs:   []string{"a.io", "b.io"},
+		},
+	}
 	z := startZend(t, w)
 	d := startDialog(t, z, 120, "service-connector", "register", "-nix", "--type=cloud", "--label", "k=v")
 	d.answer("Please enter a name for the service connector: ", "c")
@@ -104,8 +118,10 @@ func TestRegisterInteractivelyWithChoices(t *testing.T) {
 	d.expect("Successfully registered")
 	d.end(0)
 	got := z.sent(api.MethodConnectorRegister)
-	if len(got) != 2 || !strings.Contains(got[0].params, `"dry_run":true`) || strings.Contains(got[1].params, "dry_run") ||
-		!strings.Contains(got[1].params, `"resource_id":"b.io"`) || !strings.Contains(got[1].params, `"expiration_seconds":1800`) ||
+	if len(got) != 2 || !strings.Contains(got[0].params, `"dry_run":true`) ||
+		strings.Contains(got[1].params, "dry_run") ||
+		!strings.Contains(got[1].params, `"resource_id":"b.io"`) ||
+		!strings.Contains(got[1].params, `"expiration_seconds":1800`) ||
 		!strings.Contains(got[1].params, `"labels":{"k":"v"}`) {
 		t.Errorf("zend was sent %+v", got)
 	}
@@ -160,7 +176,18 @@ func TestRegisterInteractivelyRejected(t *testing.T) {
 	w.fail[api.MethodConnectorRegister] = credential.NewError(credential.Rejected, "the registry says no", "")
 	z := startZend(t, w)
 	// Attributes that are on the command line are not asked for.
-	d := startDialog(t, z, 100, "service-connector", "register", "n", "-ni", "--type=docker", "--username=u", "--registry=r.io")
+	d := startDialog(
+		t,
+		z,
+		100,
+		"service-connector",
+		"register",
+		"n",
+		"-ni",
+		"--type=docker",
+		"--username=u",
+		"--registry=r.io",
+	)
 	d.answer("[n]: ", "")
 	d.answer("[]: ", "")
 	d.answer("[docker]: ", "")
@@ -216,10 +243,12 @@ func TestUpdateInteractively(t *testing.T) {
 	d.answer("Would you like to update the authentication configuration? [y/N]: ", "y")
 	d.answer("[username] Username {string, secret, required} is currently set to: [HIDDEN].", "")
 	d.answer("[password] Password {string, secret, required} is currently set to: [HIDDEN].", canary)
-	d.answer("[registry] Registry server URL. Omit to use DockerHub. {string, optional} is currently set to: 127.0.0.1:5050.", "")
+	d.answer("[registry] Registry server URL. Omit to use DockerHub. {string, optional} is currently set "+
+		"to: 127.0.0.1:5050.", "")
 	d.answer("Would you like to remove the optional attribute 'registry'? [y/N]: ", "y")
 	d.answer("temporary?", "n")
-	d.expect("Successfully updated service connector `reg9`. It can now be used to access the following resources:")
+	d.expect("Successfully updated service connector `reg9`. It can now be used to access the following " +
+		"resources:")
 	d.end(0)
 	d.hides(canary)
 	got := z.sent(api.MethodConnectorUpdate)
@@ -236,11 +265,14 @@ func TestUpdateInteractively(t *testing.T) {
 func TestUpdateInteractivelyWithChoices(t *testing.T) {
 	w := smallWorld()
 	c := w.connectors[0]
-	c.Name, c.ID, c.Type, c.AuthMethod, c.ResourceID = "cloudy", "11111111-dbc8-4ee6-862e-c25aff411292", "cloud", "secret-key", "a.io"
+	c.Name, c.ID, c.Type, c.AuthMethod, c.ResourceID = "cloudy", "11111111-dbc8-4ee6-862e-c25aff411292",
+		"cloud", "secret-key", "a.io"
 	c.SecretAttributes, c.Configuration = []string{"access_key"}, map[string]string{"region": "eu-1"}
 	w.connectors = append(w.connectors, c)
 	w.secrets[c.Name] = map[string]string{}
-	w.resources = []api.Resource{{ConnectorName: "cloudy", ResourceType: "docker-registry", ResourceIDs: []string{"a.io", "b.io"}}}
+	w.resources = []api.Resource{
+		{ConnectorName: "cloudy", ResourceType: "docker-registry", ResourceIDs: []string{"a.io", "b.io"}},
+	}
 	z := startZend(t, w)
 	d := startDialog(t, z, 140, "service-connector", "update", "cloudy", "-i")
 	d.answer("[cloudy]: ", "")
@@ -256,11 +288,13 @@ func TestUpdateInteractivelyWithChoices(t *testing.T) {
 	d.expect("Successfully updated")
 	d.end(0)
 	got := z.sent(api.MethodConnectorUpdate)
-	if len(got) != 2 || !strings.Contains(got[0].params, `"dry_run":true`) || !strings.Contains(got[0].params, `"resource_id"`) {
+	if len(got) != 2 || !strings.Contains(got[0].params, `"dry_run":true`) ||
+		!strings.Contains(got[0].params, `"resource_id"`) {
 		t.Fatalf("zend was sent %+v", got)
 	}
 	const want = `{"auth_method":"session","description":"","expiration_seconds":3600,"name":"cloudy",` +
-		`"ref":"11111111-dbc8-4ee6-862e-c25aff411292","remove":["access_key","region"],"resource_id":"a.io","resource_type":"docker-registry"}`
+		`"ref":"11111111-dbc8-4ee6-862e-c25aff411292","remove":["access_key","region"],` +
+		`"resource_id":"a.io","resource_type":"docker-registry"}`
 	if got[1].params != want {
 		t.Errorf("zend was sent %s", got[1].params)
 	}
@@ -269,13 +303,16 @@ func TestUpdateInteractivelyWithChoices(t *testing.T) {
 // The answers may come from a file too, one a line; the end of it ends the dialog.
 func TestRegisterInteractivelyFromAPipe(t *testing.T) {
 	z := startZend(t, smallWorld())
-	r := zen(t, z, "n\n\ndocker\ny\nu\r\n"+canary+"\r\n\nn\n", terminalOf{}, words("service-connector register -in --type docker")...)
+	r := zen(t, z, "n\n\ndocker\ny\nu\r\n"+canary+"\r\n\nn\n", terminalOf{}, words("service-connector "+
+		"register -in --type docker")...)
 	got := z.sent(api.MethodConnectorRegister)
-	if r.code != 0 || len(got) != 1 || got[0].secrets["username"] != "u" || got[0].secrets["password"] != canary {
+	if r.code != 0 || len(got) != 1 || got[0].secrets["username"] != "u" ||
+		got[0].secrets["password"] != canary {
 		t.Errorf("exit %d, sent %+v\n%s", r.code, got, r.stderr)
 	}
 	r = zen(t, z, "m\n\ndocker\n", terminalOf{}, words("service-connector register -in --type docker")...)
-	if got := z.sent(api.MethodConnectorRegister); r.code != 1 || len(got) != 1 || !strings.HasSuffix(r.stderr, "Aborted!\n") {
+	if got := z.sent(api.MethodConnectorRegister); r.code != 1 || len(got) != 1 ||
+		!strings.HasSuffix(r.stderr, "Aborted!\n") {
 		t.Errorf("exit %d, sent %+v\n%s", r.code, got, r.stderr)
 	}
 }

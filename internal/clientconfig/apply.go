@@ -15,9 +15,10 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Apply points a client at zen: for the hosts of the options, or for all registries. What is right already stays as it is.
-// A file that cannot be edited without a guess is an error, and nothing is changed in it then. There is a report for each
-// file that could be dealt with, also beside an error.
+// Apply points a client at zen: for the hosts of the options, or for all registries. What
+// is right already stays as it is. A file that cannot be edited without a guess is an
+// error, and nothing is changed in it then. There is a report for each file that could be
+// dealt with, also beside an error.
 func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, error) {
 	asked, c, err := lookup(name)
 	if err != nil {
@@ -47,7 +48,8 @@ func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, erro
 	return reports, err
 }
 
-// each does something to every file of a client. What fails does not keep the others from being done.
+// each does something to every file of a client. What fails does not keep the others from
+// being done.
 func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error) {
 	places, err := c.places(e, c, o.Hosts)
 	if err != nil {
@@ -107,7 +109,8 @@ func (e Env) newSetup(c client, p place, o Options) (*setup, error) {
 	}
 	helper, err := helperOf(o.Profile)
 	return &setup{
-		env: e, client: c, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys, dirs: missingDirs(p.file),
+		env: e, client: c, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys,
+		dirs:   missingDirs(p.file),
 		helper: helper, profile: o.Profile != "",
 	}, err
 }
@@ -120,7 +123,8 @@ func (r *Report) forClient(asked, configured client) {
 	}
 }
 
-// recall looks up what is remembered. While a file is edited its lock keeps others from changing that.
+// recall looks up what is remembered. While a file is edited its lock keeps others from
+// changing that.
 func (s *setup) recall() error {
 	list, err := s.env.recorded()
 	s.old = recordOf(list, s.target)
@@ -129,7 +133,10 @@ func (s *setup) recall() error {
 }
 
 // edit makes a change of the file, or only calls it when nothing is to be written.
-func (s *setup) edit(ctx context.Context, change func(context.Context, fileedit.Content) (fileedit.Content, error)) error {
+func (s *setup) edit(
+	ctx context.Context,
+	change func(context.Context, fileedit.Content) (fileedit.Content, error),
+) error {
 	if s.dry {
 		before, err := fileedit.Read(s.file)
 		if err == nil {
@@ -137,18 +144,23 @@ func (s *setup) edit(ctx context.Context, change func(context.Context, fileedit.
 		}
 		return err
 	}
-	_, err := fileedit.Edit(ctx, s.file, func(before fileedit.Content) (fileedit.Content, error) { return change(ctx, before) })
+	_, err := fileedit.Edit(
+		ctx,
+		s.file,
+		func(before fileedit.Content) (fileedit.Content, error) { return change(ctx, before) },
+	)
 	if err != nil || !s.report.Changed {
 		removeDirs(ctx, s.dirs)
 	}
 	if err != nil && s.remembered {
-		_ = s.env.recollect(ctx, s.target, s.old) // what was not done need not be undone; a memory of it does no harm either
+		// what was not done need not be undone; a memory of it does no harm either
+		_ = s.env.recollect(ctx, s.target, s.old)
 	}
 	return err
 }
 
-// remember keeps r before the file is written: a crash in between leaves a memory of changes that are not there, which Undo
-// passes over.
+// remember keeps r before the file is written: a crash in between leaves a memory of
+// changes that are not there, which Undo passes over.
 func (s *setup) remember(ctx context.Context, r record) error {
 	if r.File == "" {
 		r.Client, r.File = s.client.name, s.target
@@ -160,7 +172,8 @@ func (s *setup) remember(ctx context.Context, r record) error {
 	return s.env.recollect(ctx, s.target, r)
 }
 
-// resume forgets that an Undo had begun, which was interrupted before it changed anything.
+// resume forgets that an Undo had begun, which was interrupted before it changed
+// anything.
 func (s *setup) resume(ctx context.Context) error {
 	if s.dry || !s.ended {
 		return nil
@@ -232,13 +245,17 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 		was = helpers[0] // another profile's
 	default:
 		return before, credential.NewError(credential.InvalidInput,
-			safetext.Name(s.target)+" was written by zen, but somebody changed it and it does not name "+s.helper+" any more",
+			safetext.Name(s.target)+" was written by zen, but somebody changed it and it does not "+
+				"name "+s.helper+" any more",
 			"rm "+safetext.ShellWord(s.target)+", then: zen setup "+s.client.name)
 	}
 	text := []byte(dropInText(s.helper))
 	s.report.Changed, s.report.Created = true, !before.Exists
 	s.report.Steps = []Step{{Member: confMember, Before: was, After: s.helper}}
-	s.report.Diff = unified(version{name: s.target, masked: before.Data}, version{name: s.target, masked: text})
+	s.report.Diff = unified(
+		version{name: s.target, masked: before.Data},
+		version{name: s.target, masked: text},
+	)
 	if s.dry {
 		return before, nil
 	}
@@ -272,7 +289,8 @@ func missingDirs(path string) []string {
 	}
 }
 
-// removeDirs removes directories in that order, as far as they are empty, and returns those that are left.
+// removeDirs removes directories in that order, as far as they are empty, and returns
+// those that are left.
 func removeDirs(ctx context.Context, dirs []string) (left []string) {
 	for i, dir := range dirs {
 		if err := fileedit.RemoveDir(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -12,17 +12,20 @@ import (
 
 // Asked is whom a client asks for the credentials of a registry, and what says so.
 type Asked struct {
-	File    string // what says so, absolute; it need not exist
-	Member  string // of File: "credsStore", `credHelpers["ghcr.io"]`, "credential-helpers"; "" when File names nobody
+	File string // what says so, absolute; it need not exist
+	// of File: "credsStore", `credHelpers["ghcr.io"]`, "credential-helpers"; "" when File
+	// names nobody
+	Member  string
 	Helper  string // the helper's name; "" means the logins in File itself
 	Chosen  bool   // the client chose Helper by itself, because File names nobody
 	InClear bool   // Helper is "", and File has a login for the registry in plain text
 	Named   bool   // File has an entry for the registry, with a login or as the sign of one
 }
 
-// Asks finds out whom a client asks for a registry under a key, in the order in which it does; the next one is asked when
-// one has nothing. config is the client whose configuration is read: "docker", "helm", "buildx" or "podman". An empty key
-// means registries that are not named one by one. It only reads.
+// Asks finds out whom a client asks for a registry under a key, in the order in which it
+// does; the next one is asked when one has nothing. config is the client whose
+// configuration is read: "docker", "helm", "buildx" or "podman". An empty key means
+// registries that are not named one by one. It only reads.
 func (e Env) Asks(config string, registry address.Address, key string) ([]Asked, error) {
 	switch config {
 	case "podman":
@@ -41,7 +44,8 @@ func (e Env) Asks(config string, registry address.Address, key string) ([]Asked,
 	return e.dockerAsks(key, "", e.dockerFile)
 }
 
-// dockerAsks is for files in docker's format: one by its path, then those that functions find.
+// dockerAsks is for files in docker's format: one by its path, then those that functions
+// find.
 func (e Env) dockerAsks(key, file string, more ...func() (string, error)) ([]Asked, error) {
 	files := []string{file}
 	if file == "" {
@@ -65,7 +69,8 @@ func (e Env) dockerAsks(key, file string, more ...func() (string, error)) ([]Ask
 	return list, nil
 }
 
-// ReadDocker reads a file in docker's format. One that does not exist is as good as an empty one.
+// ReadDocker reads a file in docker's format. One that does not exist is as good as an
+// empty one.
 func ReadDocker(file string) (*jsonedit.Document, error) {
 	content, err := fileedit.Read(file)
 	if err != nil {
@@ -98,11 +103,15 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 
 // holdsSecret reports whether the entry of auths holds a password or a token.
 func holdsSecret(d *jsonedit.Document, key string) bool {
-	return slices.ContainsFunc(d.Keys(auths, key), func(field string) bool { return isSecret(d, auths, key, field) })
+	return slices.ContainsFunc(
+		d.Keys(auths, key),
+		func(field string) bool { return isSecret(d, auths, key, field) },
+	)
 }
 
-// buildxFile is the file for a repository or a registry alone that buildx takes instead of docker's, "" if there is none.
-// One that is for single scopes too (…@pull) is passed over: which of them counts depends on what buildx does.
+// buildxFile is the file for a repository or a registry alone that buildx takes instead
+// of docker's, "" if there is none. One that is for single scopes too (…@pull) is passed
+// over: which of them counts depends on what buildx does.
 func (e Env) buildxFile(registry address.Address) string {
 	places, err := buildxPlaces(e, client{}, []string{registry.String(), hostOf(registry)})
 	if err != nil {
@@ -116,7 +125,8 @@ func (e Env) buildxFile(registry address.Address) string {
 	return ""
 }
 
-// podmanAsks goes through the helpers of podman, skopeo and buildah (containers/image, pkg/docker/config.getCredentials).
+// podmanAsks goes through the helpers of podman, skopeo and buildah (containers/image,
+// pkg/docker/config.getCredentials).
 func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 	var list []Asked
 	used := e.podmanHelpers()
@@ -137,7 +147,8 @@ func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 			}
 			for _, k := range d.Keys(auths) {
 				held, err := address.ParseKey(k)
-				a.InClear = a.InClear || a.Helper == "" && holdsSecret(d, k) && err == nil && held.Covers(registry)
+				a.InClear = a.InClear ||
+					a.Helper == "" && holdsSecret(d, k) && err == nil && held.Covers(registry)
 			}
 			if a.Helper != "" || a.InClear {
 				list = append(list, a)
@@ -147,8 +158,9 @@ func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 	return list, nil
 }
 
-// podmanHelpers are the helpers that are asked now, zen's own file included, and the file that says so; "" if none does. A file
-// that CONTAINERS_REGISTRIES_CONF names is read alone, as newer versions do; those of 2022 read the drop-ins beside it.
+// podmanHelpers are the helpers that are asked now, zen's own file included, and the file
+// that says so; "" if none does. A file that CONTAINERS_REGISTRIES_CONF names is read
+// alone, as newer versions do; those of 2022 read the drop-ins beside it.
 func (e Env) podmanHelpers() conf {
 	used := conf{helpers: []string{authFileHelper}}
 	take := func(file string) {
@@ -169,7 +181,8 @@ func (e Env) podmanHelpers() conf {
 	return used
 }
 
-// ConfigFiles are the files by which clients choose helpers that are in docker's format. They need not exist.
+// ConfigFiles are the files by which clients choose helpers that are in docker's format.
+// They need not exist.
 func (e Env) ConfigFiles() ([]LoginFile, error) {
 	files, err := e.LoginFiles()
 	if err != nil {
@@ -188,7 +201,8 @@ func (e Env) ConfigFiles() ([]LoginFile, error) {
 	return files, nil
 }
 
-// InstalledReaders are the clients on PATH that read a client's configuration, itself among them.
+// InstalledReaders are the clients on PATH that read a client's configuration, itself
+// among them.
 func (e Env) InstalledReaders(config string) []string {
 	var names []string
 	for _, name := range e.Installed() {
@@ -199,14 +213,16 @@ func (e Env) InstalledReaders(config string) []string {
 	return names
 }
 
-// PodmanOverrides tells what keeps podman, skopeo and buildah from using zen as "zen setup podman" wants it.
+// PodmanOverrides tells what keeps podman, skopeo and buildah from using zen as "zen
+// setup podman" wants it.
 func (e Env) PodmanOverrides() []Warning {
 	var r Report
 	podmanOverrides(e, &r)
 	return r.Warnings
 }
 
-// AuthConfig is the warning about DOCKER_AUTH_CONFIG and the registries in it, if it is set.
+// AuthConfig is the warning about DOCKER_AUTH_CONFIG and the registries in it, if it is
+// set.
 func (e Env) AuthConfig() (w Warning, registries []string, set bool) {
 	if e.Getenv("DOCKER_AUTH_CONFIG") == "" {
 		return w, nil, false
@@ -214,7 +230,8 @@ func (e Env) AuthConfig() (w Warning, registries []string, set bool) {
 	return e.authConfigWarning(), e.shadowed(), true
 }
 
-// Profile is the profile of zen that a helper's name means: "work" for "zen-work", "" for "zen" and for other helpers.
+// Profile is the profile of zen that a helper's name means: "work" for "zen-work", "" for
+// "zen" and for other helpers.
 func Profile(helper string) string {
 	profile, _ := strings.CutPrefix(helper, helperName+"-")
 	if profile == helper {

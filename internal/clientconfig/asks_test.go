@@ -36,7 +36,8 @@ func (m *machine) asks(config, registry, key string) []string {
 	return lines
 }
 
-// TestAsks has for docker, crane and skopeo what helpers that write down what they are asked were asked.
+// TestAsks has for docker, crane and skopeo what helpers that write down what they are
+// asked were asked.
 func TestAsks(t *testing.T) {
 	const (
 		docker = "home/.docker/config.json"
@@ -95,40 +96,59 @@ func TestAsks(t *testing.T) {
 			"helm",
 			map[string]string{docker: `{"credsStore": "zen"}`, helm: `{"auths": {"x.io": {}}}`},
 			"helm", "x.io", "x.io",
-			[]string{`DIR/home/.config/helm/registry/config.json "" ""`, `DIR/home/.docker/config.json "credsStore" "zen"`},
+			[]string{`DIR/home/.config/helm/registry/config.json "" ""`, `DIR/home/.docker/config.json ` +
+				`"credsStore" "zen"`},
 		},
 		{
-			"buildx for a repository", map[string]string{
-				docker: `{"credsStore": "zen"}`, "home/.docker/buildx/config/ghcr.io/o/r/config.json": `{"credsStore": "zen-work"}`,
+			"buildx for a repository",
+			map[string]string{
+				docker: `{"credsStore": "zen"}`,
+				"home/.docker/buildx/config/ghcr.io/o/r/config.json": `{"credsStore": "zen-work"}`,
+				"home/.docker/buildx/config/ghcr.io/config.json":     `{"credsStore": "zen-all"}`,
+			},
+			"buildx", "ghcr.io/o/r", "ghcr.io",
+			[]string{`DIR/home/.docker/buildx/config/ghcr.io/o/r/config.json "credsStore" "zen-work"`},
+		},
+		{
+			"buildx for a registry",
+			map[string]string{
+				docker: `{"credsStore": "zen"}`,
 				"home/.docker/buildx/config/ghcr.io/config.json": `{"credsStore": "zen-all"}`,
-			}, "buildx", "ghcr.io/o/r", "ghcr.io", []string{`DIR/home/.docker/buildx/config/ghcr.io/o/r/config.json "credsStore" "zen-work"`},
+			},
+			"buildx", "ghcr.io/o/r", "ghcr.io",
+			[]string{`DIR/home/.docker/buildx/config/ghcr.io/config.json "credsStore" "zen-all"`},
 		},
 		{
-			"buildx for a registry", map[string]string{
-				docker: `{"credsStore": "zen"}`, "home/.docker/buildx/config/ghcr.io/config.json": `{"credsStore": "zen-all"}`,
-			}, "buildx", "ghcr.io/o/r", "ghcr.io", []string{`DIR/home/.docker/buildx/config/ghcr.io/config.json "credsStore" "zen-all"`},
-		},
-		{
-			"buildx for another one", map[string]string{
-				docker: `{"credsStore": "zen"}`, "home/.docker/buildx/config/registry-1.docker.io/o/r/config.json": `{"credsStore": "zen-hub"}`,
-			}, "buildx", "docker.io/o/r2", "https://index.docker.io/v1/", []string{`DIR/home/.docker/config.json "credsStore" "zen"`},
+			"buildx for another one",
+			map[string]string{
+				docker: `{"credsStore": "zen"}`,
+				"home/.docker/buildx/config/registry-1.docker.io/o/r/config.json": `{"credsStore": ` +
+					`"zen-hub"}`,
+			},
+			"buildx", "docker.io/o/r2", "https://index.docker.io/v1/",
+			[]string{`DIR/home/.docker/config.json "credsStore" "zen"`},
 		},
 		{
 			"buildx on Docker Hub",
-			map[string]string{"home/.docker/buildx/config/registry-1.docker.io/o/r/config.json": `{"credsStore": "zen-hub"}`},
+			map[string]string{
+				"home/.docker/buildx/config/registry-1.docker.io/o/r/config.json": `{"credsStore":"zen-hub"}`,
+			},
 			"buildx", "docker.io/o/r", "https://index.docker.io/v1/",
-			[]string{`DIR/home/.docker/buildx/config/registry-1.docker.io/o/r/config.json "credsStore" "zen-hub"`},
+			[]string{`DIR/home/.docker/buildx/config/registry-1.docker.io/o/r/config.json "credsStore" ` +
+				`"zen-hub"`},
 		},
 		{"podman", map[string]string{docker: `{"credsStore": "zen"}`}, "podman", "ghcr.io", "ghcr.io", nil},
 		{
 			"podman, set up",
-			map[string]string{drop: `credential-helpers = ["zen"]`, docker: `{"credHelpers": {"ghcr.io": "third"}}`},
+			map[string]string{drop: `credential-helpers = ["zen"]`, docker: `{"credHelpers": {"ghcr.io": ` +
+				`"third"}}`},
 			"podman", "ghcr.io", "ghcr.io",
 			[]string{`DIR/` + drop + ` "credential-helpers" "zen"`},
 		},
 		{
 			"podman with files and helpers", map[string]string{
-				drop: `credential-helpers = ["containers-auth.json", "zen"]`, auth: `{"auths": {"ghcr.io/o": ` + secret + `}}`,
+				drop: `credential-helpers = ["containers-auth.json", "zen"]`, auth: `{"auths": ` +
+					`{"ghcr.io/o": ` + secret + `}}`,
 				docker: `{"credHelpers": {"ghcr.io": "third"}}`,
 			}, "podman", "ghcr.io/o/r", "ghcr.io", []string{
 				`DIR/home/.config/containers/auth.json "" "" in plain text`,
@@ -161,11 +181,13 @@ func TestAsksVariables(t *testing.T) {
 	m.write("b.conf", `credential-helpers = ["b"]`, 0o600)
 	m.write("home/.config/containers/registries.conf.d/99-zen.conf", `credential-helpers = ["zen"]`, 0o600)
 	m.vars["CONTAINERS_REGISTRIES_CONF"] = m.at("a.conf")
-	if got := m.asks("podman", "x.io", "x.io"); len(got) != 1 || got[0] != `DIR/a.conf "credential-helpers" "a"` {
+	if got := m.asks("podman", "x.io", "x.io"); len(got) != 1 || got[0] != `DIR/a.conf `+
+		`"credential-helpers" "a"` {
 		t.Errorf("%q", got)
 	}
 	m.vars["CONTAINERS_REGISTRIES_CONF_OVERRIDE"] = m.at("b.conf")
-	if got := m.asks("podman", "x.io", "x.io"); len(got) != 1 || got[0] != `DIR/b.conf "credential-helpers" "b"` {
+	if got := m.asks("podman", "x.io", "x.io"); len(got) != 1 || got[0] != `DIR/b.conf `+
+		`"credential-helpers" "b"` {
 		t.Errorf("%q", got)
 	}
 	if runtime.GOOS != "windows" { // docker detects a helper by itself
@@ -195,7 +217,8 @@ func TestConfigFilesAndReaders(t *testing.T) {
 	}
 	for _, want := range []string{
 		"docker DIR/home/.docker/config.json", "podman DIR/home/.config/containers/auth.json",
-		"helm DIR/home/.config/helm/registry/config.json", "buildx DIR/home/.docker/buildx/config/a.io/config.json",
+		"helm DIR/home/.config/helm/registry/config.json", "buildx " +
+			"DIR/home/.docker/buildx/config/a.io/config.json",
 	} {
 		if !strings.Contains(strings.Join(got, "\n"), want) {
 			t.Errorf("no %s in %q", want, got)
@@ -213,7 +236,10 @@ func TestConfigFilesAndReaders(t *testing.T) {
 }
 
 func TestProfile(t *testing.T) {
-	for helper, want := range map[string]string{"zen": "", "zen-work": "work", "zen-a-b": "a-b", "zenwork": "", "pass": "", "": ""} {
+	for helper, want := range map[string]string{
+		"zen": "", "zen-work": "work", "zen-a-b": "a-b",
+		"zenwork": "", "pass": "", "": "",
+	} {
 		if got := clientconfig.Profile(helper); got != want {
 			t.Errorf("%s: %q, want %q", helper, got, want)
 		}

@@ -9,9 +9,10 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// buildxPlaces: buildx reads docker's file, and before it a file in docker's format for a single registry or repository,
-// buildx/config/HOST[/REPOSITORY][@SCOPES]/config.json (docker/buildx, util/dockerutil/dockerconfig). With hosts, which may
-// have a path, it is those; without, docker's file and all that exist.
+// buildxPlaces: buildx reads docker's file, and before it a file in docker's format for a
+// single registry or repository, buildx/config/HOST[/REPOSITORY][@SCOPES]/config.json
+// (docker/buildx, util/dockerutil/dockerconfig). With hosts, which may have a path, it is
+// those; without, docker's file and all that exist.
 func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
 	base, err := env.buildxDir()
 	if err != nil {
@@ -35,12 +36,16 @@ func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
 		if name == "docker.io" {
 			name = "registry-1.docker.io" // BuildKit asks by the name of the server
 		}
-		places = append(places, place{file: filepath.Join(base, name, filepath.FromSlash(a.Path()), "config.json")})
+		places = append(
+			places,
+			place{file: filepath.Join(base, name, filepath.FromSlash(a.Path()), "config.json")},
+		)
 	}
 	return places, nil
 }
 
-// buildxDir is the directory of the files for single repositories (docker/buildx, util/confutil).
+// buildxDir is the directory of the files for single repositories (docker/buildx,
+// util/confutil).
 func (e Env) buildxDir() (string, error) {
 	if dir := e.Getenv("BUILDX_CONFIG"); dir != "" {
 		return absolute("BUILDX_CONFIG", filepath.Join(dir, "config"))
@@ -49,7 +54,8 @@ func (e Env) buildxDir() (string, error) {
 	return filepath.Join(filepath.Dir(file), "buildx", "config"), err
 }
 
-// buildxFiles are the files that exist. Like buildx it goes no further where a directory cannot be read.
+// buildxFiles are the files that exist. Like buildx it goes no further where a directory
+// cannot be read.
 func buildxFiles(base string) []place {
 	var places []place
 	_ = filepath.WalkDir(base, func(path string, d fs.DirEntry, err error) error {

@@ -39,7 +39,12 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, dir: dir, vars: map[string]string{}}
 	m.vars["HOME"] = m.at("home")
 	m.vars["PATH"] = m.at("bin")
-	m.env = clientconfig.Env{Getenv: func(k string) string { return m.vars[k] }, State: m.at("state"), Program: m.at("bin/zen"), Root: m.at("root")}
+	m.env = clientconfig.Env{
+		Getenv:  func(k string) string { return m.vars[k] },
+		State:   m.at("state"),
+		Program: m.at("bin/zen"),
+		Root:    m.at("root"),
+	}
 	m.mkdir("home", 0o700)
 	m.mkdir("bin", 0o755)
 	m.program("bin/docker-credential-zen")
@@ -59,7 +64,8 @@ func (m *machine) write(name, text string, mode os.FileMode) {
 	m.t.Helper()
 	m.mkdir(filepath.Dir(name), 0o755)
 	os.Remove(m.at(name))
-	if err := errors.Join(os.WriteFile(m.at(name), []byte(text), 0o600), os.Chmod(m.at(name), mode)); err != nil {
+	if err := errors.Join(os.WriteFile(m.at(name), []byte(text), 0o600),
+		os.Chmod(m.at(name), mode)); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -192,16 +198,25 @@ func shapes() []struct{ name, before, after string } {
 			"{\n\t\"auths\": {\n\t\t\"ghcr.io\": " + login + "\n\t},\n\t\"credsStore\": \"zen\"\n}",
 		},
 		{
-			"Docker Desktop", "{\n  \"auths\": {},\n  \"credsStore\": \"desktop\",\n  \"currentContext\": \"desktop-linux\"\n}\n",
+			"Docker Desktop", "{\n  \"auths\": {},\n  \"credsStore\": \"desktop\",\n  " +
+				"\"currentContext\": \"desktop-linux\"\n}\n",
 			"{\n  \"auths\": {},\n  \"credsStore\": \"zen\",\n  \"currentContext\": \"desktop-linux\"\n}\n",
 		},
 		{
-			"unknown members", `{"unknown":{"z":1,"a":[1.50e+3,"\u00e9"]},"credsStore":"","HttpHeaders":{"X":"` + canary + `"}}`,
-			`{"unknown":{"z":1,"a":[1.50e+3,"\u00e9"]},"credsStore":"zen","HttpHeaders":{"X":"` + canary + `"}}`,
+			"unknown members", `{"unknown":{"z":1,"a":[1.50e+3,"\u00e9"]},"credsStore":"",` +
+				`"HttpHeaders":{"X":"` + canary + `"}}`,
+			`{"unknown":{"z":1,"a":[1.50e+3,"\u00e9"]},"credsStore":"zen","HttpHeaders":{"X":"` + canary +
+				`"}}`,
 		},
-		{"carriage returns", "{\r\n    \"psFormat\": \"x\"\r\n}\r\n", "{\r\n    \"psFormat\": \"x\",\r\n    \"credsStore\": \"zen\"\r\n}\r\n"},
-		{"byte order mark", "\ufeff{\"psFormat\":\"x\"}", "\ufeff{\"psFormat\":\"x\",\"credsStore\":\"zen\"}"},
-		{"null", `{"credsStore": null, "credHelpers": null, "auths": null}`, `{"credsStore": "zen", "credHelpers": null, "auths": null}`},
+		{"carriage returns", "{\r\n    \"psFormat\": \"x\"\r\n}\r\n", "{\r\n    \"psFormat\": \"x\",\r\n " +
+			"   \"credsStore\": \"zen\"\r\n}\r\n"},
+		{
+			"byte order mark",
+			"\ufeff{\"psFormat\":\"x\"}",
+			"\ufeff{\"psFormat\":\"x\",\"credsStore\":\"zen\"}",
+		},
+		{"null", `{"credsStore": null, "credHelpers": null, "auths": null}`, `{"credsStore": "zen", ` +
+			`"credHelpers": null, "auths": null}`},
 	}
 }
 
@@ -222,14 +237,17 @@ func TestApplyAndUndo(t *testing.T) {
 					t.Errorf("%+v: %q, want %q", report, m.read("home/.docker/config.json"), tt.after)
 				}
 				applied := m.tree()
-				if again := m.apply(all()); again.Changed || len(again.Steps) > 0 || again.Diff != "" || m.tree() != applied {
+				if again := m.apply(all()); again.Changed || len(again.Steps) > 0 || again.Diff != "" ||
+					m.tree() != applied {
 					t.Errorf("the second time: %+v", again)
 				}
-				if strings.Contains(m.read("state/setup/undo.json"), basic()[4:]) || strings.Contains(m.read("state/setup/undo.json"), canary) {
+				if strings.Contains(m.read("state/setup/undo.json"), basic()[4:]) ||
+					strings.Contains(m.read("state/setup/undo.json"), canary) {
 					t.Error("the password is in zen's own file")
 				}
 
-				if report := m.undo(dry(all())); !report.Changed || !report.Exact || report.Diff == "" || m.tree() != applied {
+				if report := m.undo(dry(all())); !report.Changed || !report.Exact || report.Diff == "" ||
+					m.tree() != applied {
 					t.Errorf("a dry undo: %+v", report)
 				}
 				report = m.undo(all())
@@ -257,7 +275,9 @@ func TestApplyCreates(t *testing.T) {
 			m.vars["DOCKER_CONFIG"] = m.at(docker)
 		}
 		before := m.tree()
-		if r := m.apply(dry(all())); !r.Created || !r.Changed || !strings.HasPrefix(r.Diff, "--- /dev/null\n+++ "+m.at(dir)) || m.tree() != before {
+		if r := m.apply(dry(all())); !r.Created || !r.Changed ||
+			!strings.HasPrefix(r.Diff, "--- /dev/null\n+++ "+m.at(dir)) ||
+			m.tree() != before {
 			t.Errorf("a dry run: %+v", r)
 		}
 		r := m.apply(all())
@@ -283,7 +303,8 @@ func TestApplyCreates(t *testing.T) {
 	}
 }
 
-// A file that zen made stays when something of somebody else's came into it, and its directory when another file did.
+// A file that zen made stays when something of somebody else's came into it, and its
+// directory when another file did.
 func TestUndoOfCreatedKeepsOthers(t *testing.T) {
 	m := newMachine(t)
 	m.apply(all())
@@ -302,7 +323,8 @@ func TestUndoOfCreatedKeepsOthers(t *testing.T) {
 	if r := m.undo(all()); !r.Created || !r.Changed {
 		t.Errorf("%+v", r)
 	}
-	if _, err := os.Stat(m.at("home/.docker/config.json")); err == nil || m.read("home/.docker/contexts/x") != "" {
+	if _, err := os.Stat(m.at("home/.docker/config.json")); err == nil ||
+		m.read("home/.docker/contexts/x") != "" {
 		t.Errorf("the file is left: %v", err)
 	}
 }
@@ -330,7 +352,16 @@ func TestApplyHosts(t *testing.T) {
 	m := newMachine(t)
 	const before = "{\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t},\n\t\"credsStore\": \"pass\"\n}"
 	m.config(before)
-	r := m.apply(hosts("GHCR.io", "https://ghcr.io/v2/", "docker.io", "registry-1.docker.io", "localhost:5000", "gcr.io"))
+	r := m.apply(
+		hosts(
+			"GHCR.io",
+			"https://ghcr.io/v2/",
+			"docker.io",
+			"registry-1.docker.io",
+			"localhost:5000",
+			"gcr.io",
+		),
+	)
 	want := []clientconfig.Step{
 		{Member: `credHelpers["ghcr.io"]`, After: "zen"},
 		{Member: `credHelpers["https://index.docker.io/v1/"]`, After: "zen"},
@@ -352,7 +383,8 @@ func TestApplyHosts(t *testing.T) {
 	if diff := cmp.Diff(want, r.Steps); diff != "" || !r.Changed || r.Exact {
 		t.Errorf("%+v (-want +got):\n%s", r, diff)
 	}
-	const some = "{\n\t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\",\n\t\t\"https://index.docker.io/v1/\": \"zen\",\n" +
+	const some = "{\n\t\"credHelpers\": {\n\t\t\"gcr.io\": " +
+		"\"gcloud\",\n\t\t\"https://index.docker.io/v1/\": \"zen\",\n" +
 		"\t\t\"localhost:5000\": \"zen\",\n\t\t\"quay.io\": \"zen\"\n\t},\n\t\"credsStore\": \"pass\"\n}"
 	if diff := cmp.Diff(some, m.read("home/.docker/config.json")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -367,7 +399,10 @@ func TestApplyHosts(t *testing.T) {
 
 // What was done last may be undone last: nothing that zen inserted is left.
 func TestUndoInAnyOrder(t *testing.T) {
-	for _, before := range []string{"", "{}", `{"a":1}`, "{\n  \"credHelpers\": { }\n}", `{"credHelpers": null}`} {
+	for _, before := range []string{
+		"", "{}", `{"a":1}`, "{\n  \"credHelpers\": { }\n}",
+		`{"credHelpers": null}`,
+	} {
 		for _, order := range [][]string{{"a.io", "b.io", ""}, {"b.io", "a.io", ""}, {"a.io", "", ""}} {
 			m := newMachine(t)
 			m.config(before)
@@ -390,8 +425,10 @@ func TestUndoInAnyOrder(t *testing.T) {
 
 func TestApplyRefusesHosts(t *testing.T) {
 	tests := []struct{ host, want, hint string }{
-		{"ghcr.io/team/app", "docker chooses the helper by the registry's host alone, not by ghcr.io/team/app", "zen setup docker --host ghcr.io"},
-		{"https://index.docker.io/v1/access-token", "docker chooses the helper by the registry's host alone, not by docker.io/v1/access-token", "zen setup docker --host docker.io"},
+		{"ghcr.io/team/app", "docker chooses the helper by the registry's host alone, not by " +
+			"ghcr.io/team/app", "zen setup docker --host ghcr.io"},
+		{"https://index.docker.io/v1/access-token", "docker chooses the helper by the registry's host " +
+			"alone, not by docker.io/v1/access-token", "zen setup docker --host docker.io"},
 		{"ftp://ghcr.io", "", ""},
 		{"", "", ""},
 	}
@@ -399,7 +436,9 @@ func TestApplyRefusesHosts(t *testing.T) {
 		m := newMachine(t)
 		before := m.tree()
 		_, err := m.env.Apply(t.Context(), docker, hosts("quay.io", tt.host))
-		if !credential.InvalidInput.Is(err) || tt.want != "" && (err.Error() != tt.want || hint(err) != tt.hint) || m.tree() != before {
+		if !credential.InvalidInput.Is(err) ||
+			tt.want != "" && (err.Error() != tt.want || hint(err) != tt.hint) ||
+			m.tree() != before {
 			t.Errorf("%s: %v (%s)", tt.host, err, hint(err))
 		}
 	}
@@ -411,16 +450,20 @@ func TestApplyRefusesHosts(t *testing.T) {
 func TestRefusesFiles(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"broken", "{\n  \"auths\": {\n", ":3:1: unexpected end of JSON input"},
-		{"trailing comma", "{\n  \"a\": 1,\n}", ":3:1: invalid character '}' looking for beginning of object key string"},
+		{"trailing comma", "{\n  \"a\": 1,\n}", ":3:1: invalid character '}' looking for beginning of " +
+			"object key string"},
 		{"comment", "{\n  // x\n}", ":2:3: invalid character '/' looking for beginning of object key string"},
 		{"array", "[]", ":1:1: not an object"},
 		{"twice", `{"auths": {}, "auths": {}}`, `:1:15: the member "auths" is there twice`},
-		{"other case", "{\n\t\"credsstore\": \"pass\"}", `:2:16: docker reads "credsstore" as credsStore, others do not: write "credsStore"`},
-		{"other case of auths", `{"Auths": {"ghcr.io": {"auth": "` + canary + `"}}}`, `:1:11: docker reads "Auths" as auths, others do not: write "auths"`},
+		{"other case", "{\n\t\"credsstore\": \"pass\"}", `:2:16: docker reads "credsstore" as ` +
+			`credsStore, others do not: write "credsStore"`},
+		{"other case of auths", `{"Auths": {"ghcr.io": {"auth": "` + canary + `"}}}`, `:1:11: docker ` +
+			`reads "Auths" as auths, others do not: write "auths"`},
 		{"store is no string", `{"credsStore": {}}`, ":1:16: credsStore is not a string"},
 		{"helpers are no object", `{"credHelpers": "zen"}`, ":1:17: credHelpers is not an object"},
 		{"auths are no object", `{"auths": ["` + canary + `"]}`, ":1:11: auths is not an object"},
-		{"helper is no string", `{"credHelpers": {"ghcr.io": 1}}`, ":1:29: the helper for ghcr.io is not a string"},
+		{"helper is no string", `{"credHelpers": {"ghcr.io": 1}}`, ":1:29: the helper for ghcr.io is not " +
+			"a string"},
 		{"binary", "\x00\x01", `:1:1: invalid character '\x00' looking for beginning of value`},
 	}
 	for _, tt := range tests {
@@ -430,13 +473,26 @@ func TestRefusesFiles(t *testing.T) {
 			before := m.tree()
 			want := m.at("home/.docker/config.json") + tt.want
 			for name, do := range map[string]func(clientconfig.Options) error{
-				"apply": func(o clientconfig.Options) error { _, err := m.env.Apply(t.Context(), docker, o); return err },
-				"undo":  func(o clientconfig.Options) error { _, err := m.env.Undo(t.Context(), docker, o); return err },
-				"list":  func(clientconfig.Options) error { _, _, err := m.env.PlaintextLogins(); return err },
+				"apply": func(o clientconfig.Options) error {
+					_,
+						err := m.env.Apply(t.Context(), docker, o)
+					return err
+				},
+				"undo": func(o clientconfig.Options) error {
+					_,
+						err := m.env.Undo(t.Context(), docker, o)
+					return err
+				},
+				"list": func(clientconfig.Options) error {
+					_, _,
+						err := m.env.PlaintextLogins()
+					return err
+				},
 			} {
 				for _, o := range []clientconfig.Options{all(), dry(all()), hosts("ghcr.io")} {
 					err := do(o)
-					if !credential.InvalidInput.Is(err) || err.Error() != want || hint(err) != "correct the file; zen changed nothing in it" {
+					if !credential.InvalidInput.Is(err) || err.Error() != want || hint(err) != "correct "+
+						"the file; zen changed nothing in it" {
 						t.Errorf("%s: got %v (%s), want %s", name, err, hint(err), want)
 					}
 					noSecret(t, []string{err.Error(), hint(err)})
@@ -449,20 +505,45 @@ func TestRefusesFiles(t *testing.T) {
 	}
 }
 
-// When the change cannot be remembered, or the file not be written, nothing is changed anywhere.
+// When the change cannot be remembered, or the file not be written, nothing is changed
+// anywhere.
 func TestRefusesPlaces(t *testing.T) {
 	tests := []struct {
 		name    string
 		prepare func(m *machine)
 		want    string
 	}{
-		{"state directory is a file", func(m *machine) { m.write("state", "", 0o600) }, "state/setup/undo.json cannot be read: not a directory"},
-		{"damaged record", func(m *machine) { m.write("state/setup/undo.json", "{", 0o600) }, "where zen remembers what it changed, is damaged"},
-		{"record of a newer zen", func(m *machine) { m.write("state/setup/undo.json", `{"version": 2}`, 0o600) }, "was written by a newer zen"},
-		{"read-only file", func(m *machine) { m.write("home/.docker/config.json", "{}", 0o400) }, "home/.docker/config.json is read-only"},
-		{"circle of links", func(m *machine) { m.symlink("home/.docker/config.json", "config.json") }, "circle of symbolic links"},
-		{"link to nowhere", func(m *machine) { m.symlink("home/.docker/config.json", m.at("no/config.json")) }, "/no cannot be written: no such file or directory"},
-		{"home is a file", func(m *machine) { m.vars["HOME"] = m.at("bin/docker-credential-zen") }, "not a directory"},
+		{
+			"state directory is a file",
+			func(m *machine) { m.write("state", "", 0o600) },
+			"state/setup/undo.json cannot be read: not a directory",
+		},
+		{"damaged record", func(m *machine) { m.write("state/setup/undo.json", "{", 0o600) }, "where zen " +
+			"remembers what it changed, is damaged"},
+		{"record of a newer zen", func(m *machine) {
+			m.write("state/setup/undo.json", `{"version": `+
+				`2}`, 0o600)
+		}, "was written by a newer zen"},
+		{
+			"read-only file",
+			func(m *machine) { m.write("home/.docker/config.json", "{}", 0o400) },
+			"home/.docker/config.json is read-only",
+		},
+		{
+			"circle of links",
+			func(m *machine) { m.symlink("home/.docker/config.json", "config.json") },
+			"circle of symbolic links",
+		},
+		{
+			"link to nowhere",
+			func(m *machine) { m.symlink("home/.docker/config.json", m.at("no/config.json")) },
+			"/no cannot be written: no such file or directory",
+		},
+		{
+			"home is a file",
+			func(m *machine) { m.vars["HOME"] = m.at("bin/docker-credential-zen") },
+			"not a directory",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -493,7 +574,8 @@ func TestHomeIsLookedUp(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	delete(m.vars, "DOCKER_CONFIG") // now the system's user database answers; nothing is written
-	if r := m.apply(dry(all())); !filepath.IsAbs(r.File) || !strings.HasSuffix(r.File, "/.docker/config.json") {
+	if r := m.apply(dry(all())); !filepath.IsAbs(r.File) ||
+		!strings.HasSuffix(r.File, "/.docker/config.json") {
 		t.Errorf("%+v", r)
 	}
 }

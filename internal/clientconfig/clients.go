@@ -14,15 +14,19 @@ import (
 // helperName is what a configuration calls docker-credential-zen.
 const helperName = "zen"
 
-// client is one program, or a family of programs with one configuration, that can be pointed at zen.
+// client is one program, or a family of programs with one configuration, that can be
+// pointed at zen.
 type client struct {
-	name     string
-	reads    string                                       // the client whose configuration it reads; "" means one of its own
+	name string
+	// the client whose configuration it reads; "" means one of its own
+	reads    string
 	programs []string                                     // one of them on PATH shows that it is installed
 	places   func(Env, client, []string) ([]place, error) // what to change, for these hosts or for all
-	own      bool                                         // its file is all zen's, in the format of registries.conf
-	envAuth  bool                                         // it asks DOCKER_AUTH_CONFIG first
-	after    func(env Env, r *Report)                     // adds what else keeps it from asking zen; may be nil
+	// its file is all zen's, in the format of registries.conf
+	own     bool
+	envAuth bool // it asks DOCKER_AUTH_CONFIG first
+	// adds what else keeps it from asking zen; may be nil
+	after func(env Env, r *Report)
 }
 
 // place is a file and what is to be set in it.
@@ -38,7 +42,13 @@ func clients() []client {
 			name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile),
 			envAuth: true,
 		},
-		{name: "podman", programs: []string{"podman", "skopeo", "buildah"}, places: podmanPlaces, own: true, after: podmanWarnings},
+		{
+			name:     "podman",
+			programs: []string{"podman", "skopeo", "buildah"},
+			places:   podmanPlaces,
+			own:      true,
+			after:    podmanWarnings,
+		},
 		{name: "helm", programs: []string{"helm"}, places: dockerPlaces(Env.helmFile)},
 		{name: "buildx", programs: []string{"docker-buildx", "buildx"}, places: buildxPlaces, envAuth: true},
 		{name: "skopeo", reads: "podman"},
@@ -82,8 +92,16 @@ func lookup(name string) (asked, configured client, err error) {
 	}
 	asked, ok := find(name)
 	if !ok {
-		return asked, asked, credential.NewError(credential.InvalidInput,
-			"unknown client "+safetext.Name(name)+"; supported: "+strings.Join(Clients(), ", "), "zen setup docker")
+		return asked, asked, credential.NewError(
+			credential.InvalidInput,
+			"unknown client "+safetext.Name(
+				name,
+			)+"; supported: "+strings.Join(
+				Clients(),
+				", ",
+			),
+			"zen setup docker",
+		)
 	}
 	if asked.reads == "" {
 		return asked, asked, nil
@@ -106,8 +124,11 @@ func dockerPlaces(file func(Env) (string, error)) func(Env, client, []string) ([
 				return nil, err
 			}
 			if a.Path() != "" || a.IsHubToken() {
-				return nil, credential.NewError(credential.InvalidInput,
-					c.name+" chooses the helper by the registry's host alone, not by "+a.String(), "zen setup "+c.name+" --host "+hostOf(a))
+				return nil, credential.NewError(
+					credential.InvalidInput,
+					c.name+" chooses the helper by the registry's host alone, not by "+a.String(),
+					"zen setup "+c.name+" --host "+hostOf(a),
+				)
 			}
 			if key := a.ServerURL(); !slices.Contains(p.keys, key) {
 				p.keys = append(p.keys, key)
@@ -125,7 +146,8 @@ func hostOf(a address.Address) string {
 	return a.Host()
 }
 
-// helmFile is helm's own file of logins, in docker's format (helm, pkg/helmpath and pkg/cli).
+// helmFile is helm's own file of logins, in docker's format (helm, pkg/helmpath and
+// pkg/cli).
 func (e Env) helmFile() (string, error) {
 	if file := e.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
 		return absolute("HELM_REGISTRY_CONFIG", file)

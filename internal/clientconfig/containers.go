@@ -17,16 +17,18 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// How podman, skopeo and buildah choose helpers: credential-helpers in registries.conf(5), for all registries and in order.
-// They know no credsStore. Their own logins are the helper of the name containers-auth.json, and that alone is the default.
+// How podman, skopeo and buildah choose helpers: credential-helpers in
+// registries.conf(5), for all registries and in order. They know no credsStore. Their own
+// logins are the helper of the name containers-auth.json, and that alone is the default.
 const (
 	confMember     = "credential-helpers"
 	authFileHelper = "containers-auth.json"
 )
 
-// dropIn is the name of zen's own file. Files are read in the order of their names and the last one counts, so it begins
-// with a high number. A file of one's own changes nothing in those of others: a registries.conf in the home directory would
-// keep the system's from being read.
+// dropIn is the name of zen's own file. Files are read in the order of their names and
+// the last one counts, so it begins with a high number. A file of one's own changes
+// nothing in those of others: a registries.conf in the home directory would keep the
+// system's from being read.
 const dropIn = "99-zen.conf"
 
 // dropInText is all that is in it.
@@ -37,11 +39,13 @@ credential-helpers = ["` + helper + `"]
 `
 }
 
-// podmanPlaces: newer versions look below XDG_CONFIG_HOME, older ones (containers/image before 5.38) in ~/.config always.
+// podmanPlaces: newer versions look below XDG_CONFIG_HOME, older ones (containers/image
+// before 5.38) in ~/.config always.
 func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
 	if len(hosts) > 0 {
 		return nil, credential.NewError(credential.InvalidInput,
-			"podman, skopeo and buildah have one list of helpers for all registries: a helper for single hosts would not get what "+
+			"podman, skopeo and buildah have one list of helpers for all registries: a helper for single "+
+				"hosts would not get what "+
 				"podman login is told", "zen setup podman")
 	}
 	dirs, err := env.containersDirs()
@@ -55,7 +59,8 @@ func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
 	return places, nil
 }
 
-// containersDirs are the user's directories that one version or another reads, the newest version's first.
+// containersDirs are the user's directories that one version or another reads, the newest
+// version's first.
 func (e Env) containersDirs() ([]string, error) {
 	home, err := e.home()
 	if err != nil {
@@ -74,8 +79,8 @@ func (e Env) containersDirs() ([]string, error) {
 	return dirs, nil
 }
 
-// helpersIn returns the credential-helpers of a file, and whether it sets them. What cannot be read sets nothing: the
-// clients fail with a message of their own then.
+// helpersIn returns the credential-helpers of a file, and whether it sets them. What
+// cannot be read sets nothing: the clients fail with a message of their own then.
 func helpersIn(file string) ([]string, bool) {
 	content, err := fileedit.Read(file)
 	if err != nil {
@@ -99,7 +104,8 @@ func helpersOf(text []byte) ([]string, bool) {
 	return helpers, ok
 }
 
-// namesZen reports whether helpers begin with zen: what comes before it is asked first, and gets the logins.
+// namesZen reports whether helpers begin with zen: what comes before it is asked first,
+// and gets the logins.
 func namesZen(helpers []string) bool { return len(helpers) > 0 && IsZen(helpers[0]) }
 
 // conf is a file that sets credential-helpers.
@@ -109,9 +115,13 @@ type conf struct {
 	helpers []string
 }
 
-// confs are the files besides zen's that set credential-helpers, in the order they are read.
+// confs are the files besides zen's that set credential-helpers, in the order they are
+// read.
 func (e Env) confs() []conf {
-	return slices.DeleteFunc(e.confFiles(), func(c conf) bool { return !c.main && filepath.Base(c.file) == dropIn })
+	return slices.DeleteFunc(
+		e.confFiles(),
+		func(c conf) bool { return !c.main && filepath.Base(c.file) == dropIn },
+	)
 }
 
 // confFiles are all files that set credential-helpers, in the order they are read.
@@ -129,7 +139,8 @@ func (e Env) confFiles() []conf {
 	return list
 }
 
-// registriesConfs are the files that podman, skopeo and buildah read, in order, when no variable names others.
+// registriesConfs are the files that podman, skopeo and buildah read, in order, when no
+// variable names others.
 func (e Env) registriesConfs() ([]string, error) {
 	user, err := e.containersDirs()
 	if err != nil {
@@ -152,7 +163,10 @@ func (e Env) registriesConfs() ([]string, error) {
 			drops = append(drops, found...)
 		}
 	}
-	slices.SortStableFunc(drops, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
+	slices.SortStableFunc(
+		drops,
+		func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) },
+	)
 	return append(files, drops...), nil
 }
 
@@ -165,30 +179,35 @@ func effective(list []conf) []string {
 	return helpers
 }
 
-// warnAuthFile tells what a variable that names a file of logins does: the clients demand that there is one ("checking
-// authfile"), and one in docker's format gets the passwords of podman login past the helpers of registries.conf
-// (containers/common 0.57, pkg/auth.systemContextWithOptions).
+// warnAuthFile tells what a variable that names a file of logins does: the clients demand
+// that there is one ("checking authfile"), and one in docker's format gets the passwords
+// of podman login past the helpers of registries.conf (containers/common 0.57,
+// pkg/auth.systemContextWithOptions).
 func warnAuthFile(env Env, r *Report) {
 	variable, file := "REGISTRY_AUTH_FILE", env.Getenv("REGISTRY_AUTH_FILE")
 	if dir := env.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
 		variable, file = "DOCKER_CONFIG", filepath.Join(dir, "config.json")
-		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into `+safetext.Name(file)+" in plain text",
+		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords `+
+			`into `+safetext.Name(file)+" in plain text",
 			"log in with zen login, or unset DOCKER_CONFIG")
 	}
 	if file == "" {
 		return
 	}
 	if _, err := os.Stat(file); os.IsNotExist(err) {
-		r.warn(variable+" is set, but there is no "+safetext.Name(file)+": podman and buildah refuse to work then", "unset "+variable)
+		r.warn(variable+" is set, but there is no "+safetext.Name(file)+": podman and buildah refuse to "+
+			"work then", "unset "+variable)
 	}
 }
 
-// podmanWarnings tells what overrides zen's file, which helpers it overrides, and which logins are out of use.
+// podmanWarnings tells what overrides zen's file, which helpers it overrides, and which
+// logins are out of use.
 func podmanWarnings(env Env, r *Report) {
 	before := podmanOverrides(env, r)
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
-			r.warn("docker-credential-"+safetext.Name(helper)+" was asked by podman, skopeo and buildah until now, and is not asked for the "+
+			r.warn("docker-credential-"+safetext.Name(helper)+" was asked by podman, skopeo and buildah "+
+				"until now, and is not asked for the "+
 				"logins it keeps any more", moveFrom(helper))
 		}
 	}
@@ -197,14 +216,21 @@ func podmanWarnings(env Env, r *Report) {
 	}
 }
 
-// podmanOverrides tells what overrides zen's file, and returns the helpers that it overrides.
+// podmanOverrides tells what overrides zen's file, and returns the helpers that it
+// overrides.
 func podmanOverrides(env Env, r *Report) (before []string) {
 	before = []string{authFileHelper}
 	for _, c := range env.confs() {
 		if !c.main && filepath.Base(c.file) > dropIn {
 			if !namesZen(c.helpers) {
-				r.warn(safetext.Name(c.file)+" comes after zen's file and sets "+confMember+" = "+quoteAll(c.helpers),
-					"take "+confMember+" out of "+safetext.Name(c.file))
+				r.warn(
+					safetext.Name(
+						c.file,
+					)+" comes after zen's file and sets "+confMember+" = "+quoteAll(
+						c.helpers,
+					),
+					"take "+confMember+" out of "+safetext.Name(c.file),
+				)
 			}
 			continue
 		}
@@ -213,7 +239,8 @@ func podmanOverrides(env Env, r *Report) (before []string) {
 	for _, variable := range []string{"CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE"} {
 		if file := env.Getenv(variable); file != "" {
 			if helpers, _ := helpersIn(file); !namesZen(helpers) {
-				r.warn(variable+" names another configuration, "+safetext.Name(file)+", which does not name zen",
+				r.warn(variable+" names another configuration, "+safetext.Name(file)+", which does not "+
+					"name zen",
 					"unset "+variable+`, or put into that file: `+confMember+` = ["zen"]`)
 			}
 		}
@@ -248,19 +275,29 @@ func (e Env) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+" holds in plain text: "+
-				strings.Join(names, ", "), moveIn)
+			r.warn(
+				"podman, skopeo and buildah no longer use the logins that "+safetext.Name(
+					file,
+				)+" holds in plain text: "+
+					strings.Join(
+						names,
+						", ",
+					),
+				moveIn,
+			)
 		}
 		for _, key := range d.Keys(credHelpers) {
 			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {
-				r.warn("podman, skopeo and buildah ask zen for "+loginOf(key).name+" now, not docker-credential-"+safetext.Name(helper)+
+				r.warn("podman, skopeo and buildah ask zen for "+loginOf(key).name+" now, not "+
+					"docker-credential-"+safetext.Name(helper)+
 					" as "+safetext.Name(file)+" says", "")
 			}
 		}
 	}
 }
 
-// authFiles are where podman, skopeo and buildah look for logins, as far as docker does not (containers-auth.json(5)).
+// authFiles are where podman, skopeo and buildah look for logins, as far as docker does
+// not (containers-auth.json(5)).
 func (e Env) authFiles() []string {
 	if file := e.Getenv("REGISTRY_AUTH_FILE"); file != "" {
 		return []string{file}

@@ -47,12 +47,14 @@ func (m *machine) load() *configfile.ConfigFile {
 // helpers puts programs on PATH that answer every get with their own name as the user.
 func (m *machine) helpers(names ...string) {
 	for _, name := range names {
-		script := "#!/bin/sh\nread -r server\nprintf '{\"ServerURL\":\"%s\",\"Username\":\"" + name + "\",\"Secret\":\"s\"}' \"$server\"\n"
+		script := "#!/bin/sh\nread -r server\nprintf " +
+			"'{\"ServerURL\":\"%s\",\"Username\":\"" + name + "\",\"Secret\":\"s\"}' \"$server\"\n"
 		m.write("bin/docker-credential-"+name, script, 0o755)
 	}
 }
 
-// asked is who docker asks for a registry: the name of the helper, "clear" for the file, "env" for DOCKER_AUTH_CONFIG.
+// asked is who docker asks for a registry: the name of the helper, "clear" for the file,
+// "env" for DOCKER_AUTH_CONFIG.
 func (m *machine) asked(registry string) string {
 	m.t.Helper()
 	auth, err := m.load().GetAuthConfig(registry)
@@ -62,7 +64,8 @@ func (m *machine) asked(registry string) string {
 	return auth.Username
 }
 
-// Docker's own code reads what setup wrote and asks zen; and it asks whom Env.Docker says in every case.
+// Docker's own code reads what setup wrote and asks zen; and it asks whom Env.Docker says
+// in every case.
 func TestDockerAsksZen(t *testing.T) {
 	skipUnlessLinux(t)
 	clear := `{"auth": "` + "Y2xlYXI6cHc=" + `"}` // clear:pw
@@ -78,22 +81,33 @@ func TestDockerAsksZen(t *testing.T) {
 			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "localhost:5000": "zen"},
 		},
 		{
-			"credentials in plain text", `{"auths": {"ghcr.io": ` + clear + `, "https://index.docker.io/v1/": ` + clear + `, "https://old.io/v1/": ` + clear + `}}`, all(),
+			"credentials in plain text", `{"auths": {"ghcr.io": ` + clear +
+				`, "https://index.docker.io/v1/": ` + clear + `, "https://old.io/v1/": ` + clear + `}}`,
+			all(),
 			map[string]string{"ghcr.io": "clear", "docker.io": "clear", "old.io": "clear", "quay.io": ""},
 			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "old.io": "zen", "quay.io": "zen"},
 		},
 		{
-			"hosts", `{"auths": {"quay.io": ` + clear + `}}`, hosts("https://ghcr.io", "index.docker.io", "localhost:5000"),
+			"hosts", `{"auths": {"quay.io": ` + clear + `}}`,
+			hosts("https://ghcr.io", "index.docker.io", "localhost:5000"),
 			map[string]string{"ghcr.io": "", "quay.io": "clear"},
-			map[string]string{"ghcr.io": "zen", "docker.io": "zen", "localhost:5000": "zen", "quay.io": "clear", "example.com": ""},
+			map[string]string{
+				"ghcr.io":        "zen",
+				"docker.io":      "zen",
+				"localhost:5000": "zen",
+				"quay.io":        "clear",
+				"example.com":    "",
+			},
 		},
 		{
-			"other helpers", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", "quay.io": ""}, "auths": {"quay.io": ` + clear + `}}`, all(),
+			"other helpers", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", "quay.io": ` +
+				`""}, "auths": {"quay.io": ` + clear + `}}`, all(),
 			map[string]string{"ghcr.io": "desktop", "gcr.io": "gcloud", "quay.io": "clear"},
 			map[string]string{"ghcr.io": "zen", "gcr.io": "gcloud", "quay.io": "clear"},
 		},
 		{
-			"other helpers, hosts", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`, hosts("gcr.io", "quay.io"),
+			"other helpers, hosts", `{"credsStore": "desktop", "credHelpers": {"gcr.io": "gcloud", ` +
+				`"quay.io": ""}}`, hosts("gcr.io", "quay.io"),
 			map[string]string{"gcr.io": "gcloud"},
 			map[string]string{"ghcr.io": "desktop", "gcr.io": "zen", "quay.io": "zen"},
 		},
@@ -126,7 +140,8 @@ func (m *machine) check(want map[string]string) {
 		if who == "clear" {
 			who = ""
 		}
-		if err != nil || use.Helper != who || use.Zen != (who == "zen") || use.File != m.at("home/.docker/config.json") {
+		if err != nil || use.Helper != who || use.Zen != (who == "zen") ||
+			use.File != m.at("home/.docker/config.json") {
 			m.t.Errorf("%s: %+v, %v, want %q", registry, use, err, who)
 		}
 	}
@@ -136,7 +151,9 @@ func TestDockerAuthConfigComesFirst(t *testing.T) {
 	m := newMachine(t)
 	m.helpers("zen")
 	m.apply(all())
-	m.vars["DOCKER_AUTH_CONFIG"] = `{"auths": {"ghcr.io": {"auth": "ZW52OnB3"}, "https://index.docker.io/v1/": {"auth": "ZW52OnB3"}}}` // env:pw
+	// env:pw
+	m.vars["DOCKER_AUTH_CONFIG"] = `{"auths": {"ghcr.io": {"auth": "ZW52OnB3"}, ` +
+		`"https://index.docker.io/v1/": {"auth": "ZW52OnB3"}}}`
 	for registry, shadowed := range map[string]bool{"ghcr.io": true, "docker.io": true, "quay.io": false} {
 		if got := m.asked(registry); (got == "env") != shadowed {
 			t.Errorf("docker asks %q for %s", got, registry)
@@ -145,7 +162,8 @@ func TestDockerAuthConfigComesFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if use, err := m.env.Docker(a); err != nil || use.Shadowed != shadowed || use.Zen == shadowed || use.Helper != "zen" {
+		if use, err := m.env.Docker(a); err != nil || use.Shadowed != shadowed || use.Zen == shadowed ||
+			use.Helper != "zen" {
 			t.Errorf("%s: %+v, %v", registry, use, err)
 		}
 	}
@@ -155,7 +173,8 @@ func TestUseOfPathsAndProfiles(t *testing.T) {
 	m := newMachine(t)
 	m.config(`{"credHelpers": {"ghcr.io": "zen-work", "https://index.docker.io/v1/": "zen"}}`)
 	for text, want := range map[string]string{
-		"ghcr.io/team/app": "zen-work", "docker.io/library/alpine": "zen", "docker.io/v1/refresh-token": "zen", "quay.io": "",
+		"ghcr.io/team/app": "zen-work", "docker.io/library/alpine": "zen",
+		"docker.io/v1/refresh-token": "zen", "quay.io": "",
 	} {
 		a, err := address.Parse(text)
 		if err != nil {
@@ -167,7 +186,8 @@ func TestUseOfPathsAndProfiles(t *testing.T) {
 	}
 }
 
-// docker logs in and out in its own way between setup and undo: what it wrote stays, zen's member goes.
+// docker logs in and out in its own way between setup and undo: what it wrote stays,
+// zen's member goes.
 func TestUndoAfterDocker(t *testing.T) {
 	m := newMachine(t)
 	m.config(`{"credsStore": "pass", "psFormat": "x", "auths": {}}`)
@@ -186,8 +206,9 @@ func TestUndoAfterDocker(t *testing.T) {
 	}
 }
 
-// Many files such as people have, also behind links, read-only, huge: setup changes nothing else, docker reads the same in it,
-// undo restores every byte. Broken and read-only ones are not touched.
+// Many files such as people have, also behind links, read-only, huge: setup changes
+// nothing else, docker reads the same in it, undo restores every byte. Broken and
+// read-only ones are not touched.
 func TestRandomFiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	m := newMachine(t)
@@ -211,7 +232,8 @@ func TestRandomFiles(t *testing.T) {
 		}
 		if place.mode&0o200 == 0 {
 			before := place.look()
-			if _, err := m.env.Apply(t.Context(), docker, options); !credential.CannotWrite.Is(err) || place.look() != before {
+			if _, err := m.env.Apply(t.Context(), docker, options); !credential.CannotWrite.Is(err) ||
+				place.look() != before {
 				t.Errorf("%d: read-only: %v, and the file is %s", i, err, clip(place.look()))
 			}
 			place.mode |= 0o200
@@ -221,7 +243,8 @@ func TestRandomFiles(t *testing.T) {
 		m.apply(options)
 		after := m.read("home/.docker/config.json")
 		checkSame(t, text, after)
-		if got, want := place.look(), strings.Replace(before, strconv.Quote(text), strconv.Quote(after), 1); got != want {
+		if got, want := place.look(), strings.Replace(before, strconv.Quote(text), strconv.Quote(after),
+			1); got != want {
 			t.Errorf("%d: it is %s, want %s", i, clip(got), clip(want))
 		}
 		if !strings.HasPrefix(after, "\ufeff") {
@@ -229,7 +252,8 @@ func TestRandomFiles(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d: docker cannot read %q: %v", i, after, err)
 			}
-			if len(options.Hosts) == 0 && !clientconfig.IsZen(c.CredentialsStore) || len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
+			if len(options.Hosts) == 0 && !clientconfig.IsZen(c.CredentialsStore) ||
+				len(options.Hosts) > 0 && c.CredentialHelpers["https://index.docker.io/v1/"] != "zen" {
 				t.Errorf("%d: docker reads %+v in %q", i, c, after)
 			}
 		}
@@ -257,7 +281,11 @@ func (m *machine) place(r *rand.Rand, text string) configPlace {
 		}
 		m.mkdir(name, 0o700)
 	}
-	p := configPlace{t: m.t, path: []string{m.at("home/.docker/config.json")}, mode: []os.FileMode{0o600, 0o644, 0o400, 0o444, 0o640}[r.IntN(5)]}
+	p := configPlace{
+		t:    m.t,
+		path: []string{m.at("home/.docker/config.json")},
+		mode: []os.FileMode{0o600, 0o644, 0o400, 0o444, 0o640}[r.IntN(5)],
+	}
 	for i := range r.IntN(4) / 2 * (1 + r.IntN(2)) { // none, one or two
 		last := p.path[len(p.path)-1]
 		next := fmt.Sprintf("dotfiles/docker%d.json", i)
@@ -278,7 +306,8 @@ func (m *machine) place(r *rand.Rand, text string) configPlace {
 func (p configPlace) write(text string) {
 	p.t.Helper()
 	file := p.path[len(p.path)-1]
-	if err := errors.Join(os.RemoveAll(file), os.WriteFile(file, []byte(text), 0o600), os.Chmod(file, p.mode)); err != nil {
+	if err := errors.Join(os.RemoveAll(file), os.WriteFile(file, []byte(text), 0o600),
+		os.Chmod(file, p.mode)); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -302,15 +331,18 @@ func (p configPlace) look() string {
 	return b.String() + strconv.Quote(string(text))
 }
 
-// brokenConfig is a text that nobody can edit without a guess: cut off, with something behind it, of another kind.
+// brokenConfig is a text that nobody can edit without a guess: cut off, with something
+// behind it, of another kind.
 func brokenConfig(r *rand.Rand, text string) string {
 	trimmed := strings.TrimRight(text, " \r\n")
 	if !strings.HasSuffix(trimmed, "}") {
 		return "" // nothing is an empty configuration
 	}
 	return []string{
-		trimmed[:len(trimmed)-1], text + "x", text + text, "[" + trimmed + "]", strings.Replace(text, "{", "{,", 1),
-		strings.Replace(text, "{", `{"credsStore": 7, `, 1), strings.Replace(text, "{", "{// a comment\n", 1), `"zen"`, text + "\x00",
+		trimmed[:len(trimmed)-1], text + "x", text + text, "[" + trimmed + "]",
+		strings.Replace(text, "{", "{,", 1),
+		strings.Replace(text, "{", `{"credsStore": 7, `, 1), strings.Replace(text, "{", "{// a comment\n", 1),
+		`"zen"`, text + "\x00",
 	}[r.IntN(9)]
 }
 
@@ -339,7 +371,8 @@ func checkSame(t *testing.T, before, after string) {
 	}
 }
 
-// randomConfig is a file in one of the styles that are found: of docker, of editors, of people.
+// randomConfig is a file in one of the styles that are found: of docker, of editors, of
+// people.
 func randomConfig(r *rand.Rand) string {
 	parts := []string{
 		`"auths":@{@@"ghcr.io":@{"auth":@"` + basic() + `"},@@"https://index.docker.io/v1/":@{}@}`,
@@ -361,7 +394,14 @@ func randomConfig(r *rand.Rand) string {
 		}
 		parts[1] = `"auths":@{` + strings.TrimSuffix(auths.String(), ",") + `@}`
 	}
-	style := [][2]string{{"", " "}, {"\n\t", " "}, {"\n  ", " "}, {"\n    ", ""}, {"\r\n\t", " "}, {" ", " "}}[r.IntN(6)]
+	style := [][2]string{
+		{"", " "},
+		{"\n\t", " "},
+		{"\n  ", " "},
+		{"\n    ", ""},
+		{"\r\n\t", " "},
+		{" ", " "},
+	}[r.IntN(6)]
 	if r.IntN(12) == 0 {
 		return []string{"", "\n", "{}", " { } \n", "\ufeff{}"}[r.IntN(5)]
 	}
@@ -386,7 +426,8 @@ func randomConfig(r *rand.Rand) string {
 	return []string{"", "\ufeff"}[r.IntN(8)/7] + text + []string{"", "\n", "\r\n\r\n"}[r.IntN(3)]
 }
 
-// docker writes its file while setup does: it has no lock and may lose what zen wrote, but zen loses nothing of docker's.
+// docker writes its file while setup does: it has no lock and may lose what zen wrote,
+// but zen loses nothing of docker's.
 func TestApplyWhileDockerLogsIn(t *testing.T) {
 	m := newMachine(t)
 	m.config(`{"auths": {}}`)

@@ -12,14 +12,16 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// The members of docker's config.json that matter here (docker/cli, cli/config/configfile.ConfigFile).
+// The members of docker's config.json that matter here (docker/cli,
+// cli/config/configfile.ConfigFile).
 const (
 	auths       = "auths"
 	credsStore  = "credsStore"
 	credHelpers = "credHelpers"
 )
 
-// parseDocker reads a file in docker's format. It refuses what cannot be edited without a guess; file is for the error.
+// parseDocker reads a file in docker's format. It refuses what cannot be edited without a
+// guess; file is for the error.
 func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
 	d, err := jsonedit.Parse(data)
 	if err == nil {
@@ -39,13 +41,15 @@ func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
 	}
 }
 
-// checkDocker refuses a file whose members that matter are not of docker's types, or whose names docker reads without
-// regard to case (encoding/json) where other clients and zen do not.
+// checkDocker refuses a file whose members that matter are not of docker's types, or
+// whose names docker reads without regard to case (encoding/json) where other clients and
+// zen do not.
 func checkDocker(d *jsonedit.Document) error {
 	for _, key := range d.Keys() {
 		for _, want := range []string{auths, credsStore, credHelpers} {
 			if key != want && strings.EqualFold(key, want) {
-				return at(d, "docker reads "+strconv.QuoteToASCII(key)+" as "+want+", others do not: write "+strconv.Quote(want), key)
+				return at(d, "docker reads "+strconv.QuoteToASCII(key)+" as "+want+", others do not: "+
+					"write "+strconv.Quote(want), key)
 			}
 		}
 	}
@@ -75,8 +79,9 @@ func at(d *jsonedit.Document, message string, path ...string) error {
 	return &jsonedit.SyntaxError{Line: line, Column: column, Message: message}
 }
 
-// set names the helper for the keys, or for everything when there are none. Members that name it already stay as they are. If
-// no profile is asked for, those that name one stay too, and those that were made to name one before are made to again.
+// set names the helper for the keys, or for everything when there are none. Members that
+// name it already stay as they are. If no profile is asked for, those that name one stay
+// too, and those that were made to name one before are made to again.
 func (s *setup) set(d *jsonedit.Document) (*jsonedit.Document, []*jsonedit.Change, error) {
 	paths := [][]string{{credsStore}}
 	if len(s.keys) > 0 {
@@ -103,7 +108,8 @@ func (s *setup) value(path []string) string {
 	return strconv.Quote(s.helper)
 }
 
-// named reports whether helpers begin with the one to name: what comes before it is asked first, and gets the logins.
+// named reports whether helpers begin with the one to name: what comes before it is asked
+// first, and gets the logins.
 func (s *setup) named(helpers []string) bool {
 	if s.profile {
 		return len(helpers) > 0 && helpers[0] == s.helper
@@ -131,8 +137,9 @@ func setMembers(d *jsonedit.Document, members []member) (*jsonedit.Document, []*
 	return d, changes, nil
 }
 
-// helperFor is the helper that docker executes for a registry: "" for none, which means the passwords in the file. An entry
-// in credHelpers counts even when it is empty (configfile.getConfiguredCredentialStore).
+// helperFor is the helper that docker executes for a registry: "" for none, which means
+// the passwords in the file. An entry in credHelpers counts even when it is empty
+// (configfile.getConfiguredCredentialStore).
 func helperFor(d *jsonedit.Document, key string) string {
 	if _, ok := d.Raw(credHelpers, key); ok {
 		helper, _ := d.Text(credHelpers, key)
@@ -152,7 +159,10 @@ type login struct {
 func plaintext(d *jsonedit.Document) []login {
 	var list []login
 	for _, key := range d.Keys(auths) {
-		if !slices.ContainsFunc(d.Keys(auths, key), func(field string) bool { return isSecret(d, auths, key, field) }) {
+		if !slices.ContainsFunc(
+			d.Keys(auths, key),
+			func(field string) bool { return isSecret(d, auths, key, field) },
+		) {
 			continue
 		}
 		list = append(list, loginOf(key))
@@ -160,7 +170,8 @@ func plaintext(d *jsonedit.Document) []login {
 	return list
 }
 
-// isSecret reports whether the field at path holds a password or a token (docker/cli, types.AuthConfig).
+// isSecret reports whether the field at path holds a password or a token (docker/cli,
+// types.AuthConfig).
 func isSecret(d *jsonedit.Document, path ...string) bool {
 	switch strings.ToLower(path[len(path)-1]) {
 	case "auth", "password", "identitytoken", "registrytoken":
@@ -170,8 +181,9 @@ func isSecret(d *jsonedit.Document, path ...string) bool {
 	return false
 }
 
-// loginOf names the registry of a key of auths, which may be an old spelling such as https://ghcr.io/v1/. A key that is no
-// address is shown without what stands before an @, which could be a password.
+// loginOf names the registry of a key of auths, which may be an old spelling such as
+// https://ghcr.io/v1/. A key that is no address is shown without what stands before an @,
+// which could be a password.
 func loginOf(key string) login {
 	a, err := address.ParseKey(key)
 	if err != nil {

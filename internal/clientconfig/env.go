@@ -23,11 +23,12 @@ func (e Env) home() (string, error) {
 	if home := systemHome(); home != "" {
 		return home, nil
 	}
-	return "", credential.NewError(credential.InvalidInput, "HOME is not set", "set HOME to your home directory")
+	return "", credential.NewError(credential.InvalidInput, "HOME is not set", "set HOME to your home "+
+		"directory")
 }
 
-// dockerDir is where docker keeps its files: $DOCKER_CONFIG, which is taken as it is, else ~/.docker (docker/cli,
-// cli/config.Dir).
+// dockerDir is where docker keeps its files: $DOCKER_CONFIG, which is taken as it is,
+// else ~/.docker (docker/cli, cli/config.Dir).
 func (e Env) dockerDir() (string, error) {
 	if dir := e.Getenv("DOCKER_CONFIG"); dir != "" {
 		return dir, nil
@@ -44,18 +45,24 @@ func (e Env) dockerFile() (string, error) {
 	return absolute("DOCKER_CONFIG", filepath.Join(dir, "config.json"))
 }
 
-// absolute makes a path that a variable gives absolute, as programs do that take it relative to where they run.
+// absolute makes a path that a variable gives absolute, as programs do that take it
+// relative to where they run.
 func absolute(variable, path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return "", &credential.Error{Reason: credential.InvalidInput, Message: variable + " is a relative path, and the " +
-			"working directory is gone", Hint: "set " + variable + " to an absolute path", Cause: err}
+		return "", &credential.Error{
+			Reason: credential.InvalidInput,
+			Message: variable + " is a relative path, and the " +
+				"working directory is gone",
+			Hint:  "set " + variable + " to an absolute path",
+			Cause: err,
+		}
 	}
 	return path, nil
 }
 
-// path is the list of directories where programs are looked for. Relative ones are left out: Go programs, as most clients
-// are, refuse what they find there (os/exec.ErrDot).
+// path is the list of directories where programs are looked for. Relative ones are left
+// out: Go programs, as most clients are, refuse what they find there (os/exec.ErrDot).
 func (e Env) path() []string {
 	var dirs []string
 	for _, dir := range filepath.SplitList(e.Getenv("PATH")) {
@@ -76,7 +83,8 @@ func (e Env) find(name string) string {
 	return ""
 }
 
-// IsZen reports whether the helper that a configuration names is zen's: "zen", or "zen-NAME" for a profile.
+// IsZen reports whether the helper that a configuration names is zen's: "zen", or
+// "zen-NAME" for a profile.
 func IsZen(helper string) bool {
 	return helper == helperName || strings.HasPrefix(helper, helperName+"-")
 }

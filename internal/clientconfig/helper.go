@@ -15,7 +15,8 @@ import (
 // program is the file that clients execute.
 const program = "docker-credential-" + helperName + exeSuffix
 
-// helperWarnings tells what is wrong with docker-credential-zen as clients find it, by PATH.
+// helperWarnings tells what is wrong with docker-credential-zen as clients find it, by
+// PATH.
 func (e Env) helperWarnings() []Warning {
 	if w, missing := e.HelperMissing(); missing {
 		return []Warning{w}
@@ -27,20 +28,23 @@ func (e Env) helperWarnings() []Warning {
 	return append(list, e.HelperExposed()...)
 }
 
-// HelperReplaced says that clients find another docker-credential-zen than the one that belongs to the zen that runs.
+// HelperReplaced says that clients find another docker-credential-zen than the one that
+// belongs to the zen that runs.
 func (e Env) HelperReplaced() (Warning, bool) {
 	own, found := e.own(), e.FindHelper(helperName)
 	if own == "" || found == "" || sameFile(own, found) {
 		return Warning{}, false
 	}
 	return Warning{
-		Message: "clients execute " + safetext.Name(found) + ", not " + safetext.Name(own) + ", which belongs to this zen",
-		Hint:    exportPath(filepath.Dir(own)),
+		Message: "clients execute " + safetext.Name(found) + ", not " + safetext.Name(own) + ", which " +
+			"belongs to this zen",
+		Hint: exportPath(filepath.Dir(own)),
 	}, true
 }
 
-// HelperExposed tells how somebody besides the user and root could make clients execute another
-// docker-credential-zen: by what they find, or by a directory of PATH into which they look before.
+// HelperExposed tells how somebody besides the user and root could make clients execute
+// another docker-credential-zen: by what they find, or by a directory of PATH into which
+// they look before.
 func (e Env) HelperExposed() []Warning {
 	var list []Warning
 	found := e.FindHelper(helperName)
@@ -76,7 +80,8 @@ func (e Env) missing() Warning {
 	for _, dir := range e.path() {
 		file := filepath.Join(dir, program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return Warning{Message: safetext.Name(file) + " is not executable: no client can ask zen", Hint: "chmod +x " + safetext.ShellWord(file)}
+			return Warning{Message: safetext.Name(file) + " is not executable: no client can ask " +
+				"zen", Hint: "chmod +x " + safetext.ShellWord(file)}
 		}
 		if _, err := os.Lstat(file); err == nil {
 			return Warning{
@@ -95,8 +100,8 @@ func (e Env) missing() Warning {
 	return w
 }
 
-// HelperInstalled reports whether there is a docker-credential-zen: on PATH, or beside this program, whose PATH need not be the
-// clients'.
+// HelperInstalled reports whether there is a docker-credential-zen: on PATH, or beside
+// this program, whose PATH need not be the clients'.
 func (e Env) HelperInstalled() bool { return e.FindHelper(helperName) != "" || e.own() != "" }
 
 // own is the docker-credential-zen beside this program, or "".

@@ -30,7 +30,10 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 			strings.Join(r.Hidden, ", "), s.takeOut())
 	}
 	if len(rest) > 0 {
-		r.warn(safetext.Name(s.target)+" stores credentials in plain text: "+strings.Join(rest, ", "), s.takeOut())
+		r.warn(
+			safetext.Name(s.target)+" stores credentials in plain text: "+strings.Join(rest, ", "),
+			s.takeOut(),
+		)
 	}
 	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
 		r.warn(safetext.Name(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
@@ -50,7 +53,8 @@ func (s *setup) takeOut() string {
 	return moveIn
 }
 
-// Stores are the helpers that keep what they are given, as opposed to those that make credentials anew.
+// Stores are the helpers that keep what they are given, as opposed to those that make
+// credentials anew.
 func Stores() []string { return []string{"secretservice", "pass", "osxkeychain", "wincred", "desktop"} }
 
 // moveFrom says how the logins that a helper keeps come into zen.
@@ -61,8 +65,8 @@ func moveFrom(helper string) string {
 	return "log in again through zen, or go back: zen setup --undo"
 }
 
-// keepsNothing reports whether a helper is known to have no logins: -pass keeps them in a directory (docker-credential-helpers,
-// pass.go).
+// keepsNothing reports whether a helper is known to have no logins: -pass keeps them in a
+// directory (docker-credential-helpers, pass.go).
 func (e Env) keepsNothing(helper string) bool {
 	if helper != "pass" {
 		return false
@@ -91,11 +95,14 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 	case store == "" || IsZen(store) || now == store:
 	case IsZen(now) && s.env.keepsNothing(store):
 	case IsZen(now):
-		r.warn("docker-credential-"+safetext.Name(store)+" served all registries until now, and is not asked for the logins it keeps any more",
+		r.warn("docker-credential-"+safetext.Name(store)+" served all registries until now, and is not "+
+			"asked for the logins it keeps any more",
 			moveFrom(store))
 	case now == "":
-		r.warn(name+" used docker-credential-"+safetext.Name(store)+" by itself as long as its configuration named no helper; "+
-			"from now on it writes logins to all other registries into the file in plain text", "zen setup "+name)
+		r.warn(name+" used docker-credential-"+safetext.Name(store)+" by itself as long as its "+
+			"configuration named no helper; "+
+			"from now on it writes logins to all other registries into the file in plain "+
+			"text", "zen setup "+name)
 	}
 	for _, key := range after.Keys(credHelpers) {
 		helper, _ := after.Text(credHelpers, key)
@@ -107,7 +114,10 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 		if helper == "" {
 			by = "from the file in plain text"
 		}
-		r.warn(host+" is still served "+by+" (credHelpers)", "zen setup "+name+" --host "+safetext.ShellWord(host))
+		r.warn(
+			host+" is still served "+by+" (credHelpers)",
+			"zen setup "+name+" --host "+safetext.ShellWord(host),
+		)
 	}
 }
 
@@ -115,13 +125,15 @@ func (r *Report) warn(message, hint string) {
 	r.Warnings = append(r.Warnings, Warning{Message: message, Hint: hint})
 }
 
-// containsAuth reports whether docker looks for no helper by itself (configfile.ContainsAuth).
+// containsAuth reports whether docker looks for no helper by itself
+// (configfile.ContainsAuth).
 func containsAuth(d *jsonedit.Document) bool {
 	store, _ := d.Text(credsStore)
 	return store != "" || len(d.Keys(credHelpers)) > 0 || len(d.Keys(auths)) > 0
 }
 
-// detected is the helper docker picks when its configuration names none (docker/cli, credentials.DetectDefaultStore).
+// detected is the helper docker picks when its configuration names none (docker/cli,
+// credentials.DetectDefaultStore).
 func (e Env) detected() string {
 	store := ""
 	switch runtime.GOOS {
@@ -154,16 +166,21 @@ func (e Env) surroundings(c client, r *Report) []Warning {
 	return list
 }
 
-// authConfigWarning tells of DOCKER_AUTH_CONFIG, which docker asks before any helper (since 28.3).
+// authConfigWarning tells of DOCKER_AUTH_CONFIG, which docker asks before any helper
+// (since 28.3).
 func (e Env) authConfigWarning() Warning {
 	message := "DOCKER_AUTH_CONFIG is set, and docker takes logins from there first"
 	if hosts := e.shadowed(); len(hosts) > 0 {
-		message = "DOCKER_AUTH_CONFIG is set: docker takes the login for " + strings.Join(hosts, ", ") + " from there, not from zen"
+		message = "DOCKER_AUTH_CONFIG is set: docker takes the login for " + strings.Join(
+			hosts,
+			", ",
+		) + " from there, not from zen"
 	}
 	return Warning{Message: message, Hint: "unset DOCKER_AUTH_CONFIG"}
 }
 
-// shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read it either.
+// shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read
+// it either.
 func (e Env) shadowed() []string {
 	var env struct {
 		Auths map[string]json.RawMessage `json:"auths"`

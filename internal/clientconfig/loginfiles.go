@@ -6,14 +6,16 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 )
 
-// LoginFile is a file in which a client keeps credentials in plain text, unless a helper does. It need not exist.
+// LoginFile is a file in which a client keeps credentials in plain text, unless a helper
+// does. It need not exist.
 type LoginFile struct {
 	Client string // who reads it, as Apply takes it
 	Path   string // absolute
 }
 
-// LoginFiles are the places where clients keep credentials in plain text, docker's first. Also those are among them that a variable
-// such as REGISTRY_AUTH_FILE hides at the moment.
+// LoginFiles are the places where clients keep credentials in plain text, docker's first.
+// Also those are among them that a variable such as REGISTRY_AUTH_FILE hides at the
+// moment.
 func (e Env) LoginFiles() ([]LoginFile, error) {
 	var files []LoginFile
 	add := func(client, path string) {
@@ -59,13 +61,17 @@ func (e Env) LoginFiles() ([]LoginFile, error) {
 	return files, err
 }
 
-// regctlFiles are where regctl looks for its configuration (regclient, cmd/regctl.ConfigLoadDefault).
+// regctlFiles are where regctl looks for its configuration (regclient,
+// cmd/regctl.ConfigLoadDefault).
 func (e Env) regctlFiles(home string) ([]string, error) {
 	xdg := e.Getenv("XDG_CONFIG_HOME")
 	if xdg == "" {
 		xdg = filepath.Join(home, ".config")
 	}
-	files := []string{filepath.Join(home, ".regctl", "config.json"), filepath.Join(xdg, "regctl", "config.json")}
+	files := []string{
+		filepath.Join(home, ".regctl", "config.json"),
+		filepath.Join(xdg, "regctl", "config.json"),
+	}
 	if file := e.Getenv("REGCTL_CONFIG"); file != "" {
 		files = append([]string{file}, files...)
 	}
@@ -79,18 +85,22 @@ func (e Env) regctlFiles(home string) ([]string, error) {
 	return files, nil
 }
 
-// ParseDocker reads a file in docker's format and refuses what cannot be edited without a guess; file is for the error.
+// ParseDocker reads a file in docker's format and refuses what cannot be edited without a
+// guess; file is for the error.
 func ParseDocker(file string, data []byte) (*jsonedit.Document, error) {
 	return parseDocker(file, data)
 }
 
-// HelperFor is the name of the helper that docker executes for a key of auths: "" for none.
+// HelperFor is the name of the helper that docker executes for a key of auths: "" for
+// none.
 func HelperFor(d *jsonedit.Document, key string) string { return helperFor(d, loginOf(key).key) }
 
-// FindHelper returns the program on PATH that clients execute for a helper, "" if there is none.
+// FindHelper returns the program on PATH that clients execute for a helper, "" if there
+// is none.
 func (e Env) FindHelper(name string) string { return e.find("docker-credential-" + name) }
 
-// HelperMissing says why clients that are pointed at zen could not ask it, if there is no docker-credential-zen on PATH.
+// HelperMissing says why clients that are pointed at zen could not ask it, if there is no
+// docker-credential-zen on PATH.
 func (e Env) HelperMissing() (Warning, bool) {
 	if e.FindHelper(helperName) != "" {
 		return Warning{}, false

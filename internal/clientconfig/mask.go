@@ -16,12 +16,15 @@ import (
 // hidden stands for a value that is not shown.
 const hidden = `"(hidden)"`
 
-// harmless are the members of docker's config.json whose values are shown. Everything else may hold a secret: auths,
-// HttpHeaders (tokens), proxies (URLs with passwords), plugins, and members that nobody here knows.
+// harmless are the members of docker's config.json whose values are shown. Everything
+// else may hold a secret: auths, HttpHeaders (tokens), proxies (URLs with passwords),
+// plugins, and members that nobody here knows.
 func harmless() []string {
 	return []string{
-		credsStore, credHelpers, "currentContext", "detachKeys", "psFormat", "imagesFormat", "networksFormat", "pluginsFormat",
-		"volumesFormat", "statsFormat", "serviceInspectFormat", "servicesFormat", "tasksFormat", "secretFormat", "configFormat",
+		credsStore, credHelpers, "currentContext", "detachKeys", "psFormat", "imagesFormat", "networksFormat",
+		"pluginsFormat",
+		"volumesFormat", "statsFormat", "serviceInspectFormat", "servicesFormat", "tasksFormat",
+		"secretFormat", "configFormat",
 		"nodesFormat", "pruneFilters", "cliPluginsExtraDirs", "features", "experimental", "stackOrchestrator",
 	}
 }
@@ -30,7 +33,8 @@ func harmless() []string {
 func maskDocker(d *jsonedit.Document) []byte {
 	shown := harmless()
 	value := func(path []string, text []byte) []byte {
-		if slices.Contains(shown, path[0]) || bytes.Equal(text, []byte(`""`)) || bytes.Equal(text, []byte("null")) {
+		if slices.Contains(shown, path[0]) || bytes.Equal(text, []byte(`""`)) ||
+			bytes.Equal(text, []byte("null")) {
 			return text
 		}
 		return []byte(hidden)
@@ -44,7 +48,8 @@ func maskDocker(d *jsonedit.Document) []byte {
 	return d.Rewrite(key, value)
 }
 
-// digest identifies a text by what may be shown of it: a password in a file cannot be guessed from it.
+// digest identifies a text by what may be shown of it: a password in a file cannot be
+// guessed from it.
 func digest(masked []byte) string {
 	sum := sha256.Sum256(masked)
 	return hex.EncodeToString(sum[:])
@@ -56,7 +61,8 @@ type version struct {
 	masked []byte
 }
 
-// unified is the difference between two versions of a file in the unified format; "" if there is none to show.
+// unified is the difference between two versions of a file in the unified format; "" if
+// there is none to show.
 func unified(before, after version) string {
 	for _, v := range []*version{&before, &after} {
 		if v.masked == nil {
@@ -64,7 +70,9 @@ func unified(before, after version) string {
 		}
 		v.masked = []byte(safetext.Text(string(v.masked)))
 	}
-	text := string(diff.Diff(safetext.Name(before.name), before.masked, safetext.Name(after.name), after.masked))
+	text := string(
+		diff.Diff(safetext.Name(before.name), before.masked, safetext.Name(after.name), after.masked),
+	)
 	_, text, _ = strings.Cut(text, "\n") // "diff OLD NEW"
 	return text
 }

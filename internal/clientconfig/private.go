@@ -27,14 +27,20 @@ type Variable struct {
 	Why   string `json:"why"` // for a person
 }
 
-// Private makes, in a directory of zen's own, configuration files by which the docker and podman of one process ask zen, and
-// returns the variables that name them. What is set up for all processes already needs none. The user's files stay as they
-// are; what they say of other things counts for the process too, except logins, and members that hold passwords.
+// Private makes, in a directory of zen's own, configuration files by which the docker and
+// podman of one process ask zen, and returns the variables that name them. What is set up
+// for all processes already needs none. The user's files stay as they are; what they say
+// of other things counts for the process too, except logins, and members that hold
+// passwords.
 func (e Env) Private(ctx context.Context, dir string) (vars []Variable, err error) {
 	if e.FindHelper(helperName) == "" {
 		own := e.own()
 		if own == "" {
-			return nil, credential.NewError(credential.NoSuchEntity, "there is no "+program+" on PATH", "install it beside zen")
+			return nil, credential.NewError(
+				credential.NoSuchEntity,
+				"there is no "+program+" on PATH",
+				"install it beside zen",
+			)
 		}
 		path := filepath.Dir(own) + string(os.PathListSeparator) + e.Getenv("PATH")
 		vars = append(vars, Variable{"PATH", path, "clients find " + program})
@@ -49,13 +55,15 @@ func (e Env) Private(ctx context.Context, dir string) (vars []Variable, err erro
 		if err := e.privateDocker(ctx, docker); err != nil {
 			return nil, err
 		}
-		vars = append(vars, Variable{"DOCKER_CONFIG", docker, "docker login stores into zen, and docker asks it"})
+		vars = append(vars, Variable{"DOCKER_CONFIG", docker, "docker login stores into zen, and docker " +
+			"asks it"})
 	}
 	podman, err := e.privatePodman(ctx, dir, ownDocker)
 	return append(vars, podman...), err
 }
 
-// privateDocker makes a directory like the user's DOCKER_CONFIG. Contexts and plugins are those of the user: links.
+// privateDocker makes a directory like the user's DOCKER_CONFIG. Contexts and plugins are
+// those of the user: links.
 func (e Env) privateDocker(ctx context.Context, dir string) error {
 	real, err := e.dockerDir()
 	if err != nil {
@@ -83,7 +91,8 @@ func (e Env) privateDocker(ctx context.Context, dir string) error {
 	return writePrivate(ctx, filepath.Join(dir, "config.json"), d.Bytes())
 }
 
-// withoutLogins is a configuration of docker's that asks zen. Of the rest, what can hold a password is left out.
+// withoutLogins is a configuration of docker's that asks zen. Of the rest, what can hold
+// a password is left out.
 func withoutLogins(d *jsonedit.Document) (*jsonedit.Document, error) {
 	out, _, err := d.Set(`"`+helperName+`"`, credsStore)
 	if err != nil {
@@ -101,7 +110,8 @@ func withoutLogins(d *jsonedit.Document) (*jsonedit.Document, error) {
 	return out, nil
 }
 
-// mirror makes links in dir to everything in real but configuration and what belongs to it, and removes those that lead nowhere.
+// mirror makes links in dir to everything in real but configuration and what belongs to
+// it, and removes those that lead nowhere.
 func mirror(real, dir string) error {
 	have, err := os.ReadDir(dir)
 	if err != nil {
@@ -131,8 +141,9 @@ func mirror(real, dir string) error {
 	return nil
 }
 
-// privatePodman makes the files by which podman asks zen. With a DOCKER_CONFIG podman login would write into that one's
-// config.json, in plain text, unless REGISTRY_AUTH_FILE names a file of podman's own (containers/common 0.57), which has to exist.
+// privatePodman makes the files by which podman asks zen. With a DOCKER_CONFIG podman
+// login would write into that one's config.json, in plain text, unless REGISTRY_AUTH_FILE
+// names a file of podman's own (containers/common 0.57), which has to exist.
 func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
 	if e.find("podman") == "" && e.find("buildah") == "" && e.find("skopeo") == "" {
 		return nil, nil
@@ -145,7 +156,8 @@ func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (var
 		if err := writePrivate(ctx, file, []byte("{}\n")); err != nil {
 			return nil, err
 		}
-		vars = append(vars, Variable{"REGISTRY_AUTH_FILE", file, "podman login leaves no password in docker's file"})
+		vars = append(vars, Variable{"REGISTRY_AUTH_FILE", file, "podman login leaves no password in " +
+			"docker's file"})
 	}
 	if namesZen(e.podmanHelpers().helpers) {
 		return vars, nil
@@ -155,13 +167,15 @@ func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (var
 		return nil, err
 	}
 	file := filepath.Join(dir, "registries.conf")
-	vars = append(vars, Variable{"CONTAINERS_REGISTRIES_CONF", file, "podman login stores into zen, and podman asks it"})
+	vars = append(vars, Variable{"CONTAINERS_REGISTRIES_CONF", file, "podman login stores into zen, and " +
+		"podman asks it"})
 	return vars, writePrivate(ctx, file, text)
 }
 
-// mergedRegistriesConf is what all of the user's registries.conf files say, and that zen is asked: a file that
-// CONTAINERS_REGISTRIES_CONF names is read alone. Tables are merged as the clients do it (containers-registries.conf.d(5)):
-// registries by their prefix, aliases one by one, all else by its name.
+// mergedRegistriesConf is what all of the user's registries.conf files say, and that zen
+// is asked: a file that CONTAINERS_REGISTRIES_CONF names is read alone. Tables are merged
+// as the clients do it (containers-registries.conf.d(5)): registries by their prefix,
+// aliases one by one, all else by its name.
 func (e Env) mergedRegistriesConf() ([]byte, error) {
 	merged := map[string]any{}
 	files, err := e.registriesConfs()
@@ -179,7 +193,8 @@ func (e Env) mergedRegistriesConf() ([]byte, error) {
 		var conf map[string]any
 		if err := toml.Unmarshal(content.Data, &conf); err != nil {
 			return nil, &credential.Error{
-				Reason: credential.InvalidInput, Message: safetext.Name(file) + " cannot be read: " + safetext.Name(err.Error()), Hint: "mend it", Cause: err,
+				Reason: credential.InvalidInput, Message: safetext.Name(file) + " cannot be " +
+					"read: " + safetext.Name(err.Error()), Hint: "mend it", Cause: err,
 			}
 		}
 		for name, value := range conf {
@@ -203,7 +218,8 @@ func mergedValue(name string, before, value any) any {
 	case []map[string]any:
 		if old, ok := before.([]map[string]any); ok && name == "registry" {
 			kept := slices.DeleteFunc(old, func(o map[string]any) bool {
-				return slices.ContainsFunc(now, func(n map[string]any) bool { return prefixOf(n) == prefixOf(o) })
+				return slices.ContainsFunc(now,
+					func(n map[string]any) bool { return prefixOf(n) == prefixOf(o) })
 			})
 			return append(kept, now...)
 		}
@@ -229,7 +245,8 @@ func writePrivate(ctx context.Context, file string, data []byte) error {
 // cannotMake is the error for a file or directory that cannot be written.
 func cannotMake(path string, err error) error {
 	return &credential.Error{
-		Reason: credential.InvalidInput, Message: "cannot make " + safetext.Name(path) + ": " + reasonOf(err), Hint: "check its directory", Cause: err,
+		Reason: credential.InvalidInput, Message: "cannot make " + safetext.Name(path) + ": " + reasonOf(err),
+		Hint: "check its directory", Cause: err,
 	}
 }
 

@@ -50,10 +50,14 @@ func readFile(t *testing.T, name string) string {
 
 func TestPrivatePodman(t *testing.T) {
 	_, home, vars := privateRig(t, map[string]string{
-		"root/etc/containers/registries.conf": "unqualified-search-registries = [\"docker.io\"]\ncredential-helpers = [\"secretservice\"]\n" +
-			"[[registry]]\nprefix = \"a.example\"\nlocation = \"b.example\"\n[[registry]]\nlocation = \"c.example\"\ninsecure = true\n",
-		"root/etc/containers/registries.conf.d/10-short.conf": "[aliases]\nx = \"a.example/x\"\ny = \"a.example/y\"\n",
-		".config/containers/registries.conf.d/20-mine.conf":   "[aliases]\ny = \"mine.example/y\"\n[[registry]]\nprefix = \"a.example\"\nblocked = true\n",
+		"root/etc/containers/registries.conf": "unqualified-search-registries = " +
+			"[\"docker.io\"]\ncredential-helpers = [\"secretservice\"]\n" +
+			"[[registry]]\nprefix = \"a.example\"\nlocation = \"b.example\"\n[[registry]]\nlocation = " +
+			"\"c.example\"\ninsecure = true\n",
+		"root/etc/containers/registries.conf.d/10-short.conf": "[aliases]\nx = \"a.example/x\"\ny = " +
+			"\"a.example/y\"\n",
+		".config/containers/registries.conf.d/20-mine.conf": "[aliases]\ny = " +
+			"\"mine.example/y\"\n[[registry]]\nprefix = \"a.example\"\nblocked = true\n",
 	})
 	got := vars()
 	var conf struct {
@@ -69,20 +73,26 @@ func TestPrivatePodman(t *testing.T) {
 	if err := toml.Unmarshal([]byte(text), &conf); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if len(conf.Helpers) != 1 || conf.Helpers[0] != "zen" || len(conf.Search) != 1 || conf.Aliases["x"] != "a.example/x" || conf.Aliases["y"] != "mine.example/y" {
+	if len(conf.Helpers) != 1 || conf.Helpers[0] != "zen" || len(conf.Search) != 1 ||
+		conf.Aliases["x"] != "a.example/x" ||
+		conf.Aliases["y"] != "mine.example/y" {
 		t.Errorf("merged:\n%s", text)
 	}
 	if len(conf.List) != 2 || !conf.List[0].Insecure || !conf.List[1].Blocked || conf.List[1].Location != "" {
 		t.Errorf("registries:\n%s", text)
 	}
-	if readFile(t, got["REGISTRY_AUTH_FILE"]) != "{}\n" || got["DOCKER_CONFIG"] != filepath.Join(home, "private", "docker") || got["PATH"] != "" {
+	if readFile(t, got["REGISTRY_AUTH_FILE"]) != "{}\n" ||
+		got["DOCKER_CONFIG"] != filepath.Join(home, "private", "docker") ||
+		got["PATH"] != "" {
 		t.Errorf("variables %v", got)
 	}
 }
 
 func TestPrivateDocker(t *testing.T) {
 	_, home, vars := privateRig(t, map[string]string{
-		".docker/config.json": `{"auths": {"ghcr.io": {"auth": "canary"}}, "credHelpers": {"gcr.io": "gcloud"}, "plugins": {"x": {"y": "z"}},
+		".docker/config.json": `{"auths": {"ghcr.io": {"auth": "canary"}},
+			"credHelpers": {"gcr.io": "gcloud"},
+			"plugins": {"x": {"y": "z"}},
 			"proxies": {"default": {"httpProxy": "http://u:canary@proxy"}}, "HttpHeaders": {"A": "canary"}}`,
 		".docker/contexts/meta/x/meta.json": "{}", ".docker/cli-plugins/docker-x": "",
 	})
@@ -123,7 +133,8 @@ func readDir(t *testing.T, dir string) (names []string) {
 
 func TestPrivateNeedsNothing(t *testing.T) {
 	_, _, vars := privateRig(t, map[string]string{
-		".docker/config.json": `{"credsStore": "zen"}`, ".config/containers/registries.conf.d/99-zen.conf": "credential-helpers = [\"zen\"]\n",
+		".docker/config.json":                              `{"credsStore": "zen"}`,
+		".config/containers/registries.conf.d/99-zen.conf": "credential-helpers = [\"zen\"]\n",
 	})
 	if got := vars(); len(got) != 0 {
 		t.Errorf("set up, and yet %v", got)
@@ -131,7 +142,10 @@ func TestPrivateNeedsNothing(t *testing.T) {
 }
 
 func TestPrivateRefusesWhatItCannotRead(t *testing.T) {
-	for name, content := range map[string]string{".docker/config.json": "{", "root/etc/containers/registries.conf": "= no"} {
+	for name, content := range map[string]string{
+		".docker/config.json":                 "{",
+		"root/etc/containers/registries.conf": "= no",
+	} {
 		e, home, _ := privateRig(t, map[string]string{name: content})
 		if _, err := e.Private(t.Context(), filepath.Join(home, "private")); err == nil {
 			t.Errorf("%s is taken", name)

@@ -14,39 +14,47 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// maxProfile is the length in bytes of the longest name of a profile that docker-credential-zen takes.
+// maxProfile is the length in bytes of the longest name of a profile that
+// docker-credential-zen takes.
 const maxProfile = 64
 
-// helperOf is what a configuration calls docker-credential-zen for a profile: "zen-work", or "zen" for none.
+// helperOf is what a configuration calls docker-credential-zen for a profile: "zen-work",
+// or "zen" for none.
 func helperOf(profile string) (string, error) {
 	if profile == "" {
 		return helperName, nil
 	}
 	odd := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			!strings.ContainsRune("._-", r)
 	}
-	if len(profile) > maxProfile || strings.ContainsFunc(profile, odd) || strings.ContainsRune(".-", rune(profile[0])) {
-		return "", credential.NewError(credential.InvalidInput, "a helper cannot be named after the profile "+safetext.Name(profile)+
+	if len(profile) > maxProfile || strings.ContainsFunc(profile, odd) ||
+		strings.ContainsRune(".-", rune(profile[0])) {
+		return "", credential.NewError(credential.InvalidInput, "a helper cannot be named after the "+
+			"profile "+safetext.Name(profile)+
 			": it takes letters, digits and the characters . _ -", "choose a short name, such as work")
 	}
 	return helperName + "-" + profile, nil
 }
 
-// CheckProfile returns an error for a name of a profile that no helper can have, so that no client could use it.
+// CheckProfile returns an error for a name of a profile that no helper can have, so that
+// no client could use it.
 func CheckProfile(profile string) error {
 	_, err := helperOf(profile)
 	return err
 }
 
-// Link is a name of its own under which clients execute docker-credential-zen for a profile.
+// Link is a name of its own under which clients execute docker-credential-zen for a
+// profile.
 type Link struct {
 	Profile string `json:"profile"`
 	Path    string `json:"path"`
 	Target  string `json:"target"` // what it leads to, as it is written in it
 }
 
-// Link makes sure that clients find the helper of a profile, on PATH: in the directory of docker-credential-zen, else in one
-// below the user's home. It returns what it made, or would make; nil if there is one already.
+// Link makes sure that clients find the helper of a profile, on PATH: in the directory of
+// docker-credential-zen, else in one below the user's home. It returns what it made, or
+// would make; nil if there is one already.
 func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, error) {
 	helper, err := helperOf(profile)
 	if err != nil {
@@ -62,23 +70,35 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 	}
 	if found := e.FindHelper(helper); found != "" {
 		if !sameFile(found, zen) {
-			return nil, credential.NewError(credential.Exists, safetext.Name(found)+" is not "+safetext.Name(zen),
-				"rm "+safetext.ShellWord(found))
+			return nil, credential.NewError(
+				credential.Exists,
+				safetext.Name(found)+" is not "+safetext.Name(zen),
+				"rm "+safetext.ShellWord(found),
+			)
 		}
 		return nil, nil
 	}
 	name := "docker-credential-" + helper + exeSuffix
 	dirs := e.linkDirs(zen)
 	if len(dirs) == 0 {
-		return nil, credential.NewError(credential.CannotWrite, "there is no directory on PATH to put "+name+" into",
-			"sudo ln -s "+safetext.ShellWord(filepath.Base(zen))+" "+safetext.ShellWord(filepath.Join(filepath.Dir(zen), name)))
+		return nil, credential.NewError(
+			credential.CannotWrite,
+			"there is no directory on PATH to "+
+				"put "+name+" into",
+			"sudo ln -s "+safetext.ShellWord(
+				filepath.Base(zen),
+			)+" "+safetext.ShellWord(
+				filepath.Join(filepath.Dir(zen), name),
+			),
+		)
 	}
 	l := &Link{Profile: profile, Path: filepath.Join(dirs[0], name), Target: zen}
 	if dirs[0] == filepath.Dir(zen) {
 		l.Target = filepath.Base(zen)
 	}
 	if _, err := os.Lstat(l.Path); err == nil {
-		return nil, credential.NewError(credential.Exists, safetext.Name(l.Path)+" is in the way: it leads to no program",
+		return nil, credential.NewError(credential.Exists, safetext.Name(l.Path)+" is in the way: it "+
+			"leads to no program",
 			"rm "+safetext.ShellWord(l.Path))
 	}
 	if dryRun {
@@ -87,7 +107,8 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 	return l, e.makeLink(ctx, l)
 }
 
-// linkDirs are the directories of PATH into which the user can put a link, and only the user below the home directory.
+// linkDirs are the directories of PATH into which the user can put a link, and only the
+// user below the home directory.
 func (e Env) linkDirs(zen string) []string {
 	list := e.path()
 	home, err := e.home()
@@ -95,12 +116,14 @@ func (e Env) linkDirs(zen string) []string {
 		list = append([]string{list[i]}, list...)
 	}
 	return slices.DeleteFunc(list, func(dir string) bool {
-		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) && execsafe.Directory(dir) == nil
+		below := err == nil && strings.HasPrefix(dir, home+string(filepath.Separator)) &&
+			execsafe.Directory(dir) == nil
 		return dir != filepath.Dir(zen) && !below || !writable(dir)
 	})
 }
 
-// makeLink remembers a link before it is made: a memory of one that is not there does no harm.
+// makeLink remembers a link before it is made: a memory of one that is not there does no
+// harm.
 func (e Env) makeLink(ctx context.Context, l *Link) error {
 	if err := e.editLinks(ctx, func(list []Link) []Link { return append(list, *l) }); err != nil {
 		return err
@@ -116,15 +139,17 @@ func (e Env) makeLink(ctx context.Context, l *Link) error {
 	}
 }
 
-// Unlink removes the links that zen made and that no client's configuration names any more, and returns them. In a dry run
-// the files of the reports count as what they would be.
+// Unlink removes the links that zen made and that no client's configuration names any
+// more, and returns them. In a dry run the files of the reports count as what they would
+// be.
 func (e Env) Unlink(ctx context.Context, undone []*Report, dryRun bool) ([]Link, error) {
 	list, err := e.links()
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	named, err := e.helpersNamed(func(file string) bool {
-		return dryRun && slices.ContainsFunc(undone, func(r *Report) bool { return r.Changed && r.Target == file })
+		return dryRun &&
+			slices.ContainsFunc(undone, func(r *Report) bool { return r.Changed && r.Target == file })
 	})
 	if err != nil {
 		return nil, nil //nolint:nilerr // a file that cannot be read may name any of them: they stay
@@ -164,7 +189,8 @@ func (e Env) RemoveLink(ctx context.Context, l Link) error {
 	return e.forgetLink(ctx, l)
 }
 
-// helpersNamed are the helpers of zen's that the configurations of clients name, files that are excepted left out.
+// helpersNamed are the helpers of zen's that the configurations of clients name, files
+// that are excepted left out.
 func (e Env) helpersNamed(except func(file string) bool) ([]string, error) {
 	files, err := e.ConfigFiles()
 	if err != nil {

@@ -34,7 +34,8 @@ func (m *machine) unlink(dryRun bool, undone ...*clientconfig.Report) []clientco
 	return list
 }
 
-// A profile's helper is named for everything or for single registries, in one file beside others, and all is taken back.
+// A profile's helper is named for everything or for single registries, in one file beside
+// others, and all is taken back.
 func TestProfileSetup(t *testing.T) {
 	for _, tt := range shapes() {
 		m := newMachine(t)
@@ -42,7 +43,8 @@ func TestProfileSetup(t *testing.T) {
 		before := m.tree()
 		m.link("work", false)
 		m.apply(profiled("work"))
-		if got, want := m.read("home/.docker/config.json"), strings.Replace(tt.after, `"zen"`, `"zen-work"`, 1); got != want {
+		if got, want := m.read("home/.docker/config.json"),
+			strings.Replace(tt.after, `"zen"`, `"zen-work"`, 1); got != want {
 			t.Errorf("%s: %q, want %q", tt.name, got, want)
 		}
 		m.apply(profiled("other", "ghcr.io"))
@@ -51,7 +53,10 @@ func TestProfileSetup(t *testing.T) {
 			t.Errorf("%s: zen in place of a profile: %+v", tt.name, r)
 		}
 		r := m.apply(profiled("third")) // in place of work
-		if diff := cmp.Diff([]clientconfig.Step{{Member: "credsStore", Before: "zen-work", After: "zen-third"}}, r.Steps); diff != "" {
+		if diff := cmp.Diff([]clientconfig.Step{{
+			Member: "credsStore", Before: "zen-work",
+			After: "zen-third",
+		}}, r.Steps); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", tt.name, diff)
 		}
 		var config struct {
@@ -63,7 +68,8 @@ func TestProfileSetup(t *testing.T) {
 			config.CredHelpers["ghcr.io"] != "zen-other" || config.CredHelpers["quay.io"] != "zen" {
 			t.Errorf("%s: %+v, %v", tt.name, config, err)
 		}
-		if r := m.undo(profiled("other")); len(r.Steps) != 1 || r.Steps[0].Before != "zen-other" || strings.Contains(m.read("home/.docker/config.json"), "other") {
+		if r := m.undo(profiled("other")); len(r.Steps) != 1 || r.Steps[0].Before != "zen-other" ||
+			strings.Contains(m.read("home/.docker/config.json"), "other") {
 			t.Errorf("%s: undone for one profile: %+v", tt.name, r)
 		}
 		if r := m.undo(profiled("nobody")); r != nil && r.Changed {
@@ -85,7 +91,8 @@ func TestProfileSetupOfPodman(t *testing.T) {
 	before := m.tree()
 	m.applyTo("podman", all())
 	r := m.one(m.applyTo("podman", profiled("work")))
-	if !r.Changed || r.Created || !strings.Contains(r.Diff, "-credential-helpers = [\"zen\"]\n") || !strings.Contains(r.Diff, "+credential-helpers = [\"zen-work\"]\n") ||
+	if !r.Changed || r.Created || !strings.Contains(r.Diff, "-credential-helpers = "+
+		"[\"zen\"]\n") || !strings.Contains(r.Diff, "+credential-helpers = [\"zen-work\"]\n") ||
 		!strings.Contains(m.read(dropIn), "\ncredential-helpers = [\"zen-work\"]\n") {
 		t.Errorf("%+v: %s", r, m.read(dropIn))
 	}
@@ -100,7 +107,8 @@ func TestProfileSetupOfPodman(t *testing.T) {
 		t.Error(err)
 	} else if strays, err := m.env.Strays(t.Context(), list[0]); err != nil || len(strays) != 1 {
 		t.Errorf("%v, %v", strays, err)
-	} else if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil || !strings.Contains(m.read(dropIn), `["zen-work"]`) {
+	} else if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil ||
+		!strings.Contains(m.read(dropIn), `["zen-work"]`) {
 		t.Errorf("%v: %s", err, m.read(dropIn))
 	}
 	if r := m.one(m.undoOf("podman", profiled("other"))); r.Changed {
@@ -128,18 +136,21 @@ func TestProfileStrays(t *testing.T) {
 	if err != nil || len(strays) != 1 {
 		t.Fatalf("%v, %v", strays, err)
 	}
-	if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil || m.read("home/.docker/config.json") != `{"auths": {},"credsStore": "zen-work"}` {
+	if _, err := m.env.Repair(t.Context(), list[0], strays); err != nil ||
+		m.read("home/.docker/config.json") != `{"auths": {},"credsStore": "zen-work"}` {
 		t.Errorf("%v: %s", err, m.read("home/.docker/config.json"))
 	}
 	m.config(`{"auths": {}, "credsStore": "desktop"}`)
-	if r := m.apply(all()); r.Steps[0].After != "zen-work" || m.read("home/.docker/config.json") != `{"auths": {}, "credsStore": "zen-work"}` {
+	if r := m.apply(all()); r.Steps[0].After != "zen-work" ||
+		m.read("home/.docker/config.json") != `{"auths": {}, "credsStore": "zen-work"}` {
 		t.Errorf("%+v: %s", r, m.read("home/.docker/config.json"))
 	}
 	m.applyTo("podman", profiled("work"))
 	if err := os.Remove(m.at(dropIn)); err != nil {
 		t.Fatal(err)
 	}
-	if r := m.one(m.applyTo("podman", all())); r.Steps[0].After != "zen-work" || !strings.Contains(m.read(dropIn), `["zen-work"]`) {
+	if r := m.one(m.applyTo("podman", all())); r.Steps[0].After != "zen-work" ||
+		!strings.Contains(m.read(dropIn), `["zen-work"]`) {
 		t.Errorf("%+v: %s", r, m.read(dropIn))
 	}
 }
@@ -147,7 +158,11 @@ func TestProfileStrays(t *testing.T) {
 func TestLink(t *testing.T) {
 	m := newMachine(t)
 	before := m.tree()
-	want := &clientconfig.Link{Profile: "work", Path: m.at("bin/docker-credential-zen-work"), Target: "docker-credential-zen"}
+	want := &clientconfig.Link{
+		Profile: "work",
+		Path:    m.at("bin/docker-credential-zen-work"),
+		Target:  "docker-credential-zen",
+	}
 	if diff := cmp.Diff(want, m.link("work", true)); diff != "" || m.tree() != before {
 		t.Errorf("a dry run (-want +got):\n%s", diff)
 	}
@@ -178,7 +193,8 @@ func TestLink(t *testing.T) {
 	os.RemoveAll(m.at("home/.config"))
 	m.apply(profiled("work"))
 	undone := m.undo(dry(all()))
-	if diff := cmp.Diff([]clientconfig.Link{*want}, m.unlink(true, undone)); diff != "" || m.link("work", true) != nil {
+	if diff := cmp.Diff([]clientconfig.Link{*want}, m.unlink(true, undone)); diff != "" ||
+		m.link("work", true) != nil {
 		t.Errorf("a dry run (-want +got):\n%s", diff)
 	}
 	if list := m.unlink(true); len(list) != 0 {
@@ -205,12 +221,14 @@ func TestLinkOfOthers(t *testing.T) {
 	if list := m.unlink(false); len(list) != 0 || m.read("bin/docker-credential-zen-work") == "" {
 		t.Errorf("removed %+v", list)
 	}
-	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) || hint(err) != "rm "+path {
+	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) ||
+		hint(err) != "rm "+path {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
 	os.Remove(path)
 	m.symlink("bin/docker-credential-zen-work", "nowhere")
-	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) || hint(err) != "rm "+path {
+	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) ||
+		hint(err) != "rm "+path {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
 }
@@ -218,20 +236,23 @@ func TestLinkOfOthers(t *testing.T) {
 func TestLinkPlaces(t *testing.T) {
 	m := newMachine(t)
 	for _, profile := range []string{"-x", ".x", "a/b", "a b", "ü", "a\nb", strings.Repeat("x", 65)} {
-		if _, err := m.env.Link(t.Context(), profile, false); !credential.InvalidInput.Is(err) || hint(err) == "" {
+		if _, err := m.env.Link(t.Context(), profile, false); !credential.InvalidInput.Is(err) ||
+			hint(err) == "" {
 			t.Errorf("%q: %v", profile, err)
 		}
 		if _, err := m.env.Apply(t.Context(), docker, profiled(profile)); !credential.InvalidInput.Is(err) {
 			t.Errorf("%q: %v", profile, err)
 		}
 	}
-	// a directory below the home, when the one of docker-credential-zen is not the user's or not on PATH
+	// a directory below the home, when the one of docker-credential-zen is not the user's
+	// or not on PATH
 	m.vars["PATH"] = m.at("usr") + ":" + m.at("home/open") + ":" + m.at("home/.local/bin")
 	m.mkdir("usr", 0o755)
 	m.mkdir("home/open", 0o777)
 	m.mkdir("home/.local/bin", 0o755)
 	path, zen := m.at("home/.local/bin/docker-credential-zen-work"), m.at("bin/docker-credential-zen")
-	if diff := cmp.Diff(&clientconfig.Link{Profile: "work", Path: path, Target: zen}, m.link("work", false)); diff != "" {
+	if diff := cmp.Diff(&clientconfig.Link{Profile: "work", Path: path, Target: zen},
+		m.link("work", false)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if found := m.env.FindHelper("zen-work"); found != path {

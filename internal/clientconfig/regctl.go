@@ -9,8 +9,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// regctlWarnings names the logins in regctl's own file, where no helper for all registries can be set: regctl asks those
-// that docker's configuration names, and only for registries that they list.
+// regctlWarnings names the logins in regctl's own file, where no helper for all
+// registries can be set: regctl asks those that docker's configuration names, and only
+// for registries that they list.
 func regctlWarnings(env Env, r *Report) {
 	file := env.Getenv("REGCTL_CONFIG")
 	if file == "" {
@@ -35,7 +36,8 @@ func regctlWarnings(env Env, r *Report) {
 		}
 	}
 	if len(names) > 0 {
-		r.warn("regctl keeps logins of its own in plain text in "+safetext.Name(file)+" and cannot be told to use a helper for all "+
+		r.warn("regctl keeps logins of its own in plain text in "+safetext.Name(file)+" and cannot be "+
+			"told to use a helper for all "+
 			"registries: "+strings.Join(names, ", "), moveIn)
 	}
 }

@@ -6,25 +6,33 @@ type Options struct {
 	DryRun bool     // write nothing
 	File   string   // Undo: the file of a Recorded, instead of the one the client would read now
 
-	Profile string // the helper of this profile, which Link makes; Undo: only where that is named; "": zen's, or whichever
+	// the helper of this profile, which Link makes; Undo: only where that is named; "":
+	// zen's, or whichever
+	Profile string
 }
 
 // Report says what Apply or Undo did, or would do.
 type Report struct {
-	Client     string    `json:"client"`               // whose configuration it is
-	For        string    `json:"for,omitempty"`        // the client that was asked for, when it reads that of another
-	File       string    `json:"file"`                 // as the client finds it
-	Target     string    `json:"target"`               // with symbolic links followed
-	Changed    bool      `json:"changed"`              // false: everything was as it should be already
-	Created    bool      `json:"created"`              // Apply: the file was made; Undo: such a file was removed
-	Exact      bool      `json:"exact,omitempty"`      // Undo: the file is byte for byte as it was before zen
-	Unrecorded bool      `json:"unrecorded,omitempty"` // Undo: zen does not remember what was there; what names zen was removed
-	Steps      []Step    `json:"steps"`                // the members that were set, or taken back
-	Diff       string    `json:"diff"`                 // unified format; everything is masked that could be a secret
-	Hidden     []string  `json:"hidden,omitempty"`     // Apply: registries whose plain-text login is out of use now
-	Plaintext  []string  `json:"plaintext,omitempty"`  // registries whose login is in the file in plain text, Hidden or not
-	Warnings   []Warning `json:"warnings,omitempty"`   // what keeps it from working
-	Elsewhere  []string  `json:"elsewhere,omitempty"`  // Undo: other files of the client that zen changed
+	Client string `json:"client"` // whose configuration it is
+	// the client that was asked for, when it reads that of another
+	For     string `json:"for,omitempty"`
+	File    string `json:"file"`    // as the client finds it
+	Target  string `json:"target"`  // with symbolic links followed
+	Changed bool   `json:"changed"` // false: everything was as it should be already
+	// Apply: the file was made; Undo: such a file was removed
+	Created bool `json:"created"`
+	Exact   bool `json:"exact,omitempty"` // Undo: the file is byte for byte as it was before zen
+	// Undo: zen does not remember what was there; what names zen was removed
+	Unrecorded bool   `json:"unrecorded,omitempty"`
+	Steps      []Step `json:"steps"` // the members that were set, or taken back
+	// unified format; everything is masked that could be a secret
+	Diff string `json:"diff"`
+	// Apply: registries whose plain-text login is out of use now
+	Hidden []string `json:"hidden,omitempty"`
+	// registries whose login is in the file in plain text, Hidden or not
+	Plaintext []string  `json:"plaintext,omitempty"`
+	Warnings  []Warning `json:"warnings,omitempty"`  // what keeps it from working
+	Elsewhere []string  `json:"elsewhere,omitempty"` // Undo: other files of the client that zen changed
 }
 
 // Step is one member and its value. Values are names of helpers, "" stands for none.

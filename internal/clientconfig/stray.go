@@ -27,9 +27,10 @@ type Stray struct {
 	value string   // the text of what it named; the helper for a file that is all zen's
 }
 
-// Strays are the members of a recorded file that do not name zen any more. What counts is what lies where the client looks: a
-// tool may have put a file in the place of a link. When the directory is gone there are none: who removed that has no more use
-// for either. What zen itself is changing at the moment has not strayed.
+// Strays are the members of a recorded file that do not name zen any more. What counts is
+// what lies where the client looks: a tool may have put a file in the place of a link.
+// When the directory is gone there are none: who removed that has no more use for either.
+// What zen itself is changing at the moment has not strayed.
 func (e Env) Strays(ctx context.Context, file Recorded) ([]Stray, error) {
 	content, err := fileedit.Read(file.Path)
 	if err != nil {
@@ -40,7 +41,8 @@ func (e Env) Strays(ctx context.Context, file Recorded) ([]Stray, error) {
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	// Apply writes what it remembers first and then the file, both under the file's lock. So there is another look.
+	// Apply writes what it remembers first and then the file, both under the file's lock.
+	// So there is another look.
 	var locked fileedit.Content
 	err = fileedit.Look(ctx, file.Path, func(now fileedit.Content) error {
 		locked = now
@@ -90,7 +92,14 @@ func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
 		if IsZen(helper) {
 			continue
 		}
-		s := Stray{Client: r.Client, File: file, Member: memberName(c.Path), Helper: helper, path: c.Path, value: c.New}
+		s := Stray{
+			Client: r.Client,
+			File:   file,
+			Member: memberName(c.Path),
+			Helper: helper,
+			path:   c.Path,
+			value:  c.New,
+		}
 		if len(c.Path) == 2 && c.Path[0] == credHelpers {
 			s.Registry = loginOf(c.Path[1]).name
 		}
@@ -117,12 +126,16 @@ func Mend(d *jsonedit.Document, strays []Stray) (*jsonedit.Document, error) {
 	return d, nil
 }
 
-// Repair makes the strays of a file name zen again, those that still are as they were found, and returns these. What is
-// remembered for Undo stays: that leads back to before zen, not to the stray. Nothing else changes in the file; no directory
-// is made for it.
+// Repair makes the strays of a file name zen again, those that still are as they were
+// found, and returns these. What is remembered for Undo stays: that leads back to before
+// zen, not to the stray. Nothing else changes in the file; no directory is made for it.
 func (e Env) Repair(ctx context.Context, file Recorded, strays []Stray) (done []Stray, err error) {
 	if dir := filepath.Dir(file.Path); !isDir(dir) {
-		return nil, credential.NewError(credential.CannotWrite, "there is no "+safetext.Name(dir), "zen setup "+file.Client)
+		return nil, credential.NewError(
+			credential.CannotWrite,
+			"there is no "+safetext.Name(dir),
+			"zen setup "+file.Client,
+		)
 	}
 	_, err = fileedit.Edit(ctx, file.Path, func(before fileedit.Content) (fileedit.Content, error) {
 		done = nil
@@ -131,7 +144,10 @@ func (e Env) Repair(ctx context.Context, file Recorded, strays []Stray) (done []
 			return before, err
 		}
 		for _, s := range strays {
-			if slices.ContainsFunc(now, func(n Stray) bool { return n.Member == s.Member && n.Helper == s.Helper }) {
+			if slices.ContainsFunc(
+				now,
+				func(n Stray) bool { return n.Member == s.Member && n.Helper == s.Helper },
+			) {
 				done = append(done, s)
 			}
 		}
@@ -158,7 +174,8 @@ func mended(file string, before fileedit.Content, strays []Stray) (fileedit.Cont
 		}
 		return fileedit.Content{Data: d.Bytes(), Exists: true}, nil
 	case before.Exists:
-		return before, credential.NewError(credential.CannotWrite, safetext.Name(file)+" was written by zen, but somebody changed it",
+		return before, credential.NewError(credential.CannotWrite, safetext.Name(file)+" was written by "+
+			"zen, but somebody changed it",
 			"rm "+safetext.ShellWord(file)+", then: zen setup podman")
 	}
 	return fileedit.Content{Data: []byte(dropInText(strays[0].value)), Exists: true}, nil

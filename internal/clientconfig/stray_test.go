@@ -66,7 +66,8 @@ func TestStraysAndRepair(t *testing.T) {
 		},
 		"dropped": {
 			all(), `{"credsStore": "pass", "x": 1}`, "{\n  \"auths\": {\"a\": {}}\n}\n", "credsStore=",
-			"{\n  \"auths\": {\"a\": {}},\n  \"credsStore\": \"zen\"\n}\n", "{\n  \"auths\": {\"a\": {}},\n  \"credsStore\": \"pass\"\n}\n",
+			"{\n  \"auths\": {\"a\": {}},\n  \"credsStore\": \"zen\"\n}\n", "{\n  \"auths\": {\"a\": " +
+				"{}},\n  \"credsStore\": \"pass\"\n}\n",
 		},
 		"taken over": {
 			all(), "{}", `{"credsStore":"desktop","unknown":[1, 2]}`, "credsStore=desktop",
@@ -76,12 +77,15 @@ func TestStraysAndRepair(t *testing.T) {
 		"emptied": {all(), "{}", " \n", "credsStore=", "{\n\t\"credsStore\": \"zen\"\n}\n", "{}\n"},
 		"removed": {all(), "{}", "", "credsStore=", "{\n\t\"credsStore\": \"zen\"\n}\n", "{}\n"},
 		"one host of two": {
-			hosts("ghcr.io", "quay.io"), "{}", `{"credHelpers": {"quay.io": "zen"}}`, `credHelpers["ghcr.io"]=`,
+			hosts("ghcr.io", "quay.io"), "{}", `{"credHelpers": {"quay.io": "zen"}}`,
+			`credHelpers["ghcr.io"]=`,
 			`{"credHelpers": {"quay.io": "zen","ghcr.io": "zen"}}`, "{}",
 		},
 		"hosts are covered by credsStore": {
-			hosts("ghcr.io", "quay.io"), "{}", `{"credsStore": "zen", "credHelpers": {"quay.io": "ecr"}}`, `credHelpers["quay.io"]=ecr`,
-			`{"credsStore": "zen", "credHelpers": {"quay.io": "zen"}}`, `{"credsStore": "zen", "credHelpers": {}}`,
+			hosts("ghcr.io", "quay.io"), "{}", `{"credsStore": "zen", "credHelpers": {"quay.io": ` +
+				`"ecr"}}`, `credHelpers["quay.io"]=ecr`,
+			`{"credsStore": "zen", "credHelpers": {"quay.io": "zen"}}`, `{"credsStore": "zen", ` +
+				`"credHelpers": {}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +100,8 @@ func TestStraysAndRepair(t *testing.T) {
 				t.Fatalf("strays: %s, want %s", text, tt.strays)
 			}
 			for _, s := range list {
-				if s.Client != "docker" || s.File != m.at("home/.docker/config.json") || (s.Registry == "") == (s.Member != "credsStore") {
+				if s.Client != "docker" || s.File != m.at("home/.docker/config.json") ||
+					(s.Registry == "") == (s.Member != "credsStore") {
 					t.Errorf("%+v", s)
 				}
 			}
@@ -123,7 +128,8 @@ func TestStraysAndRepair(t *testing.T) {
 	}
 }
 
-// Nothing is made for a directory that is gone, nor for a file that zen setup never touched or has let go.
+// Nothing is made for a directory that is gone, nor for a file that zen setup never
+// touched or has let go.
 func TestNoStrays(t *testing.T) {
 	m := newMachine(t)
 	m.config("{}")
@@ -146,7 +152,8 @@ func TestNoStrays(t *testing.T) {
 	if list, err := m.env.Strays(t.Context(), file); len(list) > 0 || err != nil {
 		t.Errorf("after undo: %v, %v", list, err)
 	}
-	if done, err := m.env.Repair(t.Context(), file, list); len(done) > 0 || err != nil || m.read("home/.docker/config.json") != "{}" {
+	if done, err := m.env.Repair(t.Context(), file, list); len(done) > 0 || err != nil ||
+		m.read("home/.docker/config.json") != "{}" {
 		t.Errorf("repaired after undo: %v, %v, %s", done, err, m.read("home/.docker/config.json"))
 	}
 }
@@ -162,7 +169,8 @@ func TestRepairLooksAgain(t *testing.T) {
 	if n := m.repair(0, list); n != 1 {
 		t.Errorf("repaired %d", n)
 	}
-	if got := m.read("home/.docker/config.json"); got != `{"credHelpers": {"ghcr.io": "other", "quay.io": "zen"}}` {
+	if got := m.read("home/.docker/config.json"); got != `{"credHelpers": {"ghcr.io": "other", `+
+		`"quay.io": "zen"}}` {
 		t.Error(got)
 	}
 	m.config(`{"credHelpers": 3}`)
@@ -174,13 +182,18 @@ func TestRepairLooksAgain(t *testing.T) {
 	}
 }
 
-// skopeo and podman put a file in the place of a link: docker reads that one from then on.
+// skopeo and podman put a file in the place of a link: docker reads that one from then
+// on.
 func TestStraysBehindAReplacedLink(t *testing.T) {
 	m := newMachine(t)
 	m.write("dotfiles/docker.json", "{}", 0o600)
 	m.symlink("home/.docker/config.json", "../../dotfiles/docker.json")
 	m.apply(all())
-	want := clientconfig.Recorded{Client: "docker", File: m.at("dotfiles/docker.json"), Path: m.at("home/.docker/config.json")}
+	want := clientconfig.Recorded{
+		Client: "docker",
+		File:   m.at("dotfiles/docker.json"),
+		Path:   m.at("home/.docker/config.json"),
+	}
 	if diff := cmp.Diff(want, m.recorded(0)); diff != "" {
 		t.Error(diff)
 	}
@@ -193,7 +206,8 @@ func TestStraysBehindAReplacedLink(t *testing.T) {
 	if text != "credsStore=" || m.repair(0, list) != 1 {
 		t.Errorf("strays: %s", text)
 	}
-	if got := m.read("home/.docker/config.json"); got != `{"auths": {},"credsStore": "zen"}` || m.read("dotfiles/docker.json") != dotfile {
+	if got := m.read("home/.docker/config.json"); got != `{"auths": {},"credsStore": `+
+		`"zen"}` || m.read("dotfiles/docker.json") != dotfile {
 		t.Error(got)
 	}
 }
@@ -220,7 +234,8 @@ func TestStraysOfPodman(t *testing.T) {
 	}
 }
 
-// While zen itself is changing a file, nothing has strayed, whoever looks at what moment, and an Undo is final.
+// While zen itself is changing a file, nothing has strayed, whoever looks at what moment,
+// and an Undo is final.
 func TestZenIsNotFought(t *testing.T) {
 	for _, client := range []string{"docker", "podman"} {
 		t.Run(client, func(t *testing.T) {
@@ -233,7 +248,8 @@ func TestZenIsNotFought(t *testing.T) {
 				seekers.Go(func() { seek(m, stop) })
 			}
 			for range 15 {
-				for _, do := range []func(context.Context, string, clientconfig.Options) ([]*clientconfig.Report, error){m.env.Apply, m.env.Undo} {
+				for _, do := range []func(context.Context, string,
+					clientconfig.Options) ([]*clientconfig.Report, error){m.env.Apply, m.env.Undo} {
 					if _, err := do(t.Context(), client, all()); err != nil {
 						t.Error(err)
 					}
@@ -271,14 +287,16 @@ func seek(m *machine, stop <-chan struct{}) {
 	}
 }
 
-// An Undo that was killed half-way leaves a file that nobody repairs, until zen is set up again.
+// An Undo that was killed half-way leaves a file that nobody repairs, until zen is set up
+// again.
 func TestStraysAfterKilledUndo(t *testing.T) {
 	for _, written := range []bool{false, true} { // the file, when Undo was killed
 		m := newMachine(t)
 		m.config("{}")
 		m.apply(all())
 		record := m.read("state/setup/undo.json")
-		m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, "client":`, 1), 0o600)
+		m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, `+
+			`"client":`, 1), 0o600)
 		if written {
 			m.config("{}")
 		}
@@ -299,7 +317,8 @@ func TestStraysAfterKilledUndo(t *testing.T) {
 	m.config("{}")
 	list, _ := m.strays(0)
 	record := m.read("state/setup/undo.json")
-	m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, "client":`, 1), 0o600)
+	m.write("state/setup/undo.json", strings.Replace(record, `"client":`, `"ending": true, `+
+		`"client":`, 1), 0o600)
 	if _, text := m.strays(0); text != "" {
 		t.Errorf("strays: %s", text)
 	}

@@ -33,9 +33,11 @@ func (e Env) Recorded() ([]Recorded, error) {
 	return out, nil
 }
 
-// Undo takes back what Apply did to a client's files: byte for byte when nobody changed the file since, else the members that
-// Apply set, as far as they still name zen. A file that Apply made is removed when nothing else came into it. Without a
-// memory of Apply, members that name zen are removed. There is a report for each file, also beside an error.
+// Undo takes back what Apply did to a client's files: byte for byte when nobody changed
+// the file since, else the members that Apply set, as far as they still name zen. A file
+// that Apply made is removed when nothing else came into it. Without a memory of Apply,
+// members that name zen are removed. There is a report for each file, also beside an
+// error.
 func (e Env) Undo(ctx context.Context, name string, o Options) ([]*Report, error) {
 	asked, c, err := lookup(name)
 	if err != nil {
@@ -50,7 +52,8 @@ func (e Env) Undo(ctx context.Context, name string, o Options) ([]*Report, error
 		r.forClient(asked, c)
 	}
 	for _, other := range list {
-		if other.Client == c.name && !slices.ContainsFunc(reports, func(r *Report) bool { return r.Target == other.File }) {
+		if other.Client == c.name &&
+			!slices.ContainsFunc(reports, func(r *Report) bool { return r.Target == other.File }) {
 			reports[0].Elsewhere = append(reports[0].Elsewhere, other.File)
 		}
 	}
@@ -92,8 +95,9 @@ func (s *setup) takeBack(ctx context.Context, now fileedit.Content) (fileedit.Co
 	return s.undo(ctx, now)
 }
 
-// end notes, before the file is written, that all of it is being undone: what is remembered goes only afterwards, and
-// until then the guard must not take the change for somebody else's.
+// end notes, before the file is written, that all of it is being undone: what is
+// remembered goes only afterwards, and until then the guard must not take the change for
+// somebody else's.
 func (s *setup) end(ctx context.Context) error {
 	if err := s.recall(); err != nil || s.dry || s.old.File == "" {
 		return err
@@ -106,8 +110,8 @@ func (s *setup) end(ctx context.Context) error {
 // settled reports that nothing is left to undo.
 func (s *setup) settled() bool { return len(s.keep) == 0 }
 
-// undo makes the old content from the new: it takes back everything that is remembered, then does again what was not asked
-// to be undone, so that the memory of that is exact.
+// undo makes the old content from the new: it takes back everything that is remembered,
+// then does again what was not asked to be undone, so that the memory of that is exact.
 func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Content, error) {
 	d, err := parseDocker(s.target, now.Data)
 	if err != nil {
@@ -197,12 +201,16 @@ func (s *setup) revert(d *jsonedit.Document, changes []*jsonedit.Change) (*jsone
 			old, _ := back.Text(c.Path...)
 			s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: old})
 		case outcome == jsonedit.Changed && selected:
-			s.report.Steps = append(s.report.Steps, Step{Member: memberName(c.Path), Before: was, After: was, Kept: true})
+			s.report.Steps = append(
+				s.report.Steps,
+				Step{Member: memberName(c.Path), Before: was, After: was, Kept: true},
+			)
 		}
 	}
 	slices.Reverse(again)
 	slices.Reverse(s.report.Steps)
-	if (len(s.keys) > 0 || s.profile) && !slices.ContainsFunc(s.report.Steps, func(step Step) bool { return !step.Kept }) {
+	if (len(s.keys) > 0 || s.profile) &&
+		!slices.ContainsFunc(s.report.Steps, func(step Step) bool { return !step.Kept }) {
 		s.keep = changes
 		return d, nil
 	}
@@ -235,7 +243,8 @@ func namingZen(d *jsonedit.Document) []*jsonedit.Change {
 	return list
 }
 
-// isBare reports whether a text says nothing: docker leaves an empty auths when it rewrites its file.
+// isBare reports whether a text says nothing: docker leaves an empty auths when it
+// rewrites its file.
 func isBare(d *jsonedit.Document) bool {
 	for _, key := range d.Keys() {
 		if key != auths || len(d.Keys(auths)) > 0 {

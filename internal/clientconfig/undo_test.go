@@ -23,14 +23,33 @@ func TestUndoAfterOthers(t *testing.T) {
 		steps              []clientconfig.Step
 	}{
 		{
-			"docker wrote it anew", "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"credsStore\": \"zen\"\n}",
+			"docker wrote it anew", "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"credsStore\": " +
+				"\"zen\"\n}",
 			"{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"credsStore\": \"desktop\"\n}",
 			true,
 			[]clientconfig.Step{{Member: "credsStore", Before: "zen", After: "desktop"}},
 		},
-		{"Docker Desktop took it back", `{"credsStore":"desktop"}`, `{"credsStore":"desktop"}`, false, kept("credsStore", "desktop")},
-		{"another helper was set", `{"credsStore":"pass"}`, `{"credsStore":"pass"}`, false, kept("credsStore", "pass")},
-		{"a profile was set", `{"credsStore":"zen-work"}`, `{"credsStore":"zen-work"}`, false, kept("credsStore", "zen-work")},
+		{
+			"Docker Desktop took it back",
+			`{"credsStore":"desktop"}`,
+			`{"credsStore":"desktop"}`,
+			false,
+			kept("credsStore", "desktop"),
+		},
+		{
+			"another helper was set",
+			`{"credsStore":"pass"}`,
+			`{"credsStore":"pass"}`,
+			false,
+			kept("credsStore", "pass"),
+		},
+		{
+			"a profile was set",
+			`{"credsStore":"zen-work"}`,
+			`{"credsStore":"zen-work"}`,
+			false,
+			kept("credsStore", "zen-work"),
+		},
 		{"it was removed", `{"auths":{}}`, `{"auths":{}}`, false, []clientconfig.Step{}},
 		{"the file was emptied", ``, ``, false, []clientconfig.Step{}},
 	}
@@ -64,7 +83,8 @@ func TestUndoRestoresWhatTheLastFound(t *testing.T) {
 	m.apply(all())
 	m.config(`{"credsStore":"desktop","x":1}`)
 	m.apply(all())
-	if r := m.undo(all()); !r.Exact || m.read("home/.docker/config.json") != `{"credsStore":"desktop","x":1}` {
+	if r := m.undo(all()); !r.Exact ||
+		m.read("home/.docker/config.json") != `{"credsStore":"desktop","x":1}` {
 		t.Errorf("%+v: %s", r, m.read("home/.docker/config.json"))
 	}
 }
@@ -74,7 +94,8 @@ func TestUndoOfRemovedFile(t *testing.T) {
 	before := m.tree()
 	m.apply(all())
 	os.Remove(m.at("home/.docker/config.json"))
-	if r := m.undo(all()); r.Changed || len(r.Steps) > 0 || r.Client != "docker" || r.File != m.at("home/.docker/config.json") {
+	if r := m.undo(all()); r.Changed || len(r.Steps) > 0 || r.Client != "docker" ||
+		r.File != m.at("home/.docker/config.json") {
 		t.Errorf("%+v", r)
 	}
 	os.RemoveAll(m.at("state"))
@@ -85,20 +106,25 @@ func TestUndoOfRemovedFile(t *testing.T) {
 
 // Without a record, what names zen goes.
 func TestUndoWithoutRecord(t *testing.T) {
-	const text = `{"a":1,"credsStore":"zen","credHelpers":{"gcr.io":"gcloud","ghcr.io":"zen","quay.io":"zen-work"}}`
+	const text = `{"a":1,"credsStore":"zen","credHelpers":{"gcr.io":"gcloud","ghcr.io":"zen",` +
+		`"quay.io":"zen-work"}}`
 	tests := []struct {
 		options clientconfig.Options
 		want    string
 	}{
 		{all(), `{"a":1,"credHelpers":{"gcr.io":"gcloud"}}`},
-		{hosts("ghcr.io"), `{"a":1,"credsStore":"zen","credHelpers":{"gcr.io":"gcloud","quay.io":"zen-work"}}`},
+		{
+			hosts("ghcr.io"),
+			`{"a":1,"credsStore":"zen","credHelpers":{"gcr.io":"gcloud","quay.io":"zen-work"}}`,
+		},
 		{hosts("gcr.io"), text},
 	}
 	for _, tt := range tests {
 		m := newMachine(t)
 		m.config(text)
 		r := m.undo(tt.options)
-		if !r.Unrecorded || r.Exact || r.Changed != (tt.want != text) || m.read("home/.docker/config.json") != tt.want {
+		if !r.Unrecorded || r.Exact || r.Changed != (tt.want != text) ||
+			m.read("home/.docker/config.json") != tt.want {
 			t.Errorf("%+v: %s", r, m.read("home/.docker/config.json"))
 		}
 		if _, err := os.Stat(m.at("state")); err == nil {
@@ -128,15 +154,19 @@ func TestUndoElsewhere(t *testing.T) {
 		t.Error("a directory was made")
 	}
 	list, err := m.env.Recorded()
-	if diff := cmp.Diff([]clientconfig.Recorded{{Client: "docker", File: file, Path: file}}, list); diff != "" || err != nil {
+	if diff := cmp.Diff([]clientconfig.Recorded{{Client: "docker", File: file, Path: file}},
+		list); diff != "" ||
+		err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if r := m.undo(clientconfig.Options{File: file}); !r.Exact || len(r.Elsewhere) > 0 || m.read("home/.docker/config.json") != "{}" {
+	if r := m.undo(clientconfig.Options{File: file}); !r.Exact || len(r.Elsewhere) > 0 ||
+		m.read("home/.docker/config.json") != "{}" {
 		t.Errorf("%+v", r)
 	}
 }
 
-// A crash between the record and the file: undo passes over what was not done, and a new setup starts from what is there.
+// A crash between the record and the file: undo passes over what was not done, and a new
+// setup starts from what is there.
 func TestUndoOfWhatWasNotDone(t *testing.T) {
 	m := newMachine(t)
 	m.config(`{"credsStore":"pass"}`)
@@ -159,7 +189,8 @@ func TestApplyConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			if _, err := m.env.Apply(t.Context(), docker, hosts(fmt.Sprintf("r%d.example.com", i))); err != nil {
+			if _, err := m.env.Apply(t.Context(), docker,
+				hosts(fmt.Sprintf("r%d.example.com", i))); err != nil {
 				t.Error(err)
 			}
 		})

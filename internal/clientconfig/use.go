@@ -26,7 +26,11 @@ func (e Env) Docker(a address.Address) (Use, error) {
 	if host, err := address.Parse(hostOf(a)); err == nil {
 		key = host.ServerURL()
 	}
-	u := Use{File: file, Helper: helperFor(d, key), Shadowed: slices.Contains(e.shadowed(), loginOf(key).name)}
+	u := Use{
+		File:     file,
+		Helper:   helperFor(d, key),
+		Shadowed: slices.Contains(e.shadowed(), loginOf(key).name),
+	}
 	if u.Helper == "" && !containsAuth(d) {
 		u.Helper = e.detected()
 	}
@@ -34,7 +38,8 @@ func (e Env) Docker(a address.Address) (Use, error) {
 	return u, nil
 }
 
-// PlaintextLogins returns the registries whose login lies in docker's configuration in plain text, and that file.
+// PlaintextLogins returns the registries whose login lies in docker's configuration in
+// plain text, and that file.
 func (e Env) PlaintextLogins() (file string, registries []string, err error) {
 	file, d, err := e.readDocker()
 	if err != nil {

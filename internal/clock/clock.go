@@ -2,8 +2,9 @@ package clock
 
 import "time"
 
-// Clock reads two clocks. A laptop that sleeps stops the monotonic one on Linux (CLOCK_MONOTONIC, time(7)), and a person or
-// NTP may set the wall clock back: whatever has an end has to be good by both. Use New.
+// Clock reads two clocks. A laptop that sleeps stops the monotonic one on Linux
+// (CLOCK_MONOTONIC, time(7)), and a person or NTP may set the wall clock back: whatever
+// has an end has to be good by both. Use New.
 type Clock struct {
 	wall  func() time.Time
 	start time.Time
@@ -32,7 +33,8 @@ func (i Instant) Add(d time.Duration) Instant { return Instant{i.Wall.Add(d), i.
 // Reached reports whether i is at or after t by either clock.
 func (i Instant) Reached(t Instant) bool { return i.Mono >= t.Mono || !i.Wall.Before(t.Wall) }
 
-// Until is how long it takes from i to t by the clock that gets there first; it may be negative.
+// Until is how long it takes from i to t by the clock that gets there first; it may be
+// negative.
 func (i Instant) Until(t Instant) time.Duration { return min(t.Mono-i.Mono, t.Wall.Sub(i.Wall)) }
 
 // Since is how long ago t was by the clock that ran further.

@@ -18,7 +18,14 @@ func TestTwoClocks(t *testing.T) {
 		{"time passes", 59 * time.Second, 0, false, time.Second, 59 * time.Second},
 		{"to the nanosecond", time.Minute - 1, 0, false, 1, time.Minute - 1},
 		{"the end", time.Minute, 0, true, 0, time.Minute},
-		{"sleep", time.Second, 8 * time.Hour, true, time.Minute - time.Second - 8*time.Hour, 8*time.Hour + time.Second},
+		{
+			"sleep",
+			time.Second,
+			8 * time.Hour,
+			true,
+			time.Minute - time.Second - 8*time.Hour,
+			8*time.Hour + time.Second,
+		},
 		{"set back", 2 * time.Minute, -24 * time.Hour, true, -time.Minute, 2 * time.Minute},
 	}
 	for _, tt := range tests {
@@ -31,8 +38,14 @@ func TestTwoClocks(t *testing.T) {
 				time.Sleep(tt.mono)
 				shift = tt.shift
 				now := c.Now()
-				if now.Reached(end) != tt.reached || now.Until(end) != tt.until || now.Since(begin) != tt.since {
-					t.Errorf("reached %v, until %v, since %v", now.Reached(end), now.Until(end), now.Since(begin))
+				if now.Reached(end) != tt.reached || now.Until(end) != tt.until ||
+					now.Since(begin) != tt.since {
+					t.Errorf(
+						"reached %v, until %v, since %v",
+						now.Reached(end),
+						now.Until(end),
+						now.Since(begin),
+					)
 				}
 			})
 		})

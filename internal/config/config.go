@@ -31,8 +31,9 @@ type Config struct {
 	LoginTTL Duration   `toml:"login_ttl"` // default time limit of a login; 0: none
 	AutoLock Duration   `toml:"auto_lock"` // idle time after which the vault locks itself; 0: never
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
-	Guard    GuardMode  `toml:"guard"`     // what is done about credentials in plain text and clients that lost zen
-	Policy   []Rule     `toml:"policy"`    // who may use what; none: everybody who is the user
+	// what is done about credentials in plain text and clients that lost zen
+	Guard  GuardMode `toml:"guard"`
+	Policy []Rule    `toml:"policy"` // who may use what; none: everybody who is the user
 }
 
 // Equal reports whether both say the same.
@@ -92,10 +93,16 @@ func choose[T ~string](to *T, v any, allowed ...T) error {
 		names = append(names, strconv.Quote(string(a)))
 	}
 	last := len(names) - 1
-	return fmt.Errorf("%s is not allowed; write %s or %s", show(v), strings.Join(names[:last], ", "), names[last])
+	return fmt.Errorf(
+		"%s is not allowed; write %s or %s",
+		show(v),
+		strings.Join(names[:last], ", "),
+		names[last],
+	)
 }
 
-// Duration is a time span of 0 to ten years, written "45s", "30m", "12h", "7d" or "1h30m".
+// Duration is a time span of 0 to ten years, written "45s", "30m", "12h", "7d" or
+// "1h30m".
 type Duration time.Duration
 
 // maxDuration keeps sums of times in range.
@@ -111,7 +118,8 @@ func (d *Duration) UnmarshalTOML(v any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`%s is not a valid time; write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`, show(v))
+	return fmt.Errorf(`%s is not a valid time; write a number and a unit such as "45s", "30m", "12h" or `+
+		`"7d", or "0" for never`, show(v))
 }
 
 // ParseDuration is time.ParseDuration with days, which come first and are whole.
@@ -143,8 +151,9 @@ func show(v any) string {
 	return text
 }
 
-// Load reads the file; one that does not exist means Default. A link that leads nowhere is not that: the settings that it is
-// to lead to may hold rules. Errors are InvalidInput and made for a person.
+// Load reads the file; one that does not exist means Default. A link that leads nowhere
+// is not that: the settings that it is to lead to may hold rules. Errors are InvalidInput
+// and made for a person.
 func Load(path string) (Config, error) {
 	content, err := read(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -161,7 +170,8 @@ var (
 	errNoFile   = errors.New("it is not a file")
 )
 
-// read returns the content of a regular file, which may be reached by links but is the user's or root's.
+// read returns the content of a regular file, which may be reached by links but is the
+// user's or root's.
 func read(path string) ([]byte, error) {
 	content, err := paths.ReadTrusted(path, maxFile+1)
 	switch {
@@ -176,7 +186,8 @@ func read(path string) ([]byte, error) {
 	return content, err
 }
 
-// dangles reports whether a path that leads nowhere does so because of a symbolic link: itself, or a directory on the way.
+// dangles reports whether a path that leads nowhere does so because of a symbolic link:
+// itself, or a directory on the way.
 func dangles(path string) bool {
 	for {
 		_, err := os.Lstat(path)
@@ -225,7 +236,8 @@ func isSetting(key toml.Key) bool {
 	return len(key) == 1 && slices.Contains(settings(reflect.TypeFor[Config]()), key[0])
 }
 
-// lineOfRule is where the rule of that number begins; 0: the rules are written in another way than as [[policy]] tables.
+// lineOfRule is where the rule of that number begins; 0: the rules are written in another
+// way than as [[policy]] tables.
 func lineOfRule(content []byte, number int) int {
 	line := 0
 	for text := range bytes.Lines(content) {
@@ -246,7 +258,12 @@ func lineOfRule(content []byte, number int) int {
 func explain(path string, content []byte, err error) error {
 	p, ok := errors.AsType[toml.ParseError](err)
 	if !ok && !areTables(content, "policy") {
-		return wrong("policy is a list of tables: write each as [[policy]]", path, lineOf(content, toml.Key{"policy"}), err)
+		return wrong(
+			"policy is a list of tables: write each as [[policy]]",
+			path,
+			lineOf(content, toml.Key{"policy"}),
+			err,
+		)
 	}
 	if !ok {
 		line, text := mismatch(err)
@@ -259,20 +276,28 @@ func explain(path string, content []byte, err error) error {
 	return wrong(text, path, p.Position.Line, err)
 }
 
-// mismatch takes apart what the decoder says of a value of another type, which it tells in a text only:
-// toml: line 3 (last key "policy.confirm"): incompatible types: TOML value has type string; destination has type boolean.
+// mismatch takes apart what the decoder says of a value of another type, which it tells
+// in a text only: toml: line 3 (last key "policy.confirm"): incompatible types: TOML
+// value has type string; destination has type boolean.
 func mismatch(err error) (line int, text string) {
 	var key, has, wants string
 	text = strings.TrimPrefix(err.Error(), "toml: ")
-	if n, _ := fmt.Sscanf(text, "line %d (last key %q): incompatible types: TOML value has type %s destination has type %s",
+	if n, _ := fmt.Sscanf(text, "line %d (last key %q): incompatible types: TOML value has type %s "+
+		"destination has type %s",
 		&line, &key, &has, &wants); n != 4 {
 		return line, text
 	}
 	names := map[string]string{"slice": "a list", "boolean": "true or false"}
-	return line, fmt.Sprintf("%s: a value of type %s is not allowed; write %s", key, strings.TrimSuffix(has, ";"), cmp.Or(names[wants], wants))
+	return line, fmt.Sprintf(
+		"%s: a value of type %s is not allowed; write %s",
+		key,
+		strings.TrimSuffix(has, ";"),
+		cmp.Or(names[wants], wants),
+	)
 }
 
-// areTables reports whether a setting is what a list of tables can be decoded from, or not there.
+// areTables reports whether a setting is what a list of tables can be decoded from, or
+// not there.
 func areTables(content []byte, name string) bool {
 	var all map[string]any
 	if _, err := toml.Decode(string(content), &all); err != nil {
@@ -292,7 +317,12 @@ func wrong(text, path string, line int, cause error) error {
 	if e, ok := errors.AsType[*credential.Error](cause); ok {
 		hint = e.HintText()
 	}
-	return &credential.Error{Reason: credential.InvalidInput, Message: where + ": " + text, Hint: hint, Cause: cause}
+	return &credential.Error{
+		Reason:  credential.InvalidInput,
+		Message: where + ": " + text,
+		Hint:    hint,
+		Cause:   cause,
+	}
 }
 
 // unknownSetting names the line of a key that is no setting.
@@ -305,7 +335,8 @@ func unknownSetting(path string, content []byte, key toml.Key) error {
 	return wrong(text, path, lineOf(content, key), nil)
 }
 
-// lineOf is where a setting stands that the file has, or the first of that name in a list of tables; 0: it cannot be found.
+// lineOf is where a setting stands that the file has, or the first of that name in a list
+// of tables; 0: it cannot be found.
 func lineOf(content []byte, key toml.Key) int {
 	var top map[string]toml.Primitive
 	meta, err := toml.Decode(string(content), &top)

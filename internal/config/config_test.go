@@ -33,14 +33,33 @@ func TestLoad(t *testing.T) {
 	}{
 		{"empty", "", Default()},
 		{"comments", "# nothing\n\n", Default()},
-		{"all", "log_level = 'debug'\nlist=\"none\"\nlogin_ttl = \"12h\"\nauto_lock = \"15m\"\nidle_exit = \"2ms\"\nguard = \"import\"\n", Config{
-			LogLevel: "debug", List: ListNone, LoginTTL: Duration(12 * time.Hour), AutoLock: Duration(15 * time.Minute), IdleExit: Duration(2 * time.Millisecond),
+		{"all", "log_level = 'debug'\nlist=\"none\"\nlogin_ttl = \"12h\"\nauto_lock = \"15m\"\nidle_exit " +
+			"= \"2ms\"\nguard = \"import\"\n", Config{
+			LogLevel: "debug", List: ListNone, LoginTTL: Duration(12 * time.Hour),
+			AutoLock: Duration(15 * time.Minute), IdleExit: Duration(2 * time.Millisecond),
 			Guard: GuardImport,
 		}},
-		{"days", `login_ttl = "7d"`, Config{LogLevel: "info", List: ListAll, Guard: GuardReport, LoginTTL: Duration(7 * 24 * time.Hour)}},
-		{"days and hours", `login_ttl = "1d12h"`, Config{LogLevel: "info", List: ListAll, Guard: GuardReport, LoginTTL: Duration(36 * time.Hour)}},
+		{
+			"days",
+			`login_ttl = "7d"`,
+			Config{
+				LogLevel: "info",
+				List:     ListAll,
+				Guard:    GuardReport,
+				LoginTTL: Duration(7 * 24 * time.Hour),
+			},
+		},
+		{
+			"days and hours",
+			`login_ttl = "1d12h"`,
+			Config{LogLevel: "info", List: ListAll, Guard: GuardReport, LoginTTL: Duration(36 * time.Hour)},
+		},
 		{"never", "login_ttl = \"0\"\nauto_lock = \"0s\"", Default()},
-		{"windows line ends", "list = \"static\"\r\n", Config{LogLevel: "info", List: ListStatic, Guard: GuardReport}},
+		{
+			"windows line ends",
+			"list = \"static\"\r\n",
+			Config{LogLevel: "info", List: ListStatic, Guard: GuardReport},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,13 +75,20 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	const times = `write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`
 	tests := []struct{ name, text, want string }{
-		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting "idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, guard, policy`},
-		{"unknown table", "# x\n[keyring]\nimport = true\n", `config.toml, line 2: there is no setting "keyring"; settings are`},
-		{"guard", "guard = true\n", `config.toml, line 1: guard: true is not allowed; write "report", "repair", "import" or "off"`},
-		{"choice", "list = \"some\"\n", `config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"`},
-		{"choice, other type", "\nlog_level = 3\n", `config.toml, line 2: log_level: 3 is not allowed; write "debug", "info", "warn" or "error"`},
-		{"time without unit", "auto_lock = 15\n", `config.toml, line 1: auto_lock: 15 is not a valid time; ` + times},
-		{"time in text without unit", "auto_lock = \"15\"\n", `config.toml, line 1: auto_lock: "15" is not a valid time; ` + times},
+		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting ` +
+			`"idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, guard, policy`},
+		{"unknown table", "# x\n[keyring]\nimport = true\n", `config.toml, line 2: there is no setting ` +
+			`"keyring"; settings are`},
+		{"guard", "guard = true\n", `config.toml, line 1: guard: true is not allowed; write "report", ` +
+			`"repair", "import" or "off"`},
+		{"choice", "list = \"some\"\n", `config.toml, line 1: list: "some" is not allowed; write "all", ` +
+			`"static" or "none"`},
+		{"choice, other type", "\nlog_level = 3\n", `config.toml, line 2: log_level: 3 is not allowed; ` +
+			`write "debug", "info", "warn" or "error"`},
+		{"time without unit", "auto_lock = 15\n", `config.toml, line 1: auto_lock: 15 is not a valid ` +
+			`time; ` + times},
+		{"time in text without unit", "auto_lock = \"15\"\n", `config.toml, line 1: auto_lock: "15" is ` +
+			`not a valid time; ` + times},
 		{"negative", "login_ttl = \"-1h\"\n", `"-1h" is not a valid time`},
 		{"negative after days", "login_ttl = \"1d-1h\"\n", `"1d-1h" is not a valid time`},
 		{"too long", "login_ttl = \"90000h\"\n", `"90000h" is not a valid time`},
@@ -80,7 +106,8 @@ func TestLoadRefuses(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.toml")
 			write(t, path, tt.text)
 			_, err := Load(path)
-			if credential.ReasonOf(err) != credential.InvalidInput || !strings.Contains(err.Error(), tt.want) {
+			if credential.ReasonOf(err) != credential.InvalidInput ||
+				!strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v\nwant %s", err, tt.want)
 			}
 			if e, ok := errors.AsType[*credential.Error](err); !ok || e.HintText() != "edit "+path {
@@ -115,14 +142,19 @@ func TestLoadOfWhatIsNoFile(t *testing.T) {
 	if got, err := Load(filepath.Join(dir, "linked", "config.toml")); err != nil || !got.Equal(Default()) {
 		t.Errorf("missing in a linked directory: %+v, %v", got, err)
 	}
-	for _, path := range []string{nowhere, filepath.Join(nowhere, "config.toml"), filepath.Join(nowhere, "zen", "config.toml")} {
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), ": cannot be read: it is a symbolic link that leads nowhere") {
+	for _, path := range []string{
+		nowhere, filepath.Join(nowhere, "config.toml"),
+		filepath.Join(nowhere, "zen", "config.toml"),
+	} {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), ": cannot be read: it is a "+
+			"symbolic link that leads nowhere") {
 			t.Errorf("%s, dangling: %v", path, err)
 		}
 	}
 }
 
-// example is the config.toml that people are given to begin with: it sets nothing and explains every setting.
+// example is the config.toml that people are given to begin with: it sets nothing and
+// explains every setting.
 func example(t testing.TB) string {
 	t.Helper()
 	b, err := os.ReadFile("../../packaging/config.toml")
@@ -132,12 +164,13 @@ func example(t testing.TB) string {
 	return string(b)
 }
 
-// The example explains every setting, and shows its default.
-// config.toml may be a link to a file of the user's; one of another user is not obeyed, and a FIFO not waited for.
+// The example explains every setting, and shows its default. config.toml may be a link to
+// a file of the user's; one of another user is not obeyed, and a FIFO not waited for.
 func TestLoadOfWhoseFile(t *testing.T) {
 	dir := t.TempDir()
 	real, file := filepath.Join(dir, "dotfiles.toml"), filepath.Join(dir, "config.toml")
-	if err := errors.Join(os.WriteFile(real, []byte("guard = \"off\"\n"), 0o644), os.Symlink("dotfiles.toml", file)); err != nil {
+	if err := errors.Join(os.WriteFile(real, []byte("guard = \"off\"\n"), 0o644),
+		os.Symlink("dotfiles.toml", file)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Load(file); err != nil || got.Guard != "off" {
@@ -190,7 +223,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("list.x = 1\nlog_level = [\"\\u0000\"]\n")
 	f.Add("\"\\u001b\" = 1\n")
 	f.Add("a.b.c = 1\na.b.c = 2")
-	f.Add("[[policy]]\nconnector = \"prod-*\"\nregistry = \"ghcr.io/team\"\nexecutables = [\"/usr/bin/*\"]\nrate = \"5/1h\"\n")
+	f.Add("[[policy]]\nconnector = \"prod-*\"\nregistry = \"ghcr.io/team\"\nexecutables = " +
+		"[\"/usr/bin/*\"]\nrate = \"5/1h\"\n")
 	f.Add("policy = [{confirm = true, confirm_keep = \"1d\"}, {directories = [\"~\"]}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		cfg, err := parse("/home/user/config.toml", []byte(text))
@@ -209,20 +243,26 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		for i, r := range cfg.Policy {
-			if !r.Confirm && r.Executables == nil && r.Directories == nil && r.Rate.Count == 0 || r.Rate.Count < 0 || r.ConfirmKeep < 0 {
+			if !r.Confirm && r.Executables == nil && r.Directories == nil && r.Rate.Count == 0 ||
+				r.Rate.Count < 0 ||
+				r.ConfirmKeep < 0 {
 				t.Fatalf("rule %d: %+v", i, r)
 			}
 		}
 		rules := len(cfg.Policy)
 		cfg.Policy = nil
 		again := "log_level = \"" + string(cfg.LogLevel) + "\"\nlist = \"" + string(cfg.List) + "\"\n"
-		for name, d := range map[string]Duration{"login_ttl": cfg.LoginTTL, "auto_lock": cfg.AutoLock, "idle_exit": cfg.IdleExit} {
+		for name, d := range map[string]Duration{
+			"login_ttl": cfg.LoginTTL, "auto_lock": cfg.AutoLock,
+			"idle_exit": cfg.IdleExit,
+		} {
 			again += name + " = \"" + time.Duration(d).String() + "\"\n"
 		}
 		if got, err := parse("config.toml", []byte(again)); err != nil || !got.Equal(cfg) {
 			t.Fatalf("%q means %+v, written out it means %+v, %v", text, cfg, got, err)
 		}
-		if meta, err := toml.Decode(text, &map[string]any{}); err == nil && rules == 0 && len(meta.Keys()) > len(settings(reflect.TypeFor[Config]())) {
+		if meta, err := toml.Decode(text, &map[string]any{}); err == nil && rules == 0 &&
+			len(meta.Keys()) > len(settings(reflect.TypeFor[Config]())) {
 			t.Fatalf("a setting was passed over: %v", meta.Keys())
 		}
 	})

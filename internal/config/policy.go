@@ -12,10 +12,12 @@ import (
 	"github.com/zen-agent/zen/internal/address"
 )
 
-// Rule is one [[policy]] table: what is asked of those who want to use a credential. It is about a credential when both its
-// connector and its registry are; what it leaves out it does not ask.
+// Rule is one [[policy]] table: what is asked of those who want to use a credential. It
+// is about a credential when both its connector and its registry are; what it leaves out
+// it does not ask.
 type Rule struct {
-	Connector   Pattern      `toml:"connector"`    // of service connectors' names; "": every one, and logins without one
+	// of service connectors' names; "": every one, and logins without one
+	Connector   Pattern      `toml:"connector"`
 	Registry    Registry     `toml:"registry"`     // "": every one
 	Executables []Executable `toml:"executables"`  // one of them must be among the programs that ask
 	Directories []Directory  `toml:"directories"`  // the client must work in or below one of them
@@ -26,8 +28,11 @@ type Rule struct {
 
 // equal reports whether both say the same.
 func (r Rule) equal(o Rule) bool {
-	return r.Connector == o.Connector && r.Registry == o.Registry && slices.Equal(r.Executables, o.Executables) &&
-		slices.Equal(r.Directories, o.Directories) && r.Confirm == o.Confirm && r.ConfirmKeep == o.ConfirmKeep && r.Rate == o.Rate
+	return r.Connector == o.Connector && r.Registry == o.Registry &&
+		slices.Equal(r.Executables, o.Executables) &&
+		slices.Equal(r.Directories, o.Directories) && r.Confirm == o.Confirm &&
+		r.ConfirmKeep == o.ConfirmKeep &&
+		r.Rate == o.Rate
 }
 
 // check says what is wrong with a rule as a whole.
@@ -62,7 +67,8 @@ type Pattern string
 func (p *Pattern) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	if _, err := path.Match(text, ""); !ok || text == "" || err != nil {
-		return fmt.Errorf("%s is not a name; write that of a service connector, or a pattern such as \"prod-*\"", show(v))
+		return fmt.Errorf("%s is not a name; write that of a service connector, or a pattern such as "+
+			"\"prod-*\"", show(v))
 	}
 	*p = Pattern(text)
 	return nil
@@ -82,15 +88,18 @@ func (r *Registry) UnmarshalTOML(v any) error {
 	return nil
 }
 
-// Executable is the absolute path of a program, which may be a pattern (path.Match), or the name of one, wherever it lies.
+// Executable is the absolute path of a program, which may be a pattern (path.Match), or
+// the name of one, wherever it lies.
 type Executable string
 
 // UnmarshalTOML takes absolute paths, those of the home directory ("~/"), and names.
 func (e *Executable) UnmarshalTOML(v any) error {
 	text, ok := v.(string)
 	_, err := path.Match(text, "")
-	if !ok || err != nil || text == "" || strings.Contains(text, "/") && !isAbsolute(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%s is not a program; write its path, such as \"/usr/bin/docker\", or its name", show(v))
+	if !ok || err != nil || text == "" || strings.Contains(text, "/") && !isAbsolute(text) ||
+		strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("%s is not a program; write its path, such as \"/usr/bin/docker\", or its "+
+			"name", show(v))
 	}
 	*e = Executable(text)
 	return nil
@@ -129,7 +138,8 @@ func (r *Rate) UnmarshalTOML(v any) error {
 	n, err := strconv.Atoi(times)
 	per, spanErr := ParseDuration(span)
 	if err != nil || spanErr != nil || n < 1 || n > maxRate || per < time.Second || per > maxDuration {
-		return fmt.Errorf(`%s is no rate; write a number and a time, such as "30/1m" for 30 times a minute`, show(v))
+		return fmt.Errorf(`%s is no rate; write a number and a time, such as "30/1m" for 30 times a `+
+			`minute`, show(v))
 	}
 	*r = Rate{Count: n, Per: per}
 	return nil

@@ -10,8 +10,9 @@ import (
 	"github.com/zen-agent/zen/internal/filewatch"
 )
 
-// Watch calls f with the settings, once when it begins to watch and then whenever the file's content changed, until ctx ends.
-// A broken file is given as an error, once. The error says that nothing can be watched.
+// Watch calls f with the settings, once when it begins to watch and then whenever the
+// file's content changed, until ctx ends. A broken file is given as an error, once. The
+// error says that nothing can be watched.
 func Watch(ctx context.Context, path string, f func(Config, error)) error {
 	w := &watch{path: path, tell: f}
 	return filewatch.Watch{
@@ -25,7 +26,8 @@ func Watch(ctx context.Context, path string, f func(Config, error)) error {
 	}.Run(ctx)
 }
 
-// retry is when a file that cannot be read is tried again: what keeps it from being read may end without an event.
+// retry is when a file that cannot be read is tried again: what keeps it from being read
+// may end without an event.
 const retry = 10 * time.Second
 
 type watch struct {

@@ -127,7 +127,8 @@ func TestWatchDirectories(t *testing.T) {
 	w.want("none")
 }
 
-// People keep their settings elsewhere and link to them, and switch between versions by another link.
+// People keep their settings elsewhere and link to them, and switch between versions by
+// another link.
 func TestWatchLinks(t *testing.T) {
 	top := t.TempDir()
 	one, two := filepath.Join(top, "one"), filepath.Join(top, "two")

@@ -7,8 +7,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// AttrRegistry is the public attribute by which every kind for single registries names its registry: host[:port], after
-// http:// if the registry speaks plain http. Whoever hands out credentials looks at that prefix.
+// AttrRegistry is the public attribute by which every kind for single registries names
+// its registry: host[:port], after http:// if the registry speaks plain http. Whoever
+// hands out credentials looks at that prefix.
 const AttrRegistry = "registry"
 
 const plainHTTP = "http://"
@@ -26,7 +27,8 @@ func SetRegistry(config map[string]string, fallback string) (registry string, er
 		return "", err
 	}
 	if a.IsHubToken() {
-		return "", Invalid("'"+given+"' is not a registry but a key of docker login's own", "Docker Hub is docker.io")
+		return "", Invalid("'"+given+"' is not a registry but a key of docker login's "+
+			"own", "Docker Hub is docker.io")
 	}
 	config[AttrRegistry] = a.Host()
 	if scheme == address.HTTP && a.Host() != hub {
@@ -45,8 +47,8 @@ func Unencrypted(config map[string]string) (a address.Address, ok bool) {
 
 const hub = "docker.io"
 
-// CheckResource refuses a resource id that names another registry than the connector's own, in ZenML's words. An empty id
-// is the connector's own.
+// CheckResource refuses a resource id that names another registry than the connector's
+// own, in ZenML's words. An empty id is the connector's own.
 func CheckResource(id, own string) error {
 	if id == "" {
 		return nil
@@ -58,8 +60,10 @@ func CheckResource(id, own string) error {
 	if a.Registry().String() == own {
 		return nil
 	}
-	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The connector does not allow access to the provided '%s' "+
-		"Docker/OCI container registry resource. It only allows access to the following resource: '%s'.", id, own),
+	return credential.NewError(credential.InvalidInput, fmt.Sprintf("The connector does not allow access "+
+		"to the provided '%s' "+
+		"Docker/OCI container registry resource. It only allows access to the following resource: "+
+		"'%s'.", id, own),
 		"the registry is given by --registry="+a.Host())
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// AttrKey is the secret attribute of a connector that lives on a server: API key, password or access token of the server.
+// AttrKey is the secret attribute of a connector that lives on a server: API key,
+// password or access token of the server.
 const AttrKey = "key"
 
 // Server is what the kind for connectors of a ZenML server has to know of the server.
@@ -28,22 +29,36 @@ func (s Server) Attributes(config map[string]string) map[string]string {
 	if out == nil {
 		out = make(map[string]string)
 	}
-	out["server_id"], out["server_revision"], out["server_url"], out["server_auth"] = s.ID, s.Revision, s.URL, s.Auth
-	out["server_username"], out["server_ca_cert"], out["server_insecure"] = s.Username, s.CACert, strconv.FormatBool(s.Insecure)
+	out["server_id"], out["server_revision"], out["server_url"], out["server_auth"] = s.ID, s.Revision, s.URL,
+		s.Auth
+	out["server_username"], out["server_ca_cert"], out["server_insecure"] = s.Username, s.CACert,
+		strconv.FormatBool(
+			s.Insecure,
+		)
 	return out
 }
 
 // ServerOf is the server that Attributes added; ok is false if it did not.
 func ServerOf(config map[string]string) (s Server, ok bool) {
 	s = Server{
-		ID: config["server_id"], Revision: config["server_revision"], URL: config["server_url"], Auth: config["server_auth"],
-		Username: config["server_username"], CACert: config["server_ca_cert"], Insecure: config["server_insecure"] == "true",
+		ID: config["server_id"], Revision: config["server_revision"], URL: config["server_url"],
+		Auth:     config["server_auth"],
+		Username: config["server_username"], CACert: config["server_ca_cert"],
+		Insecure: config["server_insecure"] == "true",
 	}
 	return s, s.ID != "" && s.URL != ""
 }
 
-// Prover is implemented by kinds that can ask the registry about a credential that they minted before.
+// Prover is implemented by kinds that can ask the registry about a credential that they
+// minted before.
 type Prover interface {
-	// Prove is Verify for a credential that Mint made. The secret stays the caller's to wipe.
-	Prove(ctx context.Context, spec Spec, reg Registry, cred credential.Credential, opt VerifyOptions) (Report, error)
+	// Prove is Verify for a credential that Mint made. The secret stays the caller's to
+	// wipe.
+	Prove(
+		ctx context.Context,
+		spec Spec,
+		reg Registry,
+		cred credential.Credential,
+		opt VerifyOptions,
+	) (Report, error)
 }

@@ -15,16 +15,17 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Limits on one attribute. Secrets are bounded by what a credential helper can carry; the largest known are service account
-// keys of a few KiB.
+// Limits on one attribute. Secrets are bounded by what a credential helper can carry; the
+// largest known are service account keys of a few KiB.
 const (
 	maxPublic = 4 << 10
 	maxSecret = 64 << 10
 )
 
-// Split puts each attribute of a configuration where the auth method says it belongs: into spec.Secrets, which then share
-// bytes with config, or into spec.Config. An empty value is an absent one. Attributes that the method does not know are
-// left out and told in warnings.
+// Split puts each attribute of a configuration where the auth method says it belongs:
+// into spec.Secrets, which then share bytes with config, or into spec.Config. An empty
+// value is an absent one. Attributes that the method does not know are left out and told
+// in warnings.
 func Split(method api.AuthMethod, config map[string]credential.Secret, spec *Spec) (warnings []string) {
 	if spec.Config == nil {
 		spec.Config = make(map[string]string)
@@ -63,9 +64,9 @@ func list(names []string) string {
 	return "['" + strings.Join(names, "', '") + "']"
 }
 
-// Complete checks a specification against a kind's description, with ZenML's words, and returns a copy in which the auth
-// method and the resource type are set where there is only one. The kind's own rules are not checked here. Secrets are
-// shared.
+// Complete checks a specification against a kind's description, with ZenML's words, and
+// returns a copy in which the auth method and the resource type are set where there is
+// only one. The kind's own rules are not checked here. Secrets are shared.
 func Complete(t api.ConnectorType, spec Spec) (Spec, error) {
 	spec.Config, spec.Secrets = maps.Clone(spec.Config), maps.Clone(spec.Secrets)
 	if spec.Config == nil {
@@ -85,7 +86,8 @@ func Complete(t api.ConnectorType, spec Spec) (Spec, error) {
 	return spec, checkExpiration(method, spec.ExpirationSeconds)
 }
 
-// MethodOf returns the auth method of that name, or the only one there is when name is empty (ZenML's rule).
+// MethodOf returns the auth method of that name, or the only one there is when name is
+// empty (ZenML's rule).
 func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 	var names []string
 	for _, m := range t.AuthMethods {
@@ -96,11 +98,13 @@ func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 	}
 	if name == "" {
 		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"Multiple authentication methods are available for the %s service connector type. Please specify one of the following: [%s].",
+			"Multiple authentication methods are available for the %s service connector type. Please "+
+				"specify one of the following: [%s].",
 			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
 	}
 	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"The '%s' service connector type does not support the '%s' authentication method.", t.Type, safetext.Line(name)),
+		"The '%s' service connector type does not support the '%s' authentication "+
+			"method.", t.Type, safetext.Line(name)),
 		"supported: "+strings.Join(names, ", "))
 }
 
@@ -118,13 +122,15 @@ func findResourceType(t api.ConnectorType, want string) (string, error) {
 	if want == "" {
 		return "", nil // gives access to all of them
 	}
-	return "", Invalid(fmt.Sprintf("connector type '%s' does not support resource type '%s'. Supported resource types are: %s.",
+	return "", Invalid(fmt.Sprintf("connector type '%s' does not support resource type '%s'. Supported "+
+		"resource types are: %s.",
 		t.Type, safetext.Line(want), list(names)), "")
 }
 
 // Invalid is the error for a configuration that makes no sense, in ZenML's words.
 func Invalid(message, hint string) error {
-	return credential.NewError(credential.InvalidInput, "connector configuration is not valid: "+message, hint)
+	return credential.NewError(credential.InvalidInput, "connector configuration is not "+
+		"valid: "+message, hint)
 }
 
 func checkAttributes(method api.AuthMethod, spec Spec) error {
@@ -148,14 +154,16 @@ func checkAttribute(a api.Attribute, spec Spec) error {
 	case a.Secret && public != "":
 		return Invalid("attribute '"+a.Name+"' is secret", "")
 	case secret.Len() > maxSecret, len(public) > maxPublic:
-		return credential.NewError(credential.TooLarge, "connector configuration is not valid: attribute '"+a.Name+"' is too long", "")
+		return credential.NewError(credential.TooLarge, "connector configuration is not valid: attribute "+
+			"'"+a.Name+"' is too long", "")
 	case a.Secret:
 		return nil
 	}
 	return checkPublic(a, public)
 }
 
-// checkPublic looks at a value that will be shown: it must not be able to play with a terminal.
+// checkPublic looks at a value that will be shown: it must not be able to play with a
+// terminal.
 func checkPublic(a api.Attribute, value string) error {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
 		return Invalid("attribute '"+a.Name+"' has a control character in it, or is not UTF-8", "")
@@ -188,7 +196,8 @@ func typeHint(a api.Attribute) string {
 	return "give a JSON list of texts: --" + a.Name + `='["one", "two"]'`
 }
 
-// List reads the value of an attribute of type array: a JSON list of strings. An empty value is an empty list.
+// List reads the value of an attribute of type array: a JSON list of strings. An empty
+// value is an empty list.
 func List(value string) ([]string, error) {
 	if value == "" {
 		return nil, nil
@@ -209,17 +218,25 @@ func List(value string) ([]string, error) {
 
 // checkExpiration is ZenML's rule about --expiration-seconds.
 func checkExpiration(method api.AuthMethod, seconds int) error {
-	temporary := method.MinExpirationSeconds != 0 || method.MaxExpirationSeconds != 0 || method.DefaultExpirationSeconds != 0
+	temporary := method.MinExpirationSeconds != 0 || method.MaxExpirationSeconds != 0 ||
+		method.DefaultExpirationSeconds != 0
 	switch {
 	case seconds == 0:
 		return nil
 	case !temporary:
-		return Invalid(fmt.Sprintf("expiration time is not supported for the '%s' authentication method, but a value was "+
+		return Invalid(fmt.Sprintf("expiration time is not supported for the '%s' authentication method, "+
+			"but a value was "+
 			"provided: %d", method.Method, seconds), "leave out --expiration-seconds")
 	case seconds < method.MinExpirationSeconds:
-		return Invalid(fmt.Sprintf("expiration time must be at least %d seconds", method.MinExpirationSeconds), "")
+		return Invalid(
+			fmt.Sprintf("expiration time must be at least %d seconds", method.MinExpirationSeconds),
+			"",
+		)
 	case method.MaxExpirationSeconds != 0 && seconds > method.MaxExpirationSeconds:
-		return Invalid(fmt.Sprintf("expiration time must be at most %d seconds", method.MaxExpirationSeconds), "")
+		return Invalid(
+			fmt.Sprintf("expiration time must be at most %d seconds", method.MaxExpirationSeconds),
+			"",
+		)
 	case seconds < 0:
 		return Invalid("expiration time must not be negative", "")
 	}

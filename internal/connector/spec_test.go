@@ -16,7 +16,8 @@ func twoMethods() api.ConnectorType {
 	return api.ConnectorType{
 		Type: "test",
 		AuthMethods: []api.AuthMethod{{
-			Method: "key", MinExpirationSeconds: 60, MaxExpirationSeconds: 3600, DefaultExpirationSeconds: 300,
+			Method: "key", MinExpirationSeconds: 60, MaxExpirationSeconds: 3600,
+			DefaultExpirationSeconds: 300,
 			Attributes: []api.Attribute{
 				{Name: "token", Type: "string", Required: true, Secret: true},
 				{Name: "region", Type: "string", Required: true},
@@ -42,8 +43,10 @@ func TestSplit(t *testing.T) {
 	given := config("token", "s3cret", "region", "eu", "depth", "", "zz\x1b", "1", "aa", "s3cret")
 	warnings := connector.Split(twoMethods().AuthMethods[0], given, &spec)
 	want := []string{
-		"Ignoring unknown attribute in connector configuration: aa. Supported attributes are: ['token', 'region', 'depth', 'loud', 'args']",
-		"Ignoring unknown attribute in connector configuration: zz\\x1b. Supported attributes are: ['token', 'region', 'depth', 'loud', 'args']",
+		"Ignoring unknown attribute in connector configuration: aa. Supported attributes are: ['token', " +
+			"'region', 'depth', 'loud', 'args']",
+		"Ignoring unknown attribute in connector configuration: zz\\x1b. Supported attributes are: " +
+			"['token', 'region', 'depth', 'loud', 'args']",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings:\n%s", diff)
@@ -61,29 +64,49 @@ func TestComplete(t *testing.T) {
 		change func(*connector.Spec)
 		want   string // in the error; "" for none
 	}{
-		"good":                {func(*connector.Spec) {}, ""},
-		"no resource type":    {func(s *connector.Spec) { s.ResourceType = "" }, ""},
-		"no auth method":      {func(s *connector.Spec) { s.AuthMethod = "" }, "Please specify one of the following: [key, implicit]."},
-		"wrong resource type": {func(s *connector.Spec) { s.ResourceType = "x\x1b" }, "does not support resource type 'x\\x1b'. Supported resource types are: ['docker-registry', 's3-bucket']."},
-		"secret is missing":   {func(s *connector.Spec) { delete(s.Secrets, "token") }, "missing required attribute 'token'"},
-		"public is missing":   {func(s *connector.Spec) { delete(s.Config, "region") }, "missing required attribute 'region'"},
-		"secret is public":    {func(s *connector.Spec) { s.Config["token"] = "s3cret" }, "attribute 'token' is secret"},
-		"long secret":         {func(s *connector.Spec) { s.Secrets["token"] = credential.SecretString(strings.Repeat("x", 1<<17)) }, "attribute 'token' is too long"},
-		"long public":         {func(s *connector.Spec) { s.Config["region"] = strings.Repeat("x", 5000) }, "attribute 'region' is too long"},
-		"escape":              {func(s *connector.Spec) { s.Config["region"] = "eu\x1b[2J" }, "control character"},
-		"not UTF-8":           {func(s *connector.Spec) { s.Config["region"] = "\xff" }, "not UTF-8"},
-		"integer":             {func(s *connector.Spec) { s.Config["depth"] = "12" }, ""},
-		"no integer":          {func(s *connector.Spec) { s.Config["depth"] = "12h" }, "attribute 'depth' must be of type integer"},
-		"boolean":             {func(s *connector.Spec) { s.Config["loud"] = "true" }, ""},
-		"no boolean":          {func(s *connector.Spec) { s.Config["loud"] = "very" }, "attribute 'loud' must be of type boolean"},
-		"list":                {func(s *connector.Spec) { s.Config["args"] = `["a", "b c"]` }, ""},
-		"no list":             {func(s *connector.Spec) { s.Config["args"] = "a b" }, "attribute 'args' must be of type array"},
-		"list of numbers":     {func(s *connector.Spec) { s.Config["args"] = "[1]" }, "attribute 'args' must be of type array"},
-		"expiration":          {func(s *connector.Spec) { s.ExpirationSeconds = 60 }, ""},
-		"short expiration":    {func(s *connector.Spec) { s.ExpirationSeconds = 59 }, "at least 60 seconds"},
-		"long expiration":     {func(s *connector.Spec) { s.ExpirationSeconds = 3601 }, "at most 3600 seconds"},
+		"good":             {func(*connector.Spec) {}, ""},
+		"no resource type": {func(s *connector.Spec) { s.ResourceType = "" }, ""},
+		"no auth method": {func(s *connector.Spec) { s.AuthMethod = "" }, "Please specify one of " +
+			"the following: [key, implicit]."},
+		"wrong resource type": {func(s *connector.Spec) { s.ResourceType = "x\x1b" }, "does not support " +
+			"resource type 'x\\x1b'. Supported resource types are: ['docker-registry', 's3-bucket']."},
+		"secret is missing": {func(s *connector.Spec) { delete(s.Secrets, "token") }, "missing " +
+			"required attribute 'token'"},
+		"public is missing": {func(s *connector.Spec) { delete(s.Config, "region") }, "missing " +
+			"required attribute 'region'"},
+		"secret is public": {func(s *connector.Spec) { s.Config["token"] = "s3cret" }, "attribute " +
+			"'token' is secret"},
+		"long secret": {func(s *connector.Spec) {
+			s.Secrets["token"] = credential.
+				SecretString(strings.Repeat("x", 1<<17))
+		}, "attribute 'token' is too long"},
+		"long public": {
+			func(s *connector.Spec) { s.Config["region"] = strings.Repeat("x", 5000) },
+			"attribute 'region' is too long",
+		},
+		"escape": {func(s *connector.Spec) { s.Config["region"] = "eu\x1b[2J" }, "control " +
+			"character"},
+		"not UTF-8": {func(s *connector.Spec) { s.Config["region"] = "\xff" }, "not UTF-8"},
+		"integer":   {func(s *connector.Spec) { s.Config["depth"] = "12" }, ""},
+		"no integer": {func(s *connector.Spec) { s.Config["depth"] = "12h" }, "attribute " +
+			"'depth' must be of type integer"},
+		"boolean": {func(s *connector.Spec) { s.Config["loud"] = "true" }, ""},
+		"no boolean": {func(s *connector.Spec) { s.Config["loud"] = "very" }, "attribute 'loud' " +
+			"must be of type boolean"},
+		"list": {func(s *connector.Spec) { s.Config["args"] = `["a", "b c"]` }, ""},
+		"no list": {func(s *connector.Spec) { s.Config["args"] = "a b" }, "attribute 'args' " +
+			"must be of type array"},
+		"list of numbers": {func(s *connector.Spec) { s.Config["args"] = "[1]" }, "attribute 'args' " +
+			"must be of type array"},
+		"expiration":       {func(s *connector.Spec) { s.ExpirationSeconds = 60 }, ""},
+		"short expiration": {func(s *connector.Spec) { s.ExpirationSeconds = 59 }, "at least 60 seconds"},
+		"long expiration": {func(s *connector.Spec) { s.ExpirationSeconds = 3601 }, "at most 3600 " +
+			"seconds"},
 		"negative expiration": {func(s *connector.Spec) { s.ExpirationSeconds = -1 }, "at least 60 seconds"},
-		"no expiration there": {func(s *connector.Spec) { s.AuthMethod, s.ExpirationSeconds = "implicit", 60 }, "expiration time is not supported for the 'implicit'"},
+		"no expiration there": {func(s *connector.Spec) {
+			s.AuthMethod, s.ExpirationSeconds = "implicit",
+				60
+		}, "expiration time is not supported for the 'implicit'"},
 	} {
 		spec := connector.Spec{
 			AuthMethod: "key", ResourceType: "s3-bucket",
@@ -96,7 +119,8 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case tt.want == "" && (got.AuthMethod != spec.AuthMethod || got.ResourceType != spec.ResourceType):
 			t.Errorf("%s: got %+v", name, got)
-		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret")):
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), "s3cret")):
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
 	}
@@ -106,13 +130,17 @@ func TestCompleteFillsInWhatIsTheOnlyOne(t *testing.T) {
 	one := twoMethods()
 	one.AuthMethods, one.ResourceTypes = one.AuthMethods[1:], one.ResourceTypes[:1]
 	got, err := connector.Complete(one, connector.Spec{})
-	if err != nil || got.AuthMethod != "implicit" || got.ResourceType != "docker-registry" || got.Config == nil {
+	if err != nil || got.AuthMethod != "implicit" || got.ResourceType != "docker-registry" ||
+		got.Config == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestList(t *testing.T) {
-	for value, want := range map[string][]string{"": nil, "[]": {}, `["a"]`: {"a"}, `[ "a b", "", "ü" ]`: {"a b", "", "ü"}} {
+	for value, want := range map[string][]string{
+		"": nil, "[]": {}, `["a"]`: {"a"},
+		`[ "a b", "", "ü" ]`: {"a b", "", "ü"},
+	} {
 		if got, err := connector.List(value); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, %v", value, got, err)
 		}

@@ -19,7 +19,8 @@ func TestSecretNeverPrints(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%c"} {
 		for _, v := range []any{s, &s, holder, []Secret{s}, map[string]Secret{"k": s}} {
 			out := fmt.Sprintf(verb, v)
-			if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) || strings.Contains(out, "104 117") {
+			if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) ||
+				strings.Contains(out, "104 117") {
 				t.Errorf("%s of %T prints the secret: %s", verb, v, out)
 			}
 		}
@@ -93,10 +94,12 @@ func TestReasonTable(t *testing.T) {
 func TestErrorReason(t *testing.T) {
 	cause := errors.New("cause")
 	err := fmt.Errorf("outer: %w", &Error{Reason: Locked, Message: "the vault is locked", Cause: cause})
-	if !errors.Is(err, &Error{Reason: Locked}) || errors.Is(err, &Error{Reason: Exists}) || !errors.Is(err, cause) {
+	if !errors.Is(err, &Error{Reason: Locked}) || errors.Is(err, &Error{Reason: Exists}) ||
+		!errors.Is(err, cause) {
 		t.Error("errors.Is does not follow reason and cause")
 	}
-	if ReasonOf(err) != Locked || ReasonOf(nil) != "" || ReasonOf(cause) != Internal || !Locked.Is(err) || Locked.Is(nil) {
+	if ReasonOf(err) != Locked || ReasonOf(nil) != "" || ReasonOf(cause) != Internal || !Locked.Is(err) ||
+		Locked.Is(nil) {
 		t.Error("ReasonOf is wrong")
 	}
 	if e := NewError(Locked, "", ""); e.Error() != "locked" || e.HintText() != Locked.Info().Hint {
@@ -108,7 +111,8 @@ func TestErrorReason(t *testing.T) {
 }
 
 func TestIdentityToken(t *testing.T) {
-	if !(Credential{Username: TokenUsername}).IsIdentityToken() || (Credential{Username: "token"}).IsIdentityToken() {
+	if !(Credential{Username: TokenUsername}).IsIdentityToken() ||
+		(Credential{Username: "token"}).IsIdentityToken() {
 		t.Error("IsIdentityToken")
 	}
 }
@@ -119,7 +123,10 @@ func TestReasonsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range Reasons() {
-		if row := fmt.Sprintf("| `%s` | %d | %d |\n", r.Reason, r.Code, r.Exit); !strings.Contains(string(doc), row) {
+		if row := fmt.Sprintf("| `%s` | %d | %d |\n", r.Reason, r.Code, r.Exit); !strings.Contains(
+			string(doc),
+			row,
+		) {
 			t.Errorf("docs/protocol.md lacks the row %s", row)
 		}
 	}

@@ -5,9 +5,11 @@ import "errors"
 // Reason says why a request failed, in one word that is stable on the wire.
 type Reason string
 
-// The reasons. Reasons holds the table of what each means to a client, a shell and a person.
+// The reasons. Reasons holds the table of what each means to a client, a shell and a
+// person.
 const (
-	NotLoggedIn        Reason = "not_logged_in"       // no login for the address: docker may go on anonymously
+	// no login for the address: docker may go on anonymously
+	NotLoggedIn        Reason = "not_logged_in"
 	NoSuchEntity       Reason = "no_such_entity"      // no connector, registry, stack, ... of that name or id
 	Ambiguous          Reason = "ambiguous"           // a prefix fits several entities
 	Exists             Reason = "exists"              // the name is taken
@@ -18,24 +20,25 @@ const (
 	WrongPassphrase    Reason = "wrong_passphrase"    // the passphrase does not open the vault
 	KeyringUnavailable Reason = "keyring_unavailable" // the OS keyring cannot be reached
 	KeyringRefused     Reason = "keyring_refused"     // a prompt was dismissed, or access was denied
-	KeyLost            Reason = "key_lost"            // the key that opens the vault is gone (deleted, or lost at reboot)
-	VaultDamaged       Reason = "vault_damaged"       // the vault file was changed or damaged
-	VaultTooNew        Reason = "vault_too_new"       // a newer zen wrote the vault
-	VaultBusy          Reason = "vault_busy"          // another zend holds the vault
-	CannotWrite        Reason = "cannot_write"        // disk full, read-only or no permission
-	Rejected           Reason = "rejected"            // the registry (or server) refused the credential
-	Unreachable        Reason = "unreachable"         // the registry (or server) cannot be reached
-	Expired            Reason = "expired"             // the connector's credentials ran out
-	NeedsLogin         Reason = "needs_login"         // a person has to log in again
-	Denied             Reason = "denied"              // policy says no
-	RateLimited        Reason = "rate_limited"        // too many requests
-	Timeout            Reason = "timeout"             // a deadline passed
-	Unavailable        Reason = "unavailable"         // zend cannot be reached or started
-	ForeignPeer        Reason = "foreign_peer"        // the other end of the socket is another user
-	UnknownMethod      Reason = "unknown_method"      // the daemon does not know the method: versions differ
-	BadRequest         Reason = "bad_request"         // not a JSON-RPC 2.0 request
-	ParseError         Reason = "parse_error"         // not JSON
-	Internal           Reason = "internal"            // a fault of zen
+	// the key that opens the vault is gone (deleted, or lost at reboot)
+	KeyLost       Reason = "key_lost"
+	VaultDamaged  Reason = "vault_damaged"  // the vault file was changed or damaged
+	VaultTooNew   Reason = "vault_too_new"  // a newer zen wrote the vault
+	VaultBusy     Reason = "vault_busy"     // another zend holds the vault
+	CannotWrite   Reason = "cannot_write"   // disk full, read-only or no permission
+	Rejected      Reason = "rejected"       // the registry (or server) refused the credential
+	Unreachable   Reason = "unreachable"    // the registry (or server) cannot be reached
+	Expired       Reason = "expired"        // the connector's credentials ran out
+	NeedsLogin    Reason = "needs_login"    // a person has to log in again
+	Denied        Reason = "denied"         // policy says no
+	RateLimited   Reason = "rate_limited"   // too many requests
+	Timeout       Reason = "timeout"        // a deadline passed
+	Unavailable   Reason = "unavailable"    // zend cannot be reached or started
+	ForeignPeer   Reason = "foreign_peer"   // the other end of the socket is another user
+	UnknownMethod Reason = "unknown_method" // the daemon does not know the method: versions differ
+	BadRequest    Reason = "bad_request"    // not a JSON-RPC 2.0 request
+	ParseError    Reason = "parse_error"    // not JSON
+	Internal      Reason = "internal"       // a fault of zen
 )
 
 // ReasonInfo is one row of the error table.
@@ -58,7 +61,8 @@ const (
 	ExitInterrupted = 130
 )
 
-// Reasons returns the one table from which the wire code, the exit status and the default hint of each reason come.
+// Reasons returns the one table from which the wire code, the exit status and the default
+// hint of each reason come.
 func Reasons() []ReasonInfo {
 	return []ReasonInfo{
 		{NotLoggedIn, -32001, ExitNeedsLogin, "log in first: zen login NAME"},
@@ -107,8 +111,9 @@ func (r Reason) Info() ReasonInfo {
 	return internal
 }
 
-// Error is an error with a reason, made for a person: Message says what is wrong, Hint what to type. Neither may hold a
-// secret. Errors with the same Reason are equal for errors.Is.
+// Error is an error with a reason, made for a person: Message says what is wrong, Hint
+// what to type. Neither may hold a secret. Errors with the same Reason are equal for
+// errors.Is.
 type Error struct {
 	Reason  Reason
 	Message string
@@ -146,7 +151,8 @@ func (e *Error) HintText() string {
 	return e.Reason.Info().Hint
 }
 
-// ReasonOf returns the reason of the first Error in err's chain, Internal for any other error, "" for nil.
+// ReasonOf returns the reason of the first Error in err's chain, Internal for any other
+// error, "" for nil.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return ""

@@ -5,8 +5,9 @@ import "errors"
 // redacted is what every accidental print of a Secret shows.
 const redacted = "REDACTED"
 
-// Secret holds bytes that must not be printed, logged or marshalled. The bytes hang behind two pointers: fmt follows one
-// when it is given a wrong verb. The zero Secret is empty. Copies of a Secret share the same bytes: Wipe clears all.
+// Secret holds bytes that must not be printed, logged or marshalled. The bytes hang
+// behind two pointers: fmt follows one when it is given a wrong verb. The zero Secret is
+// empty. Copies of a Secret share the same bytes: Wipe clears all.
 type Secret struct{ p **[]byte }
 
 // NewSecret takes ownership of b: the caller must not use b afterwards.
@@ -18,10 +19,12 @@ func NewSecret(b []byte) Secret {
 	return Secret{p: &p}
 }
 
-// SecretString copies s, which itself cannot be wiped: use it for text that came as a string anyway.
+// SecretString copies s, which itself cannot be wiped: use it for text that came as a
+// string anyway.
 func SecretString(s string) Secret { return NewSecret([]byte(s)) }
 
-// Reveal returns the bytes themselves, not a copy: do not keep or change them. A search for Reveal lists every way out.
+// Reveal returns the bytes themselves, not a copy: do not keep or change them. A search
+// for Reveal lists every way out.
 func (s Secret) Reveal() []byte {
 	if s.p == nil {
 		return nil
@@ -38,7 +41,8 @@ func (s Secret) Len() int { return len(s.Reveal()) }
 // IsEmpty reports whether there is nothing to keep secret.
 func (s Secret) IsEmpty() bool { return s.Len() == 0 }
 
-// Equal reports whether both hold the same bytes, in time that depends on the lengths only.
+// Equal reports whether both hold the same bytes, in time that depends on the lengths
+// only.
 func (s Secret) Equal(o Secret) bool {
 	a, b := s.Reveal(), o.Reveal()
 	if len(a) != len(b) {

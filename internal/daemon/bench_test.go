@@ -18,10 +18,12 @@ import (
 const benchClients = 64
 
 // benchRequest is what docker-credential-zen sends.
-const benchRequest = `{"jsonrpc":"2.0","id":1,"method":"get","client":"docker-credential-zen/0.1.0","timeout_ms":10000,` +
+const benchRequest = `{"jsonrpc":"2.0","id":1,"method":"get","client":"docker-credential-zen/0.1.0",` +
+	`"timeout_ms":10000,` +
 	`"params":{"ServerURL":"ghcr.io","dir":"/home/alice/work"}}` + "\n"
 
-// served is a daemon that serves in this process; benchmarks want no second one. It returns the socket.
+// served is a daemon that serves in this process; benchmarks want no second one. It
+// returns the socket.
 func served(b *testing.B) string {
 	b.Helper()
 	d := newDaemon(b)
@@ -48,8 +50,9 @@ func served(b *testing.B) string {
 	return socket
 }
 
-// benchConn is the cheapest client there can be: what is measured is zend. It waits in the runtime's poller, as the server
-// does, because an ipc.Conn that waits in the kernel keeps a processor from everybody else in this process.
+// benchConn is the cheapest client there can be: what is measured is zend. It waits in
+// the runtime's poller, as the server does, because an ipc.Conn that waits in the kernel
+// keeps a processor from everybody else in this process.
 type benchConn struct {
 	net.Conn
 	buf [4096]byte
@@ -66,8 +69,8 @@ func (c *benchConn) ask(request []byte) error {
 	return err
 }
 
-// measure runs f in many goroutines and reports requests a second, and the processor time that client and server took
-// for one: that hardly depends on what else the machine does.
+// measure runs f in many goroutines and reports requests a second, and the processor time
+// that client and server took for one: that hardly depends on what else the machine does.
 func measure(b *testing.B, f func(pb *testing.PB) error) {
 	b.Helper()
 	b.ReportAllocs()
@@ -94,7 +97,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// A get as docker-credential-zen makes it, on a connection of its own: the whole way through server, broker and audit log.
+// A get as docker-credential-zen makes it, on a connection of its own: the whole way
+// through server, broker and audit log.
 func BenchmarkGetNewConnection(b *testing.B) {
 	socket, request := served(b), []byte(benchRequest)
 	measure(b, func(pb *testing.PB) error {

@@ -14,13 +14,18 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// The four methods of docker-credential-zen, and the one that checks what store is going to be given, are read and written by hand: their secrets must not pass through
+// The four methods of docker-credential-zen, and the one that checks what store is going
+// to be given, are read and written by hand: their secrets must not pass through
 // encoding/json, which leaves copies on the heap.
 func credentialMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodGet] = func(ctx context.Context, call *server.Call) error { return get(ctx, b, call) }
 	m[api.MethodStore] = func(ctx context.Context, call *server.Call) error { return store(ctx, b, call) }
 	m[api.MethodErase] = func(ctx context.Context, call *server.Call) error { return erase(ctx, b, call) }
-	m[api.MethodCredentialVerify] = func(ctx context.Context, call *server.Call) error { return verify(ctx, b, call) }
+	m[api.MethodCredentialVerify] = func(ctx context.Context,
+		call *server.Call,
+	) error {
+		return verify(ctx, b, call)
+	}
 	m[api.MethodList] = func(ctx context.Context, call *server.Call) error { return list(ctx, b, call) }
 }
 
@@ -86,7 +91,12 @@ func store(ctx context.Context, b *broker.Broker, call *server.Call) error {
 		return err
 	}
 	defer p.secret.Wipe()
-	return b.Credentials.Store(ctx, p.caller(call.Peer), p.serverURL, credential.Credential{Username: p.username, Secret: p.secret})
+	return b.Credentials.Store(
+		ctx,
+		p.caller(call.Peer),
+		p.serverURL,
+		credential.Credential{Username: p.username, Secret: p.secret},
+	)
 }
 
 func verify(ctx context.Context, b *broker.Broker, call *server.Call) error {

@@ -30,19 +30,22 @@ type Options struct {
 	Stderr     io.Writer // where a foreground zend logs
 	Executable string    // absolute path of zend itself, for the guarded keyring child and for restart
 
-	// Keyrings are the key slots that outlive zend, in order of preference for a new vault; its memory comes last. Nil means
-	// those of this system: the OS keyring and the kernel's.
+	// Keyrings are the key slots that outlive zend, in order of preference for a new
+	// vault; its memory comes last. Nil means those of this system: the OS keyring and
+	// the kernel's.
 	Keyrings []keystore.KeySlot
 }
 
-// gcPercent, once it serves, keeps the heap of a process that mostly idles small: 2 MB less than with the default, at no measurable cost.
+// gcPercent, once it serves, keeps the heap of a process that mostly idles small: 2 MB
+// less than with the default, at no measurable cost.
 const gcPercent = 50
 
-// softMemory is how much memory, in bytes, zend takes before it rather spends time on collecting garbage: large answers to many
-// clients at once leave a lot of it.
+// softMemory is how much memory, in bytes, zend takes before it rather spends time on
+// collecting garbage: large answers to many clients at once leave a lot of it.
 const softMemory = 96 << 20
 
-// errRestart asks Run's caller to execute zend again in place; the listening socket stays open for the new one.
+// errRestart asks Run's caller to execute zend again in place; the listening socket stays
+// open for the new one.
 var errRestart = errors.New("restart requested")
 
 // daemon is one running zend.
@@ -64,11 +67,13 @@ type daemon struct {
 	cfgErr error
 }
 
-// Run serves until ctx ends, a client asks for it, zend is idle for as long as configured, or its socket was replaced. A nil
-// error is a clean end.
+// Run serves until ctx ends, a client asks for it, zend is idle for as long as
+// configured, or its socket was replaced. A nil error is a clean end.
 func Run(ctx context.Context, opt Options) (err error) {
 	harden()
-	debug.SetGCPercent(-1) // until it serves: a third of the time that it takes to load many logins, and there is little garbage
+	// until it serves: a third of the time that it takes to load many logins, and there
+	// is little garbage
+	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(softMemory)
 	ready := server.InheritedReady()
 	defer func() { ready.Failed(err) }()
@@ -115,9 +120,10 @@ func listen(dirs paths.Dirs) (*server.Listener, error) {
 	return server.Listen(socket, dirs.Lock())
 }
 
-// unfitDirs returns what is wrong with the directories of the vault and the logs. That is no reason not to start: nothing is
-// read from them or written to them, and hosts that nobody logged in to have to be answered all the same. The socket's
-// directory is another matter.
+// unfitDirs returns what is wrong with the directories of the vault and the logs. That is
+// no reason not to start: nothing is read from them or written to them, and hosts that
+// nobody logged in to have to be answered all the same. The socket's directory is another
+// matter.
 func unfitDirs(dirs paths.Dirs) (list []error) {
 	for _, dir := range []string{dirs.Data, dirs.State} {
 		if err := paths.MakeDir(dir); err != nil {
@@ -127,7 +133,8 @@ func unfitDirs(dirs paths.Dirs) (list []error) {
 	return list
 }
 
-// tellOf makes notices of directories that are unfit, and of those that were asked for and are not used.
+// tellOf makes notices of directories that are unfit, and of those that were asked for
+// and are not used.
 func (d *daemon) tellOf(unfit []error) {
 	for _, err := range unfit {
 		hint := ""
@@ -138,14 +145,28 @@ func (d *daemon) tellOf(unfit []error) {
 		d.log.Warn("A directory is unfit", "error", err)
 	}
 	for _, f := range d.dirs.Fallbacks {
-		d.log.Info("Using another directory", "variable", f.Variable, "wanted", f.Wanted, "used", f.Used, "why", f.Why)
+		d.log.Info(
+			"Using another directory",
+			"variable",
+			f.Variable,
+			"wanted",
+			f.Wanted,
+			"used",
+			f.Used,
+			"why",
+			f.Why,
+		)
 		if f.Wanted != "" {
-			d.parts.note(fmt.Sprintf("%s %s (%s); %s is used instead", f.Variable, f.Why, f.Wanted, f.Used), "")
+			d.parts.note(
+				fmt.Sprintf("%s %s (%s); %s is used instead", f.Variable, f.Why, f.Wanted, f.Used),
+				"",
+			)
 		}
 	}
 }
 
-// serve runs the server and the watchers until one of them ends the daemon; errRestart means that it is to be executed again.
+// serve runs the server and the watchers until one of them ends the daemon; errRestart
+// means that it is to be executed again.
 func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -157,7 +178,17 @@ func (d *daemon) serve(ctx context.Context, ready *server.Ready) error {
 	watchers.Go(func() { d.watchIdle(ctx) })
 	watchers.Go(func() { d.parts.guard.Run(ctx) })
 	watchers.Go(d.broker.WriteIndex)
-	d.log.Info("Serving", "version", api.Version, "pid", os.Getpid(), "socket", d.ln.Path(), "activation", d.activation())
+	d.log.Info(
+		"Serving",
+		"version",
+		api.Version,
+		"pid",
+		os.Getpid(),
+		"socket",
+		d.ln.Path(),
+		"activation",
+		d.activation(),
+	)
 	ready.Done()
 	err := d.srv.Serve(ctx, d.ln)
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -208,8 +239,10 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 		return api.Status{}, err
 	}
 	s := api.Status{
-		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(), LogFile: d.logFile,
-		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second), Guard: string(cfg.Guard),
+		Version: api.Version, PID: os.Getpid(), Started: d.started.UTC(), Socket: d.ln.Path(),
+		LogFile:  d.logFile,
+		Activity: d.activation(), IdleExit: int(time.Duration(cfg.IdleExit) / time.Second),
+		Guard: string(cfg.Guard),
 		Vault: d.broker.Keys.VaultStatus(), Logins: logins, Counts: d.broker.Connectors.Counts(),
 		Notices: d.notices(),
 	}
@@ -228,20 +261,27 @@ func (d *daemon) status(ctx context.Context, _ server.Peer, req api.StatusReques
 	return s, nil
 }
 
-// notices are the things a person should know: first a broken config.toml, then what the parts report.
+// notices are the things a person should know: first a broken config.toml, then what the
+// parts report.
 func (d *daemon) notices() (list []api.Notice) {
 	d.mu.Lock()
 	err := d.cfgErr
 	d.mu.Unlock()
 	if refusal := d.parts.gate.Refusal(); refusal != nil {
-		list = append(list, api.Notice{Time: time.Now().UTC(), Text: refusal.Message, Hint: refusal.Hint, Urgent: true})
+		list = append(
+			list,
+			api.Notice{Time: time.Now().UTC(), Text: refusal.Message, Hint: refusal.Hint, Urgent: true},
+		)
 	} else if err != nil {
 		list = append(list, api.Notice{
-			Time: time.Now().UTC(), Text: err.Error() + "; zend keeps the settings from before, and after a restart hands out nothing",
+			Time: time.Now().UTC(), Text: err.Error() + "; zend keeps the settings from before, and " +
+				"after a restart hands out nothing",
 			Hint: "edit " + d.dirs.ConfigFile() + ", then check it: zen doctor settings", Urgent: true,
 		})
 	}
-	return append(append(append(list, d.parts.notices()...), d.policyNotices()...), d.broker.Connectors.PlainNotices()...)
+	return append(
+		append(append(list, d.parts.notices()...), d.policyNotices()...),
+		d.broker.Connectors.PlainNotices()...)
 }
 
 func (d *daemon) logins(ctx context.Context, _ server.Peer, _ api.Empty) (api.LoginList, error) {
@@ -259,10 +299,12 @@ func (d *daemon) stopRequest(context.Context, server.Peer, api.Empty) (api.Empty
 	return api.Empty{}, nil
 }
 
-// restartRequest ends zend as stopRequest does; the installed zend then takes over the socket, on which clients wait.
+// restartRequest ends zend as stopRequest does; the installed zend then takes over the
+// socket, on which clients wait.
 func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Empty, error) {
 	if _, err := execsafe.Resolve(d.opt.Executable); errors.Is(err, fs.ErrNotExist) {
-		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was started from: "+d.opt.Executable, "install zen again")
+		return api.Empty{}, credential.NewError(credential.Unavailable, "zend is not where it was "+
+			"started from: "+d.opt.Executable, "install zen again")
 	} else if err != nil {
 		return api.Empty{}, err
 	}

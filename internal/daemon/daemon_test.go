@@ -27,14 +27,16 @@ func TestForeground(t *testing.T) {
 	w := newWorld(t)
 	p := w.start()
 	s := w.status()
-	if s.Activity != "foreground" || s.LogFile != "" || s.PID != p.cmd.Process.Pid || s.Socket != w.socket || s.Vault.State != "absent" {
+	if s.Activity != "foreground" || s.LogFile != "" || s.PID != p.cmd.Process.Pid || s.Socket != w.socket ||
+		s.Vault.State != "absent" {
 		t.Errorf("%+v", s)
 	}
 	w.wantGet("ghcr.io", "not_logged_in")
 	w.store("ghcr.io")
 	w.wantGet("ghcr.io", canary)
 	for path, mode := range map[string]os.FileMode{
-		w.socket: 0o600, w.dirs.Vault(): 0o600, w.dirs.Hosts(): 0o600, w.dirs.Data: 0o700, w.dirs.State: 0o700, w.dirs.Runtime: 0o700,
+		w.socket: 0o600, w.dirs.Vault(): 0o600, w.dirs.Hosts(): 0o600, w.dirs.Data: 0o700,
+		w.dirs.State: 0o700, w.dirs.Runtime: 0o700,
 	} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
@@ -164,7 +166,9 @@ func TestSocketActivation(t *testing.T) {
 				t.Errorf("who waited got %s", got)
 			}
 			return
-		case <-p.exit: // idle before the client came, whose turn it is now: a service manager starts the next one
+		case <-p.exit:
+			// idle before the client came, whose turn it is now: a service manager starts
+			// the next one
 			p = activated()
 		}
 	}
@@ -235,11 +239,16 @@ func TestEditedConfig(t *testing.T) {
 	w.write(w.dirs.ConfigFile(), "idle_exit = \"1h\"\nlist = \"some\"\n")
 	eventually(t, "the broken settings are reported", func() bool { return len(w.status().Notices) == 1 })
 	s := w.status()
-	if n := s.Notices[0]; s.IdleExit != 3600 || !strings.Contains(n.Text, "config.toml, line 2: list: ") || !strings.HasPrefix(n.Hint, "edit "+w.dirs.ConfigFile()) {
+	if n := s.Notices[0]; s.IdleExit != 3600 || !strings.Contains(n.Text, "config.toml, line 2: "+
+		"list: ") || !strings.HasPrefix(n.Hint, "edit "+w.dirs.ConfigFile()) {
 		t.Errorf("%+v", s)
 	}
 	w.write(w.dirs.ConfigFile(), "list = \"all\"\n")
-	eventually(t, "the mended settings are taken over", func() bool { s := w.status(); return s.IdleExit == 0 && len(s.Notices) == 0 })
+	eventually(
+		t,
+		"the mended settings are taken over",
+		func() bool { s := w.status(); return s.IdleExit == 0 && len(s.Notices) == 0 },
+	)
 	if got := w.mustCall(api.MethodList, api.Empty{}); got != `{"items":{"ghcr.io":"alice"}}` {
 		t.Errorf("list: %s", got)
 	}
@@ -249,7 +258,8 @@ func TestABrokenConfigDoesNotKeepZendFromStarting(t *testing.T) {
 	w := newWorld(t)
 	w.write(w.dirs.ConfigFile(), "keyring = true\n")
 	w.start()
-	if s := w.status(); len(s.Notices) != 1 || !strings.Contains(s.Notices[0].Text, `there is no setting "keyring"`) {
+	if s := w.status(); len(s.Notices) != 1 || !strings.Contains(s.Notices[0].Text, `there is no setting `+
+		`"keyring"`) {
 		t.Errorf("%+v", s.Notices)
 	}
 }
@@ -296,8 +306,8 @@ func TestALostSocketEndsZend(t *testing.T) {
 	}
 }
 
-// zend is executed again in place, under load: the request in flight finishes, no other one fails, and a key that lives in
-// memory only lives on.
+// zend is executed again in place, under load: the request in flight finishes, no other
+// one fails, and a key that lives in memory only lives on.
 func TestRestart(t *testing.T) {
 	for _, role := range []string{"zend", "memory"} {
 		t.Run(role, func(t *testing.T) {
@@ -318,7 +328,9 @@ func TestRestart(t *testing.T) {
 			if err != nil || served == 0 {
 				t.Errorf("%d requests meanwhile: %v", served, err)
 			}
-			if after.PID != before.PID || !after.Started.After(before.Started) || after.Counts.Connectors != 1 || after.Activity != "foreground" {
+			if after.PID != before.PID || !after.Started.After(before.Started) ||
+				after.Counts.Connectors != 1 ||
+				after.Activity != "foreground" {
 				t.Errorf("before %+v\nafter %+v", before, after)
 			}
 			w.wantGet("ghcr.io", canary)
@@ -329,7 +341,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// load asks for a credential all the time, on new connections, until the returned function is called.
+// load asks for a credential all the time, on new connections, until the returned
+// function is called.
 func (w *world) load(host string) (stop func() (int, error)) {
 	var served atomic.Int64
 	var wg sync.WaitGroup
@@ -369,12 +382,14 @@ func TestRestartOnDemandAndActivated(t *testing.T) {
 	before := w.status()
 	w.mustCall(api.MethodDaemonRestart, api.Empty{})
 	eventually(t, "it started again", func() bool { return w.status().Started.After(before.Started) })
-	if after := w.status(); after.PID != before.PID || after.Activity != "on demand" || after.LogFile != w.dirs.Log() {
+	if after := w.status(); after.PID != before.PID || after.Activity != "on demand" ||
+		after.LogFile != w.dirs.Log() {
 		t.Errorf("%+v", after)
 	}
 }
 
-// A vault that cannot be read: hosts that nobody logged in to are not found, the others get the reason, nothing is lost.
+// A vault that cannot be read: hosts that nobody logged in to are not found, the others
+// get the reason, nothing is lost.
 func TestUnreadableVault(t *testing.T) {
 	tests := []struct {
 		name, reason, state string
@@ -405,7 +420,10 @@ func TestUnreadableVault(t *testing.T) {
 				w.wantGet("quay.io", "not_logged_in")
 				w.wantGet("ghcr.io", tt.reason)
 				w.wantGet("ghcr.io/team/app", tt.reason)
-				if _, err := w.call(api.MethodStore, map[string]string{"ServerURL": "a.example", "Username": "u", "Secret": "s"}); string(credential.ReasonOf(err)) != tt.reason {
+				if _, err := w.call(api.MethodStore,
+					map[string]string{"ServerURL": "a.example", "Username": "u", "Secret": "s"}); string(
+					credential.ReasonOf(err),
+				) != tt.reason {
 					t.Errorf("store: %v", err)
 				}
 				if s := w.status(); s.Vault.State != tt.state || s.Vault.Problem == "" || s.Vault.Hint == "" {
@@ -424,7 +442,8 @@ func TestUnreadableVault(t *testing.T) {
 	}
 }
 
-// newer makes a vault one of a format that this zend does not know, with the checksum that it needs.
+// newer makes a vault one of a format that this zend does not know, with the checksum
+// that it needs.
 func newer(content string) string {
 	content = strings.Replace(content, `{"format":1`, `{"format":99`, 1)
 	all := regexp.MustCompile(`[0-9a-f]{64}`).FindAllStringIndex(content, -1)
@@ -436,22 +455,29 @@ func newer(content string) string {
 func TestFIFOForAFile(t *testing.T) {
 	for _, file := range []func(paths.Dirs) string{
 		paths.Dirs.Vault, paths.Dirs.Hosts, paths.Dirs.Log, paths.Dirs.Audit, paths.Dirs.ConfigFile,
-		func(d paths.Dirs) string { return d.Vault() + ".prev" }, func(d paths.Dirs) string { return d.Vault() + ".writer" },
-		func(d paths.Dirs) string { return d.State + "/guard.json" }, func(d paths.Dirs) string { return d.State + "/setup/undo.json" },
+		func(d paths.Dirs) string { return d.Vault() + ".prev" },
+		func(d paths.Dirs) string { return d.Vault() + ".writer" },
+		func(d paths.Dirs) string { return d.State + "/guard.json" },
+		func(d paths.Dirs) string { return d.State + "/setup/undo.json" },
 	} {
 		w := newWorld(t)
 		name := file(w.dirs)
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), syscall.Mkfifo(name, 0o600)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700),
+				syscall.Mkfifo(name, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := w.starter().Call(api.MethodStatus, nil, time.Now().Add(20*time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			w.wantGet("quay.io", "not_logged_in")
-			_, err := w.call(api.MethodStore, map[string]string{"ServerURL": "ghcr.io", "Username": "u", "Secret": canary})
+			_, err := w.call(
+				api.MethodStore,
+				map[string]string{"ServerURL": "ghcr.io", "Username": "u", "Secret": canary},
+			)
 			needed := name == w.dirs.Vault() || strings.HasPrefix(name, w.dirs.Vault()+".")
-			if needed && (err == nil || !strings.Contains(err.Error(), "previous generation") && !strings.Contains(err.Error(), "is not a regular file")) {
+			if needed && (err == nil || !strings.Contains(err.Error(), "previous "+
+				"generation") && !strings.Contains(err.Error(), "is not a regular file")) {
 				t.Errorf("store: %v", err)
 			}
 			if !needed && err != nil {
@@ -467,12 +493,16 @@ func TestUnwritableDirectories(t *testing.T) {
 	w.write(filepath.Join(w.home, ".local"), "a file in the way")
 	w.start()
 	w.wantGet("ghcr.io", "not_logged_in")
-	_, err := w.call(api.MethodStore, map[string]string{"ServerURL": "ghcr.io", "Username": "u", "Secret": canary})
+	_, err := w.call(
+		api.MethodStore,
+		map[string]string{"ServerURL": "ghcr.io", "Username": "u", "Secret": canary},
+	)
 	if !credential.CannotWrite.Is(err) {
 		t.Errorf("store: %v", err)
 	}
 	w.wantGet("ghcr.io", "not_logged_in")
-	if _, err := w.call(api.MethodAudit, api.Empty{}); !credential.Internal.Is(err) || !strings.Contains(err.Error(), "cannot be read: not a directory") {
+	if _, err := w.call(api.MethodAudit, api.Empty{}); !credential.Internal.Is(err) ||
+		!strings.Contains(err.Error(), "cannot be read: not a directory") {
 		t.Errorf("audit: %v", err) // asking for it also waits until it was written, or could not be
 	}
 	var texts []string
@@ -480,7 +510,8 @@ func TestUnwritableDirectories(t *testing.T) {
 		texts = append(texts, n.Text)
 	}
 	all := strings.Join(texts, "\n")
-	for _, want := range []string{"share/zen: not a directory", "state/zen: not a directory", "the audit log cannot be written"} {
+	for _, want := range []string{"share/zen: not a directory", "state/zen: not a " +
+		"directory", "the audit log cannot be written"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no notice says %q:\n%s", want, all)
 		}
@@ -518,7 +549,10 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 	w.wantGet("ghcr.io", canary)
-	_, err := w.call(api.MethodStore, map[string]string{"ServerURL": "b.example", "Username": "u", "Secret": canary})
+	_, err := w.call(
+		api.MethodStore,
+		map[string]string{"ServerURL": "b.example", "Username": "u", "Secret": canary},
+	)
 	if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("store: %v", err)
 	}
@@ -538,7 +572,8 @@ func TestAuditOverTheWire(t *testing.T) {
 	w.wantGet("ghcr.io", canary)
 	w.wantGet("quay.io", "not_logged_in")
 	var list api.AuditList
-	if err := json.Unmarshal([]byte(w.mustCall(api.MethodAudit, api.AuditQuery{Host: "ghcr.io"})), &list); err != nil {
+	if err := json.Unmarshal([]byte(w.mustCall(api.MethodAudit, api.AuditQuery{Host: "ghcr.io"})),
+		&list); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/guard"
 )
 
-// newGuard returns the guard of the clients' files, which begins to look at them when it is run.
+// newGuard returns the guard of the clients' files, which begins to look at them when it
+// is run.
 func (d *daemon) newGuard() *guard.Guard {
 	return guard.New(guard.Options{
 		Env:   clientconfig.Env{Getenv: os.Getenv, State: d.dirs.State, Program: d.opt.Executable},
@@ -27,15 +28,28 @@ type guardVault struct {
 }
 
 func (v guardVault) caller(profile string) access.Caller {
-	return access.Caller{PID: os.Getpid(), UID: os.Geteuid(), Exe: func() string { return v.exe }, Profile: profile}
+	return access.Caller{
+		PID:     os.Getpid(),
+		UID:     os.Geteuid(),
+		Exe:     func() string { return v.exe },
+		Profile: profile,
+	}
 }
 
-func (v guardVault) Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (guard.Holding, error) {
+func (v guardVault) Holds(
+	ctx context.Context,
+	profile, serverURL string,
+	cred credential.Credential,
+) (guard.Holding, error) {
 	h, err := v.broker.Credentials.Holds(ctx, v.caller(profile), serverURL, cred)
 	return guard.Holding(h), err
 }
 
-func (v guardVault) Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error) {
+func (v guardVault) Verify(
+	ctx context.Context,
+	serverURL string,
+	cred credential.Credential,
+) (api.CredentialReport, error) {
 	return v.broker.Credentials.VerifyCredential(ctx, v.caller(""), serverURL, cred)
 }
 

@@ -36,10 +36,14 @@ func (w *world) dockerFileIs(want string) func() bool {
 	}
 }
 
-// tells reports whether a notice has the text, and whether that is of something that zend did.
+// tells reports whether a notice has the text, and whether that is of something that zend
+// did.
 func (w *world) tells(text string, done bool) func() bool {
 	return func() bool {
-		return slices.ContainsFunc(w.status().Notices, func(n api.Notice) bool { return n.Done == done && strings.Contains(n.Text, text) })
+		return slices.ContainsFunc(
+			w.status().Notices,
+			func(n api.Notice) bool { return n.Done == done && strings.Contains(n.Text, text) },
+		)
 	}
 }
 
@@ -55,7 +59,8 @@ func (w *world) installHelper() {
 	w.t.Setenv("PATH", filepath.Dir(helper)+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// A login in plain text is told of, moved into the vault when config.toml says so, and left alone when it says that.
+// A login in plain text is told of, moved into the vault when config.toml says so, and
+// left alone when it says that.
 func TestGuard(t *testing.T) {
 	w := newWorld(t)
 	w.installHelper()
@@ -74,7 +79,11 @@ func TestGuard(t *testing.T) {
 	w.write(w.dirs.ConfigFile(), "guard = \"import\"\n")
 	eventually(t, "it is imported", w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`":{}}}`))
 	w.wantGet(host, canary)
-	eventually(t, "that is told", w.tells("the login for "+host+" was in plain text in "+w.dockerFile(), true))
+	eventually(
+		t,
+		"that is told",
+		w.tells("the login for "+host+" was in plain text in "+w.dockerFile(), true),
+	)
 	var audit api.AuditList
 	if err := json.Unmarshal([]byte(w.mustCall(api.MethodAudit, api.AuditQuery{})), &audit); err != nil {
 		t.Fatal(err)
@@ -89,7 +98,11 @@ func TestGuard(t *testing.T) {
 	w.writeLogins(host + "/team")
 	eventually(t, "the vault is locked", w.tells(inClear+"/team; the vault was locked", false))
 	w.mustCall(api.MethodVaultUnlock, api.Empty{})
-	eventually(t, "it is imported after all", w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`/team":{}}}`))
+	eventually(
+		t,
+		"it is imported after all",
+		w.dockerFileIs(`{"credsStore":"zen","auths":{"`+host+`/team":{}}}`),
+	)
 
 	w.write(w.dirs.ConfigFile(), "guard = \"off\"\n")
 	p.awaitLogs("Took over the edited config.toml", 2)

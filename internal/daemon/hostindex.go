@@ -12,14 +12,16 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// hostIndexHeader is the first line of the host index, which docker-credential-zen reads while zend is down.
+// hostIndexHeader is the first line of the host index, which docker-credential-zen reads
+// while zend is down.
 const hostIndexHeader = "zen-hosts 1\n"
 
 // maxIndex is the size in bytes up to which a host index is read.
 const maxIndex = 64 << 20
 
-// hostIndex writes the addresses that have a login to a file of one address a line. It holds no secret, and nothing trusts
-// it: it only decides whether the helper answers "not found" or "zend cannot be reached".
+// hostIndex writes the addresses that have a login to a file of one address a line. It
+// holds no secret, and nothing trusts it: it only decides whether the helper answers "not
+// found" or "zend cannot be reached".
 type hostIndex struct{ path string }
 
 // Write replaces the index if it says anything else.
@@ -40,7 +42,8 @@ func (h hostIndex) Write(addresses []address.Address) error {
 	return paths.WriteOwn(h.path, buf.Bytes())
 }
 
-// Read returns the addresses that had a login when the index was written; none when there is no index.
+// Read returns the addresses that had a login when the index was written; none when there
+// is no index.
 func (h hostIndex) Read() ([]address.Address, error) {
 	content, err := paths.ReadOwn(h.path, maxIndex)
 	if errors.Is(err, os.ErrNotExist) {

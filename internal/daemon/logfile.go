@@ -7,11 +7,13 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// maxLog is the size in bytes at which a log file is set aside as zend.log.1 when zend starts.
+// maxLog is the size in bytes at which a log file is set aside as zend.log.1 when zend
+// starts.
 const maxLog = 4 << 20
 
-// openLog sends the log to standard error in the foreground and under a service manager, else to the log file. A full or
-// read-only disk, or a log that cannot be set aside, must not keep zend from answering.
+// openLog sends the log to standard error in the foreground and under a service manager,
+// else to the log file. A full or read-only disk, or a log that cannot be set aside, must
+// not keep zend from answering.
 func (d *daemon) openLog() (closeLog func() error) {
 	opt := &slog.HandlerOptions{Level: d.level}
 	nothing := func() error { return nil }

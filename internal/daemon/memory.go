@@ -21,15 +21,18 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// memoryVariable names the pipe in which the zend before left the keys that live in its memory only: "PID:DESCRIPTOR".
+// memoryVariable names the pipe in which the zend before left the keys that live in its
+// memory only: "PID:DESCRIPTOR".
 const memoryVariable = "ZEND_MEMORY"
 
-// maxHandover is what a pipe holds for certain while nobody reads it, in bytes (Linux and macOS, pipe(7)); a vault has one or
-// two keys in memory, of well below 200 bytes with their names.
+// maxHandover is what a pipe holds for certain while nobody reads it, in bytes (Linux and
+// macOS, pipe(7)); a vault has one or two keys in memory, of well below 200 bytes with
+// their names.
 const maxHandover = 4096
 
-// memorySlot is the memory slot, whose keys can be handed over to the zend that is executed in place of this one: through a
-// pipe, so that they appear neither in arguments nor in the environment nor on a disk.
+// memorySlot is the memory slot, whose keys can be handed over to the zend that is
+// executed in place of this one: through a pipe, so that they appear neither in arguments
+// nor in the environment nor on a disk.
 type memorySlot struct {
 	keystore.MemorySlot
 	mu  sync.Mutex

@@ -22,9 +22,11 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodLogout: handleForCaller(b.Sessions.Logout),
 		api.MethodLogins: server.Typed(d.logins),
 		api.MethodWhy:    handleForCaller(b.Sessions.Why),
-		api.MethodLimits: handleForCaller(func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
-			return b.Credentials.Limits(ctx, c)
-		}),
+		api.MethodLimits: handleForCaller(
+			func(ctx context.Context, c access.Caller, _ api.Empty) (api.LimitList, error) {
+				return b.Credentials.Limits(ctx, c)
+			},
+		),
 		api.MethodAudit: server.Typed(d.auditEntries),
 
 		api.MethodApprovalList:   server.Typed(d.approvals),
@@ -33,8 +35,10 @@ func (d *daemon) methods() map[string]server.Handler {
 		api.MethodDaemonStop:    server.Typed(d.stopRequest),
 		api.MethodDaemonRestart: server.Typed(d.restartRequest),
 
-		api.MethodVaultStatus:     server.Typed(d.vaultStatus),
-		api.MethodVaultLock:       handleAction(func(_ context.Context, c access.Caller) error { return b.Keys.Lock(c) }),
+		api.MethodVaultStatus: server.Typed(d.vaultStatus),
+		api.MethodVaultLock: handleAction(
+			func(_ context.Context, c access.Caller) error { return b.Keys.Lock(c) },
+		),
 		api.MethodVaultUnlock:     d.unlock,
 		api.MethodVaultPassphrase: d.passphrase,
 		api.MethodVaultRotate:     handleAction(b.Keys.Rotate),
@@ -45,7 +49,10 @@ func (d *daemon) methods() map[string]server.Handler {
 	registryMethods(m, b)
 	stackMethods(m, b)
 	serverMethods(m, b)
-	for _, name := range []string{api.MethodVaultUnlock, api.MethodVaultRestore, api.MethodLogin, api.MethodLogout} {
+	for _, name := range []string{
+		api.MethodVaultUnlock, api.MethodVaultRestore, api.MethodLogin,
+		api.MethodLogout,
+	} {
 		m[name] = handleAndThen(m[name], d.parts.guard.Wake) // it may be able by now to do what it could not
 	}
 	return m
@@ -65,7 +72,9 @@ func (d *daemon) connectorMethods(m map[string]server.Handler) {
 }
 
 func registryMethods(m map[string]server.Handler, b *broker.Broker) {
-	m[api.MethodRegistryFlavors] = handleRequest(func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil })
+	m[api.MethodRegistryFlavors] = handleRequest(
+		func(api.Empty) (api.Flavors, error) { return b.Registries.Flavors(), nil },
+	)
 	m[api.MethodRegistryList] = handleInContext(b.Registries.ListRegistries)
 	m[api.MethodRegistryGet] = handleInContext(b.Registries.Registry)
 	m[api.MethodRegistryRegister] = handleInContext(b.Registries.RegisterRegistry)
@@ -84,19 +93,25 @@ func stackMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodStackDelete] = handleInContext(b.Stacks.DeleteStack)
 	m[api.MethodStackCopy] = handleInContext(b.Stacks.CopyStack)
 	m[api.MethodStackSet] = handleByName(b.Stacks.SetStack)
-	m[api.MethodStackExport] = handleRequest(func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) })
+	m[api.MethodStackExport] = handleRequest(
+		func(r api.Ref) (api.StackFile, error) { return b.Stacks.ExportStack(r.Name) },
+	)
 	m[api.MethodStackImport] = handleInContext(b.Stacks.ImportStack)
 }
 
 func serverMethods(m map[string]server.Handler, b *broker.Broker) {
 	m[api.MethodServerConnect] = handleWithSecrets(b.Servers.ConnectServer)
 	m[api.MethodServerDevice] = handleInContext(b.Servers.ServerDevice)
-	m[api.MethodServerList] = handleRequest(func(api.Empty) (api.ServerList, error) { return b.Servers.ServerList(), nil })
+	m[api.MethodServerList] = handleRequest(
+		func(api.Empty) (api.ServerList, error) { return b.Servers.ServerList(), nil },
+	)
 	m[api.MethodServerGet] = handleByName(b.Servers.Server)
 	m[api.MethodServerUse] = handleByName(b.Servers.UseServer)
-	m[api.MethodServerDisconnect] = handleForCaller(func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
-		return b.Servers.DisconnectServer(ctx, c, r.Name)
-	})
+	m[api.MethodServerDisconnect] = handleForCaller(
+		func(ctx context.Context, c access.Caller, r api.Ref) (api.ServerResult, error) {
+			return b.Servers.DisconnectServer(ctx, c, r.Name)
+		},
+	)
 }
 
 // The shapes of broker functions, as handlers.
@@ -106,9 +121,12 @@ func handleRequest[Req, Resp any](f func(Req) (Resp, error)) server.Handler {
 	return server.Typed(func(_ context.Context, _ server.Peer, r Req) (Resp, error) { return f(r) })
 }
 
-// handleInContext serves what does not depend on who asks, unless it comes to use a secret.
+// handleInContext serves what does not depend on who asks, unless it comes to use a
+// secret.
 func handleInContext[Req, Resp any](f func(context.Context, Req) (Resp, error)) server.Handler {
-	return handleForCaller(func(ctx context.Context, _ access.Caller, r Req) (Resp, error) { return f(ctx, r) })
+	return handleForCaller(
+		func(ctx context.Context, _ access.Caller, r Req) (Resp, error) { return f(ctx, r) },
+	)
 }
 
 // handleByName serves what takes just the name of an entity.
@@ -116,8 +134,11 @@ func handleByName[Resp any](f func(context.Context, string) (Resp, error)) serve
 	return handleInContext(func(ctx context.Context, r api.Ref) (Resp, error) { return f(ctx, r.Name) })
 }
 
-// handleForCaller serves what depends on who asks; the context knows it too, for what opens a secret far below.
-func handleForCaller[Req, Resp any](f func(context.Context, access.Caller, Req) (Resp, error)) server.Handler {
+// handleForCaller serves what depends on who asks; the context knows it too, for what
+// opens a secret far below.
+func handleForCaller[Req, Resp any](
+	f func(context.Context, access.Caller, Req) (Resp, error),
+) server.Handler {
 	return server.Typed(func(ctx context.Context, p server.Peer, r Req) (Resp, error) {
 		c := caller(p)
 		return f(access.With(ctx, c), c, r)
@@ -142,8 +163,11 @@ func handleAndThen(h server.Handler, f func()) server.Handler {
 	}
 }
 
-// handleWithSecrets serves what takes secrets beside its typed params; they are wiped afterwards.
-func handleWithSecrets[Req, Resp any](f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp, error)) server.Handler {
+// handleWithSecrets serves what takes secrets beside its typed params; they are wiped
+// afterwards.
+func handleWithSecrets[Req, Resp any](
+	f func(context.Context, access.Caller, Req, map[string]credential.Secret) (Resp, error),
+) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		secrets, err := ipc.Secrets(call.Params)
 		if err != nil {
@@ -162,7 +186,8 @@ func wipe(secrets map[string]credential.Secret) {
 	}
 }
 
-// handleReveal answers a connector's secrets; the reply is built by hand, so that no copy of them stays behind.
+// handleReveal answers a connector's secrets; the reply is built by hand, so that no copy
+// of them stays behind.
 func handleReveal(b *broker.Broker) server.Handler {
 	return func(ctx context.Context, call *server.Call) error {
 		var use api.UseConnector
@@ -199,10 +224,17 @@ func (d *daemon) unlock(ctx context.Context, call *server.Call) error {
 }
 
 func (d *daemon) passphrase(ctx context.Context, call *server.Call) error {
-	return handleWithSecrets(func(ctx context.Context, c access.Caller, r api.PassphraseRequest, secrets map[string]credential.Secret) (api.Empty, error) {
-		if r.Remove {
-			return api.Empty{}, d.broker.Keys.RemovePassphrase(ctx, c)
-		}
-		return api.Empty{}, d.broker.Keys.SetPassphrase(ctx, c, secrets[api.SecretPassphrase])
-	})(ctx, call)
+	return handleWithSecrets(
+		func(ctx context.Context, c access.Caller, r api.PassphraseRequest,
+			secrets map[string]credential.Secret,
+		) (api.Empty, error) {
+			if r.Remove {
+				return api.Empty{}, d.broker.Keys.RemovePassphrase(ctx, c)
+			}
+			return api.Empty{}, d.broker.Keys.SetPassphrase(ctx, c, secrets[api.SecretPassphrase])
+		},
+	)(
+		ctx,
+		call,
+	)
 }

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// network is the addresses by which others reach this machine: they change when it moves to another network, gets back into
-// one, or joins a VPN. "" while there is none, or when the system does not tell.
+// network is the addresses by which others reach this machine: they change when it moves
+// to another network, gets back into one, or joins a VPN. "" while there is none, or when
+// the system does not tell.
 func network() string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -16,7 +17,8 @@ func network() string {
 	return reachable(addrs)
 }
 
-// reachable leaves out what says nothing about the network: containers come and go with link-local addresses.
+// reachable leaves out what says nothing about the network: containers come and go with
+// link-local addresses.
 func reachable(addrs []net.Addr) string {
 	var list []string
 	for _, a := range addrs {

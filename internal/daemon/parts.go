@@ -42,14 +42,19 @@ type parts struct {
 	lasting []api.Notice // what was found at the start and stays true
 }
 
-// build makes the parts and wires them. It fails only when another zend has the vault: a damaged vault, a broken config.toml
-// or a disk that cannot be written to must not keep zend from saying so.
+// build makes the parts and wires them. It fails only when another zend has the vault: a
+// damaged vault, a broken config.toml or a disk that cannot be written to must not keep
+// zend from saying so.
 func (d *daemon) build() error {
 	cfg, cfgErr := config.Load(d.dirs.ConfigFile())
 	if cfgErr != nil {
 		cfg = config.Default()
 	}
-	p := &parts{memory: newMemorySlot(), engine: tokencache.New(tokencache.Config{Network: network}), settingsChanged: make(chan struct{}, 1)}
+	p := &parts{
+		memory:          newMemorySlot(),
+		engine:          tokencache.New(tokencache.Config{Network: network}),
+		settingsChanged: make(chan struct{}, 1),
+	}
 	if err := p.memory.takeOver(); err != nil {
 		d.log.Warn("Cannot take over the keys of the zend before", "error", err)
 	}
@@ -60,13 +65,15 @@ func (d *daemon) build() error {
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
 	p.gate = approval.New(approval.Options{
-		File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit, Past: p.audit.Each, Log: d.log,
+		File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit,
+		Past: p.audit.Each, Log: d.log,
 	})
 	d.parts = p
 	p.servers = newZenMLServers()
 	registries := isolated.New(d.opt.Executable)
 	d.broker, err = broker.New(broker.Config{
-		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit,
+		Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
 		Large: server.Large, Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),
 	})
 	if err != nil {
@@ -77,7 +84,8 @@ func (d *daemon) build() error {
 	d.srv = &server.Server{Methods: d.methods(), Log: d.log, Quiet: whenQuiet()}
 	d.apply(cfg)
 	if cfgErr != nil {
-		d.log.Warn("Using the default settings, and handing out nothing: config.toml is broken", "error", cfgErr)
+		d.log.Warn("Using the default settings, and handing out nothing: config.toml is "+
+			"broken", "error", cfgErr)
 		p.gate.Refuse(cfgErr) // the defaults have no rules, and the file may
 		d.setConfigError(cfgErr)
 	}

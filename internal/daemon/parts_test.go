@@ -27,7 +27,10 @@ func newDaemon(t testing.TB, keyrings ...keystore.KeySlot) *daemon {
 	t.Helper()
 	w := newWorld(t)
 	d := &daemon{
-		opt: Options{Executable: os.Args[0], Keyrings: append([]keystore.KeySlot{}, keyrings...)}, dirs: w.dirs, started: time.Now(),
+		opt: Options{
+			Executable: os.Args[0],
+			Keyrings:   append([]keystore.KeySlot{}, keyrings...),
+		}, dirs: w.dirs, started: time.Now(),
 		log: slog.New(slog.DiscardHandler), level: new(slog.LevelVar), stop: func(error) {},
 	}
 	if err := d.build(); err != nil {
@@ -39,7 +42,12 @@ func newDaemon(t testing.TB, keyrings ...keystore.KeySlot) *daemon {
 
 func (d *daemon) storeCanary(t testing.TB, host string) {
 	t.Helper()
-	err := d.broker.Credentials.Store(t.Context(), access.Caller{}, host, credential.Credential{Username: "alice", Secret: credential.SecretString(canary)})
+	err := d.broker.Credentials.Store(
+		t.Context(),
+		access.Caller{},
+		host,
+		credential.Credential{Username: "alice", Secret: credential.SecretString(canary)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +189,11 @@ func TestHandOverRefuses(t *testing.T) {
 	if err := newMemorySlot().takeOver(); err == nil {
 		t.Error("a descriptor that is not open")
 	}
-	for _, in := range [][]byte{{0}, {0, 9, 'a'}, append([]byte{0, 1, 'a'}, make([]byte, keystore.KeySize-1)...)} {
+	for _, in := range [][]byte{
+		{0},
+		{0, 9, 'a'},
+		append([]byte{0, 1, 'a'}, make([]byte, keystore.KeySize-1)...),
+	} {
 		if err := newMemorySlot().restore(in); err == nil {
 			t.Errorf("%v was taken", in)
 		}
@@ -224,7 +236,8 @@ func TestIdleSteps(t *testing.T) {
 		if next := d.idleStep(at(time.Hour)); next != stayCheck || *stopped != nil {
 			t.Errorf("next look in %v, stopped for %v", next, *stopped)
 		}
-		if err := d.broker.Keys.SetPassphrase(t.Context(), access.Caller{}, credential.SecretString("correct horse battery")); err != nil {
+		if err := d.broker.Keys.SetPassphrase(t.Context(), access.Caller{},
+			credential.SecretString("correct horse battery")); err != nil {
 			t.Fatal(err)
 		}
 		if d.idleStep(at(time.Hour)); !errors.Is(*stopped, errIdle) {
@@ -232,12 +245,18 @@ func TestIdleSteps(t *testing.T) {
 		}
 	})
 	t.Run("lock", func(t *testing.T) {
-		d, stopped := setup(t, config.Config{AutoLock: config.Duration(time.Hour), IdleExit: config.Duration(3 * time.Hour)}, slot(t))
+		d, stopped := setup(
+			t,
+			config.Config{AutoLock: config.Duration(time.Hour), IdleExit: config.Duration(3 * time.Hour)},
+			slot(t),
+		)
 		last := d.broker.LastUse().Sub(start.Round(0))
-		if next := d.idleStep(at(last + time.Hour - time.Second)); next != time.Second || d.broker.Keys.VaultStatus().State != keystore.StateUnlocked {
+		if next := d.idleStep(at(last + time.Hour - time.Second)); next != time.Second ||
+			d.broker.Keys.VaultStatus().State != keystore.StateUnlocked {
 			t.Errorf("next look in %v, the vault is %s", next, d.broker.Keys.VaultStatus().State)
 		}
-		if next := d.idleStep(at(last + time.Hour)); next != time.Hour || d.broker.Keys.VaultStatus().State != keystore.StateLocked {
+		if next := d.idleStep(at(last + time.Hour)); next != time.Hour ||
+			d.broker.Keys.VaultStatus().State != keystore.StateLocked {
 			t.Errorf("next look in %v, the vault is %s", next, d.broker.Keys.VaultStatus().State)
 		}
 		if next := d.idleStep(at(2*time.Hour + time.Minute)); next != 59*time.Minute || *stopped != nil {
@@ -247,7 +266,10 @@ func TestIdleSteps(t *testing.T) {
 }
 
 func TestReasonTexts(t *testing.T) {
-	for err, want := range map[error]string{nil: "signal", context.Canceled: "signal", errIdle: "idle", errRestart: "restart requested"} {
+	for err, want := range map[error]string{
+		nil: "signal", context.Canceled: "signal", errIdle: "idle",
+		errRestart: "restart requested",
+	} {
 		if got := reasonText(err); got != want {
 			t.Errorf("%v: %q", err, got)
 		}

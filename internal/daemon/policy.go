@@ -23,7 +23,8 @@ func policyRules(rules []config.Rule) []policy.Rule {
 	var list []policy.Rule
 	for i, r := range rules {
 		p := policy.Rule{
-			Number: i + 1, Connector: string(r.Connector), Confirm: r.Confirm, Keep: time.Duration(r.ConfirmKeep),
+			Number: i + 1, Connector: string(r.Connector), Confirm: r.Confirm,
+			Keep: time.Duration(r.ConfirmKeep),
 			Rate: policy.Rate{Count: r.Rate.Count, Per: r.Rate.Per},
 		}
 		p.Registry, _ = address.Parse(string(r.Registry)) // config checked it; none is the zero one
@@ -49,7 +50,8 @@ func (d *daemon) approvals(context.Context, server.Peer, api.Empty) (api.Approva
 	return api.ApprovalList{Items: d.parts.gate.Pending()}, nil
 }
 
-// updateConnector changes a service connector, but not its name when that would take it out of a rule without a word.
+// updateConnector changes a service connector, but not its name when that would take it
+// out of a rule without a word.
 func (d *daemon) updateConnector(
 	ctx context.Context, c access.Caller, req api.UpdateConnector, secrets map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
@@ -68,7 +70,8 @@ func (d *daemon) updateConnector(
 	return d.broker.Connectors.UpdateConnector(ctx, c, req, secrets)
 }
 
-// policyNotices tell of requests that wait for a person, and of rules that restrict nobody because they name nothing that exists.
+// policyNotices tell of requests that wait for a person, and of rules that restrict
+// nobody because they name nothing that exists.
 func (d *daemon) policyNotices() (list []api.Notice) {
 	if waiting := d.parts.gate.Pending(); len(waiting) > 0 {
 		text := "a request waits until you allow it"
@@ -92,7 +95,8 @@ func (d *daemon) policyNotices() (list []api.Notice) {
 	for _, r := range rules {
 		if name, ok := r.NamesConnector(); ok && !known[name] {
 			list = append(list, api.Notice{
-				Time: time.Now().UTC(), Text: fmt.Sprintf("rule %d of the policy is about service connector '%s', which there is not", r.Number, name),
+				Time: time.Now().UTC(), Text: fmt.Sprintf("rule %d of the policy is about service "+
+					"connector '%s', which there is not", r.Number, name),
 				Hint: "edit " + d.dirs.ConfigFile(),
 			})
 		}

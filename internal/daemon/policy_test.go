@@ -26,16 +26,26 @@ func TestPolicyRules(t *testing.T) {
 	got := policyRules([]config.Rule{
 		{Confirm: true},
 		{
-			Connector: "prod-*", Registry: "ghcr.io/team", Executables: []config.Executable{"~/bin/docker", "docker", "/usr/bin/x", "~x"},
-			Directories: []config.Directory{"~", "~/src/../a", "/src"}, Confirm: true, ConfirmKeep: config.Duration(time.Minute),
+			Connector: "prod-*", Registry: "ghcr.io/team",
+			Executables: []config.Executable{"~/bin/docker", "docker", "/usr/bin/x", "~x"},
+			Directories: []config.Directory{
+				"~",
+				"~/src/../a",
+				"/src",
+			}, Confirm: true, ConfirmKeep: config.Duration(time.Minute),
 			Rate: config.Rate{Count: 3, Per: time.Hour},
 		},
 	})
 	want := []policy.Rule{
 		{Number: 1, Confirm: true},
 		{
-			Number: 2, Connector: "prod-*", Registry: ghcr, Executables: []string{"/home/me/bin/docker", "docker", "/usr/bin/x", "~x"},
-			Directories: []string{"/home/me", "/home/me/a", "/src"}, Confirm: true, Keep: time.Minute, Rate: policy.Rate{Count: 3, Per: time.Hour},
+			Number: 2, Connector: "prod-*", Registry: ghcr,
+			Executables: []string{"/home/me/bin/docker", "docker", "/usr/bin/x", "~x"},
+			Directories: []string{
+				"/home/me",
+				"/home/me/a",
+				"/src",
+			}, Confirm: true, Keep: time.Minute, Rate: policy.Rate{Count: 3, Per: time.Hour},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -43,22 +53,26 @@ func TestPolicyRules(t *testing.T) {
 	}
 }
 
-// An edited policy holds at once; a request that waits is a notice, and so is a rule about nothing.
+// An edited policy holds at once; a request that waits is a notice, and so is a rule
+// about nothing.
 func TestPolicyIsTakenOver(t *testing.T) {
 	w := newWorld(t)
 	p := w.start()
 	w.store("ghcr.io")
 	w.wantGet("ghcr.io", canary)
-	w.write(w.dirs.ConfigFile(), "[[policy]]\nexecutables = [\"/nowhere/docker\"]\n\n[[policy]]\nconnector = \"prod\"\nconfirm = true\n")
+	w.write(w.dirs.ConfigFile(), "[[policy]]\nexecutables = "+
+		"[\"/nowhere/docker\"]\n\n[[policy]]\nconnector = \"prod\"\nconfirm = true\n")
 	p.awaitLog("Took over the edited config.toml")
 	w.wantGet("ghcr.io", "denied")
 	eventually(t, "the rule about nothing is told of", func() bool {
-		return len(w.status().Notices) == 1 && strings.Contains(w.status().Notices[0].Text, "rule 2 of the policy is about service connector 'prod', which there is not")
+		return len(w.status().Notices) == 1 && strings.Contains(w.status().Notices[0].Text, "rule 2 of "+
+			"the policy is about service connector 'prod', which there is not")
 	})
 	w.store("quay.io")
 	w.write(w.dirs.ConfigFile(), "[[policy]]\nconfirm = true\n")
 	p.awaitLogs("Took over the edited config.toml", 2)
-	for _, want := range []string{"a request waits until you allow it", "2 requests wait until you allow them"} {
+	for _, want := range []string{"a request waits until you allow it", "2 requests wait until you allow " +
+		"them"} {
 		host := map[bool]string{true: "ghcr.io", false: "quay.io/team/app"}[strings.HasPrefix(want, "a ")]
 		go w.get(host)
 		eventually(t, want, func() bool {
@@ -66,7 +80,11 @@ func TestPolicyIsTakenOver(t *testing.T) {
 			return len(list) == 1 && list[0].Text == want && list[0].Hint == "zen approve"
 		})
 	}
-	if got := w.mustCall(api.MethodApprovalList, api.Empty{}); !strings.Contains(got, `"address":"ghcr.io"`) || !strings.Contains(got, `"address":"quay.io/team/app"`) {
+	if got := w.mustCall(api.MethodApprovalList, api.Empty{}); !strings.Contains(
+		got,
+		`"address":"ghcr.io"`,
+	) ||
+		!strings.Contains(got, `"address":"quay.io/team/app"`) {
 		t.Errorf("%s", got)
 	}
 	w.mustCall(api.MethodApprovalAnswer, api.AnswerApproval{All: true})
@@ -87,19 +105,30 @@ func breakages() []breakage {
 	return []breakage{
 		{"no TOML", text("[[policy]]\nconfirm = \n"), "config.toml, line 2: "},
 		{"another type", text("\n[[policy]]\nconfirm = \"yes\"\n"), "config.toml, line 3: policy.confirm: "},
-		{"unknown setting of a rule", text("[[policy]]\nconector = \"prod\"\n"), `config.toml, line 2: there is no setting "policy.conector"`},
-		{"unknown setting elsewhere", text("idle_exitt = \"1h\"\n[[policy]]\nconfirm = true\n"), `config.toml, line 1: there is no setting "idle_exitt"`},
-		{"unknown table", text("[[policy]]\nconfirm = true\n[foo]\n"), `config.toml, line 3: there is no setting "foo"`},
-		{"no time", text("[[policy]]\nconfirm = true\nconfirm_keep = \"10 minutes\"\n"), "config.toml, line 3: policy.confirm_keep: "},
-		{"a rule that asks for nothing", text("\n[[policy]]\nconnector = \"prod\"\n"), "config.toml, line 2: policy, rule 1: "},
+		{"unknown setting of a rule", text("[[policy]]\nconector = \"prod\"\n"), `config.toml, line 2: ` +
+			`there is no setting "policy.conector"`},
+		{"unknown setting elsewhere", text("idle_exitt = \"1h\"\n[[policy]]\nconfirm = " +
+			"true\n"), `config.toml, line 1: there is no setting "idle_exitt"`},
+		{"unknown table", text("[[policy]]\nconfirm = true\n[foo]\n"), `config.toml, line 3: there is no ` +
+			`setting "foo"`},
+		{"no time", text("[[policy]]\nconfirm = true\nconfirm_keep = \"10 minutes\"\n"), "config.toml, " +
+			"line 3: policy.confirm_keep: "},
+		{"a rule that asks for nothing", text("\n[[policy]]\nconnector = \"prod\"\n"), "config.toml, " +
+			"line 2: policy, rule 1: "},
 		{"too large", text(strings.Repeat("#", 1<<20+1)), "config.toml: cannot be read: it has more than"},
-		{"directory", func(w *world, path string) { w.mkdir(path) }, "config.toml: cannot be read: it is not a file"},
-		{"dangling link", func(w *world, path string) { w.must(os.Symlink("gone.toml", path)) }, "it is a symbolic link that leads nowhere"},
+		{"directory", func(w *world, path string) { w.mkdir(path) }, "config.toml: cannot be read: it is " +
+			"not a file"},
+		{
+			"dangling link",
+			func(w *world, path string) { w.must(os.Symlink("gone.toml", path)) },
+			"it is a symbolic link that leads nowhere",
+		},
 		{"dangling link to the directory", func(w *world, path string) {
 			w.must(os.Remove(filepath.Dir(path)))
 			w.must(os.Symlink("gone", filepath.Dir(path)))
 		}, "it is a symbolic link that leads nowhere"},
-		{"link to itself", func(w *world, path string) { w.must(os.Symlink(path, path)) }, "config.toml: cannot be read: too many levels"},
+		{"link to itself", func(w *world, path string) { w.must(os.Symlink(path, path)) }, "config.toml: " +
+			"cannot be read: too many levels"},
 		{"FIFO", func(w *world, path string) { w.must(syscall.Mkfifo(path, 0o600)) }, "it is not a file"},
 		{"device", func(w *world, path string) { w.must(os.Symlink("/dev/zero", path)) }, "it is not a file"},
 		{"file in the directory's place", func(w *world, path string) {
@@ -124,7 +153,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// place exchanges what stands in the place of config.toml for what do makes, at once: an absent file would mean something, too.
+// place exchanges what stands in the place of config.toml for what do makes, at once: an
+// absent file would mean something, too.
 func (w *world) place(do func(w *world, path string)) {
 	w.t.Helper()
 	dir := filepath.Dir(w.dirs.ConfigFile())
@@ -136,8 +166,9 @@ func (w *world) place(do func(w *world, path string)) {
 	w.must(os.Rename(dir+".new", dir))
 }
 
-// With a config.toml that cannot be read when zend starts, the rules are not known: nothing is handed out that they could forbid,
-// and everything else goes on. A mended file holds at once.
+// With a config.toml that cannot be read when zend starts, the rules are not known:
+// nothing is handed out that they could forbid, and everything else goes on. A mended
+// file holds at once.
 func TestBrokenSettingsAtTheStart(t *testing.T) {
 	for _, tt := range breakages() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,7 +178,8 @@ func TestBrokenSettingsAtTheStart(t *testing.T) {
 			w.store("ghcr.io")
 			_, err := w.call(api.MethodGet, map[string]string{"ServerURL": "ghcr.io"})
 			e, _ := errors.AsType[*credential.Error](err)
-			if !credential.Denied.Is(err) || !strings.Contains(e.Message, tt.want) || !strings.HasPrefix(e.Hint, "edit "+w.dirs.ConfigFile()) {
+			if !credential.Denied.Is(err) || !strings.Contains(e.Message, tt.want) ||
+				!strings.HasPrefix(e.Hint, "edit "+w.dirs.ConfigFile()) {
 				t.Errorf("get: %v", err)
 			}
 			w.wantGet("quay.io", "not_logged_in")
@@ -155,12 +187,17 @@ func TestBrokenSettingsAtTheStart(t *testing.T) {
 				t.Errorf("list: %s", list)
 			}
 			s := w.status()
-			if len(s.Notices) == 0 || !s.Notices[0].Urgent || !strings.Contains(s.Notices[0].Text, tt.want) || s.Logins[0].Problem == "" {
+			if len(s.Notices) == 0 || !s.Notices[0].Urgent || !strings.Contains(s.Notices[0].Text, tt.want) ||
+				s.Logins[0].Problem == "" {
 				t.Errorf("status: %+v", s)
 			}
-			w.place(func(w *world, path string) { w.write(path, "[[policy]]\nexecutables = [\"/nowhere/docker\"]\n") })
+			w.place(func(w *world, path string) {
+				w.write(path, "[[policy]]\nexecutables = "+
+					"[\"/nowhere/docker\"]\n")
+			})
 			p.awaitLog("Took over the edited config.toml")
-			if _, err := w.call(api.MethodGet, map[string]string{"ServerURL": "ghcr.io"}); err == nil || !strings.Contains(err.Error(), "/nowhere/docker") {
+			if _, err := w.call(api.MethodGet, map[string]string{"ServerURL": "ghcr.io"}); err == nil ||
+				!strings.Contains(err.Error(), "/nowhere/docker") {
 				t.Errorf("with the mended file: %v", err)
 			}
 			w.must(os.Remove(w.dirs.ConfigFile()))
@@ -188,7 +225,8 @@ func TestBrokenSettingsLater(t *testing.T) {
 			w.place(tt.do)
 			eventually(t, "the mistake is told first", func() bool {
 				n := w.status().Notices
-				return len(n) > 0 && n[0].Urgent && strings.Contains(n[0].Text, tt.want) && strings.HasPrefix(n[0].Hint, "edit "+w.dirs.ConfigFile())
+				return len(n) > 0 && n[0].Urgent && strings.Contains(n[0].Text, tt.want) &&
+					strings.HasPrefix(n[0].Hint, "edit "+w.dirs.ConfigFile())
 			})
 			w.wantGet("ghcr.io", "denied")
 			w.wantGet("quay.io", canary)

@@ -6,10 +6,12 @@ import (
 	"sync"
 )
 
-// worthReturning is how much memory, in bytes, must be there to give back: less is not worth the collection it takes.
+// worthReturning is how much memory, in bytes, must be there to give back: less is not
+// worth the collection it takes.
 const worthReturning = 4 << 20
 
-// whenQuiet returns what zend does when it was left alone for a while: what only its start needed is given back once.
+// whenQuiet returns what zend does when it was left alone for a while: what only its
+// start needed is given back once.
 func whenQuiet() func() {
 	var started sync.Once
 	return func() {
@@ -18,7 +20,8 @@ func whenQuiet() func() {
 	}
 }
 
-// returnMemory gives back to the system what a burst of requests needed. By itself the runtime does so minutes later.
+// returnMemory gives back to the system what a burst of requests needed. By itself the
+// runtime does so minutes later.
 func returnMemory() {
 	held := []metrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"},

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// returnProgram gives back the pages of the program's file that nothing can write to. A start touches most of them, in steps of
-// sixteen, and serving clients needs about half; they stay in the system's file cache, from which what is needed again is mapped by a
+// returnProgram gives back the pages of the program's file that nothing can write to. A
+// start touches most of them, in steps of sixteen, and serving clients needs about half;
+// they stay in the system's file cache, from which what is needed again is mapped by a
 // page fault. A program whose path has white space in it, or was deleted, keeps them.
 func returnProgram() {
 	self, err := os.Readlink("/proc/self/exe")
@@ -22,13 +23,15 @@ func returnProgram() {
 	}
 	for line := range bytes.Lines(maps) {
 		if m, ok := parseMapping(line); ok && m.file == self && !m.writable {
-			// Nothing is lost with the pages: an unwritable mapping is what the file has (madvise(2), MADV_DONTNEED).
+			// Nothing is lost with the pages: an unwritable mapping is what the file has
+			// (madvise(2), MADV_DONTNEED).
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.start, m.end-m.start, unix.MADV_DONTNEED)
 		}
 	}
 }
 
-// mapping is a line of /proc/self/maps: "START-END rwxp OFFSET DEVICE INODE PATH", addresses in hexadecimal (proc(5)).
+// mapping is a line of /proc/self/maps: "START-END rwxp OFFSET DEVICE INODE PATH",
+// addresses in hexadecimal (proc(5)).
 type mapping struct {
 	start, end uintptr
 	writable   bool

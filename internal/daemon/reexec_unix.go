@@ -10,9 +10,10 @@ import (
 	"github.com/zen-agent/zen/internal/execsafe"
 )
 
-// reexec executes the installed zend in place of this one, after requests in flight were answered. The listening socket
-// stays open and is handed over as a service manager would, so that clients which connect meanwhile wait instead of failing;
-// so are the keys of a vault that lives in memory only.
+// reexec executes the installed zend in place of this one, after requests in flight were
+// answered. The listening socket stays open and is handed over as a service manager
+// would, so that clients which connect meanwhile wait instead of failing; so are the keys
+// of a vault that lives in memory only.
 func (d *daemon) reexec() error {
 	if err := d.parts.close(); err != nil {
 		d.log.Warn("Closing the vault", "error", err)

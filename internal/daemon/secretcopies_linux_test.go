@@ -24,8 +24,9 @@ import (
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
-// needleVariable are the forms of a secret, in hex and with a colon between them, that a zend of these tests looks for in its own
-// memory whenever it gets SIGUSR1. They are masked, so that the search does not find what it is told to search for.
+// needleVariable are the forms of a secret, in hex and with a colon between them, that a
+// zend of these tests looks for in its own memory whenever it gets SIGUSR1. They are
+// masked, so that the search does not find what it is told to search for.
 const needleVariable = "ZEND_TEST_NEEDLE"
 
 const needleMask = 0x5a
@@ -38,7 +39,8 @@ func masked(b []byte) []byte {
 	return out
 }
 
-// searchWhenAsked says on standard error how often the needle is in this process's memory, each time it gets SIGUSR1.
+// searchWhenAsked says on standard error how often the needle is in this process's
+// memory, each time it gets SIGUSR1.
 func searchWhenAsked() {
 	var needles [][]byte
 	for text := range strings.SplitSeq(os.Getenv(needleVariable), ":") {
@@ -59,8 +61,9 @@ func searchWhenAsked() {
 	}()
 }
 
-// copiesOf counts the copies of what was masked in all memory that this process can write to: heap, stacks, mapped pages. It
-// reads with process_vm_readv(2), which a process that may not be looked into may still use on itself.
+// copiesOf counts the copies of what was masked in all memory that this process can write
+// to: heap, stacks, mapped pages. It reads with process_vm_readv(2), which a process that
+// may not be looked into may still use on itself.
 func copiesOf(needles [][]byte, buf []byte) (found int, err error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -74,13 +77,19 @@ func copiesOf(needles [][]byte, buf []byte) (found int, err error) {
 	for s := bufio.NewScanner(bytes.NewReader(maps)); s.Scan(); {
 		var lo, hi int
 		var mode string
-		if n, _ := fmt.Sscanf(s.Text(), "%x-%x %s", &lo, &hi, &mode); n != 3 || !strings.HasPrefix(mode, "rw") || hi-lo > biggest {
+		if n, _ := fmt.Sscanf(s.Text(), "%x-%x %s", &lo, &hi, &mode); n != 3 ||
+			!strings.HasPrefix(mode, "rw") ||
+			hi-lo > biggest {
 			continue
 		}
 		for at := lo; at < hi; at += len(buf) - longest + 1 { // pieces overlap by less than a needle
 			piece := buf[:min(len(buf), hi-at)]
-			n, err := unix.ProcessVMReadv(os.Getpid(), []unix.Iovec{{Base: &piece[0], Len: uint64(len(piece))}},
-				[]unix.RemoteIovec{{Base: uintptr(at), Len: len(piece)}}, 0)
+			n, err := unix.ProcessVMReadv(
+				os.Getpid(),
+				[]unix.Iovec{{Base: &piece[0], Len: uint64(len(piece))}},
+				[]unix.RemoteIovec{{Base: uintptr(at), Len: len(piece)}},
+				0,
+			)
 			if err == nil {
 				read += n
 				for _, needle := range needles {
@@ -143,8 +152,9 @@ func newSearched(t *testing.T, around int) *searched {
 	return s
 }
 
-// forms are a needle itself, and as Basic authentication has it, in base64: what stands before it, alice's name and what is
-// around it, is a number of whole groups of three bytes.
+// forms are a needle itself, and as Basic authentication has it, in base64: what stands
+// before it, alice's name and what is around it, is a number of whole groups of three
+// bytes.
 func forms(needle string) []string {
 	return []string{needle, base64.StdEncoding.EncodeToString([]byte(needle[:len(needle)/3*3]))}
 }
@@ -158,7 +168,8 @@ func (s *searched) copies() (n int) {
 	text := s.zend.text()
 	line, _, _ := strings.Cut(text[strings.LastIndex(text, "searched:"):], "\n")
 	var failure string
-	if _, err := fmt.Sscanf(line, "searched: %d copies, error %s", &n, &failure); err != nil || failure != "<nil>" {
+	if _, err := fmt.Sscanf(line, "searched: %d copies, error %s", &n, &failure); err != nil ||
+		failure != "<nil>" {
 		s.t.Fatalf("%s (%v)", line, err)
 	}
 	return n
@@ -182,7 +193,10 @@ func (s *searched) want(when string, most int) {
 // getMuch asks n times over one connection and as often over connections of their own.
 func (s *searched) getMuch(host string, n int) {
 	s.t.Helper()
-	request := []byte(`{"jsonrpc":"2.0","id":1,"method":"get","client":"test/1","params":{"ServerURL":"` + host + `"}}` + "\n")
+	request := []byte(
+		`{"jsonrpc":"2.0","id":1,"method":"get","client":"test/1","params":{"ServerURL":"` + host + `"}}` +
+			"\n",
+	)
 	ask := func(c net.Conn) {
 		buf := make([]byte, 8192)
 		if _, err := c.Write(request); err != nil {
@@ -225,11 +239,12 @@ func TestSearchFinds(t *testing.T) {
 	runtime.KeepAlive(req)
 }
 
-// lengths are what secrets have around what is looked for: a password has nothing, a token a lot.
+// lengths are what secrets have around what is looked for: a password has nothing, a
+// token a lot.
 var lengths = map[string]int{"password": 0, "token": 1500} // in whole groups of three, see forms
 
-// A password that docker login stored is in the vault, sealed, and nowhere else: serving it 2,000 times leaves at most two
-// copies in zend's memory, and zen lock none.
+// A password that docker login stored is in the vault, sealed, and nowhere else: serving
+// it 2,000 times leaves at most two copies in zend's memory, and zen lock none.
 func TestStoredSecretIsNotLeftInMemory(t *testing.T) {
 	for name, around := range lengths {
 		t.Run(name, func(t *testing.T) {
@@ -252,19 +267,39 @@ func TestStoredSecretIsNotLeftInMemory(t *testing.T) {
 // What is refused leaves no secret behind either, wherever in the request it was.
 func TestRefusedSecretIsNotLeftInMemory(t *testing.T) {
 	for name, request := range map[string]struct{ method, params string }{
-		"member twice":         {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`},
-		"member of a type":     {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":1}`},
-		"half a pair":          {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":"\ud800"}`},
-		"verified":             {api.MethodCredentialVerify, `{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`},
-		"beside secrets":       {api.MethodConnectorRegister, `{"name":"hub","type":"docker","password":"SECRET"}`},
-		"beside some secrets":  {api.MethodConnectorRegister, `{"name":"hub","type":"docker","password":"SECRET","secrets":{"username":"a"}}`},
-		"secrets twice":        {api.MethodConnectorRegister, `{"name":"hub","secrets":{"password":"SECRET"},"secrets":{"password":"SECRET"}}`},
-		"secret of a type":     {api.MethodConnectorRegister, `{"name":"hub","secrets":{"password":"SECRET","username":1}}`},
+		"member twice": {
+			api.MethodStore,
+			`{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`,
+		},
+		"member of a type": {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":1}`},
+		"half a pair":      {api.MethodStore, `{"ServerURL":"ghcr.io","Secret":"SECRET","dir":"\ud800"}`},
+		"verified": {
+			api.MethodCredentialVerify,
+			`{"ServerURL":"ghcr.io","Secret":"SECRET","Secret":"SECRET"}`,
+		},
+		"beside secrets": {
+			api.MethodConnectorRegister,
+			`{"name":"hub","type":"docker","password":"SECRET"}`,
+		},
+		"beside some secrets": {
+			api.MethodConnectorRegister,
+			`{"name":"hub","type":"docker","password":"SECRET","secrets":{"username":"a"}}`,
+		},
+		"secrets twice": {
+			api.MethodConnectorRegister,
+			`{"name":"hub","secrets":{"password":"SECRET"},"secrets":{"password":"SECRET"}}`,
+		},
+		"secret of a type": {
+			api.MethodConnectorRegister,
+			`{"name":"hub","secrets":{"password":"SECRET","username":1}}`,
+		},
 		"passphrase elsewhere": {api.MethodVaultUnlock, `{"passphrase":"SECRET"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSearched(t, lengths["token"])
-			reply, err := s.client().Call(request.method, []byte(strings.ReplaceAll(request.params, "SECRET", s.secret)), time.Now().Add(20*time.Second))
+			reply, err := s.client().
+				Call(request.method, []byte(strings.ReplaceAll(request.params, "SECRET", s.secret)),
+					time.Now().Add(20*time.Second))
 			if err == nil && request.method != api.MethodVaultUnlock {
 				t.Errorf("accepted: %s", reply.Result)
 			}
@@ -275,8 +310,9 @@ func TestRefusedSecretIsNotLeftInMemory(t *testing.T) {
 	}
 }
 
-// What is minted of a connector's password stays in the token cache until zen lock. The registry is asked about it, at registering,
-// at verifying and at each login: by a child process, for net/http and others make copies of it that nobody can clear.
+// What is minted of a connector's password stays in the token cache until zen lock. The
+// registry is asked about it, at registering, at verifying and at each login: by a child
+// process, for net/http and others make copies of it that nobody can clear.
 func TestConnectorSecretIsNotLeftInMemory(t *testing.T) {
 	for name, around := range lengths {
 		t.Run(name, func(t *testing.T) {

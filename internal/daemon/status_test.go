@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// zen status says when an open vault locks itself, and nothing once it is locked or never does.
+// zen status says when an open vault locks itself, and nothing once it is locked or never
+// does.
 func TestStatusTellsOfAutoLock(t *testing.T) {
 	w := newWorld(t)
 	p := w.start()
@@ -19,7 +20,8 @@ func TestStatusTellsOfAutoLock(t *testing.T) {
 	w.wantGet("ghcr.io", canary)
 	after := time.Now()
 	at := w.status().AutoLock
-	if at == nil || at.Before(before.Add(time.Hour-time.Second)) || at.After(after.Add(time.Hour+time.Second)) {
+	if at == nil || at.Before(before.Add(time.Hour-time.Second)) ||
+		at.After(after.Add(time.Hour+time.Second)) {
 		t.Errorf("locks at %v, used between %v and %v", at, before, after)
 	}
 	w.mustCall("vault.lock", struct{}{})

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// sleeps is how often the threads of zend fell asleep so far, each time after something had woken them.
+// sleeps is how often the threads of zend fell asleep so far, each time after something
+// had woken them.
 func (p *process) sleeps() (n int) {
 	p.w.t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.cmd.Process.Pid))
@@ -43,14 +44,16 @@ func (p *process) quiet() {
 	})
 }
 
-// Nobody wakes an idle zend by writing to files in the directories above those that it watches, or as zend itself writes.
+// Nobody wakes an idle zend by writing to files in the directories above those that it
+// watches, or as zend itself writes.
 func TestPlainWritesWakeNobody(t *testing.T) {
 	w := newWorld(t)
 	w.write(w.dockerFile(), `{"credsStore":"zen","auths":{}}`)
 	w.write(w.dirs.ConfigFile(), "guard = \"report\"\n")
 	var names []string
 	for _, dir := range []string{
-		w.home, filepath.Join(w.home, ".config"), filepath.Dir(w.dockerFile()), filepath.Join(w.home, "run"), w.dirs.State, w.dirs.Data, w.dirs.Runtime,
+		w.home, filepath.Join(w.home, ".config"), filepath.Dir(w.dockerFile()), filepath.Join(w.home, "run"),
+		w.dirs.State, w.dirs.Data, w.dirs.Runtime,
 	} {
 		names = append(names, filepath.Join(dir, "other"))
 		w.write(filepath.Join(dir, "other"), "")
@@ -73,7 +76,8 @@ func TestPlainWritesWakeNobody(t *testing.T) {
 				f.Close()
 			}
 			w.write(filepath.Join(w.dirs.Data, "next"), "a new vault")
-			if err := os.Rename(filepath.Join(w.dirs.Data, "next"), filepath.Join(w.dirs.Data, "other")); err != nil {
+			if err := os.Rename(filepath.Join(w.dirs.Data, "next"),
+				filepath.Join(w.dirs.Data, "other")); err != nil {
 				t.Error(err)
 			}
 		}
@@ -101,5 +105,6 @@ func TestPlainWritesWakeNobody(t *testing.T) {
 	if wakes == 0 {
 		t.Error("zend did something, and was not woken: the measure is none")
 	}
-	t.Logf("zend was woken %d times by %d writes of others, and %d times by one that matters", least, rounds*(len(names)+2), wakes)
+	t.Logf("zend was woken %d times by %d writes of others, and %d times by one that "+
+		"matters", least, rounds*(len(names)+2), wakes)
 }

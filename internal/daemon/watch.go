@@ -11,8 +11,9 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// watchConfig obeys an edited config.toml; a broken one is reported and the old settings stay. If there are none, since it has
-// been broken from the start, zend goes on handing out nothing.
+// watchConfig obeys an edited config.toml; a broken one is reported and the old settings
+// stay. If there are none, since it has been broken from the start, zend goes on handing
+// out nothing.
 func (d *daemon) watchConfig(ctx context.Context) {
 	err := config.Watch(ctx, d.dirs.ConfigFile(), func(cfg config.Config, err error) {
 		if err != nil {
@@ -32,7 +33,8 @@ func (d *daemon) watchConfig(ctx context.Context) {
 	})
 	if err != nil && ctx.Err() == nil {
 		d.log.Warn("Cannot watch config.toml", "error", err)
-		d.parts.note("an edited config.toml is not noticed: "+err.Error(), "zen daemon restart, after editing it")
+		d.parts.note("an edited config.toml is not noticed: "+err.Error(), "zen daemon restart, after "+
+			"editing it")
 	}
 }
 
@@ -52,19 +54,22 @@ func (d *daemon) apply(cfg config.Config) {
 		d.level.Set(level)
 	}
 	d.broker.SetSettings(state.Settings{
-		ListPolicy: string(cfg.List), LoginTTL: time.Duration(cfg.LoginTTL), AutoLock: time.Duration(cfg.AutoLock),
+		ListPolicy: string(
+			cfg.List,
+		), LoginTTL: time.Duration(cfg.LoginTTL), AutoLock: time.Duration(cfg.AutoLock),
 	})
 	d.parts.apply(cfg)
 }
 
-// How often the socket's name is looked at when the system cannot tell of changes, and how soon when it can.
+// How often the socket's name is looked at when the system cannot tell of changes, and
+// how soon when it can.
 const (
 	socketPoll   = 30 * time.Second
 	socketSettle = time.Millisecond
 )
 
-// watchSocket ends zend when its socket was removed or replaced: nobody can reach it any more, and whoever took the place
-// is the daemon now.
+// watchSocket ends zend when its socket was removed or replaced: nobody can reach it any
+// more, and whoever took the place is the daemon now.
 func (d *daemon) watchSocket(ctx context.Context) {
 	if d.ln.IsActivated() {
 		return // the socket is the service manager's
@@ -103,8 +108,9 @@ func (d *daemon) pollSocket(ctx context.Context) {
 	}
 }
 
-// watchIdle ends zend when nothing was asked for as long as configured, unless that would lose something, and locks the
-// vault when the configuration wants that. It sleeps until the next moment that matters: an idle zend does not wake up.
+// watchIdle ends zend when nothing was asked for as long as configured, unless that would
+// lose something, and locks the vault when the configuration wants that. It sleeps until
+// the next moment that matters: an idle zend does not wake up.
 func (d *daemon) watchIdle(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -123,7 +129,8 @@ func (d *daemon) watchIdle(ctx context.Context) {
 	}
 }
 
-// idleStep does what is due and returns how long nothing will be; 0 is until the settings change.
+// idleStep does what is due and returns how long nothing will be; 0 is until the settings
+// change.
 func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 	cfg := d.config()
 	if limit := time.Duration(cfg.AutoLock); limit > 0 {
@@ -138,7 +145,8 @@ func (d *daemon) idleStep(now time.Time) (next time.Duration) {
 	return next
 }
 
-// lockStep locks the vault if it was not used for the limit, and returns when to look again.
+// lockStep locks the vault if it was not used for the limit, and returns when to look
+// again.
 func (d *daemon) lockStep(now time.Time, limit time.Duration) time.Duration {
 	locked, err := d.broker.Keys.LockIfIdle(now)
 	if err != nil {
@@ -156,7 +164,8 @@ func (d *daemon) lockStep(now time.Time, limit time.Duration) time.Duration {
 // stayCheck is how often a zend that must not end looks whether it may, when it is idle.
 const stayCheck = time.Minute
 
-// exitStep ends zend if nothing was asked of it for the limit, and returns when to look again.
+// exitStep ends zend if nothing was asked of it for the limit, and returns when to look
+// again.
 func (d *daemon) exitStep(now time.Time, limit time.Duration) time.Duration {
 	last := d.started
 	if t := d.srv.LastActivity(); t.After(last) {

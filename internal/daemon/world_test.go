@@ -29,8 +29,9 @@ import (
 	"github.com/zen-agent/zen/internal/registryauth/isolated"
 )
 
-// roleVariable makes the test's own program be zend ("zend", with the key slot of fileSlot; "memory", with none but memory)
-// or print how the process is hardened ("harden"). So zend is tested with the race detector, restarts included.
+// roleVariable makes the test's own program be zend ("zend", with the key slot of
+// fileSlot; "memory", with none but memory) or print how the process is hardened
+// ("harden"). So zend is tested with the race detector, restarts included.
 const roleVariable = "ZEND_TEST_ROLE"
 
 // canary is every password in these tests.
@@ -70,7 +71,8 @@ func zend(keyrings []keystore.KeySlot) int {
 	return 0
 }
 
-// fileSlot keeps one key in a file: a keyring for tests, which must not touch the real ones.
+// fileSlot keeps one key in a file: a keyring for tests, which must not touch the real
+// ones.
 type fileSlot struct{ path string }
 
 func (fileSlot) Kind() string                { return keystore.KindSession }
@@ -92,7 +94,8 @@ func (s fileSlot) Save(_ context.Context, id string, key []byte) error {
 
 func (s fileSlot) Delete(context.Context, string) error { return nil }
 
-// world is a home directory with a zend of its own. The process's environment is the world's.
+// world is a home directory with a zend of its own. The process's environment is the
+// world's.
 type world struct {
 	t      testing.TB
 	home   string
@@ -109,10 +112,12 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
 	for k, v := range map[string]string{
-		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "",
+		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "XDG_DATA_HOME": "",
+		"XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "",
 		"XDG_CACHE_HOME": "", "DBUS_SESSION_BUS_ADDRESS": "", "ZEN_SOCKET": "", roleVariable: "zend",
-		"DOCKER_CONFIG": "", "REGISTRY_AUTH_FILE": "", "HELM_REGISTRY_CONFIG": "", "HELM_CONFIG_HOME": "", "REGCTL_CONFIG": "",
-		"GORACE": "atexit_sleep_ms=0", // else each end of a zend with the race detector takes a second
+		"DOCKER_CONFIG": "", "REGISTRY_AUTH_FILE": "", "HELM_REGISTRY_CONFIG": "", "HELM_CONFIG_HOME": "",
+		"REGCTL_CONFIG": "",
+		"GORACE":        "atexit_sleep_ms=0", // else each end of a zend with the race detector takes a second
 	} {
 		t.Setenv(k, v)
 	}
@@ -153,7 +158,8 @@ type process struct {
 	new *sync.Cond
 }
 
-// start runs zend in the foreground, or through what is given before it, and waits until it serves.
+// start runs zend in the foreground, or through what is given before it, and waits until
+// it serves.
 func (w *world) start(args ...string) *process {
 	w.t.Helper()
 	p := w.spawn(append(args, os.Args[0])...)
@@ -334,7 +340,8 @@ func (w *world) nobodyListens() bool {
 	return err != nil
 }
 
-// slowCall is a request that is in flight until it is released: a registration whose registry does not answer.
+// slowCall is a request that is in flight until it is released: a registration whose
+// registry does not answer.
 type slowCall struct {
 	release func()
 	done    chan error
@@ -356,9 +363,13 @@ func (w *world) slow() *slowCall {
 		registry.Close()
 	})
 	go func() {
-		params := fmt.Sprintf(`{"name":"slow","type":"docker","secrets":{"username":"alice","password":%q,"registry":%q}}`,
-			canary, strings.TrimPrefix(registry.URL, "http://"))
-		reply, err := w.client().Call(api.MethodConnectorRegister, []byte(params), time.Now().Add(30*time.Second))
+		params := fmt.Sprintf(
+			`{"name":"slow","type":"docker","secrets":{"username":"alice","password":%q,"registry":%q}}`,
+			canary,
+			strings.TrimPrefix(registry.URL, "http://"),
+		)
+		reply, err := w.client().
+			Call(api.MethodConnectorRegister, []byte(params), time.Now().Add(30*time.Second))
 		if err == nil && !strings.Contains(string(reply.Result), `"slow"`) {
 			err = errors.New(string(reply.Result))
 		}

@@ -17,7 +17,8 @@ import (
 // maxDevices bounds the logins in a browser that are under way.
 const maxDevices = 8
 
-// zenmlServers is what the broker knows of ZenML servers: clients with the sessions of one pool.
+// zenmlServers is what the broker knows of ZenML servers: clients with the sessions of
+// one pool.
 type zenmlServers struct {
 	pool *zenml.Pool
 
@@ -38,7 +39,8 @@ func newZenMLServers() *zenmlServers {
 
 func configOf(s api.Server, key home.ServerKey) zenml.Config {
 	return zenml.Config{
-		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth, Username: s.Username, Key: key,
+		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth,
+		Username: s.Username, Key: key,
 		CACert: []byte(s.CACert), Insecure: s.Insecure, Version: api.Version,
 	}
 }
@@ -89,7 +91,11 @@ func (z *zenmlServers) Login(ctx context.Context, s api.Server, key home.ServerK
 }
 
 // StartDevice begins a login in a browser.
-func (z *zenmlServers) StartDevice(ctx context.Context, s api.Server, clientID string) (api.ServerDevice, error) {
+func (z *zenmlServers) StartDevice(
+	ctx context.Context,
+	s api.Server,
+	clientID string,
+) (api.ServerDevice, error) {
 	c, err := zenml.New(configOf(s, nil))
 	if err != nil {
 		return api.ServerDevice{}, err
@@ -111,13 +117,17 @@ func (z *zenmlServers) StartDevice(ctx context.Context, s api.Server, clientID s
 }
 
 // WaitDevice waits until somebody allowed a login in a browser.
-func (z *zenmlServers) WaitDevice(ctx context.Context, device string) (s api.Server, token credential.Secret, ok bool, err error) {
+func (z *zenmlServers) WaitDevice(
+	ctx context.Context,
+	device string,
+) (s api.Server, token credential.Secret, ok bool, err error) {
 	z.mu.Lock()
 	p := z.devices[device]
 	delete(z.devices, device) // one question at a time
 	z.mu.Unlock()
 	if p == nil {
-		return s, token, false, credential.NewError(credential.NoSuchEntity, "this login in a browser is over", "zen server connect URL")
+		return s, token, false, credential.NewError(credential.NoSuchEntity, "this login in a browser is "+
+			"over", "zen server connect URL")
 	}
 	token, end, err := p.client.WaitDevice(ctx, p.device)
 	if errors.Is(err, zenml.ErrPending) {
@@ -137,7 +147,11 @@ func (z *zenmlServers) WaitDevice(ctx context.Context, device string) (s api.Ser
 }
 
 // Connectors lists a server's service connectors.
-func (z *zenmlServers) Connectors(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ServiceConnector, error) {
+func (z *zenmlServers) Connectors(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+) ([]api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -146,7 +160,11 @@ func (z *zenmlServers) Connectors(ctx context.Context, s api.Server, key home.Se
 }
 
 // Registries lists a server's container registries.
-func (z *zenmlServers) Registries(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ContainerRegistry, error) {
+func (z *zenmlServers) Registries(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+) ([]api.ContainerRegistry, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -164,7 +182,11 @@ func (z *zenmlServers) Stacks(ctx context.Context, s api.Server, key home.Server
 }
 
 // Types lists the types of service connectors that a server has.
-func (z *zenmlServers) Types(ctx context.Context, s api.Server, key home.ServerKey) ([]api.ConnectorType, error) {
+func (z *zenmlServers) Types(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+) ([]api.ConnectorType, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -173,11 +195,21 @@ func (z *zenmlServers) Types(ctx context.Context, s api.Server, key home.ServerK
 }
 
 func draftOf(d home.Draft) zenml.Draft {
-	return zenml.Draft{ServiceConnector: d.Connector, Instances: d.Instances, Method: d.Method, Config: d.Config}
+	return zenml.Draft{
+		ServiceConnector: d.Connector,
+		Instances:        d.Instances,
+		Method:           d.Method,
+		Config:           d.Config,
+	}
 }
 
 // CheckConnector asks a server to check a connector.
-func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) ([]string, error) {
+func (z *zenmlServers) CheckConnector(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	d home.Draft,
+) ([]string, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -186,7 +218,12 @@ func (z *zenmlServers) CheckConnector(ctx context.Context, s api.Server, key hom
 }
 
 // RegisterConnector makes a connector on a server.
-func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) (api.ServiceConnector, error) {
+func (z *zenmlServers) RegisterConnector(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	d home.Draft,
+) (api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return api.ServiceConnector{}, err
@@ -195,7 +232,12 @@ func (z *zenmlServers) RegisterConnector(ctx context.Context, s api.Server, key 
 }
 
 // UpdateConnector changes a connector on a server.
-func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key home.ServerKey, d home.Draft) (api.ServiceConnector, error) {
+func (z *zenmlServers) UpdateConnector(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	d home.Draft,
+) (api.ServiceConnector, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return api.ServiceConnector{}, err
@@ -204,7 +246,12 @@ func (z *zenmlServers) UpdateConnector(ctx context.Context, s api.Server, key ho
 }
 
 // DeleteConnector removes a connector from a server.
-func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key home.ServerKey, id string) error {
+func (z *zenmlServers) DeleteConnector(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	id string,
+) error {
 	c, err := z.client(s, key)
 	if err != nil {
 		return err
@@ -213,7 +260,12 @@ func (z *zenmlServers) DeleteConnector(ctx context.Context, s api.Server, key ho
 }
 
 // Configuration reads a connector's whole configuration.
-func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key home.ServerKey, id string) (map[string]credential.Secret, error) {
+func (z *zenmlServers) Configuration(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	id string,
+) (map[string]credential.Secret, error) {
 	c, err := z.client(s, key)
 	if err != nil {
 		return nil, err
@@ -222,7 +274,12 @@ func (z *zenmlServers) Configuration(ctx context.Context, s api.Server, key home
 }
 
 // LinkRegistry links a container registry on a server to a connector there.
-func (z *zenmlServers) LinkRegistry(ctx context.Context, s api.Server, key home.ServerKey, registry, connector, resource string) error {
+func (z *zenmlServers) LinkRegistry(
+	ctx context.Context,
+	s api.Server,
+	key home.ServerKey,
+	registry, connector, resource string,
+) error {
 	c, err := z.client(s, key)
 	if err != nil {
 		return err

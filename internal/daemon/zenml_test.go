@@ -24,7 +24,8 @@ import (
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
-// serverRig is a broker on real parts that talks to a fake ZenML server, which has a connector for a real registry.
+// serverRig is a broker on real parts that talks to a fake ZenML server, which has a
+// connector for a real registry.
 type serverRig struct {
 	*broker.Broker
 	*testing.T
@@ -42,11 +43,21 @@ func newServerRig(t *testing.T) *serverRig {
 // newServerRigThat has registries asked by a checker.
 func newServerRigThat(t *testing.T, registries *registryauth.Checker) *serverRig {
 	t.Helper()
-	r := &serverRig{T: t, zenml: zenmltest.Start(), registry: registrytest.StartBasic("alice", canary), links: newZenMLServers()}
+	r := &serverRig{
+		T:        t,
+		zenml:    zenmltest.Start(),
+		registry: registrytest.StartBasic("alice", canary),
+		links:    newZenMLServers(),
+	}
 	t.Cleanup(r.zenml.Close)
 	t.Cleanup(r.registry.Close)
 	r.zenml.Connectors = []*zenmltest.Connector{r.entry("11111111-1111-4111-8111-111111111111", "reg")}
-	vault, err := keystore.Open(keystore.Options{Path: filepath.Join(t.TempDir(), "vault.json"), Slots: []keystore.KeySlot{&keystore.MemorySlot{}}})
+	vault, err := keystore.Open(
+		keystore.Options{
+			Path:  filepath.Join(t.TempDir(), "vault.json"),
+			Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +75,19 @@ func newServerRigThat(t *testing.T, registries *registryauth.Checker) *serverRig
 
 func (r *serverRig) entry(id, name string) *zenmltest.Connector {
 	return &zenmltest.Connector{
-		ID: id, Name: name, Type: "docker", ResourceID: r.registry.Host, Username: "alice", Password: canary, Registry: r.registry.Host, Life: time.Hour,
+		ID: id, Name: name, Type: "docker", ResourceID: r.registry.Host, Username: "alice", Password: canary,
+		Registry: r.registry.Host, Life: time.Hour,
 	}
 }
 
 func (r *serverRig) connect(s *zenmltest.Server, name string) error {
 	secrets := map[string]credential.Secret{api.SecretKey: credential.SecretString(s.APIKey)}
-	_, err := r.Servers.ConnectServer(r.Context(), access.Caller{}, api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey}, secrets)
+	_, err := r.Servers.ConnectServer(
+		r.Context(),
+		access.Caller{},
+		api.ConnectServer{URL: s.URL, Name: name, Auth: api.ServerAuthAPIKey},
+		secrets,
+	)
 	return err
 }
 
@@ -110,7 +127,8 @@ func (r *serverRig) count(request string) (n int) {
 
 func TestManyColdGetsAreOneMint(t *testing.T) {
 	r := newServerRig(t).ready()
-	if err := r.Keys.Lock(access.Caller{}); err != nil { // forgets what the login minted, and the access token
+	// forgets what the login minted, and the access token
+	if err := r.Keys.Lock(access.Caller{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Keys.Unlock(t.Context(), access.Caller{}, nil); err != nil {
@@ -156,11 +174,13 @@ func TestServerDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if err := r.get(); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "service connector 'reg'") || time.Since(began) > 5*time.Second {
+	if err := r.get(); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "service "+
+		"connector 'reg'") || time.Since(began) > 5*time.Second {
 		t.Errorf("without one: %v after %v", err, time.Since(began))
 	}
 	list, err := r.Connectors.ListConnectors(t.Context(), api.Query{})
-	if err != nil || len(list.Items) != 1 || list.Items[0].Server != "prod" || len(list.Warnings) != 1 || !strings.Contains(list.Warnings[0], "'prod'") {
+	if err != nil || len(list.Items) != 1 || list.Items[0].Server != "prod" || len(list.Warnings) != 1 ||
+		!strings.Contains(list.Warnings[0], "'prod'") {
 		t.Errorf("list: %+v, %v", list, err)
 	}
 }
@@ -180,7 +200,8 @@ func TestRevokedKey(t *testing.T) {
 	}
 	before := len(r.zenml.Requests())
 	for range 20 {
-		if err := r.get(); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "refused the login") || strings.Contains(err.Error(), old) {
+		if err := r.get(); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "refused the "+
+			"login") || strings.Contains(err.Error(), old) {
 			t.Fatalf("error is %v", err)
 		}
 	}
@@ -203,7 +224,10 @@ func TestSeveralServers(t *testing.T) {
 	other := zenmltest.Start()
 	t.Cleanup(other.Close)
 	other.Connectors = []*zenmltest.Connector{
-		r.entry("22222222-2222-4222-8222-222222222222", "reg"), r.entry("33333333-3333-4333-8333-333333333333", "theirs"),
+		r.entry(
+			"22222222-2222-4222-8222-222222222222",
+			"reg",
+		), r.entry("33333333-3333-4333-8333-333333333333", "theirs"),
 		r.entry("11111111-1111-4111-8111-111111111111", "double"), // the id of another server's
 	}
 	if err := r.connect(other, "dev"); err != nil {
@@ -214,14 +238,21 @@ func TestSeveralServers(t *testing.T) {
 	for _, c := range list.Items {
 		names = append(names, c.Server+"/"+c.Name)
 	}
-	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"dev/double", "dev/reg", "dev/theirs", "prod/reg"}) {
+	if slices.Sort(names); err != nil ||
+		!slices.Equal(names, []string{"dev/double", "dev/reg", "dev/theirs", "prod/reg"}) {
 		t.Errorf("list: %q, %v", names, err)
 	}
 	for _, tt := range []struct{ name, server, want string }{
-		{"reg", "", "prod"}, {"reg", "dev", "dev"}, {"theirs", "", "dev"}, {"theirs", "prod", ""}, {"nope", "", ""}, {"reg", "nowhere", ""},
+		{"reg", "", "prod"},
+		{"reg", "dev", "dev"},
+		{"theirs", "", "dev"},
+		{"theirs", "prod", ""},
+		{"nope", "", ""},
+		{"reg", "nowhere", ""},
 	} {
 		got, err := r.Connectors.Connector(t.Context(), api.UseConnector{Ref: tt.name, Server: tt.server})
-		if got.Connector.Server != tt.want || (err == nil) != (tt.want != "") || err != nil && !credential.NoSuchEntity.Is(err) {
+		if got.Connector.Server != tt.want || (err == nil) != (tt.want != "") ||
+			err != nil && !credential.NoSuchEntity.Is(err) {
 			t.Errorf("%s with --server %q is on %q, %v", tt.name, tt.server, got.Connector.Server, err)
 		}
 	}
@@ -250,16 +281,38 @@ func TestConnectRefuses(t *testing.T) {
 		reason credential.Reason
 		want   string
 	}{
-		{"wrong key", func(s *zenmltest.Server, _ *api.ConnectServer) { s.APIKey = "ZENKEY_x" }, credential.Rejected, "refused the login"},
-		{"not ZenML", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Broken = page }, credential.Unreachable, "not JSON but text/html"},
-		{"too old", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Version = "0.75.0" }, credential.InvalidInput, "needs 0.80"},
-		{"none there", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Close() }, credential.Unreachable, "connection refused"},
-		{"no TLS", func(_ *zenmltest.Server, r *api.ConnectServer) { r.URL = "http://zenml.example.com" }, credential.InvalidInput, "without TLS"},
-		{"no key", func(_ *zenmltest.Server, r *api.ConnectServer) { r.Auth = api.ServerAuthNone }, credential.NeedsLogin, "does not let everybody in"},
+		{
+			"wrong key", func(s *zenmltest.Server, _ *api.ConnectServer) { s.APIKey = "ZENKEY_x" },
+			credential.Rejected, "refused the login",
+		},
+		{
+			"not ZenML", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Broken = page },
+			credential.Unreachable, "not JSON but text/html",
+		},
+		{
+			"too old", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Version = "0.75.0" },
+			credential.InvalidInput, "needs 0.80",
+		},
+		{
+			"none there", func(s *zenmltest.Server, _ *api.ConnectServer) { s.Close() },
+			credential.Unreachable,
+			"connection refused",
+		},
+		{
+			"no TLS", func(_ *zenmltest.Server, r *api.ConnectServer) { r.URL = "http://zenml.example.com" },
+			credential.InvalidInput, "without TLS",
+		},
+		{
+			"no key", func(_ *zenmltest.Server, r *api.ConnectServer) { r.Auth = api.ServerAuthNone },
+			credential.NeedsLogin, "does not let everybody in",
+		},
 		{"no password", func(s *zenmltest.Server, r *api.ConnectServer) {
 			s.Scheme, r.Auth, r.Username = "EXTERNAL", api.ServerAuthPassword, "admin"
 		}, credential.InvalidInput, "leaves logins to another service"},
-		{"no device", func(_ *zenmltest.Server, r *api.ConnectServer) { r.Device = "x" }, credential.NoSuchEntity, "is over"},
+		{
+			"no device", func(_ *zenmltest.Server, r *api.ConnectServer) { r.Device = "x" },
+			credential.NoSuchEntity, "is over",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newServerRig(t)
@@ -267,7 +320,8 @@ func TestConnectRefuses(t *testing.T) {
 			key := map[string]credential.Secret{api.SecretKey: credential.SecretString("ZENKEY_test")}
 			tt.change(r.zenml, &req)
 			_, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, req, key)
-			if credential.ReasonOf(err) != tt.reason || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "ZENKEY") {
+			if credential.ReasonOf(err) != tt.reason || !strings.Contains(err.Error(), tt.want) ||
+				strings.Contains(err.Error(), "ZENKEY") {
 				t.Errorf("error is %v", err)
 			}
 			if n := len(r.Servers.ServerList().Items); n != 0 {
@@ -285,20 +339,30 @@ func TestConnectByDevice(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if result, err := r.Servers.ConnectServer(ctx, access.Caller{}, api.ConnectServer{Device: d.Device}, nil); err != nil || !result.Pending {
+	if result, err := r.Servers.ConnectServer(ctx, access.Caller{}, api.ConnectServer{Device: d.Device},
+		nil); err != nil ||
+		!result.Pending {
 		t.Fatalf("before it is allowed: %+v, %v", result, err)
 	}
 	r.zenml.Lock()
 	r.zenml.Allowed = true
 	r.zenml.Unlock()
-	result, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{Device: d.Device, Name: "prod"}, nil)
-	if err != nil || result.Server.Auth != api.ServerAuthDevice || result.Server.Until == nil || result.Server.User != "admin" {
+	result, err := r.Servers.ConnectServer(
+		t.Context(),
+		access.Caller{},
+		api.ConnectServer{Device: d.Device, Name: "prod"},
+		nil,
+	)
+	if err != nil || result.Server.Auth != api.ServerAuthDevice || result.Server.Until == nil ||
+		result.Server.User != "admin" {
 		t.Fatalf("connected %+v, %v", result, err)
 	}
 	if err := r.login("reg"); err != nil {
 		t.Error(err)
 	}
-	if described, err := r.Servers.Server(t.Context(), ""); err != nil || described.Connectors == nil || *described.Connectors != 1 || described.Server.Problem != "" {
+	if described, err := r.Servers.Server(t.Context(), ""); err != nil || described.Connectors == nil ||
+		*described.Connectors != 1 ||
+		described.Server.Problem != "" {
 		t.Errorf("described %+v, %v", described, err)
 	}
 }
@@ -306,10 +370,12 @@ func TestConnectByDevice(t *testing.T) {
 func TestServerThatLetsEverybodyIn(t *testing.T) {
 	r := newServerRig(t)
 	r.zenml.Scheme = "NO_AUTH"
-	if d, err := r.Servers.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL}); err != nil || d.Device != "" {
+	if d, err := r.Servers.ServerDevice(t.Context(), api.ConnectServer{URL: r.zenml.URL}); err != nil ||
+		d.Device != "" {
 		t.Fatalf("device %+v, %v", d, err)
 	}
-	if _, err := r.Servers.ConnectServer(t.Context(), access.Caller{}, api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
+	if _, err := r.Servers.ConnectServer(t.Context(), access.Caller{},
+		api.ConnectServer{URL: r.zenml.URL, Auth: api.ServerAuthNone}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(r.login("reg"), r.get()); err != nil {
@@ -337,12 +403,14 @@ func TestServerThatHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	list, err := r.Connectors.ListConnectors(ctx, api.Query{})
-	if err != nil || len(list.Items) != 1 || len(list.Warnings) != 1 || !strings.Contains(list.Warnings[0], "'slow'") {
+	if err != nil || len(list.Items) != 1 || len(list.Warnings) != 1 ||
+		!strings.Contains(list.Warnings[0], "'slow'") {
 		t.Errorf("list: %+v, %v", list, err)
 	}
 }
 
-// A shell that completes names, and whoever means a connector of the active server, does not wait for one that hangs.
+// A shell that completes names, and whoever means a connector of the active server, does
+// not wait for one that hangs.
 func TestNobodyWaitsForAServerThatHangs(t *testing.T) {
 	r := newServerRig(t).ready()
 	release := make(chan struct{})
@@ -366,7 +434,8 @@ func TestNobodyWaitsForAServerThatHangs(t *testing.T) {
 	}
 }
 
-// What zen once read of a connector's end on a server is not what ends a login: it may have got new credentials there since.
+// What zen once read of a connector's end on a server is not what ends a login: it may
+// have got new credentials there since.
 func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	r := newServerRig(t)
 	conn := r.zenml.Connectors[0]
@@ -376,7 +445,8 @@ func TestServerKnowsTheEndOfItsConnectors(t *testing.T) {
 	if err := r.get(); err != nil {
 		t.Errorf("mended on the server before its end: %v", err)
 	}
-	if list, err := r.Sessions.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 || list[0].Problem != "" {
+	if list, err := r.Sessions.Logins(t.Context(), access.Caller{}); err != nil || len(list) != 1 ||
+		list[0].Problem != "" {
 		t.Errorf("logins: %+v (%v)", list, err)
 	}
 }
@@ -411,13 +481,23 @@ func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	_, err := r.Connectors.RegisterConnector(t.Context(), access.Caller{},
 		api.RegisterConnector{Name: "new", Type: "docker", Server: "prod"}, config)
 	wantRefused("register", err)
-	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
+	_, err = r.Connectors.UpdateConnector(
+		t.Context(),
+		access.Caller{},
+		api.UpdateConnector{Ref: "reg", Server: "prod"},
 		map[string]credential.Secret{
-			"registry": credential.SecretString("http://other.example"), "password": credential.SecretString(canary),
-		})
+			"registry": credential.SecretString(
+				"http://other.example",
+			), "password": credential.SecretString(canary),
+		},
+	)
 	wantRefused("update", err)
-	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
-		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	_, err = r.Connectors.UpdateConnector(
+		t.Context(),
+		access.Caller{},
+		api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)},
+	)
 	wantRefused("update the password", err)
 	wantRefused("verify", verify())
 	wantRefused("login", r.login("reg"))
@@ -436,8 +516,12 @@ func TestPlainHTTPOfAServersConnector(t *testing.T) {
 	if err := errors.Join(verify(), r.login("reg")); err != nil {
 		t.Errorf("after it was agreed to: %v", err)
 	}
-	_, err = r.Connectors.UpdateConnector(t.Context(), access.Caller{}, api.UpdateConnector{Ref: "reg", Server: "prod"},
-		map[string]credential.Secret{"password": credential.SecretString(canary)})
+	_, err = r.Connectors.UpdateConnector(
+		t.Context(),
+		access.Caller{},
+		api.UpdateConnector{Ref: "reg", Server: "prod"},
+		map[string]credential.Secret{"password": credential.SecretString(canary)},
+	)
 	if err != nil {
 		t.Errorf("update after it was agreed to: %v", err)
 	}

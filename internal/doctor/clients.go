@@ -23,7 +23,8 @@ type configFile struct {
 	doc          *jsonedit.Document
 }
 
-// configFiles are the clients' files in docker's format, and what is wrong with those that cannot be read.
+// configFiles are the clients' files in docker's format, and what is wrong with those
+// that cannot be read.
 func (f Facts) configFiles() (files []configFile, bad []Result) {
 	list, err := f.Env.ConfigFiles()
 	if err != nil {
@@ -39,7 +40,8 @@ func (f Facts) configFiles() (files []configFile, bad []Result) {
 			bad = append(bad, failure(Problem, err))
 		case bytes.HasPrefix(d.Bytes(), []byte(bom)):
 			bad = append(bad, Result{
-				Status: Problem, Message: safetext.Name(file.Path) + " begins with a byte order mark: " + file.Client + " cannot read it",
+				Status: Problem, Message: safetext.Name(file.Path) + " begins with a byte order " +
+					"mark: " + file.Client + " cannot read it",
 				Hint: `sed -i '1s/^\xEF\xBB\xBF//' ` + safetext.ShellWord(file.Path),
 			})
 		default:
@@ -49,7 +51,8 @@ func (f Facts) configFiles() (files []configFile, bad []Result) {
 	return files, bad
 }
 
-// clientFiles: a file that the user cannot read or write, which sudo docker login leaves behind, or that no client can read.
+// clientFiles: a file that the user cannot read or write, which sudo docker login leaves
+// behind, or that no client can read.
 func clientFiles(_ context.Context, f Facts) []Result {
 	files, found := f.configFiles()
 	for _, file := range files {
@@ -62,9 +65,13 @@ func clientFiles(_ context.Context, f Facts) []Result {
 				continue
 			}
 			found = append(found, Result{
-				Status:  Problem,
-				Message: safetext.Name(path) + " is " + f.System.UserName(owner) + "'s: " + file.client + " cannot keep its configuration there",
-				Hint:    `sudo chown "$(id -un)" ` + safetext.ShellWord(path),
+				Status: Problem,
+				Message: safetext.Name(
+					path,
+				) + " is " + f.System.UserName(
+					owner,
+				) + "'s: " + file.client + " cannot keep its configuration there",
+				Hint: `sudo chown "$(id -un)" ` + safetext.ShellWord(path),
 			})
 		}
 	}
@@ -95,7 +102,10 @@ func clientSetup(_ context.Context, f Facts) []Result {
 			found[i].Status = Problem // logins that nobody asks for
 		}
 	}
-	return otherwise(found, "no client that zen knows is on PATH: "+strings.Join(clientconfig.Clients(), ", "))
+	return otherwise(
+		found,
+		"no client that zen knows is on PATH: "+strings.Join(clientconfig.Clients(), ", "),
+	)
 }
 
 // setup is one client's.
@@ -110,7 +120,8 @@ func (f Facts) setup(config, readers string, several bool) Result {
 		return Result{Status: Warning, Message: readers + verb + err.Error(), Hint: "see client-files"}
 	}
 	if len(list) == 0 { // podman, with nothing but files of logins
-		return Result{Status: Warning, Message: readers + verb + "no configuration names a helper", Hint: hint}
+		return Result{Status: Warning, Message: readers + verb + "no configuration names a " +
+			"helper", Hint: hint}
 	}
 	first := list[0]
 	file := safetext.Name(first.File)
@@ -118,17 +129,26 @@ func (f Facts) setup(config, readers string, several bool) Result {
 		return Result{Status: OK, Message: readers + asks + " (" + first.Member + " in " + file + ")"}
 	}
 	if hosts := zenHosts(first.File); len(hosts) > 0 {
-		return Result{Status: OK, Message: readers + asks + " for " + strings.Join(hosts, ", ") + " only (credHelpers in " + file + ")"}
+		return Result{
+			Status: OK,
+			Message: readers + asks + " for " + strings.Join(
+				hosts,
+				", ",
+			) + " only (credHelpers in " + file + ")",
+		}
 	}
 	why := file + " names no helper, so passwords are written into it in plain text"
 	switch {
 	case first.Chosen:
-		why = file + " names no helper, and docker-credential-" + safetext.Name(first.Helper) + " is there, so that is used"
+		why = file + " names no helper, and docker-credential-" + safetext.Name(
+			first.Helper,
+		) + " is there, so that is used"
 	case first.Helper != "":
 		why = file + " names docker-credential-" + safetext.Name(first.Helper)
 	}
 	if f.recorded(first.File) {
-		return Result{Status: Problem, Message: readers + verb + why + ". It was set up; another program changed the file since", Hint: hint}
+		return Result{Status: Problem, Message: readers + verb + why + ". It was set up; another program " +
+			"changed the file since", Hint: hint}
 	}
 	return Result{Status: Warning, Message: readers + verb + why, Hint: hint}
 }
@@ -169,7 +189,8 @@ func (f Facts) recorded(file string) bool {
 	return false
 }
 
-// configuredHelpers: a configuration that names a helper which is not there makes every pull fail, of public images too.
+// configuredHelpers: a configuration that names a helper which is not there makes every
+// pull fail, of public images too.
 func configuredHelpers(_ context.Context, f Facts) []Result {
 	files, _ := f.configFiles()
 	var found []Result
@@ -194,7 +215,8 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 		}
 	}
 	if len(f.Env.InstalledReaders("podman")) > 0 {
-		list, _ := f.Env.Asks("podman", address.Address{}, "") // a file that cannot be read is told by client-files
+		// a file that cannot be read is told by client-files
+		list, _ := f.Env.Asks("podman", address.Address{}, "")
 		for _, a := range list {
 			look(configFile{client: "podman", path: a.File}, a.Helper, a.Member, "")
 		}
@@ -207,9 +229,13 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 
 func (f Facts) missingHelper(file configFile, helper, member, host string) Result {
 	r := Result{
-		Status:  Problem,
-		Message: safetext.Name(file.path) + " names docker-credential-" + safetext.Name(helper) + " (" + member + "), which is not on PATH",
-		Hint:    "zen setup " + file.client,
+		Status: Problem,
+		Message: safetext.Name(
+			file.path,
+		) + " names docker-credential-" + safetext.Name(
+			helper,
+		) + " (" + member + "), which is not on PATH",
+		Hint: "zen setup " + file.client,
 	}
 	if host != "" && file.client == "docker" {
 		r.Hint += " --host " + safetext.ShellWord(host)
@@ -218,7 +244,11 @@ func (f Facts) missingHelper(file configFile, helper, member, host string) Resul
 	case clientconfig.IsZen(helper):
 		r.Hint += " --profile " + safetext.ShellWord(clientconfig.Profile(helper))
 	case strings.TrimSuffix(helper, ".exe") == "desktop":
-		r.Message = safetext.Name(file.path) + " still names docker-credential-" + safetext.Name(helper) + " (" + member +
+		r.Message = safetext.Name(
+			file.path,
+		) + " still names docker-credential-" + safetext.Name(
+			helper,
+		) + " (" + member +
 			"), which went away with Docker Desktop"
 	}
 	return r
@@ -253,9 +283,10 @@ func (f Facts) shadowing(file configFile, key, helper string) Result {
 		by = "the logins in the file"
 	}
 	r := Result{
-		Status:  Warning,
-		Message: "for " + host + " " + file.client + " asks " + by + ", not zen (credHelpers in " + safetext.Name(file.path) + ")",
-		Hint:    "zen setup " + file.client + " --host " + safetext.ShellWord(host),
+		Status: Warning,
+		Message: "for " + host + " " + file.client + " asks " + by + ", not zen (credHelpers " +
+			"in " + safetext.Name(file.path) + ")",
+		Hint: "zen setup " + file.client + " --host " + safetext.ShellWord(host),
 	}
 	if f.loggedIn(host) {
 		r.Status = Problem
@@ -264,7 +295,8 @@ func (f Facts) shadowing(file configFile, key, helper string) Result {
 	return r
 }
 
-// dockerAuthConfig: docker takes a login from DOCKER_AUTH_CONFIG without asking any helper, since 28.3.
+// dockerAuthConfig: docker takes a login from DOCKER_AUTH_CONFIG without asking any
+// helper, since 28.3.
 func dockerAuthConfig(_ context.Context, f Facts) []Result {
 	w, registries, set := f.Env.AuthConfig()
 	if !set {
@@ -279,14 +311,17 @@ func dockerAuthConfig(_ context.Context, f Facts) []Result {
 	return []Result{r}
 }
 
-// dockerAccess: who needs sudo for the engine runs docker as root, with root's configuration.
+// dockerAccess: who needs sudo for the engine runs docker as root, with root's
+// configuration.
 func dockerAccess(_ context.Context, f Facts) []Result {
-	if f.UID == 0 || f.Env.FindProgram("docker") == "" || f.Env.Getenv("DOCKER_HOST") != "" || f.Env.Getenv("DOCKER_CONTEXT") != "" {
+	if f.UID == 0 || f.Env.FindProgram("docker") == "" || f.Env.Getenv("DOCKER_HOST") != "" ||
+		f.Env.Getenv("DOCKER_CONTEXT") != "" {
 		return nil
 	}
 	files, _ := f.configFiles()
 	for _, file := range files {
-		if context, _ := file.doc.Text("currentContext"); file.client == "docker" && context != "" && context != "default" {
+		if context, _ := file.doc.Text("currentContext"); file.client == "docker" && context != "" &&
+			context != "default" {
 			return nil
 		}
 	}
@@ -302,14 +337,17 @@ func dockerAccess(_ context.Context, f Facts) []Result {
 		`sudo usermod -aG docker "$(id -un)", then log in to the machine again (this gives root's rights)`)
 }
 
-// dockerSnap: the snap of docker has a home directory of its own and is not allowed to execute helpers.
+// dockerSnap: the snap of docker has a home directory of its own and is not allowed to
+// execute helpers.
 func dockerSnap(_ context.Context, f Facts) []Result {
 	docker := f.Env.FindProgram("docker")
 	if docker == "" || f.OS != "linux" {
 		return nil
 	}
-	if root := f.Env.Root; docker == root+"/snap/bin/docker" || docker == root+"/var/lib/snapd/snap/bin/docker" {
-		return one(Problem, safetext.Name(docker)+" is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
+	if root := f.Env.Root; docker == root+"/snap/bin/docker" ||
+		docker == root+"/var/lib/snapd/snap/bin/docker" {
+		return one(Problem, safetext.Name(docker)+" is a snap: it reads "+
+			"~/snap/docker/current/.docker/config.json and cannot execute docker-credential-zen",
 			"install docker from its own packages instead: https://docs.docker.com/engine/install/")
 	}
 	return fine("docker is not a snap")

@@ -66,7 +66,8 @@ type check struct {
 	run  func(context.Context, Facts) []Result
 }
 
-// checks is the table, in the order in which they are shown: one that fails may be why later ones do.
+// checks is the table, in the order in which they are shown: one that fails may be why
+// later ones do.
 func checks() []check {
 	return []check{
 		{"settings", settings}, // first: with a mistake there zend may hand out nothing at all

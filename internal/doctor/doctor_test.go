@@ -44,33 +44,48 @@ func systemSetUps() []broken {
 	return []broken{
 		{"user", "all is well", nil, []string{"ok: zen runs as alice, whose home directory is DIR/home"}},
 		{"user", "no HOME", func(m *machine) { m.env["HOME"] = "" }, []string{
-			"warning: HOME is not set: clients look for their configuration elsewhere, or nowhere => export HOME=~",
+			"warning: HOME is not set: clients look for their configuration elsewhere, or nowhere => " +
+				"export HOME=~",
 		}},
 		{"user", "HOME is not there", func(m *machine) { m.env["HOME"] = "/no/such" }, []string{
 			"warning: HOME is /no/such, which does not exist => mkdir -m 700 /no/such",
 		}},
 		{"user", "somebody else's HOME", other, []string{
-			"problem: HOME is DIR/home, which is alice's, and zen runs as  => set HOME to your own home directory",
+			"problem: HOME is DIR/home, which is alice's, and zen runs as  => set HOME to your own home " +
+				"directory",
 		}},
 		{"user", "sudo that keeps HOME", func(m *machine) { m.sudo(1000) }, []string{
-			"problem: sudo left HOME at DIR/home, which is bob's: clients read the configuration there, but root has a zend and logins " +
+			"problem: sudo left HOME at DIR/home, which is bob's: clients read the configuration there, " +
+				"but root has a zend and logins " +
 				"of its own => run zen and docker without sudo",
 		}},
 		{"user", "sudo that sets HOME", func(m *machine) { m.sudo(0) }, []string{
 			"warning: zen runs as root by sudo: root has a zend and logins of its own, none of bob's => " +
 				"run zen and docker without sudo, or log in for root too: sudo zen login NAME",
 		}},
-		{"user", "root in a container", func(m *machine) { m.sudo(1000); delete(m.env, "SUDO_USER") }, []string{
-			"warning: HOME is DIR/home, which is bob's, and zen runs as root => export HOME=/root",
-		}},
+		{
+			"user",
+			"root in a container",
+			func(m *machine) { m.sudo(1000); delete(m.env, "SUDO_USER") },
+			[]string{
+				"warning: HOME is DIR/home, which is bob's, and zen runs as root => export HOME=/root",
+			},
+		},
 
-		{"directories", "not made yet", nil, []string{"ok: the vault is in DIR/zen/data, the logs are in DIR/zen/state"}},
+		{"directories", "not made yet", nil, []string{"ok: the vault is in DIR/zen/data, the logs are in " +
+			"DIR/zen/state"}},
 		{"directories", "there are none", func(m *machine) {
-			m.facts.DirsErr = credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME")
+			m.facts.DirsErr = credential.NewError(credential.InvalidInput, "HOME is not set to an "+
+				"absolute path", "set HOME")
 		}, []string{"problem: HOME is not set to an absolute path => set HOME"}},
-		{"directories", "open to all", func(m *machine) { m.mkdir("run/zen"); m.chmod("run/zen", 0o755) }, []string{
-			"problem: DIR/run/zen can be read by other users => chmod 700 DIR/run/zen",
-		}},
+		{
+			"directories",
+			"open to all",
+			func(m *machine) { m.mkdir("run/zen"); m.chmod("run/zen", 0o755) },
+			[]string{
+				"problem: DIR/run/zen can be read by other users => chmod 700 DIR/run/zen",
+			},
+		},
 		{"directories", "a link to an open directory", func(m *machine) {
 			m.mkdir("elsewhere")
 			m.chmod("elsewhere", 0o755)
@@ -100,11 +115,26 @@ func systemSetUps() []broken {
 		}},
 
 		{"runtime-directory", "all is well", nil, []string{"ok: the socket is DIR/run/zen/zend.sock"}},
-		{"runtime-directory", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
-		{"runtime-directory", "path too long", func(m *machine) { m.facts.Dirs.Runtime = "/" + strings.Repeat("x", 200) }, []string{
-			"problem: the socket's path is too long (211 bytes, at most " + strconv.Itoa(paths.MaxSocketPath) + "): /" + strings.Repeat("x", 200) + "/zend.sock => " +
-				"set ZEN_SOCKET to a shorter path",
-		}},
+		{
+			"runtime-directory",
+			"no directories",
+			func(m *machine) { m.facts.DirsErr = errors.New("none") },
+			nil,
+		},
+		{
+			"runtime-directory",
+			"path too long",
+			func(m *machine) { m.facts.Dirs.Runtime = "/" + strings.Repeat("x", 200) },
+			[]string{
+				"problem: the socket's path is too long (211 bytes, at most " + strconv.Itoa(
+					paths.MaxSocketPath,
+				) + "): /" + strings.Repeat(
+					"x",
+					200,
+				) + "/zend.sock => " +
+					"set ZEN_SOCKET to a shorter path",
+			},
+		},
 		{"runtime-directory", "variable not set, and the system's used", func(m *machine) {
 			m.facts.UID = 1000
 			m.fallback("XDG_RUNTIME_DIR", "", m.at("root/run/user/1000/zen"), "is not set")
@@ -112,13 +142,15 @@ func systemSetUps() []broken {
 		{"runtime-directory", "variable not set", func(m *machine) {
 			m.fallback("XDG_RUNTIME_DIR", "", m.at("home/.cache/zen/run"), "is not set")
 		}, []string{
-			"warning: XDG_RUNTIME_DIR is not set; zen uses DIR/home/.cache/zen/run. A session in which it is set would start a zend of " +
+			"warning: XDG_RUNTIME_DIR is not set; zen uses DIR/home/.cache/zen/run. A session in which " +
+				"it is set would start a zend of " +
 				"its own => set XDG_RUNTIME_DIR in every session or in none",
 		}},
 		{"runtime-directory", "variable is another user's", func(m *machine) {
 			m.fallback("XDG_RUNTIME_DIR", "/run/user/1", m.at("home/.cache/zen/run"), "belongs to user 1")
 		}, []string{
-			"warning: XDG_RUNTIME_DIR is /run/user/1, which belongs to user 1; zen uses DIR/home/.cache/zen/run instead => " +
+			"warning: XDG_RUNTIME_DIR is /run/user/1, which belongs to user 1; zen uses " +
+				"DIR/home/.cache/zen/run instead => " +
 				"set XDG_RUNTIME_DIR to an absolute path that is yours alone, or: unset XDG_RUNTIME_DIR",
 		}},
 
@@ -126,25 +158,35 @@ func systemSetUps() []broken {
 			m.fallback("HOME", m.at("home"), "/root", "is not yours")
 		}, []string{"ok: the socket is DIR/run/zen/zend.sock"}},
 
-		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not there"}},
+		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not " +
+			"there"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
-		{"settings", "a mistake", func(m *machine) { m.write("zen/config/config.toml", "list = \"some\"\n") }, []string{
-			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"; a zend that starts now hands out nothing` +
+		{"settings", "a mistake", func(m *machine) {
+			m.write("zen/config/config.toml", "list = "+
+				"\"some\"\n")
+		}, []string{
+			`problem: config.toml, line 1: list: "some" is not allowed; write "all", "static" or "none"; ` +
+				`a zend that starts now hands out nothing` +
 				` => edit DIR/zen/config/config.toml`,
 		}},
 		{"settings", "what zend says of them comes first", func(m *machine) {
 			m.write("zen/config/config.toml", "list = \"some\"\n")
-			m.facts.Zend.Status.Notices = []api.Notice{{Text: "another"}, {Text: "zen hands out nothing", Hint: "edit it", Urgent: true}}
+			m.facts.Zend.Status.Notices = []api.Notice{{Text: "another"}, {Text: "zen hands out " +
+				"nothing", Hint: "edit it", Urgent: true}}
 			m.facts.Zend.Status.Logins = []api.Login{{Address: "ghcr.io", Problem: "config.toml is broken"}}
 		}, []string{"problem: zen hands out nothing => edit it"}},
-		{"settings", "nothing is listed", func(m *machine) { m.write("zen/config/config.toml", "list = \"none\"\n") }, []string{
+		{"settings", "nothing is listed", func(m *machine) {
+			m.write("zen/config/config.toml", "list = "+
+				"\"none\"\n")
+		}, []string{
 			"ok: DIR/zen/config/config.toml is as it should be, or not there",
 		}},
 		{"settings", "nothing is listed for regctl", func(m *machine) {
 			m.program("regctl")
 			m.write("zen/config/config.toml", "list = \"none\"\n")
 		}, []string{
-			`warning: list = "none" in DIR/zen/config/config.toml: regctl asks only for registries that are listed, so for none => ` +
+			`warning: list = "none" in DIR/zen/config/config.toml: regctl asks only for registries that ` +
+				`are listed, so for none => ` +
 				`write list = "all" or list = "static"`,
 		}},
 	}
@@ -172,20 +214,29 @@ func vault(state, problem, hint string, slots ...api.VaultSlot) func(*machine) {
 func stopped(m *machine) { m.facts.Zend = doctor.Zend{Program: "/opt/zend"} }
 
 func zendSetUps() []broken {
-	session := api.VaultSlot{Kind: "session", Detail: "the kernel's user keyring (there is no Secret Service)"}
+	session := api.VaultSlot{Kind: "session", Detail: "the kernel's user keyring (there is no Secret " +
+		"Service)"}
 	memory := api.VaultSlot{Kind: "memory", Detail: "zend's memory"}
 	passphrase := api.VaultSlot{Kind: "passphrase", Detail: "a passphrase"}
 	return []broken{
 		{"one-zend", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"one-zend", "one", nil, []string{"ok: there is no second zend"}},
-		{"one-zend", "two", func(m *machine) { m.facts.Others = []string{"/run/user/7/zen/zend.sock", "/a b"} }, []string{
-			"problem: another zend of yours listens at /run/user/7/zen/zend.sock; only one of them can have the vault => " +
-				"ZEN_SOCKET=/run/user/7/zen/zend.sock zen daemon stop",
-			"problem: another zend of yours listens at /a b; only one of them can have the vault => ZEN_SOCKET='/a b' zen daemon stop",
-		}},
+		{
+			"one-zend",
+			"two",
+			func(m *machine) { m.facts.Others = []string{"/run/user/7/zen/zend.sock", "/a b"} },
+			[]string{
+				"problem: another zend of yours listens at /run/user/7/zen/zend.sock; only one of them can " +
+					"have the vault => " +
+					"ZEN_SOCKET=/run/user/7/zen/zend.sock zen daemon stop",
+				"problem: another zend of yours listens at /a b; only one of them can have the vault => " +
+					"ZEN_SOCKET='/a b' zen daemon stop",
+			},
+		},
 
 		{"zend", "runs", nil, []string{"ok: zend 1.2.3 runs (process 42)"}},
-		{"zend", "does not run", stopped, []string{"ok: zend does not run; the next client starts /opt/zend"}},
+		{"zend", "does not run", stopped, []string{"ok: zend does not run; the next client starts " +
+			"/opt/zend"}},
 		{"zend", "cannot start", func(m *machine) {
 			m.facts.Zend = doctor.Zend{Problem: "/opt/zend is not executable", Hint: "chmod +x /opt/zend"}
 		}, []string{"problem: /opt/zend is not executable => chmod +x /opt/zend"}},
@@ -199,23 +250,31 @@ func zendSetUps() []broken {
 		{"zend-notices", "none", nil, []string{"ok: zend has nothing to say"}},
 		{"zend-notices", "does not run", stopped, nil},
 		{"zend-notices", "some", func(m *machine) {
-			m.facts.Zend.Status.Notices = []api.Notice{{Text: "the disk is full", Hint: "make room"}, {Text: "told by settings", Urgent: true}}
+			m.facts.Zend.Status.Notices = []api.Notice{
+				{Text: "the disk is full", Hint: "make room"},
+				{Text: "told by settings", Urgent: true},
+			}
 		}, []string{"warning: the disk is full => make room"}},
 		{"zend-notices", "of the guard", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "quay.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Notices = []api.Notice{
-				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: ghcr.io, quay.io", Hint: "zen import"},
-				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: quay.io; the vault is locked", Hint: "zen unlock"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: ghcr.io, " +
+					"quay.io", Hint: "zen import"},
+				{Text: m.at("home/.docker/config.json") + " stores credentials in plain text: quay.io; " +
+					"the vault is locked", Hint: "zen unlock"},
 				{Text: "the login for ghcr.io is in the vault now", Done: true},
 			}
-		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: quay.io; the vault is locked => zen unlock"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: quay.io; " +
+			"the vault is locked => zen unlock"}},
 
 		{"vault", "open", nil, []string{"ok: it is open"}},
-		{"vault", "absent", vault("absent", "", ""), []string{"ok: there is no vault yet; the first login makes one"}},
+		{"vault", "absent", vault("absent", "", ""), []string{"ok: there is no vault yet; the first " +
+			"login makes one"}},
 		{"vault", "nobody asked", vault("locked", "", ""), []string{
 			"ok: nobody needed it since zend was started; the first use opens it",
 		}},
-		{"vault", "locked", vault("locked", "the vault was locked with zen lock", "unlock the vault: zen unlock"), []string{
+		{"vault", "locked", vault("locked", "the vault was locked with zen lock", "unlock the vault: zen "+
+			"unlock"), []string{
 			"problem: locked: the vault was locked with zen lock => unlock the vault: zen unlock",
 		}},
 		{"vault", "keyring locked", vault("locked", "the OS keyring is locked", "zen unlock"), []string{
@@ -227,42 +286,71 @@ func zendSetUps() []broken {
 		{"vault", "damaged", vault("damaged", "line 7 was changed", "zen vault restore"), []string{
 			"problem: damaged: line 7 was changed => zen vault restore",
 		}},
-		{"vault", "too new", vault("too new", "a newer zen wrote it", "install the newer zen again"), []string{
+		{"vault", "too new", vault("too new", "a newer zen wrote it", "install the newer zen "+
+			"again"), []string{
 			"problem: too new: a newer zen wrote it => install the newer zen again",
 		}},
-		{"vault", "a state of a newer zend", vault("upside down", "", ""), []string{"problem: it is upside down => zen vault status"}},
+		{"vault", "a state of a newer zend", vault("upside down", "", ""), []string{"problem: it is " +
+			"upside down => zen vault status"}},
 		{"vault", "open, with a notice", vault("unlocked", "the old file was kept aside", "rm it"), []string{
 			"warning: the old file was kept aside => rm it",
 		}},
-		{"vault", "no zend and no vault", stopped, []string{"ok: there is no vault yet; the first login makes one"}},
+		{"vault", "no zend and no vault", stopped, []string{"ok: there is no vault yet; the first login " +
+			"makes one"}},
 		{"vault", "no zend", func(m *machine) { stopped(m); m.write("zen/data/vault.json", "{}") }, []string{
-			"skipped: zend does not run, and only zend can tell whether the vault opens => zen doctor --start",
+			"skipped: zend does not run, and only zend can tell whether the vault opens => zen doctor " +
+				"--start",
 		}},
 
 		{"vault-key", "in the keyring", nil, []string{"ok: os-keyring: the login keyring"}},
 		{"vault-key", "none yet", vault("absent", "", ""), nil},
 		{"vault-key", "no zend", stopped, nil},
 		{"vault-key", "session", vault("unlocked", "", "", session), []string{
-			"warning: every login ends with the next boot of the machine, since nothing else keeps the vault's key: the kernel's user " +
+			"warning: every login ends with the next boot of the machine, since nothing else keeps the " +
+				"vault's key: the kernel's user " +
 				"keyring (there is no Secret Service) => zen vault passphrase",
 		}},
 		{"vault-key", "memory", vault("unlocked", "", "", memory), []string{
-			"warning: every login ends when zend does, since nothing else keeps the vault's key: zend's memory => zen vault passphrase",
+			"warning: every login ends when zend does, since nothing else keeps the vault's key: zend's " +
+				"memory => zen vault passphrase",
 		}},
-		{"vault-key", "session and passphrase", vault("unlocked", "", "", session, passphrase), []string{"ok: passphrase: a passphrase"}},
+		{
+			"vault-key",
+			"session and passphrase",
+			vault("unlocked", "", "", session, passphrase),
+			[]string{"ok: passphrase: a passphrase"},
+		},
 
 		{"ssh-session", "Linux", func(m *machine) { m.env["SSH_CONNECTION"] = "1.2.3.4 1 2.3.4.5 22" }, nil},
-		{"ssh-session", "a Mac's own screen", func(m *machine) { m.facts.OS = "darwin" }, []string{"ok: this is no SSH session"}},
-		{"ssh-session", "a Mac, and zend is open", func(m *machine) { m.facts.OS, m.env["SSH_TTY"] = "darwin", "/dev/ttys0" }, []string{
-			"ok: this is an SSH session, and zend has the vault open already",
-		}},
-		{"ssh-session", "a Mac", func(m *machine) { stopped(m); m.facts.OS, m.env["SSH_CONNECTION"] = "darwin", "1.2.3.4" }, []string{
-			"warning: this is an SSH session: macOS does not let a zend that is started in it use the login keychain (error -25308) => " +
-				"start it on the Mac's own screen: zen daemon start; or here: security unlock-keychain",
-		}},
+		{
+			"ssh-session",
+			"a Mac's own screen",
+			func(m *machine) { m.facts.OS = "darwin" },
+			[]string{"ok: this is no SSH session"},
+		},
+		{
+			"ssh-session",
+			"a Mac, and zend is open",
+			func(m *machine) { m.facts.OS, m.env["SSH_TTY"] = "darwin", "/dev/ttys0" },
+			[]string{
+				"ok: this is an SSH session, and zend has the vault open already",
+			},
+		},
+		{
+			"ssh-session",
+			"a Mac",
+			func(m *machine) { stopped(m); m.facts.OS, m.env["SSH_CONNECTION"] = "darwin", "1.2.3.4" },
+			[]string{
+				"warning: this is an SSH session: macOS does not let a zend that is started in it use the " +
+					"login keychain (error -25308) => " +
+					"start it on the Mac's own screen: zen daemon start; or here: security unlock-keychain",
+			},
+		},
 
-		{"logins", "all is well", nil, []string{"ok: 1 logged in, none of them with a problem that is known"}},
-		{"logins", "none", func(m *machine) { m.facts.Zend.Status.Logins = nil }, []string{"ok: nobody is logged in"}},
+		{"logins", "all is well", nil, []string{"ok: 1 logged in, none of them with a problem that is " +
+			"known"}},
+		{"logins", "none", func(m *machine) { m.facts.Zend.Status.Logins = nil }, []string{"ok: nobody " +
+			"is logged in"}},
 		{"logins", "no zend", stopped, nil},
 		{"logins", "a locked vault is told once", func(m *machine) {
 			vault("locked", "the vault is locked", "")(m)
@@ -290,11 +378,19 @@ func helperSetUps() []broken {
 	return []broken{
 		{"helper", "all is well", nil, []string{"ok: clients execute DIR/bin/docker-credential-zen"}},
 		{"helper", "not on PATH", gone, []string{
-			`problem: docker-credential-zen is not on PATH: no client can ask zen => export PATH=DIR/bin:"$PATH"`,
+			`problem: docker-credential-zen is not on PATH: no client can ask zen => export ` +
+				`PATH=DIR/bin:"$PATH"`,
 		}},
-		{"helper", "not executable", func(m *machine) { m.chmod("bin/docker-credential-zen", 0o644) }, []string{
-			"problem: DIR/bin/docker-credential-zen is not executable: no client can ask zen => chmod +x DIR/bin/docker-credential-zen",
-		}},
+		{
+			"helper",
+			"not executable",
+			func(m *machine) { m.chmod("bin/docker-credential-zen", 0o644) },
+			[]string{
+				"problem: DIR/bin/docker-credential-zen is not executable: no client can ask zen => " +
+					"chmod +x " +
+					"DIR/bin/docker-credential-zen",
+			},
+		},
 
 		{"helper-version", "the same", nil, []string{"ok: docker-credential-zen is of version 1.2.3"}},
 		{"helper-version", "not on PATH", gone, nil},
@@ -303,14 +399,17 @@ func helperSetUps() []broken {
 				"install both anew from one release, then: zen daemon restart",
 		}},
 		{"helper-version", "does not run", version("", errors.New("exec format error")), []string{
-			"problem: DIR/bin/docker-credential-zen cannot be executed: exec format error => install zen again",
+			"problem: DIR/bin/docker-credential-zen cannot be executed: exec format error => install zen " +
+				"again",
 		}},
 		{"helper-version", "everybody can change it", func(m *machine) {
 			m.chmod("bin/docker-credential-zen", 0o777)
 			version("", errors.New("executed"))(m)
-		}, []string{"skipped: DIR/bin/docker-credential-zen is not executed for its version: see helper-path"}},
+		}, []string{"skipped: DIR/bin/docker-credential-zen is not executed for its version: see " +
+			"helper-path"}},
 
-		{"helper-path", "all is well", nil, []string{"ok: nobody else can put another docker-credential-zen before it"}},
+		{"helper-path", "all is well", nil, []string{"ok: nobody else can put another " +
+			"docker-credential-zen before it"}},
 		{"helper-path", "not on PATH", gone, nil},
 		{"helper-path", "a directory for everybody", func(m *machine) {
 			m.mkdir("tmp")
@@ -320,22 +419,36 @@ func helperSetUps() []broken {
 			m.env["PATH"] = m.at("tmp") + ":" + m.at("bin") + ":" + m.at("after")
 		}, []string{
 			"problem: clients look for docker-credential-zen in DIR/tmp first: " +
-				"the directory DIR/tmp can be changed by everyone => take DIR/tmp off PATH, or: chmod go-w DIR/tmp",
+				"the directory DIR/tmp can be changed by everyone => take DIR/tmp off PATH, or: chmod " +
+				"go-w DIR/tmp",
 		}},
-		{"helper-path", "everybody can change it", func(m *machine) { m.chmod("bin/docker-credential-zen", 0o777) }, []string{
-			"problem: DIR/bin/docker-credential-zen is not safe to execute: it can be changed by everyone => " +
-				"chmod go-w DIR/bin/docker-credential-zen",
-		}},
-		{"helper-path", "everybody can change a directory above", func(m *machine) { m.chmod("", 0o777) }, []string{
-			"problem: DIR/bin/docker-credential-zen is not safe to execute: the directory DIR can be changed by everyone => " +
-				"chmod go-w DIR",
-		}},
+		{
+			"helper-path",
+			"everybody can change it",
+			func(m *machine) { m.chmod("bin/docker-credential-zen", 0o777) },
+			[]string{
+				"problem: DIR/bin/docker-credential-zen is not safe to execute: it can be changed by " +
+					"everyone => " +
+					"chmod go-w DIR/bin/docker-credential-zen",
+			},
+		},
+		{
+			"helper-path",
+			"everybody can change a directory above",
+			func(m *machine) { m.chmod("", 0o777) },
+			[]string{
+				"problem: DIR/bin/docker-credential-zen is not safe to execute: the directory DIR can be " +
+					"changed by everyone => " +
+					"chmod go-w DIR",
+			},
+		},
 		{"helper-path", "another zen's", func(m *machine) {
 			m.write("old/docker-credential-zen", "")
 			m.chmod("old/docker-credential-zen", 0o755)
 			m.env["PATH"] = m.at("old") + ":" + m.at("bin")
 		}, []string{
-			"warning: clients execute DIR/old/docker-credential-zen, not DIR/bin/docker-credential-zen, which belongs to this zen => " +
+			"warning: clients execute DIR/old/docker-credential-zen, not DIR/bin/docker-credential-zen, " +
+				"which belongs to this zen => " +
 				`export PATH=DIR/bin:"$PATH"`,
 		}},
 	}
@@ -344,21 +457,35 @@ func helperSetUps() []broken {
 func clientSetUps() []broken {
 	return []broken{
 		{"client-files", "none", nil, []string{"ok: 0 configuration files of clients can be read"}},
-		{"client-files", "one", func(m *machine) { m.docker("{}") }, []string{"ok: 1 configuration file of a client can be read"}},
-		{"client-files", "some", func(m *machine) { m.docker("{}"); m.write("home/.config/helm/registry/config.json", "{}") }, []string{
-			"ok: 2 configuration files of clients can be read",
-		}},
+		{"client-files", "one", func(m *machine) { m.docker("{}") }, []string{"ok: 1 configuration file " +
+			"of a client can be read"}},
+		{
+			"client-files",
+			"some",
+			func(m *machine) { m.docker("{}"); m.write("home/.config/helm/registry/config.json", "{}") },
+			[]string{
+				"ok: 2 configuration files of clients can be read",
+			},
+		},
 		{"client-files", "broken", func(m *machine) { m.docker("{\n\t\"auths\": {},\n}") }, []string{
-			"problem: DIR/home/.docker/config.json:3:1: invalid character '}' looking for beginning of object key string => " +
+			"problem: DIR/home/.docker/config.json:3:1: invalid character '}' looking for beginning of " +
+				"object key string => " +
 				"correct the file; zen changed nothing in it",
 		}},
 		{"client-files", "byte order mark", func(m *machine) { m.docker("\ufeff{}") }, []string{
 			`problem: DIR/home/.docker/config.json begins with a byte order mark: docker cannot read it => ` +
 				`sed -i '1s/^\xEF\xBB\xBF//' DIR/home/.docker/config.json`,
 		}},
-		{"client-files", "broken for one repository", func(m *machine) { m.write("home/.docker/buildx/config/ghcr.io/o/config.json", "[]") }, []string{
-			"problem: DIR/home/.docker/buildx/config/ghcr.io/o/config.json:1:1: not an object => correct the file; zen changed nothing in it",
-		}},
+		{
+			"client-files",
+			"broken for one repository",
+			func(m *machine) { m.write("home/.docker/buildx/config/ghcr.io/o/config.json", "[]") },
+			[]string{
+				"problem: DIR/home/.docker/buildx/config/ghcr.io/o/config.json:1:1: not an object => " +
+					"correct " +
+					"the file; zen changed nothing in it",
+			},
+		},
 		{"client-files", "root's", func(m *machine) {
 			m.docker("{}")
 			m.facts.UID = 1000
@@ -367,12 +494,14 @@ func clientSetUps() []broken {
 			}
 			m.facts.System.UserName = func(int) string { return "root" }
 		}, []string{
-			"problem: DIR/home/.docker/config.json is root's: docker cannot keep its configuration there => " +
+			"problem: DIR/home/.docker/config.json is root's: docker cannot keep its configuration there " +
+				"=> " +
 				`sudo chown "$(id -un)" DIR/home/.docker/config.json`,
 		}},
 
 		{"client-setup", "no clients", nil, []string{
-			"ok: no client that zen knows is on PATH: docker, podman, helm, buildx, skopeo, buildah, nerdctl, crane, oras, regctl",
+			"ok: no client that zen knows is on PATH: docker, podman, helm, buildx, skopeo, buildah, " +
+				"nerdctl, crane, oras, regctl",
 		}},
 		{"client-setup", "all ask", func(m *machine) {
 			m.program("docker", "crane", "podman", "helm")
@@ -381,7 +510,8 @@ func clientSetUps() []broken {
 			m.write("home/.config/containers/registries.conf.d/99-zen.conf", `credential-helpers = ["zen"]`)
 		}, []string{
 			"ok: docker, crane ask zen (credsStore in DIR/home/.docker/config.json)",
-			"ok: podman, skopeo and buildah ask zen (credential-helpers in DIR/home/.config/containers/registries.conf.d/99-zen.conf)",
+			"ok: podman, skopeo and buildah ask zen (credential-helpers in " +
+				"DIR/home/.config/containers/registries.conf.d/99-zen.conf)",
 			"ok: helm asks zen (credsStore in DIR/home/.config/helm/registry/config.json)",
 		}},
 		{"client-setup", "single registries", func(m *machine) {
@@ -392,9 +522,12 @@ func clientSetUps() []broken {
 			m.program("docker", "podman", "helm", "docker-credential-desktop")
 			m.docker(`{"credsStore": "desktop"}`)
 		}, []string{
-			"problem: docker does not ask zen: DIR/home/.docker/config.json names docker-credential-desktop => zen setup docker",
-			"problem: podman, skopeo and buildah do not ask zen: no configuration names a helper => zen setup podman",
-			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
+			"problem: docker does not ask zen: DIR/home/.docker/config.json names " +
+				"docker-credential-desktop => zen setup docker",
+			"problem: podman, skopeo and buildah do not ask zen: no configuration names a helper => zen " +
+				"setup podman",
+			"problem: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, " +
+				"so passwords are written into it " +
 				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "one asks", func(m *machine) {
@@ -403,7 +536,8 @@ func clientSetUps() []broken {
 			m.write("home/.config/helm/registry/config.json", `{"auths": {"ghcr.io": {}}}`)
 		}, []string{
 			"ok: docker asks zen (credsStore in DIR/home/.docker/config.json)",
-			"warning: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, so passwords are written into it " +
+			"warning: helm does not ask zen: DIR/home/.config/helm/registry/config.json names no helper, " +
+				"so passwords are written into it " +
 				"in plain text => zen setup helm",
 		}},
 		{"client-setup", "nobody is logged in", func(m *machine) {
@@ -411,7 +545,8 @@ func clientSetUps() []broken {
 			m.docker(`{"auths": {"x.io": {}}}`)
 			m.facts.Zend.Status.Logins = nil
 		}, []string{
-			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so passwords are written into it in plain text => " +
+			"warning: docker does not ask zen: DIR/home/.docker/config.json names no helper, so " +
+				"passwords are written into it in plain text => " +
 				"zen setup docker",
 		}},
 		{"client-setup", "changed since", func(m *machine) {
@@ -423,12 +558,20 @@ func clientSetUps() []broken {
 			}
 			m.docker(`{"credsStore": "desktop"}`)
 		}, []string{
-			"problem: docker does not ask zen: DIR/home/.docker/config.json names docker-credential-desktop. It was set up; another program " +
+			"problem: docker does not ask zen: DIR/home/.docker/config.json names " +
+				"docker-credential-desktop. It was set up; another program " +
 				"changed the file since => zen setup docker",
 		}},
-		{"client-setup", "broken", func(m *machine) { m.program("docker"); m.docker("["); stopped(m) }, []string{
-			"warning: docker does not ask zen: DIR/home/.docker/config.json:1:2: unexpected end of JSON input => see client-files",
-		}},
+		{
+			"client-setup",
+			"broken",
+			func(m *machine) { m.program("docker"); m.docker("["); stopped(m) },
+			[]string{
+				"warning: docker does not ask zen: DIR/home/.docker/config.json:1:2: unexpected end of " +
+					"JSON " +
+					"input => see client-files",
+			},
+		},
 
 		{"configured-helpers", "none", func(m *machine) { m.docker(`{"credsStore": "zen"}`) }, []string{
 			"ok: no configuration names another helper than zen's",
@@ -437,44 +580,67 @@ func clientSetUps() []broken {
 			m.program("docker-credential-pass")
 			m.docker(`{"credsStore": "pass"}`)
 		}, []string{"ok: every helper that a configuration names is on PATH"}},
-		{"configured-helpers", "Docker Desktop went away", func(m *machine) { m.docker(`{"credsStore": "desktop.exe"}`) }, []string{
-			"problem: DIR/home/.docker/config.json still names docker-credential-desktop.exe (credsStore), which went away with Docker " +
+		{"configured-helpers", "Docker Desktop went away", func(m *machine) {
+			m.docker(`{"credsStore": ` +
+				`"desktop.exe"}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json still names docker-credential-desktop.exe " +
+				"(credsStore), which went away with Docker " +
 				"Desktop => zen setup docker",
 		}},
 		{"configured-helpers", "several files", func(m *machine) {
 			m.program("podman")
 			m.docker(`{"credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`)
 			m.write("home/.config/helm/registry/config.json", `{"credsStore": "secretservice"}`)
-			m.write("home/.config/containers/auth.json", `{"credHelpers": {"a.io": "gone"}, "credsStore": "not read"}`)
-			m.write("home/.config/containers/registries.conf", `credential-helpers = ["containers-auth.json", "lost"]`)
+			m.write("home/.config/containers/auth.json", `{"credHelpers": {"a.io": "gone"}, `+
+				`"credsStore": "not read"}`)
+			m.write("home/.config/containers/registries.conf", `credential-helpers = `+
+				`["containers-auth.json", "lost"]`)
 		}, []string{
-			"problem: DIR/home/.docker/config.json names docker-credential-gcloud (credHelpers[\"gcr.io\"]), which is not on PATH => " +
+			"problem: DIR/home/.docker/config.json names docker-credential-gcloud " +
+				"(credHelpers[\"gcr.io\"]), which is not on PATH => " +
 				"zen setup docker --host gcr.io",
-			"problem: DIR/home/.config/containers/auth.json names docker-credential-gone (credHelpers[\"a.io\"]), which is not on PATH => " +
+			"problem: DIR/home/.config/containers/auth.json names docker-credential-gone " +
+				"(credHelpers[\"a.io\"]), which is not on PATH => " +
 				"zen setup podman",
-			"problem: DIR/home/.config/helm/registry/config.json names docker-credential-secretservice (credsStore), which is not on PATH => " +
+			"problem: DIR/home/.config/helm/registry/config.json names docker-credential-secretservice " +
+				"(credsStore), which is not on PATH => " +
 				"zen setup helm",
-			"problem: DIR/home/.config/containers/registries.conf names docker-credential-lost (credential-helpers), which is not on PATH => " +
+			"problem: DIR/home/.config/containers/registries.conf names docker-credential-lost " +
+				"(credential-helpers), which is not on PATH => " +
 				"zen setup podman",
 		}},
-		{"configured-helpers", "a profile without its link", func(m *machine) { m.docker(`{"credsStore": "zen-work"}`) }, []string{
-			"problem: DIR/home/.docker/config.json names docker-credential-zen-work (credsStore), which is not on PATH => " +
+		{"configured-helpers", "a profile without its link", func(m *machine) {
+			m.docker(`{"credsStore": ` +
+				`"zen-work"}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json names docker-credential-zen-work (credsStore), which " +
+				"is not on PATH => " +
 				"zen setup docker --profile work",
 		}},
 
-		{"cred-helpers", "none", func(m *machine) { m.docker(`{"credsStore": "pass", "credHelpers": {"a.io": "x"}}`) }, []string{
+		{"cred-helpers", "none", func(m *machine) {
+			m.docker(`{"credsStore": "pass", "credHelpers": ` +
+				`{"a.io": "x"}}`)
+		}, []string{
 			"ok: no registry is kept from zen by credHelpers",
 		}},
 		{"cred-helpers", "some", func(m *machine) {
 			m.program("docker-credential-gcloud")
-			m.docker(`{"credsStore": "zen", "credHelpers": {"gcr.io": "gcloud", "ghcr.io": "", "b.io": "gone", "c.io": "zen",
-				"https://index.docker.io/v1/": "gcloud"}}`)
+			m.docker(
+				`{"credsStore": "zen", "credHelpers": {"gcr.io": "gcloud", "ghcr.io": "", "b.io": "gone",
+				"c.io": "zen",
+				"https://index.docker.io/v1/": "gcloud"}}`,
+			)
 		}, []string{
-			"warning: for gcr.io docker asks docker-credential-gcloud, not zen (credHelpers in DIR/home/.docker/config.json) => " +
+			"warning: for gcr.io docker asks docker-credential-gcloud, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => " +
 				"zen setup docker --host gcr.io",
-			"problem: for ghcr.io docker asks the logins in the file, not zen (credHelpers in DIR/home/.docker/config.json); zen's login " +
+			"problem: for ghcr.io docker asks the logins in the file, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json); zen's login " +
 				"for it is not used => zen setup docker --host ghcr.io",
-			"warning: for docker.io docker asks docker-credential-gcloud, not zen (credHelpers in DIR/home/.docker/config.json) => " +
+			"warning: for docker.io docker asks docker-credential-gcloud, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => " +
 				"zen setup docker --host docker.io",
 		}},
 
@@ -482,37 +648,61 @@ func clientSetUps() []broken {
 		{"docker-auth-config", "another registry", func(m *machine) {
 			m.env["DOCKER_AUTH_CONFIG"] = `{"auths": {"quay.io": ` + secret() + `}}`
 		}, []string{
-			"warning: DOCKER_AUTH_CONFIG is set: docker takes the login for quay.io from there, not from zen => unset DOCKER_AUTH_CONFIG",
+			"warning: DOCKER_AUTH_CONFIG is set: docker takes the login for quay.io from there, not from " +
+				"zen => unset DOCKER_AUTH_CONFIG",
 		}},
 		{"docker-auth-config", "a registry with a login", func(m *machine) {
 			m.env["DOCKER_AUTH_CONFIG"] = `{"auths": {"https://ghcr.io/v1/": ` + secret() + `}}`
 		}, []string{
-			"problem: DOCKER_AUTH_CONFIG is set: docker takes the login for ghcr.io from there, not from zen => unset DOCKER_AUTH_CONFIG",
+			"problem: DOCKER_AUTH_CONFIG is set: docker takes the login for ghcr.io from there, not from " +
+				"zen => unset DOCKER_AUTH_CONFIG",
 		}},
-		{"docker-auth-config", "nonsense", func(m *machine) { m.env["DOCKER_AUTH_CONFIG"] = canary }, []string{
-			"warning: DOCKER_AUTH_CONFIG is set, and docker takes logins from there first => unset DOCKER_AUTH_CONFIG",
-		}},
+		{
+			"docker-auth-config",
+			"nonsense",
+			func(m *machine) { m.env["DOCKER_AUTH_CONFIG"] = canary },
+			[]string{
+				"warning: DOCKER_AUTH_CONFIG is set, and docker takes logins from there first => unset " +
+					"DOCKER_AUTH_CONFIG",
+			},
+		},
 
 		{"docker-access", "no docker", nil, nil},
 		{"docker-access", "no engine", func(m *machine) { m.facts.UID = 1000; m.program("docker") }, nil},
-		{"docker-access", "access", func(m *machine) { m.engine(true) }, []string{"ok: docker's engine can be used without sudo"}},
+		{"docker-access", "access", func(m *machine) { m.engine(true) }, []string{"ok: docker's engine " +
+			"can be used without sudo"}},
 		{"docker-access", "no access", func(m *machine) { m.engine(false) }, []string{
-			"warning: docker's engine (DIR/root/var/run/docker.sock) cannot be used as alice; sudo docker reads root's configuration and " +
-				`has none of these logins => sudo usermod -aG docker "$(id -un)", then log in to the machine again (this gives root's rights)`,
+			"warning: docker's engine (DIR/root/var/run/docker.sock) cannot be used as alice; sudo " +
+				"docker reads root's configuration and " +
+				`has none of these logins => sudo usermod -aG docker "$(id -un)", then log in to the ` +
+				`machine again (this gives root's rights)`,
 		}},
-		{"docker-access", "another engine", func(m *machine) { m.engine(false); m.env["DOCKER_HOST"] = "ssh://x" }, nil},
-		{"docker-access", "another context", func(m *machine) { m.engine(false); m.docker(`{"currentContext": "rootless"}`) }, nil},
+		{
+			"docker-access",
+			"another engine",
+			func(m *machine) { m.engine(false); m.env["DOCKER_HOST"] = "ssh://x" },
+			nil,
+		},
+		{
+			"docker-access",
+			"another context",
+			func(m *machine) { m.engine(false); m.docker(`{"currentContext": "rootless"}`) },
+			nil,
+		},
 		{"docker-access", "root", func(m *machine) { m.engine(false); m.facts.UID = 0 }, nil},
 
 		{"docker-snap", "no docker", nil, nil},
-		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is not a snap"}},
+		{"docker-snap", "docker", func(m *machine) { m.program("docker") }, []string{"ok: docker is not " +
+			"a snap"}},
 		{"docker-snap", "a snap", func(m *machine) {
 			m.write("root/snap/bin/docker", "")
 			m.chmod("root/snap/bin/docker", 0o755)
 			m.env["PATH"] += ":" + m.at("root/snap/bin")
 		}, []string{
-			"problem: DIR/root/snap/bin/docker is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot execute " +
-				"docker-credential-zen => install docker from its own packages instead: https://docs.docker.com/engine/install/",
+			"problem: DIR/root/snap/bin/docker is a snap: it reads " +
+				"~/snap/docker/current/.docker/config.json and cannot execute " +
+				"docker-credential-zen => install docker from its own packages instead: " +
+				"https://docs.docker.com/engine/install/",
 		}},
 
 		{"podman", "not installed", func(m *machine) { m.env["REGISTRY_AUTH_FILE"] = "/none" }, nil},
@@ -524,7 +714,8 @@ func clientSetUps() []broken {
 			m.docker("{}")
 			m.env["DOCKER_CONFIG"] = m.at("home/.docker")
 		}, []string{
-			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into DIR/home/.docker/config.json in plain text => ` +
+			`warning: DOCKER_CONFIG is set: "podman login" of newer versions writes passwords into ` +
+				`DIR/home/.docker/config.json in plain text => ` +
 				"log in with zen login, or unset DOCKER_CONFIG",
 		}},
 		{"podman", "overridden", func(m *machine) {
@@ -532,9 +723,11 @@ func clientSetUps() []broken {
 			m.write("home/.config/containers/registries.conf.d/99-zzz.conf", `credential-helpers = ["pass"]`)
 			m.env["REGISTRY_AUTH_FILE"] = m.at("none.json")
 		}, []string{
-			`warning: DIR/home/.config/containers/registries.conf.d/99-zzz.conf comes after zen's file and sets credential-helpers = ["pass"] ` +
+			`warning: DIR/home/.config/containers/registries.conf.d/99-zzz.conf comes after zen's file ` +
+				`and sets credential-helpers = ["pass"] ` +
 				"=> take credential-helpers out of DIR/home/.config/containers/registries.conf.d/99-zzz.conf",
-			"warning: REGISTRY_AUTH_FILE is set, but there is no DIR/none.json: podman and buildah refuse to work then => " +
+			"warning: REGISTRY_AUTH_FILE is set, but there is no DIR/none.json: podman and buildah " +
+				"refuse to work then => " +
 				"unset REGISTRY_AUTH_FILE",
 		}},
 	}
@@ -551,19 +744,29 @@ func (m *machine) engine(usable bool) {
 
 func plaintextSetUps() []broken {
 	return []broken{
-		{"plaintext-logins", "none", func(m *machine) { m.docker(`{"auths": {"ghcr.io": {}, "a.io": {"auth": ""}}}`) }, []string{
+		{"plaintext-logins", "none", func(m *machine) {
+			m.docker(`{"auths": {"ghcr.io": {}, "a.io": ` +
+				`{"auth": ""}}}`)
+		}, []string{
 			"ok: no client stores credentials in plain text",
 		}},
 		{"plaintext-logins", "everywhere", func(m *machine) {
-			m.docker(`{"auths": {"ghcr.io": ` + secret() + `, "https://ghcr.io": ` + secret() + `, "https://alice:` + canary + `@x/": ` + secret() +
-				`, "b.io": {"identitytoken": "` + canary + `"}}, "credsStore": "zen"}`)
+			m.docker(
+				`{"auths": {"ghcr.io": ` + secret() + `, "https://ghcr.io": ` + secret() +
+					`, "https://alice:` + canary + `@x/": ` + secret() +
+					`, "b.io": {"identitytoken": "` + canary + `"}}, "credsStore": "zen"}`,
+			)
 			m.write("home/.config/containers/auth.json", `{"auths": {"quay.io/team": `+secret()+`}}`)
 			m.write("home/.config/helm/registry/config.json", `{"auths": {"charts.io": `+secret()+`}}`)
-			m.write("home/.regctl/config.json", `{"hosts": {"r.io": {"user": "alice", "pass": "`+canary+`"}, "s.io": {"tls": "disabled"}}}`)
+			m.write("home/.regctl/config.json", `{"hosts": {"r.io": {"user": "alice", "pass": `+
+				`"`+canary+`"}, "s.io": {"tls": "disabled"}}}`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io, b.io, x/ => zen import",
-			"warning: DIR/home/.config/containers/auth.json stores credentials in plain text: quay.io/team => zen import",
-			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: charts.io => zen import",
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io, b.io, x/ " +
+				"=> zen import",
+			"warning: DIR/home/.config/containers/auth.json stores credentials in plain text: " +
+				"quay.io/team => zen import",
+			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: " +
+				"charts.io => zen import",
 			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
 		}},
 
@@ -571,13 +774,15 @@ func plaintextSetUps() []broken {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "report"
 		}, []string{
-			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import; so that zend does it by itself from " +
+			"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen " +
+				"import; so that zend does it by itself from " +
 				"then on: guard = \"import\" in DIR/zen/config/config.toml",
 		}},
 		{"plaintext-logins", "the guard imports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "import"
-		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => zen import"}},
+		}, []string{"warning: DIR/home/.docker/config.json stores credentials in plain text: ghcr.io => " +
+			"zen import"}},
 
 		{"leftover-files", "none", func(m *machine) {
 			m.docker("{}")
@@ -590,10 +795,13 @@ func plaintextSetUps() []broken {
 			m.write("home/.docker/config.json7", ``)
 			m.write("home/.docker/config.json8", `{"auths": {"gh`)
 		}, []string{
-			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was interrupted and stores credentials in plain text: " +
+			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was " +
+				"interrupted and stores credentials in plain text: " +
 				"ghcr.io => zen import",
-			"warning: DIR/home/.docker/config.json7 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json7",
-			"warning: DIR/home/.docker/config.json8 was left behind by a client that was interrupted => rm DIR/home/.docker/config.json8",
+			"warning: DIR/home/.docker/config.json7 was left behind by a client that was interrupted => " +
+				"rm DIR/home/.docker/config.json7",
+			"warning: DIR/home/.docker/config.json8 was left behind by a client that was interrupted => " +
+				"rm DIR/home/.docker/config.json8",
 		}},
 	}
 }
@@ -628,7 +836,8 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// A helper that docker picks by itself. On many machines that is one which nobody ever set up.
+// A helper that docker picks by itself. On many machines that is one which nobody ever
+// set up.
 func TestClientSetupWithADetectedHelper(t *testing.T) {
 	helper := "pass"
 	if runtime.GOOS == "darwin" {
@@ -636,7 +845,8 @@ func TestClientSetupWithADetectedHelper(t *testing.T) {
 	}
 	m := newMachine(t)
 	m.program("docker", "pass", "docker-credential-"+helper)
-	want := "problem: docker does not ask zen: DIR/home/.docker/config.json names no helper, and docker-credential-" + helper +
+	want := "problem: docker does not ask zen: DIR/home/.docker/config.json names no helper, and " +
+		"docker-credential-" + helper +
 		" is there, so that is used => zen setup docker"
 	if got := m.results("client-setup"); len(got) != 1 || got[0] != want {
 		t.Errorf("%q", got)
@@ -682,7 +892,8 @@ func TestThisSystem(t *testing.T) {
 func TestHelperVersion(t *testing.T) {
 	version := doctor.ThisSystem().HelperVersion
 	for _, tt := range []struct{ name, script, want, fails string }{
-		{"as the protocol has it", `echo "docker-credential-zen (github.com/zen-agent/zen) 1.2.3-dev+abc"`, "1.2.3-dev+abc", ""},
+		{"as the protocol has it", `echo "docker-credential-zen (github.com/zen-agent/zen) ` +
+			`1.2.3-dev+abc"`, "1.2.3-dev+abc", ""},
 		{"asked for its version", `test "$*" = version && echo "x (y) 7"`, "7", ""},
 		{"fails", `echo "x (y) 7"; exit 3`, "", "exit status 3"},
 		{"something else", `echo hello`, "", "it tells no version"},
@@ -696,7 +907,8 @@ func TestHelperVersion(t *testing.T) {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}
-	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a file") {
+	if _, err := version(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not "+
+		"a file") {
 		t.Errorf("a directory: %v", err)
 	}
 	m := newMachine(t)

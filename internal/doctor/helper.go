@@ -18,8 +18,8 @@ func helper(_ context.Context, f Facts) []Result {
 	return fine("clients execute " + safetext.Name(f.Env.FindHelper(ownHelper)))
 }
 
-// helperVersion: one that was left in place by an upgrade speaks of yesterday. What somebody else could have written is not
-// executed.
+// helperVersion: one that was left in place by an upgrade speaks of yesterday. What
+// somebody else could have written is not executed.
 func helperVersion(ctx context.Context, f Facts) []Result {
 	path := f.Env.FindHelper(ownHelper)
 	if path == "" {
@@ -34,12 +34,14 @@ func helperVersion(ctx context.Context, f Facts) []Result {
 		return one(Problem, shown+" cannot be executed: "+err.Error(), "install zen again")
 	}
 	if version != f.Version {
-		return one(Warning, shown+" is of version "+version+", zen of version "+f.Version, "install both anew from one release, then: zen daemon restart")
+		return one(Warning, shown+" is of version "+version+", zen of version "+f.Version, "install both "+
+			"anew from one release, then: zen daemon restart")
 	}
 	return fine("docker-credential-zen is of version " + version)
 }
 
-// helperPath: whoever can put a docker-credential-zen before ours gets every password (CVE-2019-15752 was that).
+// helperPath: whoever can put a docker-credential-zen before ours gets every password
+// (CVE-2019-15752 was that).
 func helperPath(_ context.Context, f Facts) []Result {
 	path := f.Env.FindHelper(ownHelper)
 	if path == "" {

@@ -19,7 +19,13 @@ const helperTime = 5 * time.Second
 
 // ThisSystem asks the machine itself.
 func ThisSystem() System {
-	return System{Owner: owner, Writable: writable, Free: free, UserName: userName, HelperVersion: executeVersion}
+	return System{
+		Owner:         owner,
+		Writable:      writable,
+		Free:          free,
+		UserName:      userName,
+		HelperVersion: executeVersion,
+	}
 }
 
 func userName(uid int) string {
@@ -29,8 +35,8 @@ func userName(uid int) string {
 	return "user " + strconv.Itoa(uid)
 }
 
-// executeVersion runs the helper as clients do and takes the version out of "NAME (PACKAGE) VERSION"
-// (docker-credential-helpers, credentials.PrintVersion).
+// executeVersion runs the helper as clients do and takes the version out of "NAME
+// (PACKAGE) VERSION" (docker-credential-helpers, credentials.PrintVersion).
 func executeVersion(ctx context.Context, path string) (string, error) {
 	path, err := execsafe.Resolve(path)
 	if err != nil {

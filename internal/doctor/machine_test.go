@@ -16,7 +16,8 @@ import (
 // canary is a password that no result may hold.
 const canary = "hunter2-canary"
 
-// machine is a made-up computer in a directory: a home, a bin directory with zen's helper on PATH, and an empty system.
+// machine is a made-up computer in a directory: a home, a bin directory with zen's helper
+// on PATH, and an empty system.
 type machine struct {
 	t     *testing.T
 	dir   string
@@ -28,7 +29,12 @@ func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{t: t, dir: t.TempDir()}
 	home := m.at("home")
-	m.env = map[string]string{"HOME": home, "PATH": m.at("bin"), "XDG_RUNTIME_DIR": m.at("run"), "HELM_CONFIG_HOME": m.at("home/.config/helm")}
+	m.env = map[string]string{
+		"HOME":             home,
+		"PATH":             m.at("bin"),
+		"XDG_RUNTIME_DIR":  m.at("run"),
+		"HELM_CONFIG_HOME": m.at("home/.config/helm"),
+	}
 	for _, dir := range []string{"home", "bin", "run", "zen"} {
 		if err := os.Mkdir(m.at(dir), 0o700); err != nil {
 			t.Fatal(err)
@@ -36,9 +42,15 @@ func newMachine(t *testing.T) *machine {
 	}
 	m.facts = doctor.Facts{
 		Env: clientconfig.Env{
-			Getenv: func(name string) string { return m.env[name] }, State: m.at("zen/state"), Program: m.at("bin/zen"), Root: m.at("root"),
+			Getenv: func(name string) string { return m.env[name] }, State: m.at("zen/state"),
+			Program: m.at("bin/zen"), Root: m.at("root"),
 		},
-		Dirs:    paths.Dirs{Data: m.at("zen/data"), Config: m.at("zen/config"), State: m.at("zen/state"), Runtime: m.at("run/zen")},
+		Dirs: paths.Dirs{
+			Data:    m.at("zen/data"),
+			Config:  m.at("zen/config"),
+			State:   m.at("zen/state"),
+			Runtime: m.at("run/zen"),
+		},
 		OS:      "linux",
 		UID:     os.Getuid(),
 		Version: "1.2.3",

@@ -21,10 +21,12 @@ func (c inClear) text() string {
 	return safetext.Name(c.file) + " stores credentials in plain text: " + strings.Join(c.registries, ", ")
 }
 
-// guardImports is the mode of zend's guard in which it moves logins into the vault by itself (api.Status).
+// guardImports is the mode of zend's guard in which it moves logins into the vault by
+// itself (api.Status).
 const guardImports = "import"
 
-// find looks into the clients' files; no helper is executed. Secrets that were read on the way are wiped.
+// find looks into the clients' files; no helper is executed. Secrets that were read on
+// the way are wiped.
 func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
 	found, err := kept.Finder{Env: f.Env}.Find(ctx, []string{"docker", "containers", "helm", "regctl"})
 	if err != nil {
@@ -39,7 +41,8 @@ func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
 		}
 		name := l.Address.String()
 		if name == "" {
-			name = safetext.Name(l.Key[strings.LastIndexByte(l.Key, '@')+1:]) // before an @ could be a password
+			// before an @ could be a password
+			name = safetext.Name(l.Key[strings.LastIndexByte(l.Key, '@')+1:])
 		}
 		if !slices.Contains(files[i].registries, name) {
 			files[i].registries = append(files[i].registries, name)
@@ -56,7 +59,10 @@ func plaintextLogins(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
 	hint := "zen import"
 	if z := f.Zend.Status; z != nil && z.Guard != "" && z.Guard != guardImports && f.DirsErr == nil {
-		hint += `; so that zend does it by itself from then on: guard = "` + guardImports + `" in ` + safetext.Name(f.Dirs.ConfigFile())
+		hint += `; so that zend does it by itself from then on: guard = "` + guardImports + `" in ` +
+			safetext.Name(
+				f.Dirs.ConfigFile(),
+			)
 	}
 	var found []Result
 	for _, file := range files {
@@ -67,7 +73,8 @@ func plaintextLogins(ctx context.Context, f Facts) []Result {
 	return otherwise(found, "no client stores credentials in plain text")
 }
 
-// leftoverFiles: what a client that was killed while it wrote its configuration left behind, with all that was in it.
+// leftoverFiles: what a client that was killed while it wrote its configuration left
+// behind, with all that was in it.
 func leftoverFiles(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
 	list, err := f.Env.LoginFiles()
@@ -78,11 +85,15 @@ func leftoverFiles(ctx context.Context, f Facts) []Result {
 	for _, client := range list {
 		for _, path := range kept.Leftovers(client.Path) {
 			r := Result{
-				Status: Warning, Message: safetext.Name(path) + " was left behind by a client that was interrupted",
+				Status: Warning, Message: safetext.Name(path) + " was left behind by a client that was " +
+					"interrupted",
 				Hint: "rm " + safetext.ShellWord(path),
 			}
 			if i := slices.IndexFunc(files, func(c inClear) bool { return c.file == path }); i >= 0 {
-				r.Message += " and stores credentials in plain text: " + strings.Join(files[i].registries, ", ")
+				r.Message += " and stores credentials in plain text: " + strings.Join(
+					files[i].registries,
+					", ",
+				)
 				r.Hint = "zen import"
 			}
 			found = append(found, r)

@@ -42,33 +42,49 @@ func (f Facts) foreignHome() bool {
 	return ok && owner != f.UID
 }
 
-// whoRuns: sudo keeps HOME on some systems; then clients work as root in the user's files, and leave files there that the user
-// cannot change. Where it does not, sudo docker simply has none of the user's logins.
+// whoRuns: sudo keeps HOME on some systems; then clients work as root in the user's
+// files, and leave files there that the user cannot change. Where it does not, sudo
+// docker simply has none of the user's logins.
 func whoRuns(_ context.Context, f Facts) []Result {
 	home, sudo := f.Env.Getenv("HOME"), f.sudoUser()
 	owner, exists := f.System.Owner(home)
 	shown := safetext.Name(home)
 	switch {
 	case home == "":
-		return one(Warning, "HOME is not set: clients look for their configuration elsewhere, or nowhere", "export HOME=~")
+		return one(Warning, "HOME is not set: clients look for their configuration elsewhere, or "+
+			"nowhere", "export HOME=~")
 	case !exists:
-		return one(Warning, "HOME is "+shown+", which does not exist", "mkdir -m 700 "+safetext.ShellWord(home))
+		return one(
+			Warning,
+			"HOME is "+shown+", which does not exist",
+			"mkdir -m 700 "+safetext.ShellWord(home),
+		)
 	case f.foreignHome() && sudo != "":
-		return one(Problem, "sudo left HOME at "+shown+", which is "+f.System.UserName(owner)+"'s: clients read the configuration there, "+
-			"but root has a zend and logins of its own", "run zen and docker without sudo")
+		return one(
+			Problem,
+			"sudo left HOME at "+shown+", which is "+f.System.UserName(
+				owner,
+			)+"'s: clients read the configuration there, "+
+				"but root has a zend and logins of its own",
+			"run zen and docker without sudo",
+		)
 	case f.foreignHome() && f.UID == 0: // in a container, where it does no harm
-		return one(Warning, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as root", "export HOME=/root")
+		return one(Warning, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as "+
+			"root", "export HOME=/root")
 	case f.foreignHome():
-		return one(Problem, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs as "+f.System.UserName(f.UID),
+		return one(Problem, "HOME is "+shown+", which is "+f.System.UserName(owner)+"'s, and zen runs "+
+			"as "+f.System.UserName(f.UID),
 			"set HOME to your own home directory")
 	case sudo != "":
-		return one(Warning, "zen runs as root by sudo: root has a zend and logins of its own, none of "+sudo+"'s",
+		return one(Warning, "zen runs as root by sudo: root has a zend and logins of its own, none "+
+			"of "+sudo+"'s",
 			"run zen and docker without sudo, or log in for root too: sudo zen login NAME")
 	}
 	return fine("zen runs as " + f.System.UserName(f.UID) + ", whose home directory is " + shown)
 }
 
-// directories: zend needs directories of its own that nobody else can enter, and room on the disk.
+// directories: zend needs directories of its own that nobody else can enter, and room on
+// the disk.
 func directories(_ context.Context, f Facts) []Result {
 	if f.DirsErr != nil {
 		return []Result{failure(Problem, f.DirsErr)}
@@ -79,7 +95,8 @@ func directories(_ context.Context, f Facts) []Result {
 			found = append(found, r)
 		}
 	}
-	return otherwise(found, "the vault is in "+safetext.Name(f.Dirs.Data)+", the logs are in "+safetext.Name(f.Dirs.State))
+	return otherwise(found, "the vault is in "+safetext.Name(f.Dirs.Data)+", the logs are "+
+		"in "+safetext.Name(f.Dirs.State))
 }
 
 func (f Facts) directory(dir string) (Result, bool) {
@@ -119,7 +136,8 @@ func existing(dir string) string {
 	}
 }
 
-// runtimeDirectory: sessions that find different directories for the socket start one zend each.
+// runtimeDirectory: sessions that find different directories for the socket start one
+// zend each.
 func runtimeDirectory(_ context.Context, f Facts) []Result {
 	if f.DirsErr != nil {
 		return nil // told by directories
@@ -136,15 +154,19 @@ func runtimeDirectory(_ context.Context, f Facts) []Result {
 		case fall.Variable == "HOME": // told by user
 		case fall.Wanted != "":
 			found = append(found, Result{
-				Status:  Warning,
-				Message: fall.Variable + " is " + safetext.Name(fall.Wanted) + ", which " + fall.Why + "; zen uses " + used + " instead",
-				Hint:    "set " + fall.Variable + " to an absolute path that is yours alone, or: unset " + fall.Variable,
+				Status: Warning,
+				Message: fall.Variable + " is " + safetext.Name(
+					fall.Wanted,
+				) + ", which " + fall.Why + "; zen uses " + used + " instead",
+				Hint: "set " + fall.Variable + " to an absolute path that is yours alone, or: " +
+					"unset " + fall.Variable,
 			})
 		case !strings.HasPrefix(fall.Used+string(filepath.Separator), systems):
 			found = append(found, Result{
-				Status:  Warning,
-				Message: fall.Variable + " is not set; zen uses " + used + ". A session in which it is set would start a zend of its own",
-				Hint:    "set " + fall.Variable + " in every session or in none",
+				Status: Warning,
+				Message: fall.Variable + " is not set; zen uses " + used + ". A session in which it is " +
+					"set would start a zend of its own",
+				Hint: "set " + fall.Variable + " in every session or in none",
 			})
 		}
 	}
@@ -163,8 +185,8 @@ func (f Facts) urgent() *api.Notice {
 	return &f.Zend.Status.Notices[i]
 }
 
-// settings: with a mistake in config.toml, zend goes on with the settings it had, or hands out nothing when it had none. It knows
-// best which, and which file it reads.
+// settings: with a mistake in config.toml, zend goes on with the settings it had, or
+// hands out nothing when it had none. It knows best which, and which file it reads.
 func settings(_ context.Context, f Facts) []Result {
 	if n := f.urgent(); n != nil {
 		return one(Problem, n.Text, n.Hint)
@@ -175,10 +197,15 @@ func settings(_ context.Context, f Facts) []Result {
 	file := f.Dirs.ConfigFile()
 	cfg, err := config.Load(file)
 	if err != nil {
-		return one(Problem, err.Error()+"; a zend that starts now hands out nothing", "edit "+safetext.ShellWord(file))
+		return one(
+			Problem,
+			err.Error()+"; a zend that starts now hands out nothing",
+			"edit "+safetext.ShellWord(file),
+		)
 	}
 	if cfg.List == config.ListNone && f.Env.FindProgram("regctl") != "" {
-		return one(Warning, `list = "none" in `+safetext.Name(file)+": regctl asks only for registries that are listed, so for none",
+		return one(Warning, `list = "none" in `+safetext.Name(file)+": regctl asks only for registries "+
+			"that are listed, so for none",
 			`write list = "all" or list = "static"`)
 	}
 	return fine(safetext.Name(file) + " is as it should be, or not there")

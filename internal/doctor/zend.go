@@ -29,9 +29,10 @@ func oneZend(_ context.Context, f Facts) []Result {
 	var found []Result
 	for _, socket := range f.Others {
 		found = append(found, Result{
-			Status:  Problem,
-			Message: "another zend of yours listens at " + safetext.Name(socket) + "; only one of them can have the vault",
-			Hint:    "ZEN_SOCKET=" + safetext.ShellWord(socket) + " zen daemon stop",
+			Status: Problem,
+			Message: "another zend of yours listens at " + safetext.Name(socket) + "; only one of them " +
+				"can have the vault",
+			Hint: "ZEN_SOCKET=" + safetext.ShellWord(socket) + " zen daemon stop",
 		})
 	}
 	return otherwise(found, "there is no second zend")
@@ -59,7 +60,8 @@ func zendVersion(_ context.Context, f Facts) []Result {
 	return fine("zend and zen are of version " + f.Version)
 }
 
-// zendNotices are what zend itself wants people to know, without what it did and what settings and plaintext-logins tell.
+// zendNotices are what zend itself wants people to know, without what it did and what
+// settings and plaintext-logins tell.
 func zendNotices(ctx context.Context, f Facts) []Result {
 	if f.Zend.Status == nil {
 		return nil
@@ -67,7 +69,8 @@ func zendNotices(ctx context.Context, f Facts) []Result {
 	files, _ := f.find(ctx)
 	var found []Result
 	for _, n := range f.Zend.Status.Notices {
-		if n.Done || n.Urgent || slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
+		if n.Done || n.Urgent ||
+			slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
 			continue
 		}
 		found = append(found, Result{Status: Warning, Message: n.Text, Hint: n.Hint})
@@ -99,12 +102,16 @@ func vault(_ context.Context, f Facts) []Result {
 	return one(Problem, v.State+": "+v.Problem, v.Hint)
 }
 
-// vaultKey: a key that nothing keeps beyond the next boot takes everything in the vault with it.
+// vaultKey: a key that nothing keeps beyond the next boot takes everything in the vault
+// with it.
 func vaultKey(_ context.Context, f Facts) []Result {
 	if f.Zend.Status == nil || len(f.Zend.Status.Vault.Slots) == 0 {
 		return nil
 	}
-	ends, message := map[string]string{"session": "with the next boot of the machine", "memory": "when zend does"}, ""
+	ends, message := map[string]string{
+		"session": "with the next boot of the machine",
+		"memory":  "when zend does",
+	}, ""
 	var kept []string
 	for _, slot := range f.Zend.Status.Vault.Slots {
 		end, short := ends[slot.Kind]
@@ -120,7 +127,8 @@ func vaultKey(_ context.Context, f Facts) []Result {
 	return fine(strings.Join(kept, "; "))
 }
 
-// sshSession: macOS keeps the login keychain from programs that were started over SSH (errSecInteractionNotAllowed, -25308).
+// sshSession: macOS keeps the login keychain from programs that were started over SSH
+// (errSecInteractionNotAllowed, -25308).
 func sshSession(_ context.Context, f Facts) []Result {
 	if f.OS != "darwin" {
 		return nil
@@ -131,7 +139,8 @@ func sshSession(_ context.Context, f Facts) []Result {
 	if s := f.Zend.Status; s != nil && s.Vault.State == stateUnlocked {
 		return fine("this is an SSH session, and zend has the vault open already")
 	}
-	return one(Warning, "this is an SSH session: macOS does not let a zend that is started in it use the login keychain (error -25308)",
+	return one(Warning, "this is an SSH session: macOS does not let a zend that is started in it use the "+
+		"login keychain (error -25308)",
 		"start it on the Mac's own screen: zen daemon start; or here: security unlock-keychain")
 }
 
@@ -155,7 +164,8 @@ func logins(_ context.Context, f Facts) []Result {
 	if len(s.Logins) == 0 {
 		return fine("nobody is logged in")
 	}
-	return otherwise(found, strconv.Itoa(len(s.Logins))+" logged in, none of them with a problem that is known")
+	return otherwise(found, strconv.Itoa(len(s.Logins))+" logged in, none of them with a problem that is "+
+		"known")
 }
 
 // loggedIn reports whether zen has a login for a registry, or for a repository on it.

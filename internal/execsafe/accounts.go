@@ -8,7 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// accounts are the contents of /etc/passwd and /etc/group (passwd(5), group(5)); "" if unreadable.
+// accounts are the contents of /etc/passwd and /etc/group (passwd(5), group(5)); "" if
+// unreadable.
 type accounts struct{ passwd, groups string }
 
 // maxAccounts is how much of a list is read, in bytes: tens of thousands of users.
@@ -27,10 +28,11 @@ func readList(name string) string {
 	return string(content)
 }
 
-// private reports whether gid is the primary group of the user uid, with nobody else in it: the
-// group that Debian, Fedora and others make for each user, whose home and what is made there are then
-// writable by the group. It is so only if the lists say so: a user whom a directory service knows is
-// not in them, nor is whom it puts into a group, so that group counts as shared.
+// private reports whether gid is the primary group of the user uid, with nobody else in
+// it: the group that Debian, Fedora and others make for each user, whose home and what is
+// made there are then writable by the group. It is so only if the lists say so: a user
+// whom a directory service knows is not in them, nor is whom it puts into a group, so
+// that group counts as shared.
 func (a accounts) private(uid, gid int) bool {
 	own, users, ok := []string{}, rows(a.passwd), false
 	for _, u := range users {

@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An access control list lets somebody else write: that is seen in the group's bits, and found where
-// these are excused.
+// An access control list lets somebody else write: that is seen in the group's bits, and
+// found where these are excused.
 func TestRealACL(t *testing.T) {
 	top := tree(t)
-	// As "setfacl -m u:54321:rwx": version 2; then tag, permissions and id of each entry (acl(5)).
+	// As "setfacl -m u:54321:rwx": version 2; then tag, permissions and id of each entry
+	// (acl(5)).
 	acl := []byte{2, 0, 0, 0}
 	const none = 1<<32 - 1
 	for _, e := range [][3]uint32{{1, 7, none}, {2, 7, 54321}, {4, 5, none}, {16, 7, none}, {32, 5, none}} {

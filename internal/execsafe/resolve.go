@@ -12,25 +12,28 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// maxLinks is how many symbolic links are followed, as by the kernel (path_resolution(7)).
+// maxLinks is how many symbolic links are followed, as by the kernel
+// (path_resolution(7)).
 const maxLinks = 40
 
-// Resolve returns the path, without symbolic links, at which the program is to be executed, if it may
-// be. The file is regular, executable, owned by root or the user, and writable by nobody else. So are
-// the directories up to / on the way to it, also those of links and of what they lead to; a sticky
-// directory, as /tmp, may be writable by all, since there everybody can exchange only what is theirs.
+// Resolve returns the path, without symbolic links, at which the program is to be
+// executed, if it may be. The file is regular, executable, owned by root or the user, and
+// writable by nobody else. So are the directories up to / on the way to it, also those of
+// links and of what they lead to; a sticky directory, as /tmp, may be writable by all,
+// since there everybody can exchange only what is theirs.
 //
-// So nobody else can exchange anything on the way, neither between this check and the execution nor
-// later: no descriptor is needed. The way is walked from / down, and each directory is known to be
-// safe before anything in it is believed.
+// So nobody else can exchange anything on the way, neither between this check and the
+// execution nor later: no descriptor is needed. The way is walked from / down, and each
+// directory is known to be safe before anything in it is believed.
 //
-// The error is a *credential.Error of the reason InvalidInput: it names what is at fault, whose it is,
-// and what to type. It wraps fs.ErrNotExist if there is nothing at the path.
+// The error is a *credential.Error of the reason InvalidInput: it names what is at fault,
+// whose it is, and what to type. It wraps fs.ErrNotExist if there is nothing at the path.
 func Resolve(program string) (string, error) { return thisSystem().resolve(program) }
 
-// Directory checks that nobody but root and the user can put a file into dir, or exchange dir, as
-// Resolve does on the way to a program. A sticky directory is not safe here: everybody can put new
-// files into it. The error is as that of Resolve, but has a hint only where chmod(1) would help.
+// Directory checks that nobody but root and the user can put a file into dir, or exchange
+// dir, as Resolve does on the way to a program. A sticky directory is not safe here:
+// everybody can put new files into it. The error is as that of Resolve, but has a hint
+// only where chmod(1) would help.
 func Directory(dir string) error { return thisSystem().directory(dir) }
 
 // system is what a decision depends on, so that tests can make one up.
@@ -157,7 +160,8 @@ func (s system) follow(name string) (at string, st status, err error) {
 	}
 }
 
-// link takes the step that a link is. Whoever owns a link in a sticky directory can exchange it.
+// link takes the step that a link is. Whoever owns a link in a sticky directory can
+// exchange it.
 func (s system) link(at string, st status, rest string) (from, way string, err error) {
 	if s.foreign(st) {
 		return "", "", refusal("the link "+at+" belongs to "+s.accounts().user(st.uid), "")
@@ -187,10 +191,11 @@ func (s system) foreign(st status) bool { return st.uid != 0 && st.uid != s.uid 
 
 // check refuses a file or directory, called what, that somebody else can change.
 //
-// POSIX access control lists are seen in the group's bits: with a list these are its mask, the most
-// that any user or group named in it gets (acl(5)), so that whoever is let in by a list makes the
-// file look writable by its group. Only where that is excused must the list itself be looked for.
-// What the lists of macOS and of NFSv4 allow is not seen in the bits, nor here.
+// POSIX access control lists are seen in the group's bits: with a list these are its
+// mask, the most that any user or group named in it gets (acl(5)), so that whoever is let
+// in by a list makes the file look writable by its group. Only where that is excused must
+// the list itself be looked for. What the lists of macOS and of NFSv4 allow is not seen
+// in the bits, nor here.
 func (s system) check(what, name string, st status) error {
 	byOthers := what + " can be changed by "
 	hint := s.sudo(st.uid) + "chmod go-w " + safetext.ShellWord(name)

@@ -71,7 +71,8 @@ func fake(extra map[string]node) system {
 
 type nodes = map[string]node
 
-// check compares the answer with what is wanted: where the program is, or "message => hint".
+// check compares the answer with what is wanted: where the program is, or "message =>
+// hint".
 func check(t *testing.T, name, got string, err error, want string) {
 	t.Helper()
 	if err != nil {
@@ -322,13 +323,15 @@ func TestRoot(t *testing.T) {
 	s.uid = 0
 	_, err := s.resolve("/home/alice/p")
 	check(t, "a user's", "", err, "/home/alice/p is not safe to execute: "+
-		"the directory /home/alice belongs to user alice => move the program into a directory of your own or of root's")
+		"the directory /home/alice belongs to user alice => move the program into a directory of your "+
+		"own or of root's")
 	_, err = s.resolve("/usr/bin/p")
 	check(t, "everyone's", "", err, "/usr/bin/p is not safe to execute: "+
 		"it can be changed by everyone => chmod go-w /usr/bin/p")
 }
 
-// On macOS the members of admin can become root: what they can change is as good as root's.
+// On macOS the members of admin can become root: what they can change is as good as
+// root's.
 func TestAdmins(t *testing.T) {
 	extra := nodes{"/opt": dir(0, 0o775).of(admin), "/opt/p": file(alice, 0o775).of(admin)}
 	s := fake(extra)
@@ -374,8 +377,8 @@ func TestPrivateGroup(t *testing.T) {
 	}
 }
 
-// Whoever can write to the directories that the test binary lies in could be the reason; the test
-// names them.
+// Whoever can write to the directories that the test binary lies in could be the reason;
+// the test names them.
 func TestThisSystem(t *testing.T) {
 	if got, err := Resolve("/bin/sh"); err != nil || !path.IsAbs(got) {
 		t.Errorf("/bin/sh: %q, %v", got, err)

@@ -8,7 +8,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How long files must be left alone before they are looked at, by default: editors truncate, write and rename in several steps.
+// How long files must be left alone before they are looked at, by default: editors
+// truncate, write and rename in several steps.
 const (
 	Settle    = 50 * time.Millisecond
 	MaxSettle = time.Second
@@ -18,11 +19,13 @@ var errEnded = errors.New("the system ended watching")
 
 // Watch says what to watch and what to do.
 type Watch struct {
-	// Paths are the files, absolute; none of them need exist. It is asked before every look.
+	// Paths are the files, absolute; none of them need exist. It is asked before every
+	// look.
 	Paths func() []string
 
-	// Look is called when the watch begins and then whenever something may have changed. A result above 0 is the time after
-	// which it is to be called again, whatever happens.
+	// Look is called when the watch begins and then whenever something may have changed.
+	// A result above 0 is the time after which it is to be called again, whatever
+	// happens.
 	Look func(ctx context.Context) (again time.Duration)
 
 	// Beside, unless it is nil, says which other names in a file's directory matter.
@@ -37,7 +40,8 @@ type Watch struct {
 	source func() (source, error) // nil: the system's
 }
 
-// Run watches until ctx ends. Any other error says that nothing can be watched, or not any more.
+// Run watches until ctx ends. Any other error says that nothing can be watched, or not
+// any more.
 func (w Watch) Run(ctx context.Context) error {
 	open := w.source
 	if open == nil {
@@ -49,7 +53,14 @@ func (w Watch) Run(ctx context.Context) error {
 	}
 	defer func() { _ = src.close() }()
 	t := &tracker{source: src, beside: w.Beside}
-	l := loop{events: src.events(), errors: src.errors(), wake: w.Wake, matters: t.matters, settle: w.Settle, max: w.MaxSettle}
+	l := loop{
+		events:  src.events(),
+		errors:  src.errors(),
+		wake:    w.Wake,
+		matters: t.matters,
+		settle:  w.Settle,
+		max:     w.MaxSettle,
+	}
 	if l.settle == 0 {
 		l.settle = Settle
 	}

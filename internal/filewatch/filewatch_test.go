@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// watched are files that are being watched. Their contents are told after each look that found others.
+// watched are files that are being watched. Their contents are told after each look that
+// found others.
 type watched struct {
 	t     *testing.T
 	told  chan string
@@ -35,14 +36,26 @@ func onEach(t *testing.T, test func(t *testing.T, start starter)) {
 	t.Helper()
 	for name, open := range map[string]func() (source, error){"system": newSource, "portable": newPortable} {
 		t.Run(name, func(t *testing.T) {
-			test(t, func(t *testing.T, paths ...string) *watched { return start(t, Watch{source: open}, paths...) })
+			test(
+				t,
+				func(t *testing.T, paths ...string) *watched {
+					return start(t, Watch{source: open},
+						paths...)
+				},
+			)
 		})
 	}
 }
 
 func start(t *testing.T, watch Watch, paths ...string) *watched {
 	t.Helper()
-	w := &watched{t: t, told: make(chan string, 1000), looks: make(chan struct{}, 100_000), wake: make(chan struct{}), paths: paths}
+	w := &watched{
+		t:     t,
+		told:  make(chan string, 1000),
+		looks: make(chan struct{}, 100_000),
+		wake:  make(chan struct{}),
+		paths: paths,
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	last := "nothing yet"
@@ -88,7 +101,8 @@ func (w *watched) content() string {
 	return strings.Join(all, " ")
 }
 
-// want waits until the files were found to hold this; on the way there they may be found to hold something else.
+// want waits until the files were found to hold this; on the way there they may be found
+// to hold something else.
 func (w *watched) want(content string) {
 	w.t.Helper()
 	late := time.After(10 * time.Second)
@@ -166,7 +180,8 @@ func TestDirectoryFarAboveIsReplaced(t *testing.T) {
 	w.want("again")
 }
 
-// Links to the file, to its directory and further up are switched, as people do who keep their settings elsewhere.
+// Links to the file, to its directory and further up are switched, as people do who keep
+// their settings elsewhere.
 func TestLinksAreSwitched(t *testing.T) {
 	onEach(t, func(t *testing.T, start starter) {
 		top := t.TempDir()
@@ -199,7 +214,8 @@ func TestLinksAreSwitched(t *testing.T) {
 	})
 }
 
-// A shell stays in a directory that is removed and made again; until it leaves, the old one is still there for the system.
+// A shell stays in a directory that is removed and made again; until it leaves, the old
+// one is still there for the system.
 func TestDirectoryInUseIsRemoved(t *testing.T) {
 	onEach(t, func(t *testing.T, start starter) {
 		top := t.TempDir()
@@ -271,8 +287,8 @@ func TestUnreadableFile(t *testing.T) {
 	})
 }
 
-// Two tools that write without end do not keep the file from being looked at, nor make a look of each write; when they are
-// done, the last content has been seen.
+// Two tools that write without end do not keep the file from being looked at, nor make a
+// look of each write; when they are done, the last content has been seen.
 func TestThousandsOfEvents(t *testing.T) {
 	onEach(t, func(t *testing.T, start starter) {
 		top := t.TempDir()
@@ -285,7 +301,8 @@ func TestThousandsOfEvents(t *testing.T) {
 			writers.Go(func() {
 				temp := path + strconv.Itoa(tool) + ".tmp"
 				for i := range 1000 {
-					if os.WriteFile(temp, []byte(strconv.Itoa(i)), 0o600) != nil || os.Rename(temp, path) != nil {
+					if os.WriteFile(temp, []byte(strconv.Itoa(i)), 0o600) != nil ||
+						os.Rename(temp, path) != nil {
 						t.Error("cannot write")
 					}
 				}
@@ -354,7 +371,8 @@ func TestWayTo(t *testing.T) {
 	}
 }
 
-// Whatever happens to a tree of files, directories and links, in which processes work: what is there afterwards is noticed.
+// Whatever happens to a tree of files, directories and links, in which processes work:
+// what is there afterwards is noticed.
 func TestAnyChanges(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only the nearest directories are watched here")
@@ -363,7 +381,14 @@ func TestAnyChanges(t *testing.T) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			c := chaos{Rand: rand.New(rand.NewPCG(seed, 0)), t: t, top: t.TempDir()}
-			w := start(t, Watch{Settle: time.Millisecond}, c.path("a", "b", "one"), c.path("a", "two"), c.path("b", "c", "a", "three"), c.path("four"))
+			w := start(
+				t,
+				Watch{Settle: time.Millisecond},
+				c.path("a", "b", "one"),
+				c.path("a", "two"),
+				c.path("b", "c", "a", "three"),
+				c.path("four"),
+			)
 			last := ""
 			for round := range 500 {
 				for range 1 + c.IntN(6) {
@@ -374,7 +399,8 @@ func TestAnyChanges(t *testing.T) {
 					select {
 					case last = <-w.told:
 					case <-late:
-						t.Fatalf("round %d: they hold %q, and the last that was noticed is %q; before it:\n%s", round, want, last, strings.Join(c.done, "\n"))
+						t.Fatalf("round %d: they hold %q, and the last that was noticed is %q; before "+
+							"it:\n%s", round, want, last, strings.Join(c.done, "\n"))
 					}
 				}
 				c.done = nil
@@ -416,7 +442,10 @@ func (c *chaos) change() {
 	switch c.IntN(10) {
 	case 0, 1, 2:
 		two = strconv.Itoa(c.IntN(1000))
-		did("write", errors.Join(os.MkdirAll(filepath.Dir(one), 0o700), os.WriteFile(one, []byte(two), 0o600)))
+		did(
+			"write",
+			errors.Join(os.MkdirAll(filepath.Dir(one), 0o700), os.WriteFile(one, []byte(two), 0o600)),
+		)
 	case 3:
 		did("mkdir", os.MkdirAll(one, 0o700))
 	case 4, 5:

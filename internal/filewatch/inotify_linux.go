@@ -16,19 +16,22 @@ import (
 
 // What is watched of a file or directory, for inotify(7).
 const (
-	ends     = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF               // that it is removed, replaced or moved
-	changes  = ends | unix.IN_ATTRIB                                 // and its attributes: a link's end, if it has other names
-	content  = changes | unix.IN_MODIFY                              // and what is written to it
-	removals = unix.IN_DELETE                                        // what is removed from a directory
-	entries  = changes | unix.IN_CREATE | unix.IN_DELETE | movements // which names there are in it, and their attributes
+	ends = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF // that it is removed, replaced or moved
+	// and its attributes: a link's end, if it has other names
+	changes  = ends | unix.IN_ATTRIB
+	content  = changes | unix.IN_MODIFY // and what is written to it
+	removals = unix.IN_DELETE           // what is removed from a directory
+	// which names there are in it, and their attributes
+	entries = changes | unix.IN_CREATE | unix.IN_DELETE | movements
 
 	movements = unix.IN_MOVED_FROM | unix.IN_MOVED_TO
 )
 
 var errNoWatches = errors.New("the system has no more watches to give")
 
-// inotify watches just what the ways need. It is not fsnotify's, which has no way to ask for less than all that happens in a
-// directory: each write to any file in the home directory would wake zend.
+// inotify watches just what the ways need. It is not fsnotify's, which has no way to ask
+// for less than all that happens in a directory: each write to any file in the home
+// directory would wake zend.
 type inotify struct {
 	fd   int
 	file *os.File // of fd
@@ -41,7 +44,8 @@ type inotify struct {
 	numbers map[string]int32  // by name
 }
 
-// subject is a file or a directory, by any of its names: hard links and mounts can give it several.
+// subject is a file or a directory, by any of its names: hard links and mounts can give
+// it several.
 type subject struct {
 	names []string
 	mask  uint32
@@ -54,7 +58,9 @@ func newSource() (source, error) {
 	}
 	n := &inotify{
 		fd: fd, file: os.NewFile(uintptr(fd), "inotify"),
-		out: make(chan fsnotify.Event), errs: make(chan error), done: make(chan struct{}), watches: map[int32]subject{},
+		out: make(
+			chan fsnotify.Event,
+		), errs: make(chan error), done: make(chan struct{}), watches: map[int32]subject{},
 	}
 	go n.read()
 	return n, nil
@@ -71,8 +77,9 @@ func (n *inotify) close() error {
 	return err
 }
 
-// masks are what to watch. A directory or link on the way tells of its own end; which other names there are beside it matters only
-// in the last directory, where the file, or what is missing, comes and goes.
+// masks are what to watch. A directory or link on the way tells of its own end; which
+// other names there are beside it matters only in the last directory, where the file, or
+// what is missing, comes and goes.
 func masks(ways []way, beside []string) map[string]uint32 {
 	all := map[string]uint32{}
 	for _, w := range ways {
@@ -88,7 +95,8 @@ func masks(ways []way, beside []string) map[string]uint32 {
 			}
 		}
 		all[w.dir()] |= entries
-		// A directory that somebody has open or works in does not tell of its end before they leave.
+		// A directory that somebody has open or works in does not tell of its end before
+		// they leave.
 		if up := filepath.Dir(w.dir()); !isShared(up) {
 			all[up] |= removals
 		}
@@ -99,14 +107,15 @@ func masks(ways []way, beside []string) map[string]uint32 {
 	return all
 }
 
-// isShared reports whether everybody puts files into a directory, like /tmp: it is too busy.
+// isShared reports whether everybody puts files into a directory, like /tmp: it is too
+// busy.
 func isShared(dir string) bool {
 	info, err := os.Lstat(dir)
 	return err != nil || info.Mode()&fs.ModeSticky != 0
 }
 
-// watch asks the kernel anew for each name: it knows best what has that name now, and returns the number that it gave to that
-// before.
+// watch asks the kernel anew for each name: it knows best what has that name now, and
+// returns the number that it gave to that before.
 func (n *inotify) watch(ways []way, beside []string) (changed bool, err error) {
 	wanted := masks(ways, beside)
 	n.mu.Lock()
@@ -155,8 +164,8 @@ func isGone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
 
-// isFailure reports whether changes will go unseen. Those in what may not be read do too, but it mostly cannot be read by the
-// caller either.
+// isFailure reports whether changes will go unseen. Those in what may not be read do too,
+// but it mostly cannot be read by the caller either.
 func isFailure(err error) bool {
 	return !isGone(err) && !errors.Is(err, fs.ErrPermission)
 }
@@ -228,7 +237,8 @@ func (n *inotify) tell(number int32, mask uint32, name string) bool {
 	return true
 }
 
-// concerns returns the names of what an event is about, none when it is not watched any more.
+// concerns returns the names of what an event is about, none when it is not watched any
+// more.
 func (n *inotify) concerns(number int32, mask uint32) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

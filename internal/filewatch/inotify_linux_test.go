@@ -12,13 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// words says what is watched: ends, changes, content, entries, removals; the larger ones hold the smaller ones.
+// words says what is watched: ends, changes, content, entries, removals; the larger ones
+// hold the smaller ones.
 func words(mask uint32) string {
 	var all []string
 	for _, is := range []struct {
 		name string
 		mask uint32
-	}{{"content", content}, {"entries", entries}, {"changes", changes}, {"ends", ends}, {"removals", removals}} {
+	}{
+		{"content", content},
+		{"entries", entries},
+		{"changes", changes},
+		{"ends", ends},
+		{"removals", removals},
+	} {
 		if mask&is.mask == is.mask && (is.name == "content" || mask&^is.mask != mask) {
 			all, mask = append(all, is.name), mask&^is.mask
 		}
@@ -51,28 +58,40 @@ func TestWhatIsWatched(t *testing.T) {
 		beside string
 		want   string // what is above is watched for its end
 	}{
-		"file":            {[]string{"home/.docker/config.json"}, "", "home ends+removals, home/.docker entries, home/.docker/config.json content"},
-		"file to come":    {[]string{"home/.docker/other"}, "", "home ends+removals, home/.docker entries"},
-		"right in home":   {[]string{"home/.dockercfg"}, "", ". ends+removals, home entries"},
-		"one missing":     {[]string{"home/.regctl/config.json"}, "", ". ends+removals, home entries"},
-		"many missing":    {[]string{"home/.config/helm/registry/config.json"}, "", "home ends+removals, home/.config entries"},
-		"all missing":     {[]string{"elsewhere/a/b"}, "", ". entries, .. ends+removals"},
-		"below a file":    {[]string{"home/.docker/config.json/x"}, "", "home ends+removals, home/.docker entries, home/.docker/config.json content"},
-		"a directory":     {[]string{"home/.docker"}, "", ". ends+removals, home entries, home/.docker ends"},
-		"right in tmp":    {[]string{"tmp/auth.json"}, "", ". ends+removals, tmp entries"},
-		"below tmp":       {[]string{"tmp/ci/auth.json"}, "", "tmp ends, tmp/ci entries"},
-		"pipe":            {[]string{"tmp/ci/pipe"}, "", "tmp ends, tmp/ci entries, tmp/ci/pipe changes"},
-		"dangling":        {[]string{"home/dangling"}, "", ". ends+removals, home entries, home/dangling changes"},
-		"circle":          {[]string{"home/circle"}, "", ". ends+removals, home entries, home/circle changes"},
-		"device":          {[]string{"home/null"}, "", "/ removals, /dev entries, /dev/null changes, home ends, home/null changes"},
-		"file beside":     {[]string{"home/.docker/config.json"}, "77", "home ends+removals, home/.docker entries, home/.docker/config.json content, home/.docker/config.json77 content"},
-		"linked file":     {[]string{"home/.zenrc"}, "", "home ends, home/.zenrc changes, home/dotfiles ends+removals, home/dotfiles/zen entries, home/dotfiles/zen/config.toml content"},
-		"linked above":    {[]string{"home/.config/zen/config.toml"}, "", "home ends, home/.config ends, home/.config/zen changes, home/dotfiles ends+removals, home/dotfiles/zen entries, home/dotfiles/zen/config.toml content"},
-		"linked, to come": {[]string{"home/.config/zen/new/x"}, "", "home ends, home/.config ends, home/.config/zen changes, home/dotfiles ends+removals, home/dotfiles/zen entries"},
+		"file": {[]string{"home/.docker/config.json"}, "", "home ends+removals, home/.docker " +
+			"entries, home/.docker/config.json content"},
+		"file to come":  {[]string{"home/.docker/other"}, "", "home ends+removals, home/.docker entries"},
+		"right in home": {[]string{"home/.dockercfg"}, "", ". ends+removals, home entries"},
+		"one missing":   {[]string{"home/.regctl/config.json"}, "", ". ends+removals, home entries"},
+		"many missing": {[]string{"home/.config/helm/registry/config.json"}, "", "home ends+removals, " +
+			"home/.config entries"},
+		"all missing": {[]string{"elsewhere/a/b"}, "", ". entries, .. ends+removals"},
+		"below a file": {[]string{"home/.docker/config.json/x"}, "", "home ends+removals, " +
+			"home/.docker entries, home/.docker/config.json content"},
+		"a directory":  {[]string{"home/.docker"}, "", ". ends+removals, home entries, home/.docker ends"},
+		"right in tmp": {[]string{"tmp/auth.json"}, "", ". ends+removals, tmp entries"},
+		"below tmp":    {[]string{"tmp/ci/auth.json"}, "", "tmp ends, tmp/ci entries"},
+		"pipe":         {[]string{"tmp/ci/pipe"}, "", "tmp ends, tmp/ci entries, tmp/ci/pipe changes"},
+		"dangling": {[]string{"home/dangling"}, "", ". ends+removals, home entries, home/dangling " +
+			"changes"},
+		"circle": {[]string{"home/circle"}, "", ". ends+removals, home entries, home/circle " +
+			"changes"},
+		"device": {[]string{"home/null"}, "", "/ removals, /dev entries, /dev/null changes, " +
+			"home ends, home/null changes"},
+		"file beside": {[]string{"home/.docker/config.json"}, "77", "home ends+removals, " +
+			"home/.docker entries, home/.docker/config.json content, home/.docker/config.json77 content"},
+		"linked file": {[]string{"home/.zenrc"}, "", "home ends, home/.zenrc changes, home/dotfiles " +
+			"ends+removals, home/dotfiles/zen entries, home/dotfiles/zen/config.toml content"},
+		"linked above": {[]string{"home/.config/zen/config.toml"}, "", "home ends, home/.config ends, " +
+			"home/.config/zen changes, home/dotfiles ends+removals, home/dotfiles/zen entries, " +
+			"home/dotfiles/zen/config.toml content"},
+		"linked, to come": {[]string{"home/.config/zen/new/x"}, "", "home ends, home/.config ends, " +
+			"home/.config/zen changes, home/dotfiles ends+removals, home/dotfiles/zen entries"},
 		"several": {
 			[]string{"home/.docker/config.json", "home/.docker/other", "home/.config/containers/auth.json"},
 			"",
-			"home ends+removals, home/.config entries, home/.docker entries, home/.docker/config.json content",
+			"home ends+removals, home/.config entries, home/.docker entries, home/.docker/config.json " +
+				"content",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +101,10 @@ func TestWhatIsWatched(t *testing.T) {
 				ways = append(ways, wayTo(filepath.Join(top, path)))
 			}
 			if tt.beside != "" {
-				track := tracker{beside: func(path string) bool { return strings.HasSuffix(path, tt.beside) }, near: map[string]bool{ways[0].dir(): true}}
+				track := tracker{
+					beside: func(path string) bool { return strings.HasSuffix(path, tt.beside) },
+					near:   map[string]bool{ways[0].dir(): true},
+				}
 				beside = track.others()
 			}
 			var list []string
@@ -145,7 +167,8 @@ func (f following) wantNext(name string, op fsnotify.Op) {
 	}
 }
 
-// In the usual places nothing is told of what others write to their files, nor of anything that zend writes.
+// In the usual places nothing is told of what others write to their files, nor of
+// anything that zend writes.
 func TestWritesOfOthersAreNotTold(t *testing.T) {
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
@@ -158,15 +181,34 @@ func TestWritesOfOthersAreNotTold(t *testing.T) {
 	must(t, os.MkdirAll(data, 0o700))
 	must(t, os.MkdirAll(at("run"), 0o700))
 	others := []string{
-		at(".bash_history"), at(".config/user-dirs.dirs"), at(".docker/daemon.json"), at(".docker/config.json.swp"), at("run/bus.log"),
+		at(
+			".bash_history",
+		), at(".config/user-dirs.dirs"), at(".docker/daemon.json"), at(".docker/config.json.swp"),
+		at("run/bus.log"),
 		filepath.Join(tmp, "other"), filepath.Join(state, "audit.jsonl"), filepath.Join(state, "zend.log"),
 	}
 	for _, name := range others {
 		write(t, name, "before")
 	}
-	f := follow(t, func(path string) bool { return strings.HasSuffix(path, ".json77") },
-		filepath.Join(state, "setup", "undo.json"), docker, at("run/containers/auth.json"), at(".config/containers/auth.json"), at(".dockercfg"),
-		at(".config/helm/registry/config.json"), at(".regctl/config.json"), at(".config/regctl/config.json"), at(".config/zen/config.toml"))
+	f := follow(
+		t,
+		func(path string) bool { return strings.HasSuffix(path, ".json77") },
+		filepath.Join(
+			state,
+			"setup",
+			"undo.json",
+		),
+		docker,
+		at("run/containers/auth.json"),
+		at(".config/containers/auth.json"),
+		at(".dockercfg"),
+		at(
+			".config/helm/registry/config.json",
+		),
+		at(".regctl/config.json"),
+		at(".config/regctl/config.json"),
+		at(".config/zen/config.toml"),
+	)
 
 	for _, name := range others {
 		for range 10 {
@@ -185,12 +227,14 @@ func TestWritesOfOthersAreNotTold(t *testing.T) {
 	must(t, os.Rename(filepath.Join(state, "audit.jsonl"), filepath.Join(state, "audit.jsonl.1"))) // rotation
 	write(t, filepath.Join(state, "audit.jsonl"), "new")
 	write(t, at(".local/other/deep/file"), "")
-	write(t, filepath.Join(filepath.Dir(tmp), filepath.Base(tmp), "new"), "") // in a directory above the home directory
+	// in a directory above the home directory
+	write(t, filepath.Join(filepath.Dir(tmp), filepath.Base(tmp), "new"), "")
 	must(t, os.Remove(filepath.Join(tmp, "other")))
 
 	write(t, docker, "{ }")
 	seen := f.next()
-	if seen.Name == filepath.Join(tmp, "other") { // told, since the home directory is in it and could have been the one
+	// told, since the home directory is in it and could have been the one
+	if seen.Name == filepath.Join(tmp, "other") {
 		seen = f.next()
 	}
 	if seen.Name != docker || seen.Op != fsnotify.Write {
@@ -198,7 +242,8 @@ func TestWritesOfOthersAreNotTold(t *testing.T) {
 	}
 }
 
-// A file that has just been made is watched before anybody looks, so that its writer is waited for.
+// A file that has just been made is watched before anybody looks, so that its writer is
+// waited for.
 func TestNewFileIsWatchedAtOnce(t *testing.T) {
 	top, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
@@ -224,7 +269,8 @@ func TestNewFileIsWatchedAtOnce(t *testing.T) {
 	f.wantNext(filepath.Join(top, "next"), fsnotify.Create)
 }
 
-// A directory with two names, as mounts can make it, is watched for what both need, and stays so.
+// A directory with two names, as mounts can make it, is watched for what both need, and
+// stays so.
 func TestDirectoryWithTwoNames(t *testing.T) {
 	top, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
@@ -233,13 +279,18 @@ func TestDirectoryWithTwoNames(t *testing.T) {
 	must(t, os.Symlink("real", filepath.Join(top, "mount")))
 	ways := []way{
 		{{one, directory}, {filepath.Join(one, "file"), missing}},
-		{{two, directory}, {filepath.Join(two, "sub"), directory}, {filepath.Join(two, "sub", "file"), missing}},
+		{
+			{two, directory},
+			{filepath.Join(two, "sub"), directory},
+			{filepath.Join(two, "sub", "file"), missing},
+		},
 	}
 	src, err := newSource()
 	must(t, err)
 	defer func() { must(t, src.close()) }()
 	for round := range 4 {
-		if changed, err := src.watch(ways, nil); err != nil || changed && round > 1 || !changed && round == 0 {
+		if changed, err := src.watch(ways, nil); err != nil || changed && round > 1 ||
+			!changed && round == 0 {
 			t.Fatalf("round %d: changed %v, %v", round, changed, err)
 		}
 	}

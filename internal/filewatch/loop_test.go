@@ -17,7 +17,8 @@ type result struct {
 	err   error
 }
 
-// fake is a loop whose events are the test's, in a bubble where time passes when everybody waits.
+// fake is a loop whose events are the test's, in a bubble where time passes when
+// everybody waits.
 type fake struct {
 	loop
 
@@ -32,10 +33,18 @@ type fake struct {
 
 func startFake(ctx context.Context) *fake {
 	f := &fake{
-		events: make(chan fsnotify.Event), errors: make(chan error), wake: make(chan struct{}), start: time.Now(), ended: make(chan error, 1),
+		events: make(
+			chan fsnotify.Event,
+		), errors: make(chan error), wake: make(chan struct{}), start: time.Now(), ended: make(chan error, 1),
 	}
 	f.result.Store(&result{})
-	f.loop = loop{events: f.events, errors: f.errors, wake: f.wake, settle: 50 * time.Millisecond, max: time.Second}
+	f.loop = loop{
+		events: f.events,
+		errors: f.errors,
+		wake:   f.wake,
+		settle: 50 * time.Millisecond,
+		max:    time.Second,
+	}
 	f.matters = func(e fsnotify.Event) bool { return e.Name == "/file" }
 	f.look = func(context.Context) (time.Duration, error) {
 		f.looks = append(f.looks, time.Since(f.start))
@@ -119,7 +128,14 @@ func TestLookAgain(t *testing.T) {
 		time.Sleep(25 * time.Second)
 		f.result.Store(&result{})
 		time.Sleep(time.Hour)
-		f.want(t, 0, 50*time.Millisecond, 10050*time.Millisecond, 20050*time.Millisecond, 30050*time.Millisecond)
+		f.want(
+			t,
+			0,
+			50*time.Millisecond,
+			10050*time.Millisecond,
+			20050*time.Millisecond,
+			30050*time.Millisecond,
+		)
 	})
 }
 
@@ -129,10 +145,13 @@ func TestEnds(t *testing.T) {
 		do   func(f *fake, cancel func())
 		want error
 	}{
-		"context":        {func(_ *fake, cancel func()) { cancel() }, context.Canceled},
-		"events end":     {func(f *fake, _ func()) { close(f.events) }, errEnded},
-		"errors end":     {func(f *fake, _ func()) { close(f.errors) }, errEnded},
-		"look fails":     {func(f *fake, _ func()) { f.result.Store(&result{err: failure}); f.event() }, failure},
+		"context":    {func(_ *fake, cancel func()) { cancel() }, context.Canceled},
+		"events end": {func(f *fake, _ func()) { close(f.events) }, errEnded},
+		"errors end": {func(f *fake, _ func()) { close(f.errors) }, errEnded},
+		"look fails": {
+			func(f *fake, _ func()) { f.result.Store(&result{err: failure}); f.event() },
+			failure,
+		},
 		"while settling": {func(f *fake, cancel func()) { f.event(); cancel() }, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {

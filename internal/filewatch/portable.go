@@ -11,9 +11,10 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// portable watches whole directories, since whoever replaces a file takes the watch on it along. To watch a directory opens every
-// file in it on some systems (kqueue), and home directories have many: only those of links, the file's, and the one above are
-// worth that.
+// portable watches whole directories, since whoever replaces a file takes the watch on it
+// along. To watch a directory opens every file in it on some systems (kqueue), and home
+// directories have many: only those of links, the file's, and the one above are worth
+// that.
 type portable struct {
 	fs   *fsnotify.Watcher
 	dirs map[string]os.FileInfo // what is watched, as it was then
@@ -30,9 +31,12 @@ func newPortable() (source, error) {
 func (p *portable) events() <-chan fsnotify.Event { return p.fs.Events }
 func (p *portable) errors() <-chan error          { return p.fs.Errors }
 func (p *portable) close() error                  { return p.fs.Close() }
-func (p *portable) made(string)                   {} // who watches a directory sees what is written to the files in it
 
-// directories are those to watch, and whether the file needs it: the directory of the last name on the way.
+// who watches a directory sees what is written to the files in it
+func (p *portable) made(string) {}
+
+// directories are those to watch, and whether the file needs it: the directory of the
+// last name on the way.
 func directories(ways []way) map[string]bool {
 	wanted := map[string]bool{}
 	for _, w := range ways {
@@ -46,8 +50,8 @@ func directories(ways []way) map[string]bool {
 	return wanted
 }
 
-// watch watches directories. One that cannot be read is no failure: what happens in it is not seen, and what is in it mostly
-// cannot be read either.
+// watch watches directories. One that cannot be read is no failure: what happens in it is
+// not seen, and what is in it mostly cannot be read either.
 func (p *portable) watch(ways []way, _ []string) (changed bool, err error) {
 	wanted, have := directories(ways), p.fs.WatchList()
 	for _, dir := range slices.Sorted(maps.Keys(wanted)) {

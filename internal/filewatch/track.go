@@ -13,16 +13,19 @@ import (
 // maxLinks is how many symbolic links are followed, as in the Linux kernel.
 const maxLinks = 40
 
-// maxBeside is how many of the other names in a directory are watched for what is written to them. More are a heap that somebody
-// left behind; that they come and go is seen all the same.
+// maxBeside is how many of the other names in a directory are watched for what is written
+// to them. More are a heap that somebody left behind; that they come and go is seen all
+// the same.
 const maxBeside = 64
 
 // source is what the system has to tell of changes.
 type source interface {
-	// watch makes these ways, and the files with these names, what is watched, and nothing else. changed says that something is
-	// watched that was not before, in which changes may have been missed.
+	// watch makes these ways, and the files with these names, what is watched, and
+	// nothing else. changed says that something is watched that was not before, in which
+	// changes may have been missed.
 	watch(ways []way, beside []string) (changed bool, err error)
-	// made is called for a name that somebody has just put there, if it matters: what is written to it next should be seen.
+	// made is called for a name that somebody has just put there, if it matters: what is
+	// written to it next should be seen.
 	made(name string)
 	events() <-chan fsnotify.Event
 	errors() <-chan error
@@ -37,7 +40,8 @@ type tracker struct {
 	near   map[string]bool // the directories of files
 }
 
-// matters reports whether an event can concern the files: directories above them are busy with other things.
+// matters reports whether an event can concern the files: directories above them are busy
+// with other things.
 func (t *tracker) matters(e fsnotify.Event) bool {
 	name := filepath.Clean(e.Name)
 	attributes, known := t.names[name]
@@ -53,8 +57,8 @@ func (t *tracker) matters(e fsnotify.Event) bool {
 	return true
 }
 
-// follow watches what has to be watched for the files as they lie now. Making watches can race with changes: it goes on until
-// nothing new turns up.
+// follow watches what has to be watched for the files as they lie now. Making watches can
+// race with changes: it goes on until nothing new turns up.
 func (t *tracker) follow(paths []string) error {
 	for range maxLinks {
 		t.names, t.near = map[string]bool{}, map[string]bool{}
@@ -123,19 +127,22 @@ func kindOf(name string) kind {
 	return special
 }
 
-// step is a name on the way to a file, in the real directory that it lies or would lie in.
+// step is a name on the way to a file, in the real directory that it lies or would lie
+// in.
 type step struct {
 	name string
 	kind kind
 }
 
-// way is how the system gets to a file: the names that it looks up one after the other, symbolic links followed. The last one is
-// the file, or what is missing for it to be there.
+// way is how the system gets to a file: the names that it looks up one after the other,
+// symbolic links followed. The last one is the file, or what is missing for it to be
+// there.
 type way []step
 
 func (w way) last() step { return w[len(w)-1] }
 
-// dir is the directory in which the file, or what is missing, lies or would lie. It is there.
+// dir is the directory in which the file, or what is missing, lies or would lie. It is
+// there.
 func (w way) dir() string { return filepath.Dir(w.last().name) }
 
 func wayTo(path string) (w way) {
@@ -174,5 +181,8 @@ func wayTo(path string) (w way) {
 // split returns the elements of a path, but those that lead nowhere.
 func split(path string) []string {
 	path = path[len(filepath.VolumeName(path)):]
-	return slices.DeleteFunc(strings.Split(filepath.ToSlash(path), "/"), func(s string) bool { return s == "" || s == "." })
+	return slices.DeleteFunc(
+		strings.Split(filepath.ToSlash(path), "/"),
+		func(s string) bool { return s == "" || s == "." },
+	)
 }

@@ -19,18 +19,21 @@ type file struct {
 	recorded *clientconfig.Recorded // zen setup changed it; nil if not
 }
 
-// docker reports whether the file is in docker's format, and names the helpers of those who read it.
+// docker reports whether the file is in docker's format, and names the helpers of those
+// who read it.
 func (f file) docker() bool { return f.logins && f.client != "podman" && f.client != "regctl" }
 
 // places are the variables that say where clients keep their files.
 func places() []string {
 	return []string{
-		"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "HELM_REGISTRY_CONFIG", "HELM_CONFIG_HOME", "REGCTL_CONFIG", "BUILDX_CONFIG", "XDG_CONFIG_HOME",
+		"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "HELM_REGISTRY_CONFIG", "HELM_CONFIG_HOME", "REGCTL_CONFIG",
+		"BUILDX_CONFIG", "XDG_CONFIG_HOME",
 		"CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE",
 	}
 }
 
-// dependable is env without relative paths: zend does not run where the client did that started it.
+// dependable is env without relative paths: zend does not run where the client did that
+// started it.
 func dependable(env clientconfig.Env) clientconfig.Env {
 	get, names := env.Getenv, append(places(), "XDG_RUNTIME_DIR")
 	env.Getenv = func(name string) string {
@@ -43,8 +46,8 @@ func dependable(env clientconfig.Env) clientconfig.Env {
 	return env
 }
 
-// usual is env as a shell has it that says nothing about where clients keep their files: zend has what the client had in its
-// environment that happened to start it.
+// usual is env as a shell has it that says nothing about where clients keep their files:
+// zend has what the client had in its environment that happened to start it.
 func usual(env clientconfig.Env) clientconfig.Env {
 	get, names := env.Getenv, places()
 	env.Getenv = func(name string) string {
@@ -56,8 +59,9 @@ func usual(env clientconfig.Env) clientconfig.Env {
 	return env
 }
 
-// files are all that are guarded: those of zend's own environment, those of one that says nothing, and those that zen setup
-// changed in some other. What keeps some from being known is an error beside the rest.
+// files are all that are guarded: those of zend's own environment, those of one that says
+// nothing, and those that zen setup changed in some other. What keeps some from being
+// known is an error beside the rest.
 func (g *Guard) files() (list []file, err error) {
 	add := func(f file) {
 		var resolveErr error
@@ -108,8 +112,8 @@ func (g *Guard) paths() []string {
 	return paths
 }
 
-// isTemporary reports whether a file is one that a client writes before it takes the place of its own, and leaves behind when
-// it is killed.
+// isTemporary reports whether a file is one that a client writes before it takes the
+// place of its own, and leaves behind when it is killed.
 func isTemporary(path string) bool {
 	name := filepath.Base(path)
 	stem := strings.TrimRight(name, "0123456789")

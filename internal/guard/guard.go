@@ -36,10 +36,11 @@ type Holding struct {
 	Same      bool   // clients are given the very credential
 }
 
-// Vault is where logins go. A profile is that of the helper which the client executes, "" for docker-credential-zen itself.
-// Credentials stay the caller's to wipe.
+// Vault is where logins go. A profile is that of the helper which the client executes, ""
+// for docker-credential-zen itself. Credentials stay the caller's to wipe.
 type Vault interface {
-	// Holds compares a credential with what zen has. NotLoggedIn means that it has nothing.
+	// Holds compares a credential with what zen has. NotLoggedIn means that it has
+	// nothing.
 	Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (Holding, error)
 	// Verify asks the registry about a credential.
 	Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error)
@@ -55,8 +56,8 @@ type Options struct {
 	Now   func() time.Time // nil: time.Now
 }
 
-// How long files are left alone before they are looked at, and how long at most while somebody writes all the time: one command
-// may rewrite several files.
+// How long files are left alone before they are looked at, and how long at most while
+// somebody writes all the time: one command may rewrite several files.
 const (
 	settle    = 300 * time.Millisecond
 	maxSettle = 3 * time.Second
@@ -84,8 +85,10 @@ type Guard struct {
 	memory   memory
 	seed     maphash.Seed
 	verdicts map[uint64]api.CredentialReport // of registries, by digest: they are asked once
-	taken    map[place]uint64                // digest of the login that was last taken out of a place, or put back there
-	mended   map[string][]uint64             // digests of the logins that were in a file when it was last made to name zen again
+	// digest of the login that was last taken out of a place, or put back there
+	taken map[place]uint64
+	// digests of the logins that were in a file when it was last made to name zen again
+	mended map[string][]uint64
 
 	mu    sync.Mutex
 	mode  Mode
@@ -100,7 +103,10 @@ func New(o Options) *Guard {
 		o.Now = time.Now
 	}
 	return &Guard{
-		env: dependable(o.Env), vault: o.Vault, log: o.Log, now: o.Now, wake: make(chan struct{}, 1), run: filewatch.Watch.Run, mode: Off,
+		env: dependable(
+			o.Env,
+		), vault: o.Vault, log: o.Log, now: o.Now, wake: make(chan struct{}, 1), run: filewatch.Watch.Run,
+		mode:   Off,
 		memory: memory{file: memoryFile(o.Env.State)}, seed: maphash.MakeSeed(),
 		verdicts: map[uint64]api.CredentialReport{}, taken: map[place]uint64{},
 		mended: map[string][]uint64{},
@@ -161,12 +167,14 @@ func (g *Guard) Run(ctx context.Context) {
 	}
 }
 
-// watch looks whenever something may have changed, until ctx ends, the guard is switched off, or the system cannot do that.
+// watch looks whenever something may have changed, until ctx ends, the guard is switched
+// off, or the system cannot do that.
 func (g *Guard) watch(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	// While this directory is missing, the one above it would be watched, where zend writes its logs. A failure has no other price,
-	// and in a directory that is not the user's alone nothing is made.
+	// While this directory is missing, the one above it would be watched, where zend
+	// writes its logs. A failure has no other price, and in a directory that is not the
+	// user's alone nothing is made.
 	if dir := filepath.Dir(g.env.RecordFile()); paths.MakeDir(filepath.Dir(dir)) == nil {
 		_ = paths.MakeDir(dir)
 	}
@@ -231,11 +239,15 @@ func (g *Guard) tell(d remedy) {
 	}
 }
 
-// Notices are what a person should know: what is wrong now, and what the guard did in the last 24 hours.
+// Notices are what a person should know: what is wrong now, and what the guard did in the
+// last 24 hours.
 func (g *Guard) Notices() (list []api.Notice) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	lately := slices.DeleteFunc(slices.Clone(g.told), func(d remedy) bool { return g.now().Sub(d.time) >= toldFor })
+	lately := slices.DeleteFunc(
+		slices.Clone(g.told),
+		func(d remedy) bool { return g.now().Sub(d.time) >= toldFor },
+	)
 	for _, f := range merge(append(slices.Clone(g.found), g.readersLeft(lately)...)) {
 		list = append(list, api.Notice{Time: f.since.UTC(), Text: f.text(), Hint: f.hint})
 	}
@@ -244,7 +256,8 @@ func (g *Guard) Notices() (list []api.Notice) {
 	}
 	if g.blind != nil && g.mode != Off {
 		list = append(list, api.Notice{
-			Time: g.now().UTC(), Text: "the clients' files are looked at once a minute only: " + g.blind.Error(),
+			Time: g.now().UTC(), Text: "the clients' files are looked at once a minute " +
+				"only: " + g.blind.Error(),
 			Hint: "let the system watch more files: sysctl fs.inotify",
 		})
 	}

@@ -21,7 +21,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// canary is every password here. It must come out nowhere but in the files that it is written into, and in the vault.
+// canary is every password here. It must come out nowhere but in the files that it is
+// written into, and in the vault.
 const canary = "canary-c0ffee"
 
 func basic(secret string) string { return base64.StdEncoding.EncodeToString([]byte("alice:" + secret)) }
@@ -35,7 +36,8 @@ func auths(hosts ...string) string {
 	return `"auths": {` + strings.Join(all, ", ") + `}`
 }
 
-// fakeVault is a vault by the address of registries, for a profile with @ and its name behind that.
+// fakeVault is a vault by the address of registries, for a profile with @ and its name
+// behind that.
 type fakeVault struct {
 	mu       sync.Mutex
 	stored   map[string]string // "alice:password"
@@ -56,7 +58,11 @@ func text(cred credential.Credential) string {
 
 var errLocked = credential.NewError(credential.Locked, "the vault is locked", "")
 
-func (v *fakeVault) Holds(_ context.Context, profile, serverURL string, cred credential.Credential) (Holding, error) {
+func (v *fakeVault) Holds(
+	_ context.Context,
+	profile, serverURL string,
+	cred credential.Credential,
+) (Holding, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	a, err := address.Parse(serverURL)
@@ -81,7 +87,11 @@ func (v *fakeVault) Holds(_ context.Context, profile, serverURL string, cred cre
 	return Holding{}, credential.NewError(credential.NotLoggedIn, "nobody is logged in", "")
 }
 
-func (v *fakeVault) Verify(_ context.Context, _ string, cred credential.Credential) (api.CredentialReport, error) {
+func (v *fakeVault) Verify(
+	_ context.Context,
+	_ string,
+	cred credential.Credential,
+) (api.CredentialReport, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.verified++
@@ -158,12 +168,19 @@ func newHome(t *testing.T, mode Mode) *home {
 	}
 	h := &home{t: t, dir: dir, vars: map[string]string{}, vault: newVault(), log: &logged{}}
 	h.vars["HOME"], h.vars["PATH"], h.vars["XDG_RUNTIME_DIR"] = dir, h.at("bin"), h.at("run")
-	h.env = clientconfig.Env{Getenv: func(k string) string { return h.vars[k] }, State: h.at("state"), Root: h.at("root")}
+	h.env = clientconfig.Env{
+		Getenv: func(k string) string { return h.vars[k] },
+		State:  h.at("state"),
+		Root:   h.at("root"),
+	}
 	h.write("bin/docker-credential-zen", "#!/bin/sh\n")
 	h.must(os.Chmod(h.at("bin/docker-credential-zen"), 0o755))
 	h.restart(mode)
 	t.Cleanup(func() {
-		for what, text := range map[string]string{"the log": h.log.String(), "a notice": fmt.Sprint(h.guard.Notices())} {
+		for what, text := range map[string]string{
+			"the log":  h.log.String(),
+			"a notice": fmt.Sprint(h.guard.Notices()),
+		} {
 			if strings.Contains(text, canary) || strings.Contains(text, basic(canary)) {
 				t.Errorf("a secret is in %s:\n%s", what, text)
 			}
@@ -276,14 +293,16 @@ func TestReports(t *testing.T) {
 	h.vars["DOCKER_CONFIG"] = h.at("ci") // that of the shell from which zend was started
 	h.vars["REGISTRY_AUTH_FILE"] = "relative/auth.json"
 	for name, text := range map[string]string{
-		docker:                              `{` + auths("ghcr.io", "quay.io/team", "https://index.docker.io/v1/") + `}`,
+		docker: `{` +
+			auths("ghcr.io", "quay.io/team", "https://index.docker.io/v1/") + `}`,
 		"ci/config.json":                    `{"credsStore": "zen", ` + auths("ghcr.io") + `}`,
 		".config/containers/auth.json":      `{` + auths("quay.io") + `}`,
 		"run/containers/auth.json":          `{` + auths("a.example") + `}`,
 		".config/helm/registry/config.json": `{` + auths("b.example") + `}`,
-		".regctl/config.json":               `{"hosts": {"c.example": {"user": "alice", "pass": "` + canary + `"}, "d.example": {}}}`,
-		".dockercfg":                        `{"e.example": {"auth": "` + basic(canary) + `"}}`,
-		".docker/config.json.bak":           `{` + auths("not.looked.at") + `}`,
+		".regctl/config.json": `{"hosts": {"c.example": {"user": "alice", "pass": ` +
+			`"` + canary + `"}, "d.example": {}}}`,
+		".dockercfg":              `{"e.example": {"auth": "` + basic(canary) + `"}}`,
+		".docker/config.json.bak": `{` + auths("not.looked.at") + `}`,
 	} {
 		h.write(name, text)
 	}
@@ -296,7 +315,8 @@ func TestReports(t *testing.T) {
 		"~/.dockercfg stores credentials in plain text: e.example -> zen import",
 		"~/.config/helm/registry/config.json stores credentials in plain text: b.example -> zen import",
 		"~/.regctl/config.json stores credentials in plain text: c.example -> zen import",
-		"~/.docker/config.json stores credentials in plain text: ghcr.io, quay.io/team, docker.io -> zen import",
+		"~/.docker/config.json stores credentials in plain text: ghcr.io, quay.io/team, docker.io -> zen "+
+			"import",
 	)
 	logged := h.log.String()
 	if n := strings.Count(logged, "level=WARN"); n != 7 {
@@ -323,38 +343,54 @@ func TestReports(t *testing.T) {
 func TestReportsTrouble(t *testing.T) {
 	h := newHome(t, Import)
 	h.config(`{"auths": {`)
-	h.write(".config/containers/auth.json", `{"auths": {"ghcr.io": {"registrytoken": "`+canary+`"}}, "credHelpers": {"ghcr.io": "zen"}}`)
+	h.write(
+		".config/containers/auth.json",
+		`{"auths": {"ghcr.io": {"registrytoken": "`+canary+`"}}, "credHelpers": {"ghcr.io": "zen"}}`,
+	)
 	h.must(os.Symlink("config.json", h.at(".regctl")))
 	h.write("state/setup/undo.json", "{")
 	h.look()
 	h.wantNotices(
-		"the clients' files are not all known: ~/state/setup/undo.json, where zen remembers what it changed, is damaged -> "+
+		"the clients' files are not all known: ~/state/setup/undo.json, where zen remembers what it "+
+			"changed, is damaged -> "+
 			"move it away, then try again: mv ~/state/setup/undo.json ~/state/setup/undo.json.damaged",
-		"~/.docker/config.json:1:12: unexpected end of JSON input -> correct the file; zen changed nothing in it",
-		"~/.config/containers/auth.json stores credentials in plain text: ghcr.io; it is a registry's own token, which no helper can hand out and "+
+		"~/.docker/config.json:1:12: unexpected end of JSON input -> correct the file; zen changed "+
+			"nothing in it",
+		"~/.config/containers/auth.json stores credentials in plain text: ghcr.io; it is a registry's "+
+			"own token, which no helper can hand out and "+
 			"which ends by itself -> log in again with a user name",
 	)
 }
 
-// The login goes into the vault, then out of the file, and nothing else in the file changes.
+// The login goes into the vault, then out of the file, and nothing else in the file
+// changes.
 func TestImports(t *testing.T) {
 	for name, tt := range map[string]struct{ file, before, after string }{
 		"docker": {
 			docker, "{\n\t\"credsStore\": \"zen\",\r\n  \"x\":[1.0 ,2],\n\t" + auths("ghcr.io") + "}\n",
 			"{\n\t\"credsStore\": \"zen\",\r\n  \"x\":[1.0 ,2],\n\t\"auths\": {\"ghcr.io\": {}}}\n",
 		},
-		"a profile of zen": {docker, `{"credsStore":"zen-work",` + auths("ghcr.io") + `}`, `{"credsStore":"zen-work","auths": {"ghcr.io": {}}}`},
+		"a profile of zen": {
+			docker, `{"credsStore":"zen-work",` + auths("ghcr.io") + `}`,
+			`{"credsStore":"zen-work","auths": {"ghcr.io": {}}}`,
+		},
 		"one registry only": {
 			docker, `{"credHelpers": {"ghcr.io": "zen"}, ` + auths("ghcr.io", "quay.io") + `}`,
-			`{"credHelpers": {"ghcr.io": "zen"}, "auths": {"ghcr.io": {}, "quay.io": {"auth": "` + basic(canary) + `"}}}`,
+			`{"credHelpers": {"ghcr.io": "zen"}, "auths": {"ghcr.io": {}, "quay.io": {"auth": ` +
+				`"` + basic(canary) + `"}}}`,
 		},
 		"podman": {
 			".config/containers/auth.json", `{"credHelpers": {"ghcr.io": "zen"}, ` + auths("ghcr.io") + `}`,
 			`{"credHelpers": {"ghcr.io": "zen"}, "auths": {}}`,
 		},
-		"helm": {".config/helm/registry/config.json", `{"credsStore":"zen",` + auths("ghcr.io") + `}`, `{"credsStore":"zen","auths": {"ghcr.io": {}}}`},
+		"helm": {
+			".config/helm/registry/config.json", `{"credsStore":"zen",` + auths("ghcr.io") + `}`,
+			`{"credsStore":"zen","auths": {"ghcr.io": {}}}`,
+		},
 		"identity token": {
-			docker, `{"credsStore":"zen","auths":{"ghcr.io":{"auth":"` + base64.StdEncoding.EncodeToString([]byte("00000000:")) + `","identitytoken":"` + canary + `"}}}`,
+			docker, `{"credsStore":"zen","auths":{"ghcr.io":{"auth":"` +
+				base64.StdEncoding.EncodeToString([]byte("00000000:")) + `","identitytoken":"` + canary +
+				`"}}}`,
 			`{"credsStore":"zen","auths":{"ghcr.io":{}}}`,
 		},
 	} {
@@ -371,9 +407,11 @@ func TestImports(t *testing.T) {
 				registry = "ghcr.io@work"
 			}
 			h.vault.has(t, registry, user+":"+canary)
-			want := []string{"the login for ghcr.io was in plain text in ~/" + tt.file + " and is in the vault now -> "}
+			want := []string{"the login for ghcr.io was in plain text in ~/" + tt.file + " and is in the " +
+				"vault now -> "}
 			if name == "one registry only" {
-				want = append([]string{"~/" + docker + " stores credentials in plain text: quay.io; docker does not ask zen for them -> zen import"}, want...)
+				want = append([]string{"~/" + docker + " stores credentials in plain text: quay.io; " +
+					"docker does not ask zen for them -> zen import"}, want...)
 			}
 			h.wantNotices(want...)
 			h.look()
@@ -399,17 +437,21 @@ func TestImportsOfRegctl(t *testing.T) {
 	h.write(".regctl/config.json", before)
 	h.look()
 	h.wantFile(".regctl/config.json", before)
-	h.wantNotices("~/.regctl/config.json stores credentials in plain text: ghcr.io; regctl does not ask zen for them -> zen import")
+	h.wantNotices("~/.regctl/config.json stores credentials in plain text: ghcr.io; regctl does not ask " +
+		"zen for them -> zen import")
 	h.config(`{"credsStore": "zen"}`)
 	h.look()
 	h.wantFile(".regctl/config.json", `{"hosts":{"ghcr.io":{"tls":"enabled"}}}`)
 	h.vault.has(t, "ghcr.io", "alice:"+canary)
 }
 
-// podman's family reads docker's file too. That it does not ask zen is told for as long as it is so, and as the deed is told.
+// podman's family reads docker's file too. That it does not ask zen is told for as long
+// as it is so, and as the deed is told.
 func TestPodmanIsToldOf(t *testing.T) {
-	const moved = "the login for ghcr.io was in plain text in ~/.docker/config.json and is in the vault now -> "
-	const left = "~/.docker/config.json is read by podman, skopeo and buildah too, which do not ask zen yet for what left it: "
+	const moved = "the login for ghcr.io was in plain text in ~/.docker/config.json and is in the vault " +
+		"now -> "
+	const left = "~/.docker/config.json is read by podman, skopeo and buildah too, which do not ask zen " +
+		"yet for what left it: "
 	const hint = " -> zen setup podman"
 	h := newHome(t, Import)
 	h.config(`{"credsStore":"zen",` + auths("ghcr.io") + `}`)
@@ -440,7 +482,8 @@ func TestLeaves(t *testing.T) {
 		setup func(h *home, v *fakeVault)
 		want  string
 	}{
-		"locked": {func(_ *home, v *fakeVault) { v.locked = true }, clear + "the vault is locked -> unlock the vault: zen unlock"},
+		"locked": {func(_ *home, v *fakeVault) { v.locked = true }, clear + "the vault is locked -> " +
+			"unlock the vault: zen unlock"},
 		"rejected": {
 			func(_ *home, v *fakeVault) { v.verdicts["alice:"+canary] = api.VerificationRejected },
 			clear + "the registry says rejected -> log in again: docker login ghcr.io",
@@ -449,11 +492,13 @@ func TestLeaves(t *testing.T) {
 			func(_ *home, v *fakeVault) {
 				v.stored["ghcr.io"] = "bob:x"
 				v.verdicts["alice:"+canary] = api.VerificationUnreachable
-			}, clear + "zen has another login there, by docker login -> choose one of them: zen import --prefer zen, or --prefer source",
+			}, clear + "zen has another login there, by docker login -> choose one of them: zen import " +
+				"--prefer zen, or --prefer source",
 		},
 		"a service connector": {
 			func(_ *home, v *fakeVault) { v.minted["ghcr.io"] = "prod" },
-			clear + "zen has another login there, by service connector 'prod' -> choose one of them: zen import --prefer zen, or --prefer source",
+			clear + "zen has another login there, by service connector 'prod' -> choose one of them: zen " +
+				"import --prefer zen, or --prefer source",
 		},
 		"read-only": {
 			func(h *home, _ *fakeVault) { h.must(os.Chmod(h.at(docker), 0o400)) },
@@ -479,8 +524,9 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
-// A login that the registry accepts takes the place of the one that zen was given before, as docker login would have done it;
-// one that cannot be asked about is taken when there is no other.
+// A login that the registry accepts takes the place of the one that zen was given before,
+// as docker login would have done it; one that cannot be asked about is taken when there
+// is no other.
 func TestTakesOver(t *testing.T) {
 	h := newHome(t, Import)
 	h.vault.stored["ghcr.io"] = "bob:old"

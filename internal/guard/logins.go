@@ -33,7 +33,8 @@ func (g *Guard) digest(k *logins.Login) uint64 {
 	binary.LittleEndian.PutUint64(size[:], uint64(len(k.Username)))
 	h.Write(size[:])
 	h.WriteString(k.Username)
-	binary.LittleEndian.PutUint64(size[:], maphash.Bytes(g.seed, k.Secret.Reveal())) // not into h, which keeps a copy
+	// not into h, which keeps a copy
+	binary.LittleEndian.PutUint64(size[:], maphash.Bytes(g.seed, k.Secret.Reveal()))
 	h.Write(size[:])
 	return h.Sum64()
 }
@@ -44,7 +45,8 @@ func (s *scene) left(k *logins.Login, why, hint string) {
 		why = "; " + why
 	}
 	s.add(finding{
-		file: s.path, what: " stores credentials in plain text", registries: []string{registry(k)}, why: why, hint: s.where(s.file, hint),
+		file: s.path, what: " stores credentials in plain text", registries: []string{registry(k)}, why: why,
+		hint: s.where(s.file, hint),
 	})
 }
 
@@ -56,7 +58,8 @@ func (s *scene) leftBy(k *logins.Login, err error) {
 	s.left(k, err.Error(), hint)
 }
 
-// consider decides what becomes of a login: it is told of, or zen has it by now and it may go.
+// consider decides what becomes of a login: it is told of, or zen has it by now and it
+// may go.
 func (s *scene) consider(ctx context.Context, k *logins.Login) {
 	switch {
 	case s.mode != Import:
@@ -73,8 +76,8 @@ func (s *scene) consider(ctx context.Context, k *logins.Login) {
 	}
 }
 
-// keep makes zen answer with the login, unless that would take something from somebody, and reports whether it may leave the
-// file.
+// keep makes zen answer with the login, unless that would take something from somebody,
+// and reports whether it may leave the file.
 func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
 	has, err := s.holds(ctx, k)
 	if err != nil && !credential.NotLoggedIn.Is(err) {
@@ -98,7 +101,8 @@ func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
 	}
 	has, err = s.holds(ctx, k)
 	if err == nil && !has.Same {
-		err = credential.NewError(credential.Internal, "zen stored it, and answers with another login", "zen why "+k.Address.String())
+		err = credential.NewError(credential.Internal, "zen stored it, and answers with another "+
+			"login", "zen why "+k.Address.String())
 	}
 	if err != nil {
 		s.leftBy(k, err)
@@ -106,8 +110,8 @@ func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
 	return err == nil
 }
 
-// check returns why a login should not be stored. Another one that zen has gives way only to one that the registry accepts, and
-// one by a service connector never.
+// check returns why a login should not be stored. Another one that zen has gives way only
+// to one that the registry accepts, and one by a service connector never.
 func (s *scene) check(ctx context.Context, k *logins.Login, has Holding) error {
 	conflict := func(by string) error {
 		return credential.NewError(credential.Exists, "zen has another login there, by "+by,
@@ -129,14 +133,16 @@ func (s *scene) check(ctx context.Context, k *logins.Login, has Holding) error {
 	}
 	switch {
 	case report.Verification == api.VerificationRejected:
-		return credential.NewError(credential.Rejected, report.Detail, "log in again: docker login "+k.Address.Host())
+		return credential.NewError(credential.Rejected, report.Detail, "log in again: docker "+
+			"login "+k.Address.Host())
 	case has.Exact && report.Verification != api.VerificationValid:
 		return conflict("docker login")
 	}
 	return nil
 }
 
-// putBack reports whether a login is one that was taken out of the same place before. same is whether zen answers with it.
+// putBack reports whether a login is one that was taken out of the same place before.
+// same is whether zen answers with it.
 func (s *scene) putBack(ctx context.Context, k *logins.Login, same bool) bool {
 	at, id := s.place(k), s.digest(k)
 	i := s.memory.find(at, "")
@@ -160,18 +166,20 @@ func (s *scene) again(ctx context.Context, at place) {
 	}
 }
 
-// news reports whether there is a login in the file that was not there when zen last made it name zen again, nor was taken out
-// of it: a tool put it there and wrote the whole file anew, which is no quarrel. It has to be one that zen is to move.
+// news reports whether there is a login in the file that was not there when zen last made
+// it name zen again, nor was taken out of it: a tool put it there and wrote the whole
+// file anew, which is no quarrel. It has to be one that zen is to move.
 func (s *scene) news() bool {
 	return s.mode == Import && slices.ContainsFunc(s.kept, func(k *logins.Login) bool {
 		at, id := s.place(k), s.digest(k)
 		last, taken := s.taken[at]
-		return k.Problem == nil && !slices.Contains(s.mended[s.path], id) && (taken && last != id || !taken && s.memory.find(at, "") < 0)
+		return k.Problem == nil && !slices.Contains(s.mended[s.path], id) &&
+			(taken && last != id || !taken && s.memory.find(at, "") < 0)
 	})
 }
 
-// takeOut removes from the file what zen answers for, as far as the client asks zen. Where it was is remembered first, for zen
-// import --undo.
+// takeOut removes from the file what zen answers for, as far as the client asks zen.
+// Where it was is remembered first, for zen import --undo.
 func (s *scene) takeOut(ctx context.Context, repaired bool) {
 	leaving := slices.DeleteFunc(slices.Clone(s.ready), func(k *logins.Login) bool {
 		if repaired || s.asksZen(s.now, k) {
@@ -202,7 +210,13 @@ func (s *scene) takeOut(ctx context.Context, repaired bool) {
 			at := s.place(k)
 			s.taken[at] = s.digest(k)
 			s.forgot(s.memory.did(ctx, at, "", s.look.now()))
-			d := remedy{text: "the login for " + registry(k) + " was in plain text in " + safetext.Name(s.path) + " and is in the vault now"}
+			d := remedy{
+				text: "the login for " + registry(
+					k,
+				) + " was in plain text in " + safetext.Name(
+					s.path,
+				) + " and is in the vault now",
+			}
 			if s.client == "docker" {
 				d.file, d.registry = s.path, k.Address
 			}

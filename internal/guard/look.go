@@ -22,8 +22,9 @@ type look struct {
 	again time.Duration
 }
 
-// look looks at all files, does what the mode says, and makes known what is still wrong then. The result is the time after which
-// something has to be looked at again; 0 if nothing has.
+// look looks at all files, does what the mode says, and makes known what is still wrong
+// then. The result is the time after which something has to be looked at again; 0 if
+// nothing has.
 func (g *Guard) look(ctx context.Context) time.Duration {
 	if err := g.memory.load(); err != nil {
 		g.log.Warn("Guard: cannot read what was done before", "error", err)
@@ -90,13 +91,15 @@ func (l *look) leftover(f file, path string) {
 	defer logins.Wipe(list)
 	for _, k := range list {
 		l.add(finding{
-			file: path, what: " was left behind by a client that was interrupted, and stores credentials in plain text", registries: []string{registry(k)},
+			file: path, what: " was left behind by a client that was interrupted, and stores credentials " +
+				"in plain text", registries: []string{registry(k)},
 			hint: l.where(f, "zen import --remove"),
 		})
 	}
 }
 
-// registry names that of a login. What stands before an @ in a key that makes no sense could be a password.
+// registry names that of a login. What stands before an @ in a key that makes no sense
+// could be a password.
 func registry(k *logins.Login) string {
 	if name := k.Address.String(); name != "" {
 		return name
@@ -169,12 +172,16 @@ func (s *scene) wipe() {
 // forget ends quarrels that a person has settled.
 func (s *scene) forget(ctx context.Context, strays []clientconfig.Stray) {
 	s.forgot(s.memory.forget(ctx, s.path, func(part string) bool {
-		return !slices.ContainsFunc(strays, func(stray clientconfig.Stray) bool { return stray.Member == part }) &&
+		return !slices.ContainsFunc(
+			strays,
+			func(stray clientconfig.Stray) bool { return stray.Member == part },
+		) &&
 			!slices.ContainsFunc(s.kept, func(k *logins.Login) bool { return s.place(k).Part == part })
 	}))
 }
 
-// helper is the one that the client asks for a login's registry, by a document of its file if that is in docker's format.
+// helper is the one that the client asks for a login's registry, by a document of its
+// file if that is in docker's format.
 func (s *scene) helper(d *jsonedit.Document, k *logins.Login) string {
 	if s.docker() {
 		return clientconfig.HelperFor(d, k.Key)
@@ -234,7 +241,14 @@ func (s *scene) tellStrays(strays []clientconfig.Stray, why string) {
 			words = append(words, "--host", safetext.ShellWord(stray.Registry))
 		}
 	}
-	s.add(finding{file: s.path, what: " does not name zen any more: " + strayText(strays, "is"), why: why, hint: s.where(s.file, strings.Join(words, " "))})
+	s.add(
+		finding{
+			file: s.path,
+			what: " does not name zen any more: " + strayText(strays, "is"),
+			why:  why,
+			hint: s.where(s.file, strings.Join(words, " ")),
+		},
+	)
 }
 
 func strayText(strays []clientconfig.Stray, is string) string {
@@ -249,8 +263,8 @@ func strayText(strays []clientconfig.Stray, is string) string {
 	return strings.Join(all, ", ")
 }
 
-// repair makes strays name zen again and reports whether the file is as it will be. It is not done when a client would lose a
-// login by it that zen cannot answer for.
+// repair makes strays name zen again and reports whether the file is as it will be. It is
+// not done when a client would lose a login by it that zen cannot answer for.
 func (s *scene) repair(ctx context.Context, todo []clientconfig.Stray) bool {
 	if len(todo) == 0 {
 		return true
@@ -264,7 +278,10 @@ func (s *scene) repair(ctx context.Context, todo []clientconfig.Stray) bool {
 	if len(lost) > 0 {
 		s.add(finding{
 			file: s.path, what: " does not name zen any more: " + strayText(todo, "is"),
-			why: "; zen leaves it so, because " + s.client + " would lose its logins: " + strings.Join(lost, ", "), hint: s.where(s.file, "zen import"),
+			why: "; zen leaves it so, because " + s.client + " would lose its logins: " + strings.Join(
+				lost,
+				", ",
+			), hint: s.where(s.file, "zen import"),
 		})
 		return false
 	}
@@ -298,8 +315,9 @@ func (s *scene) answered(ctx context.Context, k *logins.Login) bool {
 	return err == nil
 }
 
-// readersLeft are the logins that left docker's file while podman's family, which reads it too, did not ask zen and does not yet.
-// That is looked at each time: nothing changes in a guarded file when zen setup podman is run.
+// readersLeft are the logins that left docker's file while podman's family, which reads
+// it too, did not ask zen and does not yet. That is looked at each time: nothing changes
+// in a guarded file when zen setup podman is run.
 func (g *Guard) readersLeft(lately []remedy) (found []finding) {
 	if len(g.env.InstalledReaders("podman")) == 0 {
 		return nil
@@ -313,7 +331,8 @@ func (g *Guard) readersLeft(lately []remedy) (found []finding) {
 			continue
 		}
 		found = append(found, finding{
-			file: d.file, what: " is read by podman, skopeo and buildah too, which do not ask zen yet for what left it",
+			file: d.file, what: " is read by podman, skopeo and buildah too, which do not ask zen yet " +
+				"for what left it",
 			registries: []string{d.registry.String()}, hint: "zen setup podman", since: d.time,
 		})
 	}

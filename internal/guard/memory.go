@@ -13,7 +13,8 @@ import (
 // place is a part of a file: a member, or a login by its key.
 type place struct{ File, Part string }
 
-// deed is something that the guard did to a place, in answer to what somebody else did there.
+// deed is something that the guard did to a place, in answer to what somebody else did
+// there.
 type deed struct {
 	File  string    `json:"file"`
 	Part  string    `json:"part"`
@@ -22,7 +23,8 @@ type deed struct {
 	Again bool      `json:"again,omitempty"` // it was done again since, and is left alone
 }
 
-// memory is what the guard did, so that it does nothing twice about the same change, also when zend was restarted in between.
+// memory is what the guard did, so that it does nothing twice about the same change, also
+// when zend was restarted in between.
 type memory struct {
 	file  string
 	read  bool
@@ -56,7 +58,10 @@ func (m *memory) load() error {
 }
 
 func (m *memory) find(p place, was string) int {
-	return slices.IndexFunc(m.deeds, func(d deed) bool { return d.File == p.File && d.Part == p.Part && d.Was == was })
+	return slices.IndexFunc(
+		m.deeds,
+		func(d deed) bool { return d.File == p.File && d.Part == p.Part && d.Was == was },
+	)
 }
 
 // did remembers a deed.
@@ -80,10 +85,14 @@ func (m *memory) again(ctx context.Context, i int) error {
 	return m.save(ctx)
 }
 
-// forget drops the deeds about a file that were undone, if over says that this ended: a person put it right.
+// forget drops the deeds about a file that were undone, if over says that this ended: a
+// person put it right.
 func (m *memory) forget(ctx context.Context, file string, over func(part string) bool) error {
 	n := len(m.deeds)
-	m.deeds = slices.DeleteFunc(m.deeds, func(d deed) bool { return d.Again && d.File == file && over(d.Part) })
+	m.deeds = slices.DeleteFunc(
+		m.deeds,
+		func(d deed) bool { return d.Again && d.File == file && over(d.Part) },
+	)
 	if len(m.deeds) == n {
 		return nil
 	}

@@ -107,7 +107,8 @@ func TestDoesNotAnswerItself(t *testing.T) {
 		t.Errorf("looked %d times", looks)
 	}
 	for name, before := range map[string]os.FileInfo{docker: info, "state/guard.json": state} {
-		if now, err := os.Stat(h.at(name)); err != nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime()) {
+		if now, err := os.Stat(h.at(name)); err != nil || !os.SameFile(before, now) ||
+			!now.ModTime().Equal(before.ModTime()) {
 			t.Errorf("%s was written again", name)
 		}
 	}
@@ -193,7 +194,8 @@ func TestSurvives(t *testing.T) {
 	h.wantSecretIn()
 }
 
-// Thousands of changes, by two tools at once, are a few looks; what they end with is what counts.
+// Thousands of changes, by two tools at once, are a few looks; what they end with is what
+// counts.
 func TestStorm(t *testing.T) {
 	h := newHome(t, Report)
 	h.config(clean)
@@ -224,9 +226,10 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// docker, which takes no lock and writes from memory, and a tool that edits as zen does are at it at the same time as the guard.
-// Every login arrives in the vault, nothing of the file is lost or broken by zen, and what docker wrote again from its memory is
-// told of.
+// docker, which takes no lock and writes from memory, and a tool that edits as zen does
+// are at it at the same time as the guard. Every login arrives in the vault, nothing of
+// the file is lost or broken by zen, and what docker wrote again from its memory is told
+// of.
 func TestTwoWritersAtOnce(t *testing.T) {
 	h := newHome(t, Import)
 	h.config(`{"credsStore":"zen","auths":{}}`)
@@ -243,10 +246,19 @@ func TestTwoWritersAtOnce(t *testing.T) {
 	})
 	tools.Go(func() {
 		for i := range rounds {
-			_, err := fileedit.Edit(t.Context(), h.at(docker), func(before fileedit.Content) (fileedit.Content, error) {
-				text := strings.Replace(string(before.Data), `"auths"`, `"edit`+strconv.Itoa(i)+`": 1, "auths"`, 1)
-				return fileedit.Content{Data: []byte(text), Exists: true}, nil
-			})
+			_, err := fileedit.Edit(
+				t.Context(),
+				h.at(docker),
+				func(before fileedit.Content) (fileedit.Content, error) {
+					text := strings.Replace(
+						string(before.Data),
+						`"auths"`,
+						`"edit`+strconv.Itoa(i)+`": 1, "auths"`,
+						1,
+					)
+					return fileedit.Content{Data: []byte(text), Exists: true}, nil
+				},
+			)
 			if err != nil {
 				t.Error(err)
 			}
@@ -288,7 +300,8 @@ func (h *home) stored(host string) bool {
 	return h.vault.stored[host] != ""
 }
 
-// dockerLogin is what docker's code does with its file: read all, add a login, write all beside it, rename.
+// dockerLogin is what docker's code does with its file: read all, add a login, write all
+// beside it, rename.
 func (h *home) dockerLogin(host string) {
 	var all map[string]any
 	if json.Unmarshal([]byte(h.read(docker)), &all) != nil {
@@ -308,7 +321,8 @@ func (h *home) dockerLogin(host string) {
 	}
 }
 
-// A file that its writer left behind is told of once it is old enough not to be in use any more.
+// A file that its writer left behind is told of once it is old enough not to be in use
+// any more.
 func TestLeftovers(t *testing.T) {
 	h := newHome(t, Import)
 	h.config(clean)
@@ -324,7 +338,8 @@ func TestLeftovers(t *testing.T) {
 	if again := h.guard.look(t.Context()); again != 0 {
 		t.Errorf("looks again in %v", again)
 	}
-	h.wantNotices("~/.docker/config.json4711 was left behind by a client that was interrupted, and stores credentials in plain text: ghcr.io -> zen import --remove")
+	h.wantNotices("~/.docker/config.json4711 was left behind by a client that was interrupted, and " +
+		"stores credentials in plain text: ghcr.io -> zen import --remove")
 	h.wantSecretIn(docker + "4711")
 }
 
@@ -378,7 +393,8 @@ func (h *home) run2() *running {
 	return h.run()
 }
 
-// Without watches, files are looked at from time to time, and it is tried again to watch them.
+// Without watches, files are looked at from time to time, and it is tried again to watch
+// them.
 func TestWithoutWatches(t *testing.T) {
 	h := newHome(t, Report)
 	h.config(dirty(canary))
@@ -396,7 +412,8 @@ func TestWithoutWatches(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go h.guard.Run(ctx)
 		synctest.Wait() // SetMode asked for a look, which is the first one
-		if list := h.notices(); len(list) != 2 || !strings.HasPrefix(list[0], told) || !strings.Contains(list[1], "once a minute only: too many open files") {
+		if list := h.notices(); len(list) != 2 || !strings.HasPrefix(list[0], told) ||
+			!strings.Contains(list[1], "once a minute only: too many open files") {
 			t.Errorf("%q", list)
 		}
 		h.config(clean)
@@ -431,14 +448,17 @@ func TestPaths(t *testing.T) {
 		name, _ := filepath.Rel(h.dir, path)
 		got = append(got, name)
 	}
-	want := "state/setup/undo.json .docker/config.json run/containers/auth.json .config/containers/auth.json .dockercfg " +
-		".config/helm/registry/config.json .regctl/config.json .config/regctl/config.json ci/config.json ci/config.json"
+	want := "state/setup/undo.json .docker/config.json run/containers/auth.json " +
+		".config/containers/auth.json .dockercfg " +
+		".config/helm/registry/config.json .regctl/config.json .config/regctl/config.json ci/config.json " +
+		"ci/config.json"
 	if strings.Join(got, " ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, " "), want)
 	}
 	for name, want := range map[string]bool{
 		"/x/config.json123": true, "/x/.tmp-auth.json7": true, "/x/.dockercfg1": true,
-		"/x/config.json": false, "/x/config.json.zen-1": false, "/x/config": false, "/x/1": false, "/x/other7": false,
+		"/x/config.json": false, "/x/config.json.zen-1": false, "/x/config": false, "/x/1": false,
+		"/x/other7": false,
 	} {
 		if isTemporary(name) != want {
 			t.Errorf("%s: %v", name, !want)

@@ -18,16 +18,19 @@ func TestStrays(t *testing.T) {
 			h.wantNotices()
 			h.setup("docker")
 			want := h.read(docker)
-			for _, change := range [][2]string{{`{"credsStore":"desktop"}`, "credsStore is desktop"}, {"{}", "credsStore is gone"}} {
+			for _, change := range [][2]string{{`{"credsStore":"desktop"}`, "credsStore is " +
+				"desktop"}, {"{}", "credsStore is gone"}} {
 				now, text := change[0], change[1]
 				h.config(now)
 				h.look()
 				if mode == Report {
-					h.wantNotices("~/.docker/config.json does not name zen any more: " + text + " -> zen setup docker")
+					h.wantNotices("~/.docker/config.json does not name zen any more: " + text + " -> zen " +
+						"setup docker")
 					h.wantFile(docker, now)
 					continue
 				}
-				if got := strings.Join(h.notices(), "\n"); !strings.Contains(got, "~/.docker/config.json names zen again: "+strings.Replace(text, " is ", " was ", 1)) {
+				if got := strings.Join(h.notices(), "\n"); !strings.Contains(got, "~/.docker/config.json "+
+					"names zen again: "+strings.Replace(text, " is ", " was ", 1)) {
 					t.Errorf("notices: %s", got)
 				}
 				if got := h.read(docker); !strings.Contains(got, `"zen"`) {
@@ -54,39 +57,52 @@ func TestStraysOfHostsAndPlaces(t *testing.T) {
 	h.must(os.Remove(h.at(".config/containers/registries.conf.d/99-zen.conf")))
 	h.look()
 	h.wantNotices(
-		`~/ci/config.json does not name zen any more: credHelpers["ghcr.io"] is ecr, credHelpers["quay.io"] is gone -> `+
+		`~/ci/config.json does not name zen any more: credHelpers["ghcr.io"] is ecr, `+
+			`credHelpers["quay.io"] is gone -> `+
 			"DOCKER_CONFIG=~/ci zen setup docker --host ghcr.io --host quay.io",
-		"~/.config/containers/registries.conf.d/99-zen.conf does not name zen any more: credential-helpers is gone -> zen setup podman",
+		"~/.config/containers/registries.conf.d/99-zen.conf does not name zen any more: "+
+			"credential-helpers is gone -> zen setup podman",
 	)
 	h.guard.SetMode(Repair)
 	h.look()
 	h.wantFile("ci/config.json", `{"credHelpers":{"ghcr.io":"zen","quay.io":"zen"}}`)
-	if text := h.read(".config/containers/registries.conf.d/99-zen.conf"); !strings.Contains(text, `credential-helpers = ["zen"]`) {
+	if text := h.read(".config/containers/registries.conf.d/99-zen.conf"); !strings.Contains(
+		text,
+		`credential-helpers = ["zen"]`,
+	) {
 		t.Error(text)
 	}
 }
 
-// skopeo, podman and buildah write docker's file anew when DOCKER_CONFIG is set: the password in, credsStore and everything they
-// do not know out, and a file in the place of a link.
+// skopeo, podman and buildah write docker's file anew when DOCKER_CONFIG is set: the
+// password in, credsStore and everything they do not know out, and a file in the place of
+// a link.
 func TestWhatSkopeoDoes(t *testing.T) {
 	h := newHome(t, Import)
-	h.write("dotfiles/docker.json", "{\n\t\"credsStore\": \"pass\",\n\t\"plugins\": {\"x\": {\"y\": \"z\"}}\n}\n")
+	h.write("dotfiles/docker.json", "{\n\t\"credsStore\": \"pass\",\n\t\"plugins\": {\"x\": {\"y\": "+
+		"\"z\"}}\n}\n")
 	h.must(os.MkdirAll(h.at(".docker"), 0o700))
 	h.must(os.Symlink("../dotfiles/docker.json", h.at(docker)))
 	h.setup("docker")
 	h.look()
 	h.wantNotices()
 	h.must(os.Remove(h.at(docker)))
-	h.config("{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"" + basic(canary) + "\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"quay.io\": \"ecr\"\n\t}\n}")
+	h.config(
+		"{\n\t\"auths\": {\n\t\t\"ghcr.io\": {\n\t\t\t\"auth\": \"" + basic(
+			canary,
+		) + "\"\n\t\t}\n\t},\n\t\"credHelpers\": {\n\t\t\"quay.io\": \"ecr\"\n\t}\n}",
+	)
 	h.look()
-	h.wantFile(docker, "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"credHelpers\": {\n\t\t\"quay.io\": \"ecr\"\n\t},\n\t\"credsStore\": \"zen\"\n}")
+	h.wantFile(docker, "{\n\t\"auths\": {\n\t\t\"ghcr.io\": {}\n\t},\n\t\"credHelpers\": "+
+		"{\n\t\t\"quay.io\": \"ecr\"\n\t},\n\t\"credsStore\": \"zen\"\n}")
 	h.vault.has(t, "ghcr.io", "alice:"+canary)
 	h.wantSecretIn()
 	h.wantNotices("~/.docker/config.json names zen again: credsStore was gone -> ",
 		"the login for ghcr.io was in plain text in ~/.docker/config.json and is in the vault now -> ")
 }
 
-// docker would not see a login in plain text any more once its file names zen: so zen has to have it first.
+// docker would not see a login in plain text any more once its file names zen: so zen has
+// to have it first.
 func TestRepairTakesNoLoginAway(t *testing.T) {
 	h := newHome(t, Repair)
 	h.config("{}")
@@ -142,7 +158,8 @@ func TestRepairedOnce(t *testing.T) {
 	}
 }
 
-// A tool that writes the file anew for another login is no quarrel; who only takes zen out again is.
+// A tool that writes the file anew for another login is no quarrel; who only takes zen
+// out again is.
 func TestRepairedForEachLogin(t *testing.T) {
 	h := newHome(t, Import)
 	h.config("{}")
@@ -154,11 +171,13 @@ func TestRepairedForEachLogin(t *testing.T) {
 		h.wantFile(docker, `{"auths": {"`+host+`": {}},"credsStore": "zen"}`)
 		h.vault.has(t, host, "alice:"+password)
 	}
-	for _, now := range []string{`{"auths": {"ghcr.io": {}}}`, `{"auths": {"ghcr.io": {"auth": "` + basic(canary+"c") + `"}}}`} {
+	for _, now := range []string{`{"auths": {"ghcr.io": {}}}`, `{"auths": {"ghcr.io": {"auth": ` +
+		`"` + basic(canary+"c") + `"}}}`} {
 		h.config(now) // without a login, and with one that zen took out before
 		h.look()
 		h.wantFile(docker, now)
-		if list := strings.Join(h.notices(), "\n"); !strings.Contains(list, gone+"; zen already fixed this once, and it was changed back -> zen setup docker") {
+		if list := strings.Join(h.notices(), "\n"); !strings.Contains(list, gone+"; zen already fixed "+
+			"this once, and it was changed back -> zen setup docker") {
 			t.Error(list)
 		}
 	}
@@ -203,7 +222,8 @@ func TestImportedOnce(t *testing.T) {
 	h.config(with)
 	h.look()
 	h.wantFile(docker, empty)
-	again := "~/.docker/config.json stores credentials in plain text: ghcr.io; zen already moved them once, and they were put back -> zen import"
+	again := "~/.docker/config.json stores credentials in plain text: ghcr.io; zen already moved them " +
+		"once, and they were put back -> zen import"
 	for _, restart := range []bool{false, false, true, true} {
 		if restart {
 			h.restart(Import)
@@ -255,9 +275,16 @@ func TestImportedOnceAfterRestart(t *testing.T) {
 // What was done is remembered without anything secret, even where a key holds a password.
 func TestMemory(t *testing.T) {
 	h := newHome(t, Import)
-	h.config(`{"credsStore":"zen","auths":{"alice:` + canary + `@ghcr.io":{"auth":"` + basic(canary) + `"},"quay.io":{"auth":"` + basic(canary) + `"}}}`)
+	h.config(
+		`{"credsStore":"zen","auths":{"alice:` + canary + `@ghcr.io":{"auth":"` + basic(
+			canary,
+		) + `"},"quay.io":{"auth":"` + basic(
+			canary,
+		) + `"}}}`,
+	)
 	h.look()
-	if text := h.read("state/guard.json"); strings.Contains(text, canary) || !strings.Contains(text, `"part": "login quay.io"`) {
+	if text := h.read("state/guard.json"); strings.Contains(text, canary) ||
+		!strings.Contains(text, `"part": "login quay.io"`) {
 		t.Error(text)
 	}
 	h.write("state/guard.json", "damaged")

@@ -11,10 +11,12 @@ import (
 
 // How often a call is tried when zend vanishes under it.
 const (
-	// sentAttempts is for requests that reached a zend: one that kills zend must not go round for ever.
+	// sentAttempts is for requests that reached a zend: one that kills zend must not go
+	// round for ever.
 	sentAttempts = 8
-	// unsentAttempts is for those that reached none, because zend ended, or was killed, while it started. With the pauses
-	// between them they take about 200 ms, so that a zend that can never start is told soon.
+	// unsentAttempts is for those that reached none, because zend ended, or was killed,
+	// while it started. With the pauses between them they take about 200 ms, so that a
+	// zend that can never start is told soon.
 	unsentAttempts = 10
 	firstPause     = time.Millisecond
 	longestPause   = 50 * time.Millisecond
@@ -28,17 +30,20 @@ type Client struct {
 	// Start returns what starts zend when nobody answers; nil: nothing ever does.
 	Start func() (*Starter, error)
 
-	// Patience is how long a zend that starts, and its answer, are waited for before Wait is asked, once, whether to wait on
-	// until the deadline; if not, the call ends as if the deadline had passed. Without Wait the deadline alone counts.
+	// Patience is how long a zend that starts, and its answer, are waited for before Wait
+	// is asked, once, whether to wait on until the deadline; if not, the call ends as if
+	// the deadline had passed. Without Wait the deadline alone counts.
 	Patience time.Duration
 	Wait     func() bool
 
-	// Buffer is where a request is put together and its answer read, as far as it suffices; nil: memory of its own. A program
-	// that makes one call spares itself the page faults of more memory. Its content is of no use to anybody after Reply.Wipe.
+	// Buffer is where a request is put together and its answer read, as far as it
+	// suffices; nil: memory of its own. A program that makes one call spares itself the
+	// page faults of more memory. Its content is of no use to anybody after Reply.Wipe.
 	Buffer []byte
 }
 
-// NewClient returns a client of the user's zend that starts it when needed. name is the program's, without version.
+// NewClient returns a client of the user's zend that starts it when needed. name is the
+// program's, without version.
 func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 	socket, err := dirs.Socket()
 	if err != nil {
@@ -48,12 +53,14 @@ func NewClient(dirs paths.Dirs, name string) (*Client, error) {
 	return &Client{Socket: socket, Name: name + "/" + api.Version, Start: start}, nil
 }
 
-// Call sends a request and returns zend's answer. params is a JSON object or empty. Errors are a *credential.Error: the
-// one zend sent, Unavailable when zend cannot be reached or started, ForeignPeer when the socket is another user's (then
-// nothing was sent), Timeout when the deadline passed.
+// Call sends a request and returns zend's answer. params is a JSON object or empty.
+// Errors are a *credential.Error: the one zend sent, Unavailable when zend cannot be
+// reached or started, ForeignPeer when the socket is another user's (then nothing was
+// sent), Timeout when the deadline passed.
 //
-// When zend vanishes (killed, or ended for idleness at that moment) the call is repeated with another one, provided that
-// the method may be carried out twice or that zend did not get the request whole.
+// When zend vanishes (killed, or ended for idleness at that moment) the call is repeated
+// with another one, provided that the method may be carried out twice or that zend did
+// not get the request whole.
 func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, error) {
 	l := &limit{deadline: deadline, soon: time.Now().Add(c.Patience), worth: c.Wait}
 	var line []byte
@@ -75,8 +82,8 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, 
 	return newReply(line)
 }
 
-// Dial connects to zend, starting it if need be, for several calls over one connection. Calls over a kept connection are
-// not repeated.
+// Dial connects to zend, starting it if need be, for several calls over one connection.
+// Calls over a kept connection are not repeated.
 func (c *Client) Dial(deadline time.Time) (*Conn, error) {
 	l := &limit{deadline: deadline}
 	conn := new(Conn)

@@ -50,7 +50,8 @@ func raw(t *testing.T, handle func(c net.Conn)) (c *ipc.Client, connections *ato
 
 func readRequest(c net.Conn) { bufio.NewReaderSize(c, 4<<20).ReadBytes('\n') }
 
-// someConnections: it depends on how much of the request the client was rid of when the server went.
+// someConnections: it depends on how much of the request the client was rid of when the
+// server went.
 const someConnections = -1
 
 func TestServersThatMisbehave(t *testing.T) {
@@ -63,17 +64,76 @@ func TestServersThatMisbehave(t *testing.T) {
 		reason      credential.Reason
 		message     string
 	}{
-		{"garbage", "get", func(c net.Conn) { readRequest(c); io.WriteString(c, "garbage\n") }, 0, 1, credential.Internal, "zend's answer makes no sense"},
-		{"empty line", "get", func(c net.Conn) { readRequest(c); io.WriteString(c, "\n") }, 0, 1, credential.Internal, "zend's answer makes no sense"},
-		{"goes at once", "get", func(net.Conn) {}, 0, someConnections, credential.Unavailable, "zend went away before it answered"},
-		{"goes after the request", "get", readRequest, 0, 8, credential.Unavailable, "zend went away before it answered"},
-		{"goes after a login", "login", readRequest, 0, 1, credential.Unavailable, "zend went away before it answered"},
-		{"half an answer", "get", func(c net.Conn) { readRequest(c); io.WriteString(c, `{"result":{`) }, 0, 8, credential.Unavailable, "zend went away before it answered"},
-		{"never answers", "get", func(c net.Conn) { io.Copy(io.Discard, c) }, 80 * time.Millisecond, 1, credential.Timeout, "zend did not answer in time"},
-		{"never ends the line", "get", func(c net.Conn) { io.WriteString(c, `{"result":`); io.Copy(io.Discard, c) }, 80 * time.Millisecond, 1, credential.Timeout, "zend did not answer in time"},
-		{"never reads", "store", func(c net.Conn) { c.(*net.UnixConn).SetReadBuffer(1); time.Sleep(300 * time.Millisecond) }, 80 * time.Millisecond, 1, credential.Timeout, "zend did not answer in time"},
+		{
+			"garbage",
+			"get",
+			func(c net.Conn) { readRequest(c); io.WriteString(c, "garbage\n") },
+			0,
+			1,
+			credential.Internal,
+			"zend's answer makes no sense",
+		},
+		{
+			"empty line",
+			"get",
+			func(c net.Conn) { readRequest(c); io.WriteString(c, "\n") },
+			0,
+			1,
+			credential.Internal,
+			"zend's answer makes no sense",
+		},
+		{
+			"goes at once",
+			"get",
+			func(net.Conn) {},
+			0,
+			someConnections,
+			credential.Unavailable,
+			"zend went away before it answered",
+		},
+		{"goes after the request", "get", readRequest, 0, 8, credential.Unavailable, "zend went away " +
+			"before it answered"},
+		{"goes after a login", "login", readRequest, 0, 1, credential.Unavailable, "zend went away " +
+			"before it answered"},
+		{
+			"half an answer",
+			"get",
+			func(c net.Conn) { readRequest(c); io.WriteString(c, `{"result":{`) },
+			0,
+			8,
+			credential.Unavailable,
+			"zend went away before it answered",
+		},
+		{
+			"never answers",
+			"get",
+			func(c net.Conn) { io.Copy(io.Discard, c) },
+			80 * time.Millisecond,
+			1,
+			credential.Timeout,
+			"zend did not answer in time",
+		},
+		{
+			"never ends the line",
+			"get",
+			func(c net.Conn) { io.WriteString(c, `{"result":`); io.Copy(io.Discard, c) },
+			80 * time.Millisecond,
+			1,
+			credential.Timeout,
+			"zend did not answer in time",
+		},
+		{
+			"never reads",
+			"store",
+			func(c net.Conn) { c.(*net.UnixConn).SetReadBuffer(1); time.Sleep(300 * time.Millisecond) },
+			80 * time.Millisecond,
+			1,
+			credential.Timeout,
+			"zend did not answer in time",
+		},
 		{"refuses without reading", "store", func(c net.Conn) {
-			io.WriteString(c, `{"id":null,"error":{"message":"too many","data":{"reason":"rate_limited"}}}`+"\n")
+			io.WriteString(c, `{"id":null,"error":{"message":"too `+
+				`many","data":{"reason":"rate_limited"}}}`+"\n")
 		}, 0, someConnections, credential.RateLimited, "too many"},
 	}
 	for _, tt := range tests {
@@ -94,17 +154,20 @@ func TestServersThatMisbehave(t *testing.T) {
 			for end := soon(); connections.Load() < tt.connections && time.Now().Before(end); {
 				time.Sleep(time.Millisecond) // the kernel accepts before the server's loop gets to count
 			}
-			if n := connections.Load(); n != tt.connections && !(tt.connections == someConnections && n < 18) {
+			if n := connections.Load(); n != tt.connections &&
+				!(tt.connections == someConnections && n < 18) {
 				t.Errorf("%d connections, not %d", n, tt.connections)
 			}
 		})
 	}
 }
 
-// A client that was told that its request did not come in time sends it again, until its own deadline: on a busy machine it
-// can be late through no fault of its own, and zend carried nothing out.
+// A client that was told that its request did not come in time sends it again, until its
+// own deadline: on a busy machine it can be late through no fault of its own, and zend
+// carried nothing out.
 func TestTooLateIsRepeated(t *testing.T) {
-	const told = `{"jsonrpc":"2.0","id":null,"error":{"code":-32011,"message":"no whole request came in time","data":{"reason":"timeout"}}}` + "\n"
+	const told = `{"jsonrpc":"2.0","id":null,"error":{"code":-32011,"message":"no whole request came in ` +
+		`time","data":{"reason":"timeout"}}}` + "\n"
 	for _, method := range []string{"get", "login"} {
 		for _, reads := range []bool{true, false} {
 			var calls atomic.Int64
@@ -125,12 +188,14 @@ func TestTooLateIsRepeated(t *testing.T) {
 		}
 	}
 	c, _ := raw(t, func(conn net.Conn) { io.WriteString(conn, told); readRequest(conn) })
-	if _, err := c.Call("get", nil, soon()); !credential.Timeout.Is(err) || err.Error() != "no whole request came in time" {
+	if _, err := c.Call("get", nil, soon()); !credential.Timeout.Is(err) || err.Error() != "no whole "+
+		"request came in time" {
 		t.Errorf("always late: %v", err)
 	}
 }
 
-// While the queue of a zend that is busy is full, clients wait for a place in it, until their deadline.
+// While the queue of a zend that is busy is full, clients wait for a place in it, until
+// their deadline.
 func TestFullQueue(t *testing.T) {
 	path := filepath.Join(shortDir(t), "s")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -218,7 +283,8 @@ func TestSeveralCallsOverOneConnection(t *testing.T) {
 	}
 	defer conn.Close()
 	for range 3 {
-		if reply, err := conn.Call("status", []byte(`{}`), soon()); err != nil || !strings.HasPrefix(string(reply.Result), `{"pid":`) {
+		if reply, err := conn.Call("status", []byte(`{}`), soon()); err != nil ||
+			!strings.HasPrefix(string(reply.Result), `{"pid":`) {
 			t.Fatalf("%s, %v", reply.Result, err)
 		}
 		if _, err := conn.Call("nothing", nil, soon()); !credential.UnknownMethod.Is(err) {
@@ -235,7 +301,8 @@ func TestOddSockets(t *testing.T) {
 		message string // after the path
 		hint    string
 	}{
-		{"nothing", func(string) error { return nil }, "zend is not running (nothing answers at %)", "zen daemon status"},
+		{"nothing", func(string) error { return nil }, "zend is not running (nothing answers at " +
+			"%)", "zen daemon status"},
 		{"left behind", func(path string) error {
 			ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 			if err == nil {
@@ -245,7 +312,8 @@ func TestOddSockets(t *testing.T) {
 			return err
 		}, "zend is not running (nothing answers at %)", "zen daemon status"},
 		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "% is not a socket", "rm %"},
-		{"file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "% is not a socket", "rm %"},
+		{"file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "% is not a " +
+			"socket", "rm %"},
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "% is not a socket", "rm %"},
 		{"link to a socket", func(path string) error {
 			ln, err := net.Listen("unix", path+".real")
@@ -255,7 +323,8 @@ func TestOddSockets(t *testing.T) {
 			t.Cleanup(func() { ln.Close() }) // what nobody knows any more is closed as garbage
 			return os.Symlink(path+".real", path)
 		}, "% is not a socket", "rm %"},
-		{"link to nowhere", func(path string) error { return os.Symlink("nowhere", path) }, "% is not a socket", "rm %"},
+		{"link to nowhere", func(path string) error { return os.Symlink("nowhere", path) }, "% is not a " +
+			"socket", "rm %"},
 		{"datagrams", func(path string) error {
 			ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 			if err == nil {
@@ -273,7 +342,8 @@ func TestOddSockets(t *testing.T) {
 			c := &ipc.Client{Socket: path, Name: "test/1"}
 			_, err := c.Call("get", nil, soon())
 			e, ok := errors.AsType[*credential.Error](err)
-			if !ok || e.Reason != credential.Unavailable || e.Error() != strings.ReplaceAll(tt.message, "%", path) ||
+			if !ok || e.Reason != credential.Unavailable ||
+				e.Error() != strings.ReplaceAll(tt.message, "%", path) ||
 				!strings.Contains(e.HintText(), strings.ReplaceAll(tt.hint, "%", path)) {
 				t.Errorf("%v (%v)", err, e)
 			}
@@ -293,7 +363,8 @@ func TestOddSockets(t *testing.T) {
 	}
 }
 
-// A client that has to start zend starts it in place of a socket left behind, not in place of anything else.
+// A client that has to start zend starts it in place of a socket left behind, not in
+// place of anything else.
 func TestStartsInPlaceOfStaleSocket(t *testing.T) {
 	dir := shortDir(t)
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "s"), Net: "unix"})
@@ -310,7 +381,8 @@ func TestStartsInPlaceOfStaleSocket(t *testing.T) {
 	if _, err := newClient(t, dir, "serve").Call("status", nil, soon()); !credential.Unavailable.Is(err) {
 		t.Errorf("%v", err)
 	}
-	if content, _ := os.ReadFile(filepath.Join(dir, "s")); string(content) != "mine" || lines(dir, "starts") != 0 {
+	if content, _ := os.ReadFile(filepath.Join(dir, "s")); string(content) != "mine" ||
+		lines(dir, "starts") != 0 {
 		t.Error("a file was taken for an old socket")
 	}
 }
@@ -318,7 +390,8 @@ func TestStartsInPlaceOfStaleSocket(t *testing.T) {
 // nobody is a user that no test runs as.
 const nobody = 65534
 
-// asNobody returns a command that runs this test binary as another user in a directory of theirs.
+// asNobody returns a command that runs this test binary as another user in a directory of
+// theirs.
 func asNobody(t *testing.T, role string) (cmd *exec.Cmd, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -333,7 +406,8 @@ func asNobody(t *testing.T, role string) (cmd *exec.Cmd, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "program"), program, 0o755), os.Chown(dir, nobody, nobody), os.Chmod(dir, 0o755)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "program"), program, 0o755),
+		os.Chown(dir, nobody, nobody), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	cmd = exec.CommandContext(t.Context(), filepath.Join(dir, "program"), "play", role, dir)
@@ -342,7 +416,8 @@ func asNobody(t *testing.T, role string) (cmd *exec.Cmd, dir string) {
 	return cmd, dir
 }
 
-// A socket that another user owns, or behind which another user's process listens, is not talked to.
+// A socket that another user owns, or behind which another user's process listens, is not
+// talked to.
 func TestForeignServers(t *testing.T) {
 	for _, role := range []string{"listen", "foreign"} {
 		t.Run(role, func(t *testing.T) {
@@ -366,7 +441,11 @@ func TestForeignServers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c := &ipc.Client{Socket: socket, Name: "test/1", Start: starting(ipc.Starter{Lock: filepath.Join(dir, "lock"), Path: "/bin/false"})}
+			c := &ipc.Client{
+				Socket: socket,
+				Name:   "test/1",
+				Start:  starting(ipc.Starter{Lock: filepath.Join(dir, "lock"), Path: "/bin/false"}),
+			}
 			_, err = c.Call("store", []byte(`{"Secret":"canary"}`), soon())
 			if !credential.ForeignPeer.Is(err) || err.Error() != want {
 				t.Errorf("%v", err)
@@ -383,7 +462,8 @@ func TestForeignServers(t *testing.T) {
 	}
 }
 
-// The largest secret that is certain to pass does, in both directions, whatever characters it has.
+// The largest secret that is certain to pass does, in both directions, whatever
+// characters it has.
 func TestLargeSecrets(t *testing.T) {
 	dir := shortDir(t)
 	ln, err := server.Listen(filepath.Join(dir, "s"), filepath.Join(dir, "lock"))
@@ -393,16 +473,18 @@ func TestLargeSecrets(t *testing.T) {
 	defer ln.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	srv := &server.Server{Methods: map[string]server.Handler{"get": func(_ context.Context, call *server.Call) error {
-		secrets, err := ipc.Secrets(call.Params)
-		if err == nil {
-			call.Result.Append(func(dst []byte) []byte {
-				dst = append(dst, `{"secrets":`...)
-				return append(ipc.AppendSecrets(dst, secrets), '}')
-			})
-		}
-		return err
-	}}}
+	srv := &server.Server{
+		Methods: map[string]server.Handler{"get": func(_ context.Context, call *server.Call) error {
+			secrets, err := ipc.Secrets(call.Params)
+			if err == nil {
+				call.Result.Append(func(dst []byte) []byte {
+					dst = append(dst, `{"secrets":`...)
+					return append(ipc.AppendSecrets(dst, secrets), '}')
+				})
+			}
+			return err
+		}},
+	}
 	go func() { done <- srv.Serve(ctx, ln) }()
 	defer func() {
 		stop()
@@ -413,7 +495,9 @@ func TestLargeSecrets(t *testing.T) {
 	c := &ipc.Client{Socket: ln.Path(), Name: "test/1"}
 	for _, char := range []string{"x", "\n", `"`, "é", "😀"} {
 		secret := credential.SecretString(strings.Repeat(char, ipc.MaxSecret/len(char)))
-		params := append([]byte(`{"secrets":`), ipc.AppendSecrets(nil, map[string]credential.Secret{"s": secret})...)
+		params := append(
+			[]byte(`{"secrets":`),
+			ipc.AppendSecrets(nil, map[string]credential.Secret{"s": secret})...)
 		reply, err := c.Call("get", append(params, '}'), soon())
 		if err != nil {
 			t.Fatalf("%q: %v", char, err)

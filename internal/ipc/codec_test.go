@@ -28,7 +28,10 @@ func TestSecrets(t *testing.T) {
 	if none, err := Secrets([]byte(`{"a":1}`)); err != nil || len(none) != 0 {
 		t.Errorf("%v, %v", none, err)
 	}
-	for _, doc := range []string{`{"secrets":1}`, `{"secrets":{"a":1}}`, `{"secrets":{"a":"b","a":"c"}}`, `{"secrets":null}`, `[]`} {
+	for _, doc := range []string{
+		`{"secrets":1}`, `{"secrets":{"a":1}}`, `{"secrets":{"a":"b","a":"c"}}`,
+		`{"secrets":null}`, `[]`,
+	} {
 		if got, err := Secrets([]byte(doc)); err == nil || got != nil {
 			t.Errorf("%s: %v, %v", doc, got, err)
 		}
@@ -48,7 +51,8 @@ func TestErrorsTravel(t *testing.T) {
 			Message string
 			Data    struct{ Reason, Hint string }
 		}
-		if err := json.Unmarshal(wire, &object); err != nil || object.Code != row.Code || object.Data.Reason != string(row.Reason) {
+		if err := json.Unmarshal(wire, &object); err != nil || object.Code != row.Code ||
+			object.Data.Reason != string(row.Reason) {
 			t.Errorf("%s is %s (%v)", row.Reason, wire, err)
 		}
 		got, ok := errors.AsType[*credential.Error](parseError(wire))
@@ -57,7 +61,8 @@ func TestErrorsTravel(t *testing.T) {
 		}
 	}
 	inner := errors.New("the password is 1234")
-	if wire := string(AppendError(nil, inner)); strings.Contains(wire, "1234") || !strings.Contains(wire, "internal") {
+	if wire := string(AppendError(nil, inner)); strings.Contains(wire, "1234") ||
+		!strings.Contains(wire, "internal") {
 		t.Errorf("an error not made for strangers is sent as %s", wire)
 	}
 }
@@ -83,7 +88,8 @@ func TestParseReply(t *testing.T) {
 	}
 	for _, tt := range tests {
 		result, err := parseReply([]byte(tt.line))
-		if string(result) != tt.result || credential.ReasonOf(err) != tt.reason || err != nil && err.Error() != tt.message {
+		if string(result) != tt.result || credential.ReasonOf(err) != tt.reason ||
+			err != nil && err.Error() != tt.message {
 			t.Errorf("%s: %s, %v (%s)", tt.line, result, err, credential.ReasonOf(err))
 		}
 	}
@@ -91,7 +97,8 @@ func TestParseReply(t *testing.T) {
 
 func TestAppendRequest(t *testing.T) {
 	got := string(appendRequest(nil, "zen/1", "get", []byte(`{"a":1}`), 1500*time.Millisecond))
-	if want := `{"jsonrpc":"2.0","id":1,"method":"get","client":"zen/1","timeout_ms":1500,"params":{"a":1}}` + "\n"; got != want {
+	if want := `{"jsonrpc":"2.0","id":1,"method":"get","client":"zen/1","timeout_ms":1500,"params":{"a":1}}` +
+		"\n"; got != want {
 		t.Errorf("got %s", got)
 	}
 	odd := appendRequest(nil, strings.Repeat("\x01", 200), "m\"", nil, -time.Second)
@@ -99,7 +106,8 @@ func TestAppendRequest(t *testing.T) {
 		Method, Client string
 		TimeoutMS      int64 `json:"timeout_ms"`
 	}
-	if err := json.Unmarshal(odd, &req); err != nil || req.Method != "m\"" || len(req.Client) != 200 || req.TimeoutMS != 1 {
+	if err := json.Unmarshal(odd, &req); err != nil || req.Method != "m\"" || len(req.Client) != 200 ||
+		req.TimeoutMS != 1 {
 		t.Errorf("got %s (%v)", odd, err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Conn is a connection to zend whose other end was checked to be the same user. It is not safe for concurrent use.
+// Conn is a connection to zend whose other end was checked to be the same user. It is not
+// safe for concurrent use.
 type Conn struct {
 	fd     int
 	name   string
@@ -36,18 +37,20 @@ func (e *lostError) public() error {
 	if told, ok := errors.AsType[*credential.Error](e.cause); ok {
 		return told
 	}
-	return &credential.Error{Reason: credential.Unavailable, Message: e.message, Hint: "see why: zen daemon logs", Cause: e.cause}
+	return &credential.Error{Reason: credential.Unavailable, Message: e.message, Hint: "see why: zen " +
+		"daemon logs", Cause: e.cause}
 }
 
 func lost(sent bool, cause error) error {
 	return &lostError{message: "zend went away before it answered", sent: sent, cause: cause}
 }
 
-// tooLate is how zend answers a client whose request it did not get whole in time: on a machine that has too much to do,
-// the client itself may be late after it connected.
+// tooLate is how zend answers a client whose request it did not get whole in time: on a
+// machine that has too much to do, the client itself may be late after it connected.
 const tooLate = `{"jsonrpc":"2.0","id":null,"error":`
 
-// late returns what zend told a client that was too late, or nil. The request was not carried out and may be sent again.
+// late returns what zend told a client that was too late, or nil. The request was not
+// carried out and may be sent again.
 func late(line []byte) error {
 	if !bytes.HasPrefix(line, []byte(tooLate)) {
 		return nil
@@ -58,8 +61,8 @@ func late(line []byte) error {
 	return nil
 }
 
-// dial connects to the socket at path and checks that both the file and the process behind it are the user's own. Nothing is
-// sent. After an error there is no connection.
+// dial connects to the socket at path and checks that both the file and the process
+// behind it are the user's own. Nothing is sent. After an error there is no connection.
 func (c *Conn) dial(path string, l *limit) error {
 	if err := checkSocket(path); err != nil {
 		return err
@@ -103,7 +106,8 @@ func checkSocket(path string) error {
 }
 
 func foreign(what string) error {
-	return credential.NewError(credential.ForeignPeer, what+" belongs to another user; nothing was sent", "zen doctor")
+	return credential.NewError(credential.ForeignPeer, what+" belongs to another user; nothing was "+
+		"sent", "zen doctor")
 }
 
 // absent reports whether err means that nobody listens.
@@ -111,7 +115,8 @@ func absent(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOTDIR)
 }
 
-// connect waits while the listener's queue is full, which a Unix socket reports as EAGAIN instead of letting one poll.
+// connect waits while the listener's queue is full, which a Unix socket reports as EAGAIN
+// instead of letting one poll.
 func (c *Conn) connect(path string, l *limit) error {
 	addr := &unix.SockaddrUnix{Name: path}
 	for {
@@ -132,8 +137,9 @@ func (c *Conn) connect(path string, l *limit) error {
 	}
 }
 
-// timeout is the error of a zend that said nothing: one that is waiting for something itself answers before the deadline,
-// which it is sent. It cannot be asked to end then, and may be killed at any time.
+// timeout is the error of a zend that said nothing: one that is waiting for something
+// itself answers before the deadline, which it is sent. It cannot be asked to end then,
+// and may be killed at any time.
 func timeout() error {
 	return credential.NewError(credential.Timeout, "zend did not answer in time",
 		"if that goes on, end zend; the next client starts it again: pkill -KILL -u $(id -u) -x zend")
@@ -142,8 +148,8 @@ func timeout() error {
 // Close ends the connection.
 func (c *Conn) Close() { _ = unix.Close(c.fd) }
 
-// Call sends one request and waits for its answer. See Client.Call for the errors; the connection is of no use after one
-// that did not come from zend.
+// Call sends one request and waits for its answer. See Client.Call for the errors; the
+// connection is of no use after one that did not come from zend.
 func (c *Conn) Call(method string, params []byte, deadline time.Time) (Reply, error) {
 	line, err := c.exchange(method, params, &limit{deadline: deadline})
 	if err != nil {
@@ -191,8 +197,8 @@ func (c *Conn) send(b []byte, l *limit) error {
 	return nil
 }
 
-// sendFailed looks for the answer of a zend that refused the connection without reading the request (too many
-// connections, for example); otherwise the request is lost.
+// sendFailed looks for the answer of a zend that refused the connection without reading
+// the request (too many connections, for example); otherwise the request is lost.
 func (c *Conn) sendFailed(cause error, l *limit) error {
 	if line, err := c.readLine(nil, l); err == nil {
 		defer clear(line)
@@ -209,8 +215,8 @@ func (c *Conn) sendFailed(cause error, l *limit) error {
 // leastRead is the room in bytes that is read into at least: most answers fit.
 const leastRead = 1024
 
-// readLine reads up to a newline, into room if that suffices. Otherwise the line lies in an array of its own; arrays it outgrew
-// are cleared.
+// readLine reads up to a newline, into room if that suffices. Otherwise the line lies in
+// an array of its own; arrays it outgrew are cleared.
 func (c *Conn) readLine(room []byte, l *limit) ([]byte, error) {
 	buf := room[:0:len(room)]
 	for {
@@ -239,9 +245,10 @@ func (c *Conn) readLine(room []byte, l *limit) ([]byte, error) {
 	}
 }
 
-// unread reports whether err, of a read, says that the other end went away without having read all that was sent to it, or
-// without having accepted the connection. Linux resets a Unix socket in just these cases (unix_release_sock); what was read
-// to its end is a plain end of file.
+// unread reports whether err, of a read, says that the other end went away without having
+// read all that was sent to it, or without having accepted the connection. Linux resets a
+// Unix socket in just these cases (unix_release_sock); what was read to its end is a
+// plain end of file.
 func unread(err error) bool { return runtime.GOOS == "linux" && errors.Is(err, unix.ECONNRESET) }
 
 // wait sleeps until the socket is ready.
@@ -253,7 +260,8 @@ func (c *Conn) wait(events int16, l *limit) error {
 	return err
 }
 
-// await sleeps until fd is ready or broken, which the next call on it tells, or nothing is left of the time.
+// await sleeps until fd is ready or broken, which the next call on it tells, or nothing
+// is left of the time.
 func await(fd int, events int16, left func() time.Duration) (ready bool, err error) {
 	for {
 		most := left()

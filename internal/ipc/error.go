@@ -11,5 +11,6 @@ func publicError(err error) *credential.Error {
 	if e, ok := errors.AsType[*credential.Error](err); ok {
 		return e
 	}
-	return &credential.Error{Reason: credential.Internal, Message: "zend failed; its log says why", Cause: err}
+	return &credential.Error{Reason: credential.Internal, Message: "zend failed; its log says " +
+		"why", Cause: err}
 }

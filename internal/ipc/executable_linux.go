@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// executable is the path of the running program, without symbolic links (proc(5), /proc/pid/exe).
+// executable is the path of the running program, without symbolic links (proc(5),
+// /proc/pid/exe).
 func executable() (string, error) {
 	const link = "/proc/self/exe"
 	buf := make([]byte, unix.PathMax)

@@ -9,7 +9,8 @@ type limit struct {
 	worth    func() bool // asked once soon has passed: whether to wait on until the deadline; nil: yes
 }
 
-// left is how long to wait at most before looking again; nothing is left when it is not positive.
+// left is how long to wait at most before looking again; nothing is left when it is not
+// positive.
 func (l *limit) left() time.Duration {
 	if l.worth != nil && l.soon.Before(l.deadline) {
 		if left := time.Until(l.soon); left > 0 {

@@ -60,7 +60,11 @@ func play(role, dir string) int {
 		note(dir, "environment", strings.Join(os.Environ(), "\n"))
 		wd, _ := os.Getwd()
 		sid, _, _ := syscall.Syscall(syscall.SYS_GETSID, 0, 0, 0)
-		note(dir, "process", fmt.Sprint(wd, " ", int(sid) == os.Getpid(), " ", strings.Join(os.Args[1:], " ")))
+		note(
+			dir,
+			"process",
+			fmt.Sprint(wd, " ", int(sid) == os.Getpid(), " ", strings.Join(os.Args[1:], " ")),
+		)
 		return serve(dir, ready)
 	case "listen", "foreign": // another user's server; the socket of "foreign" is given to root afterwards
 		return listenRaw(dir)
@@ -147,7 +151,8 @@ func shortDir(t *testing.T) string {
 
 func soon() time.Time { return time.Now().Add(10 * time.Second) }
 
-// newClient returns a client that starts a zend of some behaviour, which is ended with the test.
+// newClient returns a client that starts a zend of some behaviour, which is ended with
+// the test.
 func newClient(t *testing.T, dir, role string) *ipc.Client {
 	t.Helper()
 	exe, err := os.Executable()
@@ -163,7 +168,10 @@ func newClient(t *testing.T, dir, role string) *ipc.Client {
 		}
 	})
 	return &ipc.Client{Socket: filepath.Join(dir, "s"), Name: "test/1", Start: starting(ipc.Starter{
-		Lock: filepath.Join(dir, "spawn.lock"), Path: exe, Args: []string{"play", role, dir}, Log: filepath.Join(dir, "log"),
+		Lock: filepath.Join(
+			dir,
+			"spawn.lock",
+		), Path: exe, Args: []string{"play", role, dir}, Log: filepath.Join(dir, "log"),
 	})}
 }
 

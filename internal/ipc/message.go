@@ -8,7 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Reply is what zend answered. Result is a JSON object that may hold secrets: call Wipe when done with it.
+// Reply is what zend answered. Result is a JSON object that may hold secrets: call Wipe
+// when done with it.
 type Reply struct {
 	Result []byte
 	buf    []byte
@@ -44,8 +45,9 @@ func appendRequest(dst []byte, client, method string, params []byte, timeout tim
 	return append(dst, '}', '\n')
 }
 
-// AppendError appends err as the error object of a JSON-RPC response. Errors that are not a *credential.Error are sent as
-// Internal without their text, which was not written for strangers.
+// AppendError appends err as the error object of a JSON-RPC response. Errors that are not
+// a *credential.Error are sent as Internal without their text, which was not written for
+// strangers.
 func AppendError(dst []byte, err error) []byte {
 	e := publicError(err)
 	dst = append(dst, `{"code":`...)
@@ -61,7 +63,8 @@ func AppendError(dst []byte, err error) []byte {
 	return append(dst, '}', '}')
 }
 
-// parseReply takes a response line apart. Its error is the one that zend sent, rebuilt, or one about the line.
+// parseReply takes a response line apart. Its error is the one that zend sent, rebuilt,
+// or one about the line.
 func parseReply(line []byte) (result []byte, err error) {
 	var result0, error0 []byte
 	err = safejson.Members(line, func(key, value []byte) error {
@@ -85,10 +88,12 @@ func parseReply(line []byte) (result []byte, err error) {
 }
 
 func badReply(cause error) error {
-	return &credential.Error{Reason: credential.Internal, Message: "zend's answer makes no sense", Hint: "zen daemon restart", Cause: cause}
+	return &credential.Error{Reason: credential.Internal, Message: "zend's answer makes no " +
+		"sense", Hint: "zen daemon restart", Cause: cause}
 }
 
-// parseError rebuilds an error from the wire. A reason that this program does not know yet is kept as it is.
+// parseError rebuilds an error from the wire. A reason that this program does not know
+// yet is kept as it is.
 func parseError(obj []byte) error {
 	e := &credential.Error{Reason: credential.Internal}
 	err := safejson.Members(obj, func(key, value []byte) error {
@@ -99,7 +104,10 @@ func parseError(obj []byte) error {
 			if value[0] != '{' {
 				return nil
 			}
-			return safejson.Members(value, func(key, value []byte) error { return setErrorData(e, key, value) })
+			return safejson.Members(
+				value,
+				func(key, value []byte) error { return setErrorData(e, key, value) },
+			)
 		}
 		return nil
 	})

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSocket returns a Unix stream socket that neither blocks, survives exec, nor raises SIGPIPE.
+// newSocket returns a Unix stream socket that neither blocks, survives exec, nor raises
+// SIGPIPE.
 func newSocket() (int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -22,7 +23,8 @@ func newSocket() (int, error) {
 	return fd, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NOSIGPIPE, 1)
 }
 
-// peerUID is the effective user of the process at the other end (unix(4), LOCAL_PEERCRED).
+// peerUID is the effective user of the process at the other end (unix(4),
+// LOCAL_PEERCRED).
 func peerUID(fd int) (int, error) {
 	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {

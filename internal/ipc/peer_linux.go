@@ -7,7 +7,8 @@ func newSocket() (int, error) {
 	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 }
 
-// peerUID is the effective user of the process that listens at the other end (unix(7), SO_PEERCRED).
+// peerUID is the effective user of the process that listens at the other end (unix(7),
+// SO_PEERCRED).
 func peerUID(fd int) (int, error) {
 	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {

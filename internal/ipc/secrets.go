@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Secrets reads the member api.SecretsMember of a JSON object: an object of strings. Without that member there are none.
+// Secrets reads the member api.SecretsMember of a JSON object: an object of strings.
+// Without that member there are none.
 func Secrets(params []byte) (map[string]credential.Secret, error) {
 	secrets := map[string]credential.Secret{}
 	err := safejson.Members(params, func(key, value []byte) error {
@@ -29,7 +30,8 @@ func Secrets(params []byte) (map[string]credential.Secret, error) {
 	return secrets, nil
 }
 
-// AppendSecrets appends m as a JSON object, ordered by name. Like safejson.AppendString it clears the arrays that dst outgrows.
+// AppendSecrets appends m as a JSON object, ordered by name. Like safejson.AppendString
+// it clears the arrays that dst outgrows.
 func AppendSecrets(dst []byte, m map[string]credential.Secret) []byte {
 	dst = append(safejson.Grow(dst, 1), '{')
 	for i, name := range slices.Sorted(maps.Keys(m)) {

@@ -20,11 +20,14 @@ import (
 
 // The environment by which a client and zend agree on starting.
 const (
-	// DaemonVariable may name zend by an absolute path, instead of the one beside the running program.
+	// DaemonVariable may name zend by an absolute path, instead of the one beside the
+	// running program.
 	DaemonVariable = "ZEN_DAEMON"
-	// ReadyVariable tells zend the descriptor on which to write one line when it is ready or has failed.
+	// ReadyVariable tells zend the descriptor on which to write one line when it is ready
+	// or has failed.
 	ReadyVariable = "ZEND_READY_FD"
-	// ReadyLine is what zend writes when it serves; else it writes FailedPrefix and a JSON-RPC error object.
+	// ReadyLine is what zend writes when it serves; else it writes FailedPrefix and a
+	// JSON-RPC error object.
 	ReadyLine    = "ready"
 	FailedPrefix = "error: "
 )
@@ -32,10 +35,12 @@ const (
 // startTimeout bounds how long zend may take until it is ready.
 const startTimeout = 10 * time.Second
 
-// Starter starts zend. All clients that find nobody at the socket meet at a lock file; one of them starts zend and the
-// others wait for its socket.
+// Starter starts zend. All clients that find nobody at the socket meet at a lock file;
+// one of them starts zend and the others wait for its socket.
 type Starter struct {
-	Lock string   // lock file of the one who starts zend; its directory is made, or checked, to be the user's alone
+	// lock file of the one who starts zend; its directory is made, or checked, to be the
+	// user's alone
+	Lock string
 	Path string   // absolute path of zend; "": $ZEN_DAEMON, or zend beside the running program
 	Args []string // its arguments
 	Log  string   // file for its standard output and error, which it uses when it crashes; "": none
@@ -89,7 +94,8 @@ func unavailable(message, hint string, cause error) error {
 	return &credential.Error{Reason: credential.Unavailable, Message: message, Hint: hint, Cause: cause}
 }
 
-// spawnAndDial starts zend and connects to it. A zend that failed because another one was quicker is no failure.
+// spawnAndDial starts zend and connects to it. A zend that failed because another one was
+// quicker is no failure.
 func (s *Starter) spawnAndDial(conn *Conn, socket string, l *limit, end time.Time) error {
 	started := s.spawn(l, end)
 	err := conn.dial(socket, l)
@@ -102,7 +108,8 @@ func (s *Starter) spawnAndDial(conn *Conn, socket string, l *limit, end time.Tim
 	return &lostError{message: "zend was started and is gone already", cause: err}
 }
 
-// spawn starts zend and waits until it says that it is ready, for as long as that is worth it and not beyond end.
+// spawn starts zend and waits until it says that it is ready, for as long as that is
+// worth it and not beyond end.
 func (s *Starter) spawn(l *limit, end time.Time) error {
 	given, program, err := s.program()
 	if err != nil {
@@ -175,16 +182,19 @@ func (s *Starter) find() (string, error) {
 	}
 	self, err := executable()
 	if err != nil {
-		return "", unavailable("zend cannot be found: "+err.Error(), "set "+DaemonVariable+" to its absolute path", err)
+		return "", unavailable("zend cannot be found: "+err.Error(), "set "+DaemonVariable+" to its "+
+			"absolute path", err)
 	}
 	beside := path.Join(path.Dir(self), "zend")
 	if err := unix.Stat(beside, new(unix.Stat_t)); err != nil {
-		return "", unavailable("zend is not installed beside "+self, "set "+DaemonVariable+" to its absolute path", err)
+		return "", unavailable("zend is not installed beside "+self, "set "+DaemonVariable+" to its "+
+			"absolute path", err)
 	}
 	return beside, nil
 }
 
-// startProcess starts zend in a session of its own, so that a Ctrl-C meant for the client does not reach it.
+// startProcess starts zend in a session of its own, so that a Ctrl-C meant for the client
+// does not reach it.
 func (s *Starter) startProcess(program, name string, ready int) (pid int, err error) {
 	null, err := open("/dev/null", unix.O_RDWR)
 	if err != nil {

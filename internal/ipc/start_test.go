@@ -58,9 +58,12 @@ func TestStarting(t *testing.T) {
 		{"late", 10 * time.Second, 3, "", "", ""},
 		{"gone", 10 * time.Second, 3, "", "", ""},
 		{"fail", 10 * time.Second, 1, credential.VaultTooNew, "a newer zen wrote the vault", "install it"},
-		{"fail plainly", 10 * time.Second, 10, credential.Unavailable, "zend ended before it was ready", "see why: zen daemon logs"},
-		{"garble", 10 * time.Second, 1, credential.Internal, "zend's answer makes no sense", "zen daemon restart"},
-		{"hang", 300 * time.Millisecond, 1, credential.Unavailable, "zend is not ready in time", "see why it does not start: zen daemon status"},
+		{"fail plainly", 10 * time.Second, 10, credential.Unavailable, "zend ended before it was " +
+			"ready", "see why: zen daemon logs"},
+		{"garble", 10 * time.Second, 1, credential.Internal, "zend's answer makes no " +
+			"sense", "zen daemon restart"},
+		{"hang", 300 * time.Millisecond, 1, credential.Unavailable, "zend is not ready in " +
+			"time", "see why it does not start: zen daemon status"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.role, func(t *testing.T) {
@@ -70,7 +73,8 @@ func TestStarting(t *testing.T) {
 			if credential.ReasonOf(err) != tt.reason {
 				t.Fatalf("%s, %v (%s)", reply.Result, err, credential.ReasonOf(err))
 			}
-			if e, ok := errors.AsType[*credential.Error](err); ok && (e.Error() != tt.message || e.HintText() != tt.hint) {
+			if e, ok := errors.AsType[*credential.Error](err); ok &&
+				(e.Error() != tt.message || e.HintText() != tt.hint) {
 				t.Errorf("said %q, %q", e.Error(), e.HintText())
 			}
 			if n := lines(dir, "starts"); n != tt.starts {
@@ -119,7 +123,8 @@ func TestStartIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// What a zend says before it dies is for its log: not for the client's terminal, and readable by the user only.
+// What a zend says before it dies is for its log: not for the client's terminal, and
+// readable by the user only.
 func TestDyingWordsAreLogged(t *testing.T) {
 	dir := shortDir(t)
 	newClient(t, dir, "fail plainly").Call("status", nil, soon())
@@ -134,7 +139,10 @@ func TestDyingWordsAreLogged(t *testing.T) {
 
 // zend does not inherit what concerns the client only, nor its directory and session.
 func TestStartedProcess(t *testing.T) {
-	for _, name := range []string{"ZEN_PROFILE", "ZEN_TIMEOUT", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", ipc.ReadyVariable} {
+	for _, name := range []string{
+		"ZEN_PROFILE", "ZEN_TIMEOUT", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+		ipc.ReadyVariable,
+	} {
 		t.Setenv(name, "7")
 	}
 	t.Setenv("KEPT", "yes")
@@ -146,7 +154,10 @@ func TestStartedProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ZEN_PROFILE", "ZEN_TIMEOUT", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", ipc.ReadyVariable} {
+	for _, name := range []string{
+		"ZEN_PROFILE", "ZEN_TIMEOUT", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+		ipc.ReadyVariable,
+	} {
 		if strings.Contains("\n"+string(environment), "\n"+name+"=") {
 			t.Errorf("zend inherits, or keeps, %s", name)
 		}
@@ -160,7 +171,8 @@ func TestStartedProcess(t *testing.T) {
 	}
 }
 
-// Who finds that somebody else is starting zend waits for that, for as long as there is time.
+// Who finds that somebody else is starting zend waits for that, for as long as there is
+// time.
 func TestAnotherClientIsStarting(t *testing.T) {
 	dir := shortDir(t)
 	lock, err := os.OpenFile(filepath.Join(dir, "spawn.lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -173,7 +185,8 @@ func TestAnotherClientIsStarting(t *testing.T) {
 	}
 	c := newClient(t, dir, "serve")
 	_, err = c.Call("status", nil, time.Now().Add(50*time.Millisecond))
-	if !credential.Unavailable.Is(err) || err.Error() != "zend is being started by another program and takes too long" {
+	if !credential.Unavailable.Is(err) || err.Error() != "zend is being started by another program and "+
+		"takes too long" {
 		t.Errorf("%v", err)
 	}
 	if n := lines(dir, "starts"); n != 0 {
@@ -202,7 +215,8 @@ func TestCannotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	exchangeable := filepath.Join(shortDir(t), "zend")
-	if err := errors.Join(os.WriteFile(exchangeable, nil, 0o700), os.Chmod(filepath.Dir(exchangeable), 0o777)); err != nil {
+	if err := errors.Join(os.WriteFile(exchangeable, nil, 0o700),
+		os.Chmod(filepath.Dir(exchangeable), 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	lock := filepath.Join(dir, "spawn.lock")
@@ -213,8 +227,10 @@ func TestCannotStart(t *testing.T) {
 		message  string // what it contains
 		hint     string
 	}{
-		{"relative variable", ipc.Starter{Lock: lock}, "bin/zend", "ZEN_DAEMON is not an absolute path: bin/zend", "zen daemon status"},
-		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: there is no program /nonexistent/zend", "zen daemon status"},
+		{"relative variable", ipc.Starter{Lock: lock}, "bin/zend", "ZEN_DAEMON is not an absolute path: " +
+			"bin/zend", "zen daemon status"},
+		{"nothing there", ipc.Starter{Lock: lock}, "/nonexistent/zend", "zend cannot be started: there " +
+			"is no program /nonexistent/zend", "zen daemon status"},
 		{
 			"exchangeable",
 			ipc.Starter{Lock: lock},
@@ -223,9 +239,13 @@ func TestCannotStart(t *testing.T) {
 			"chmod go-w " + filepath.Dir(exchangeable),
 		},
 		{"not beside", ipc.Starter{Lock: lock}, "", "zend is not installed beside " + exe, "ZEN_DAEMON"},
-		{"no program", ipc.Starter{Lock: lock, Path: filepath.Join(dir, "text")}, "", "exec format error", "zen daemon status"},
-		{"open directory", ipc.Starter{Lock: filepath.Join(open, "lock")}, "", "can be read by other users", "chmod 700 " + open},
-		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be started: " + filepath.Join(dir, "link") + " is a symbolic link", "rm " + filepath.Join(dir, "link")},
+		{"no program", ipc.Starter{Lock: lock, Path: filepath.Join(dir, "text")}, "", "exec format " +
+			"error", "zen daemon status"},
+		{"open directory", ipc.Starter{Lock: filepath.Join(open, "lock")}, "", "can be read by other " +
+			"users", "chmod 700 " + open},
+		{"lock is a link", ipc.Starter{Lock: filepath.Join(dir, "link")}, "", "zend cannot be " +
+			"started: " + filepath.Join(dir, "link") + " is a symbolic link", "rm " +
+			filepath.Join(dir, "link")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,7 +254,8 @@ func TestCannotStart(t *testing.T) {
 			begin := time.Now()
 			_, err := c.Call("status", nil, soon())
 			e, ok := errors.AsType[*credential.Error](err)
-			if !ok || e.Reason != credential.Unavailable || !strings.Contains(e.Error(), tt.message) || !strings.Contains(e.HintText(), tt.hint) {
+			if !ok || e.Reason != credential.Unavailable || !strings.Contains(e.Error(), tt.message) ||
+				!strings.Contains(e.HintText(), tt.hint) {
 				t.Errorf("%v (%v)", err, e)
 			}
 			if took := time.Since(begin); took > time.Second {
@@ -247,7 +268,10 @@ func TestCannotStart(t *testing.T) {
 // zend is looked for beside the program that runs, links resolved, and nowhere else.
 func TestNewClientFindsZendBesideItself(t *testing.T) {
 	home := shortDir(t)
-	for k, v := range map[string]string{"HOME": home, "XDG_RUNTIME_DIR": home, "ZEN_SOCKET": "", "XDG_STATE_HOME": "", ipc.DaemonVariable: ""} {
+	for k, v := range map[string]string{
+		"HOME": home, "XDG_RUNTIME_DIR": home, "ZEN_SOCKET": "",
+		"XDG_STATE_HOME": "", ipc.DaemonVariable: "",
+	} {
 		t.Setenv(k, v)
 	}
 	dirs, err := paths.Find()
@@ -259,20 +283,24 @@ func TestNewClientFindsZendBesideItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := c.Start()
-	if err != nil || c.Socket != filepath.Join(home, "zen", "zend.sock") || !strings.HasPrefix(c.Name, "test/") ||
-		s.Lock != filepath.Join(home, "zen", "spawn.lock") || s.Path != "" || len(s.Args) != 1 || s.Args[0] != "--on-demand" {
+	if err != nil || c.Socket != filepath.Join(home, "zen", "zend.sock") ||
+		!strings.HasPrefix(c.Name, "test/") ||
+		s.Lock != filepath.Join(home, "zen", "spawn.lock") || s.Path != "" || len(s.Args) != 1 ||
+		s.Args[0] != "--on-demand" {
 		t.Errorf("%+v, %+v, %v", c, s, err)
 	}
 	t.Setenv("ZEN_SOCKET", "/"+strings.Repeat("long/", 40))
 	if dirs, err = paths.Find(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ipc.NewClient(dirs, "test"); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "too long") {
+	if _, err := ipc.NewClient(dirs, "test"); !credential.InvalidInput.Is(err) ||
+		!strings.Contains(err.Error(), "too long") {
 		t.Errorf("%v", err)
 	}
 }
 
-// A request that was lost is sent again when it may be carried out twice, to another zend.
+// A request that was lost is sent again when it may be carried out twice, to another
+// zend.
 func TestCallsAreRepeated(t *testing.T) {
 	dir := shortDir(t)
 	c := newClient(t, dir, "serve")

@@ -10,7 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// A zend that is killed before it read a request did not carry it out: also what must not be done twice is sent again.
+// A zend that is killed before it read a request did not carry it out: also what must not
+// be done twice is sent again.
 func TestRequestThatWasNotReadIsRepeated(t *testing.T) {
 	var calls atomic.Int64
 	c, _ := raw(t, func(conn net.Conn) {

@@ -40,9 +40,13 @@ func scenarios() []scenario {
 		v.Close()
 	}
 	return []scenario{
-		{name: "first change", prepare: func(*testing.T, string, *slotStub) {}, run: func(t *testing.T, v *Vault) error {
-			return v.Commit(t.Context(), put("a", `{}`, "s1"))
-		}},
+		{
+			name:    "first change",
+			prepare: func(*testing.T, string, *slotStub) {},
+			run: func(t *testing.T, v *Vault) error {
+				return v.Commit(t.Context(), put("a", `{}`, "s1"))
+			},
+		},
 		{name: "change", prepare: withRecords, run: func(t *testing.T, v *Vault) error {
 			return v.Commit(t.Context(), put("a", `{"n":3}`, "s3"))
 		}},
@@ -55,7 +59,11 @@ func scenarios() []scenario {
 		{name: "no passphrase", prepare: withPassphrase, once: true, run: func(t *testing.T, v *Vault) error {
 			return v.RemovePassphrase(t.Context())
 		}},
-		{name: "rotation", prepare: withPassphrase, run: func(t *testing.T, v *Vault) error { return v.Rotate(t.Context()) }},
+		{
+			name:    "rotation",
+			prepare: withPassphrase,
+			run:     func(t *testing.T, v *Vault) error { return v.Rotate(t.Context()) },
+		},
 		{name: "lock", prepare: withRecords, run: func(_ *testing.T, v *Vault) error { return v.Lock() }},
 		{name: "unlock", prepare: func(t *testing.T, path string, slot *slotStub) {
 			withRecords(t, path, slot)
@@ -65,24 +73,36 @@ func scenarios() []scenario {
 			}
 			v.Close()
 		}, run: func(t *testing.T, v *Vault) error { return v.Unlock(t.Context(), nil) }},
-		{name: "unlock after a reboot", session: true, lenient: true, prepare: func(t *testing.T, path string, slot *slotStub) {
-			withPassphrase(t, path, slot)
-			slot.lose()
-		}, run: func(t *testing.T, v *Vault) error {
-			w := word("old")
-			return v.Unlock(t.Context(), &w)
-		}},
+		{
+			name:    "unlock after a reboot",
+			session: true,
+			lenient: true,
+			prepare: func(t *testing.T, path string, slot *slotStub) {
+				withPassphrase(t, path, slot)
+				slot.lose()
+			},
+			run: func(t *testing.T, v *Vault) error {
+				w := word("old")
+				return v.Unlock(t.Context(), &w)
+			},
+		},
 		{name: "restore", once: true, prepare: func(t *testing.T, path string, slot *slotStub) {
 			withRecords(t, path, slot)
 			writeVault(t, path, []byte("garbage"), nil)
 		}, run: func(t *testing.T, v *Vault) error { return v.Restore(t.Context()) }},
-		{name: "start anew", session: true, once: true, prepare: func(t *testing.T, path string, slot *slotStub) {
-			withRecords(t, path, slot)
-			slot.lose()
-		}, run: func(t *testing.T, v *Vault) error {
-			_ = v.EnsureOpen(t.Context()) // finds out that the key is lost
-			return v.StartAnew(t.Context())
-		}},
+		{
+			name:    "start anew",
+			session: true,
+			once:    true,
+			prepare: func(t *testing.T, path string, slot *slotStub) {
+				withRecords(t, path, slot)
+				slot.lose()
+			},
+			run: func(t *testing.T, v *Vault) error {
+				_ = v.EnsureOpen(t.Context()) // finds out that the key is lost
+				return v.StartAnew(t.Context())
+			},
+		},
 	}
 }
 
@@ -107,7 +127,8 @@ func (s scenario) world(t *testing.T) world {
 	return world{s, readDisk(t, path), slot}
 }
 
-// outcome is all that can be seen of a vault by who opens it: its state, its content, and which passphrases open it.
+// outcome is all that can be seen of a vault by who opens it: its state, its content, and
+// which passphrases open it.
 func outcome(t *testing.T, path string, slot *slotStub) string {
 	t.Helper()
 	v := open(t, path, slot)
@@ -144,7 +165,8 @@ func opensWith(f *file, passphrase string) bool {
 	return false
 }
 
-// Whatever goes wrong at whatever operation, the old state or the new one is there, and who asked is told which.
+// Whatever goes wrong at whatever operation, the old state or the new one is there, and
+// who asked is told which.
 func TestFaultAtEveryOperation(t *testing.T) {
 	for _, s := range scenarios() {
 		for _, noLinks := range []bool{false, true} {
@@ -209,7 +231,8 @@ func (w world) withFault(t *testing.T, f fault, at int, noLinks bool, before, af
 	case (err == nil || again == nil) && got != after:
 		t.Errorf("%s it worked, but what is there is %s, not %s", context, got, after)
 	case err != nil && strings.Contains(err.Error(), "nor read it"): // zend cannot know, and says so
-	case err != nil && strings.Contains(got, StateUnlocked) && len(records) > 0 && !strings.Contains(got, string(records[0].Public)):
+	case err != nil && strings.Contains(got, StateUnlocked) && len(records) > 0 &&
+		!strings.Contains(got, string(records[0].Public)):
 		t.Errorf("%s zend believes in %s, the disk has %s", context, records[0].Public, got)
 	}
 	if err != nil && !killed {
@@ -224,14 +247,15 @@ func (w world) checkMessage(t *testing.T, context string, err error, path string
 	switch {
 	case !ok:
 		t.Errorf("%s the error is for nobody: %v", context, err)
-	case e.Reason == credential.InvalidInput: // the fault came before: what is there cannot be read, as State says
+	case e.Reason == credential.InvalidInput:
+		// the fault came before: what is there cannot be read, as State says
 	case !strings.Contains(e.Message, path) || e.HintText() == "" || strings.Contains(e.Message, tempPrefix):
 		t.Errorf("%s message %q, hint %q", context, e.Message, e.HintText())
 	}
 }
 
-// Whatever went wrong in a change, the previous generation can be restored, and opens: its keys are deleted only after it is
-// gone.
+// Whatever went wrong in a change, the previous generation can be restored, and opens:
+// its keys are deleted only after it is gone.
 func TestPreviousGenerationOpensAfterAnyFault(t *testing.T) {
 	for _, s := range scenarios() {
 		if s.session || s.once || s.name == "first change" {
@@ -243,7 +267,14 @@ func TestPreviousGenerationOpensAfterAnyFault(t *testing.T) {
 			_, _, fs := w.normally(t, false)
 			for at := 1; at <= fs.count+1; at++ {
 				path, slot := w.disk.write(t), w.slot.clone()
-				v := openWith(t, Options{Path: path, Slots: []KeySlot{slot}, FS: &faultFS{fault: fault{err: syscall.EIO, stays: true}, at: at}})
+				v := openWith(
+					t,
+					Options{
+						Path:  path,
+						Slots: []KeySlot{slot},
+						FS:    &faultFS{fault: fault{err: syscall.EIO, stays: true}, at: at},
+					},
+				)
 				err := w.run(t, v)
 				v.Close()
 				_ = os.Remove(path) // it may be the same file as the previous generation
@@ -261,7 +292,8 @@ func TestPreviousGenerationOpensAfterAnyFault(t *testing.T) {
 	}
 }
 
-// The machine loses power at any moment of a change. What was reported as done stays done.
+// The machine loses power at any moment of a change. What was reported as done stays
+// done.
 func TestPowerLossAtEveryMoment(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
@@ -278,7 +310,13 @@ func TestPowerLossAtEveryMoment(t *testing.T) {
 				seen[key] = true
 				got := outcome(t, c.disk.write(t), keys)
 				if got != before && got != after || c.events == len(fs.events) && got != after {
-					t.Fatalf("lost power after:%s\n\tgot    %s\n\tbefore %s\n\tafter  %s", describe(fs.events[:c.events]), got, before, after)
+					t.Fatalf(
+						"lost power after:%s\n\tgot    %s\n\tbefore %s\n\tafter  %s",
+						describe(fs.events[:c.events]),
+						got,
+						before,
+						after,
+					)
 				}
 			}
 		})

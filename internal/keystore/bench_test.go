@@ -8,7 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// filled makes a vault of n records, each with the public part of a connector and a secret.
+// filled makes a vault of n records, each with the public part of a connector and a
+// secret.
 func filled(b *testing.B, n int, slot KeySlot) (path string) {
 	b.Helper()
 	path = vaultPath(b)
@@ -16,8 +17,17 @@ func filled(b *testing.B, n int, slot KeySlot) (path string) {
 	secret := credential.SecretString("dckr_pat_0123456789abcdefghijklmnopq")
 	err := v.Commit(b.Context(), func(tx *Tx) error {
 		for i := range n {
-			public := fmt.Sprintf(`{"name":"connector-%d","type":"docker","auth":"password","registry":"r%d.example.com","user":"user-%d"}`, i, i, i)
-			if err := tx.Put(Record{ID: fmt.Sprintf("c/%08d", i), Kind: "connector", Public: json.RawMessage(public)}, &secret); err != nil {
+			public := fmt.Sprintf(
+				`{"name":"connector-%d","type":"docker","auth":"password","registry":"r%d.example.com",`+
+					`"user":"user-%d"}`,
+				i,
+				i,
+				i,
+			)
+			if err := tx.Put(Record{
+				ID: fmt.Sprintf("c/%08d", i), Kind: "connector",
+				Public: json.RawMessage(public),
+			}, &secret); err != nil {
 				return err
 			}
 		}
@@ -32,7 +42,8 @@ func filled(b *testing.B, n int, slot KeySlot) (path string) {
 
 var sizes = []int{10, 1_000}
 
-// BenchmarkOpen reads, checks and opens a vault and decrypts one secret; the key slot takes no time.
+// BenchmarkOpen reads, checks and opens a vault and decrypts one secret; the key slot
+// takes no time.
 func BenchmarkOpen(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

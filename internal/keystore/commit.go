@@ -22,7 +22,8 @@ const (
 	MaxSecret = 4 << 20
 )
 
-// Tx collects the changes of one Commit. It must not be used after the function it was passed to returns.
+// Tx collects the changes of one Commit. It must not be used after the function it was
+// passed to returns.
 type Tx struct {
 	v       *Vault
 	base    *file
@@ -30,8 +31,8 @@ type Tx struct {
 	changes map[string]*record // nil: delete
 }
 
-// Put adds or replaces a record. A nil secret keeps the one the record has, an empty one removes it. The secret is sealed
-// before Put returns; it stays the caller's.
+// Put adds or replaces a record. A nil secret keeps the one the record has, an empty one
+// removes it. The secret is sealed before Put returns; it stays the caller's.
 func (tx *Tx) Put(rec Record, secret *credential.Secret) error {
 	public, err := checkRecord(rec, secret)
 	if err != nil {
@@ -48,7 +49,8 @@ func (tx *Tx) Put(rec Record, secret *credential.Secret) error {
 // checkRecord checks what can be written, and returns the public part on one line.
 func checkRecord(rec Record, secret *credential.Secret) ([]byte, error) {
 	if !validName(rec.ID) || !validName(rec.Kind) {
-		return nil, fail(credential.InvalidInput, "", "a record needs an id and a kind of letters, digits and -_.:/@")
+		return nil, fail(credential.InvalidInput, "", "a record needs an id and a kind of letters, "+
+			"digits and -_.:/@")
 	}
 	if len(rec.Public) > MaxPublic {
 		return nil, fail(credential.TooLarge, "", "the public part of %s %s has %d bytes, more than %d",
@@ -60,7 +62,8 @@ func checkRecord(rec Record, secret *credential.Secret) ([]byte, error) {
 	}
 	var line bytes.Buffer
 	if err := json.Compact(&line, rec.Public); err != nil || !safejson.Compact(line.Bytes()) {
-		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at most %d deep",
+		return nil, fail(credential.InvalidInput, "", "the public part of %s %s is not JSON in UTF-8, at "+
+			"most %d deep",
 			rec.Kind, rec.ID, safejson.MaxDepth)
 	}
 	return line.Bytes(), nil
@@ -128,8 +131,9 @@ func (tx *Tx) merged() []record {
 	return out
 }
 
-// Commit makes all changes of one function durable at once, or none. It opens the vault as EnsureOpen does; the first Commit
-// makes the vault and chooses its key slot (see Options.Slots). A key that is lost is an error: see StartAnew.
+// Commit makes all changes of one function durable at once, or none. It opens the vault
+// as EnsureOpen does; the first Commit makes the vault and chooses its key slot (see
+// Options.Slots). A key that is lost is an error: see StartAnew.
 //
 // When Commit fails, Records are what the disk holds: all but always the state before.
 func (v *Vault) Commit(ctx context.Context, change func(*Tx) error) error {
@@ -156,7 +160,8 @@ func (v *Vault) begin(ctx context.Context) error {
 	select {
 	case v.changing <- struct{}{}:
 	case <-ctx.Done():
-		return because(context.Cause(ctx), fail(credential.Timeout, "", "another change of the vault takes too long"))
+		return because(context.Cause(ctx), fail(credential.Timeout, "", "another change of the vault "+
+			"takes too long"))
 	}
 	if v.ctx.Err() != nil {
 		v.end()
@@ -167,8 +172,8 @@ func (v *Vault) begin(ctx context.Context) error {
 
 func (v *Vault) end() { <-v.changing }
 
-// base is what a change starts from: the open vault, or a new one with fresh keys and no slot. The caller holds changing and
-// calls release with the keys at the end.
+// base is what a change starts from: the open vault, or a new one with fresh keys and no
+// slot. The caller holds changing and calls release with the keys at the end.
 func (v *Vault) base(ctx context.Context) (*file, *keys, error) {
 	if err := v.EnsureOpen(ctx); err != nil {
 		return nil, nil, err
@@ -200,10 +205,16 @@ func (m *inMemory) release(k *keys) {
 
 // next begins the generation after f, with the same content.
 func (f *file) next() *file {
-	return &file{vault: f.vault, generation: f.generation + 1, slots: slices.Clone(f.slots), records: f.records}
+	return &file{
+		vault:      f.vault,
+		generation: f.generation + 1,
+		slots:      slices.Clone(f.slots),
+		records:    f.records,
+	}
 }
 
-// writeChosen writes a generation; one that has no slot yet gets the first that works, and takes it back on failure.
+// writeChosen writes a generation; one that has no slot yet gets the first that works,
+// and takes it back on failure.
 func (v *Vault) writeChosen(ctx context.Context, next *file, k *keys) error {
 	if len(next.slots) > 0 {
 		return v.write(ctx, next, k)
@@ -216,8 +227,9 @@ func (v *Vault) writeChosen(ctx context.Context, next *file, k *keys) error {
 	return v.writeArmed(ctx, next, k, entry)
 }
 
-// writeArmed writes a generation with slots that were armed for it. On failure their keys are discarded, unless the disk has
-// that generation nevertheless, or does not say: a key too many harms nobody.
+// writeArmed writes a generation with slots that were armed for it. On failure their keys
+// are discarded, unless the disk has that generation nevertheless, or does not say: a key
+// too many harms nobody.
 func (v *Vault) writeArmed(ctx context.Context, next *file, k *keys, armed ...slotEntry) error {
 	err := v.write(ctx, next, k)
 	if err == nil {
@@ -246,14 +258,16 @@ func (m *inMemory) current() *file {
 	return m.f
 }
 
-// write makes next, sealed with k, the vault's generation on the disk and then in memory. The caller holds changing.
+// write makes next, sealed with k, the vault's generation on the disk and then in memory.
+// The caller holds changing.
 func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 	if err := v.store.takeWriter(); err != nil {
 		return err
 	}
 	if stampOf(v.opt.Path) != v.store.seen {
 		return fail(credential.VaultDamaged, "have zend read it again: zen daemon restart",
-			"%s was changed or removed by something other than zen while zend was running; nothing was written", v.opt.Path)
+			"%s was changed or removed by something other than zen while zend was running; nothing was "+
+				"written", v.opt.Path)
 	}
 	data, err := next.encode(k.mac)
 	if err != nil {
@@ -269,7 +283,8 @@ func (v *Vault) write(ctx context.Context, next *file, k *keys) error {
 	return nil
 }
 
-// settle makes memory agree with the disk after a failed write, where the disk decides, and explains the failure.
+// settle makes memory agree with the disk after a failed write, where the disk decides,
+// and explains the failure.
 func (v *Vault) settle(next *file, k *keys, data []byte, cause error) error {
 	have, err := readFile(v.store.fs, v.opt.Path, maxFile)
 	v.store.seen = stampOf(v.opt.Path)
@@ -284,7 +299,8 @@ func (v *Vault) settle(next *file, k *keys, data []byte, cause error) error {
 	return neitherReadNorWritten(v.opt.Path, cause)
 }
 
-// install makes a written generation the one in memory; keys come with it unless the vault was locked meanwhile.
+// install makes a written generation the one in memory; keys come with it unless the
+// vault was locked meanwhile.
 func (v *Vault) install(next *file, k *keys) {
 	v.store.seen = stampOf(v.opt.Path)
 	v.mu.Lock()
@@ -305,7 +321,8 @@ func (v *Vault) install(next *file, k *keys) {
 // retired are key slots that only the previous generation names.
 type retired struct{ slots []slotEntry }
 
-// lookUpRetired finds out which slots vault.json.prev has that the present generation has not.
+// lookUpRetired finds out which slots vault.json.prev has that the present generation has
+// not.
 func (s *store) lookUpRetired(present *file) {
 	if s.retired != nil {
 		return
@@ -317,8 +334,9 @@ func (s *store) lookUpRetired(present *file) {
 	}
 }
 
-// forget deletes the keys of slots that no generation on the disk names any more. That happens only after the file was
-// written, so that a kill at any time leaves every generation with its keys.
+// forget deletes the keys of slots that no generation on the disk names any more. That
+// happens only after the file was written, so that a kill at any time leaves every
+// generation with its keys.
 func (v *Vault) forget(ctx context.Context, present, next *file) {
 	if present == nil {
 		return

@@ -21,7 +21,8 @@ const (
 	hintRestore = "go back to the previous generation: zen vault restore"
 	hintUnlock  = "unlock the vault: zen unlock"
 	hintStatus  = "see what is wrong: zen vault status"
-	hintAnew    = "enter your credentials again, which makes a new vault: zen service-connector register --help"
+	hintAnew    = "enter your credentials again, which makes a new vault: zen service-connector register " +
+		"--help"
 )
 
 func fail(reason credential.Reason, hint, format string, args ...any) *credential.Error {
@@ -40,13 +41,15 @@ func cannotWrite(path string, cause error) error {
 		"cannot write %s: %s; the vault is as it was before", path, plain(cause)))
 }
 
-// mayNotLast explains a change that took place while the disk would not promise to keep it.
+// mayNotLast explains a change that took place while the disk would not promise to keep
+// it.
 func mayNotLast(path string, cause error) error {
 	return because(cause, fail(credential.CannotWrite, writeHint(path, cause),
 		"%s was written, but may not survive a crash of the machine: %s", path, plain(cause)))
 }
 
-// neitherReadNorWritten explains a change that failed while the disk does not say what it holds now.
+// neitherReadNorWritten explains a change that failed while the disk does not say what it
+// holds now.
 func neitherReadNorWritten(path string, cause error) error {
 	return because(cause, fail(credential.CannotWrite, writeHint(path, cause)+"; then: zen daemon restart",
 		"cannot write %s, nor read it to see what is there now: %s", path, plain(cause)))
@@ -85,7 +88,8 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// unreadable explains why the file's content is of no use. prev says whether there is a previous generation to go back to.
+// unreadable explains why the file's content is of no use. prev says whether there is a
+// previous generation to go back to.
 func unreadable(path string, cause error, prev bool) *credential.Error {
 	if errors.Is(cause, errNewer) {
 		return because(cause, fail(credential.VaultTooNew, "install the newer zen again",
@@ -102,7 +106,8 @@ func unreadable(path string, cause error, prev bool) *credential.Error {
 	case !prev:
 		hint = "restore " + path + " from a backup, or start over: mv " + path + " " + path + ".bad"
 	}
-	return because(cause, fail(credential.VaultDamaged, hint, "the vault %s cannot be used: %s", path, plainDamage(cause)))
+	return because(cause, fail(credential.VaultDamaged, hint, "the vault %s cannot be used: "+
+		"%s", path, plainDamage(cause)))
 }
 
 func plainDamage(cause error) string {

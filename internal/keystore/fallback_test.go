@@ -7,8 +7,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// A vault whose first choice of a slot was not there is opened again by the next zend: the note that says why is no part of
-// what the key's wrapping binds, as it is written after it.
+// A vault whose first choice of a slot was not there is opened again by the next zend:
+// the note that says why is no part of what the key's wrapping binds, as it is written
+// after it.
 func TestVaultWithFallbackSlotOpensAgain(t *testing.T) {
 	path := vaultPath(t)
 	keyring, session := unavailableStub(KindOSKeyring, "no bus here"), sessionStub()

@@ -41,7 +41,8 @@ type event struct {
 	data     []byte
 }
 
-// faultFS is the operating system's file system with one operation that goes wrong. It notes what was changed.
+// faultFS is the operating system's file system with one operation that goes wrong. It
+// notes what was changed.
 type faultFS struct {
 	fault   fault
 	at      int  // the operation that goes wrong, counted from 1; 0: none
@@ -53,7 +54,8 @@ type faultFS struct {
 	events []event
 }
 
-// step counts an operation and reports whether it goes wrong. A full or read-only disk can be read.
+// step counts an operation and reports whether it goes wrong. A full or read-only disk
+// can be read.
 func (fs *faultFS) step(reads bool) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -189,8 +191,9 @@ func readDisk(t testing.TB, path string) disk {
 	return d
 }
 
-// write puts the content into a new directory and returns the vault's path there. The thousands of small files that these
-// tests make are kept in memory where the system has a place for that.
+// write puts the content into a new directory and returns the vault's path there. The
+// thousands of small files that these tests make are kept in memory where the system has
+// a place for that.
 func (d disk) write(t testing.TB) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "zen-test-")
@@ -207,9 +210,10 @@ func (d disk) write(t testing.TB) (path string) {
 	return path
 }
 
-// crashes returns what may be found on the disk when the machine loses power after each event, together with how many events
-// had happened. What was done to the directory since it was last synced may be lost from some point on, and a file that was
-// not synced may be empty, cut short or whole.
+// crashes returns what may be found on the disk when the machine loses power after each
+// event, together with how many events had happened. What was done to the directory since
+// it was last synced may be lost from some point on, and a file that was not synced may
+// be empty, cut short or whole.
 func crashes(start disk, events []event) (found []crash) {
 	for n := range len(events) + 1 {
 		happened := events[:n]
@@ -239,10 +243,11 @@ type inode struct {
 	synced bool
 }
 
-// replay applies the changes of the directory among the first kept events, and the data of all. Data that was not synced is
-// there only in part.
+// replay applies the changes of the directory among the first kept events, and the data
+// of all. Data that was not synced is there only in part.
 func replay(start disk, events []event, kept int, unsynced float64) disk {
-	now, later := make(map[string]*inode), make(map[string]*inode) // on the disk, and as the running system sees it
+	// on the disk, and as the running system sees it
+	now, later := make(map[string]*inode), make(map[string]*inode)
 	for name, b := range start {
 		now[name] = &inode{b, true}
 		later[name] = now[name]

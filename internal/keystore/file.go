@@ -24,7 +24,8 @@ const Format = 1
 // maxFile bounds what is read as a vault, in bytes.
 const maxFile = 512 << 20
 
-// The file is JSON laid out in lines, so that exact bytes can be checked and each record stands alone:
+// The file is JSON laid out in lines, so that exact bytes can be checked and each record
+// stands alone:
 //
 //	{"format":1,
 //	"vault":"<uuid>",
@@ -39,9 +40,11 @@ const maxFile = 512 << 20
 //	],
 //	"seal":{"mac":"<hex>","sha256":"<hex>"}}
 //
-// mac is HMAC-SHA256 over the SHA-256 of everything before the "seal" line; sha256 covers everything before its own digits.
-// The last line, from "sha256" on, and the first member are the same in every future format: that is how damage is told
-// from a newer format. There is one spelling of every file: what parse accepts, encode gives back byte for byte.
+// mac is HMAC-SHA256 over the SHA-256 of everything before the "seal" line; sha256 covers
+// everything before its own digits. The last line, from "sha256" on, and the first member
+// are the same in every future format: that is how damage is told from a newer format.
+// There is one spelling of every file: what parse accepts, encode gives back byte for
+// byte.
 const (
 	textFormat  = `{"format":`
 	textVault   = ",\n" + `"vault":"`
@@ -304,7 +307,8 @@ func parseRecord(line []byte) (record, error) {
 // maxName bounds ids and kinds.
 const maxName = 128
 
-// validName reports whether s can stand in the file as it is: letters, digits and a few signs.
+// validName reports whether s can stand in the file as it is: letters, digits and a few
+// signs.
 func validName(s string) bool {
 	other := strings.IndexFunc(s, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'

@@ -9,8 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// FS is the part of a file system that changes the vault. Tests give one that fails, stops or cuts a write short at any
-// step; nil means the operating system's.
+// FS is the part of a file system that changes the vault. Tests give one that fails,
+// stops or cuts a write short at any step; nil means the operating system's.
 type FS interface {
 	OpenFile(name string, flag int, perm os.FileMode) (File, error)
 	Rename(from, to string) error
@@ -83,8 +83,9 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 	}
 }
 
-// writeFile creates a file that must not exist, readable by its owner only, and makes sure that its bytes are on the disk.
-// What it created is removed again when anything fails.
+// writeFile creates a file that must not exist, readable by its owner only, and makes
+// sure that its bytes are on the disk. What it created is removed again when anything
+// fails.
 func writeFile(fs FS, name string, data []byte) (err error) {
 	f, err := fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -105,8 +106,8 @@ func writeFile(fs FS, name string, data []byte) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// syncDir makes renames in a directory last. File systems that cannot sync a directory say EINVAL or ENOTSUP; there is
-// nothing more to do on them.
+// syncDir makes renames in a directory last. File systems that cannot sync a directory
+// say EINVAL or ENOTSUP; there is nothing more to do on them.
 func syncDir(fs FS, dir string) error {
 	d, err := fs.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// What is accepted as a vault is spelled as zen would spell it: writing it again gives the same bytes. What is not accepted
-// is damaged or newer, nothing else. Each input is tried as it is and with a seal that fits.
+// What is accepted as a vault is spelled as zen would spell it: writing it again gives
+// the same bytes. What is not accepted is damaged or newer, nothing else. Each input is
+// tried as it is and with a seal that fits.
 func FuzzParse(f *testing.F) {
 	slot := keyringStub()
 	path, _, _ := sampleVault(f, slot)
@@ -84,7 +85,12 @@ func FuzzRoundTrip(f *testing.F) {
 		if err := k.sealRecord(bytes.NewReader(make([]byte, nonceSize)), "5e0a", &r, secret); err != nil {
 			t.Fatal(err)
 		}
-		in := &file{vault: "5e0a", generation: generation, slots: []slotEntry{{ID: "00", Kind: KindSession}}, records: []record{r}}
+		in := &file{
+			vault:      "5e0a",
+			generation: generation,
+			slots:      []slotEntry{{ID: "00", Kind: KindSession}},
+			records:    []record{r},
+		}
 		b, err := in.encode(k.mac)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +100,8 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatalf("%v:\n%s", err, b)
 		}
 		got, err := k.openRecord(out.vault, out.find(id))
-		if err != nil || !bytes.Equal(got, secret) || k.verify(out) != nil || out.generation != generation || !bytes.Equal(out.records[0].public, line) {
+		if err != nil || !bytes.Equal(got, secret) || k.verify(out) != nil || out.generation != generation ||
+			!bytes.Equal(out.records[0].public, line) {
 			t.Fatalf("came back as %q, %+v, %v", got, out.records[0], err)
 		}
 	})

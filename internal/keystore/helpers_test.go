@@ -17,8 +17,9 @@ import (
 // fastArgon2 keeps tests short; the file says what was used.
 func fastArgon2() Argon2Params { return Argon2Params{Passes: 1, Memory: 8, Threads: 1} }
 
-// slotStub is a key slot of any kind that outlives vaults, as a keyring does, and fails on demand. Keys lie in it masked, so
-// that a search of memory for them finds only what the vault left behind.
+// slotStub is a key slot of any kind that outlives vaults, as a keyring does, and fails
+// on demand. Keys lie in it masked, so that a search of memory for them finds only what
+// the vault left behind.
 type slotStub struct {
 	kind              string
 	probe, load, save error

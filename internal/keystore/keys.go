@@ -19,8 +19,8 @@ const (
 	labelFile    = "zen vault file v1"
 )
 
-// keys are a vault's key and what is derived from it, all in one arena. Every use goes through use, so that destroy can wait
-// for it; after destroy they are of no use.
+// keys are a vault's key and what is derived from it, all in one arena. Every use goes
+// through use, so that destroy can wait for it; after destroy they are of no use.
 type keys struct {
 	mu      sync.RWMutex
 	arena   *arena.Arena
@@ -79,8 +79,9 @@ func (k *keys) use(f func() error) error {
 	return f()
 }
 
-// hkdf32 is HKDF-SHA256 (RFC 5869) for exactly one block of output. crypto/hkdf would leave copies of the input key in
-// hash states on the heap, which nothing can wipe; here every key byte stays in scratch, the caller's locked memory.
+// hkdf32 is HKDF-SHA256 (RFC 5869) for exactly one block of output. crypto/hkdf would
+// leave copies of the input key in hash states on the heap, which nothing can wipe; here
+// every key byte stays in scratch, the caller's locked memory.
 func hkdf32(dst, scratch, secret []byte, salt, info string) {
 	wipeStack(0)       // makes room, so that the stack does not move while there is something on it
 	defer wipeStack(0) // sums were returned on it
@@ -90,7 +91,8 @@ func hkdf32(dst, scratch, secret []byte, salt, info string) {
 	clear(prk)
 }
 
-// wipeStack overwrites what the functions that were called before left on the stack, 4 KiB deep.
+// wipeStack overwrites what the functions that were called before left on the stack, 4
+// KiB deep.
 //
 //go:noinline
 func wipeStack(at uint8) byte {
@@ -98,7 +100,8 @@ func wipeStack(at uint8) byte {
 	return frame[at]
 }
 
-// hmac32 is HMAC-SHA256 (RFC 2104) over one short message, with its pads built in scratch, which it wipes.
+// hmac32 is HMAC-SHA256 (RFC 2104) over one short message, with its pads built in
+// scratch, which it wipes.
 func hmac32(dst, scratch, key, message []byte) {
 	if len(key) > sha256.BlockSize {
 		sum := sha256.Sum256(key)
@@ -126,7 +129,8 @@ func pad(scratch, key []byte, with byte) []byte {
 	return block
 }
 
-// mac authenticates a file: it covers the digest of everything before the seal, hence the exact bytes.
+// mac authenticates a file: it covers the digest of everything before the seal, hence the
+// exact bytes.
 func (k *keys) mac(digest [sha256.Size]byte) (tag [sha256.Size]byte, err error) {
 	err = k.use(func() error {
 		scratch := arena.New(4096)

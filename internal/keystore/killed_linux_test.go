@@ -23,7 +23,8 @@ const (
 	victimPath     = "ZEN_TEST_VICTIM_VAULT"
 )
 
-// dirSlot is a slotStub whose keys outlive the process, one file each. As in a keyring, a key is there or is not.
+// dirSlot is a slotStub whose keys outlive the process, one file each. As in a keyring, a
+// key is there or is not.
 type dirSlot struct {
 	*slotStub
 	dir string
@@ -36,7 +37,10 @@ func (s dirSlot) Save(ctx context.Context, id string, key []byte) error {
 		return err
 	}
 	masked := s.keys[id]
-	return errors.Join(os.WriteFile(s.file(id)+".new", masked[:], 0o600), os.Rename(s.file(id)+".new", s.file(id)))
+	return errors.Join(
+		os.WriteFile(s.file(id)+".new", masked[:], 0o600),
+		os.Rename(s.file(id)+".new", s.file(id)),
+	)
 }
 
 func (s dirSlot) Delete(ctx context.Context, id string) error {
@@ -72,8 +76,8 @@ func persisted(t *testing.T, kind, dir string) *slotStub {
 	return slot
 }
 
-// TestKilledVictim is the other process of the test below: it opens a vault and carries out one scenario, and stops before
-// and after it for the one that traces it.
+// TestKilledVictim is the other process of the test below: it opens a vault and carries
+// out one scenario, and stops before and after it for the one that traces it.
 func TestKilledVictim(t *testing.T) {
 	name, path := os.Getenv(victimScenario), os.Getenv(victimPath)
 	if name == "" {
@@ -107,11 +111,15 @@ func (s scenario) kind() string {
 	return KindOSKeyring
 }
 
-// noise are system calls of Go's runtime. All others are counted, whatever thread makes them.
+// noise are system calls of Go's runtime. All others are counted, whatever thread makes
+// them.
 var noise = []uint64{
-	unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_EPOLL_PWAIT, unix.SYS_SCHED_YIELD, unix.SYS_MADVISE,
-	unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_PRCTL, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_RT_SIGACTION,
-	unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_TGKILL,
+	unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_EPOLL_PWAIT, unix.SYS_SCHED_YIELD,
+	unix.SYS_MADVISE,
+	unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_PRCTL, unix.SYS_CLONE, unix.SYS_CLONE3,
+	unix.SYS_RT_SIGACTION,
+	unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_GETTID, unix.SYS_GETPID,
+	unix.SYS_TGKILL,
 	unix.SYS_KILL, unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_SCHED_GETAFFINITY,
 }
 
@@ -133,7 +141,8 @@ const (
 // errNoTrace says that this system does not let a process trace its children.
 var errNoTrace = errors.New("cannot trace a child")
 
-// killAt runs the victim and kills it when it is about to make the n-th system call between its two stops, or when it is done.
+// killAt runs the victim and kills it when it is about to make the n-th system call
+// between its two stops, or when it is done.
 func killAt(scenario, path string, n int) (call uint64, done bool, err error) {
 	runtime.LockOSThread() // all of ptrace(2) is up to the thread that began it
 	defer runtime.UnlockOSThread()
@@ -142,11 +151,15 @@ func killAt(scenario, path string, n int) (call uint64, done bool, err error) {
 		return 0, false, err
 	}
 	defer null.Close()
-	pid, err := syscall.ForkExec(os.Args[0], []string{os.Args[0], "-test.run", "^TestKilledVictim$"}, &syscall.ProcAttr{
-		Env:   append(os.Environ(), victimScenario+"="+scenario, victimPath+"="+path),
-		Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
-		Sys:   &syscall.SysProcAttr{Ptrace: true, Setpgid: true},
-	})
+	pid, err := syscall.ForkExec(
+		os.Args[0],
+		[]string{os.Args[0], "-test.run", "^TestKilledVictim$"},
+		&syscall.ProcAttr{
+			Env:   append(os.Environ(), victimScenario+"="+scenario, victimPath+"="+path),
+			Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
+			Sys:   &syscall.SysProcAttr{Ptrace: true, Setpgid: true},
+		},
+	)
 	if err != nil {
 		return 0, false, errors.Join(errNoTrace, err)
 	}
@@ -220,7 +233,8 @@ func (tr *tracer) run() (call uint64, done bool, err error) {
 	}
 }
 
-// resume lets a stopped thread go on: to its next system call once the scenario has begun.
+// resume lets a stopped thread go on: to its next system call once the scenario has
+// begun.
 func (tr *tracer) resume(tid, signal int) error {
 	var err error
 	switch {
@@ -236,8 +250,8 @@ func (tr *tracer) resume(tid, signal int) error {
 	return err
 }
 
-// poke makes all other threads stop, so that their system calls are seen from now on. Go takes SIGURG for a request to let
-// another goroutine run.
+// poke makes all other threads stop, so that their system calls are seen from now on. Go
+// takes SIGURG for a request to let another goroutine run.
 func (tr *tracer) poke(but int) {
 	for tid := range tr.threads {
 		if tid != but {
@@ -246,7 +260,8 @@ func (tr *tracer) poke(but int) {
 	}
 }
 
-// systemCall counts what a thread is about to do, and reports whether it is where to kill it.
+// systemCall counts what a thread is about to do, and reports whether it is where to kill
+// it.
 func (tr *tracer) systemCall(tid int) (call uint64, kill bool, err error) {
 	var info syscallInfo
 	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info),
@@ -261,8 +276,8 @@ func (tr *tracer) systemCall(tid int) (call uint64, kill bool, err error) {
 	return info.number, tr.seen == tr.n, nil
 }
 
-// zend is killed, really, before each system call that a change makes, and after the last one: the old state is there or the
-// new one, and the next zend can go on.
+// zend is killed, really, before each system call that a change makes, and after the last
+// one: the old state is there or the new one, and the next zend can go on.
 func TestKilledAtEverySystemCall(t *testing.T) {
 	for _, s := range killedScenarios() {
 		t.Run(s.name, func(t *testing.T) {
@@ -284,7 +299,8 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.afterKill(t, path, keys, before, after, fmt.Sprintf("killed at system call %d (number %d)", n, call), outcomes)
+				w.afterKill(t, path, keys, before, after, fmt.Sprintf("killed at system call %d (number "+
+					"%d)", n, call), outcomes)
 				if done {
 					break
 				}
@@ -292,7 +308,12 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 			if n < 5 || outcomes[before] == 0 || before != after && outcomes[after] == 0 {
 				t.Errorf("%d kills, outcomes %v: this showed nothing", n, outcomes)
 			}
-			t.Logf("%d kills: %d times the old state, %d times the new one", n, outcomes[before], outcomes[after])
+			t.Logf(
+				"%d kills: %d times the old state, %d times the new one",
+				n,
+				outcomes[before],
+				outcomes[after],
+			)
 		})
 	}
 }
@@ -307,9 +328,10 @@ func (w world) afterKill(t *testing.T, path, keys, before, after, context string
 	}
 	v := open(t, path, slot)
 	defer v.Close()
-	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || slices.ContainsFunc(names, func(e os.DirEntry) bool {
-		return strings.HasPrefix(e.Name(), tempPrefix)
-	}) {
+	if names, err := os.ReadDir(filepath.Dir(path)); err != nil ||
+		slices.ContainsFunc(names, func(e os.DirEntry) bool {
+			return strings.HasPrefix(e.Name(), tempPrefix)
+		}) {
 		t.Errorf("%s: left behind: %v, %v", context, names, err)
 	}
 	if v.EnsureOpen(t.Context()) != nil {

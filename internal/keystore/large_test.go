@@ -23,8 +23,15 @@ func largeVault(t *testing.T, slot KeySlot, n int) (path string, ids []string) {
 		for i := range n {
 			id := fmt.Sprintf("c/%08d", i)
 			ids = append(ids, id)
-			public := json.RawMessage(fmt.Sprintf(`{"name":"connector-%d","type":"docker","auth":"password","registry":"r%d.example.com"}`, i, i))
-			if err := tx.Put(Record{ID: id, Kind: fmt.Sprint("kind", i%3), Public: public}, &secret); err != nil {
+			public := json.RawMessage(
+				fmt.Sprintf(
+					`{"name":"connector-%d","type":"docker","auth":"password","registry":"r%d.example.com"}`,
+					i,
+					i,
+				),
+			)
+			if err := tx.Put(Record{ID: id, Kind: fmt.Sprint("kind", i%3), Public: public},
+				&secret); err != nil {
 				return err
 			}
 		}
@@ -81,12 +88,20 @@ func TestEditedLinesAreDamage(t *testing.T) {
 	places := []int{0, 1, 12, len(ids) - 2, len(ids) - 1}
 	for what, edit := range map[string]func(lines [][]byte, i int){
 		"no comma": func(lines [][]byte, i int) { lines[i] = append(bytes.TrimRight(lines[i], ",\n"), '\n') },
-		"a comma":  func(lines [][]byte, i int) { lines[i] = append(bytes.TrimRight(lines[i], "\n"), ",\n"...) },
+		"a comma": func(lines [][]byte,
+			i int,
+		) {
+			lines[i] = append(bytes.TrimRight(lines[i], "\n"), ",\n"...)
+		},
 		"no newline": func(lines [][]byte, i int) {
 			lines[i] = bytes.TrimRight(lines[i], "\n")
 		},
 		"another newline": func(lines [][]byte, i int) { lines[i] = append(lines[i], '\n') },
-		"twice":           func(lines [][]byte, i int) { lines[i] = append(bytes.Clone(lines[max(i-1, 0)]), lines[i]...) },
+		"twice": func(lines [][]byte,
+			i int,
+		) {
+			lines[i] = append(bytes.Clone(lines[max(i-1, 0)]), lines[i]...)
+		},
 		"swapped": func(lines [][]byte, i int) {
 			j := max(i, 1)
 			lines[j-1], lines[j] = append(bytes.TrimRight(lines[j], ",\n"), ",\n"...), lines[j-1]

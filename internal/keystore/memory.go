@@ -8,8 +8,9 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/arena"
 )
 
-// MemorySlot keeps keys in this process only. It is the last resort of a machine without any keyring: nothing is set up and
-// nothing outlives zend. The zero value is ready for use.
+// MemorySlot keeps keys in this process only. It is the last resort of a machine without
+// any keyring: nothing is set up and nothing outlives zend. The zero value is ready for
+// use.
 type MemorySlot struct {
 	mu   sync.Mutex
 	keys map[string]*arena.Arena

@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// needle is a piece of memory to look for, masked so that looking for it does not find the needle.
+// needle is a piece of memory to look for, masked so that looking for it does not find
+// the needle.
 type needle struct {
 	name   string
 	masked []byte
@@ -55,7 +56,8 @@ func (n needle) count(b []byte) (found int) {
 	}
 }
 
-// search counts the copies of each needle in all memory of this process that it can write to: heap, stacks, mapped pages.
+// search counts the copies of each needle in all memory of this process that it can write
+// to: heap, stacks, mapped pages.
 func search(t *testing.T, needles []needle) map[string]int {
 	t.Helper()
 	found := make(map[string]int)
@@ -75,8 +77,8 @@ func search(t *testing.T, needles []needle) map[string]int {
 	return found
 }
 
-// pages calls visit for each run of writable pages that are there (proc(5): maps, pagemap, mem). The race detector reserves
-// terabytes that are not.
+// pages calls visit for each run of writable pages that are there (proc(5): maps,
+// pagemap, mem). The race detector reserves terabytes that are not.
 func pages(visit func(mem *os.File, lo, hi int64)) error {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -97,14 +99,17 @@ func pages(visit func(mem *os.File, lo, hi int64)) error {
 	for s := bufio.NewScanner(bytes.NewReader(maps)); s.Scan(); {
 		var lo, hi int64
 		var mode string
-		if n, _ := fmt.Sscanf(s.Text(), "%x-%x %s", &lo, &hi, &mode); n != 3 || !strings.HasPrefix(mode, "rw") || hi-lo > biggest {
+		if n, _ := fmt.Sscanf(s.Text(), "%x-%x %s", &lo, &hi, &mode); n != 3 ||
+			!strings.HasPrefix(mode, "rw") ||
+			hi-lo > biggest {
 			continue
 		}
 		entries := make([]byte, (hi-lo)/size*8)
 		if _, err := pagemap.ReadAt(entries, lo/size*8); err != nil {
 			return err
 		}
-		present := func(page int64) bool { return page < (hi-lo)/size && entries[page*8+7]&0xc0 != 0 } // in memory, or swapped
+		// in memory, or swapped
+		present := func(page int64) bool { return page < (hi-lo)/size && entries[page*8+7]&0xc0 != 0 }
 		for page := int64(0); page < (hi-lo)/size; page++ {
 			first := page
 			for present(page) {
@@ -118,7 +123,8 @@ func pages(visit func(mem *os.File, lo, hi int64)) error {
 	return nil
 }
 
-// After Lock nothing in the process opens the vault: neither its key, nor what is derived from it, nor what wraps it.
+// After Lock nothing in the process opens the vault: neither its key, nor what is derived
+// from it, nor what wraps it.
 func TestNoKeyInMemoryAfterLock(t *testing.T) {
 	path, slot := vaultPath(t), keyringStub()
 	v := open(t, path, slot)
@@ -132,7 +138,11 @@ func TestNoKeyInMemoryAfterLock(t *testing.T) {
 	mustOpen(t, v)
 	useMuch(t, v, secret)
 
-	once := []needle{newNeedle("vault key", v.keys.vault), newNeedle("key of records", v.keys.records), newNeedle("key of the file", v.keys.file)}
+	once := []needle{
+		newNeedle("vault key", v.keys.vault),
+		newNeedle("key of records", v.keys.records),
+		newNeedle("key of the file", v.keys.file),
+	}
 	never := []needle{newNeedle("secret", secret)}
 	clear(secret)
 	for id, masked := range slot.keys {
@@ -165,7 +175,10 @@ func useMuch(t *testing.T, v *Vault, secret []byte) {
 	for i := range 20 {
 		s := credential.NewSecret(bytes.Clone(secret))
 		err := v.Commit(t.Context(), func(tx *Tx) error {
-			return tx.Put(Record{ID: fmt.Sprint(i % 3), Kind: "k", Public: json.RawMessage(fmt.Sprintf(`{"i":%d}`, i))}, &s)
+			return tx.Put(
+				Record{ID: fmt.Sprint(i % 3), Kind: "k", Public: json.RawMessage(fmt.Sprintf(`{"i":%d}`, i))},
+				&s,
+			)
 		})
 		s.Wipe()
 		if err != nil {

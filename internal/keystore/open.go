@@ -10,7 +10,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// How long a failure to open is remembered, so that a burst of requests does not ask the keyring (or a person) each time.
+// How long a failure to open is remembered, so that a burst of requests does not ask the
+// keyring (or a person) each time.
 const (
 	retryAfter        = 3 * time.Second
 	retryAfterRefusal = 30 * time.Second
@@ -30,13 +31,15 @@ type flight struct {
 	err   error // valid after done
 }
 
-// EnsureOpen opens the vault through its key slots unless it is open, absent, or locked by the user. A keyring may show its
-// own prompt, at most one at a time; after a failure it is not tried again for a few seconds, after a refusal for 30.
-// The attempt goes on when ctx ends; EnsureOpen then returns a Timeout error.
+// EnsureOpen opens the vault through its key slots unless it is open, absent, or locked
+// by the user. A keyring may show its own prompt, at most one at a time; after a failure
+// it is not tried again for a few seconds, after a refusal for 30. The attempt goes on
+// when ctx ends; EnsureOpen then returns a Timeout error.
 func (v *Vault) EnsureOpen(ctx context.Context) error {
 	v.mu.RLock()
 	err := v.blocked()
-	again := v.unusable == nil && !v.closed && !v.userLocked && (v.failure == nil || !v.opt.Now().Before(v.failure.until))
+	again := v.unusable == nil && !v.closed && !v.userLocked &&
+		(v.failure == nil || !v.opt.Now().Before(v.failure.until))
 	v.mu.RUnlock()
 	if err == nil || !again {
 		return err
@@ -44,7 +47,8 @@ func (v *Vault) EnsureOpen(ctx context.Context) error {
 	return v.openBySlots(ctx, false)
 }
 
-// openBySlots joins the attempt that is under way or starts one. Only the user opens what the user locked.
+// openBySlots joins the attempt that is under way or starts one. Only the user opens what
+// the user locked.
 func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 	for {
 		v.mu.Lock()
@@ -65,7 +69,8 @@ func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 		select {
 		case <-fl.done:
 		case <-ctx.Done():
-			return because(context.Cause(ctx), fail(credential.Timeout, "answer the keyring's prompt if there is one, and try again",
+			return because(context.Cause(ctx), fail(credential.Timeout, "answer the keyring's prompt if "+
+				"there is one, and try again",
 				"the keyring has not answered yet"))
 		}
 		if !late {
@@ -74,7 +79,8 @@ func (v *Vault) openBySlots(ctx context.Context, user bool) error {
 	}
 }
 
-// attempt tries the key slots in order and installs the keys, unless the vault was locked or changed meanwhile.
+// attempt tries the key slots in order and installs the keys, unless the vault was locked
+// or changed meanwhile.
 func (v *Vault) attempt(fl *flight, f *file) {
 	k, fault := v.slots.try(v.ctx, f)
 	v.mu.Lock()
@@ -118,7 +124,8 @@ func (m *inMemory) adopt(f *file, k *keys) error {
 	return nil
 }
 
-// tampered says as exactly as the keys allow what was changed in a file whose MAC is wrong.
+// tampered says as exactly as the keys allow what was changed in a file whose MAC is
+// wrong.
 func (m *inMemory) tampered(f *file, k *keys) *credential.Error {
 	var changed []string
 	for i := range f.records {
@@ -135,7 +142,8 @@ func (m *inMemory) tampered(f *file, k *keys) *credential.Error {
 	} else if n > 0 {
 		what = "changed: " + strings.Join(changed, ", ")
 	}
-	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other than zen (%s)", m.path, what))
+	return because(errMAC, fail(credential.VaultDamaged, hintRestore, "%s was edited by something other "+
+		"than zen (%s)", m.path, what))
 }
 
 // try opens the vault key through the first key slot that works.
@@ -179,7 +187,8 @@ func (set slotSet) newFailure(err error, passphrase, lost bool) *failure {
 	case ok:
 		out.err = e
 	default:
-		out.err = because(err, fail(credential.KeyringUnavailable, hintStatus, "the vault's key cannot be had: %v", err))
+		out.err = because(err, fail(credential.KeyringUnavailable, hintStatus, "the vault's key cannot "+
+			"be had: %v", err))
 	}
 	return out
 }
@@ -188,19 +197,26 @@ func (set slotSet) newFailure(err error, passphrase, lost bool) *failure {
 func lostKey(path, kind string, cause error) error {
 	switch kind {
 	case KindSession:
-		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept until the next boot only, and is gone"))
+		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept until the "+
+			"next boot only, and is gone"))
 	case KindMemory:
-		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept in zend's memory only, and ended with that zend"))
+		return because(cause, fail(credential.KeyLost, hintAnew, "the vault's key was kept in zend's "+
+			"memory only, and ended with that zend"))
 	}
-	return because(cause, fail(credential.KeyLost,
-		"bring the keyring's item back, or set the vault aside: zen daemon stop; mv "+path+" "+path+".lost; rm -f "+path+".prev",
+	return because(cause, fail(
+		credential.KeyLost,
+		"bring the keyring's item back, or set the vault aside: zen daemon stop; "+
+			"mv "+path+" "+path+".lost; rm -f "+path+".prev",
 		"the vault's key is gone from the OS keyring (%s): somebody deleted it, or this is another keyring; "+
-			"without it nobody can open the vault", cause))
+			"without it nobody can open the vault",
+		cause,
+	))
 }
 
-// Unlock opens the vault and ends what Lock began: with the passphrase, or through its key slots when passphrase is nil. With
-// the passphrase it also renews a key that was kept for the session and is gone, so that restarts of zend need no passphrase
-// until the next boot.
+// Unlock opens the vault and ends what Lock began: with the passphrase, or through its
+// key slots when passphrase is nil. With the passphrase it also renews a key that was
+// kept for the session and is gone, so that restarts of zend need no passphrase until the
+// next boot.
 func (v *Vault) Unlock(ctx context.Context, passphrase *credential.Secret) error {
 	if err := v.begin(ctx); err != nil {
 		return err
@@ -244,7 +260,8 @@ func (v *Vault) openByPassphrase(f *file, passphrase credential.Secret) error {
 		}
 	}
 	if !has {
-		return fail(credential.InvalidInput, "unlock it without one: zen unlock", "the vault has no passphrase")
+		return fail(credential.InvalidInput, "unlock it without one: zen unlock", "the vault has no "+
+			"passphrase")
 	}
 	return fail(credential.WrongPassphrase, "", "the passphrase does not open the vault")
 }
@@ -261,8 +278,8 @@ func (m *inMemory) adoptNow(f *file, k *keys) error {
 	return m.adopt(f, k)
 }
 
-// Lock wipes the key at once and keeps the vault closed until Unlock, also for later zends. Locking an absent vault does
-// nothing: there is no secret in it.
+// Lock wipes the key at once and keeps the vault closed until Unlock, also for later
+// zends. Locking an absent vault does nothing: there is no secret in it.
 func (v *Vault) Lock() error {
 	v.mu.Lock()
 	if v.f == nil && v.unusable == nil {
@@ -275,13 +292,19 @@ func (v *Vault) Lock() error {
 	v.marking.Lock()
 	defer v.marking.Unlock()
 	if err := v.store.mark(); err != nil {
-		return because(err, fail(credential.CannotWrite, writeHint(v.opt.Path, err),
-			"the vault is locked, but the next zend will open it: cannot write %s: %s", v.store.marker(), plain(err)))
+		return because(err, fail(
+			credential.CannotWrite,
+			writeHint(v.opt.Path, err),
+			"the vault is locked, but the next zend will open it: cannot write %s: %s",
+			v.store.marker(),
+			plain(err),
+		))
 	}
 	return nil
 }
 
-// endLock takes back what Lock noted, unless the vault was locked again since it was opened.
+// endLock takes back what Lock noted, unless the vault was locked again since it was
+// opened.
 func (v *Vault) endLock() error {
 	v.marking.Lock()
 	defer v.marking.Unlock()
@@ -300,7 +323,8 @@ func (v *Vault) endLock() error {
 	v.userLocked = false
 	if removed != nil {
 		return because(removed, fail(credential.CannotWrite, "remove it by hand: rm "+v.store.marker(),
-			"the vault is open, but the next zend will find it locked: cannot remove %s: %s", v.store.marker(), plain(removed)))
+			"the vault is open, but the next zend will find it locked: cannot remove %s: "+
+				"%s", v.store.marker(), plain(removed)))
 	}
 	return nil
 }

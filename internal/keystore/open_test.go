@@ -38,13 +38,51 @@ func TestLockedLostOrRefused(t *testing.T) {
 		text, hint   string
 		endedSession bool
 	}{
-		{"unavailable", KindOSKeyring, loading(off), unavailable, StateLocked, "no keyring", "start it", false},
-		{"refused", KindOSKeyring, loading(refused), credential.KeyringRefused, StateLocked, "dismissed", "answer it", false},
-		{"foreign error", KindOSKeyring, loading(errors.New("boom")), unavailable, StateLocked, "boom", "zen vault status", false},
-		{"item deleted", KindOSKeyring, (*slotStub).lose, lost, StateKeyLost, "gone from the OS keyring", ".lost", false},
-		{"rebooted", KindSession, (*slotStub).lose, lost, StateKeyLost, "until the next boot", "register", true},
+		{
+			"unavailable",
+			KindOSKeyring,
+			loading(off),
+			unavailable,
+			StateLocked,
+			"no keyring",
+			"start it",
+			false,
+		},
+		{
+			"refused",
+			KindOSKeyring,
+			loading(refused),
+			credential.KeyringRefused,
+			StateLocked,
+			"dismissed",
+			"answer it",
+			false,
+		},
+		{
+			"foreign error",
+			KindOSKeyring,
+			loading(errors.New("boom")),
+			unavailable,
+			StateLocked,
+			"boom",
+			"zen vault status",
+			false,
+		},
+		{"item deleted", KindOSKeyring, (*slotStub).lose, lost, StateKeyLost, "gone from the OS " +
+			"keyring", ".lost", false},
+		{"rebooted", KindSession, (*slotStub).lose, lost, StateKeyLost, "until the next " +
+			"boot", "register", true},
 		{"zend restarted", KindMemory, (*slotStub).lose, lost, StateKeyLost, "memory only", "register", true},
-		{"session keyring gone", KindSession, loading(off), unavailable, StateLocked, "no keyring", "start it", false},
+		{
+			"session keyring gone",
+			KindSession,
+			loading(off),
+			unavailable,
+			StateLocked,
+			"no keyring",
+			"start it",
+			false,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,7 +152,8 @@ func TestEnsureOpenIsSingleFlight(t *testing.T) {
 	})
 }
 
-// Who gives up waiting gets an answer; the attempt goes on and opens the vault for the next.
+// Who gives up waiting gets an answer; the attempt goes on and opens the vault for the
+// next.
 func TestEnsureOpenEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slot := keyringStub()
@@ -124,7 +163,8 @@ func TestEnsureOpenEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := v.EnsureOpen(ctx)
-		if e := wantReason(t, err, credential.Timeout); !errors.Is(err, context.DeadlineExceeded) || e.HintText() == "" {
+		if e := wantReason(t, err, credential.Timeout); !errors.Is(err, context.DeadlineExceeded) ||
+			e.HintText() == "" {
 			t.Error(err)
 		}
 		close(slot.gate)
@@ -133,7 +173,8 @@ func TestEnsureOpenEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// After a failure the keyring is left alone for a while, so that a burst of requests is not a burst of prompts.
+// After a failure the keyring is left alone for a while, so that a burst of requests is
+// not a burst of prompts.
 func TestBackOff(t *testing.T) {
 	for _, tt := range []struct {
 		reason credential.Reason
@@ -230,7 +271,8 @@ func TestLockOfAbsentVaultDoesNothing(t *testing.T) {
 	}
 }
 
-// A marker without a vault, left by somebody who removed the file, does not lock the next vault.
+// A marker without a vault, left by somebody who removed the file, does not lock the next
+// vault.
 func TestStaleMarker(t *testing.T) {
 	slot := keyringStub()
 	path := closedSample(t, slot)
@@ -273,7 +315,8 @@ func TestLockBeatsAnAttemptToOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		unlocked := make(chan error, 1)
-		go func() { unlocked <- v.Unlock(t.Context(), nil) }() // joins the attempt that comes too late, and makes its own
+		// joins the attempt that comes too late, and makes its own
+		go func() { unlocked <- v.Unlock(t.Context(), nil) }()
 		synctest.Wait()
 		close(slot.gate)
 		if err := <-unlocked; err != nil {
@@ -299,7 +342,8 @@ func TestLockBeatsAnAttemptToOpen(t *testing.T) {
 	})
 }
 
-// openBySlots on behalf of a request never opens what the user locked, even when Lock comes after EnsureOpen looked.
+// openBySlots on behalf of a request never opens what the user locked, even when Lock
+// comes after EnsureOpen looked.
 func TestRequestDoesNotOpenWhatTheUserLocked(t *testing.T) {
 	slot := keyringStub()
 	path := closedSample(t, slot)

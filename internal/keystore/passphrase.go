@@ -12,18 +12,21 @@ import (
 	"github.com/zen-agent/zen/internal/keystore/arena"
 )
 
-// Argon2Params is the cost of turning a passphrase into a key (RFC 9106). The zero value means DefaultArgon2.
+// Argon2Params is the cost of turning a passphrase into a key (RFC 9106). The zero value
+// means DefaultArgon2.
 type Argon2Params struct {
 	Passes  uint32 // t
 	Memory  uint32 // m, KiB
 	Threads uint8  // p
 }
 
-// DefaultArgon2 is RFC 9106's second recommended option: about 160 ms on two cores of a server.
+// DefaultArgon2 is RFC 9106's second recommended option: about 160 ms on two cores of a
+// server.
 func DefaultArgon2() Argon2Params { return Argon2Params{Passes: 3, Memory: 64 << 10, Threads: 4} }
 
-// passphraseParams let a passphrase open a slot. The passphrase's key is the private half of an X25519 pair whose public
-// half stands here, so that a new vault key can be wrapped for the passphrase (Rotate) without asking for it again.
+// passphraseParams let a passphrase open a slot. The passphrase's key is the private half
+// of an X25519 pair whose public half stands here, so that a new vault key can be wrapped
+// for the passphrase (Rotate) without asking for it again.
 type passphraseParams struct {
 	KDF       string `json:"kdf"`
 	Passes    uint32 `json:"passes"`
@@ -42,8 +45,10 @@ const (
 
 // sane bounds what a file can make the program compute: 1 GiB, 100 passes.
 func (p *passphraseParams) sane() bool {
-	return p.KDF == kdfArgon2id && p.Passes >= 1 && p.Passes <= 100 && p.Threads >= 1 && p.Memory >= 8 && p.Memory <= 1<<20 &&
-		len(p.Salt) == saltSize && len(p.Public) == curve25519.PointSize && len(p.Ephemeral) == curve25519.PointSize
+	return p.KDF == kdfArgon2id && p.Passes >= 1 && p.Passes <= 100 && p.Threads >= 1 && p.Memory >= 8 &&
+		p.Memory <= 1<<20 &&
+		len(p.Salt) == saltSize && len(p.Public) == curve25519.PointSize &&
+		len(p.Ephemeral) == curve25519.PointSize
 }
 
 // newPassphraseParams chooses a salt and computes the public half for a passphrase.
@@ -62,8 +67,8 @@ func newPassphraseParams(random io.Reader, cost Argon2Params, passphrase []byte)
 	return p, err
 }
 
-// private is the private half. The caller wipes it; copies that crypto/ecdh makes of it cannot be wiped, and stay in freed
-// memory until that is used again.
+// private is the private half. The caller wipes it; copies that crypto/ecdh makes of it
+// cannot be wiped, and stay in freed memory until that is used again.
 func (p *passphraseParams) private(passphrase []byte) []byte {
 	if p.Memory > 1<<10 {
 		defer debug.FreeOSMemory() // what Argon2 used is of no use to a daemon
@@ -71,7 +76,8 @@ func (p *passphraseParams) private(passphrase []byte) []byte {
 	return argon2.IDKey(passphrase, p.Salt, p.Passes, p.Memory, p.Threads, curve25519.ScalarSize)
 }
 
-// wrapKey returns params with a fresh ephemeral half, and the key that wraps the vault key for it.
+// wrapKey returns params with a fresh ephemeral half, and the key that wraps the vault
+// key for it.
 func (p *passphraseParams) wrapKey(random io.Reader) (*passphraseParams, []byte, error) {
 	once := make([]byte, curve25519.ScalarSize)
 	defer clear(once)
@@ -94,7 +100,8 @@ func (p *passphraseParams) unwrapKey(passphrase []byte) ([]byte, error) {
 	return p.agree(private, p.Ephemeral)
 }
 
-// agree derives the wrapping key from a Diffie-Hellman exchange; the salt of HKDF binds both public halves.
+// agree derives the wrapping key from a Diffie-Hellman exchange; the salt of HKDF binds
+// both public halves.
 func (p *passphraseParams) agree(private, public []byte) ([]byte, error) {
 	shared, err := curve25519.X25519(private, public)
 	if err != nil {
@@ -108,7 +115,8 @@ func (p *passphraseParams) agree(private, public []byte) ([]byte, error) {
 	return key, nil
 }
 
-// associated is what a slot's wrapping binds: the vault and everything the slot says about itself.
+// associated is what a slot's wrapping binds: the vault and everything the slot says
+// about itself.
 func (s slotEntry) associated(vaultID string) ([]byte, error) {
 	s.Wrapped = nil
 	s.Note = "" // it is set later than the key is wrapped; the file's own authentication covers it

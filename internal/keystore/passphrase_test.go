@@ -33,7 +33,8 @@ func kinds(v *Vault) (list []string) {
 	return list
 }
 
-// generations are the files that must be opened by what opens the vault, and by nothing else.
+// generations are the files that must be opened by what opens the vault, and by nothing
+// else.
 func generations(t *testing.T, path string) []*file {
 	t.Helper()
 	var list []*file
@@ -63,7 +64,8 @@ func TestPassphrase(t *testing.T) {
 	slot.load = fail(credential.KeyringUnavailable, "h", "no keyring over SSH")
 	v = open(t, path, slot)
 	e := wantReason(t, v.EnsureOpen(t.Context()), credential.Locked)
-	if !strings.Contains(e.Message, "passphrase") || !strings.Contains(e.Message, "no keyring over SSH") || !strings.Contains(e.HintText(), "zen unlock") {
+	if !strings.Contains(e.Message, "passphrase") || !strings.Contains(e.Message, "no keyring over "+
+		"SSH") || !strings.Contains(e.HintText(), "zen unlock") {
 		t.Errorf("%q, %q", e.Message, e.HintText())
 	}
 	for _, wrong := range []string{"", "Old", "old ", "ol", "new"} {
@@ -80,7 +82,12 @@ func TestPassphrase(t *testing.T) {
 	mustSetPassphrase(t, v, "new")
 	for _, f := range generations(t, path) {
 		if opensWith(f, "old") || !opensWith(f, "new") {
-			t.Errorf("generation %d: old opens %v, new opens %v", f.generation, opensWith(f, "old"), opensWith(f, "new"))
+			t.Errorf(
+				"generation %d: old opens %v, new opens %v",
+				f.generation,
+				opensWith(f, "old"),
+				opensWith(f, "new"),
+			)
 		}
 	}
 	if diff := cmp.Diff([]string{KindOSKeyring, KindPassphrase}, kinds(v)); diff != "" {
@@ -128,7 +135,8 @@ func TestPassphraseLimits(t *testing.T) {
 	wantState(t, v, StateAbsent)
 }
 
-// A machine without any keyring: the passphrase makes the vault, and is its only slot, which is not removed.
+// A machine without any keyring: the passphrase makes the vault, and is its only slot,
+// which is not removed.
 func TestPassphraseAlone(t *testing.T) {
 	path := vaultPath(t)
 	none := unavailableStub(KindOSKeyring, "no keyring")
@@ -136,7 +144,8 @@ func TestPassphraseAlone(t *testing.T) {
 	wantReason(t, v.Commit(t.Context(), put("a", `{}`, "s")), credential.KeyringUnavailable)
 	mustSetPassphrase(t, v, "w")
 	mustCommit(t, v, put("a", `{}`, "s"))
-	if s := v.State(); len(s.Slots) != 1 || s.Slots[0].Kind != KindPassphrase || !strings.Contains(s.Slots[0].Detail, "no keyring") {
+	if s := v.State(); len(s.Slots) != 1 || s.Slots[0].Kind != KindPassphrase ||
+		!strings.Contains(s.Slots[0].Detail, "no keyring") {
 		t.Errorf("%+v", s)
 	}
 	e := wantReason(t, v.RemovePassphrase(t.Context()), credential.InUse)
@@ -174,7 +183,8 @@ func TestPassphraseFirst(t *testing.T) {
 	wantState(t, v, StateAbsent)
 }
 
-// After a reboot the passphrase is asked for once: unlocking renews the key of the session.
+// After a reboot the passphrase is asked for once: unlocking renews the key of the
+// session.
 func TestSessionIsRenewedByPassphrase(t *testing.T) {
 	slot := sessionStub()
 	path := closedSample(t, slot)
@@ -189,7 +199,8 @@ func TestSessionIsRenewedByPassphrase(t *testing.T) {
 		t.Error("a vault with a passphrase is lost")
 	}
 	for name, err := range map[string]error{
-		"SetPassphrase": v.SetPassphrase(t.Context(), word("x")), "RemovePassphrase": v.RemovePassphrase(t.Context()), "Rotate": v.Rotate(t.Context()),
+		"SetPassphrase":    v.SetPassphrase(t.Context(), word("x")),
+		"RemovePassphrase": v.RemovePassphrase(t.Context()), "Rotate": v.Rotate(t.Context()),
 	} {
 		if !credential.Locked.Is(err) {
 			t.Errorf("%s before unlocking: %v", name, err)

@@ -12,16 +12,18 @@ import (
 // keptLost is how many files of vaults whose key is lost are kept aside.
 const keptLost = 3
 
-// Restore puts vault.json.prev back in place of a damaged or missing vault.json, after checking it, and keeps the damaged
-// file as vault.json.damaged-<time>. The vault is locked afterwards: see EnsureOpen. It is refused while the vault is not
-// damaged, as it would undo the last change.
+// Restore puts vault.json.prev back in place of a damaged or missing vault.json, after
+// checking it, and keeps the damaged file as vault.json.damaged-<time>. The vault is
+// locked afterwards: see EnsureOpen. It is refused while the vault is not damaged, as it
+// would undo the last change.
 func (v *Vault) Restore(ctx context.Context) error {
 	if err := v.begin(ctx); err != nil {
 		return err
 	}
 	defer v.end()
 	if v.State().State != StateDamaged {
-		return fail(credential.InvalidInput, hintStatus, "the vault is not damaged: there is nothing to restore")
+		return fail(credential.InvalidInput, hintStatus, "the vault is not damaged: there is nothing to "+
+			"restore")
 	}
 	if err := v.store.takeWriter(); err != nil {
 		return err
@@ -66,8 +68,8 @@ func (s *store) checkPrev() error {
 		"cannot go back to the previous generation %s: %s", s.prev(), text))
 }
 
-// swapBack keeps the damaged file under another name and renames the previous generation over it; at no time is there
-// nothing at all.
+// swapBack keeps the damaged file under another name and renames the previous generation
+// over it; at no time is there nothing at all.
 func (s *store) swapBack() error {
 	if _, err := os.Lstat(s.path); err == nil {
 		if err := s.put(s.path, s.aside("damaged")); err != nil {
@@ -80,16 +82,18 @@ func (s *store) swapBack() error {
 	return syncDir(s.fs, filepath.Dir(s.path))
 }
 
-// StartAnew sets aside a vault whose key is lost, as vault.json.lost-<time>, so that the next Commit makes a new one. What was
-// in it cannot be opened by anybody, unless its key comes back. It is refused in any other state. The broker calls it at the
-// next change by itself only when EndedWithSession.
+// StartAnew sets aside a vault whose key is lost, as vault.json.lost-<time>, so that the
+// next Commit makes a new one. What was in it cannot be opened by anybody, unless its key
+// comes back. It is refused in any other state. The broker calls it at the next change by
+// itself only when EndedWithSession.
 func (v *Vault) StartAnew(ctx context.Context) error {
 	if err := v.begin(ctx); err != nil {
 		return err
 	}
 	defer v.end()
 	if v.State().State != StateKeyLost {
-		return fail(credential.InvalidInput, hintStatus, "the vault's key is not lost: the vault stays as it is")
+		return fail(credential.InvalidInput, hintStatus, "the vault's key is not lost: the vault stays "+
+			"as it is")
 	}
 	if err := v.store.takeWriter(); err != nil {
 		return err
@@ -105,7 +109,8 @@ func (v *Vault) StartAnew(ctx context.Context) error {
 	return nil
 }
 
-// setAside removes the previous generation first, so that a stop in between does not look like a missing vault.
+// setAside removes the previous generation first, so that a stop in between does not look
+// like a missing vault.
 func (s *store) setAside() error {
 	if err := s.fs.Remove(s.prev()); err != nil && !os.IsNotExist(err) {
 		return err
@@ -118,7 +123,8 @@ func (s *store) setAside() error {
 	return syncDir(s.fs, filepath.Dir(s.path))
 }
 
-// prune keeps the newest few of the files set aside by StartAnew: their names sort by time.
+// prune keeps the newest few of the files set aside by StartAnew: their names sort by
+// time.
 func (s *store) prune() {
 	names, err := filepath.Glob(s.path + ".lost-*")
 	if err != nil {

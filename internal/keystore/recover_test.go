@@ -53,7 +53,8 @@ func TestRestoreWithoutGoodPrevious(t *testing.T) {
 	}
 }
 
-// What befalls a vault that was restored, such as an editor that writes in place, does not befall the previous generation.
+// What befalls a vault that was restored, such as an editor that writes in place, does
+// not befall the previous generation.
 func TestRestoredVaultIsAFileOfItsOwn(t *testing.T) {
 	slot := keyringStub()
 	path, previous, _ := sampleVault(t, slot)
@@ -85,7 +86,8 @@ func TestPreviousGenerationIsKept(t *testing.T) {
 			continue
 		}
 		prev, err := parse(mustRead(t, path+".prev"))
-		if err != nil || prev.generation != uint64(i) || string(prev.find("a").public) != fmt.Sprintf(`{"i":%d}`, i-1) {
+		if err != nil || prev.generation != uint64(i) ||
+			string(prev.find("a").public) != fmt.Sprintf(`{"i":%d}`, i-1) {
 			t.Fatalf("previous of %d: %+v, %v", i, prev, err)
 		}
 	}
@@ -111,7 +113,10 @@ func TestLeftOversAreRemoved(t *testing.T) {
 	for _, name := range files(t, path) {
 		left = append(left, filepath.Base(name))
 	}
-	if diff := cmp.Diff([]string{".vault", tempPrefix + "dir", "notes.txt", "vault.json", "vault.json.writer"}, left); diff != "" {
+	if diff := cmp.Diff([]string{
+		".vault", tempPrefix + "dir", "notes.txt", "vault.json",
+		"vault.json.writer",
+	}, left); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -146,7 +151,8 @@ func TestStartAnew(t *testing.T) {
 	}
 }
 
-// checkAside wants the newest of the vaults set aside, which open as soon as their keys come back.
+// checkAside wants the newest of the vaults set aside, which open as soon as their keys
+// come back.
 func checkAside(t *testing.T, path string, slot *slotStub, old []string) {
 	t.Helper()
 	lost, err := filepath.Glob(path + ".lost-*")
@@ -185,9 +191,13 @@ func TestStartAnewEndsLock(t *testing.T) {
 func TestUnreadableFile(t *testing.T) {
 	slot := keyringStub()
 	path, _, _ := sampleVault(t, slot)
-	v := openWith(t, Options{Path: path, Slots: []KeySlot{slot}, FS: &faultFS{fault: fault{err: os.ErrPermission}, at: 1}})
+	v := openWith(
+		t,
+		Options{Path: path, Slots: []KeySlot{slot}, FS: &faultFS{fault: fault{err: os.ErrPermission}, at: 1}},
+	)
 	s := v.State()
-	if s.State != StateDamaged || !strings.Contains(s.Problem, path) || !strings.Contains(s.Hint, "chmod 600 "+path) {
+	if s.State != StateDamaged || !strings.Contains(s.Problem, path) ||
+		!strings.Contains(s.Hint, "chmod 600 "+path) {
 		t.Errorf("%+v", s)
 	}
 }

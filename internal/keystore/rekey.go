@@ -10,8 +10,9 @@ import (
 // maxPassphrase bounds a passphrase, in bytes.
 const maxPassphrase = 64 << 10
 
-// SetPassphrase adds a passphrase slot, or changes its passphrase. The previous generation is rewritten too, so that the old
-// passphrase opens neither; it still opens copies made elsewhere, until Rotate. An absent vault is made.
+// SetPassphrase adds a passphrase slot, or changes its passphrase. The previous
+// generation is rewritten too, so that the old passphrase opens neither; it still opens
+// copies made elsewhere, until Rotate. An absent vault is made.
 func (v *Vault) SetPassphrase(ctx context.Context, passphrase credential.Secret) error {
 	if passphrase.IsEmpty() || passphrase.Len() > maxPassphrase {
 		return fail(credential.InvalidInput, "", "a passphrase has 1 to %d bytes", maxPassphrase)
@@ -30,7 +31,8 @@ func (v *Vault) SetPassphrase(ctx context.Context, passphrase credential.Secret)
 	})
 }
 
-// makeWithPassphrase makes a vault that has a passphrase from the start; it needs no other slot.
+// makeWithPassphrase makes a vault that has a passphrase from the start; it needs no
+// other slot.
 func (v *Vault) makeWithPassphrase(ctx context.Context, base *file, k *keys, entry slotEntry) error {
 	next := base.next()
 	chosen, err := v.slots.choose(ctx, base.vault, k)
@@ -54,8 +56,13 @@ func (set slotSet) passphraseSlot(vaultID string, k *keys, passphrase credential
 	return set.wrapForPassphrase(vaultID, k, params)
 }
 
-// wrapForPassphrase makes a slot that whoever knows the passphrase behind params can open.
-func (set slotSet) wrapForPassphrase(vaultID string, k *keys, params *passphraseParams) (entry slotEntry, err error) {
+// wrapForPassphrase makes a slot that whoever knows the passphrase behind params can
+// open.
+func (set slotSet) wrapForPassphrase(
+	vaultID string,
+	k *keys,
+	params *passphraseParams,
+) (entry slotEntry, err error) {
 	entry = slotEntry{Kind: KindPassphrase, Created: set.opt.Now().UTC().Truncate(1e9)}
 	if entry.ID, err = newSlotID(set.opt.Rand); err != nil {
 		return entry, err
@@ -72,7 +79,8 @@ func exceptPassphrase(slots []slotEntry) []slotEntry {
 	return slices.DeleteFunc(slots, func(s slotEntry) bool { return s.Kind == KindPassphrase })
 }
 
-// RemovePassphrase removes the passphrase slot, provided that another slot opens the vault now.
+// RemovePassphrase removes the passphrase slot, provided that another slot opens the
+// vault now.
 func (v *Vault) RemovePassphrase(ctx context.Context) error {
 	return v.rekey(ctx, func(base *file, k *keys) error {
 		next := base.next()
@@ -116,7 +124,8 @@ func (v *Vault) rekey(ctx context.Context, change func(base *file, k *keys) erro
 	return change(base, k)
 }
 
-// writeTwice writes a generation and then the same content again, so that vault.json.prev is not opened by what was removed.
+// writeTwice writes a generation and then the same content again, so that vault.json.prev
+// is not opened by what was removed.
 func (v *Vault) writeTwice(ctx context.Context, next *file, k *keys, armed ...slotEntry) error {
 	if err := v.writeArmed(ctx, next, k, armed...); err != nil {
 		return err
@@ -128,9 +137,10 @@ func (v *Vault) writeTwice(ctx context.Context, next *file, k *keys, armed ...sl
 	return nil
 }
 
-// Rotate seals everything with a new vault key, kept by new keys in the same kinds of slots; a passphrase stays the same.
-// The new keys are stored before the file changes, and the old ones deleted after no generation on the disk needs them, so a
-// kill at any time leaves a vault that opens.
+// Rotate seals everything with a new vault key, kept by new keys in the same kinds of
+// slots; a passphrase stays the same. The new keys are stored before the file changes,
+// and the old ones deleted after no generation on the disk needs them, so a kill at any
+// time leaves a vault that opens.
 func (v *Vault) Rotate(ctx context.Context) error {
 	return v.rekey(ctx, func(base *file, k *keys) error {
 		if base.generation == 0 {
@@ -192,8 +202,8 @@ func (set slotSet) armAgain(ctx context.Context, next *file, slots []slotEntry, 
 	return nil
 }
 
-// rearm renews session keys that are gone, after the vault was opened another way. A failure leaves the vault open; it is
-// told in State.
+// rearm renews session keys that are gone, after the vault was opened another way. A
+// failure leaves the vault open; it is told in State.
 func (v *Vault) rearm(ctx context.Context) {
 	v.mu.RLock()
 	f, k := v.f, v.keys

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// Sealed bytes are nonce (24 random bytes) || ciphertext || tag (16 bytes), XChaCha20-Poly1305
-// (draft-irtf-cfrg-xchacha-03).
+// Sealed bytes are nonce (24 random bytes) || ciphertext || tag (16 bytes),
+// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03).
 const (
 	nonceSize = chacha20poly1305.NonceSizeX
 	overhead  = nonceSize + chacha20poly1305.Overhead
@@ -19,7 +19,8 @@ const (
 
 var errSealed = errors.New("sealed data was changed, or sealed with another key")
 
-// seal encrypts plaintext under a 32-byte key with a random nonce and binds the associated data.
+// seal encrypts plaintext under a 32-byte key with a random nonce and binds the
+// associated data.
 func seal(random io.Reader, key, plaintext, associated []byte) ([]byte, error) {
 	out := make([]byte, nonceSize, overhead+len(plaintext))
 	if _, err := io.ReadFull(random, out); err != nil {
@@ -36,9 +37,9 @@ func unseal(dst, key, sealed, associated []byte) ([]byte, error) {
 	return xchacha(dst, key, sealed[:nonceSize], sealed[nonceSize:], associated, false)
 }
 
-// xchacha composes XChaCha20-Poly1305 from HChaCha20 and the RFC 8439 AEAD, exactly as chacha20poly1305.NewX does. NewX
-// itself would copy the long-lived key into a heap object that cannot be wiped; this way only the nonce's own subkey gets
-// there.
+// xchacha composes XChaCha20-Poly1305 from HChaCha20 and the RFC 8439 AEAD, exactly as
+// chacha20poly1305.NewX does. NewX itself would copy the long-lived key into a heap
+// object that cannot be wiped; this way only the nonce's own subkey gets there.
 func xchacha(dst, key, nonce, text, associated []byte, encrypt bool) ([]byte, error) {
 	subkey, err := subkeyOf(key, nonce[:16])
 	if err != nil {
@@ -68,8 +69,8 @@ func subkeyOf(key, nonce []byte) ([]byte, error) {
 	return chacha20.HChaCha20(key, nonce)
 }
 
-// associate joins the parts that a seal binds: a label that says what is sealed, then each part after its length, so that
-// no two lists of parts give the same bytes.
+// associate joins the parts that a seal binds: a label that says what is sealed, then
+// each part after its length, so that no two lists of parts give the same bytes.
 func associate(label string, parts ...[]byte) []byte {
 	size := len(label)
 	for _, p := range parts {
@@ -83,8 +84,8 @@ func associate(label string, parts ...[]byte) []byte {
 	return out
 }
 
-// Labels of sealed things. A record with a secret and one without differ in the label, so one cannot be passed off as the
-// other.
+// Labels of sealed things. A record with a secret and one without differ in the label, so
+// one cannot be passed off as the other.
 const (
 	labelSecret = "zen record with secret v1"
 	labelBare   = "zen record v1"
@@ -99,7 +100,8 @@ func (r *record) associated(vaultID string) []byte {
 	return associate(label, []byte(vaultID), []byte(r.id), []byte(r.kind), r.public)
 }
 
-// sealRecord seals r's secret (nil for a record without one) together with its public part.
+// sealRecord seals r's secret (nil for a record without one) together with its public
+// part.
 func (k *keys) sealRecord(random io.Reader, vaultID string, r *record, secret []byte) error {
 	return k.use(func() (err error) {
 		r.blob, err = seal(random, k.records, secret, r.associated(vaultID))
@@ -107,11 +109,16 @@ func (k *keys) sealRecord(random io.Reader, vaultID string, r *record, secret []
 	})
 }
 
-// openRecord returns r's secret in fresh memory, or nothing for a record without one, after checking that neither it nor
-// the public part was changed.
+// openRecord returns r's secret in fresh memory, or nothing for a record without one,
+// after checking that neither it nor the public part was changed.
 func (k *keys) openRecord(vaultID string, r *record) (secret []byte, err error) {
 	err = k.use(func() error {
-		secret, err = unseal(make([]byte, 0, max(0, len(r.blob)-overhead)), k.records, r.blob, r.associated(vaultID))
+		secret, err = unseal(
+			make([]byte, 0, max(0, len(r.blob)-overhead)),
+			k.records,
+			r.blob,
+			r.associated(vaultID),
+		)
 		return err
 	})
 	return secret, err

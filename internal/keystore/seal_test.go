@@ -36,7 +36,8 @@ func TestXChaChaVector(t *testing.T) {
 	key := unhex(t, "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f")
 	nonce := unhex(t, "404142434445464748494a4b4c4d4e4f5051525354555657")
 	ad := unhex(t, "50515253c0c1c2c3c4c5c6c7")
-	text := []byte("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.")
+	text := []byte("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the " +
+		"future, sunscreen would be it.")
 	sealed, err := xchacha(nil, key, nonce, text, ad, true)
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +62,13 @@ func TestSealIsXChaCha20Poly1305(t *testing.T) {
 		if err != nil || len(sealed) != n+overhead {
 			t.Fatalf("%d bytes, %v", len(sealed), err)
 		}
-		if got, err := aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], ad); err != nil || !bytes.Equal(got, text) {
+		if got, err := aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], ad); err != nil ||
+			!bytes.Equal(got, text) {
 			t.Errorf("the library does not open it: %v", err)
 		}
 		nonce := random(t, nonceSize)
-		if got, err := unseal(nil, key, aead.Seal(nonce, nonce, text, ad), ad); err != nil || !bytes.Equal(got, text) {
+		if got, err := unseal(nil, key, aead.Seal(nonce, nonce, text, ad), ad); err != nil ||
+			!bytes.Equal(got, text) {
 			t.Errorf("the library's is not opened: %v", err)
 		}
 		for i := range sealed {
@@ -131,7 +134,18 @@ func TestHKDFAndHMAC(t *testing.T) {
 // No two lists of parts are bound by the same bytes.
 func TestAssociateIsUnambiguous(t *testing.T) {
 	seen := make(map[string]string)
-	for _, parts := range [][]string{{}, {""}, {"", ""}, {"a"}, {"a", ""}, {"", "a"}, {"ab"}, {"a", "b"}, {"b", "a"}, {"\x01\x00\x00\x00\x00\x00\x00\x00a"}} {
+	for _, parts := range [][]string{
+		{},
+		{""},
+		{"", ""},
+		{"a"},
+		{"a", ""},
+		{"", "a"},
+		{"ab"},
+		{"a", "b"},
+		{"b", "a"},
+		{"\x01\x00\x00\x00\x00\x00\x00\x00a"},
+	} {
 		var list [][]byte
 		for _, p := range parts {
 			list = append(list, []byte(p))
@@ -142,7 +156,8 @@ func TestAssociateIsUnambiguous(t *testing.T) {
 		}
 		seen[key] = "another"
 	}
-	if bytes.Equal(associate(labelBare), associate(labelSecret)) || bytes.Equal(associate(labelBare), associate(labelSlot)) {
+	if bytes.Equal(associate(labelBare), associate(labelSecret)) ||
+		bytes.Equal(associate(labelBare), associate(labelSlot)) {
 		t.Error("labels are not told apart")
 	}
 }

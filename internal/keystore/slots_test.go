@@ -22,17 +22,37 @@ func TestSlotOfNewVault(t *testing.T) {
 		want  string
 		notes []string
 	}{
-		{"the keyring when it can be used", []KeySlot{keyringStub(), sessionStub(), &MemorySlot{}}, KindOSKeyring, nil},
-		{"else the session", []KeySlot{noBus, sessionStub(), &MemorySlot{}}, KindSession, []string{"no os-keyring: no bus"}},
+		{
+			"the keyring when it can be used",
+			[]KeySlot{keyringStub(), sessionStub(), &MemorySlot{}},
+			KindOSKeyring,
+			nil,
+		},
+		{
+			"else the session",
+			[]KeySlot{noBus, sessionStub(), &MemorySlot{}},
+			KindSession,
+			[]string{"no os-keyring: no bus"},
+		},
 		{
 			"else memory",
 			[]KeySlot{noBus, unavailableStub(KindSession, "no keyctl"), &MemorySlot{}},
 			KindMemory,
 			[]string{"no os-keyring: no bus", "no session: no keyctl"},
 		},
-		{"a keyring that fails when it is used", []KeySlot{full, sessionStub()}, KindSession, []string{"no os-keyring: it is full"}},
+		{
+			"a keyring that fails when it is used",
+			[]KeySlot{full, sessionStub()},
+			KindSession,
+			[]string{"no os-keyring: it is full"},
+		},
 		{"a keyring that lies", []KeySlot{lies, sessionStub()}, KindSession, []string{"does not have it"}},
-		{"a keyring that cannot be read back", []KeySlot{broken, sessionStub()}, KindSession, []string{"broken"}},
+		{
+			"a keyring that cannot be read back",
+			[]KeySlot{broken, sessionStub()},
+			KindSession,
+			[]string{"broken"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +103,8 @@ func TestSlotIsNotChangedSilently(t *testing.T) {
 	}
 }
 
-// Who dismisses the keyring's prompt did not ask for a weaker place, and whose patience ends did not either.
+// Who dismisses the keyring's prompt did not ask for a weaker place, and whose patience
+// ends did not either.
 func TestRefusalIsNotPassedOver(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -93,9 +114,12 @@ func TestRefusalIsNotPassedOver(t *testing.T) {
 		stub  *slotStub
 		wants error
 	}{
-		"dismissed":               {t.Context(), &slotStub{kind: KindOSKeyring, save: dismissed}, dismissed},
-		"dismissed when read":     {t.Context(), &slotStub{kind: KindOSKeyring, load: dismissed}, dismissed},
-		"the caller has given up": {ctx, &slotStub{kind: KindOSKeyring, save: context.Canceled}, context.Canceled},
+		"dismissed":           {t.Context(), &slotStub{kind: KindOSKeyring, save: dismissed}, dismissed},
+		"dismissed when read": {t.Context(), &slotStub{kind: KindOSKeyring, load: dismissed}, dismissed},
+		"the caller has given up": {
+			ctx, &slotStub{kind: KindOSKeyring, save: context.Canceled},
+			context.Canceled,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, session := vaultPath(t), sessionStub()
@@ -103,7 +127,8 @@ func TestRefusalIsNotPassedOver(t *testing.T) {
 			if _, err := v.chooseSlotForTest(tt.ctx); !errors.Is(err, tt.wants) {
 				t.Errorf("error = %v", err)
 			}
-			if err := v.Commit(tt.ctx, put("a", `{}`, "s")); !errors.Is(err, tt.wants) && tt.ctx.Err() == nil {
+			if err := v.Commit(tt.ctx, put("a", `{}`, "s")); !errors.Is(err, tt.wants) &&
+				tt.ctx.Err() == nil {
 				t.Errorf("Commit: %v", err)
 			}
 			if _, err := os.Stat(path); err == nil || len(session.ids()) > 0 {
@@ -145,7 +170,10 @@ func TestNoPlaceForTheKey(t *testing.T) {
 // A vault that could not be written leaves no key behind.
 func TestFailedFirstWriteLeavesNoKey(t *testing.T) {
 	slot := keyringStub()
-	v := openWith(t, Options{Path: vaultPath(t), Slots: []KeySlot{slot}, FS: &faultFS{fault: faults()[1], at: 3}})
+	v := openWith(
+		t,
+		Options{Path: vaultPath(t), Slots: []KeySlot{slot}, FS: &faultFS{fault: faults()[1], at: 3}},
+	)
 	if err := v.Commit(t.Context(), put("a", `{}`, "s")); err == nil {
 		t.Fatal("it worked")
 	}
@@ -176,7 +204,8 @@ func TestSecondSlotOpens(t *testing.T) {
 	v.Close()
 	session.lose()
 	v = open(t, path, keyring, session)
-	wantReason(t, v.EnsureOpen(t.Context()), credential.KeyringUnavailable) // the keyring may come back: not lost
+	// the keyring may come back: not lost
+	wantReason(t, v.EnsureOpen(t.Context()), credential.KeyringUnavailable)
 	wantState(t, v, StateLocked)
 	v.Close()
 	keyring.load = nil

@@ -37,8 +37,8 @@ func (v *Vault) State() api.VaultStatus {
 // errNotAsked is no problem: nobody needed the vault so far.
 var errNotAsked = credential.NewError(credential.Locked, "the vault is not open yet", hintUnlock)
 
-// condition names the state, and says why the content cannot be used now; nil when the vault is open or absent. The caller
-// holds mu.
+// condition names the state, and says why the content cannot be used now; nil when the
+// vault is open or absent. The caller holds mu.
 func (m *inMemory) condition() (string, *credential.Error) {
 	switch {
 	case m.unusable != nil && m.unusable.Reason == credential.VaultTooNew:
@@ -64,7 +64,10 @@ func (m *inMemory) condition() (string, *credential.Error) {
 func (v *Vault) slotStatus() []api.VaultSlot {
 	out := make([]api.VaultSlot, 0, len(v.f.slots))
 	for _, s := range v.f.slots {
-		out = append(out, api.VaultSlot{ID: s.ID, Kind: s.Kind, Detail: v.slots.detail(s), Created: s.Created})
+		out = append(
+			out,
+			api.VaultSlot{ID: s.ID, Kind: s.Kind, Detail: v.slots.detail(s), Created: s.Created},
+		)
 	}
 	return out
 }
@@ -83,8 +86,8 @@ func (set slotSet) detail(s slotEntry) string {
 	return text
 }
 
-// EndedWithSession reports whether the key is lost because it was only ever meant to last for a session: then nothing that
-// could still be opened is lost by StartAnew.
+// EndedWithSession reports whether the key is lost because it was only ever meant to last
+// for a session: then nothing that could still be opened is lost by StartAnew.
 func (m *inMemory) EndedWithSession() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

@@ -18,14 +18,16 @@ import (
 
 const sealLine = len(textSeal) + 2*sha256.Size + len(textSum) + 2*sha256.Size + len(textLast)
 
-// reseal gives an edited body a checksum that fits, as an attacker does who cannot know the key. The MAC stays.
+// reseal gives an edited body a checksum that fits, as an attacker does who cannot know
+// the key. The MAC stays.
 func reseal(b []byte) []byte {
 	covered := b[:len(b)-2*sha256.Size-len(textLast)]
 	sum := sha256.Sum256(covered)
 	return append(hex.AppendEncode(bytes.Clone(covered), sum[:]), textLast...)
 }
 
-// sampleVault makes a vault with two generations and returns its path, its slot, and what it holds.
+// sampleVault makes a vault with two generations and returns its path, its slot, and what
+// it holds.
 func sampleVault(t testing.TB, slot *slotStub) (path string, previous, present map[string]string) {
 	t.Helper()
 	path = vaultPath(t)
@@ -36,7 +38,12 @@ func sampleVault(t testing.TB, slot *slotStub) (path string, previous, present m
 		put("login", `{"address":"ghcr.io","connector":"ghcr"}`, ""),
 	)
 	previous = content(t, v)
-	mustCommit(t, v, put("hub", `{"host":"docker.io","user":"bob"}`, "secret-3"), put("quay", `{"host":"quay.io","user":"carol"}`, "secret-4"))
+	mustCommit(
+		t,
+		v,
+		put("hub", `{"host":"docker.io","user":"bob"}`, "secret-3"),
+		put("quay", `{"host":"quay.io","user":"carol"}`, "secret-4"),
+	)
 	present = content(t, v)
 	v.Close()
 	return path, previous, present
@@ -103,7 +110,8 @@ func TestEveryChangedByteIsTampering(t *testing.T) {
 	}
 }
 
-// A record's own seal binds its public part and its place, whatever happens to the file's.
+// A record's own seal binds its public part and its place, whatever happens to the
+// file's.
 func TestRecordSealBindsEverything(t *testing.T) {
 	slot := keyringStub()
 	path, _, _ := sampleVault(t, slot)
@@ -117,15 +125,27 @@ func TestRecordSealBindsEverything(t *testing.T) {
 			"host": func(r *record, _ *string) {
 				r.public = bytes.ReplaceAll(r.public, []byte("ghcr.io"), []byte("evil.io"))
 			},
-			"attribute":      func(r *record, _ *string) { r.public = bytes.Replace(r.public, []byte("}"), []byte(`,"x":1}`), 1) },
-			"spelling":       func(r *record, _ *string) { r.public = bytes.ReplaceAll(r.public, []byte("."), []byte(`\u002e`)) },
+			"attribute": func(r *record,
+				_ *string,
+			) {
+				r.public = bytes.Replace(r.public, []byte("}"), []byte(`,"x":1}`), 1)
+			},
+			"spelling": func(r *record,
+				_ *string,
+			) {
+				r.public = bytes.ReplaceAll(r.public, []byte("."), []byte(`\u002e`))
+			},
 			"id":             func(r *record, _ *string) { r.id = "other" },
 			"kind":           func(r *record, _ *string) { r.kind = "other" },
 			"having secrets": func(r *record, _ *string) { r.secret = !r.secret },
 			"vault":          func(_ *record, vault *string) { *vault = "5e0a" },
 			"sealed part":    func(r *record, _ *string) { r.blob = other.blob },
-			"nonce":          func(r *record, _ *string) { r.blob = append([]byte{r.blob[0] ^ 1}, r.blob[1:]...) },
-			"id into kind":   func(r *record, _ *string) { r.id, r.kind = r.id[:1], r.id[1:]+r.kind },
+			"nonce": func(r *record,
+				_ *string,
+			) {
+				r.blob = append([]byte{r.blob[0] ^ 1}, r.blob[1:]...)
+			},
+			"id into kind": func(r *record, _ *string) { r.id, r.kind = r.id[:1], r.id[1:]+r.kind },
 		}
 		if b, err := k.openRecord(f.vault, &r); err != nil {
 			t.Fatalf("the record itself: %q, %v", b, err)
@@ -143,7 +163,8 @@ func TestRecordSealBindsEverything(t *testing.T) {
 // lines are a file's lines, without the seal.
 func lines(b []byte) []string { return strings.SplitAfter(string(b[:len(b)-sealLine]), "\n") }
 
-// edits are what somebody with an editor, or an older copy of the file, can do to a vault.
+// edits are what somebody with an editor, or an older copy of the file, can do to a
+// vault.
 func edits(t *testing.T, prev []byte) map[string]func(b []byte) []byte {
 	replace := func(from, to string) func(b []byte) []byte {
 		return func(b []byte) []byte {
@@ -163,19 +184,27 @@ func edits(t *testing.T, prev []byte) map[string]func(b []byte) []byte {
 		return ""
 	}
 	return map[string]func(b []byte) []byte{
-		"host edited":            replace(`"host":"docker.io"`, `"host":"evil.example"`),
-		"user edited":            replace(`"user":"alice"`, `"user":"mallory"`),
-		"login edited":           replace(`"address":"ghcr.io"`, `"address":"evil.example"`),
-		"attribute added":        replace(`"user":"alice"`, `"user":"alice","registry":"evil.example"`),
-		"kind edited":            replace(`"id":"hub","kind":"connector"`, `"id":"hub","kind":"login"`),
-		"id edited":              replace(`"id":"hub"`, `"id":"hub2"`),
-		"secret passed off":      replace(`"sealed"`, `"tag"`),
-		"record deleted":         func(b []byte) []byte { return replace(line(b, `{"id":"ghcr"`), "")(b) },
-		"login deleted":          func(b []byte) []byte { return replace(line(b, `{"id":"login"`), "")(b) },
-		"record of another time": func(b []byte) []byte { return replace(line(b, `{"id":"hub"`), line(prev, `{"id":"hub"`))(b) },
+		"host edited":       replace(`"host":"docker.io"`, `"host":"evil.example"`),
+		"user edited":       replace(`"user":"alice"`, `"user":"mallory"`),
+		"login edited":      replace(`"address":"ghcr.io"`, `"address":"evil.example"`),
+		"attribute added":   replace(`"user":"alice"`, `"user":"alice","registry":"evil.example"`),
+		"kind edited":       replace(`"id":"hub","kind":"connector"`, `"id":"hub","kind":"login"`),
+		"id edited":         replace(`"id":"hub"`, `"id":"hub2"`),
+		"secret passed off": replace(`"sealed"`, `"tag"`),
+		"record deleted":    func(b []byte) []byte { return replace(line(b, `{"id":"ghcr"`), "")(b) },
+		"login deleted":     func(b []byte) []byte { return replace(line(b, `{"id":"login"`), "")(b) },
+		"record of another time": func(b []byte) []byte {
+			return replace(line(b, `{"id":"hub"`),
+				line(prev, `{"id":"hub"`))(b)
+		},
 		"records swapped": func(b []byte) []byte {
 			hub, ghcr := line(b, `{"id":"hub"`), line(b, `{"id":"ghcr"`)
-			swapped := strings.NewReplacer(hub, strings.ReplaceAll(ghcr, `"id":"ghcr"`, `"id":"hub"`), ghcr, strings.ReplaceAll(hub, `"id":"hub"`, `"id":"ghcr"`))
+			swapped := strings.NewReplacer(
+				hub,
+				strings.ReplaceAll(ghcr, `"id":"ghcr"`, `"id":"hub"`),
+				ghcr,
+				strings.ReplaceAll(hub, `"id":"hub"`, `"id":"ghcr"`),
+			)
 			return []byte(swapped.Replace(string(b)))
 		},
 		"generation edited": replace("\"generation\":2", "\"generation\":9"),
@@ -187,7 +216,8 @@ func edits(t *testing.T, prev []byte) map[string]func(b []byte) []byte {
 	}
 }
 
-// Each edit is detected, nothing of the file is served, the message names the file and the way back, and the way works.
+// Each edit is detected, nothing of the file is served, the message names the file and
+// the way back, and the way works.
 func TestEditedVaultIsDetectedAndRestored(t *testing.T) {
 	base := keyringStub()
 	from, previous, _ := sampleVault(t, base)
@@ -258,7 +288,8 @@ func TestDamagedFileIsToldAtOnce(t *testing.T) {
 	from, previous, _ := sampleVault(t, base)
 	whole, prev := mustRead(t, from), mustRead(t, from+".prev")
 	for name, present := range map[string][]byte{
-		"empty": {}, "one byte": whole[:1], "cut short": whole[:len(whole)/2], "zeros": make([]byte, len(whole)), "no seal": whole[:len(whole)-sealLine],
+		"empty": {}, "one byte": whole[:1], "cut short": whole[:len(whole)/2],
+		"zeros": make([]byte, len(whole)), "no seal": whole[:len(whole)-sealLine],
 		"not a vault": []byte("{}\n"), "two vaults": append(bytes.Clone(whole), whole...), "gone": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,7 +346,8 @@ func TestEditedVaultIDOpensNothing(t *testing.T) {
 	}
 }
 
-// A key that somebody put under the slot's name is not mistaken for a lost one: that could start a new vault.
+// A key that somebody put under the slot's name is not mistaken for a lost one: that
+// could start a new vault.
 func TestForeignKeyIsDamageNotLoss(t *testing.T) {
 	for _, slot := range []*slotStub{keyringStub(), sessionStub()} {
 		path, _, _ := sampleVault(t, slot)
@@ -340,7 +372,8 @@ func TestAbsurdPassphraseParameters(t *testing.T) {
 	v.Close()
 	b := mustRead(t, path)
 	for from, to := range map[string]string{
-		`"memory_kib":8`: `"memory_kib":4194304`, `"passes":1`: `"passes":4000000`, `"threads":1`: `"threads":0`, `"kdf":"argon2id"`: `"kdf":"none"`,
+		`"memory_kib":8`: `"memory_kib":4194304`, `"passes":1`: `"passes":4000000`,
+		`"threads":1`: `"threads":0`, `"kdf":"argon2id"`: `"kdf":"none"`,
 	} {
 		edited := bytes.Replace(b, []byte(from), []byte(to), 1)
 		if bytes.Equal(edited, b) {
@@ -356,7 +389,9 @@ func TestAbsurdPassphraseParameters(t *testing.T) {
 func TestNewerFormatIsLeftAlone(t *testing.T) {
 	slot := keyringStub()
 	path, _, _ := sampleVault(t, slot)
-	newer := reseal(bytes.Replace(mustRead(t, path), []byte(`{"format":1`), []byte(`{"format":7,"new":[]`), 1))
+	newer := reseal(
+		bytes.Replace(mustRead(t, path), []byte(`{"format":1`), []byte(`{"format":7,"new":[]`), 1),
+	)
 	writeVault(t, path, newer, nil)
 	before := snapshot(t, path)
 	v := open(t, path, slot)
@@ -373,14 +408,19 @@ func TestNewerFormatIsLeftAlone(t *testing.T) {
 	}
 	_, err := v.Secret("hub")
 	for name, err := range map[string]error{
-		"Secret": err, "Commit": v.Commit(t.Context(), put("x", `{}`, "")), "SetPassphrase": v.SetPassphrase(t.Context(), word), "Rotate": v.Rotate(t.Context()),
-		"RemovePassphrase": v.RemovePassphrase(t.Context()), "Unlock": v.Unlock(t.Context(), nil), "Unlock with passphrase": v.Unlock(t.Context(), &word),
+		"Secret": err, "Commit": v.Commit(t.Context(), put("x", `{}`, "")),
+		"SetPassphrase": v.SetPassphrase(t.Context(), word), "Rotate": v.Rotate(t.Context()),
+		"RemovePassphrase": v.RemovePassphrase(t.Context()), "Unlock": v.Unlock(t.Context(), nil),
+		"Unlock with passphrase": v.Unlock(t.Context(), &word),
 	} {
 		if !credential.VaultTooNew.Is(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, err := range map[string]error{"Restore": v.Restore(t.Context()), "StartAnew": v.StartAnew(t.Context())} {
+	for name, err := range map[string]error{
+		"Restore":   v.Restore(t.Context()),
+		"StartAnew": v.StartAnew(t.Context()),
+	} {
 		if !credential.InvalidInput.Is(err) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -410,7 +450,10 @@ func TestDamagedNewerFormat(t *testing.T) {
 	if _, err := parse(b); !errors.Is(err, errDamaged) {
 		t.Error(err)
 	}
-	if _, err := parse(reseal(bytes.Replace(b, []byte(`{"format":2`), []byte(`{"format":0`), 1))); !errors.Is(err, errDamaged) {
+	if _, err := parse(reseal(bytes.Replace(b, []byte(`{"format":2`), []byte(`{"format":0`), 1))); !errors.Is(
+		err,
+		errDamaged,
+	) {
 		t.Error(err)
 	}
 }
@@ -424,8 +467,10 @@ func TestOnlyOneSpelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	for from, to := range map[string]string{
-		`"generation":2`: `"generation":02`, `"format":1`: `"format":01`, `"host":"docker.io"`: `"host": "docker.io"`, `{"id":"hub"`: ` {"id":"hub"`,
-		`"kind":"os-keyring"`: `"kind":"os-keyring" `, blob: blob + "\r", `"records":[`: `"records": [`, `"slots":[`: "\"slots\":[\n",
+		`"generation":2`: `"generation":02`, `"format":1`: `"format":01`, `"host":"docker.io"`: `"host": ` +
+			`"docker.io"`, `{"id":"hub"`: ` {"id":"hub"`,
+		`"kind":"os-keyring"`: `"kind":"os-keyring" `, blob: blob + "\r", `"records":[`: `"records": ` +
+			`[`, `"slots":[`: "\"slots\":[\n",
 	} {
 		edited := bytes.Replace(b, []byte(from), []byte(to), 1)
 		if bytes.Equal(edited, b) {
@@ -435,7 +480,9 @@ func TestOnlyOneSpelling(t *testing.T) {
 			t.Errorf("%q was accepted: %v", to, err)
 		}
 	}
-	noSlots := append(append([]byte(nil), b[:bytes.Index(b, []byte(textSlots))+len(textSlots)]...), b[bytes.Index(b, []byte(textRecords)):]...)
+	noSlots := append(
+		append([]byte(nil), b[:bytes.Index(b, []byte(textSlots))+len(textSlots)]...),
+		b[bytes.Index(b, []byte(textRecords)):]...)
 	if _, err := parse(reseal(noSlots)); !errors.Is(err, errDamaged) {
 		t.Errorf("a file without key slots was accepted: %v", err)
 	}

@@ -44,7 +44,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Record is one record's part that can be read while the vault is locked. It is authenticated once the vault is open.
+// Record is one record's part that can be read while the vault is locked. It is
+// authenticated once the vault is open.
 type Record struct {
 	ID, Kind  string          // letters, digits and -_.:/@, at most 128
 	Public    json.RawMessage // one JSON value; not to be changed in place
@@ -96,11 +97,12 @@ func stampOf(path string) stamp {
 	return stamp{info.Size(), info.ModTime()}
 }
 
-// Open reads the vault file, if there is one. It asks nobody for a key. A damaged file or one of a newer format gives a Vault
-// that says so in State. The error is VaultBusy when another process has the vault and keeps it for a second; Open fails for nothing
-// else.
+// Open reads the vault file, if there is one. It asks nobody for a key. A damaged file or
+// one of a newer format gives a Vault that says so in State. The error is VaultBusy when
+// another process has the vault and keeps it for a second; Open fails for nothing else.
 //
-// On a read-only or full disk a vault can still be opened and read; changes report CannotWrite.
+// On a read-only or full disk a vault can still be opened and read; changes report
+// CannotWrite.
 func Open(opt Options) (*Vault, error) {
 	opt = opt.withDefaults()
 	v := &Vault{
@@ -120,8 +122,8 @@ func Open(opt Options) (*Vault, error) {
 	return v, nil
 }
 
-// How long and how often Open tries to take the vault over from another process. One that was killed keeps its locks for as long
-// as it waits for the disk.
+// How long and how often Open tries to take the vault over from another process. One that
+// was killed keeps its locks for as long as it waits for the disk.
 const (
 	busyWait = time.Second
 	busyPoll = 5 * time.Millisecond
@@ -146,7 +148,8 @@ func (s *store) takeWriter() error {
 	}
 	f, err := takeWriterLock(s.lockFile())
 	if errors.Is(err, errHeld) {
-		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds the vault %s", s.path)
+		return fail(credential.VaultBusy, "stop the other zend: zen daemon stop", "another zend holds "+
+			"the vault %s", s.path)
 	}
 	if err != nil {
 		return cannotWrite(s.path, err)
@@ -155,7 +158,8 @@ func (s *store) takeWriter() error {
 	return nil
 }
 
-// load reads the file from the disk. The caller has the vault to itself, or holds changing.
+// load reads the file from the disk. The caller has the vault to itself, or holds
+// changing.
 func (v *Vault) load() {
 	v.store.seen = stampOf(v.opt.Path)
 	f, err := v.store.read(v.opt.Path)
@@ -165,10 +169,12 @@ func (v *Vault) load() {
 	defer v.mu.Unlock()
 	v.f, v.unusable, v.failure, v.store.retired = f, nil, nil, nil
 	v.wipe()
-	absent := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) // a parent is a file: the first write says so
+	// a parent is a file: the first write says so
+	absent := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 	switch {
 	case absent && hasPrev:
-		v.unusable = fail(credential.VaultDamaged, hintRestore, "%s is missing, but its previous generation is there", v.opt.Path)
+		v.unusable = fail(credential.VaultDamaged, hintRestore, "%s is missing, but its previous "+
+			"generation is there", v.opt.Path)
 	case absent:
 		v.userLocked = false
 	case err != nil:
@@ -185,7 +191,8 @@ func (s *store) read(path string) (*file, error) {
 	return parse(b)
 }
 
-// Close wipes the key, waits for attempts to open, and gives the vault to the next process.
+// Close wipes the key, waits for attempts to open, and gives the vault to the next
+// process.
 func (v *Vault) Close() error {
 	v.cancel()
 	v.changing <- struct{}{}
@@ -212,8 +219,9 @@ func (m *inMemory) wipe() {
 	}
 }
 
-// Records returns all records in order of their ids; none when the vault is absent or cannot be used. While the vault is
-// locked they are as the file has them: checked for damage, not for tampering.
+// Records returns all records in order of their ids; none when the vault is absent or
+// cannot be used. While the vault is locked they are as the file has them: checked for
+// damage, not for tampering.
 func (m *inMemory) Records() []Record {
 	f := m.current()
 	if f == nil {
@@ -229,13 +237,14 @@ func (m *inMemory) Records() []Record {
 // LargeSecret is the size in bytes beyond which a secret is large.
 const LargeSecret = 16 << 10
 
-// Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see EnsureOpen. A record without a
-// secret gives an empty one.
+// Secret decrypts a record's secret; the caller wipes it. It does not open the vault: see
+// EnsureOpen. A record without a secret gives an empty one.
 func (m *inMemory) Secret(id string) (credential.Secret, error) {
 	return m.SecretWhen(id, func() error { return nil })
 }
 
-// SecretWhen is Secret, but calls large, once, before it takes memory for a large secret, and gives up when that fails.
+// SecretWhen is Secret, but calls large, once, before it takes memory for a large secret,
+// and gives up when that fails.
 func (m *inMemory) SecretWhen(id string, large func() error) (credential.Secret, error) {
 	for asked := false; ; {
 		m.mu.RLock()
@@ -279,12 +288,14 @@ func (m *inMemory) explain(err error, what string) error {
 	case errors.Is(err, errGone):
 		return fail(credential.Locked, hintUnlock, "the vault was locked meanwhile")
 	case errors.Is(err, errSealed):
-		return fail(credential.VaultDamaged, hintRestore, "%s in %s was changed by something other than zen", what, m.path)
+		return fail(credential.VaultDamaged, hintRestore, "%s in %s was changed by something other than "+
+			"zen", what, m.path)
 	}
 	return err
 }
 
-// blocked says why the content of the vault cannot be used now; nil when it is open or absent. The caller holds mu.
+// blocked says why the content of the vault cannot be used now; nil when it is open or
+// absent. The caller holds mu.
 func (m *inMemory) blocked() error {
 	if _, err := m.condition(); err != nil {
 		return err
@@ -294,7 +305,11 @@ func (m *inMemory) blocked() error {
 
 // find returns the record of an id, nil if there is none.
 func (f *file) find(id string) *record {
-	i, ok := slices.BinarySearchFunc(f.records, id, func(r record, id string) int { return strings.Compare(r.id, id) })
+	i, ok := slices.BinarySearchFunc(
+		f.records,
+		id,
+		func(r record, id string) int { return strings.Compare(r.id, id) },
+	)
 	if !ok {
 		return nil
 	}

@@ -67,7 +67,8 @@ func TestFileIsPrivateValidJSON(t *testing.T) {
 				t.Fatalf("%s is not JSON: %v\n%s", name, err, b)
 			}
 		}
-		if bytes.Contains(b, []byte("hunter2")) || bytes.Contains(b, []byte(base64.StdEncoding.EncodeToString([]byte("hunter2"))[:8])) {
+		if bytes.Contains(b, []byte("hunter2")) ||
+			bytes.Contains(b, []byte(base64.StdEncoding.EncodeToString([]byte("hunter2"))[:8])) {
 			t.Errorf("%s holds the secret: %s", name, b)
 		}
 		info, err := os.Stat(name)
@@ -99,18 +100,57 @@ func TestPut(t *testing.T) {
 		want   with
 	}{
 		{"nothing", func(*Tx) error { return nil }, with(nil)},
-		{"new secret", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("s2")) }, with{"a": `k {"v":1} s2`}},
-		{"same secret, other public part", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":2}`), nil) }, with{"a": `k {"v":2} s1`}},
-		{"same secret, other kind", func(tx *Tx) error { return tx.Put(rec("a", "x", `{"v":1}`), nil) }, with{"a": `x {"v":1} s1`}},
-		{"secret removed", func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("")) }, with{"a": `k {"v":1} `}},
-		{"secret added", func(tx *Tx) error { return tx.Put(rec("b", "k", `{}`), secret("s")) }, with{"b": `k {} s`}},
-		{"still without secret", func(tx *Tx) error { return tx.Put(rec("b", "k", `[1]`), nil) }, with{"b": `k [1] `}},
-		{"new without secret", func(tx *Tx) error { return tx.Put(rec("0", "k", `null`), nil) }, with{"0": `k null `}},
+		{
+			"new secret",
+			func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("s2")) },
+			with{"a": `k {"v":1} s2`},
+		},
+		{
+			"same secret, other public part",
+			func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":2}`), nil) },
+			with{"a": `k {"v":2} s1`},
+		},
+		{
+			"same secret, other kind",
+			func(tx *Tx) error { return tx.Put(rec("a", "x", `{"v":1}`), nil) },
+			with{"a": `x {"v":1} s1`},
+		},
+		{
+			"secret removed",
+			func(tx *Tx) error { return tx.Put(rec("a", "k", `{"v":1}`), secret("")) },
+			with{"a": `k {"v":1} `},
+		},
+		{
+			"secret added",
+			func(tx *Tx) error { return tx.Put(rec("b", "k", `{}`), secret("s")) },
+			with{"b": `k {} s`},
+		},
+		{
+			"still without secret",
+			func(tx *Tx) error { return tx.Put(rec("b", "k", `[1]`), nil) },
+			with{"b": `k [1] `},
+		},
+		{
+			"new without secret",
+			func(tx *Tx) error { return tx.Put(rec("0", "k", `null`), nil) },
+			with{"0": `k null `},
+		},
 		{"deleted", func(tx *Tx) error { tx.Delete("a"); tx.Delete("absent"); return nil }, with{"a": ""}},
-		{"put and deleted", func(tx *Tx) error { err := tx.Put(rec("z", "k", `{}`), nil); tx.Delete("z"); return err }, with(nil)},
-		{"deleted and put", func(tx *Tx) error { tx.Delete("a"); return tx.Put(rec("a", "k", `{}`), nil) }, with{"a": `k {} `}},
+		{
+			"put and deleted",
+			func(tx *Tx) error { err := tx.Put(rec("z", "k", `{}`), nil); tx.Delete("z"); return err },
+			with(nil),
+		},
+		{
+			"deleted and put",
+			func(tx *Tx) error { tx.Delete("a"); return tx.Put(rec("a", "k", `{}`), nil) },
+			with{"a": `k {} `},
+		},
 		{"put twice", func(tx *Tx) error {
-			return errors.Join(tx.Put(rec("c", "k", `{}`), secret("s3")), tx.Put(rec("c", "k", `{"c":1}`), nil))
+			return errors.Join(
+				tx.Put(rec("c", "k", `{}`), secret("s3")),
+				tx.Put(rec("c", "k", `{"c":1}`), nil),
+			)
 		}, with{"c": `k {"c":1} s3`}},
 	}
 	for _, tt := range tests {
@@ -118,7 +158,10 @@ func TestPut(t *testing.T) {
 			path, slot := vaultPath(t), keyringStub()
 			v := open(t, path, slot)
 			mustCommit(t, v, func(tx *Tx) error {
-				return errors.Join(tx.Put(rec("a", "k", `{"v":1}`), secret("s1")), tx.Put(rec("b", "k", `{}`), nil))
+				return errors.Join(
+					tx.Put(rec("a", "k", `{"v":1}`), secret("s1")),
+					tx.Put(rec("b", "k", `{}`), nil),
+				)
 			})
 			want := content(t, v)
 			maps.Copy(want, tt.want)
@@ -151,13 +194,21 @@ func TestPutRefusesWhatItCannotKeep(t *testing.T) {
 		{Record{ID: "a b", Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
 		{Record{ID: `a"`, Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
 		{Record{ID: "a\n", Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
-		{Record{ID: strings.Repeat("a", maxName+1), Kind: "k", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
+		{
+			Record{ID: strings.Repeat("a", maxName+1), Kind: "k", Public: json.RawMessage(`{}`)},
+			nil,
+			credential.InvalidInput,
+		},
 		{Record{ID: "a", Kind: "", Public: json.RawMessage(`{}`)}, nil, credential.InvalidInput},
 		{Record{ID: "a", Kind: "k"}, nil, credential.InvalidInput},
 		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`{} {}`)}, nil, credential.InvalidInput},
 		{Record{ID: "a", Kind: "k", Public: json.RawMessage("\"\xff\"")}, nil, credential.InvalidInput},
 		{Record{ID: "a", Kind: "k", Public: json.RawMessage(deep)}, nil, credential.InvalidInput},
-		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic) + `"`)}, nil, credential.TooLarge},
+		{
+			Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic) + `"`)},
+			nil,
+			credential.TooLarge,
+		},
 		{Record{ID: "a", Kind: "k", Public: json.RawMessage(`{}`)}, &big, credential.TooLarge},
 	}
 	for i, tt := range tests {
@@ -168,7 +219,10 @@ func TestPutRefusesWhatItCannotKeep(t *testing.T) {
 	}
 	wantState(t, v, StateAbsent) // nothing was written for any of them
 	mustCommit(t, v, func(tx *Tx) error {
-		return tx.Put(Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic-2) + `"`)}, &limit)
+		return tx.Put(
+			Record{ID: "a", Kind: "k", Public: json.RawMessage(`"` + strings.Repeat("x", MaxPublic-2) + `"`)},
+			&limit,
+		)
 	})
 }
 
@@ -188,9 +242,11 @@ func TestFailedChangeChangesNothing(t *testing.T) {
 	}
 }
 
-// The records of an open vault may be used while they change, and nobody who uses them notices a rotation.
+// The records of an open vault may be used while they change, and nobody who uses them
+// notices a rotation.
 func TestConcurrentUse(t *testing.T) {
-	v := openWith(t, Options{Path: disk{}.write(t), Slots: []KeySlot{keyringStub()}, FS: &faultFS{}}) // which does not wait for the disk
+	// which does not wait for the disk
+	v := openWith(t, Options{Path: disk{}.write(t), Slots: []KeySlot{keyringStub()}, FS: &faultFS{}})
 	mustCommit(t, v, put("a", `{}`, "secret"))
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -234,8 +290,10 @@ func TestClosedVault(t *testing.T) {
 	secret := credential.SecretString("x")
 	_, err := v.Secret("a")
 	for name, err := range map[string]error{
-		"Secret": err, "EnsureOpen": v.EnsureOpen(t.Context()), "Commit": v.Commit(t.Context(), put("b", `{}`, "")), "Unlock": v.Unlock(t.Context(), nil),
-		"SetPassphrase": v.SetPassphrase(t.Context(), secret), "RemovePassphrase": v.RemovePassphrase(t.Context()), "Rotate": v.Rotate(t.Context()),
+		"Secret": err, "EnsureOpen": v.EnsureOpen(t.Context()),
+		"Commit": v.Commit(t.Context(), put("b", `{}`, "")), "Unlock": v.Unlock(t.Context(), nil),
+		"SetPassphrase":    v.SetPassphrase(t.Context(), secret),
+		"RemovePassphrase": v.RemovePassphrase(t.Context()), "Rotate": v.Rotate(t.Context()),
 		"Restore": v.Restore(t.Context()), "StartAnew": v.StartAnew(t.Context()),
 	} {
 		if !credential.Unavailable.Is(err) {
@@ -250,7 +308,8 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 	v := open(t, path, slot)
 	mustCommit(t, v, put("a", `{}`, "s"))
 	second, err := Open(Options{Path: path, Slots: []KeySlot{slot}})
-	if e := wantReason(t, err, credential.VaultBusy); second != nil || !strings.Contains(e.Message, path) || e.HintText() == "" {
+	if e := wantReason(t, err, credential.VaultBusy); second != nil || !strings.Contains(e.Message, path) ||
+		e.HintText() == "" {
 		t.Errorf("%v, %q", e, e.HintText())
 	}
 	mustCommit(t, v, put("b", `{}`, "s")) // the first is not disturbed
@@ -258,7 +317,8 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 	mustOpen(t, open(t, path, slot))
 }
 
-// A zend that was killed may take a moment to be gone; the next one does not give up for that.
+// A zend that was killed may take a moment to be gone; the next one does not give up for
+// that.
 func TestVaultOfAnotherThatIsEnding(t *testing.T) {
 	path, slot := vaultPath(t), keyringStub()
 	v := open(t, path, slot)
@@ -267,7 +327,8 @@ func TestVaultOfAnotherThatIsEnding(t *testing.T) {
 	mustOpen(t, open(t, path, slot))
 }
 
-// Without the writer lock (here: another file is in its place) a vault can be read and says why it cannot be written.
+// Without the writer lock (here: another file is in its place) a vault can be read and
+// says why it cannot be written.
 func TestUnwritableVaultCanBeRead(t *testing.T) {
 	path, slot := vaultPath(t), keyringStub()
 	v := open(t, path, slot)
@@ -291,7 +352,8 @@ func TestUnwritableVaultCanBeRead(t *testing.T) {
 	mustCommit(t, v, put("b", `{}`, "")) // it works as soon as the cause is gone
 }
 
-// A directory that cannot be made is told at the first change, with the command that makes it.
+// A directory that cannot be made is told at the first change, with the command that
+// makes it.
 func TestDirectoryThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -17,8 +17,8 @@ import (
 //  2. the present one gets a second name, which is renamed to vault.json.prev,
 //  3. the new one is renamed to vault.json, and the directory is synced.
 //
-// Whatever stops it in between, vault.json is the old generation or the new one, complete; left-over temporary files are
-// removed by the next open.
+// Whatever stops it in between, vault.json is the old generation or the new one,
+// complete; left-over temporary files are removed by the next open.
 type store struct {
 	fs     FS
 	path   string
@@ -30,14 +30,16 @@ type store struct {
 	retired *retired // key slots that only vault.json.prev names; nil: not looked up yet
 }
 
-// tempPrefix begins the names of temporary files, followed by what they are for and random digits.
+// tempPrefix begins the names of temporary files, followed by what they are for and
+// random digits.
 const tempPrefix = ".vault-tmp-"
 
 func (s *store) prev() string     { return s.path + ".prev" }
 func (s *store) marker() string   { return s.path + ".locked" } // there while the user wants the vault locked
 func (s *store) lockFile() string { return s.path + ".writer" } // held by the one process that may write
 
-// aside is a name for a file that is set aside, such as vault.json.damaged-20260102T150405Z.
+// aside is a name for a file that is set aside, such as
+// vault.json.damaged-20260102T150405Z.
 func (s *store) aside(why string) string {
 	return s.path + "." + why + "-" + s.now().UTC().Format("20060102T150405.000Z")
 }
@@ -50,7 +52,8 @@ func (s *store) temp(what string) (string, error) {
 	return filepath.Join(filepath.Dir(s.path), tempPrefix+what+"-"+hex.EncodeToString(b[:])), nil
 }
 
-// clean removes temporary files that a killed writer left. Only the holder of the writer lock may call it.
+// clean removes temporary files that a killed writer left. Only the holder of the writer
+// lock may call it.
 func (s *store) clean() {
 	entries, err := os.ReadDir(filepath.Dir(s.path))
 	if err != nil {
@@ -81,13 +84,15 @@ func (s *store) unmark() error {
 		return nil
 	}
 	if err == nil {
-		_ = syncDir(s.fs, filepath.Dir(s.path)) // a mark that comes back after a crash asks to unlock once more
+		// a mark that comes back after a crash asks to unlock once more
+		_ = syncDir(s.fs, filepath.Dir(s.path))
 	}
 	return err
 }
 
-// replace makes next the vault's content and keeps the present generation, if there is one, as vault.json.prev. After an error
-// the present generation is still, or again, in place as far as the disk allowed.
+// replace makes next the vault's content and keeps the present generation, if there is
+// one, as vault.json.prev. After an error the present generation is still, or again, in
+// place as far as the disk allowed.
 func (s *store) replace(present bool, next []byte) error {
 	tmp, err := s.temp("new")
 	if err != nil {
@@ -112,8 +117,8 @@ func (s *store) replace(present bool, next []byte) error {
 	return nil
 }
 
-// rollBack restores the present generation after a rename that may not last. What it cannot restore stays; the caller reads
-// the disk again after any error.
+// rollBack restores the present generation after a rename that may not last. What it
+// cannot restore stays; the caller reads the disk again after any error.
 func (s *store) rollBack(present bool, cause error) error {
 	if !present {
 		return errors.Join(cause, s.fs.Remove(s.path))
@@ -121,8 +126,8 @@ func (s *store) rollBack(present bool, cause error) error {
 	return errors.Join(cause, s.put(s.prev(), s.path))
 }
 
-// put gives the file from the additional name to, atomically replacing what has it. File systems without hard links get a
-// copy.
+// put gives the file from the additional name to, atomically replacing what has it. File
+// systems without hard links get a copy.
 func (s *store) put(from, to string) error {
 	tmp, err := s.temp("link")
 	if err != nil {
@@ -136,7 +141,8 @@ func (s *store) put(from, to string) error {
 	return s.copy(from, to)
 }
 
-// copy makes to a file of its own with the content of from, atomically replacing what has that name.
+// copy makes to a file of its own with the content of from, atomically replacing what has
+// that name.
 func (s *store) copy(from, to string) error {
 	tmp, err := s.temp("copy")
 	if err != nil {
@@ -154,6 +160,8 @@ func (s *store) copy(from, to string) error {
 
 func (s *store) move(tmp, to string) error {
 	err := s.fs.Rename(tmp, to)
-	_ = s.fs.Remove(tmp) // also after success: renaming a file over another name of itself does nothing, see rename(2)
+	// also after success: renaming a file over another name of itself does nothing, see
+	// rename(2)
+	_ = s.fs.Remove(tmp)
 	return err
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// takeWriterLock locks the file for as long as it stays open; errHeld means that another process has it. The lock ends with
-// the process however that ends, and is not inherited (O_CLOEXEC).
+// takeWriterLock locks the file for as long as it stays open; errHeld means that another
+// process has it. The lock ends with the process however that ends, and is not inherited
+// (O_CLOEXEC).
 func takeWriterLock(name string) (*os.File, error) {
 	fd, err := paths.OpenFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {

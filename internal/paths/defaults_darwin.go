@@ -1,6 +1,7 @@
 package paths
 
-// Where zen's directories are below the home directory (Apple, File System Programming Guide).
+// Where zen's directories are below the home directory (Apple, File System Programming
+// Guide).
 const (
 	dataDir   = "Library/Application Support/zen"
 	configDir = "Library/Application Support/zen"
@@ -10,5 +11,6 @@ const (
 	runtimeIsXDG = false // macOS has no such variable: its absence is no news
 )
 
-// MaxSocketPath is the number of bytes a socket's path may have: sun_path without its NUL (unix(4)).
+// MaxSocketPath is the number of bytes a socket's path may have: sun_path without its NUL
+// (unix(4)).
 const MaxSocketPath = 103

@@ -6,8 +6,9 @@ import (
 	"strconv"
 )
 
-// Elsewhere returns the sockets that other sessions of the user would use, as far as they may differ from this one in
-// XDG_RUNTIME_DIR and ZEN_SOCKET only. A zend that listens at one of them is a second one.
+// Elsewhere returns the sockets that other sessions of the user would use, as far as they
+// may differ from this one in XDG_RUNTIME_DIR and ZEN_SOCKET only. A zend that listens at
+// one of them is a second one.
 func (d Dirs) Elsewhere(getenv func(string) string, uid int) []string {
 	f := newFinder(getenv, uid)
 	var dirs []string

@@ -19,7 +19,8 @@ func TestElsewhere(t *testing.T) {
 	uid := os.Geteuid()
 
 	here := Dirs{Runtime: filepath.Join(run, "zen")}
-	if got := here.Elsewhere(getenv, uid); slices.Contains(got, own) || len(cached) <= MaxSocketPath && !slices.Contains(got, cached) {
+	if got := here.Elsewhere(getenv, uid); slices.Contains(got, own) ||
+		len(cached) <= MaxSocketPath && !slices.Contains(got, cached) {
 		t.Errorf("with the system's directory: %q", got)
 	}
 	other := Dirs{Runtime: "/elsewhere"} // ZEN_SOCKET
@@ -32,7 +33,8 @@ func TestElsewhere(t *testing.T) {
 	if got := other.Elsewhere(getenv, uid); slices.Contains(got, own) {
 		t.Errorf("in a directory that nobody would use: %q", got)
 	}
-	if got := other.Elsewhere(getenv, 4711); runtimeIsXDG && !slices.Contains(got, "/run/user/4711/zen/zend.sock") {
+	if got := other.Elsewhere(getenv, 4711); runtimeIsXDG &&
+		!slices.Contains(got, "/run/user/4711/zen/zend.sock") {
 		t.Errorf("in the system's directory: %q", got)
 	}
 }

@@ -20,17 +20,19 @@ type finder struct {
 	dirs    Dirs
 }
 
-// Find returns the directories: $XDG_DATA_HOME/zen, $XDG_CONFIG_HOME/zen, $XDG_STATE_HOME/zen and $XDG_RUNTIME_DIR/zen, or
-// the system's defaults for them. Variables that are relative, and runtime directories that are not the user's alone, are
-// not used (XDG Base Directory Specification 0.8); Dirs.Fallbacks tells of them. With ZEN_SOCKET the directory of that
-// socket is the runtime directory, so that two sockets have two sets of locks.
+// Find returns the directories: $XDG_DATA_HOME/zen, $XDG_CONFIG_HOME/zen,
+// $XDG_STATE_HOME/zen and $XDG_RUNTIME_DIR/zen, or the system's defaults for them.
+// Variables that are relative, and runtime directories that are not the user's alone, are
+// not used (XDG Base Directory Specification 0.8); Dirs.Fallbacks tells of them. With
+// ZEN_SOCKET the directory of that socket is the runtime directory, so that two sockets
+// have two sets of locks.
 func Find() (Dirs, error) {
 	f := newFinder(getenv, syscall.Geteuid())
 	return f.find()
 }
 
-// Socket returns the path of zend's socket, as Find has it, without a look at the other directories: docker-credential-zen seldom
-// needs them.
+// Socket returns the path of zend's socket, as Find has it, without a look at the other
+// directories: docker-credential-zen seldom needs them.
 func Socket(getenv func(string) string) (string, error) {
 	f := newFinder(getenv, syscall.Geteuid())
 	if err := f.runtime(); err != nil {
@@ -62,7 +64,8 @@ func (f *finder) find() (Dirs, error) {
 	return f.dirs, nil
 }
 
-// base returns zen's directory below the one that variable names, or fallback below the home directory.
+// base returns zen's directory below the one that variable names, or fallback below the
+// home directory.
 func (f *finder) base(variable, fallback string) (string, error) {
 	value := f.getenv(variable)
 	if path.IsAbs(value) {
@@ -80,15 +83,20 @@ func (f *finder) base(variable, fallback string) (string, error) {
 }
 
 func (f *finder) note(variable, wanted, used, why string) {
-	f.dirs.Fallbacks = append(f.dirs.Fallbacks, Fallback{Variable: variable, Wanted: wanted, Used: used, Why: why})
+	f.dirs.Fallbacks = append(
+		f.dirs.Fallbacks,
+		Fallback{Variable: variable, Wanted: wanted, Used: used, Why: why},
+	)
 }
 
-// runtime finds the directory of the socket. Without XDG_RUNTIME_DIR (cron, sudo, some ssh sessions) the directory that
-// the system made for the user is looked for: else such a session would start a second zend.
+// runtime finds the directory of the socket. Without XDG_RUNTIME_DIR (cron, sudo, some
+// ssh sessions) the directory that the system made for the user is looked for: else such
+// a session would start a second zend.
 func (f *finder) runtime() error {
 	if socket := f.getenv("ZEN_SOCKET"); socket != "" {
 		if !path.IsAbs(socket) {
-			return credential.NewError(credential.InvalidInput, "ZEN_SOCKET is not an absolute path: "+strconv.Quote(socket), "")
+			return credential.NewError(credential.InvalidInput, "ZEN_SOCKET is not an absolute "+
+				"path: "+strconv.Quote(socket), "")
 		}
 		f.dirs.socket = path.Clean(socket)
 		f.dirs.Runtime = path.Dir(f.dirs.socket)
@@ -132,8 +140,9 @@ func (f *finder) home() (dir string, err error) {
 	return f.homeDir, err
 }
 
-// findHome returns $HOME, or what /etc/passwd says. A HOME that belongs to another user, as sudo may leave it, is not used
-// when the system has one that is the user's: what root makes there the other user could not change any more.
+// findHome returns $HOME, or what /etc/passwd says. A HOME that belongs to another user,
+// as sudo may leave it, is not used when the system has one that is the user's: what root
+// makes there the other user could not change any more.
 func (f *finder) findHome() (string, error) {
 	home := f.getenv("HOME")
 	if path.IsAbs(home) && f.owns(home) {
@@ -149,7 +158,8 @@ func (f *finder) findHome() (string, error) {
 	case path.IsAbs(listed):
 		return listed, nil
 	}
-	return "", credential.NewError(credential.InvalidInput, "HOME is not set to an absolute path", "set HOME to your home directory")
+	return "", credential.NewError(credential.InvalidInput, "HOME is not set to an absolute "+
+		"path", "set HOME to your home directory")
 }
 
 // owns reports whether dir exists and is the user's.

@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// place is a machine: a home directory, /run/user and /etc/passwd below a temporary directory.
+// place is a machine: a home directory, /run/user and /etc/passwd below a temporary
+// directory.
 type place struct {
 	t    *testing.T
 	root string
@@ -47,7 +48,8 @@ func (p *place) dir(name string, mode os.FileMode) {
 
 func (p *place) file(name, content string) {
 	p.t.Helper()
-	if err := os.WriteFile(filepath.Join(p.root, name), []byte(strings.ReplaceAll(content, "%", p.root)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.root, name), []byte(strings.ReplaceAll(content, "%", p.root)),
+		0o600); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -60,11 +62,17 @@ func (p *place) link(to, name string) {
 }
 
 func (p *place) find() (Dirs, error) {
-	f := finder{getenv: func(name string) string { return strings.ReplaceAll(p.env[name], "%", p.root) }, uid: p.uid, runUser: p.root + "/run", passwd: p.root + "/passwd"}
+	f := finder{
+		getenv:  func(name string) string { return strings.ReplaceAll(p.env[name], "%", p.root) },
+		uid:     p.uid,
+		runUser: p.root + "/run",
+		passwd:  p.root + "/passwd",
+	}
 	return f.find()
 }
 
-// dirs are found directories, with % for the place and without what the platform calls them.
+// dirs are found directories, with % for the place and without what the platform calls
+// them.
 type dirs struct{ Data, Config, State, Runtime, Socket string }
 
 func (p *place) short(d Dirs) dirs {
@@ -78,7 +86,13 @@ func (p *place) short(d Dirs) dirs {
 }
 
 func defaults(runtime string) dirs {
-	return dirs{"%/home/" + dataDir, "%/home/" + configDir, "%/home/" + stateDir, runtime, runtime + "/zend.sock"}
+	return dirs{
+		"%/home/" + dataDir,
+		"%/home/" + configDir,
+		"%/home/" + stateDir,
+		runtime,
+		runtime + "/zend.sock",
+	}
 }
 
 const fallbackRuntime = "%/home/" + cacheDir + "/run"
@@ -94,25 +108,51 @@ func TestFind(t *testing.T) {
 		notes []string // VARIABLE=WANTED why
 		linux bool     // only where sessions are expected to have XDG_RUNTIME_DIR
 	}{
-		{name: "a session", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"}, setup: func(p *place) { p.dir("session", 0o700) }, want: defaults("%/session/zen")},
+		{
+			name:  "a session",
+			env:   map[string]string{"XDG_RUNTIME_DIR": "%/session"},
+			setup: func(p *place) { p.dir("session", 0o700) },
+			want:  defaults("%/session/zen"),
+		},
 		{
 			name: "everything set", setup: func(p *place) { p.dir("session", 0o700) },
 			env: map[string]string{
-				"XDG_RUNTIME_DIR": "%/session", "XDG_DATA_HOME": "%/data", "XDG_CONFIG_HOME": "%/config", "XDG_STATE_HOME": "%/state", "XDG_CACHE_HOME": "%/cache",
+				"XDG_RUNTIME_DIR": "%/session", "XDG_DATA_HOME": "%/data", "XDG_CONFIG_HOME": "%/config",
+				"XDG_STATE_HOME": "%/state", "XDG_CACHE_HOME": "%/cache",
 			},
-			want: dirs{"%/data/zen", "%/config/zen", "%/state/zen", "%/session/zen", "%/session/zen/zend.sock"},
+			want: dirs{
+				"%/data/zen",
+				"%/config/zen",
+				"%/state/zen",
+				"%/session/zen",
+				"%/session/zen/zend.sock",
+			},
 		},
 		{
 			name: "relative directories", setup: func(p *place) { p.dir("session", 0o700) },
-			env:   map[string]string{"XDG_RUNTIME_DIR": "%/session", "XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "./config", "XDG_STATE_HOME": "~/state"},
-			want:  defaults("%/session/zen"),
-			notes: []string{"XDG_DATA_HOME=data is not an absolute path", "XDG_CONFIG_HOME=./config is not an absolute path", "XDG_STATE_HOME=~/state is not an absolute path"},
+			env: map[string]string{
+				"XDG_RUNTIME_DIR": "%/session",
+				"XDG_DATA_HOME":   "data",
+				"XDG_CONFIG_HOME": "./config",
+				"XDG_STATE_HOME":  "~/state",
+			},
+			want: defaults("%/session/zen"),
+			notes: []string{"XDG_DATA_HOME=data is not an absolute path", "XDG_CONFIG_HOME=./config is " +
+				"not an absolute path", "XDG_STATE_HOME=~/state is not an absolute path"},
 		},
-		{name: "no session", want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR= is not set"}, linux: true},
-		{name: "no session, the system has a directory", setup: withRun, want: defaults("%/run/" + own + "/zen"), notes: []string{"XDG_RUNTIME_DIR= is not set"}, linux: true},
+		{name: "no session", want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR= is not " +
+			"set"}, linux: true},
 		{
-			name: "no session, the system's directory is open", setup: func(p *place) { p.dir("run/"+own, 0o777) },
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR= is not set"}, linux: true,
+			name:  "no session, the system has a directory",
+			setup: withRun,
+			want:  defaults("%/run/" + own + "/zen"),
+			notes: []string{"XDG_RUNTIME_DIR= is not set"},
+			linux: true,
+		},
+		{
+			name:  "no session, the system's directory is open",
+			setup: func(p *place) { p.dir("run/"+own, 0o777) },
+			want:  defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR= is not set"}, linux: true,
 		},
 		{
 			name: "no session, a cache of its own", env: map[string]string{"XDG_CACHE_HOME": "%/cache"},
@@ -120,31 +160,47 @@ func TestFind(t *testing.T) {
 		},
 		{
 			name: "session relative", env: map[string]string{"XDG_RUNTIME_DIR": "session"},
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=session is not an absolute path"},
+			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=session is not an absolute " +
+				"path"},
 		},
 		{
 			name: "session absent", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"},
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session cannot be used: lstat %/session: no such file or directory"},
+			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session cannot be used: " +
+				"lstat %/session: no such file or directory"},
 		},
 		{
-			name: "session is a file", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"}, setup: func(p *place) { p.file("session", "") },
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session is not a directory"},
+			name: "session is a file", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"},
+			setup: func(p *place) { p.file("session", "") },
+			want:  defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session is not a directory"},
 		},
 		{
-			name: "session is a link", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"}, setup: func(p *place) { p.link("home", "session") },
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session is a symbolic link"},
+			name: "session is a link", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"},
+			setup: func(p *place) { p.link("home", "session") },
+			want:  defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session is a symbolic link"},
 		},
 		{
-			name: "session is open", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"}, setup: func(p *place) { p.dir("session", 0o770) },
-			want: defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session can be written by other users"},
+			name: "session is open", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"},
+			setup: func(p *place) { p.dir("session", 0o770) },
+			want:  defaults(fallbackRuntime), notes: []string{"XDG_RUNTIME_DIR=%/session can be written " +
+				"by other users"},
 		},
 		{
-			name: "session can be read", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"}, setup: func(p *place) { p.dir("session", 0o755) },
-			want: defaults("%/session/zen"), // what zen makes in there is its own alone
+			name: "session can be read", env: map[string]string{"XDG_RUNTIME_DIR": "%/session"},
+			setup: func(p *place) { p.dir("session", 0o755) },
+			want:  defaults("%/session/zen"), // what zen makes in there is its own alone
 		},
 		{
-			name: "socket", env: map[string]string{"ZEN_SOCKET": "%/else/where/../z.sock", "XDG_RUNTIME_DIR": "nonsense"},
-			want: dirs{"%/home/" + dataDir, "%/home/" + configDir, "%/home/" + stateDir, "%/else", "%/else/z.sock"},
+			name: "socket", env: map[string]string{
+				"ZEN_SOCKET":      "%/else/where/../z.sock",
+				"XDG_RUNTIME_DIR": "nonsense",
+			},
+			want: dirs{
+				"%/home/" + dataDir,
+				"%/home/" + configDir,
+				"%/home/" + stateDir,
+				"%/else",
+				"%/else/z.sock",
+			},
 		},
 	}
 	for _, tt := range tests {
@@ -192,7 +248,8 @@ func TestForeignRuntimeDirectory(t *testing.T) {
 	if os.Geteuid() == 0 {
 		owner = "root"
 	}
-	if len(d.Fallbacks) == 0 || d.Fallbacks[len(d.Fallbacks)-1].Why != "belongs to "+owner || strings.HasPrefix(d.Runtime, p.root+"/session") {
+	if len(d.Fallbacks) == 0 || d.Fallbacks[len(d.Fallbacks)-1].Why != "belongs to "+owner ||
+		strings.HasPrefix(d.Runtime, p.root+"/session") {
 		t.Errorf("%+v", d)
 	}
 }
@@ -207,18 +264,36 @@ func TestHome(t *testing.T) {
 		mine               string // a directory that belongs to uid
 	}{
 		{name: "set", home: "%/home", passwd: "me:x:" + uid + ":1::%/other:/bin/sh\n", want: "%/home"},
-		{name: "not set", passwd: "root:x:99:0::/99:/bin/sh\nme:x:" + uid + ":1:Me,,:%/home:/bin/sh\nme2:x:" + uid + ":1::/second:/bin/sh\n", want: "%/home"},
+		{
+			name: "not set",
+			passwd: "root:x:99:0::/99:/bin/sh\nme:x:" + uid + ":1:Me,,:%/home:/bin/sh\nme2:x:" + uid +
+				":1::/second:/bin/sh\n",
+			want: "%/home",
+		},
 		{name: "relative", home: "home", passwd: "me:x:" + uid + ":1::%/home:/bin/sh", want: "%/home"},
 		{name: "nowhere", passwd: "other:x:99:1::/other:/bin/sh\n"},
 		{name: "odd lines", passwd: "\n:\nme:x:" + uid + "\nme:x:" + uid + ":1::relative:/bin/sh\n"},
 		{name: "absent", home: "%/none", passwd: "", want: "%/none"},
 		{
-			name: "another user's", home: "%/home", uid: os.Geteuid() + 1, passwd: "me:x:" + strconv.Itoa(os.Geteuid()+1) + ":1::%/mine:/bin/sh\n",
+			name: "another user's", home: "%/home", uid: os.Geteuid() + 1, passwd: "me:x:" +
+				strconv.Itoa(os.Geteuid()+1) + ":1::%/mine:/bin/sh\n",
 			want: "%/mine", note: "HOME", mine: "mine",
 		},
-		{name: "another user's, and the listed one is absent", home: "%/home", uid: os.Geteuid() + 1, passwd: "me:x:" + strconv.Itoa(os.Geteuid()+1) + ":1::%/mine:/bin/sh\n", want: "%/home"},
+		{
+			name:   "another user's, and the listed one is absent",
+			home:   "%/home",
+			uid:    os.Geteuid() + 1,
+			passwd: "me:x:" + strconv.Itoa(os.Geteuid()+1) + ":1::%/mine:/bin/sh\n",
+			want:   "%/home",
+		},
 		{name: "another user's, and none else", home: "%/home", uid: os.Geteuid() + 1, want: "%/home"},
-		{name: "another user's, says the system too", home: "%/home", uid: os.Geteuid() + 1, passwd: "me:x:" + strconv.Itoa(os.Geteuid()+1) + ":1::%/home:/bin/sh\n", want: "%/home"},
+		{
+			name:   "another user's, says the system too",
+			home:   "%/home",
+			uid:    os.Geteuid() + 1,
+			passwd: "me:x:" + strconv.Itoa(os.Geteuid()+1) + ":1::%/home:/bin/sh\n",
+			want:   "%/home",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -274,7 +349,8 @@ func TestHome(t *testing.T) {
 func TestSocketErrors(t *testing.T) {
 	p := newPlace(t)
 	p.env["ZEN_SOCKET"] = "zend.sock\x1b"
-	if _, err := p.find(); !credential.InvalidInput.Is(err) || err.Error() != `ZEN_SOCKET is not an absolute path: "zend.sock\x1b"` {
+	if _, err := p.find(); !credential.InvalidInput.Is(err) || err.Error() != `ZEN_SOCKET is not an `+
+		`absolute path: "zend.sock\x1b"` {
 		t.Errorf("%v", err)
 	}
 	for length, ok := range map[int]bool{MaxSocketPath: true, MaxSocketPath + 1: false} {
@@ -285,7 +361,10 @@ func TestSocketErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := d.Socket()
-		if ok && (err != nil || got != path) || !ok && (!credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "too long ("+strconv.Itoa(length)+" bytes")) {
+		if ok && (err != nil || got != path) ||
+			!ok &&
+				(!credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "too long "+
+					"("+strconv.Itoa(length)+" bytes")) {
 			t.Errorf("%d bytes: %q, %v", length, got, err)
 		}
 	}
@@ -299,7 +378,16 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []string{d.Vault(), d.Hosts(), d.Log(), d.Audit(), d.ConfigFile(), d.Lock(), d.SpawnLock(), socket}
-	want := []string{"/d/vault.json", "/d/hosts", "/s/zend.log", "/s/audit.jsonl", "/c/config.toml", "/r/zend.lock", "/r/spawn.lock", "/r/zend.sock"}
+	want := []string{
+		"/d/vault.json",
+		"/d/hosts",
+		"/s/zend.log",
+		"/s/audit.jsonl",
+		"/c/config.toml",
+		"/r/zend.lock",
+		"/r/spawn.lock",
+		"/r/zend.sock",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Whatever is in the place of a file of zen's own: nobody waits, nothing is made elsewhere, and the error says what it is.
+// Whatever is in the place of a file of zen's own: nobody waits, nothing is made
+// elsewhere, and the error says what it is.
 func TestOpenFile(t *testing.T) {
 	tests := []struct {
 		name string
@@ -26,8 +27,10 @@ func TestOpenFile(t *testing.T) {
 	}{
 		{"absent", func(string) error { return nil }, "", ""},
 		{"a file", func(path string) error { return os.WriteFile(path, []byte("text"), 0o600) }, "", ""},
-		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is not a regular file", "mv % %.old"},
-		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular file", "mv % %.old"},
+		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is not a regular " +
+			"file", "mv % %.old"},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular " +
+			"file", "mv % %.old"},
 		{"socket", func(path string) error {
 			ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 			if err != nil {
@@ -36,7 +39,8 @@ func TestOpenFile(t *testing.T) {
 			ln.SetUnlinkOnClose(false)
 			return ln.Close()
 		}, "is not a regular file", "mv % %.old"},
-		{"link", func(path string) error { return os.Symlink(path+".planted", path) }, "is a symbolic link", "rm %"},
+		{"link", func(path string) error { return os.Symlink(path+".planted", path) }, "is a symbolic " +
+			"link", "rm %"},
 		{"link to a FIFO", func(path string) error {
 			return errors.Join(unix.Mkfifo(path+".fifo", 0o600), os.Symlink(path+".fifo", path))
 		}, "is a symbolic link", "rm %"},
@@ -66,7 +70,8 @@ func TestOpenFile(t *testing.T) {
 				}
 				switch e, _ := errors.AsType[*credential.Error](err); {
 				case tt.why != "":
-					if e == nil || e.Error() != path+" "+tt.why || !strings.Contains(e.HintText(), strings.ReplaceAll(tt.hint, "%", path)) {
+					if e == nil || e.Error() != path+" "+tt.why ||
+						!strings.Contains(e.HintText(), strings.ReplaceAll(tt.hint, "%", path)) {
 						t.Errorf("flags %o: %v, %+v", flag, err, e)
 					}
 				case tt.name == "absent" && flag == unix.O_RDONLY:
@@ -121,8 +126,16 @@ func TestMakeDir(t *testing.T) {
 	}{
 		{name: "absent", make: func(string) error { return nil }, at: "x/zen"},
 		{name: "open", make: func(dir string) error { return mkdir(dir+"/x/zen", 0o755) }, at: "x/zen"},
-		{name: "open to all", make: func(dir string) error { return mkdir(dir+"/x/zen", 0o777) }, at: "x/zen"},
-		{name: "everybody's", make: func(dir string) error { return mkdir(dir+"/x/zen", 0o777|os.ModeSticky) }, why: "is for everybody's files"},
+		{
+			name: "open to all",
+			make: func(dir string) error { return mkdir(dir+"/x/zen", 0o777) },
+			at:   "x/zen",
+		},
+		{
+			name: "everybody's",
+			make: func(dir string) error { return mkdir(dir+"/x/zen", 0o777|os.ModeSticky) },
+			why:  "is for everybody's files",
+		},
 		{name: "file", make: func(dir string) error {
 			return errors.Join(mkdir(dir+"/x", 0o755), os.WriteFile(dir+"/x/zen", nil, 0o600))
 		}, why: "is not a directory"},
@@ -130,10 +143,18 @@ func TestMakeDir(t *testing.T) {
 			return errors.Join(mkdir(dir+"/x", 0o755), unix.Mkfifo(dir+"/x/zen", 0o600))
 		}, why: "is not a directory"},
 		{name: "link", make: func(dir string) error {
-			return errors.Join(mkdir(dir+"/x", 0o755), mkdir(dir+"/y", 0o755), os.Symlink("../y", dir+"/x/zen"))
+			return errors.Join(
+				mkdir(dir+"/x", 0o755),
+				mkdir(dir+"/y", 0o755),
+				os.Symlink("../y", dir+"/x/zen"),
+			)
 		}, at: "y"},
 		{name: "link that others can change", make: func(dir string) error {
-			return errors.Join(mkdir(dir+"/x", 0o777), mkdir(dir+"/y", 0o755), os.Symlink("../y", dir+"/x/zen"))
+			return errors.Join(
+				mkdir(dir+"/x", 0o777),
+				mkdir(dir+"/y", 0o755),
+				os.Symlink("../y", dir+"/x/zen"),
+			)
 		}, why: "is a symbolic link that others can change"},
 		{name: "another user's", root: true, make: func(dir string) error {
 			return errors.Join(mkdir(dir+"/x/zen", 0o777), os.Chown(dir+"/x/zen", 65534, 65534))
@@ -142,10 +163,20 @@ func TestMakeDir(t *testing.T) {
 			return errors.Join(mkdir(dir+"/x", 0o777), os.Chown(dir+"/x", 65534, 65534))
 		}, why: "belongs to user 65534, so zen makes nothing in it"},
 		{name: "link to another user's", root: true, make: func(dir string) error {
-			return errors.Join(mkdir(dir+"/x", 0o755), mkdir(dir+"/y", 0o777), os.Chown(dir+"/y", 65534, 65534), os.Symlink("../y", dir+"/x/zen"))
+			return errors.Join(
+				mkdir(dir+"/x", 0o755),
+				mkdir(dir+"/y", 0o777),
+				os.Chown(dir+"/y", 65534, 65534),
+				os.Symlink("../y", dir+"/x/zen"),
+			)
 		}, why: "belongs to user 65534"},
 		{name: "another user's link", root: true, make: func(dir string) error {
-			return errors.Join(mkdir(dir+"/x", 0o755), mkdir(dir+"/y", 0o755), os.Symlink("../y", dir+"/x/zen"), os.Lchown(dir+"/x/zen", 65534, 65534))
+			return errors.Join(
+				mkdir(dir+"/x", 0o755),
+				mkdir(dir+"/y", 0o755),
+				os.Symlink("../y", dir+"/x/zen"),
+				os.Lchown(dir+"/x/zen", 65534, 65534),
+			)
 		}, why: "is a symbolic link that user 65534 can change"},
 	}
 	for _, tt := range tests {
@@ -192,7 +223,8 @@ func TestForeignHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := MakeDir(dir + "/zen")
-	if e, ok := errors.AsType[*credential.Error](err); !ok || e.HintText() != "use directories of your own: unset XDG_DATA_HOME" {
+	if e, ok := errors.AsType[*credential.Error](err); !ok || e.HintText() != "use directories of your "+
+		"own: unset XDG_DATA_HOME" {
 		t.Errorf("%v, %+v", err, e)
 	}
 }

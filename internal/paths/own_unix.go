@@ -12,9 +12,10 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// OpenFile opens a file of zen's own, and returns a descriptor that no child inherits. Flags are those of open(2); a file
-// that is made has mode 0600. The directory has to be the user's, as for OpenDir. A symbolic link is not followed, and
-// anything but a regular file of the user's is an error that says what to type: a FIFO would make zen wait.
+// OpenFile opens a file of zen's own, and returns a descriptor that no child inherits.
+// Flags are those of open(2); a file that is made has mode 0600. The directory has to be
+// the user's, as for OpenDir. A symbolic link is not followed, and anything but a regular
+// file of the user's is an error that says what to type: a FIFO would make zen wait.
 func OpenFile(name string, flags int) (fd int, err error) {
 	err = within(name, func(dir int, base string) error {
 		fd, err = openat(dir, base, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK)
@@ -43,7 +44,8 @@ func notAFile(name string, err error) error {
 	case nil:
 		return nil
 	case unix.ELOOP:
-		return insecure(name, "is a symbolic link", "replace it by the file that it leads to, or remove it: rm "+name)
+		return insecure(name, "is a symbolic link", "replace it by the file that it leads to, or remove "+
+			"it: rm "+name)
 	case unix.ENXIO, unix.ENODEV, unix.EOPNOTSUPP, unix.EISDIR: // a FIFO, a socket, a device, a directory
 		return irregular(name)
 	}
@@ -74,8 +76,8 @@ func ReadOwn(name string, most int) ([]byte, error) {
 	return readAll(fd, name, most)
 }
 
-// WriteOwn makes a file of zen's own hold content, which is on the disk then, by renaming a new file over the old one.
-// Nobody else may write the file at the same time.
+// WriteOwn makes a file of zen's own hold content, which is on the disk then, by renaming
+// a new file over the old one. Nobody else may write the file at the same time.
 func WriteOwn(name string, content []byte) error {
 	return within(name, func(dir int, base string) error {
 		temp := "." + base + ".zen-new"
@@ -111,8 +113,8 @@ func writeAll(fd int, content []byte) error {
 	return unix.Fsync(fd)
 }
 
-// ReadFile reads at most the first most bytes of a regular file of the system's, following symbolic links. Anything else,
-// such as a FIFO, is an error.
+// ReadFile reads at most the first most bytes of a regular file of the system's,
+// following symbolic links. Anything else, such as a FIFO, is an error.
 func ReadFile(name string, most int) ([]byte, error) { return readFile(name, most, false) }
 
 // ReadTrusted is ReadFile for a file that has to be the user's or root's.
@@ -142,7 +144,8 @@ func readAll(fd int, name string, most int) ([]byte, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
 	}
-	// The size is a guess: a file may grow meanwhile, and those of /proc say that they are empty.
+	// The size is a guess: a file may grow meanwhile, and those of /proc say that they
+	// are empty.
 	content := make([]byte, 0, min(int(st.Size)+1, most))
 	for len(content) < most {
 		if len(content) == cap(content) {
@@ -162,7 +165,8 @@ func readAll(fd int, name string, most int) ([]byte, error) {
 	return content, nil
 }
 
-// Rename and Link give a file of zen's own another name in the same directory; Remove takes its name away.
+// Rename and Link give a file of zen's own another name in the same directory; Remove
+// takes its name away.
 func Rename(from, to string) error {
 	return within(from, func(dir int, base string) error {
 		return pathError("rename", from, unix.Renameat(dir, base, dir, path.Base(to)))
@@ -183,8 +187,9 @@ func Remove(name string) error {
 	})
 }
 
-// within calls f with the directory of a file of zen's own, open, and the file's name in it: whatever happens to the
-// directory's name meanwhile, f works in the directory that was checked.
+// within calls f with the directory of a file of zen's own, open, and the file's name in
+// it: whatever happens to the directory's name meanwhile, f works in the directory that
+// was checked.
 func within(name string, f func(dir int, base string) error) error {
 	dir, err := OpenDir(path.Dir(name))
 	if p, ok := errors.AsType[*fs.PathError](err); ok {

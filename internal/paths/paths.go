@@ -28,8 +28,9 @@ type Fallback struct {
 	Why      string // "is not set", "belongs to user 1000", ...
 }
 
-// Socket returns the path of zend's socket: $ZEN_SOCKET or zend.sock in the runtime directory. A path that does not fit
-// into a socket address is an InvalidInput error, since the kernel would only say "invalid argument".
+// Socket returns the path of zend's socket: $ZEN_SOCKET or zend.sock in the runtime
+// directory. A path that does not fit into a socket address is an InvalidInput error,
+// since the kernel would only say "invalid argument".
 func (d Dirs) Socket() (string, error) {
 	socket := d.socket
 	if socket == "" {
@@ -37,7 +38,8 @@ func (d Dirs) Socket() (string, error) {
 	}
 	if len(socket) > MaxSocketPath {
 		return "", credential.NewError(credential.InvalidInput,
-			"the socket's path is too long ("+strconv.Itoa(len(socket))+" bytes, at most "+strconv.Itoa(MaxSocketPath)+"): "+socket,
+			"the socket's path is too long ("+strconv.Itoa(len(socket))+" bytes, at "+
+				"most "+strconv.Itoa(MaxSocketPath)+"): "+socket,
 			"set ZEN_SOCKET to a shorter path")
 	}
 	return socket, nil
@@ -46,8 +48,8 @@ func (d Dirs) Socket() (string, error) {
 // Vault is the sealed file of all credentials.
 func (d Dirs) Vault() string { return path.Join(d.Data, "vault.json") }
 
-// Hosts is the host index: the addresses that have a login, without secrets. docker-credential-zen reads it when zend
-// cannot be reached.
+// Hosts is the host index: the addresses that have a login, without secrets.
+// docker-credential-zen reads it when zend cannot be reached.
 func (d Dirs) Hosts() string { return path.Join(d.Data, "hosts") }
 
 // Log is where zend logs when a client started it.

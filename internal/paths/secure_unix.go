@@ -15,10 +15,11 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// SecureDir makes dir a directory that only the user can enter, or checks that it is one: a real directory (no symbolic
-// link), the user's own, mode 0700 at most. Missing parents are made with mode 0700 too. Anything else is an error that
-// says what to type; nothing that exists is changed. It is for the socket's directory, which may be any of the user's
-// (ZEN_SOCKET); for the others there is MakeDir.
+// SecureDir makes dir a directory that only the user can enter, or checks that it is one:
+// a real directory (no symbolic link), the user's own, mode 0700 at most. Missing parents
+// are made with mode 0700 too. Anything else is an error that says what to type; nothing
+// that exists is changed. It is for the socket's directory, which may be any of the
+// user's (ZEN_SOCKET); for the others there is MakeDir.
 func SecureDir(dir string) error {
 	if err := makeDirs(dir); err != nil {
 		return err
@@ -33,8 +34,8 @@ func SecureDir(dir string) error {
 	return CheckDir(dir)
 }
 
-// MakeDir makes dir, a directory of zen's own, as SecureDir does. One that exists is checked as by CheckDir, and closed to
-// others if it was open.
+// MakeDir makes dir, a directory of zen's own, as SecureDir does. One that exists is
+// checked as by CheckDir, and closed to others if it was open.
 func MakeDir(dir string) error {
 	if err := makeDirs(dir); err != nil {
 		return err
@@ -42,8 +43,8 @@ func MakeDir(dir string) error {
 	return fitDir(dir, true)
 }
 
-// CheckDir checks that dir is the user's own and mode 0700 at most, and changes nothing. In its place may be a symbolic
-// link that only the user or root can have made.
+// CheckDir checks that dir is the user's own and mode 0700 at most, and changes nothing.
+// In its place may be a symbolic link that only the user or root can have made.
 func CheckDir(dir string) error {
 	return fitDir(dir, false)
 }
@@ -57,8 +58,8 @@ func fitDir(dir string, tighten bool) error {
 	return closed(fd, dir, tighten)
 }
 
-// OpenDir opens a directory of zen's own, which has to be the user's. In its place may be a symbolic link, as for CheckDir.
-// The caller closes the descriptor.
+// OpenDir opens a directory of zen's own, which has to be the user's. In its place may be
+// a symbolic link, as for CheckDir. The caller closes the descriptor.
 func OpenDir(dir string) (fd int, err error) {
 	fd, err = openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err == unix.ELOOP || err == unix.ENOTDIR { // which of them for a link, differs
@@ -81,8 +82,8 @@ func OpenDir(dir string) (fd int, err error) {
 	return fd, nil
 }
 
-// openLinked opens the directory that a symbolic link leads to. Anyone who can replace the link could lead zen to another
-// directory of the user's.
+// openLinked opens the directory that a symbolic link leads to. Anyone who can replace
+// the link could lead zen to another directory of the user's.
 func openLinked(dir string, otherwise error) (fd int, err error) {
 	link, err := status(dir, false)
 	if err != nil || link.Mode&unix.S_IFMT != unix.S_IFLNK {
@@ -94,7 +95,11 @@ func openLinked(dir string, otherwise error) (fd int, err error) {
 	}
 	for _, st := range []*syscall.Stat_t{&link, &parent} {
 		if owner := int(st.Uid); owner != 0 && owner != unix.Geteuid() {
-			return -1, insecure(dir, "is a symbolic link that "+userText(owner)+" can change", foreignHint(dir))
+			return -1, insecure(
+				dir,
+				"is a symbolic link that "+userText(owner)+" can change",
+				foreignHint(dir),
+			)
 		}
 	}
 	others := parent.Mode&0o002 != 0 || parent.Mode&0o020 != 0 && int(parent.Gid) != unix.Getegid()
@@ -112,7 +117,8 @@ func closed(fd int, dir string, tighten bool) error {
 	}
 	switch {
 	case st.Mode&unix.S_ISVTX != 0: // /tmp: to close it would be worse than to use it
-		return insecure(dir, "is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, XDG_DATA_HOME, XDG_STATE_HOME)")
+		return insecure(dir, "is for everybody's files", "give zen a directory of its own (ZEN_SOCKET, "+
+			"XDG_DATA_HOME, XDG_STATE_HOME)")
 	case st.Mode&0o077 != 0 && tighten && unix.Fchmod(fd, 0o700) == nil:
 		return closed(fd, dir, false) // some file systems only say that they did it
 	case st.Mode&0o077 != 0:
@@ -134,7 +140,8 @@ func makeDirs(dir string) error {
 	return nil
 }
 
-// makeAll opens dir, or makes it and what is missing above it, nothing of it below another user's directory.
+// makeAll opens dir, or makes it and what is missing above it, nothing of it below
+// another user's directory.
 func makeAll(dir string) (fd int, err error) {
 	fd, err = openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	parent := path.Dir(dir)
@@ -151,7 +158,8 @@ func makeAll(dir string) (fd int, err error) {
 		return -1, err
 	}
 	if owner := int(st.Uid); owner != 0 && owner != unix.Geteuid() {
-		return -1, insecure(parent, "belongs to "+userText(owner)+", so zen makes nothing in it", foreignHint(dir))
+		return -1, insecure(parent, "belongs to "+userText(owner)+", so zen makes nothing in "+
+			"it", foreignHint(dir))
 	}
 	if err := unix.Mkdirat(up, path.Base(dir), 0o700); err != nil && err != unix.EEXIST {
 		return -1, pathError("mkdir", dir, err)
@@ -165,12 +173,14 @@ func cannotMake(err error) error {
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
 	}
-	return &credential.Error{Reason: credential.CannotWrite, Message: "cannot make a directory: " + err.Error(), Cause: err}
+	return &credential.Error{Reason: credential.CannotWrite, Message: "cannot make a " +
+		"directory: " + err.Error(), Cause: err}
 }
 
 // notADir is cannotMake for a directory that is there, or should be.
 func notADir(dir string, err error) error {
-	if st, lerr := status(dir, false); lerr == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR && errors.Is(err, unix.ENOTDIR) {
+	if st, lerr := status(dir, false); lerr == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR &&
+		errors.Is(err, unix.ENOTDIR) {
 		return insecure(dir, "is not a directory", "rm "+dir)
 	}
 	return cannotMake(err)
@@ -180,8 +190,9 @@ func foreign(name string, owner int) error {
 	return insecure(name, "belongs to "+userText(owner), foreignHint(name))
 }
 
-// foreignHint is what to type when name, or what it lies in, is another user's: it is in a directory of the user's own, and
-// an earlier `sudo zen` made it, or the environment names a directory of somebody else.
+// foreignHint is what to type when name, or what it lies in, is another user's: it is in
+// a directory of the user's own, and an earlier `sudo zen` made it, or the environment
+// names a directory of somebody else.
 func foreignHint(name string) string {
 	if st, err := status(name, false); err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return "let the link lead to a directory of your own, or remove it: rm " + name
@@ -193,10 +204,12 @@ func foreignHint(name string) string {
 		return "sudo chown -R $(id -un) " + name
 	}
 	for _, variable := range []string{
-		"ZEN_SOCKET", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
+		"ZEN_SOCKET", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME",
+		"XDG_CACHE_HOME",
 	} {
-		if value := getenv(variable); path.IsAbs(value) && (variable == "ZEN_SOCKET" && path.Dir(value) == name ||
-			strings.HasPrefix(name+"/", path.Clean(value)+"/")) {
+		if value := getenv(variable); path.IsAbs(value) &&
+			(variable == "ZEN_SOCKET" && path.Dir(value) == name ||
+				strings.HasPrefix(name+"/", path.Clean(value)+"/")) {
 			return "use directories of your own: unset " + variable
 		}
 	}
@@ -206,8 +219,8 @@ func foreignHint(name string) string {
 	return "set HOME to your own home directory"
 }
 
-// unfit says why dir is no runtime directory of the user uid, or "": it must be a real directory, the user's, and
-// writable by nobody else.
+// unfit says why dir is no runtime directory of the user uid, or "": it must be a real
+// directory, the user's, and writable by nobody else.
 func unfit(dir string, uid int) string {
 	if dir[0] != '/' {
 		return "is not an absolute path"

@@ -6,9 +6,10 @@ import (
 	"github.com/zen-agent/zen/internal/clock"
 )
 
-// Bucket counts uses against a rate: Rate.Count may come at once, and each is forgotten Rate.Per/Rate.Count after the one
-// before. It is a token bucket that counts in time instead of tokens, so that nothing is rounded. The zero Bucket of a rate
-// is full of tokens.
+// Bucket counts uses against a rate: Rate.Count may come at once, and each is forgotten
+// Rate.Per/Rate.Count after the one before. It is a token bucket that counts in time
+// instead of tokens, so that nothing is rounded. The zero Bucket of a rate is full of
+// tokens.
 type Bucket struct {
 	Rate Rate
 	debt time.Duration // how long it takes until all tokens are back, as of last

@@ -21,8 +21,8 @@ type Limit struct {
 	Rate Rate
 }
 
-// Decide applies rules that are all about the use (see About). resolve follows symbolic links in a path; it is asked only
-// where the paths as they are do not fit.
+// Decide applies rules that are all about the use (see About). resolve follows symbolic
+// links in a path; it is asked only where the paths as they are do not fit.
 func Decide(rules []Rule, u Use, resolve func(path string) string) Decision {
 	var d Decision
 	for _, r := range rules {
@@ -48,7 +48,8 @@ func (r Rule) refuse(u Use, resolve resolver) *credential.Error {
 	case r.Executables != nil && !r.hasProgram(u.Programs, resolve):
 		return r.refusal("is only for %s, and not for %s", u, oneOf(r.Executables), asker)
 	case r.Directories != nil && u.Dir == "":
-		return r.refusal("is only for programs below %s, and where the one that asks works is not known", u, oneOf(r.Directories))
+		return r.refusal("is only for programs below %s, and where the one that asks works is not "+
+			"known", u, oneOf(r.Directories))
 	case r.Directories != nil && !r.hasDir(u.Dir, resolve):
 		return r.refusal("is only for programs below %s, and not in %s", u, oneOf(r.Directories), u.Dir)
 	}
@@ -56,6 +57,11 @@ func (r Rule) refuse(u Use, resolve resolver) *credential.Error {
 }
 
 func (r Rule) refusal(format string, u Use, args ...any) *credential.Error {
-	return credential.NewError(credential.Denied,
-		fmt.Sprintf("%s "+format+" (rule %d of the policy)", append(append([]any{u.What()}, args...), r.Number)...), "")
+	return credential.NewError(
+		credential.Denied,
+		fmt.Sprintf(
+			"%s "+format+" (rule %d of the policy)",
+			append(append([]any{u.What()}, args...), r.Number)...),
+		"",
+	)
 }

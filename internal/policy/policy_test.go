@@ -25,7 +25,10 @@ func parse(t testing.TB, s string) (a address.Address) {
 
 // links are the symbolic links of these tests.
 func links(path string) string {
-	for link, target := range map[string]string{"/usr/bin/python": "/usr/bin/python3.13", "/link": "/src/prod", "/opt/loop": "/opt/loop"} {
+	for link, target := range map[string]string{
+		"/usr/bin/python": "/usr/bin/python3.13",
+		"/link":           "/src/prod", "/opt/loop": "/opt/loop",
+	} {
 		if rest, ok := strings.CutPrefix(path, link); ok && (rest == "" || rest[0] == '/') {
 			return target + rest
 		}
@@ -65,15 +68,21 @@ func TestAbout(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rules := []Rule{{Number: 1, Connector: tt.connector, Registry: parse(t, tt.registry), Confirm: true}}
-			if got := len(About(rules, Use{Connector: tt.use, Address: parse(t, tt.address)})) == 1; got != tt.want {
+			rules := []Rule{
+				{Number: 1, Connector: tt.connector, Registry: parse(t, tt.registry), Confirm: true},
+			}
+			if got := len(About(rules, Use{
+				Connector: tt.use,
+				Address:   parse(t, tt.address),
+			})) == 1; got != tt.want {
 				t.Errorf("about: %v", got)
 			}
 		})
 	}
 }
 
-// A rule about a part of a registry holds whenever the login for that part is handed out, whatever it is asked for by.
+// A rule about a part of a registry holds whenever the login for that part is handed out,
+// whatever it is asked for by.
 func TestAboutTheLogin(t *testing.T) {
 	tests := []struct {
 		registry       string // of the rule
@@ -110,8 +119,16 @@ func TestLostByName(t *testing.T) {
 		{"a pattern that fits both", []Rule{{Connector: "*", Confirm: true}}, false},
 		{"a pattern that fits one", []Rule{{Connector: "pro?", Confirm: true}}, true},
 		{"a rule for another", []Rule{{Connector: "dev", Confirm: true}}, false},
-		{"the same for both", []Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker"}}}, false},
-		{"less for the new one", []Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker", "podman"}}}, true},
+		{
+			"the same for both",
+			[]Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker"}}},
+			false,
+		},
+		{
+			"less for the new one",
+			[]Rule{docker, {Number: 2, Connector: "new", Executables: []string{"docker", "podman"}}},
+			true,
+		},
 		{"the new one's already", []Rule{{Connector: "new", Confirm: true}}, false},
 	}
 	for _, tt := range tests {
@@ -122,7 +139,13 @@ func TestLostByName(t *testing.T) {
 }
 
 // The chain of programs as zend sees it when docker asks.
-var dockerChain = []string{"[docker-credenti]", "/usr/bin/docker", "/usr/bin/make", "/bin/bash", "/usr/sbin/sshd"}
+var dockerChain = []string{
+	"[docker-credenti]",
+	"/usr/bin/docker",
+	"/usr/bin/make",
+	"/bin/bash",
+	"/usr/sbin/sshd",
+}
 
 func TestDecide(t *testing.T) {
 	prod := Use{Connector: "prod", Address: parse(t, "ghcr.io"), Programs: dockerChain, Dir: "/src/prod/app"}
@@ -139,15 +162,22 @@ func TestDecide(t *testing.T) {
 			"none of them",
 			[]Rule{{Executables: []string{"/usr/bin/podman", "skopeo"}}},
 			nil,
-			"service connector 'prod' is only for /usr/bin/podman or skopeo, and not for /usr/bin/docker (rule 1 of the policy)",
+			"service connector 'prod' is only for /usr/bin/podman or skopeo, and not for /usr/bin/docker " +
+				"(rule 1 of the policy)",
 		},
-		{"same name elsewhere", []Rule{{Executables: []string{"/usr/local/bin/docker"}}}, nil, "and not for /usr/bin/docker"},
+		{"same name elsewhere", []Rule{{Executables: []string{"/usr/local/bin/docker"}}}, nil, "and not " +
+			"for /usr/bin/docker"},
 		{"a path that begins like it", []Rule{{Executables: []string{"/usr/bin/dock"}}}, nil, "and not for"},
 		{"a name, wherever it is", []Rule{{Executables: []string{"docker"}}}, nil, "ok"},
 		{"a name as a pattern", []Rule{{Executables: []string{"dock*"}}}, nil, "ok"},
 		{"a pattern of paths", []Rule{{Executables: []string{"/usr/*/docker"}}}, nil, "ok"},
 		{"a star does not cross directories", []Rule{{Executables: []string{"/usr/*"}}}, nil, "and not for"},
-		{"a link to the program", []Rule{{Executables: []string{"/usr/bin/python"}}}, func(u *Use) { u.Programs = []string{"/usr/bin/python3.13"} }, "ok"},
+		{
+			"a link to the program",
+			[]Rule{{Executables: []string{"/usr/bin/python"}}},
+			func(u *Use) { u.Programs = []string{"/usr/bin/python3.13"} },
+			"ok",
+		},
 		{"a link that leads nowhere", []Rule{{Executables: []string{"/opt/loop"}}}, nil, "and not for"},
 		{
 			"names that processes give themselves do not count",
@@ -160,7 +190,12 @@ func TestDecide(t *testing.T) {
 			func(u *Use) { u.Programs = []string{"", "[docker-credenti]"} },
 			"and which program asks is not known",
 		},
-		{"nothing is known", []Rule{{Executables: []string{"*"}}}, func(u *Use) { u.Programs = nil }, "which program asks is not known"},
+		{
+			"nothing is known",
+			[]Rule{{Executables: []string{"*"}}},
+			func(u *Use) { u.Programs = nil },
+			"which program asks is not known",
+		},
 
 		{"the directory", []Rule{{Directories: []string{"/src/prod/app"}}}, nil, "ok"},
 		{"below it", []Rule{{Directories: []string{"/src/prod/"}}}, nil, "ok"},
@@ -170,21 +205,70 @@ func TestDecide(t *testing.T) {
 			"elsewhere",
 			[]Rule{{Directories: []string{"/src/dev", "/a"}}},
 			nil,
-			"service connector 'prod' is only for programs below /src/dev or /a, and not in /src/prod/app (rule 1 of the policy)",
+			"service connector 'prod' is only for programs below /src/dev or /a, and not in " +
+				"/src/prod/app (rule 1 of the policy)",
 		},
 		{"above", []Rule{{Directories: []string{"/src/prod/app/sub"}}}, nil, "and not in /src/prod/app"},
 		{"a directory that begins like it", []Rule{{Directories: []string{"/src/pro"}}}, nil, "and not in"},
-		{"dots lead out", []Rule{{Directories: []string{"/src/prod"}}}, func(u *Use) { u.Dir = "/src/prod/../dev" }, "and not in"},
-		{"dots lead in", []Rule{{Directories: []string{"/src/prod"}}}, func(u *Use) { u.Dir = "/src/dev/../prod/x" }, "ok"},
+		{
+			"dots lead out",
+			[]Rule{{Directories: []string{"/src/prod"}}},
+			func(u *Use) { u.Dir = "/src/prod/../dev" },
+			"and not in",
+		},
+		{
+			"dots lead in",
+			[]Rule{{Directories: []string{"/src/prod"}}},
+			func(u *Use) { u.Dir = "/src/dev/../prod/x" },
+			"ok",
+		},
 		{"the rule names a link", []Rule{{Directories: []string{"/link"}}}, nil, "ok"},
-		{"the client is behind a link", []Rule{{Directories: []string{"/src/prod"}}}, func(u *Use) { u.Dir = "/link/app" }, "ok"},
-		{"no directory is known", []Rule{{Directories: []string{"/"}}}, func(u *Use) { u.Dir = "" }, "where the one that asks works is not known"},
-		{"a relative directory", []Rule{{Directories: []string{"/"}}}, func(u *Use) { u.Dir = "src" }, "and not in src"},
+		{
+			"the client is behind a link",
+			[]Rule{{Directories: []string{"/src/prod"}}},
+			func(u *Use) { u.Dir = "/link/app" },
+			"ok",
+		},
+		{
+			"no directory is known",
+			[]Rule{{Directories: []string{"/"}}},
+			func(u *Use) { u.Dir = "" },
+			"where the one that asks works is not known",
+		},
+		{
+			"a relative directory",
+			[]Rule{{Directories: []string{"/"}}},
+			func(u *Use) { u.Dir = "src" },
+			"and not in src",
+		},
 
-		{"program and directory", []Rule{{Executables: []string{"docker"}, Directories: []string{"/src"}}}, nil, "ok"},
-		{"program, but another directory", []Rule{{Executables: []string{"docker"}, Directories: []string{"/a"}}}, nil, "and not in"},
-		{"each rule has to be satisfied", []Rule{{Number: 1, Executables: []string{"docker"}}, {Number: 2, Executables: []string{"podman"}}}, nil, "rule 2"},
-		{"a stored login", []Rule{{Executables: []string{"podman"}}}, func(u *Use) { u.Connector, u.Address = "", parse(t, "ghcr.io/team/app") }, "the login for ghcr.io is only for podman"},
+		{
+			"program and directory",
+			[]Rule{{Executables: []string{"docker"}, Directories: []string{"/src"}}},
+			nil,
+			"ok",
+		},
+		{
+			"program, but another directory",
+			[]Rule{{Executables: []string{"docker"}, Directories: []string{"/a"}}},
+			nil,
+			"and not in",
+		},
+		{
+			"each rule has to be satisfied",
+			[]Rule{
+				{Number: 1, Executables: []string{"docker"}},
+				{Number: 2, Executables: []string{"podman"}},
+			},
+			nil,
+			"rule 2",
+		},
+		{
+			"a stored login",
+			[]Rule{{Executables: []string{"podman"}}},
+			func(u *Use) { u.Connector, u.Address = "", parse(t, "ghcr.io/team/app") },
+			"the login for ghcr.io is only for podman",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -199,7 +283,8 @@ func TestDecide(t *testing.T) {
 			switch {
 			case tt.want == "ok" && d.Refusal != nil:
 				t.Errorf("refused: %v", d.Refusal)
-			case tt.want != "ok" && (d.Refusal == nil || d.Refusal.Reason != credential.Denied || !strings.Contains(d.Refusal.Message, tt.want)):
+			case tt.want != "ok" && (d.Refusal == nil || d.Refusal.Reason != credential.Denied ||
+				!strings.Contains(d.Refusal.Message, tt.want)):
 				t.Errorf("%+v, want %s", d.Refusal, tt.want)
 			}
 		})
@@ -215,7 +300,8 @@ func TestDemandsAddUp(t *testing.T) {
 		{Number: 4, Rate: Rate{100, time.Hour}},
 	}
 	d := Decide(rules, Use{Programs: dockerChain}, links)
-	if d.Refusal != nil || !d.Confirm || d.Keep != time.Minute || len(d.Rates) != 2 || d.Rates[1] != (Limit{4, Rate{100, time.Hour}}) {
+	if d.Refusal != nil || !d.Confirm || d.Keep != time.Minute || len(d.Rates) != 2 ||
+		d.Rates[1] != (Limit{4, Rate{100, time.Hour}}) {
 		t.Errorf("%+v", d)
 	}
 	rules[2].Keep = 0
@@ -251,9 +337,12 @@ func TestText(t *testing.T) {
 		want string
 	}{
 		{Rule{Number: 1, Executables: []string{"docker"}}, "rule 1 of the policy: only for docker"},
-		{Rule{Number: 2, Executables: []string{"a", "b", "c"}, Directories: []string{"/src"}}, "rule 2 of the policy: only for a, b or c; only below /src"},
-		{Rule{Number: 3, Confirm: true, Rate: Rate{30, 90 * time.Minute}}, "rule 3 of the policy: at most 30 times in 1h30m; a person is asked each time"},
-		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked first, and approval is remembered for 1d12h"},
+		{Rule{Number: 2, Executables: []string{"a", "b", "c"}, Directories: []string{"/src"}}, "rule 2 " +
+			"of the policy: only for a, b or c; only below /src"},
+		{Rule{Number: 3, Confirm: true, Rate: Rate{30, 90 * time.Minute}}, "rule 3 of the policy: at " +
+			"most 30 times in 1h30m; a person is asked each time"},
+		{Rule{Number: 4, Confirm: true, Keep: 36 * time.Hour}, "rule 4 of the policy: a person is asked " +
+			"first, and approval is remembered for 1d12h"},
 	} {
 		if got := tt.rule.Text(); got != tt.want {
 			t.Errorf("%s", got)
@@ -262,14 +351,18 @@ func TestText(t *testing.T) {
 }
 
 func TestNamesConnector(t *testing.T) {
-	for pattern, want := range map[string]bool{"": false, "prod": true, "prod-*": false, "a?": false, "[a]": false, `a\*`: false} {
+	for pattern, want := range map[string]bool{
+		"": false, "prod": true, "prod-*": false, "a?": false,
+		"[a]": false, `a\*`: false,
+	} {
 		if _, ok := (Rule{Connector: pattern}).NamesConnector(); ok != want {
 			t.Errorf("%q: %v", pattern, ok)
 		}
 	}
 }
 
-// A bucket lets through what its rate says: at once, and in every stretch of time afterwards.
+// A bucket lets through what its rate says: at once, and in every stretch of time
+// afterwards.
 func TestBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(nil)
@@ -334,8 +427,8 @@ func TestBucketOnTwoClocks(t *testing.T) {
 	})
 }
 
-// Whatever a rule and a chain of programs look like: no refusal is lost, and a rule for a program never lets in a process whose
-// program is not known.
+// Whatever a rule and a chain of programs look like: no refusal is lost, and a rule for a
+// program never lets in a process whose program is not known.
 func FuzzDecide(f *testing.F) {
 	f.Add("/usr/bin/docker", "[docker-credenti]\n/usr/bin/docker", "/src", "/src/app")
 	f.Add("*", "[x]\nx", "/", "relative")
@@ -343,7 +436,11 @@ func FuzzDecide(f *testing.F) {
 	f.Fuzz(func(t *testing.T, executable, chain, dir, cwd string) {
 		u := Use{Connector: "c", Programs: strings.Split(chain, "\n"), Dir: cwd}
 		same := func(path string) string { return path }
-		both := Decide([]Rule{{Number: 1, Executables: []string{executable}}, {Number: 2, Directories: []string{dir}}}, u, same).Refusal == nil
+		both := Decide(
+			[]Rule{{Number: 1, Executables: []string{executable}}, {Number: 2, Directories: []string{dir}}},
+			u,
+			same,
+		).Refusal == nil
 		one := Decide([]Rule{{Number: 1, Executables: []string{executable}}}, u, same).Refusal == nil
 		other := Decide([]Rule{{Number: 2, Directories: []string{dir}}}, u, same).Refusal == nil
 		if both != (one && other) {

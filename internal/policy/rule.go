@@ -14,14 +14,18 @@ import (
 
 // Rule is one of the user's rules. Its paths are absolute.
 type Rule struct {
-	Number      int             // as a person counts them in config.toml
-	Connector   string          // name of service connectors, or a pattern (path.Match); "": every one, and logins without one
-	Registry    address.Address // the registry or repository; zero: every one
-	Executables []string        // paths, patterns of paths (path.Match) or names of programs of which one must ask; nil: any
-	Directories []string        // in or below one of which the client must work; nil: anywhere
-	Confirm     bool            // a person is asked first
-	Keep        time.Duration   // for how long a yes counts; 0: once
-	Rate        Rate            // zero: as often as anybody likes
+	Number int // as a person counts them in config.toml
+	// name of service connectors, or a pattern (path.Match); "": every one, and logins
+	// without one
+	Connector string
+	Registry  address.Address // the registry or repository; zero: every one
+	// paths, patterns of paths (path.Match) or names of programs of which one must ask;
+	// nil: any
+	Executables []string
+	Directories []string      // in or below one of which the client must work; nil: anywhere
+	Confirm     bool          // a person is asked first
+	Keep        time.Duration // for how long a yes counts; 0: once
+	Rate        Rate          // zero: as often as anybody likes
 }
 
 // Rate is how often a credential may be used.
@@ -34,14 +38,19 @@ func (r Rate) String() string { return fmt.Sprintf("%d times in %s", r.Count, sp
 
 // Use is a use of a credential that somebody wants to make.
 type Use struct {
-	Connector string          // name; "" for a login without one
-	Address   address.Address // that was asked for; zero when that does not matter, as for revealing a connector's secrets
-	Login     address.Address // of the login that answers; zero when there is none
-	Programs  []string        // executables of the client and its ancestors, nearest first; "[name]" or "" where unknown
-	Dir       string          // working directory of the client; "" when unknown
+	Connector string // name; "" for a login without one
+	// that was asked for; zero when that does not matter, as for revealing a connector's
+	// secrets
+	Address address.Address
+	Login   address.Address // of the login that answers; zero when there is none
+	// executables of the client and its ancestors, nearest first; "[name]" or "" where
+	// unknown
+	Programs []string
+	Dir      string // working directory of the client; "" when unknown
 }
 
-// What names what is to be used, for a person and for counting. One login may serve all repositories of a registry.
+// What names what is to be used, for a person and for counting. One login may serve all
+// repositories of a registry.
 func (u Use) What() string {
 	if u.Connector != "" {
 		return "service connector '" + u.Connector + "'"
@@ -49,11 +58,12 @@ func (u Use) What() string {
 	return "the login for " + u.Address.Host()
 }
 
-// helper is what clients ask through, as its path and as the kernel calls a process that forbids to be looked at (the first 15
-// characters of its name).
+// helper is what clients ask through, as its path and as the kernel calls a process that
+// forbids to be looked at (the first 15 characters of its name).
 const helper = "docker-credential-zen"
 
-// Asker is the program that wants the credential: the nearest that is not docker-credential-zen. "" when it is not known.
+// Asker is the program that wants the credential: the nearest that is not
+// docker-credential-zen. "" when it is not known.
 func (u Use) Asker() string {
 	for _, p := range u.Programs {
 		name := strings.Trim(path.Base(p), "[]")
@@ -77,7 +87,8 @@ func About(rules []Rule, u Use) []Rule {
 
 func (r Rule) isAbout(u Use) bool {
 	var anywhere address.Address
-	if r.Registry != anywhere && u.Address != anywhere && !r.Registry.Covers(u.Address) && !r.guards(u.Login) {
+	if r.Registry != anywhere && u.Address != anywhere && !r.Registry.Covers(u.Address) &&
+		!r.guards(u.Login) {
 		return false
 	}
 	return r.fits(u.Connector)
@@ -89,13 +100,14 @@ func (r Rule) fits(connector string) bool {
 	return r.Connector == "" || fits
 }
 
-// guards reports whether a login opens what the rule is about, or part of it: it does so whatever address it is asked for by.
+// guards reports whether a login opens what the rule is about, or part of it: it does so
+// whatever address it is asked for by.
 func (r Rule) guards(login address.Address) bool {
 	return login != address.Address{} && (r.Registry.Covers(login) || login.Covers(r.Registry))
 }
 
-// LostByName returns a rule that is about a service connector and would not be after a change of its name, unless another rule
-// asks the same of the new one.
+// LostByName returns a rule that is about a service connector and would not be after a
+// change of its name, unless another rule asks the same of the new one.
 func LostByName(rules []Rule, from, to string) (lost Rule, ok bool) {
 	for _, r := range rules {
 		if !r.fits(from) || r.fits(to) {
@@ -108,16 +120,19 @@ func LostByName(rules []Rule, from, to string) (lost Rule, ok bool) {
 	return Rule{}, false
 }
 
-// asksAs reports whether two rules differ in nothing but the connectors that they are about.
+// asksAs reports whether two rules differ in nothing but the connectors that they are
+// about.
 func (r Rule) asksAs(o Rule) bool {
 	r.Number, r.Connector = o.Number, o.Connector
 	return reflect.DeepEqual(r, o)
 }
 
-// resolver follows symbolic links, as filepath.EvalSymlinks does; it returns its argument when it cannot.
+// resolver follows symbolic links, as filepath.EvalSymlinks does; it returns its argument
+// when it cannot.
 type resolver func(string) string
 
-// hasProgram reports whether one of the programs is one of the rule's. What is not known is nobody.
+// hasProgram reports whether one of the programs is one of the rule's. What is not known
+// is nobody.
 func (r Rule) hasProgram(programs []string, resolve resolver) bool {
 	return slices.ContainsFunc(programs, func(program string) bool {
 		return filepath.IsAbs(program) && slices.ContainsFunc(r.Executables, func(want string) bool {
@@ -139,7 +154,8 @@ func isProgram(want, program string, resolve resolver) bool {
 // isPlain reports whether a pattern is no pattern but a name.
 func isPlain(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
-// NamesConnector returns the one service connector that the rule names; it is not ok when it names none, or a pattern.
+// NamesConnector returns the one service connector that the rule names; it is not ok when
+// it names none, or a pattern.
 func (r Rule) NamesConnector() (name string, ok bool) {
 	return r.Connector, r.Connector != "" && isPlain(r.Connector)
 }

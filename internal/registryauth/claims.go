@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// claims are the parts of a registry token that say who holds it and what it allows (distribution, docs/spec/auth/jwt.md).
+// claims are the parts of a registry token that say who holds it and what it allows
+// (distribution, docs/spec/auth/jwt.md).
 type claims struct {
 	Subject string `json:"sub"`
 	Access  []struct {
@@ -17,8 +18,9 @@ type claims struct {
 	} `json:"access"`
 }
 
-// grantsMore reports whether a token shows that its holder is known: it names somebody, or allows something, that the
-// anonymous one does not. Tokens that are not JSON Web Tokens show nothing. Signatures are the registry's to check.
+// grantsMore reports whether a token shows that its holder is known: it names somebody,
+// or allows something, that the anonymous one does not. Tokens that are not JSON Web
+// Tokens show nothing. Signatures are the registry's to check.
 func grantsMore(mine, anonymous string) bool {
 	m, ok := readClaims(mine)
 	if !ok {
@@ -29,7 +31,10 @@ func grantsMore(mine, anonymous string) bool {
 		return true
 	}
 	granted := a.actions()
-	return slices.ContainsFunc(m.actions(), func(action string) bool { return !slices.Contains(granted, action) })
+	return slices.ContainsFunc(
+		m.actions(),
+		func(action string) bool { return !slices.Contains(granted, action) },
+	)
 }
 
 func readClaims(token string) (c claims, ok bool) {

@@ -15,17 +15,23 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// clientID is how zen calls itself to token services, which show it to people who look at what they granted.
+// clientID is how zen calls itself to token services, which show it to people who look at
+// what they granted.
 const clientID = "zen"
 
 // maxGrant bounds the answer of a token service, in bytes.
 const maxGrant = 1 << 16
 
-// IdentityToken lets the registry's token service grant an identity token for a user name and password: an OAuth2 refresh
-// token, which a client shows instead of the password. It asks as docker login does (distribution, docs/spec/auth/token.md,
-// offline_token), and if that grants none by OAuth2's password grant (docs/spec/auth/oauth.md, access_type). Then it proves
-// that the registry takes the token. The caller wipes the credential.
-func (c *Checker) IdentityToken(ctx context.Context, to connector.Target, cred credential.Credential) (credential.Credential, error) {
+// IdentityToken lets the registry's token service grant an identity token for a user name
+// and password: an OAuth2 refresh token, which a client shows instead of the password. It
+// asks as docker login does (distribution, docs/spec/auth/token.md, offline_token), and
+// if that grants none by OAuth2's password grant (docs/spec/auth/oauth.md, access_type).
+// Then it proves that the registry takes the token. The caller wipes the credential.
+func (c *Checker) IdentityToken(
+	ctx context.Context,
+	to connector.Target,
+	cred credential.Credential,
+) (credential.Credential, error) {
 	h, err := c.newHandshake(to, cred)
 	if err != nil {
 		return credential.Credential{}, err
@@ -39,7 +45,8 @@ func (c *Checker) IdentityToken(ctx context.Context, to connector.Target, cred c
 	}
 	granted := credential.Credential{Username: credential.TokenUsername, Secret: token}
 	report, err := c.Verify(ctx, to, granted, connector.VerifyOptions{})
-	if err == nil && report.Verification != api.VerificationValid && report.Verification != api.VerificationAnonymous {
+	if err == nil && report.Verification != api.VerificationValid &&
+		report.Verification != api.VerificationAnonymous {
 		report.Detail = "the identity token that was granted is of no use: " + report.Detail
 		err = asError(report)
 	}
@@ -78,7 +85,8 @@ func (h *handshake) grant(ctx context.Context) (credential.Secret, error) {
 	}
 	token, _, err = h.ask(ctx, h.passwordGrant)
 	refusal, ok := errors.AsType[verdict](err)
-	if known && ok && refusal.Verification == api.VerificationRejected { // not the password, but this way to ask
+	// not the password, but this way to ask
+	if known && ok && refusal.Verification == api.VerificationRejected {
 		err = nil
 	}
 	if err == nil && token.IsEmpty() {
@@ -116,17 +124,25 @@ func (h *handshake) offlineRequest(ctx context.Context, realm *url.URL) (*http.R
 func (h *handshake) passwordGrant(ctx context.Context, realm *url.URL) (*http.Request, error) {
 	form := url.Values{
 		"grant_type": {"password"}, "access_type": {"offline"}, "client_id": {clientID},
-		"username": {h.login.Username}, "password": {h.login.Password}, "service": {h.challenge.Parameters["service"]},
+		"username": {
+			h.login.Username,
+		}, "password": {h.login.Password}, "service": {h.challenge.Parameters["service"]},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.String(), strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		realm.String(),
+		strings.NewReader(form.Encode()),
+	)
 	if err == nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	return req, err
 }
 
-// ask makes a request of the token service. An empty token without an error means that it does not grant one when it is asked
-// like this; then known tells whether it took the password.
+// ask makes a request of the token service. An empty token without an error means that it
+// does not grant one when it is asked like this; then known tells whether it took the
+// password.
 func (h *handshake) ask(
 	ctx context.Context, build func(context.Context, *url.URL) (*http.Request, error),
 ) (token credential.Secret, known bool, err error) {

@@ -62,7 +62,12 @@ func says(status int, body string) http.HandlerFunc {
 }
 
 func TestGrant(t *testing.T) {
-	plain, never := says(200, `{"token":"t"}`), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("asked twice") })
+	plain, never := says(
+		200,
+		`{"token":"t"}`,
+	), http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) { panic("asked twice") },
+	)
 	const none = "invalid_input: HOST does not give identity tokens: its token service grants none"
 	tests := []struct {
 		name, pass string
@@ -72,18 +77,62 @@ func TestGrant(t *testing.T) {
 		{"as docker login asks", password, tokenService{offline: grants, password: never}, "ok"},
 		{"by OAuth2 only", password, tokenService{offline: plain, password: grants}, "ok"},
 		{"where GET is not known", password, tokenService{offline: says(405, ""), password: grants}, "ok"},
-		{"a wrong password", "wrong", tokenService{offline: grants, password: never}, "rejected: HOST rejects the credentials: incorrect username or password"},
-		{"a wrong password by OAuth2", "wrong", tokenService{offline: says(404, ""), password: grants}, "rejected: HOST rejects the credentials"},
+		{"a wrong password", "wrong", tokenService{offline: grants, password: never}, "rejected: HOST " +
+			"rejects the credentials: incorrect username or password"},
+		{
+			"a wrong password by OAuth2",
+			"wrong",
+			tokenService{offline: says(404, ""), password: grants},
+			"rejected: HOST rejects the credentials",
+		},
 		{"none", password, tokenService{offline: plain, password: says(404, "")}, none},
-		{"none, and POST looks like a refusal", password, tokenService{offline: plain, password: says(401, "")}, none},
-		{"an empty one", password, tokenService{offline: says(200, `{"token":"t","refresh_token":""}`), password: plain}, none},
-		{"one that is no text", password, tokenService{offline: says(200, `{"refresh_token":7}`), password: plain}, none},
-		{"one that could steer a terminal", password, tokenService{offline: says(200, `{"refresh_token":"a\u001b[2J"}`), password: plain}, none},
-		{"no JSON", password, tokenService{offline: says(200, `<html>refresh-me`), password: says(200, "{")}, none},
-		{"too much", password, tokenService{offline: says(200, strings.Repeat(" ", maxGrant)+`{}`), password: never}, "unreachable: HOST does not answer like a registry: it sends too much"},
-		{"trouble", password, tokenService{offline: says(503, "down"), password: never}, "unreachable: HOST has trouble"},
-		{"too many", password, tokenService{offline: says(429, ""), password: never}, "unreachable: HOST answers no more for now"},
-		{"one that it does not take", password, tokenService{offline: grants, password: never, useless: true}, "rejected: the identity token that was granted is of no use: HOST rejects the credentials: no such token"},
+		{
+			"none, and POST looks like a refusal",
+			password,
+			tokenService{offline: plain, password: says(401, "")},
+			none,
+		},
+		{
+			"an empty one",
+			password,
+			tokenService{offline: says(200, `{"token":"t","refresh_token":""}`), password: plain},
+			none,
+		},
+		{
+			"one that is no text",
+			password,
+			tokenService{offline: says(200, `{"refresh_token":7}`), password: plain},
+			none,
+		},
+		{
+			"one that could steer a terminal",
+			password,
+			tokenService{offline: says(200, `{"refresh_token":"a\u001b[2J"}`), password: plain},
+			none,
+		},
+		{
+			"no JSON",
+			password,
+			tokenService{offline: says(200, `<html>refresh-me`), password: says(200, "{")},
+			none,
+		},
+		{
+			"too much",
+			password,
+			tokenService{offline: says(200, strings.Repeat(" ", maxGrant)+`{}`), password: never},
+			"unreachable: HOST does not answer like a registry: it sends too much",
+		},
+		{"trouble", password, tokenService{offline: says(503, "down"), password: never}, "unreachable: " +
+			"HOST has trouble"},
+		{"too many", password, tokenService{offline: says(429, ""), password: never}, "unreachable: HOST " +
+			"answers no more for now"},
+		{
+			"one that it does not take",
+			password,
+			tokenService{offline: grants, password: never, useless: true},
+			"rejected: the identity token that was granted is of no use: HOST rejects the credentials: " +
+				"no such token",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +154,8 @@ func grant(t *testing.T, c *Checker, registry, pass string) (credential.Credenti
 	if err == nil {
 		return got, "ok"
 	}
-	if !got.Secret.IsEmpty() || strings.Contains(err.Error(), pass) || strings.Contains(err.Error(), refresh) {
+	if !got.Secret.IsEmpty() || strings.Contains(err.Error(), pass) ||
+		strings.Contains(err.Error(), refresh) {
 		t.Errorf("a secret beside an error, or in it: %v", err)
 	}
 	return got, fmt.Sprintf("%s: %v", credential.ReasonOf(err), err)
@@ -114,11 +164,13 @@ func grant(t *testing.T, c *Checker, registry, pass string) (credential.Credenti
 func TestGrantOfOtherRegistries(t *testing.T) {
 	basic := registrytest.StartBasic(user, password)
 	defer basic.Close()
-	if _, text := grant(t, quick(), basic.Host, password); !strings.Contains(text, "does not give identity tokens: it has no token service") {
+	if _, text := grant(t, quick(), basic.Host, password); !strings.Contains(text, "does not give "+
+		"identity tokens: it has no token service") {
 		t.Errorf("basic: %s", text)
 	}
 	open := newFake(t, func(http.ResponseWriter, *http.Request) {})
-	if _, text := grant(t, quick(), open.host(), password); !strings.Contains(text, "it has no token service") || open.gotSecret() {
+	if _, text := grant(t, quick(), open.host(), password); !strings.Contains(text, "it has no token "+
+		"service") || open.gotSecret() {
 		t.Errorf("open: %s, got the password: %v", text, open.gotSecret())
 	}
 	if _, text := grant(t, quick(), "127.0.0.1:1", password); !strings.Contains(text, "connection refused") {
@@ -126,14 +178,18 @@ func TestGrantOfOtherRegistries(t *testing.T) {
 	}
 }
 
-// The password goes to no token service that verification would not ask either, and follows no redirect.
+// The password goes to no token service that verification would not ask either, and
+// follows no redirect.
 func TestGrantStaysWithTheRegistry(t *testing.T) {
 	thief := newFake(t, grants)
 	n := newInternet(t)
 	reg := newTLSFake(t, bearerRegistry("http://"+thief.host()+"/token", nil, everyToken))
 	n.hosts["registry.example.com:443"] = reg
 	n.trust("registry.example.com", reg)
-	if _, text := grant(t, n.check, "registry.example.com", password); !strings.Contains(text, "they were not sent") {
+	if _, text := grant(t, n.check, "registry.example.com", password); !strings.Contains(
+		text,
+		"they were not sent",
+	) {
 		t.Errorf("%s", text)
 	}
 	away := newFake(t, tokenService{offline: func(w http.ResponseWriter, r *http.Request) {

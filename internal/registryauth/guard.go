@@ -34,7 +34,8 @@ var (
 	errPrivate  = errors.New("the token service is at a private address, the registry is not")
 )
 
-// elsewhereError is a request to a host that is neither the registry nor its token service.
+// elsewhereError is a request to a host that is neither the registry nor its token
+// service.
 type elsewhereError struct{ to string }
 
 func (e elsewhereError) Error() string { return "redirected to " + e.to }
@@ -45,7 +46,8 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // proxyFunc chooses a proxy, as http.Transport has it.
 type proxyFunc func(*http.Request) (*url.URL, error)
 
-// fromEnvironment obeys HTTPS_PROXY and NO_PROXY, and never sends what is meant for this machine to a proxy.
+// fromEnvironment obeys HTTPS_PROXY and NO_PROXY, and never sends what is meant for this
+// machine to a proxy.
 func fromEnvironment(req *http.Request) (*url.URL, error) {
 	if isLoopback(req.URL.Host) {
 		return nil, nil
@@ -53,8 +55,9 @@ func fromEnvironment(req *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(req)
 }
 
-// guard is the only way to the network: it lets requests through to the registry and, once its realm was found fit, to the
-// token service, over the schemes that are allowed, and bounds every answer. It serves one verification.
+// guard is the only way to the network: it lets requests through to the registry and,
+// once its realm was found fit, to the token service, over the schemes that are allowed,
+// and bounds every answer. It serves one verification.
 type guard struct {
 	host    string // of the registry, host[:port]
 	http    bool   // plain http is allowed
@@ -83,18 +86,28 @@ func (a answer) refused() bool {
 	return a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 }
 
-// isPage reports whether the answer was made for a browser, which no registry does on /v2/ but captive portals do.
+// isPage reports whether the answer was made for a browser, which no registry does on
+// /v2/ but captive portals do.
 func (a answer) isPage() bool {
 	t, _, _ := mime.ParseMediaType(a.contentType)
 	return t == "text/html" && a.status < 300
 }
 
 func (c *Checker) newGuard(host string, plain bool) *guard {
-	g := &guard{host: host, http: plain || isLoopback(host), https: !plain, connect: c.dial, failed: make(map[string]error)}
+	g := &guard{
+		host:    host,
+		http:    plain || isLoopback(host),
+		https:   !plain,
+		connect: c.dial,
+		failed:  make(map[string]error),
+	}
 	g.inner = &http.Transport{
-		Proxy:                  c.proxies,
-		DialContext:            g.dial,
-		TLSClientConfig:        &tls.Config{RootCAs: rootsFor(host, c.certDirs), MinVersion: tls.VersionTLS12},
+		Proxy:       c.proxies,
+		DialContext: g.dial,
+		TLSClientConfig: &tls.Config{
+			RootCAs:    rootsFor(host, c.certDirs),
+			MinVersion: tls.VersionTLS12,
+		},
 		TLSHandshakeTimeout:    c.connect,
 		ResponseHeaderTimeout:  c.timeout,
 		MaxResponseHeaderBytes: maxHeader,
@@ -156,7 +169,8 @@ func (g *guard) allowed(u *url.URL) error {
 // keep remembers the response and bounds its body.
 func (g *guard) keep(resp *http.Response) error {
 	a := answer{
-		status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), location: resp.Header.Get("Location"), rates: ratesOf(resp.Header),
+		status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"),
+		location: resp.Header.Get("Location"), rates: ratesOf(resp.Header),
 	}
 	if resp.StatusCode >= 300 {
 		body, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
@@ -220,8 +234,9 @@ func (g *guard) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, nil
 }
 
-// checkDial stops a registry on the internet from pointing at a token service inside: a name that leads to a private
-// address, or to the metadata service of a cloud. A proxy resolves names itself, and is not the token service.
+// checkDial stops a registry on the internet from pointing at a token service inside: a
+// name that leads to a private address, or to the metadata service of a cloud. A proxy
+// resolves names itself, and is not the token service.
 func (g *guard) checkDial(name string, at netip.Addr) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -255,19 +270,22 @@ func hostPort(u *url.URL) string {
 
 func origin(u *url.URL) string { return u.Scheme + "://" + hostPort(u) }
 
-// isLoopback reports whether a host[:port] is on this machine, where docker itself speaks plain http.
+// isLoopback reports whether a host[:port] is on this machine, where docker itself speaks
+// plain http.
 func isLoopback(host string) bool {
 	a, err := address.Parse(host)
 	return err == nil && a.IsLoopback()
 }
 
-// isLocal reports whether an address is this machine or its link, where clouds have their metadata services.
+// isLocal reports whether an address is this machine or its link, where clouds have their
+// metadata services.
 func isLocal(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	return ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast()
 }
 
-// isInternal reports whether an address is not on the internet: local, private (RFC 1918, RFC 4193) or shared (RFC 6598).
+// isInternal reports whether an address is not on the internet: local, private (RFC 1918,
+// RFC 4193) or shared (RFC 6598).
 func isInternal(ip netip.Addr) bool {
 	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
 	return isLocal(ip) || ip.Unmap().IsPrivate() || shared.Contains(ip.Unmap())

@@ -19,10 +19,15 @@ import (
 	"time"
 )
 
-// Each of these answers on a loopback port, without ever taking the password, and each gets a sentence of its own.
+// Each of these answers on a loopback port, without ever taking the password, and each
+// gets a sentence of its own.
 func TestNoCredentialForLiars(t *testing.T) {
 	redirect := func(to string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) }
+		return func(w http.ResponseWriter,
+			r *http.Request,
+		) {
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		}
 	}
 	challenge := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { unauthorized(w, text, errorBody) }
@@ -39,28 +44,55 @@ func TestNoCredentialForLiars(t *testing.T) {
 		handler http.HandlerFunc
 		detail  string
 	}{
-		"realm on another port":         {challenge(`Bearer realm="` + other.URL + `/token",service="x"`), "a private address"},
-		"realm at a private address":    {challenge(`Bearer realm="https://10.1.2.3/token"`), "wants the credentials sent to https://10.1.2.3:443, a private address"},
-		"realm at a metadata service":   {challenge(`Bearer realm="https://169.254.169.254/token"`), "a private address"},
-		"realm at an IPv4-mapped IPv6":  {challenge(`Bearer realm="https://[::ffff:10.1.2.3]/token"`), "a private address"},
-		"realm in another IPv4 form":    {challenge(`Bearer realm="https://0x7f.1/token"`), "names no token service"},
-		"realm with a password":         {challenge(`Bearer realm="https://a:b@auth.example/token"`), "names no token service"},
-		"realm over http":               {challenge(`Bearer realm="http://auth.example/token"`), "over plain http"},
-		"realm of another scheme":       {challenge(`Bearer realm="ftp://auth.example/token"`), "over ftp"},
-		"no realm":                      {challenge(`Bearer service="x"`), "names no token service"},
-		"realm that is no URL":          {challenge(`Bearer realm="http://[::1/token"`), "names no token service"},
-		"no challenge":                  {challenge(""), "does not say which"},
-		"unknown challenge":             {challenge("Negotiate"), "asks for negotiate authentication"},
-		"redirect to another host":      {redirect(other.URL + "/v2/"), "redirects to " + other.URL},
-		"redirect to https":             {redirect("https://registry.example/v2/"), "redirects to https://registry.example:443"},
-		"web page":                      {status(200, "text/html; charset=utf-8", "<html>Please sign in</html>"), "it sends a web page"},
-		"no registry":                   {status(404, "text/plain", "404 page not found\n"), "does not answer like a registry: it says 404 page not found"},
-		"forbidden to all":              {status(403, "text/html", "<html>"), "does not answer like a registry: it says 403 Forbidden"},
-		"internal error":                {status(500, "application/json", `{"errors":[{"code":"UNKNOWN","message":"disk on fire"}]}`), "has trouble: disk on fire"},
-		"too many requests":             {status(429, "application/json", `{"message":"slow down"}`), "answers no more for now: slow down"},
-		"terminal escapes in its words": {status(500, "text/plain", "\x1b[2J\x07gone\u202e"), `has trouble: \x1b[2J\agone\u202e`},
-		"huge error":                    {status(500, "text/plain", strings.Repeat("x", 1<<20)), strings.Repeat("x", 197) + "..."},
-		"hangs up":                      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "cannot be reached: EOF"},
+		"realm on another port": {
+			challenge(`Bearer realm="` + other.URL + `/token",service="x"`),
+			"a private address",
+		},
+		"realm at a private address": {challenge(`Bearer ` +
+			`realm="https://10.1.2.3/token"`), "wants the credentials sent to https://10.1.2.3:443, a " +
+			"private address"},
+		"realm at a metadata service": {challenge(`Bearer ` +
+			`realm="https://169.254.169.254/token"`), "a private address"},
+		"realm at an IPv4-mapped IPv6": {challenge(`Bearer ` +
+			`realm="https://[::ffff:10.1.2.3]/token"`), "a private address"},
+		"realm in another IPv4 form": {challenge(`Bearer realm="https://0x7f.1/token"`), "names no " +
+			"token service"},
+		"realm with a password": {challenge(`Bearer ` +
+			`realm="https://a:b@auth.example/token"`), "names no token service"},
+		"realm over http": {challenge(`Bearer ` +
+			`realm="http://auth.example/token"`), "over plain http"},
+		"realm of another scheme": {challenge(`Bearer realm="ftp://auth.example/token"`), "over ftp"},
+		"no realm":                {challenge(`Bearer service="x"`), "names no token service"},
+		"realm that is no URL": {challenge(`Bearer realm="http://[::1/token"`), "names no token " +
+			"service"},
+		"no challenge":             {challenge(""), "does not say which"},
+		"unknown challenge":        {challenge("Negotiate"), "asks for negotiate authentication"},
+		"redirect to another host": {redirect(other.URL + "/v2/"), "redirects to " + other.URL},
+		"redirect to https": {redirect("https://registry.example/v2/"), "redirects to " +
+			"https://registry.example:443"},
+		"web page": {status(200, "text/html; charset=utf-8", "<html>Please sign "+
+			"in</html>"), "it sends a web page"},
+		"no registry": {status(404, "text/plain", "404 page not "+
+			"found\n"), "does not answer like a registry: it says 404 page not found"},
+		"forbidden to all": {status(403, "text/html", "<html>"), "does not answer like a " +
+			"registry: it says 403 Forbidden"},
+		"internal error": {status(500, "application/json", `{"errors":[{"code":"UNKNOWN","message":"disk `+
+			`on fire"}]}`), "has trouble: disk on fire"},
+		"too many requests": {status(429, "application/json", `{"message":"slow `+
+			`down"}`), "answers no more for now: slow down"},
+		"terminal escapes in its words": {
+			status(500, "text/plain", "\x1b[2J\x07gone\u202e"),
+			`has trouble: \x1b[2J\agone\u202e`,
+		},
+		"huge error": {
+			status(500, "text/plain", strings.Repeat("x", 1<<20)),
+			strings.Repeat("x", 197) + "...",
+		},
+		"hangs up": {func(http.ResponseWriter,
+			*http.Request,
+		) {
+			panic(http.ErrAbortHandler)
+		}, "cannot be reached: EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := newFake(t, tt.handler)
@@ -142,7 +174,11 @@ func TestCredentialStaysWithTheRegistry(t *testing.T) {
 func TestWordsDoNotRepeatTheSecret(t *testing.T) {
 	reg := newFake(t, func(w http.ResponseWriter, r *http.Request) {
 		_, pass, _ := r.BasicAuth()
-		unauthorized(w, `Basic realm="x"`, `{"message":"no: `+pass+` `+r.Header.Get("Authorization")+` `+url.QueryEscape(pass)+`"}`)
+		unauthorized(
+			w,
+			`Basic realm="x"`,
+			`{"message":"no: `+pass+` `+r.Header.Get("Authorization")+` `+url.QueryEscape(pass)+`"}`,
+		)
 	})
 	const odd = "pass w/rd&more=1"
 	got := verify(t, quick(), reg.host(), odd)
@@ -182,7 +218,8 @@ func TestClosedPort(t *testing.T) {
 	host := ln.Addr().String()
 	ln.Close()
 	for _, registry := range []string{host, "http://" + host} {
-		want(t, verify(t, quick(), registry, password), "unreachable", host+" cannot be reached: connection refused")
+		want(t, verify(t, quick(), registry, password), "unreachable", host+" cannot be reached: "+
+			"connection refused")
 	}
 }
 
@@ -200,11 +237,13 @@ func TestTLS(t *testing.T) {
 		if !strings.Contains(got.Hint, "/etc/docker/certs.d/reg.example.com/ca.crt") {
 			t.Errorf("hint is %q", got.Hint)
 		}
-		want(t, verify(t, quick(), reg.host(), password), "unreachable", "an authority that this machine does not trust")
+		want(t, verify(t, quick(), reg.host(), password), "unreachable", "an authority that this machine "+
+			"does not trust")
 	})
 	t.Run("another name", func(t *testing.T) {
 		n.trust("other.example", reg)
-		want(t, verify(t, n.check, "other.example", password), "unreachable", "a certificate for another name")
+		want(t, verify(t, n.check, "other.example", password), "unreachable", "a certificate for another "+
+			"name")
 	})
 	t.Run("expired", func(t *testing.T) {
 		old := expiredFake(t)
@@ -218,7 +257,8 @@ func TestTLS(t *testing.T) {
 	t.Run("docker's authority for the registry", func(t *testing.T) {
 		n.trust("reg.example.com", reg)
 		want(t, verify(t, n.check, "reg.example.com", password), "valid", "")
-		want(t, verify(t, n.check, "reg.example.com", "hunter2-not-it"), "rejected", "authentication required")
+		want(t, verify(t, n.check, "reg.example.com", "hunter2-not-it"), "rejected", "authentication "+
+			"required")
 	})
 }
 
@@ -229,8 +269,12 @@ func expiredFake(t *testing.T) *fake {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"old.example.com"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(
+			1,
+		), DNSNames: []string{"old.example.com"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().
+			Add(-48 * time.Hour),
+		NotAfter: time.Now().Add(-24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -255,7 +299,10 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 	for _, addr := range []string{"reg.example.com:5000", "192.168.1.5:5000", "reg.example.com:80"} {
 		n.hosts[addr] = reg
 	}
-	for _, registry := range []string{"reg.example.com:5000", "https://reg.example.com:5000", "192.168.1.5:5000"} {
+	for _, registry := range []string{
+		"reg.example.com:5000", "https://reg.example.com:5000",
+		"192.168.1.5:5000",
+	} {
 		got := verify(t, n.check, registry, password)
 		want(t, got, "unreachable", "speaks plain http where https was expected")
 		if !strings.Contains(got.Hint, "--registry=http://") || !strings.HasSuffix(got.Hint, " --insecure") {
@@ -265,7 +312,10 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 	if len(reg.requests()) != 0 {
 		t.Errorf("asked over plain http: %q", reg.requests())
 	}
-	for _, registry := range []string{"http://reg.example.com:5000", "http://192.168.1.5:5000", "http://reg.example.com"} {
+	for _, registry := range []string{
+		"http://reg.example.com:5000", "http://192.168.1.5:5000",
+		"http://reg.example.com",
+	} {
 		want(t, verify(t, n.check, registry, password), "valid", "")
 	}
 }
@@ -283,10 +333,16 @@ func TestHTTPThatSendsToHTTPS(t *testing.T) {
 }
 
 func TestUnknownHost(t *testing.T) {
-	want(t, verify(t, newInternet(t).check, "nowhere.example.com", password), "unreachable", "nowhere.example.com cannot be found")
+	want(
+		t,
+		verify(t, newInternet(t).check, "nowhere.example.com", password),
+		"unreachable",
+		"nowhere.example.com cannot be found",
+	)
 }
 
-// A registry on the internet has its token service on the internet, wherever its names lead.
+// A registry on the internet has its token service on the internet, wherever its names
+// lead.
 func TestTokenServiceOnTheInternet(t *testing.T) {
 	private, public := netip.MustParseAddr("10.0.0.7"), netip.MustParseAddr("203.0.113.9")
 	for name, tt := range map[string]struct {
@@ -294,21 +350,39 @@ func TestTokenServiceOnTheInternet(t *testing.T) {
 		registry, at netip.Addr
 		want, detail string
 	}{
-		"public":                 {"https://auth.example.com/token", public, public, "valid", ""},
-		"inside, both":           {"https://auth.example.com/token", private, private, "valid", ""},
-		"public, for an inside":  {"https://auth.example.com/token", private, public, "valid", ""},
-		"name of a private host": {"https://auth.example.com/token", public, private, "unreachable", "leads to a private address"},
+		"public":                {"https://auth.example.com/token", public, public, "valid", ""},
+		"inside, both":          {"https://auth.example.com/token", private, private, "valid", ""},
+		"public, for an inside": {"https://auth.example.com/token", private, public, "valid", ""},
+		"name of a private host": {
+			"https://auth.example.com/token", public, private, "unreachable",
+			"leads to a private address",
+		},
 		"name of this machine": {
-			"https://auth.example.com/token", private, netip.MustParseAddr("127.0.0.1"), "unreachable", "leads to a private address",
+			"https://auth.example.com/token", private, netip.MustParseAddr("127.0.0.1"), "unreachable",
+			"leads to a private address",
 		},
 		"name of the metadata service": {
-			"https://auth.example.com/token", private, netip.MustParseAddr("169.254.169.254"), "unreachable", "leads to a private address",
+			"https://auth.example.com/token", private, netip.MustParseAddr("169.254.169.254"), "unreachable",
+			"leads to a private address",
 		},
-		"shared address":        {"https://auth.example.com/token", public, netip.MustParseAddr("100.64.1.1"), "unreachable", "leads to a private address"},
-		"localhost":             {"https://localhost/token", public, public, "unreachable", "which is this machine"},
-		"below localhost":       {"https://auth.localhost/token", public, public, "unreachable", "which is this machine"},
-		"plain http":            {"http://auth.example.com/token", public, public, "unreachable", "over plain http"},
-		"plain http, same host": {"http://reg.example.com/token", public, public, "unreachable", "over plain http"},
+		"shared address": {
+			"https://auth.example.com/token", public, netip.MustParseAddr("100.64.1.1"),
+			"unreachable", "leads to a private address",
+		},
+		"localhost": {"https://localhost/token", public, public, "unreachable", "which is " +
+			"this machine"},
+		"below localhost": {
+			"https://auth.localhost/token", public, public, "unreachable",
+			"which is this machine",
+		},
+		"plain http": {
+			"http://auth.example.com/token", public, public, "unreachable",
+			"over plain http",
+		},
+		"plain http, same host": {
+			"http://reg.example.com/token", public, public, "unreachable",
+			"over plain http",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newInternet(t)
@@ -328,7 +402,10 @@ func TestTokenServiceOnTheInternet(t *testing.T) {
 }
 
 func TestNoProxyForThisMachine(t *testing.T) {
-	for _, host := range []string{"localhost:5000", "LOCALHOST", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000", "[::ffff:127.0.0.1]:5000"} {
+	for _, host := range []string{
+		"localhost:5000", "LOCALHOST", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000",
+		"[::ffff:127.0.0.1]:5000",
+	} {
 		u, err := fromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
 		if u != nil || err != nil {
 			t.Errorf("%s: proxy %v, %v", host, u, err)
@@ -358,14 +435,21 @@ func TestMessageOf(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", body, got, want)
 		}
 	}
-	if got := messageOf(answer{contentType: "text/plain; charset=utf-8", body: []byte("plain words")}); got != "plain words" {
+	if got := messageOf(answer{
+		contentType: "text/plain; charset=utf-8",
+		body:        []byte("plain words"),
+	}); got != "plain words" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// Whatever a registry says comes out as one short line for a terminal, without the secret.
+// Whatever a registry says comes out as one short line for a terminal, without the
+// secret.
 func FuzzWords(f *testing.F) {
-	for _, body := range []string{errorBody, `{"message":"\u001b[2Jcorrect-horse"}`, "plain correct-horse", "<html>", "\xff\u202e"} {
+	for _, body := range []string{
+		errorBody, `{"message":"\u001b[2Jcorrect-horse"}`, "plain correct-horse",
+		"<html>", "\xff\u202e",
+	} {
 		f.Add(401, "text/plain", body)
 		f.Add(403, "application/json", body)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// hubManifest is what Docker Hub answers questions about limits for; a HEAD of it is not counted as a pull
-// (https://docs.docker.com/docker-hub/usage/pulls).
+// hubManifest is what Docker Hub answers questions about limits for; a HEAD of it is not
+// counted as a pull (https://docs.docker.com/docker-hub/usage/pulls).
 const hubManifest = "ratelimitpreview/test/manifests/latest"
 
 // rates are the headers in which Docker Hub tells its limits.
@@ -27,9 +27,14 @@ func ratesOf(h http.Header) rates {
 	return rates{h.Get("RateLimit-Limit"), h.Get("RateLimit-Remaining"), h.Get("Docker-RateLimit-Source")}
 }
 
-// Limits asks Docker Hub how many more images the holder of a credential may pull, or an anonymous caller if it is empty. It does
-// not cost a pull. The secret stays the caller's to wipe.
-func (c *Checker) Limits(ctx context.Context, to connector.Target, cred credential.Credential) (connector.Limits, error) {
+// Limits asks Docker Hub how many more images the holder of a credential may pull, or an
+// anonymous caller if it is empty. It does not cost a pull. The secret stays the caller's
+// to wipe.
+func (c *Checker) Limits(
+	ctx context.Context,
+	to connector.Target,
+	cred credential.Credential,
+) (connector.Limits, error) {
 	h, err := c.newHandshake(to, cred)
 	if err != nil {
 		return connector.Limits{}, err
@@ -75,14 +80,21 @@ func (h *handshake) limits(ctx context.Context) (none connector.Limits, err erro
 	return limits, nil
 }
 
-// parseRates reads the headers. Without them there is no limit, which is so for accounts that pay.
+// parseRates reads the headers. Without them there is no limit, which is so for accounts
+// that pay.
 func parseRates(r rates) (l connector.Limits, ok bool) {
 	limit, window, ok := parseRate(r.limit)
 	remaining, _, known := parseRate(r.remaining)
 	if !ok || !known {
 		return connector.Limits{}, false
 	}
-	return connector.Limits{Limited: true, Limit: limit, Remaining: remaining, Window: window, Source: line(r.source)}, true
+	return connector.Limits{
+		Limited:   true,
+		Limit:     limit,
+		Remaining: remaining,
+		Window:    window,
+		Source:    line(r.source),
+	}, true
 }
 
 // parseRate reads "NUMBER;w=SECONDS", of which the window may be missing.

@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/registrytest"
 )
 
-// hubLike is a registry that tells its limits as Docker Hub does: to accounts others than to everybody.
+// hubLike is a registry that tells its limits as Docker Hub does: to accounts others than
+// to everybody.
 func hubLike(answer func(w http.ResponseWriter, known bool)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -58,13 +59,30 @@ func TestLimits(t *testing.T) {
 			header(w, "100;w=21600", "0;w=21600", "203.0.113.5")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}, "0 of 100 in 6h0m0s for 203.0.113.5"},
-		{"no window", func(w http.ResponseWriter, _ bool) { header(w, "100", "7", "") }, "7 of 100 in 0s for "},
+		{"no window", func(w http.ResponseWriter, _ bool) { header(w, "100", "7", "") }, "7 of 100 in 0s " +
+			"for "},
 		{"nonsense", func(w http.ResponseWriter, _ bool) { header(w, "many", "some;w=x", "") }, "unlimited"},
 		{"negative", func(w http.ResponseWriter, _ bool) { header(w, "-1;w=-5", "-1", "") }, "unlimited"},
-		{"escapes", func(w http.ResponseWriter, _ bool) { header(w, "1;x;w=60;y", "1", "a\tb") }, "1 of 1 in 1m0s for a b"},
-		{"too many, and no more said", func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusTooManyRequests) }, "unreachable: HOST answers no more for now"},
-		{"trouble", func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusBadGateway) }, "unreachable: HOST has trouble"},
-		{"refused", func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusForbidden) }, "rejected: HOST rejects the credentials"},
+		{
+			"escapes",
+			func(w http.ResponseWriter, _ bool) { header(w, "1;x;w=60;y", "1", "a\tb") },
+			"1 of 1 in 1m0s for a b",
+		},
+		{
+			"too many, and no more said",
+			func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusTooManyRequests) },
+			"unreachable: HOST answers no more for now",
+		},
+		{
+			"trouble",
+			func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusBadGateway) },
+			"unreachable: HOST has trouble",
+		},
+		{
+			"refused",
+			func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusForbidden) },
+			"rejected: HOST rejects the credentials",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,15 +124,27 @@ func TestLimitsOfNobody(t *testing.T) {
 
 func TestLimitsThatAreNotTold(t *testing.T) {
 	reg := newFake(t, hubLike(nil))
-	if got := limitsText(quick().Limits(t.Context(), target(t, reg.host()), login(user, "wrong"))); !strings.HasPrefix(got, "rejected: ") {
+	if got := limitsText(quick().Limits(t.Context(), target(t, reg.host()),
+		login(user, "wrong"))); !strings.HasPrefix(
+		got,
+		"rejected: ",
+	) {
 		t.Errorf("a wrong password: %s", got)
 	}
 	basic := registrytest.StartBasic(user, password)
 	defer basic.Close()
-	if got := limitsText(quick().Limits(t.Context(), target(t, basic.Host), login(user, password))); !strings.Contains(got, "no token service") {
+	if got := limitsText(quick().Limits(t.Context(), target(t, basic.Host),
+		login(user, password))); !strings.Contains(
+		got,
+		"no token service",
+	) {
 		t.Errorf("basic: %s", got)
 	}
-	if got := limitsText(quick().Limits(t.Context(), target(t, "127.0.0.1:1"), login(user, password))); !strings.Contains(got, "connection refused") {
+	if got := limitsText(quick().Limits(t.Context(), target(t, "127.0.0.1:1"),
+		login(user, password))); !strings.Contains(
+		got,
+		"connection refused",
+	) {
 		t.Errorf("nobody there: %s", got)
 	}
 	// The password goes to the registry's own token service only.
@@ -123,7 +153,11 @@ func TestLimitsThatAreNotTold(t *testing.T) {
 	liar := newTLSFake(t, bearerRegistry("http://"+thief.host()+"/token", nil, everyToken))
 	n.hosts["registry.example.com:443"] = liar
 	n.trust("registry.example.com", liar)
-	if got := limitsText(n.check.Limits(t.Context(), target(t, "registry.example.com"), login(user, password))); !strings.Contains(got, "they were not sent") {
+	if got := limitsText(n.check.Limits(t.Context(), target(t, "registry.example.com"),
+		login(user, password))); !strings.Contains(
+		got,
+		"they were not sent",
+	) {
 		t.Errorf("%s", got)
 	}
 	if len(thief.requests()) > 0 {

@@ -10,22 +10,27 @@ import (
 	"github.com/zen-agent/zen/internal/connector"
 )
 
-// allowRealm lets credentials go to the token service that the challenge names, if it is fit for them: the registry chooses
-// it, and a registry that lies must not get more than it could take by itself (CVE-2020-15157, CVE-2026-48978).
+// allowRealm lets credentials go to the token service that the challenge names, if it is
+// fit for them: the registry chooses it, and a registry that lies must not get more than
+// it could take by itself (CVE-2020-15157, CVE-2026-48978).
 func (h *handshake) allowRealm() error {
 	given := h.challenge.Parameters["realm"]
 	u, err := url.Parse(given)
 	if err != nil || u.User != nil || u.Opaque != "" {
 		return h.noRegistry("it names no token service that could be asked")
 	}
-	if _, err := address.Parse(u.Host); err != nil { // refuses what resolvers take for an address in a form of its own
+	// refuses what resolvers take for an address in a form of its own
+	if _, err := address.Parse(u.Host); err != nil {
 		return h.noRegistry("it names no token service that could be asked")
 	}
 	if why := h.unfitRealm(u); why != "" {
 		return verdict{connector.Report{
 			Verification: api.VerificationUnreachable,
-			Detail:       h.host + " wants the credentials sent to " + line(origin(u)) + ", " + why + ": they were not sent",
-			Hint:         "if that is meant to be so, ask whoever runs the registry to name the token service by its public https address",
+			Detail: h.host + " wants the credentials sent to " + line(
+				origin(u),
+			) + ", " + why + ": they were not sent",
+			Hint: "if that is meant to be so, ask whoever runs the registry to name the token " +
+				"service by its public https address",
 		}}
 	}
 	h.guard.allowRealm(origin(u))
@@ -38,7 +43,8 @@ func (h *handshake) unfitRealm(u *url.URL) string {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		// The user accepted plain http for the registry by writing http://; on this machine, for this machine only.
+		// The user accepted plain http for the registry by writing http://; on this
+		// machine, for this machine only.
 		if local := isLoopback(registry); local && !isLoopback(u.Host) || !local && h.guard.https {
 			return "over plain http"
 		}

@@ -60,7 +60,8 @@ func (f *fake) record(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.seen = append(f.seen, r.Method+" "+r.URL.Path)
-		if _, pass, ok := r.BasicAuth(); ok && pass == password || strings.Contains(fmt.Sprint(r.Header, r.URL), password) {
+		if _, pass, ok := r.BasicAuth(); ok && pass == password ||
+			strings.Contains(fmt.Sprint(r.Header, r.URL), password) {
 			f.secrets = append(f.secrets, r.Method+" "+r.URL.Path)
 		}
 		f.mu.Unlock()
@@ -105,15 +106,23 @@ func token(subject string, access ...string) string {
 	c := map[string]any{"sub": subject, "access": []any{}, "jti": time.Now().UnixNano()}
 	for _, a := range access {
 		parts := strings.Split(a, ":")
-		c["access"] = append(c["access"].([]any), map[string]any{"type": parts[0], "name": parts[1], "actions": strings.Split(parts[2], ",")})
+		c["access"] = append(
+			c["access"].([]any),
+			map[string]any{"type": parts[0], "name": parts[1], "actions": strings.Split(parts[2], ",")},
+		)
 	}
 	body, _ := json.Marshal(c)
 	return "e30." + base64.RawURLEncoding.EncodeToString(body) + ".c2ln"
 }
 
-// bearerRegistry is a registry whose token service lies at /token of the same host, or at realm if given. issue returns the
-// token for a request, "" to refuse; accept says whether /v2/ takes a token.
-func bearerRegistry(realm string, issue func(*http.Request) string, accept func(token string) bool) http.HandlerFunc {
+// bearerRegistry is a registry whose token service lies at /token of the same host, or at
+// realm if given. issue returns the token for a request, "" to refuse; accept says
+// whether /v2/ takes a token.
+func bearerRegistry(
+	realm string,
+	issue func(*http.Request) string,
+	accept func(token string) bool,
+) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
 			serveToken(w, issue(r))
@@ -144,7 +153,8 @@ func serveToken(w http.ResponseWriter, token string) {
 
 func everyToken(string) bool { return true }
 
-// quick is a checker with short deadlines that trusts no authority of this machine's docker.
+// quick is a checker with short deadlines that trusts no authority of this machine's
+// docker.
 func quick() *Checker {
 	c := New()
 	c.timeout, c.connect = 5*time.Second, 2*time.Second
@@ -160,7 +170,12 @@ func verify(t *testing.T, c *Checker, registry, pass string) connector.Report {
 
 func verifyAs(t *testing.T, c *Checker, registry, username, pass, push string) connector.Report {
 	t.Helper()
-	report, err := c.Verify(t.Context(), target(t, registry), login(username, pass), connector.VerifyOptions{Push: push})
+	report, err := c.Verify(
+		t.Context(),
+		target(t, registry),
+		login(username, pass),
+		connector.VerifyOptions{Push: push},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,11 +204,19 @@ func login(username, pass string) credential.Credential {
 func want(t *testing.T, got connector.Report, verification, detail string) {
 	t.Helper()
 	if got.Verification != verification || !strings.Contains(got.Detail, detail) {
-		t.Errorf("got %s: %q (%s); want %s: ...%s...", got.Verification, got.Detail, got.Hint, verification, detail)
+		t.Errorf(
+			"got %s: %q (%s); want %s: ...%s...",
+			got.Verification,
+			got.Detail,
+			got.Hint,
+			verification,
+			detail,
+		)
 	}
 }
 
-// internet makes a checker see hosts by name at addresses of the internet: each name leads to a fake.
+// internet makes a checker see hosts by name at addresses of the internet: each name
+// leads to a fake.
 type internet struct {
 	t     *testing.T
 	check *Checker
@@ -214,7 +237,8 @@ func (n *internet) dial(ctx context.Context, network, addr string) (net.Conn, er
 	f, ok := n.hosts[addr]
 	if !ok {
 		host, _, _ := net.SplitHostPort(addr)
-		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such " +
+			"host", Name: host, IsNotFound: true}}
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, network, f.host())
 	at, ok := n.at[addr]

@@ -20,8 +20,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// hubScope is asked of Docker Hub's token service. The repository is there for such questions; a token for it is free of
-// charge (https://docs.docker.com/docker-hub/usage/pulls, "ratelimitpreview/test").
+// hubScope is asked of Docker Hub's token service. The repository is there for such
+// questions; a token for it is free of charge
+// (https://docs.docker.com/docker-hub/usage/pulls, "ratelimitpreview/test").
 const hubScope = "repository:ratelimitpreview/test:pull"
 
 // verdict ends a verification; it travels as an error through the steps.
@@ -39,7 +40,8 @@ type handshake struct {
 	challenge *transport.Challenge
 }
 
-// Checker asks registries. Use New. It is safe for concurrent use and keeps nothing between calls.
+// Checker asks registries. Use New. It is safe for concurrent use and keeps nothing
+// between calls.
 type Checker struct {
 	timeout  time.Duration // of a whole verification
 	connect  time.Duration // until a connection stands, and again until TLS does
@@ -67,10 +69,11 @@ func Through(dial func(ctx context.Context, network, addr string) (net.Conn, err
 	return c
 }
 
-// Verify shows the credential to the registry, asks the same anonymously as a control, and reports what the difference
-// proves. A wrong password is never tried on purpose: some registries lock the account. The secret stays the caller's to
-// wipe; go-containerregistry makes a string of it, which cannot be wiped. The only errors are that the target or the
-// options make no sense, and that the caller gave up.
+// Verify shows the credential to the registry, asks the same anonymously as a control,
+// and reports what the difference proves. A wrong password is never tried on purpose:
+// some registries lock the account. The secret stays the caller's to wipe;
+// go-containerregistry makes a string of it, which cannot be wiped. The only errors are
+// that the target or the options make no sense, and that the caller gave up.
 func (c *Checker) Verify(
 	ctx context.Context, to connector.Target, cred credential.Credential, opt connector.VerifyOptions,
 ) (connector.Report, error) {
@@ -105,7 +108,12 @@ func (c *Checker) newHandshake(to connector.Target, cred credential.Credential) 
 	if err != nil || host == "" {
 		return nil, connector.Invalid("'"+host+"' is not a registry address", "")
 	}
-	h := &handshake{own: to.Registry, host: host, registry: registry, guard: c.newGuard(registry.RegistryStr(), to.PlainHTTP)}
+	h := &handshake{
+		own:      to.Registry,
+		host:     host,
+		registry: registry,
+		guard:    c.newGuard(registry.RegistryStr(), to.PlainHTTP),
+	}
 	secret := string(cred.Secret.Reveal())
 	if cred.IsIdentityToken() {
 		h.login.IdentityToken = secret
@@ -128,7 +136,8 @@ func pushRepository(own address.Address, given string) (string, error) {
 		return "", err
 	}
 	if a.Path() == "" {
-		return "", credential.NewError(credential.InvalidInput, "'"+given+"' is not a repository", "give its path: team/app")
+		return "", credential.NewError(credential.InvalidInput, "'"+given+"' is not a "+
+			"repository", "give its path: team/app")
 	}
 	return a.Path(), nil
 }
@@ -186,7 +195,8 @@ func (h *handshake) authenticate(ctx context.Context) error {
 	}
 }
 
-// open is for a registry that lets everybody in at its door. It may still refuse credentials that it does not know.
+// open is for a registry that lets everybody in at its door. It may still refuse
+// credentials that it does not know.
 func (h *handshake) open(ctx context.Context) error {
 	if h.login.IdentityToken == "" {
 		a, err := h.send(ctx, http.MethodGet, h.base(), h.basicHeader())
@@ -241,8 +251,9 @@ func (h *handshake) bearer(ctx context.Context) error {
 	return h.control(ctx, mine)
 }
 
-// control asks the same without credentials. Only a difference proves something: there are token services that answer a
-// wrong password with a token that allows nothing (goharbor/harbor#11632).
+// control asks the same without credentials. Only a difference proves something: there
+// are token services that answer a wrong password with a token that allows nothing
+// (goharbor/harbor#11632).
 func (h *handshake) control(ctx context.Context, mine string) error {
 	anonymous, err := h.exchange(ctx, authn.AuthConfig{}, h.scopes())
 	if v, ok := errors.AsType[verdict](err); ok && v.Verification == api.VerificationRejected {
@@ -261,7 +272,8 @@ func (h *handshake) control(ctx context.Context, mine string) error {
 	return h.unverified("it gives no more than it gives to everybody")
 }
 
-// scopes are what a token is asked for: nothing, as docker login does, where that says enough.
+// scopes are what a token is asked for: nothing, as docker login does, where that says
+// enough.
 func (h *handshake) scopes() []string {
 	if h.own.IsHub() {
 		return []string{hubScope}
@@ -270,7 +282,11 @@ func (h *handshake) scopes() []string {
 }
 
 // exchange asks the token service. A refusal is a verdict.
-func (h *handshake) exchange(ctx context.Context, login authn.AuthConfig, scopes []string) (token string, err error) {
+func (h *handshake) exchange(
+	ctx context.Context,
+	login authn.AuthConfig,
+	scopes []string,
+) (token string, err error) {
 	t, err := transport.Exchange(ctx, h.registry, authn.FromConfig(login), h.guard, scopes, h.challenge)
 	if err == nil {
 		if t.Token != "" {
@@ -305,7 +321,8 @@ func (h *handshake) basicHeader() string {
 	return req.Header.Get("Authorization")
 }
 
-// send makes one request and follows no redirect. Its answer is what the guard kept of it.
+// send makes one request and follows no redirect. Its answer is what the guard kept of
+// it.
 func (h *handshake) send(ctx context.Context, method, url, authorization string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -322,12 +339,17 @@ func (h *handshake) send(ctx context.Context, method, url, authorization string)
 	return h.guard.lastAnswer(), nil
 }
 
-// checkPush starts an upload to the repository and cancels it. earlier is nil, or what could not be proved before: a push
-// that is only granted with the credential proves it.
+// checkPush starts an upload to the repository and cancels it. earlier is nil, or what
+// could not be proved before: a push that is only granted with the credential proves it.
 func (h *handshake) checkPush(ctx context.Context, repository string, earlier error) error {
 	a, err := h.startUpload(ctx, repository, h.login)
 	if v, ok := errors.AsType[verdict](err); ok && v.Verification == api.VerificationRejected {
-		v.Detail = fmt.Sprintf("%s accepts the credentials, but no push to %s: %s", h.host, repository, h.words(h.guard.lastAnswer()))
+		v.Detail = fmt.Sprintf(
+			"%s accepts the credentials, but no push to %s: %s",
+			h.host,
+			repository,
+			h.words(h.guard.lastAnswer()),
+		)
 		v.Hint = "ask for write permission, or use a token that has it"
 		return v
 	}
@@ -344,8 +366,13 @@ func (h *handshake) checkPush(ctx context.Context, repository string, earlier er
 	return h.unverified("everybody may push to " + repository)
 }
 
-// startUpload asks for an upload (OCI distribution specification, "pushing a blob in chunks") and cancels what it got.
-func (h *handshake) startUpload(ctx context.Context, repository string, login authn.AuthConfig) (answer, error) {
+// startUpload asks for an upload (OCI distribution specification, "pushing a blob in
+// chunks") and cancels what it got.
+func (h *handshake) startUpload(
+	ctx context.Context,
+	repository string,
+	login authn.AuthConfig,
+) (answer, error) {
 	header, err := h.pushHeader(ctx, repository, login)
 	if err != nil {
 		return answer{}, err
@@ -362,7 +389,11 @@ func (h *handshake) startUpload(ctx context.Context, repository string, login au
 	return a, nil
 }
 
-func (h *handshake) pushHeader(ctx context.Context, repository string, login authn.AuthConfig) (string, error) {
+func (h *handshake) pushHeader(
+	ctx context.Context,
+	repository string,
+	login authn.AuthConfig,
+) (string, error) {
 	anonymous := login == authn.AuthConfig{}
 	switch {
 	case strings.EqualFold(h.challenge.Scheme, "bearer"):
@@ -374,8 +405,8 @@ func (h *handshake) pushHeader(ctx context.Context, repository string, login aut
 	return h.basicHeader(), nil
 }
 
-// cancelUpload tidies up; what is left behind when it fails, the registry forgets by itself. The guard stops a location on
-// another host.
+// cancelUpload tidies up; what is left behind when it fails, the registry forgets by
+// itself. The guard stops a location on another host.
 func (h *handshake) cancelUpload(ctx context.Context, a answer, header string) {
 	base, err := url.Parse(h.base())
 	if err != nil {

@@ -22,8 +22,14 @@ func TestRegistriesThatDemandAPassword(t *testing.T) {
 			defer reg.Close()
 			for _, registry := range []string{reg.Host, "http://" + reg.Host} {
 				want(t, verify(t, quick(), registry, password), "valid", "")
-				want(t, verify(t, quick(), registry, "hunter2-not-it"), "rejected", reg.Host+" rejects the credentials: authentication required")
-				want(t, verifyAs(t, quick(), registry, "nobody", password, ""), "rejected", "authentication required")
+				want(t, verify(t, quick(), registry, "hunter2-not-it"), "rejected", reg.Host+" rejects "+
+					"the credentials: authentication required")
+				want(
+					t,
+					verifyAs(t, quick(), registry, "nobody", password, ""),
+					"rejected",
+					"authentication required",
+				)
 			}
 		})
 	}
@@ -34,7 +40,8 @@ func TestOpenRegistryIsNotProof(t *testing.T) {
 	open := newFake(t, func(http.ResponseWriter, *http.Request) {})
 	want(t, verify(t, quick(), open.host(), password), "unverified", "it does not ask for any")
 
-	// Nexus and others let anonymous callers in, and still refuse credentials that they do not know.
+	// Nexus and others let anonymous callers in, and still refuse credentials that they
+	// do not know.
 	checks := newFake(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" && !knows(r) {
 			unauthorized(w, `Basic realm="x"`, errorBody)
@@ -76,15 +83,25 @@ func TestTokensAreComparedWithTheAnonymousOne(t *testing.T) {
 			}
 			return "somebody's"
 		}, func(t string) bool { return t == "somebody's" }, "valid", ""},
-		"opaque, all open the door": {func(*http.Request) string { return "opaque" }, everyToken, "unverified", "no more than it gives to everybody"},
+		"opaque, all open the door": {
+			func(*http.Request) string { return "opaque" }, everyToken,
+			"unverified", "no more than it gives to everybody",
+		},
 		// goharbor/harbor#11632: 200 with an empty access list for a wrong password.
-		"empty access whoever asks": {func(*http.Request) string { return token("") }, everyToken, "unverified", "no more than it gives to everybody"},
-		"same user whoever asks":    {func(*http.Request) string { return token("guest", "repository:public:pull") }, everyToken, "unverified", "no more"},
+		"empty access whoever asks": {
+			func(*http.Request) string { return token("") }, everyToken,
+			"unverified", "no more than it gives to everybody",
+		},
+		"same user whoever asks": {func(*http.Request) string {
+			return token("guest",
+				"repository:public:pull")
+		}, everyToken, "unverified", "no more"},
 		"is not taken by the registry": {
 			func(r *http.Request) string { return token(map[bool]string{false: "alice"}[anonymous(r)]) },
 			func(string) bool { return false }, "rejected", "authentication required",
 		},
-		"is refused": {func(*http.Request) string { return "" }, everyToken, "rejected", "incorrect username or password"},
+		"is refused": {func(*http.Request) string { return "" }, everyToken, "rejected", "incorrect " +
+			"username or password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := newFake(t, bearerRegistry("", tt.issue, tt.accept))
@@ -96,7 +113,8 @@ func TestTokensAreComparedWithTheAnonymousOne(t *testing.T) {
 	}
 }
 
-// Only what was typed is ever sent: a registry may lock the account after a few wrong passwords.
+// Only what was typed is ever sent: a registry may lock the account after a few wrong
+// passwords.
 func TestNoWrongPasswordIsTried(t *testing.T) {
 	var seen []string
 	reg := newFake(t, func(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +147,8 @@ func TestIdentityToken(t *testing.T) {
 			bearerRegistry("", func(*http.Request) string { return token("") }, everyToken)(w, r)
 			return
 		}
-		if r.PostFormValue("grant_type") != "refresh_token" || r.PostFormValue("refresh_token") != "refresh-me" {
+		if r.PostFormValue("grant_type") != "refresh_token" ||
+			r.PostFormValue("refresh_token") != "refresh-me" {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `{"error":"invalid_grant","error_description":"the token was revoked"}`)
 			return
@@ -137,11 +156,21 @@ func TestIdentityToken(t *testing.T) {
 		fmt.Fprintf(w, `{"access_token":%q}`, token("alice"))
 	})
 	want(t, verifyAs(t, quick(), reg.host(), credential.TokenUsername, "refresh-me", ""), "valid", "")
-	want(t, verifyAs(t, quick(), reg.host(), credential.TokenUsername, "stale-token", ""), "rejected", "the token was revoked")
+	want(
+		t,
+		verifyAs(t, quick(), reg.host(), credential.TokenUsername, "stale-token", ""),
+		"rejected",
+		"the token was revoked",
+	)
 
 	basic := registrytest.StartBasic(user, password)
 	defer basic.Close()
-	want(t, verifyAs(t, quick(), basic.Host, credential.TokenUsername, "refresh-me", ""), "rejected", "asks for a username and password")
+	want(
+		t,
+		verifyAs(t, quick(), basic.Host, credential.TokenUsername, "refresh-me", ""),
+		"rejected",
+		"asks for a username and password",
+	)
 }
 
 func TestDockerHubIsAskedForAPullOfItsTestRepository(t *testing.T) {
@@ -187,8 +216,17 @@ func TestPushPermission(t *testing.T) {
 			for _, repository := range []string{"team/app", reg.Host + "/team/app"} {
 				want(t, verifyAs(t, quick(), reg.Host, user, password, repository), "valid", "")
 			}
-			want(t, verifyAs(t, quick(), reg.Host, user, "hunter2-not-it", "team/app"), "rejected", "rejects the credentials")
-			if all := strings.Join(reg.Requests(), "\n"); !strings.Contains(all, "POST /v2/team/app/blobs/uploads/") || !strings.Contains(all, "DELETE /v2/team/app/blobs/uploads/") {
+			want(
+				t,
+				verifyAs(t, quick(), reg.Host, user, "hunter2-not-it", "team/app"),
+				"rejected",
+				"rejects the credentials",
+			)
+			if all := strings.Join(reg.Requests(), "\n"); !strings.Contains(
+				all,
+				"POST /v2/team/app/blobs/uploads/",
+			) ||
+				!strings.Contains(all, "DELETE /v2/team/app/blobs/uploads/") {
 				t.Errorf("no upload was started and cancelled:\n%s", all)
 			}
 		})
@@ -202,7 +240,8 @@ func TestPushIsDenied(t *testing.T) {
 			unauthorized(w, `Basic realm="x"`, errorBody)
 		case r.Method == http.MethodPost:
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
+			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is `+
+				`denied"}]}`)
 		}
 	})
 	want(t, verify(t, quick(), reg.host(), password), "valid", "")
@@ -236,7 +275,8 @@ func TestPushProves(t *testing.T) {
 
 func TestPushOfWhatIsNoRepository(t *testing.T) {
 	for _, push := range []string{"Team/App", "team/app:latest", "/", "../x", "v2"} {
-		_, err := quick().Verify(t.Context(), target(t, "ghcr.io"), login(user, password), connector.VerifyOptions{Push: push})
+		_, err := quick().Verify(t.Context(), target(t, "ghcr.io"), login(user, password),
+			connector.VerifyOptions{Push: push})
 		if !credential.InvalidInput.Is(err) {
 			t.Errorf("%q: %v", push, err)
 		}

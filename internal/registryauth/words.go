@@ -41,7 +41,8 @@ func (h *handshake) unverified(why string) verdict {
 	return verdict{connector.Report{
 		Verification: api.VerificationAnonymous,
 		Detail:       "whether " + h.host + " accepts the credentials is not verified: " + why,
-		Hint:         "prove it with a repository of yours: zen service-connector verify NAME --push REPOSITORY",
+		Hint: "prove it with a repository of yours: zen service-connector verify NAME --push " +
+			"REPOSITORY",
 	}}
 }
 
@@ -79,13 +80,15 @@ func (h *handshake) redirected(to string) verdict {
 		Hint:         "if that is the registry, give its own address",
 	}}
 	own := url.URL{Host: h.guard.host}
-	if u, err := url.Parse(to); err == nil && u.Scheme == "https" && !h.guard.https && u.Hostname() == own.Hostname() {
+	if u, err := url.Parse(to); err == nil && u.Scheme == "https" && !h.guard.https &&
+		u.Hostname() == own.Hostname() {
 		v.Hint = "it wants https: give its address without http://"
 	}
 	return v
 }
 
-// pingFailed explains why nothing came of the first question. A registry on this machine was asked by https and by http.
+// pingFailed explains why nothing came of the first question. A registry on this machine
+// was asked by https and by http.
 func (h *handshake) pingFailed(err error) verdict {
 	if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
 		return h.unreachable(err)
@@ -104,8 +107,8 @@ func (h *handshake) pingFailed(err error) verdict {
 	return h.unreachable(err)
 }
 
-// exchangeFailed explains a token service that did not answer, or not with a token. The answer itself may hold one: it is
-// not repeated.
+// exchangeFailed explains a token service that did not answer, or not with a token. The
+// answer itself may hold one: it is not repeated.
 func (h *handshake) exchangeFailed(err error) verdict {
 	service := line(realmHostPort(h.guard.realm))
 	if _, isURL := errors.AsType[*url.Error](err); !isURL {
@@ -137,7 +140,8 @@ func (h *handshake) explain(err error) (detail, hint string) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errPrivate):
-		return h.host + " names a token service that leads to a private address: the credentials were not sent", ""
+		return h.host + " names a token service that leads to a private address: the credentials were " +
+			"not sent", ""
 	case errors.Is(err, errTooLarge):
 		return h.host + " does not answer like a registry: it sends too much", ""
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -166,7 +170,9 @@ func (h *handshake) explainTLS(err error) (detail, hint string) {
 				"/etc/docker/certs.d/" + h.host + "/ca.crt"
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
-		return h.host + " has a certificate for another name: " + line(strings.TrimPrefix(e.Error(), "x509: ")), "check the address"
+		return h.host + " has a certificate for another name: " + line(
+			strings.TrimPrefix(e.Error(), "x509: "),
+		), "check the address"
 	}
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
 		return h.host + " has a certificate that has expired or is not valid yet",
@@ -186,7 +192,8 @@ func cause(err error) string {
 	}
 }
 
-// words are the registry's own about a refusal, else the status; without the secret, should it have been repeated.
+// words are the registry's own about a refusal, else the status; without the secret,
+// should it have been repeated.
 func (h *handshake) words(a answer) string {
 	status := fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	said := h.redact(messageOf(a))
@@ -196,8 +203,9 @@ func (h *handshake) words(a answer) string {
 	return said
 }
 
-// messageOf finds what is meant for a person in an error's body: distribution's list of errors, Docker Hub's details,
-// OAuth2's description (RFC 6749, section 5.2), or plain text.
+// messageOf finds what is meant for a person in an error's body: distribution's list of
+// errors, Docker Hub's details, OAuth2's description (RFC 6749, section 5.2), or plain
+// text.
 func messageOf(a answer) string {
 	var body struct {
 		Errors []struct {
@@ -232,7 +240,8 @@ func messageOf(a answer) string {
 	return ""
 }
 
-// redact takes the secret out of a text in the forms in which a registry gets it, and makes the text fit for a terminal.
+// redact takes the secret out of a text in the forms in which a registry gets it, and
+// makes the text fit for a terminal.
 func (h *handshake) redact(text string) string {
 	for _, secret := range []string{h.login.Password, h.login.IdentityToken} {
 		if secret == "" {

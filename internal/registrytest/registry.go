@@ -1,5 +1,6 @@
-// Package registrytest runs go-containerregistry's in-process registry on a loopback port behind the two kinds of
-// authentication that registries have, Basic and Bearer (distribution's token specification). It is for tests only.
+// Package registrytest runs go-containerregistry's in-process registry on a loopback port
+// behind the two kinds of authentication that registries have, Basic and Bearer
+// (distribution's token specification). It is for tests only.
 package registrytest
 
 import (
@@ -42,9 +43,10 @@ func StartBasic(username, password string) *Registry {
 	return r.started()
 }
 
-// StartBearer runs a registry with a token service of its own, reachable as localhost on the same port. Anonymous callers
-// get a token that allows nothing. It grants identity tokens (OAuth2 refresh tokens) to whoever asks for one, until the user's
-// password changes.
+// StartBearer runs a registry with a token service of its own, reachable as localhost on
+// the same port. Anonymous callers get a token that allows nothing. It grants identity
+// tokens (OAuth2 refresh tokens) to whoever asks for one, until the user's password
+// changes.
 func StartBearer(username, password string) *Registry {
 	r := newRegistry(username, password)
 	mux := http.NewServeMux()
@@ -58,7 +60,12 @@ func newRegistry(username, password string) *Registry {
 	key := make([]byte, 32)
 	rand.Read(key)
 	quiet := registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelError))
-	return &Registry{key: key, handler: registry.New(quiet), users: map[string]string{username: password}, tokens: map[string]string{}}
+	return &Registry{
+		key:     key,
+		handler: registry.New(quiet),
+		users:   map[string]string{username: password},
+		tokens:  map[string]string{},
+	}
 }
 
 func (r *Registry) started() *Registry {
@@ -128,8 +135,8 @@ type claims struct {
 	Access  []access `json:"access"`
 }
 
-// serveToken issues a JWT; callers without a known name and password get an empty access list, or are refused when the
-// password is wrong.
+// serveToken issues a JWT; callers without a known name and password get an empty access
+// list, or are refused when the password is wrong.
 func (r *Registry) serveToken(w http.ResponseWriter, req *http.Request) {
 	user, pass, given := req.BasicAuth()
 	known := r.knows(user, pass)
@@ -150,7 +157,10 @@ func (r *Registry) serveToken(w http.ResponseWriter, req *http.Request) {
 	for _, scope := range scopes {
 		parts := strings.Split(scope, ":")
 		if given && len(parts) == 3 {
-			c.Access = append(c.Access, access{Type: parts[0], Name: parts[1], Actions: strings.Split(parts[2], ",")})
+			c.Access = append(
+				c.Access,
+				access{Type: parts[0], Name: parts[1], Actions: strings.Split(parts[2], ",")},
+			)
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -211,7 +221,8 @@ func (r *Registry) serveBearer(w http.ResponseWriter, req *http.Request) {
 	refuse(w)
 }
 
-// allowed reports whether the request's token grants what it asks for; /v2/ itself needs any valid token.
+// allowed reports whether the request's token grants what it asks for; /v2/ itself needs
+// any valid token.
 func (r *Registry) allowed(req *http.Request) bool {
 	token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
 	i := strings.LastIndexByte(token, '.')
@@ -240,7 +251,8 @@ func action(req *http.Request) string {
 	return "push"
 }
 
-// repository is the repository a registry API path is about (OCI distribution spec, section 3), "" for /v2/ itself.
+// repository is the repository a registry API path is about (OCI distribution spec,
+// section 3), "" for /v2/ itself.
 func repository(path string) string {
 	rest := strings.TrimPrefix(path, "/v2/")
 	for _, sep := range []string{"/manifests/", "/blobs/", "/tags/", "/referrers/"} {

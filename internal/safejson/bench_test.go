@@ -15,8 +15,10 @@ func BenchmarkAppendString(b *testing.B) {
 }
 
 func BenchmarkMembers(b *testing.B) {
-	line := []byte(`{"jsonrpc":"2.0","id":1,"method":"get","client":"docker-credential-zen/0.1.0","timeout_ms":1,` +
-		`"params":{"ServerURL":"ghcr.io","dir":"/home/user/work"}}` + "\n")
+	line := []byte(
+		`{"jsonrpc":"2.0","id":1,"method":"get","client":"docker-credential-zen/0.1.0","timeout_ms":1,` +
+			`"params":{"ServerURL":"ghcr.io","dir":"/home/user/work"}}` + "\n",
+	)
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
 		if err := Members(line, func(_, _ []byte) error { return nil }); err != nil {

@@ -1,10 +1,11 @@
-// Package safejson reads and writes JSON (RFC 8259) that has secrets in it. encoding/json leaves
-// copies of them on the heap; here texts are slices of the document or lie in buffers that the
-// caller clears, and a buffer that is outgrown is wiped.
+// Package safejson reads and writes JSON (RFC 8259) that has secrets in it. encoding/json
+// leaves copies of them on the heap; here texts are slices of the document or lie in
+// buffers that the caller clears, and a buffer that is outgrown is wiped.
 //
-// One set of rules holds for all documents: UTF-8, at most MaxDepth levels, and no member twice in
-// an object whose members are read. Half a surrogate pair is valid, as the RFC has it, but is no
-// text: it is not decoded. Names of members are not taken for secrets: errors quote them.
+// One set of rules holds for all documents: UTF-8, at most MaxDepth levels, and no member
+// twice in an object whose members are read. Half a surrogate pair is valid, as the RFC
+// has it, but is no text: it is not decoded. Names of members are not taken for secrets:
+// errors quote them.
 //
 // It is a leaf that docker-credential-zen links: no fmt, encoding/json or reflect.
 package safejson

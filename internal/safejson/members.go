@@ -7,10 +7,10 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Members calls f with the key (decoded) and the value (as it is written) of each member of a JSON
-// object, in order. Both are parts of obj or valid until f returns. Anything but one object, a
-// member that is there twice, and an error of f end it. Errors are a *credential.Error with reason
-// ParseError or InvalidInput, or what f returned.
+// Members calls f with the key (decoded) and the value (as it is written) of each member
+// of a JSON object, in order. Both are parts of obj or valid until f returns. Anything
+// but one object, a member that is there twice, and an error of f end it. Errors are a
+// *credential.Error with reason ParseError or InvalidInput, or what f returned.
 func Members(obj []byte, f func(key, value []byte) error) error {
 	s := scanner{b: obj}
 	if c := s.peek(); c != '{' {
@@ -68,9 +68,10 @@ func (k *keys) add(key []byte) bool {
 	return true
 }
 
-// Fields returns the values, as they are written, of the members of a JSON object that names name;
-// nil for one that is not there. Names are compared as encoding/json does for the fields of a
-// struct, without regard to ASCII case, and a field in two spellings counts as there twice.
+// Fields returns the values, as they are written, of the members of a JSON object that
+// names name; nil for one that is not there. Names are compared as encoding/json does for
+// the fields of a struct, without regard to ASCII case, and a field in two spellings
+// counts as there twice.
 func Fields(obj []byte, names ...string) ([][]byte, error) {
 	values := make([][]byte, len(names))
 	err := Members(obj, func(key, value []byte) error {
@@ -91,8 +92,9 @@ func Fields(obj []byte, names ...string) ([][]byte, error) {
 	return values, nil
 }
 
-// Texts returns the decoded texts of the members that names name, as Fields finds them; nil for
-// one that is not there or not a string. Each has a buffer of its own, which the caller clears.
+// Texts returns the decoded texts of the members that names name, as Fields finds them;
+// nil for one that is not there or not a string. Each has a buffer of its own, which the
+// caller clears.
 func Texts(obj []byte, names ...string) ([][]byte, error) {
 	texts, err := Fields(obj, names...)
 	for i, raw := range texts {
@@ -138,9 +140,9 @@ func lower(c byte) byte {
 	return c
 }
 
-// Strings calls f with the decoded key and text of each member of a JSON object whose members are
-// all strings. Both are valid until f returns: the text's buffer is wiped. After an error, what f
-// kept of earlier members is the caller's to wipe.
+// Strings calls f with the decoded key and text of each member of a JSON object whose
+// members are all strings. Both are valid until f returns: the text's buffer is wiped.
+// After an error, what f kept of earlier members is the caller's to wipe.
 func Strings(obj []byte, f func(key string, text []byte)) error {
 	var scratch []byte
 	defer func() { Wipe(scratch) }()

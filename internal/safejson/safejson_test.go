@@ -17,8 +17,10 @@ import (
 
 var texts = []string{
 	"", "a", "plain text", `"quoted" \ and /slash`, "tab\tnewline\nreturn\rback\bfeed\f", "\x00\x01\x1f\x7f",
-	"\u0080\u0085\u009f\u00a0", "line\u2028paragraph\u2029", "ünïcödé", "日本語", "😀 emoji", "\xff\xfe invalid", "cut \xe2\x82",
-	"\ufffd already", "\u202eoverride\u200b", "\U000e0041tag \U000f0000", `<script>&amp;`, strings.Repeat("a", 5000), strings.Repeat("\n", 300),
+	"\u0080\u0085\u009f\u00a0", "line\u2028paragraph\u2029", "ünïcödé", "日本語", "😀 emoji", "\xff\xfe " +
+		"invalid", "cut \xe2\x82",
+	"\ufffd already", "\u202eoverride\u200b", "\U000e0041tag \U000f0000", `<script>&amp;`,
+	strings.Repeat("a", 5000), strings.Repeat("\n", 300),
 }
 
 // checkString holds AppendString and Unquote against encoding/json.
@@ -63,9 +65,13 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(checkString)
 }
 
-// FuzzDecode holds Unquote against encoding/json: the same strings, except those that are not UTF-8 or have half a pair.
+// FuzzDecode holds Unquote against encoding/json: the same strings, except those that are
+// not UTF-8 or have half a pair.
 func FuzzDecode(f *testing.F) {
-	for _, raw := range []string{`"a\u0041\n\/"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, "\"\"\r", `""`, "\"\xff\"", ` "ä" `, `1`} {
+	for _, raw := range []string{
+		`"a\u0041\n\/"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, "\"\"\r",
+		`""`, "\"\xff\"", ` "ä" `, `1`,
+	} {
 		f.Add([]byte(raw))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -75,7 +81,8 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && (theirs != nil || want == nil || string(got) != *want) {
 			t.Errorf("%q is %q, want %v (%v)", raw, got, want, theirs)
 		}
-		if err != nil && theirs == nil && want != nil && utf8.Valid(raw) && !strings.ContainsRune(*want, utf8.RuneError) {
+		if err != nil && theirs == nil && want != nil && utf8.Valid(raw) &&
+			!strings.ContainsRune(*want, utf8.RuneError) {
 			t.Errorf("%q is refused: %v", raw, err)
 		}
 	})
@@ -83,7 +90,8 @@ func FuzzDecode(f *testing.F) {
 
 func TestUnquoteRefuses(t *testing.T) {
 	for _, raw := range []string{
-		``, `a`, `1`, `null`, `{}`, `"`, `"a`, `"a"b`, `"a" "b"`, "\"a\nb\"", "\"\x00\"", `"\x"`, `"\u12"`, `"\u12g4"`,
+		``, `a`, `1`, `null`, `{}`, `"`, `"a`, `"a"b`, `"a" "b"`, "\"a\nb\"", "\"\x00\"", `"\x"`, `"\u12"`,
+		`"\u12g4"`,
 		`"\ud800"`, `"\udc00"`, `"\ud800\u0041"`, `"\ud800\ud800"`, `"\`, "\"\xff\"", "\"\xed\xa0\x80\"",
 	} {
 		if got, err := Unquote([]byte(raw)); err == nil {
@@ -93,7 +101,8 @@ func TestUnquoteRefuses(t *testing.T) {
 		}
 	}
 	for raw, want := range map[string]string{
-		`"\ud83d\uDE00"`: "😀", `"\u0000"`: "\x00", ` "a" `: "a", `"\/\b\f\n\r\t\"\\"`: "/\b\f\n\r\t\"\\", `"\ufffd"`: "\ufffd",
+		`"\ud83d\uDE00"`: "😀", `"\u0000"`: "\x00", ` "a" `: "a", `"\/\b\f\n\r\t\"\\"`: "/\b\f\n\r\t\"\\",
+		`"\ufffd"`: "\ufffd",
 	} {
 		if got, err := Unquote([]byte(raw)); err != nil || string(got) != want {
 			t.Errorf("%s is read as %q (%v)", raw, got, err)
@@ -102,13 +111,30 @@ func TestUnquoteRefuses(t *testing.T) {
 }
 
 var documents = []string{
-	`{}`, ` { } `, `{"a":1}`, `{"a":"b","c":[1,2,{"d":null}],"e":{"f":true,"g":false}}`, `{"a":-0.5e+10}`, `{"\u0061":1}`,
-	`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"a":{"b":1,"b":2}}`, `{"":""}`, `{"a":1}x`, `{"a":1}{}`, `{"a":1,}`, `{,}`, `{"a"}`,
-	`{"a":}`, `{a:1}`, `{'a':1}`, `[]`, `[1,2]`, `"a"`, `1`, `null`, ``, ` `, `{`, `{"a":[}`, `{"a":[1,]}`, `{"a":01}`, `{"a":1.}`,
-	`{"a":.5}`, `{"a":+1}`, `{"a":1e}`, `{"a":-}`, `{"a":tru}`, `{"a":nul}`, `{"a":NaN}`, "{\"a\":\"\x01\"}", "{\"a\":\"\xff\"}",
-	`{"a":"\ud800"}`, `{"\ud800":1}`, `{"a":"\u202e"}`, "{\"\u202e\":\t\"\u200b\"}", "\ufeff{}", "{}\x00", `{"a":1 "b":2}`, `/**/{}`, strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64),
-	strings.Repeat(`{"a":`, 65) + `1` + strings.Repeat(`}`, 65), `{"a":` + strings.Repeat(`[`, 63) + strings.Repeat(`]`, 63) + `}`,
-	`{"a":` + strings.Repeat(`[`, 64) + strings.Repeat(`]`, 64) + `}`, strings.Repeat(`[`, 1000000), strings.Repeat(`{"a":`, 100000),
+	`{}`, ` { } `, `{"a":1}`, `{"a":"b","c":[1,2,{"d":null}],"e":{"f":true,"g":false}}`, `{"a":-0.5e+10}`,
+	`{"\u0061":1}`,
+	`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"a":{"b":1,"b":2}}`, `{"":""}`, `{"a":1}x`, `{"a":1}{}`,
+	`{"a":1,}`, `{,}`, `{"a"}`,
+	`{"a":}`, `{a:1}`, `{'a':1}`, `[]`, `[1,2]`, `"a"`, `1`, `null`, ``, ` `, `{`, `{"a":[}`, `{"a":[1,]}`,
+	`{"a":01}`, `{"a":1.}`,
+	`{"a":.5}`, `{"a":+1}`, `{"a":1e}`, `{"a":-}`, `{"a":tru}`, `{"a":nul}`, `{"a":NaN}`, "{\"a\":\"\x01\"}",
+	"{\"a\":\"\xff\"}",
+	`{"a":"\ud800"}`, `{"\ud800":1}`, `{"a":"\u202e"}`, "{\"\u202e\":\t\"\u200b\"}", "\ufeff{}", "{}\x00",
+	`{"a":1 "b":2}`, `/**/{}`, strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64),
+	strings.Repeat(
+		`{"a":`,
+		65,
+	) + `1` + strings.Repeat(
+		`}`,
+		65,
+	), `{"a":` + strings.Repeat(`[`, 63) + strings.Repeat(`]`, 63) + `}`,
+	`{"a":` + strings.Repeat(
+		`[`,
+		64,
+	) + strings.Repeat(
+		`]`,
+		64,
+	) + `}`, strings.Repeat(`[`, 1000000), strings.Repeat(`{"a":`, 100000),
 	`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"m":2}`,
 	`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"a":2}`,
 }
@@ -153,13 +179,15 @@ func checkMembers(t *testing.T, doc []byte) {
 	}
 }
 
-// stricter reports whether a document may be refused that encoding/json reads: it is not UTF-8 or nests too deep; or, where
-// its members are read, one is there twice or a name may have half a surrogate pair in it.
+// stricter reports whether a document may be refused that encoding/json reads: it is not
+// UTF-8 or nests too deep; or, where its members are read, one is there twice or a name
+// may have half a surrogate pair in it.
 func stricter(doc []byte, members map[string]json.RawMessage) bool {
 	if !utf8.Valid(doc) || nested(doc) > MaxDepth {
 		return true
 	}
-	return members != nil && (topKeys(doc) != len(members) || bytes.Contains(bytes.ToLower(doc), []byte(`\ud`)))
+	return members != nil &&
+		(topKeys(doc) != len(members) || bytes.Contains(bytes.ToLower(doc), []byte(`\ud`)))
 }
 
 // topKeys is the number of members of an object, those that stand twice counted twice.
@@ -213,7 +241,8 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(checkMembers)
 }
 
-// checkEscape holds Escape to its word: the same document, with nothing unsafe in it but white space.
+// checkEscape holds Escape to its word: the same document, with nothing unsafe in it but
+// white space.
 func checkEscape(t *testing.T, doc []byte, want map[string]json.RawMessage) {
 	t.Helper()
 	shown := Escape(bytes.Clone(doc))
@@ -240,10 +269,17 @@ func TestMembersRefuses(t *testing.T) {
 		{`{"a":1}x`, credential.ParseError, "not valid JSON at byte 7"},
 		{`{"a":1,"a":2}`, credential.InvalidInput, `a member is there twice: "a"`},
 		{
-			`{"` + strings.Repeat("k", 100) + `":1,"` + strings.Repeat("k", 100) + `":2}`, credential.InvalidInput,
+			`{"` + strings.Repeat(
+				"k",
+				100,
+			) + `":1,"` + strings.Repeat(
+				"k",
+				100,
+			) + `":2}`, credential.InvalidInput,
 			`a member is there twice: "` + strings.Repeat("k", 77) + `..."`,
 		},
-		{"{\"\\u001b[31m\":1,\"\\u001b[31m\":2}", credential.InvalidInput, `a member is there twice: "\x1b[31m"`},
+		{"{\"\\u001b[31m\":1,\"\\u001b[31m\":2}", credential.InvalidInput, `a member is there twice: ` +
+			`"\x1b[31m"`},
 		{deep(MaxDepth), "", ""},
 		{deep(MaxDepth + 1), credential.ParseError, "JSON is nested too deep"},
 		{strings.Repeat("[", 1_000_000), credential.ParseError, "JSON is nested too deep"},
@@ -295,7 +331,8 @@ func TestAppendStringWipesWhatItLeaves(t *testing.T) {
 	}
 }
 
-// Fields are found as encoding/json finds those of a struct, but for a field that is there twice.
+// Fields are found as encoding/json finds those of a struct, but for a field that is
+// there twice.
 func TestFields(t *testing.T) {
 	tests := []struct{ doc, a, b, message string }{
 		{`{"Name":"x","Other":1}`, `"x"`, "", ""},
@@ -332,7 +369,10 @@ func TestTexts(t *testing.T) {
 	if string(got[1]) != strings.Repeat("\x00", 7) || !bytes.Contains(doc, []byte("hunter2")) {
 		t.Errorf("%q after Wipe, in %s", got[1], doc)
 	}
-	for _, doc := range []string{`{"secret":"\ud800"}`, `[]`, `{"secret":"a","Secret":"b"}`, `{"secret":"a"`} {
+	for _, doc := range []string{
+		`{"secret":"\ud800"}`, `[]`, `{"secret":"a","Secret":"b"}`,
+		`{"secret":"a"`,
+	} {
 		if got, err := Texts([]byte(doc), "Secret"); err == nil || got != nil {
 			t.Errorf("%s: %q, %v", doc, got, err)
 		}

@@ -101,7 +101,8 @@ func (s *scanner) container(depth int) error {
 	}
 }
 
-// object walks over an object and calls f with each member's key and value as they are written.
+// object walks over an object and calls f with each member's key and value as they are
+// written.
 func (s *scanner) object(depth int, f func(key, value []byte) error) error {
 	if !s.take('{') {
 		return s.fail()

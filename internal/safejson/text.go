@@ -11,8 +11,8 @@ import (
 const hexDigits = "0123456789abcdef"
 
 // AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD, as with
-// encoding/json; what a terminal must not be shown is escaped. dst grows at most once, and the
-// array it leaves is cleared: it may hold part of a secret.
+// encoding/json; what a terminal must not be shown is escaped. dst grows at most once,
+// and the array it leaves is cleared: it may hold part of a secret.
 func AppendString[T ~string | ~[]byte](dst []byte, s T) []byte {
 	dst = Grow(dst, quotedLen(s))
 	dst = append(dst, '"')
@@ -30,8 +30,9 @@ func AppendString[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return append(dst, '"')
 }
 
-// Escape returns a JSON text with what a terminal must not be shown escaped: raw itself if there is
-// nothing of it. Outside of strings, white space is all that valid JSON can have of that, and stays.
+// Escape returns a JSON text with what a terminal must not be shown escaped: raw itself
+// if there is nothing of it. Outside of strings, white space is all that valid JSON can
+// have of that, and stays.
 func Escape(raw []byte) []byte {
 	size := 0
 	for i := 0; i < len(raw); {
@@ -116,10 +117,19 @@ func appendEscape(dst []byte, r rune) []byte {
 		high, low := utf16.EncodeRune(r)
 		return appendEscape(appendEscape(dst, high), low)
 	}
-	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	return append(
+		dst,
+		'\\',
+		'u',
+		hexDigits[r>>12&15],
+		hexDigits[r>>8&15],
+		hexDigits[r>>4&15],
+		hexDigits[r&15],
+	)
 }
 
-// Grow makes room for n more bytes in dst. If that takes a new array, the old one is cleared.
+// Grow makes room for n more bytes in dst. If that takes a new array, the old one is
+// cleared.
 func Grow(dst []byte, n int) []byte {
 	if cap(dst)-len(dst) >= n {
 		return dst
@@ -130,8 +140,8 @@ func Grow(dst []byte, n int) []byte {
 	return bigger
 }
 
-// Unquote returns the text of a JSON string in a buffer of its own, which the caller clears if it
-// is a secret.
+// Unquote returns the text of a JSON string in a buffer of its own, which the caller
+// clears if it is a secret.
 func Unquote(raw []byte) ([]byte, error) {
 	s := scanner{b: raw}
 	if s.peek() != '"' {
@@ -153,8 +163,8 @@ func Unquote(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
-// unquoteInto appends the text of the inside of a JSON string that str has walked over, which is
-// never longer than body. It fails at half a surrogate pair.
+// unquoteInto appends the text of the inside of a JSON string that str has walked over,
+// which is never longer than body. It fails at half a surrogate pair.
 func unquoteInto(dst, body []byte) (text []byte, ok bool) {
 	for {
 		at := bytes.IndexByte(body, '\\')
@@ -179,8 +189,8 @@ func escapeLen(b []byte) int {
 	return lengthIf(ok, 6)
 }
 
-// unescape decodes the escape at the start of b and returns its length, 0 if it is none. A surrogate counts only with
-// the other half of its pair.
+// unescape decodes the escape at the start of b and returns its length, 0 if it is none.
+// A surrogate counts only with the other half of its pair.
 func unescape(b []byte) (r rune, n int) {
 	if len(b) < 2 {
 		return 0, 0

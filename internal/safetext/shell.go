@@ -4,8 +4,9 @@ import (
 	"strings"
 )
 
-// ShellWord returns s as one word of a POSIX shell that can be shown and pasted. A word with
-// unsafe characters is written as $'...' (POSIX.1-2024, 2.2.4), which older shells do not know.
+// ShellWord returns s as one word of a POSIX shell that can be shown and pasted. A word
+// with unsafe characters is written as $'...' (POSIX.1-2024, 2.2.4), which older shells
+// do not know.
 func ShellWord(s string) string {
 	switch {
 	case s != "" && strings.IndexFunc(s, special) < 0:

@@ -1,8 +1,8 @@
-// Package safetext is the one rule of what a terminal, a log or a dialog may be shown of a text
-// that somebody else chose, and the one way to write a word for a shell.
+// Package safetext is the one rule of what a terminal, a log or a dialog may be shown of
+// a text that somebody else chose, and the one way to write a word for a shell.
 //
-// It is a leaf that docker-credential-zen links: no fmt, no tables of its own. How wide a text is
-// on a terminal needs such tables and is package textwidth's.
+// It is a leaf that docker-credential-zen links: no fmt, no tables of its own. How wide a
+// text is on a terminal needs such tables and is package textwidth's.
 package safetext
 
 import (
@@ -11,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// Unsafe reports whether r must not be shown as it is: controls (C0, DEL, C1), marks, overrides
-// and isolates of bidirectional text, zero-width characters, line separators, private and
-// unassigned characters, and letters and selectors that show nothing. A line feed and a tab are
-// unsafe too. Spaces of any width are not, nor is U+FFFD.
+// Unsafe reports whether r must not be shown as it is: controls (C0, DEL, C1), marks,
+// overrides and isolates of bidirectional text, zero-width characters, line separators,
+// private and unassigned characters, and letters and selectors that show nothing. A line
+// feed and a tab are unsafe too. Spaces of any width are not, nor is U+FFFD.
 func Unsafe(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
@@ -22,12 +22,13 @@ func Unsafe(r rune) bool {
 	return !strconv.IsGraphic(r) || invisible(r)
 }
 
-// IsControl reports whether r ends a line or is a control character: C0, DEL, C1, U+2028, U+2029.
-// It is for what may be a name; what may be shown is Unsafe's.
+// IsControl reports whether r ends a line or is a control character: C0, DEL, C1, U+2028,
+// U+2029. It is for what may be a name; what may be shown is Unsafe's.
 func IsControl(r rune) bool { return r < ' ' || 0x7f <= r && r <= 0x9f || r == 0x2028 || r == 0x2029 }
 
-// invisible reports whether r has a graphic category and yet shows nothing of its own (Unicode,
-// Default_Ignorable_Code_Point). The selectors U+FE0E and U+FE0F stay: emoji need them.
+// invisible reports whether r has a graphic category and yet shows nothing of its own
+// (Unicode, Default_Ignorable_Code_Point). The selectors U+FE0E and U+FE0F stay: emoji
+// need them.
 func invisible(r rune) bool {
 	switch r {
 	case 0x034f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x3164, 0xffa0:
@@ -70,7 +71,8 @@ func Line(s string) string { return escape(s, joinBreaks) }
 // Short is Line with runs of spaces as one, cut to at most n characters with an ellipsis.
 func Short(s string, n int) string { return cut(strings.Join(strings.Fields(Line(s)), " "), n) }
 
-// Name returns a name or path as it stands if that is not empty and safe, else in double quotes.
+// Name returns a name or path as it stands if that is not empty and safe, else in double
+// quotes.
 func Name(s string) string {
 	if s != "" && Safe(s) {
 		return s

@@ -12,9 +12,11 @@ func TestUnsafe(t *testing.T) {
 	unsafe := map[string]string{
 		"C0": "\x00\a\b\t\n\v\f\r\x1b\x1f", "DEL": "\x7f", "C1": "\u0080\u0085\u009b\u009f",
 		"bidi marks": "\u061c\u200e\u200f", "bidi embeddings and overrides": "\u202a\u202b\u202c\u202d\u202e",
-		"bidi isolates": "\u2066\u2067\u2068\u2069", "zero width": "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e",
-		"separators": "\u2028\u2029", "tags": "\U000e0001\U000e0041", "private": "\ue000\U000f0000",
-		"selectors": "\u180b\ufe00\U000e0100", "fillers": "\u115f\u1160\u3164\uffa0\u034f", "not assigned": "\u0378\uffff",
+		"bidi isolates": "\u2066\u2067\u2068\u2069",
+		"zero width":    "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e",
+		"separators":    "\u2028\u2029", "tags": "\U000e0001\U000e0041", "private": "\ue000\U000f0000",
+		"selectors": "\u180b\ufe00\U000e0100", "fillers": "\u115f\u1160\u3164\uffa0\u034f",
+		"not assigned": "\u0378\uffff",
 	}
 	for name, text := range unsafe {
 		for _, r := range text {
@@ -23,7 +25,10 @@ func TestUnsafe(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"", " aZ~", "äöüß", "日本語", "🐳☸️", "e\u0301", "\u00a0\u3000", "\ufffd", "مرحبا", "עברית"} {
+	for _, text := range []string{
+		"", " aZ~", "äöüß", "日本語", "🐳☸️", "e\u0301", "\u00a0\u3000", "\ufffd",
+		"مرحبا", "עברית",
+	} {
 		if !Safe(text) {
 			t.Errorf("%q is not shown", text)
 		}
@@ -41,15 +46,23 @@ func TestForms(t *testing.T) {
 		{"a\r\nb\rc", `a\r\nb\rc`, "a\nb\\rc", "a b c", `"a\r\nb\rc"`},
 		{"\x1b[31m", `\x1b[31m`, `\x1b[31m`, `\x1b[31m`, `"\x1b[31m"`},
 		{"\a\b\v\f\x7f", `\a\b\v\f\x7f`, `\a\b\v\f\x7f`, `\a\b  \x7f`, `"\a\b\v\f\x7f"`},
-		{"a\u202eb\u2028c\u0085", `a\u202eb\u2028c\u0085`, `a\u202eb\u2028c\u0085`, `a\u202eb c `, `"a\u202eb\u2028c\u0085"`},
-		{"\U000e0041\xff\xe2\x82", `\U000e0041\xff\xe2\x82`, `\U000e0041\xff\xe2\x82`, `\U000e0041\xff\xe2\x82`, `"\U000e0041\xff\xe2\x82"`},
+		{"a\u202eb\u2028c\u0085", `a\u202eb\u2028c\u0085`, `a\u202eb\u2028c\u0085`, `a\u202eb ` +
+			`c `, `"a\u202eb\u2028c\u0085"`},
+		{
+			"\U000e0041\xff\xe2\x82",
+			`\U000e0041\xff\xe2\x82`,
+			`\U000e0041\xff\xe2\x82`,
+			`\U000e0041\xff\xe2\x82`,
+			`"\U000e0041\xff\xe2\x82"`,
+		},
 		{"ghcr.io\u200b", `ghcr.io\u200b`, `ghcr.io\u200b`, `ghcr.io\u200b`, `"ghcr.io\u200b"`},
 		{`say "hi" \`, `say "hi" \`, `say "hi" \`, `say "hi" \`, `say "hi" \`},
 		{"\"\\\x00", `"\\x00`, `"\\x00`, `"\\x00`, `"\"\\\x00"`},
 	}
 	for _, tt := range tests {
 		for form, got := range map[string][2]string{
-			"Escape": {Escape(tt.in), tt.escape}, "Text": {Text(tt.in), tt.text}, "Line": {Line(tt.in), tt.line}, "Name": {Name(tt.in), tt.name},
+			"Escape": {Escape(tt.in), tt.escape}, "Text": {Text(tt.in), tt.text},
+			"Line": {Line(tt.in), tt.line}, "Name": {Name(tt.in), tt.name},
 		} {
 			if got[0] != got[1] {
 				t.Errorf("%s(%q) = %s, want %s", form, tt.in, got[0], got[1])
@@ -120,12 +133,16 @@ func TestShellReadsWord(t *testing.T) {
 
 // What is shown has nothing unsafe in it, and showing it again changes nothing.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "a\x1b[31m\nb", "\u202e\r\n\xff", "\r\r\n\n", "\u3164\ufe0f", `\x1b`, strings.Repeat("ä \u200b", 40)} {
+	for _, s := range []string{
+		"", "a\x1b[31m\nb", "\u202e\r\n\xff", "\r\r\n\n", "\u3164\ufe0f", `\x1b`,
+		strings.Repeat("ä \u200b", 40),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, show := range map[string]func(string) string{
-			"Escape": Escape, "Text": Text, "Line": Line, "Short": func(s string) string { return Short(s, 40) },
+			"Escape": Escape, "Text": Text, "Line": Line,
+			"Short": func(s string) string { return Short(s, 40) },
 		} {
 			got := show(s)
 			bad := func(r rune) bool {

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// ChildArgument is the hidden first argument with which the zen command becomes the registry client of a self-test: it calls
-// ChildMain with the arguments that follow.
+// ChildArgument is the hidden first argument with which the zen command becomes the
+// registry client of a self-test: it calls ChildMain with the arguments that follow.
 const ChildArgument = "__selftest"
 
 const (
@@ -23,15 +23,17 @@ const (
 	verbPull = "pull"
 )
 
-// Exit statuses of the child. exitRefused must differ from what a crashed or missing program gives.
+// Exit statuses of the child. exitRefused must differ from what a crashed or missing
+// program gives.
 const (
 	exitOK      = 0
 	exitError   = 1
 	exitRefused = 43
 )
 
-// ChildMain pushes a random image or pulls one, with credentials from the default keychain of the environment, and prints
-// the image's digest. Its arguments are "push" or "pull", and a reference.
+// ChildMain pushes a random image or pulls one, with credentials from the default
+// keychain of the environment, and prints the image's digest. Its arguments are "push" or
+// "pull", and a reference.
 func ChildMain(args []string, stdout, stderr io.Writer) int {
 	if len(args) != 2 {
 		fmt.Fprintln(stderr, "usage: push|pull REFERENCE")
@@ -57,7 +59,10 @@ func transfer(verb, reference string) (digest v1.Hash, err error) {
 	// Never through a proxy: the registry is on this machine.
 	direct := remote.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
-	options := []remote.Option{remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(direct)}
+	options := []remote.Option{
+		remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithTransport(direct),
+	}
 	if verb == verbPush {
 		return push(ref, options)
 	}

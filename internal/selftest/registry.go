@@ -15,13 +15,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// registry is an in-process registry on a loopback port that demands a password for everything.
+// registry is an in-process registry on a loopback port that demands a password for
+// everything.
 type registry struct {
 	host string
 	srv  *http.Server
 }
 
-// startRegistry serves until close. It listens on 127.0.0.1 only, and forgets all images with the process.
+// startRegistry serves until close. It listens on 127.0.0.1 only, and forgets all images
+// with the process.
 func startRegistry(ctx context.Context, c Connector) (*registry, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,8 +41,8 @@ func startRegistry(ctx context.Context, c Connector) (*registry, error) {
 
 func (r *registry) close() { r.srv.Close() }
 
-// demand lets only requests with the user name and password through (RFC 7617); others get the distribution specification's
-// error body.
+// demand lets only requests with the user name and password through (RFC 7617); others
+// get the distribution specification's error body.
 func demand(username string, password credential.Secret, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		user, pass, ok := req.BasicAuth()

@@ -15,16 +15,19 @@ import (
 	"github.com/zen-agent/zen/internal/selftest/leak"
 )
 
-// cleanupTimeout bounds what is done after a failure or an interrupt, when ctx has ended already.
+// cleanupTimeout bounds what is done after a failure or an interrupt, when ctx has ended
+// already.
 const cleanupTimeout = 10 * time.Second
 
 // Zen is what the self-test asks of zend.
 type Zen interface {
-	// Register makes a docker service connector and lets zend verify it with the registry.
+	// Register makes a docker service connector and lets zend verify it with the
+	// registry.
 	Register(ctx context.Context, c Connector) error
 	Login(ctx context.Context, name string) error
 	Logout(ctx context.Context, name string) error
-	// Delete removes the connector and ends its logins. It is called once for every Register, also for a failed one.
+	// Delete removes the connector and ends its logins. It is called once for every
+	// Register, also for a failed one.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -57,7 +60,8 @@ type Step struct {
 type Report struct {
 	Registry string `json:"registry"`
 	Steps    []Step `json:"steps"`
-	// What was searched for the password, over the whole run. Processes are looked at again and again; each counts once.
+	// What was searched for the password, over the whole run. Processes are looked at
+	// again and again; each counts once.
 	Files     int   `json:"searched_files"`
 	Bytes     int64 `json:"searched_bytes"`
 	Processes int   `json:"searched_processes"`
@@ -76,8 +80,9 @@ type run struct {
 	made    bool   // the connector may exist
 }
 
-// Run proves each step in turn and stops at the first that fails, with an error that says which. Whatever happens, also when
-// ctx ends, the connector, its login, the registry and the temporary directory are gone afterwards.
+// Run proves each step in turn and stops at the first that fails, with an error that says
+// which. Whatever happens, also when ctx ends, the connector, its login, the registry and
+// the temporary directory are gone afterwards.
 func Run(ctx context.Context, opt Options) (report Report, err error) {
 	r := &run{opt: opt}
 	defer func() {
@@ -128,7 +133,8 @@ func dockerConfig() (string, error) {
 		return "", fmt.Errorf("making a temporary directory: %w", err)
 	}
 	if err := os.WriteFile(dir+"/config.json", []byte(`{"credsStore":"zen"}`), 0o600); err != nil {
-		return "", errors.Join(fmt.Errorf("writing the temporary client configuration: %w", err), os.RemoveAll(dir))
+		return "", errors.Join(fmt.Errorf("writing the temporary client configuration: "+
+			"%w", err), os.RemoveAll(dir))
 	}
 	return dir, nil
 }
@@ -172,7 +178,8 @@ func (r *run) step(ctx context.Context, s step) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("self-test interrupted: %w", context.Cause(ctx))
 	}
-	failed := &credential.Error{Reason: credential.ReasonOf(err), Message: "self-test failed: " + s.name + ": " + err.Error(), Cause: err}
+	failed := &credential.Error{Reason: credential.ReasonOf(err), Message: "self-test " +
+		"failed: " + s.name + ": " + err.Error(), Cause: err}
 	if e, ok := errors.AsType[*credential.Error](err); ok {
 		failed.Hint = e.HintText()
 	}
@@ -209,7 +216,8 @@ func (r *run) search(ctx context.Context) (string, error) {
 	seen := r.watch.Look()
 	r.report.Processes = seen.Processes
 	if leaks := append(found.Leaks, seen.Leaks...); len(leaks) > 0 {
-		return "", credential.NewError(credential.Internal, "the password is readable in "+strings.Join(leaks, ", "),
+		return "", credential.NewError(credential.Internal, "the password is readable "+
+			"in "+strings.Join(leaks, ", "),
 			"this is a fault of zen: please report it, see SECURITY.md")
 	}
 	return fmt.Sprintf("%d files, %d processes", found.Files, seen.Processes), nil
@@ -222,7 +230,8 @@ func (r *run) cleanup(ctx context.Context) error {
 	var err error
 	if r.made {
 		if e := r.opt.Zen.Delete(ctx, r.conn.Name); e != nil && !credential.NoSuchEntity.Is(e) {
-			err = credential.NewError(credential.ReasonOf(e), "the connector of the self-test is still there: "+e.Error(),
+			err = credential.NewError(credential.ReasonOf(e), "the connector of the self-test is still "+
+				"there: "+e.Error(),
 				"zen service-connector delete "+r.conn.Name)
 		}
 	}

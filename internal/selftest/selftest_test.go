@@ -14,10 +14,12 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// stateVariable names the file in which the fake zend keeps its login for the fake helper.
+// stateVariable names the file in which the fake zend keeps its login for the fake
+// helper.
 const stateVariable = "SELFTEST_STATE"
 
-// TestMain lets the test binary play docker-credential-zen (by its name) and the client (by its first argument).
+// TestMain lets the test binary play docker-credential-zen (by its name) and the client
+// (by its first argument).
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "docker-credential-zen" {
 		os.Exit(fakeHelper())
@@ -30,7 +32,8 @@ func TestMain(m *testing.M) {
 
 type entry struct{ ServerURL, Username, Secret string }
 
-// fakeHelper answers get from the state file, as docker-credential-helpers' protocol wants it.
+// fakeHelper answers get from the state file, as docker-credential-helpers' protocol
+// wants it.
 func fakeHelper() int {
 	asked, _ := io.ReadAll(os.Stdin)
 	var e entry
@@ -91,13 +94,15 @@ func (z *fakeZen) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-// bench is a fake zend with options that fit it. Its state file is outside of the searched directory.
+// bench is a fake zend with options that fit it. Its state file is outside of the
+// searched directory.
 func bench(t *testing.T) (*fakeZen, Options) {
 	t.Helper()
 	dir := t.TempDir()
 	z := &fakeZen{state: filepath.Join(dir, "state.json"), connectors: map[string]Connector{}}
 	t.Setenv(stateVariable, z.state)
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // the helper and the client are this binary: do not sleep at each exit
+	// the helper and the client are this binary: do not sleep at each exit
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	t.Setenv("TMPDIR", t.TempDir())
 	for _, sub := range []string{"bin", "data"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -153,7 +158,8 @@ func TestRunProvesEveryStep(t *testing.T) {
 	}
 }
 
-// Each fault of zend must be found, with the step that found it, and nothing may stay behind.
+// Each fault of zend must be found, with the step that found it, and nothing may stay
+// behind.
 func TestRunFindsFaults(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -172,18 +178,28 @@ func TestRunFindsFaults(t *testing.T) {
 				z.failLogin = credential.NewError(credential.Locked, "the vault is locked", "")
 			},
 		}, {
-			name: "login does nothing", step: "A push through docker-credential-zen works", text: "refused", reason: credential.Internal,
-			fault: func(z *fakeZen, _ Options) { z.state = filepath.Join(filepath.Dir(z.state), "elsewhere") },
+			name: "login does nothing", step: "A push through docker-credential-zen " +
+				"works", text: "refused", reason: credential.Internal,
+			fault: func(z *fakeZen, _ Options) {
+				z.state = filepath.Join(filepath.Dir(z.state),
+					"elsewhere")
+			},
 		}, {
-			name: "logout does nothing", step: "A pull after the logout is refused", text: "worked although", reason: credential.Internal,
+			name: "logout does nothing", step: "A pull after the logout is refused", text: "worked " +
+				"although", reason: credential.Internal,
 			fault: func(z *fakeZen, _ Options) { z.keepLogin = true },
 		}, {
-			name: "open without login", step: "The connector alone opens nothing", text: "worked although", reason: credential.Internal,
+			name: "open without login", step: "The connector alone opens nothing", text: "worked " +
+				"although", reason: credential.Internal,
 			fault: func(z *fakeZen, _ Options) { z.openAtOnce = true },
 		}, {
-			name: "password in a file", step: "The password is in no file, command line or environment", text: "clear text", reason: credential.Internal,
+			name: "password in a file", step: "The password is in no file, command line or " +
+				"environment", text: "clear text", reason: credential.Internal,
 			fault: func(z *fakeZen, opt Options) {
-				z.onLogin = func(c Connector) { plant(opt, "zend.log", "got "+string(c.Password.Reveal())+" from zen\n") }
+				z.onLogin = func(c Connector) {
+					plant(opt, "zend.log",
+						"got "+string(c.Password.Reveal())+" from zen\n")
+				}
 			},
 		},
 	}
@@ -196,7 +212,8 @@ func TestRunFindsFaults(t *testing.T) {
 				t.Fatal("found nothing")
 			}
 			last := report.Steps[len(report.Steps)-1]
-			if last.OK || last.Name != tt.step || !strings.Contains(err.Error(), tt.text) || credential.ReasonOf(err) != tt.reason {
+			if last.OK || last.Name != tt.step || !strings.Contains(err.Error(), tt.text) ||
+				credential.ReasonOf(err) != tt.reason {
 				t.Errorf("found by %q: %v (%s)", last.Name, err, credential.ReasonOf(err))
 			}
 			if l := left(t, z); l != "" {

@@ -48,8 +48,9 @@ func (r *run) refused(ctx context.Context, verb string) (string, error) {
 	return "", err
 }
 
-// transfer pushes or pulls in a child process with an environment of its own, as any registry client would: it finds
-// docker-credential-zen on PATH because the client configuration names it. The answer is the image's digest.
+// transfer pushes or pulls in a child process with an environment of its own, as any
+// registry client would: it finds docker-credential-zen on PATH because the client
+// configuration names it. The answer is the image's digest.
 func (r *run) transfer(ctx context.Context, verb string) (string, error) {
 	if _, err := execsafe.Resolve(r.opt.Helper); err != nil { // the client executes it
 		return "", err
@@ -68,7 +69,8 @@ func (r *run) transfer(ctx context.Context, verb string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
 	if leaks := r.needles.In(append(stdout.Bytes(), stderr.Bytes()...)); len(leaks) > 0 {
-		return "", credential.NewError(credential.Internal, "the client's output holds the password in "+strings.Join(leaks, ", "), "")
+		return "", credential.NewError(credential.Internal, "the client's output holds the password "+
+			"in "+strings.Join(leaks, ", "), "")
 	}
 	if err == nil {
 		return strings.TrimSpace(stdout.String()), nil
@@ -82,7 +84,8 @@ func (r *run) transfer(ctx context.Context, verb string) (string, error) {
 // clientEnv is the environment of a client that can get credentials from the helper only.
 func clientEnv(env []string, helperDir, dockerConfig string) []string {
 	drop := map[string]bool{
-		"DOCKER_CONFIG": true, "DOCKER_AUTH_CONFIG": true, "REGISTRY_AUTH_FILE": true, "ZEN_PROFILE": true, "PATH": true,
+		"DOCKER_CONFIG": true, "DOCKER_AUTH_CONFIG": true, "REGISTRY_AUTH_FILE": true, "ZEN_PROFILE": true,
+		"PATH": true,
 	}
 	path := ""
 	kept := []string{"DOCKER_CONFIG=" + dockerConfig}

@@ -40,16 +40,32 @@ func TestFind(t *testing.T) {
 		want, problem string
 	}{
 		{"nothing", nil, "", "neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set"},
-		{"named", map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:abstract=/x,guid=1", "XDG_RUNTIME_DIR": with}, "unix:abstract=/x,guid=1", ""},
-		{"over a network", map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x;tcp:host=y", "XDG_RUNTIME_DIR": with}, "", "does not name a Unix socket"},
-		{"systemd's", map[string]string{"XDG_RUNTIME_DIR": with}, "unix:path=" + strings.ReplaceAll(with, " ", "%20") + "/bus", ""},
+		{
+			"named",
+			map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:abstract=/x,guid=1", "XDG_RUNTIME_DIR": with},
+			"unix:abstract=/x,guid=1",
+			"",
+		},
+		{
+			"over a network",
+			map[string]string{"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x;tcp:host=y", "XDG_RUNTIME_DIR": with},
+			"",
+			"does not name a Unix socket",
+		},
+		{
+			"systemd's",
+			map[string]string{"XDG_RUNTIME_DIR": with},
+			"unix:path=" + strings.ReplaceAll(with, " ", "%20") + "/bus",
+			"",
+		},
 		{"no socket", map[string]string{"XDG_RUNTIME_DIR": file}, "", "is not a socket"},
 		{"no directory", map[string]string{"XDG_RUNTIME_DIR": "/nonexistent"}, "", "is not a socket"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, problem := Find(lookup(tt.env))
-			if got != tt.want || (problem == "") != (tt.problem == "") || !strings.Contains(problem, tt.problem) {
+			if got != tt.want || (problem == "") != (tt.problem == "") ||
+				!strings.Contains(problem, tt.problem) {
 				t.Errorf("%q, %q", got, problem)
 			}
 		})
@@ -58,7 +74,8 @@ func TestFind(t *testing.T) {
 
 func TestEnvironHasOnlyWhatIsNeeded(t *testing.T) {
 	env := map[string]string{
-		"HOME": "/h", "PATH": "/bin", "GITHUB_TOKEN": "t", "LANG": "de_DE", "DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": "tcp:x",
+		"HOME": "/h", "PATH": "/bin", "GITHUB_TOKEN": "t", "LANG": "de_DE", "DISPLAY": "",
+		"DBUS_SESSION_BUS_ADDRESS": "tcp:x",
 	}
 	want := []string{"HOME=/h", "LANG=de_DE", "DBUS_SESSION_BUS_ADDRESS=unix:path=/b"}
 	if diff := cmp.Diff(want, Environ(lookup(env), "unix:path=/b")); diff != "" {

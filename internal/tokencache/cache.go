@@ -11,14 +11,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Minter makes one new credential. It need not cache, retry, or be quick; it must return when ctx ends. An error's
-// credential.Reason decides for how long it is remembered; see also RetryAfter.
+// Minter makes one new credential. It need not cache, retry, or be quick; it must return
+// when ctx ends. An error's credential.Reason decides for how long it is remembered; see
+// also RetryAfter.
 type Minter interface {
 	Mint(ctx context.Context) (credential.Credential, error)
 }
 
-// Key names a credential. Input is whatever else of the request the credential depends on. A greater Revision makes all
-// credentials of the connector's older ones worthless.
+// Key names a credential. Input is whatever else of the request the credential depends
+// on. A greater Revision makes all credentials of the connector's older ones worthless.
 type Key struct {
 	ConnectorID string
 	Revision    int
@@ -32,8 +33,9 @@ type Config struct {
 	Concurrency  int              // mintings at the same time; 8
 	PerConnector int              // mintings of one connector at the same time; 2
 
-	// Network is a text that differs when this machine has moved to another network: failures to reach something in the old
-	// one do not count in the new one. It is called only while there are such failures. Without it there is one network.
+	// Network is a text that differs when this machine has moved to another network:
+	// failures to reach something in the old one do not count in the new one. It is
+	// called only while there are such failures. Without it there is one network.
 	Network func() string
 }
 
@@ -62,8 +64,11 @@ func New(cfg Config) *Cache {
 		cfg.Network = func() string { return "" }
 	}
 	return &Cache{
-		clock: clock.New(cfg.Wall), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
-		network: cfg.Network, turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)), connectors: make(map[string]*connector),
+		clock: clock.New(
+			cfg.Wall,
+		), timeout: orDefault(cfg.Timeout, time.Minute), perConnector: orDefault(cfg.PerConnector, 2),
+		network: cfg.Network, turns: make(chan struct{}, orDefault(cfg.Concurrency, 8)),
+		connectors: make(map[string]*connector),
 	}
 }
 
@@ -74,9 +79,11 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return def
 }
 
-// Get returns the key's credential, which the caller wipes. It mints only when there is none that may still be used, or when
-// so little of its life is left that waiting is better; ctx limits the waiting, not the minting, whose result serves the next
-// caller. A failure is returned again, at once, for as long as trying makes no sense; a valid credential beats it.
+// Get returns the key's credential, which the caller wipes. It mints only when there is
+// none that may still be used, or when so little of its life is left that waiting is
+// better; ctx limits the waiting, not the minting, whose result serves the next caller. A
+// failure is returned again, at once, for as long as trying makes no sense; a valid
+// credential beats it.
 func (c *Cache) Get(ctx context.Context, key Key, m Minter) (credential.Credential, error) {
 	c.mu.Lock()
 	now := c.clock.Now()
@@ -120,7 +127,12 @@ func (c *Cache) forgive(ent *entry, f *failure) {
 }
 
 // leave takes a caller off a flight whose result it cannot wait for, with what there is.
-func (c *Cache) leave(ctx context.Context, ent *entry, f *flight, ch chan result) (credential.Credential, error) {
+func (c *Cache) leave(
+	ctx context.Context,
+	ent *entry,
+	f *flight,
+	ch chan result,
+) (credential.Credential, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(f.waiting, ch)
@@ -142,13 +154,18 @@ func gaveUp(ctx context.Context) error {
 	}
 }
 
-// entry finds or makes the key's entry. Credentials of older revisions are dropped; a caller that still comes with an older
-// revision gets an entry of its own, which nobody else sees.
+// entry finds or makes the key's entry. Credentials of older revisions are dropped; a
+// caller that still comes with an older revision gets an entry of its own, which nobody
+// else sees.
 func (c *Cache) entry(key Key) *entry {
 	conn := c.connectors[key.ConnectorID]
 	if conn == nil || key.Revision > conn.revision {
 		c.drop(key.ConnectorID)
-		conn = &connector{revision: key.Revision, entries: make(map[string]*entry), turns: make(chan struct{}, c.perConnector)}
+		conn = &connector{
+			revision: key.Revision,
+			entries:  make(map[string]*entry),
+			turns:    make(chan struct{}, c.perConnector),
+		}
 		c.connectors[key.ConnectorID] = conn
 	}
 	if key.Revision < conn.revision {
@@ -162,8 +179,9 @@ func (c *Cache) entry(key Key) *entry {
 	return ent
 }
 
-// Drop forgets everything about a connector: its credentials are wiped, its failures do not count any more. Those who wait
-// for a minting already begun still get it; nobody else does.
+// Drop forgets everything about a connector: its credentials are wiped, its failures do
+// not count any more. Those who wait for a minting already begun still get it; nobody
+// else does.
 func (c *Cache) Drop(connectorID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,7 +208,8 @@ func (c *Cache) drop(id string) {
 	delete(c.connectors, id)
 }
 
-// Expires is when the first of the connector's credentials ends; nil when it has none or they do not expire.
+// Expires is when the first of the connector's credentials ends; nil when it has none or
+// they do not expire.
 func (c *Cache) Expires(connectorID string) (first *time.Time) {
 	now := c.clock.Now()
 	c.each(connectorID, func(ent *entry) {
@@ -202,7 +221,8 @@ func (c *Cache) Expires(connectorID string) (first *time.Time) {
 	return first
 }
 
-// Failure is why the connector's last minting failed, unless a valid credential makes that unimportant; nil if it did not.
+// Failure is why the connector's last minting failed, unless a valid credential makes
+// that unimportant; nil if it did not.
 func (c *Cache) Failure(connectorID string) (err error) {
 	now := c.clock.Now()
 	c.each(connectorID, func(ent *entry) {
@@ -223,8 +243,9 @@ func (c *Cache) each(connectorID string, f func(*entry)) {
 	}
 }
 
-// schedule sets the entry's timer to the next moment something is due, or forgets the entry. Timers are not bounded to
-// notice a sleeping laptop: a late one costs nothing, because Get looks at the clocks itself.
+// schedule sets the entry's timer to the next moment something is due, or forgets the
+// entry. Timers are not bounded to notice a sleeping laptop: a late one costs nothing,
+// because Get looks at the clocks itself.
 func (c *Cache) schedule(ent *entry, now clock.Instant) {
 	if ent.dropped {
 		return
@@ -296,8 +317,8 @@ func (c *Cache) launch(ent *entry) {
 	}(ent.minter, c.connectors[ent.key.ConnectorID].turns)
 }
 
-// fly waits for its turn and mints. A minter that does not obey the deadline is left behind: it keeps its turn until it
-// returns, and what it brings then is wiped.
+// fly waits for its turn and mints. A minter that does not obey the deadline is left
+// behind: it keeps its turn until it returns, and what it brings then is wiped.
 func (c *Cache) fly(ctx context.Context, m Minter, turns ...chan struct{}) result {
 	for i, t := range turns {
 		select {
@@ -328,7 +349,8 @@ func giveBack(turns []chan struct{}) {
 }
 
 func late(ctx context.Context) error {
-	return &credential.Error{Reason: credential.Timeout, Message: "getting the credential took too long", Cause: ctx.Err()}
+	return &credential.Error{Reason: credential.Timeout, Message: "getting the credential took too " +
+		"long", Cause: ctx.Err()}
 }
 
 // mint calls the minter; its panic must not take zend down.
@@ -336,14 +358,16 @@ func (c *Cache) mint(ctx context.Context, m Minter) (r result) {
 	r.issued = c.clock.Now()
 	defer func() {
 		if v := recover(); v != nil {
-			r.err = &credential.Error{Reason: credential.Internal, Message: "zend failed to get the credential", Cause: panicked(v)}
+			r.err = &credential.Error{Reason: credential.Internal, Message: "zend failed to get the " +
+				"credential", Cause: panicked(v)}
 		}
 	}()
 	r.cred, r.err = m.Mint(ctx)
 	return r
 }
 
-// panicked is what a panic said, unless it is an arbitrary value that could hold a secret.
+// panicked is what a panic said, unless it is an arbitrary value that could hold a
+// secret.
 func panicked(v any) error {
 	if err, ok := v.(interface {
 		error
@@ -360,7 +384,10 @@ func (c *Cache) land(ent *entry, f *flight, r result) {
 	defer c.mu.Unlock()
 	now := c.clock.Now()
 	ent.flight = nil
-	if r.err == nil && !r.cred.Expires.IsZero() && now.Reached(clock.Instant{Wall: r.cred.Expires.Round(0), Mono: r.issued.Mono + lifeOf(r.cred, r.issued)}) {
+	if r.err == nil && !r.cred.Expires.IsZero() &&
+		now.Reached(
+			clock.Instant{Wall: r.cred.Expires.Round(0), Mono: r.issued.Mono + lifeOf(r.cred, r.issued)},
+		) {
 		r.cred.Secret.Wipe()
 		r = result{err: &credential.Error{
 			Reason: credential.Expired, Message: "the credential had already run out when it came",
@@ -381,7 +408,8 @@ func (c *Cache) land(ent *entry, f *flight, r result) {
 	c.schedule(ent, now)
 }
 
-// deliver gives each waiting caller a copy of its own. A credential that is still valid beats the failure to renew it.
+// deliver gives each waiting caller a copy of its own. A credential that is still valid
+// beats the failure to renew it.
 func (c *Cache) deliver(ent *entry, f *flight, err error, now clock.Instant) {
 	for ch := range f.waiting {
 		if ent.valid(now) {

@@ -15,7 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// source is a fake of whoever issues credentials: token-1, token-2, ... that live for a while.
+// source is a fake of whoever issues credentials: token-1, token-2, ... that live for a
+// while.
 type source struct {
 	life  time.Duration // 0: no expiry
 	takes time.Duration // how long minting takes
@@ -184,7 +185,8 @@ func TestACallerWaitsWhenTooLittleIsLeft(t *testing.T) {
 		synctest.Wait()
 		s.set(5*time.Second, nil)
 		begun := time.Now()
-		if got := get(t, e, key, s); got != fmt.Sprintf("token-%d", s.mints.Load()) || got == "token-1" || time.Since(begun) > 5*time.Second {
+		if got := get(t, e, key, s); got != fmt.Sprintf("token-%d", s.mints.Load()) || got == "token-1" ||
+			time.Since(begun) > 5*time.Second {
 			t.Errorf("got %q after %v", got, time.Since(begun))
 		}
 	})
@@ -206,7 +208,8 @@ func TestOneFlightPerKey(t *testing.T) {
 	})
 }
 
-// B. A token of 60 s under constant load for 10 minutes, with the source down for 5 of them.
+// B. A token of 60 s under constant load for 10 minutes, with the source down for 5 of
+// them.
 func TestNobodySeesAnExpiredToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, s := New(Config{}), &source{life: time.Minute, takes: 200 * time.Millisecond}
@@ -289,7 +292,8 @@ func TestSuspend(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		for _, at := range s.times[20:] {
-			if n := len(slices.DeleteFunc(slices.Clone(s.times), func(o time.Time) bool { return !o.Equal(at) })); n != 1 {
+			if n := len(slices.DeleteFunc(slices.Clone(s.times),
+				func(o time.Time) bool { return !o.Equal(at) })); n != 1 {
 				t.Errorf("%d mintings at the same moment after the sleep", n)
 			}
 		}
@@ -323,11 +327,19 @@ func TestFailuresAreRememberedByClass(t *testing.T) {
 		{"rate limited", fault(credential.RateLimited), time.Second},
 		{"unknown", errors.New("boom"), time.Second},
 		{"retry after", retryLater{fault(credential.RateLimited), 90 * time.Second}, 90 * time.Second},
-		{"retry after, wrapped", fmt.Errorf("minting: %w", retryLater{fault(credential.Unreachable), 20 * time.Second}), 20 * time.Second},
+		{
+			"retry after, wrapped",
+			fmt.Errorf("minting: %w", retryLater{fault(credential.Unreachable), 20 * time.Second}),
+			20 * time.Second,
+		},
 		{"retry after a week", retryLater{fault(credential.RateLimited), 7 * 24 * time.Hour}, maxRetry},
 		{"needs login", fault(credential.NeedsLogin), personWait},
 		{"rejected", fault(credential.Rejected), personWait},
-		{"expired, and mended elsewhere", retryLater{fault(credential.Expired), 30 * time.Second}, 30 * time.Second},
+		{
+			"expired, and mended elsewhere",
+			retryLater{fault(credential.Expired), 30 * time.Second},
+			30 * time.Second,
+		},
 		{"denied for a week", retryLater{fault(credential.Denied), 7 * 24 * time.Hour}, personWait},
 		{"locked", fault(credential.Locked), 0},
 		{"key lost", fault(credential.KeyLost), 0},
@@ -366,15 +378,21 @@ func TestFailuresAreRememberedByClass(t *testing.T) {
 	}
 }
 
-// Whoever comes home and opens the laptop need not wait until the failures of the train's network stop counting.
+// Whoever comes home and opens the laptop need not wait until the failures of the train's
+// network stop counting.
 func TestAnotherNetworkEndsFailuresToReach(t *testing.T) {
 	for reason, ends := range map[credential.Reason]bool{
-		credential.Unreachable: true, credential.Timeout: true, credential.RateLimited: false, credential.Rejected: false,
+		credential.Unreachable: true, credential.Timeout: true, credential.RateLimited: false,
+		credential.Rejected: false,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var network atomic.Value
 			network.Store("train")
-			e, s := New(Config{Network: func() string { return network.Load().(string) }}), &source{err: fault(reason)}
+			e, s := New(
+				Config{Network: func() string { return network.Load().(string) }},
+			), &source{
+				err: fault(reason),
+			}
 			defer e.Wipe()
 			for range 6 {
 				get(t, e, key, s)
@@ -434,7 +452,10 @@ func TestPausesGrowAndAreBounded(t *testing.T) {
 
 // A wrong password that is tried again and again locks accounts.
 func TestNothingIsTriedBehindForWhatAPersonHasToMend(t *testing.T) {
-	for _, reason := range []credential.Reason{credential.Rejected, credential.NeedsLogin, credential.Expired} {
+	for _, reason := range []credential.Reason{
+		credential.Rejected, credential.NeedsLogin,
+		credential.Expired,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			e, s := New(Config{}), &source{life: 12 * time.Hour}
 			defer e.Wipe()
@@ -483,7 +504,8 @@ func TestACallerThatGivesUpDoesNotCancelTheFlight(t *testing.T) {
 		defer e.Wipe()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := e.Get(ctx, key, s); credential.ReasonOf(err) != credential.Timeout || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := e.Get(ctx, key, s); credential.ReasonOf(err) != credential.Timeout ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		time.Sleep(20 * time.Second)
@@ -536,7 +558,8 @@ func TestAMintingThatHangs(t *testing.T) {
 			e, s := New(Config{PerConnector: 1}), &source{takes: time.Hour, deaf: deaf}
 			defer e.Wipe()
 			begun := time.Now()
-			if got := get(t, e, key, s); !strings.HasPrefix(got, "error: ") || time.Since(begun) != time.Minute {
+			if got := get(t, e, key, s); !strings.HasPrefix(got, "error: ") ||
+				time.Since(begun) != time.Minute {
 				t.Errorf("got %q after %v", got, time.Since(begun))
 			}
 			s.set(0, nil)
@@ -559,7 +582,11 @@ func (f minterFunc) Mint(ctx context.Context) (credential.Credential, error) { r
 func TestAMinterThatPanics(t *testing.T) {
 	e := New(Config{})
 	for _, v := range []any{"a secret", errors.New("a secret"), fmt.Sprint} {
-		_, err := e.Get(t.Context(), Key{fmt.Sprintf("%T", v), 1, ""}, minterFunc(func(context.Context) (credential.Credential, error) { panic(v) }))
+		_, err := e.Get(
+			t.Context(),
+			Key{fmt.Sprintf("%T", v), 1, ""},
+			minterFunc(func(context.Context) (credential.Credential, error) { panic(v) }),
+		)
 		if credential.ReasonOf(err) != credential.Internal {
 			t.Errorf("%T: %v", v, err)
 		}
@@ -569,10 +596,14 @@ func TestAMinterThatPanics(t *testing.T) {
 			}
 		}
 	}
-	_, err := e.Get(t.Context(), Key{"nil", 1, ""}, minterFunc(func(context.Context) (credential.Credential, error) {
-		var none []credential.Credential
-		return none[len(none)], nil
-	}))
+	_, err := e.Get(
+		t.Context(),
+		Key{"nil", 1, ""},
+		minterFunc(func(context.Context) (credential.Credential, error) {
+			var none []credential.Credential
+			return none[len(none)], nil
+		}),
+	)
 	if cause := errors.Unwrap(err); cause == nil || !strings.Contains(cause.Error(), "out of range") {
 		t.Errorf("the fault is not told: %v", err)
 	}
@@ -748,7 +779,8 @@ func TestManyKeysManyCallers(t *testing.T) {
 			wg.Go(func() {
 				for n := range 200 {
 					c, err := e.Get(t.Context(), Key{fmt.Sprint((i + n) % 5), 1 + n/100, ""}, s)
-					if err != nil || !strings.HasPrefix(string(c.Secret.Reveal()), "token-") || !time.Now().Before(c.Expires) {
+					if err != nil || !strings.HasPrefix(string(c.Secret.Reveal()), "token-") ||
+						!time.Now().Before(c.Expires) {
 						t.Errorf("%+v, %v", c, err)
 						return
 					}

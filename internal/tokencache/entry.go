@@ -15,7 +15,8 @@ const (
 	jitter     = 0.05
 	longLife   = 6 * time.Hour
 	maxFloor   = 2 * time.Minute // with less left, callers wait for the new one instead of taking the old one
-	maxLately  = 24 * time.Hour  // a key that nobody used for twice its life, or this long, is not renewed any more
+	// a key that nobody used for twice its life, or this long, is not renewed any more
+	maxLately  = 24 * time.Hour
 	keepStatic = 5 * time.Minute // a credential without expiry is wiped when nobody used it for this long
 	minPause   = time.Second     // between two timers of a key
 	maxLife    = 10 * 365 * 24 * time.Hour
@@ -44,7 +45,8 @@ type entry struct {
 // valid reports whether there is a credential that may be handed out.
 func (e *entry) valid(now clock.Instant) bool { return e.have && (!e.expires || !now.Reached(e.end)) }
 
-// wantsRenewal reports whether it is time to mint anew, be there a valid credential or not.
+// wantsRenewal reports whether it is time to mint anew, be there a valid credential or
+// not.
 func (e *entry) wantsRenewal(now clock.Instant) bool {
 	return !e.valid(now) || e.expires && now.Reached(e.renew)
 }
@@ -52,10 +54,12 @@ func (e *entry) wantsRenewal(now clock.Instant) bool {
 // nearlyOver reports whether so little is left that a caller is better served by waiting.
 func (e *entry) nearlyOver(now clock.Instant) bool { return e.expires && now.Until(e.end) <= e.floor }
 
-// isRenewed reports whether the key is renewed without being asked for: it was used lately, and trying does not need a person
-// first (a wrong password that is tried again and again locks accounts).
+// isRenewed reports whether the key is renewed without being asked for: it was used
+// lately, and trying does not need a person first (a wrong password that is tried again
+// and again locks accounts).
 func (e *entry) isRenewed(now clock.Instant) bool {
-	return e.expires && now.Since(e.used) <= min(2*e.life, maxLately) && (e.failure == nil || e.failure.class != person)
+	return e.expires && now.Since(e.used) <= min(2*e.life, maxLately) &&
+		(e.failure == nil || e.failure.class != person)
 }
 
 // keep replaces the credential by one whose minting began at issued.
@@ -76,7 +80,8 @@ func (e *entry) keep(cred credential.Credential, issued clock.Instant) {
 	e.renew = issued.Add(time.Duration(float64(e.life) * share))
 }
 
-// lifeOf is how long a credential lives, counted from when its request left: that never overestimates.
+// lifeOf is how long a credential lives, counted from when its request left: that never
+// overestimates.
 func lifeOf(cred credential.Credential, issued clock.Instant) time.Duration {
 	return min(cred.Expires.Sub(issued.Wall), maxLife)
 }
@@ -105,7 +110,8 @@ func (e *entry) clone() credential.Credential {
 	return c
 }
 
-// nextLook is how long nothing has to be done about the entry; ok is false when it can be forgotten now.
+// nextLook is how long nothing has to be done about the entry; ok is false when it can be
+// forgotten now.
 func (e *entry) nextLook(now clock.Instant) (wait time.Duration, ok bool) {
 	switch {
 	case e.have && !e.expires:

@@ -14,7 +14,8 @@ const (
 	maxBackoff   = time.Minute      // and not beyond this
 	personWait   = 15 * time.Minute // for what a person has to mend, which drops the key anyway
 	maxRetry     = 15 * time.Minute // the longest Retry-After that is obeyed
-	keepFailure  = 15 * time.Minute // a failure is remembered for a person to read, also after it stopped counting
+	// a failure is remembered for a person to read, also after it stopped counting
+	keepFailure = 15 * time.Minute
 )
 
 // class says what to do about a failure.
@@ -23,7 +24,9 @@ type class int
 const (
 	passing class = iota // try again soon, with growing pauses
 	person               // only a person can mend it
-	vault                // the vault knows by itself how to fail quickly, and when it is over: callers are not kept from it
+	// the vault knows by itself how to fail quickly, and when it is over: callers are not
+	// kept from it
+	vault
 )
 
 // errStale marks a credential that had run out by the time it arrived.
@@ -34,11 +37,24 @@ func classOf(err error) class {
 		return passing
 	}
 	switch credential.ReasonOf(err) {
-	case credential.NeedsLogin, credential.Rejected, credential.Expired, credential.Denied, credential.InvalidInput,
-		credential.NoSuchEntity, credential.Ambiguous, credential.NotLoggedIn, credential.TooLarge:
+	case credential.NeedsLogin,
+		credential.Rejected,
+		credential.Expired,
+		credential.Denied,
+		credential.InvalidInput,
+		credential.NoSuchEntity,
+		credential.Ambiguous,
+		credential.NotLoggedIn,
+		credential.TooLarge:
 		return person
-	case credential.Locked, credential.WrongPassphrase, credential.KeyringUnavailable, credential.KeyringRefused,
-		credential.KeyLost, credential.VaultDamaged, credential.VaultTooNew, credential.VaultBusy:
+	case credential.Locked,
+		credential.WrongPassphrase,
+		credential.KeyringUnavailable,
+		credential.KeyringRefused,
+		credential.KeyLost,
+		credential.VaultDamaged,
+		credential.VaultTooNew,
+		credential.VaultBusy:
 		return vault
 	}
 	return passing
@@ -62,7 +78,13 @@ type failure struct {
 
 // next is the failure that follows f (nil: the key was fine) when minting fails with err.
 func (f *failure) next(err error, network string, now clock.Instant) *failure {
-	n := &failure{err: err, class: classOf(err), ofNetwork: ofNetwork(err), network: network, forget: now.Add(keepFailure)}
+	n := &failure{
+		err:       err,
+		class:     classOf(err),
+		ofNetwork: ofNetwork(err),
+		network:   network,
+		forget:    now.Add(keepFailure),
+	}
 	wait := personWait
 	if n.class == person && retryAfter(err) > 0 {
 		wait = min(retryAfter(err), personWait)
@@ -92,8 +114,9 @@ func backoff(streak int) time.Duration {
 	return min(firstBackoff<<streak, maxBackoff)
 }
 
-// RetryAfter is implemented by errors that know when another try makes sense, such as one made from a Retry-After header
-// (RFC 9110, section 10.2.3), or one that a person mends where zend does not see it.
+// RetryAfter is implemented by errors that know when another try makes sense, such as one
+// made from a Retry-After header (RFC 9110, section 10.2.3), or one that a person mends
+// where zend does not see it.
 type RetryAfter interface {
 	error
 	RetryAfter() time.Duration

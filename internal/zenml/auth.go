@@ -18,7 +18,8 @@ type loginAnswer struct {
 	ExpiresIn   *int   `json:"expires_in"` // seconds; null: no life time
 }
 
-// accessToken returns a token that is good for a while; callers wait for one login rather than each doing their own.
+// accessToken returns a token that is good for a while; callers wait for one login rather
+// than each doing their own.
 func (c *Client) accessToken(ctx context.Context) (string, error) {
 	if token := c.present(c.cfg.Now()); token != "" {
 		return token, nil
@@ -63,13 +64,15 @@ func (c *Client) key(ctx context.Context) (credential.Secret, error) {
 }
 
 func (c *Client) needsLogin(why string) *credential.Error {
-	return credential.NewError(credential.NeedsLogin, "ZenML server "+c.base.Host+": "+why, "zen server connect "+c.URL())
+	return credential.NewError(credential.NeedsLogin, "ZenML server "+c.base.Host+": "+why, "zen server "+
+		"connect "+c.URL())
 }
 
 func (c *Client) logIn(ctx context.Context, form url.Values) (string, error) {
 	var answer loginAnswer
 	sent := c.cfg.Now()
-	if err := c.send(ctx, call{method: http.MethodPost, path: "/login", form: form, out: &answer, anon: true}, ""); err != nil {
+	if err := c.send(ctx, call{method: http.MethodPost, path: "/login", form: form, out: &answer, anon: true},
+		""); err != nil {
 		return "", err
 	}
 	if answer.AccessToken == "" {
@@ -139,7 +142,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		return i, credential.NewError(credential.InvalidInput,
 			"the server runs ZenML "+i.Version+"; zen needs 0.80 or newer", "upgrade the server")
 	case !i.Active:
-		return i, credential.NewError(credential.InvalidInput, "the server is not activated yet", "open "+c.URL()+" in a browser and set it up")
+		return i, credential.NewError(credential.InvalidInput, "the server is not activated "+
+			"yet", "open "+c.URL()+" in a browser and set it up")
 	}
 	return i, nil
 }

@@ -17,10 +17,11 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer's body in bytes; a page of hydrated connectors is some 100 KiB.
+	// maxAnswer bounds an answer's body in bytes; a page of hydrated connectors is some
+	// 100 KiB.
 	maxAnswer = 8 << 20
-	// shortTimeout and longTimeout bound one exchange; those that make the server ask a cloud take long
-	// (ZenML constants, SERVICE_CONNECTOR_VERIFY_REQUEST_TIMEOUT).
+	// shortTimeout and longTimeout bound one exchange; those that make the server ask a
+	// cloud take long (ZenML constants, SERVICE_CONNECTOR_VERIFY_REQUEST_TIMEOUT).
 	shortTimeout = 30 * time.Second
 	longTimeout  = 120 * time.Second
 )
@@ -33,8 +34,8 @@ const (
 	AuthNone     = "none"     // the server has authentication switched off
 )
 
-// Key gives the secret of a server: API key, password, or access token of a device. It is called when an access token is
-// needed, and what it returns is wiped afterwards.
+// Key gives the secret of a server: API key, password, or access token of a device. It is
+// called when an access token is needed, and what it returns is wiped afterwards.
 type Key func(ctx context.Context) (credential.Secret, error)
 
 // Config says which server and who we are.
@@ -57,7 +58,8 @@ type Client struct {
 	*session
 }
 
-// New checks the address and prepares a client with a session of its own; it sends nothing.
+// New checks the address and prepares a client with a session of its own; it sends
+// nothing.
 func New(cfg Config) (*Client, error) {
 	s, err := newSession(cfg)
 	if err != nil {
@@ -104,7 +106,8 @@ func parseURL(raw string, insecure bool) (*url.URL, error) {
 	case u.Scheme == "https":
 	case u.Scheme == "http" && (insecure || isLoopback(u.Host)):
 	case u.Scheme == "http":
-		return nil, credential.NewError(credential.InvalidInput, u.Host+" would be asked without TLS: keys and credentials could be read on the way",
+		return nil, credential.NewError(credential.InvalidInput, u.Host+" would be asked without TLS: "+
+			"keys and credentials could be read on the way",
 			"use https://, or add --insecure")
 	default:
 		return nil, bad("the scheme must be https")
@@ -125,7 +128,8 @@ func noScheme(raw string) error {
 	if a.IsLoopback() {
 		scheme = "http://"
 	}
-	return credential.NewError(credential.InvalidInput, "'"+line(raw)+"' is not a ZenML server's address: it has no scheme",
+	return credential.NewError(credential.InvalidInput, "'"+line(raw)+"' is not a ZenML server's "+
+		"address: it has no scheme",
 		"zen server connect "+scheme+a.String())
 }
 
@@ -149,7 +153,8 @@ type call struct {
 	anon   bool // send no token
 }
 
-// do sends a call with a token and, when the server says that the token is not valid, once more with a new one.
+// do sends a call with a token and, when the server says that the token is not valid,
+// once more with a new one.
 func (c *Client) do(ctx context.Context, k call) error {
 	if k.anon || c.cfg.Auth == AuthNone {
 		return c.send(ctx, k, "")

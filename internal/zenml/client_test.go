@@ -40,7 +40,8 @@ func start(t *testing.T) *zenmltest.Server {
 	t.Cleanup(s.Close)
 	s.Connectors = []*zenmltest.Connector{{
 		ID: "f2b0f01b-c4b1-4d47-a939-98479421c2f8", Name: "reg", Type: "aws",
-		ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com", Life: time.Hour,
+		ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary",
+		Registry: "reg.example.com", Life: time.Hour,
 	}}
 	return s
 }
@@ -104,7 +105,8 @@ func TestCredential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Username != "AWS" || string(got.Secret.Reveal()) != "minted-canary" || got.Registry.String() != "reg.example.com" {
+	if got.Username != "AWS" || string(got.Secret.Reveal()) != "minted-canary" ||
+		got.Registry.String() != "reg.example.com" {
 		t.Errorf("got %q for %s", got.Username, got.Registry)
 	}
 	if left := time.Until(got.Expires); left < 59*time.Minute || left > time.Hour {
@@ -179,7 +181,10 @@ func TestTokenIsRenewedBeforeItsEnd(t *testing.T) {
 func TestListsReadEveryPage(t *testing.T) {
 	s := start(t)
 	for i := range 250 {
-		s.Connectors = append(s.Connectors, &zenmltest.Connector{ID: fmt.Sprint(i), Name: fmt.Sprint("c", i), Type: "docker"})
+		s.Connectors = append(
+			s.Connectors,
+			&zenmltest.Connector{ID: fmt.Sprint(i), Name: fmt.Sprint("c", i), Type: "docker"},
+		)
 	}
 	list, err := client(t, s).Connectors(t.Context())
 	if err != nil || len(list) != 251 {
@@ -223,7 +228,8 @@ func TestFailuresAreSentences(t *testing.T) {
 		{"wrong types", func(w http.ResponseWriter, r *http.Request) {
 			answerJSON(w, `{"id":1,"version":{}}`)
 		}, "another form", credential.Unreachable},
-		{"not ZenML", func(w http.ResponseWriter, r *http.Request) { answerJSON(w, `{}`) }, "does not say who it is", credential.Unreachable},
+		{"not ZenML", func(w http.ResponseWriter, r *http.Request) { answerJSON(w, `{}`) }, "does not " +
+			"say who it is", credential.Unreachable},
 		{"no such path", http.NotFound, "does not know ZenML's API", credential.Unreachable},
 		{"too old", func(w http.ResponseWriter, r *http.Request) {
 			answerJSON(w, `{"id":"x","version":"0.58.2","active":true}`)
@@ -241,7 +247,9 @@ func TestFailuresAreSentences(t *testing.T) {
 			s := start(t)
 			s.Broken = tt.broken
 			_, err := client(t, s).Info(t.Context())
-			if err == nil || !strings.Contains(err.Error(), tt.want) || credential.ReasonOf(err) != tt.reason || strings.ContainsRune(err.Error(), '\x1b') {
+			if err == nil || !strings.Contains(err.Error(), tt.want) ||
+				credential.ReasonOf(err) != tt.reason ||
+				strings.ContainsRune(err.Error(), '\x1b') {
 				t.Errorf("error is %v (%s), want %q (%s)", err, credential.ReasonOf(err), tt.want, tt.reason)
 			}
 		})
@@ -262,7 +270,8 @@ func TestCancelledAndDown(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	s.Close()
-	if _, err := c.Info(t.Context()); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "refused") {
+	if _, err := c.Info(t.Context()); !credential.Unreachable.Is(err) ||
+		!strings.Contains(err.Error(), "refused") {
 		t.Errorf("down: %v", err)
 	}
 }
@@ -276,29 +285,36 @@ func TestNoErrorHoldsASecret(t *testing.T) {
 	}
 }
 
-// What people paste is often the address of a page of the dashboard, which answers everything with HTML.
+// What people paste is often the address of a page of the dashboard, which answers
+// everything with HTML.
 func TestAddressOfAPage(t *testing.T) {
 	s := start(t)
 	s.Broken = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }
 	for path, hint := range map[string]string{
-		"": "check the address: zen server list", "/stacks": "leave the path out, unless the server is below one: zen server connect " + s.URL,
+		"": "check the address: zen server list", "/stacks": "leave the path out, unless the server is " +
+			"below one: zen server connect " + s.URL,
 	} {
 		_, err := client(t, s, func(c *Config) { c.URL += path }).Info(t.Context())
-		if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Error(), "not JSON but text/html") || e.HintText() != hint {
+		if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Error(), "not JSON "+
+			"but text/html") || e.HintText() != hint {
 			t.Errorf("at %q: %v, hint %q", path, err, e.HintText())
 		}
 	}
 }
 
 func TestOlderThan(t *testing.T) {
-	for version, want := range map[string]bool{"0.79.9": true, "0.80.0": false, "0.98.0": false, "1.0.0": false, "0.8": true, "junk": true} {
+	for version, want := range map[string]bool{
+		"0.79.9": true, "0.80.0": false, "0.98.0": false,
+		"1.0.0": false, "0.8": true, "junk": true,
+	} {
 		if got := olderThan(version, 0, 80); got != want {
 			t.Errorf("olderThan(%q) = %v", version, got)
 		}
 	}
 }
 
-// What a server refuses to make is mended there: zen must not take the refusal for longer than it takes to do that.
+// What a server refuses to make is mended there: zen must not take the refusal for longer
+// than it takes to do that.
 func TestRefusalsCountBriefly(t *testing.T) {
 	s := start(t)
 	c := client(t, s)
@@ -311,8 +327,16 @@ func TestRefusalsCountBriefly(t *testing.T) {
 		spoil  func(*zenmltest.Connector)
 		reason credential.Reason
 	}{
-		{"expired", func(c *zenmltest.Connector) { c.Ends = time.Now().Add(299 * time.Second) }, credential.Expired},
-		{"of another host", func(c *zenmltest.Connector) { c.Registry = "other.example.com" }, credential.Denied},
+		{
+			"expired",
+			func(c *zenmltest.Connector) { c.Ends = time.Now().Add(299 * time.Second) },
+			credential.Expired,
+		},
+		{
+			"of another host",
+			func(c *zenmltest.Connector) { c.Registry = "other.example.com" },
+			credential.Denied,
+		},
 		{"gone", func(c *zenmltest.Connector) { c.ID = "another" }, credential.NoSuchEntity},
 	}
 	for _, tt := range tests {

@@ -32,7 +32,8 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil || s == nil {
 		return err
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 " +
+		"15:04:05.999999999"} {
 		if parsed, err := time.Parse(layout, *s); err == nil {
 			t.Time = parsed.UTC()
 			return nil
@@ -48,7 +49,8 @@ func (t Time) ptr() *time.Time {
 	return &t.Time
 }
 
-// typeName is a connector type, which the server gives as its name or, hydrated, as the whole type model.
+// typeName is a connector type, which the server gives as its name or, hydrated, as the
+// whole type model.
 type typeName string
 
 func (n *typeName) UnmarshalJSON(b []byte) error {
@@ -62,7 +64,8 @@ func (n *typeName) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(n))
 }
 
-// connector is a ServiceConnectorResponse. Its configuration may hold secrets; only credentialAnswer reads those.
+// connector is a ServiceConnectorResponse. Its configuration may hold secrets; only
+// credentialAnswer reads those.
 type connector struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -91,17 +94,25 @@ type connector struct {
 
 func (c connector) public() api.ServiceConnector {
 	s := api.ServiceConnector{
-		ID: line(c.ID), Name: line(c.Name), Description: line(c.Body.Description), Type: line(string(c.Body.Type)),
-		AuthMethod: line(c.Body.AuthMethod), ResourceTypes: cleanAll(c.Body.ResourceTypes), ResourceID: line(c.Body.ResourceID),
-		ExpiresAt: c.Body.ExpiresAt.ptr(), ExpiresSkewTolerance: c.Body.Skew, ExpirationSeconds: c.Metadata.ExpirationSeconds,
-		Owner: line(c.Resources.User.Name), Created: c.Body.Created.Time, Updated: c.Body.Updated.Time,
-		Configuration: c.Metadata.Configuration.values, SecretAttributes: c.Metadata.Configuration.others, Labels: texts(c.Metadata.Labels),
+		ID: line(
+			c.ID,
+		), Name: line(c.Name), Description: line(c.Body.Description), Type: line(string(c.Body.Type)),
+		AuthMethod: line(
+			c.Body.AuthMethod,
+		), ResourceTypes: cleanAll(c.Body.ResourceTypes), ResourceID: line(c.Body.ResourceID),
+		ExpiresAt: c.Body.ExpiresAt.ptr(), ExpiresSkewTolerance: c.Body.Skew,
+		ExpirationSeconds: c.Metadata.ExpirationSeconds,
+		Owner:             line(c.Resources.User.Name), Created: c.Body.Created.Time,
+		Updated:       c.Body.Updated.Time,
+		Configuration: c.Metadata.Configuration.values, SecretAttributes: c.Metadata.Configuration.others,
+		Labels: texts(c.Metadata.Labels),
 	}
 	return s
 }
 
-// publicConfig is what of a connector's configuration may be shown. A server sends the secrets along when it is not told
-// otherwise, and some ignore that: what is not known to be public counts as secret, and is not kept.
+// publicConfig is what of a connector's configuration may be shown. A server sends the
+// secrets along when it is not told otherwise, and some ignore that: what is not known to
+// be public counts as secret, and is not kept.
 type publicConfig struct {
 	values map[string]string
 	others []string // names
@@ -132,11 +143,23 @@ func (p *publicConfig) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// isPublic reports whether an attribute of ZenML's connector types is known to hold no secret.
+// isPublic reports whether an attribute of ZenML's connector types is known to hold no
+// secret.
 func isPublic(name string) bool {
 	switch name {
-	case "registry", "region", "endpoint_url", "profile_name", "role_arn", "project_id", "subscription_id", "tenant_id", "resource_group",
-		"storage_account", "service_account_email", "target_principal", "generate_temporary_tokens":
+	case "registry",
+		"region",
+		"endpoint_url",
+		"profile_name",
+		"role_arn",
+		"project_id",
+		"subscription_id",
+		"tenant_id",
+		"resource_group",
+		"storage_account",
+		"service_account_email",
+		"target_principal",
+		"generate_temporary_tokens":
 		return true
 	}
 	return false
@@ -177,9 +200,15 @@ type page[T any] struct {
 	Items      []T `json:"items"`
 }
 
-// all reads every page of a list, oldest first so that what is created meanwhile does not shift pages. Of each entity only
-// what public makes of it is kept.
-func all[T, Public any](ctx context.Context, c *Client, path string, query url.Values, public func(T) Public) ([]Public, error) {
+// all reads every page of a list, oldest first so that what is created meanwhile does not
+// shift pages. Of each entity only what public makes of it is kept.
+func all[T, Public any](
+	ctx context.Context,
+	c *Client,
+	path string,
+	query url.Values,
+	public func(T) Public,
+) ([]Public, error) {
 	items := []Public{}
 	query.Set("hydrate", "true")
 	query.Set("size", strconv.Itoa(pageSize))
@@ -203,8 +232,8 @@ func all[T, Public any](ctx context.Context, c *Client, path string, query url.V
 	return nil, c.strange("its lists do not end")
 }
 
-// Connectors lists the server's service connectors. Secrets are never asked for: an answer with expand_secrets would carry
-// every one of them.
+// Connectors lists the server's service connectors. Secrets are never asked for: an
+// answer with expand_secrets would carry every one of them.
 func (c *Client) Connectors(ctx context.Context) ([]api.ServiceConnector, error) {
 	return all(ctx, c, "/service_connectors", url.Values{"expand_secrets": {"false"}}, connector.public)
 }
@@ -219,7 +248,8 @@ type resourcesModel struct {
 	Error string `json:"error"`
 }
 
-// Resources asks the server which registries a connector gives access to; it may have to ask a cloud.
+// Resources asks the server which registries a connector gives access to; it may have to
+// ask a cloud.
 func (c *Client) Resources(ctx context.Context, id string) ([]string, error) {
 	var answer resourcesModel
 	err := c.do(ctx, call{
@@ -232,7 +262,8 @@ func (c *Client) Resources(ctx context.Context, id string) ([]string, error) {
 	return c.resourceIDs(answer)
 }
 
-// resourceIDs are the registries; it is an error when there are none and the server says why.
+// resourceIDs are the registries; it is an error when there are none and the server says
+// why.
 func (c *Client) resourceIDs(answer resourcesModel) ([]string, error) {
 	var ids []string
 	why := answer.Error
@@ -256,7 +287,8 @@ const resourceType = "docker-registry"
 
 func connectorPath(id string) string { return "/service_connectors/" + url.PathEscape(id) }
 
-// Delete removes a connector from the server. One that a component of a stack there uses is not removed.
+// Delete removes a connector from the server. One that a component of a stack there uses
+// is not removed.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: connectorPath(id)})
 }
@@ -268,13 +300,19 @@ type Credential struct {
 	PlainHTTP bool // the server says that the registry speaks plain http
 }
 
-// refusalCounts is how long a refusal to mint counts. What it takes is mended on the server, where zen does not see it.
+// refusalCounts is how long a refusal to mint counts. What it takes is mended on the
+// server, where zen does not see it.
 const refusalCounts = 30 * time.Second
 
-// Credential asks the server to mint a credential for a connector's registry; resource narrows a connector of several. An
-// answer for another host than want is refused. What the server does not limit in time is limited here: see expiry. Refusals
-// say when another try makes sense.
-func (c *Client) Credential(ctx context.Context, id, resource string, want address.Address) (Credential, error) {
+// Credential asks the server to mint a credential for a connector's registry; resource
+// narrows a connector of several. An answer for another host than want is refused. What
+// the server does not limit in time is limited here: see expiry. Refusals say when
+// another try makes sense.
+func (c *Client) Credential(
+	ctx context.Context,
+	id, resource string,
+	want address.Address,
+) (Credential, error) {
 	minted, err := c.mint(ctx, id, resource, want)
 	var e *credential.Error
 	var waits *waitError
@@ -295,7 +333,16 @@ func (c *Client) mint(ctx context.Context, id, resource string, want address.Add
 	}
 	var raw []byte
 	asked := c.cfg.Now()
-	err := c.do(ctx, call{method: http.MethodGet, path: connectorPath(id) + "/client", query: query, rawOut: &raw, long: true})
+	err := c.do(
+		ctx,
+		call{
+			method: http.MethodGet,
+			path:   connectorPath(id) + "/client",
+			query:  query,
+			rawOut: &raw,
+			long:   true,
+		},
+	)
 	defer func() { clear(raw) }()
 	if err != nil {
 		return Credential{}, err
@@ -306,14 +353,18 @@ func (c *Client) mint(ctx context.Context, id, resource string, want address.Add
 	}
 	if minted.Registry.Host() != want.Host() {
 		minted.Secret.Wipe()
-		return Credential{}, credential.NewError(credential.Denied,
-			"ZenML server "+c.base.Host+" answered with a credential for "+minted.Registry.Host()+", not for "+want.Host(),
-			"look at the connector on the server, and log in to the registry that it is for")
+		return Credential{}, credential.NewError(
+			credential.Denied,
+			"ZenML server "+c.base.Host+" answered with a credential for "+minted.Registry.
+				Host()+", not for "+want.Host(),
+			"look at the connector on the server, and log in to the registry that it is for",
+		)
 	}
 	return minted, nil
 }
 
-// credentialAnswer is the docker connector that every kind of connector's /client answers.
+// credentialAnswer is the docker connector that every kind of connector's /client
+// answers.
 type credentialAnswer struct {
 	Body struct {
 		Type      typeName `json:"connector_type"`
@@ -326,7 +377,8 @@ type credentialAnswer struct {
 	} `json:"metadata"`
 }
 
-// secretConfig is a docker connector's configuration; its bytes are copied into Secrets, and the answer is wiped.
+// secretConfig is a docker connector's configuration; its bytes are copied into Secrets,
+// and the answer is wiped.
 type secretConfig struct {
 	Username json.RawMessage `json:"username"`
 	Password json.RawMessage `json:"password"`
@@ -362,7 +414,8 @@ func (c *Client) parseMinted(raw []byte, asked time.Time) (Credential, error) {
 		return Credential{}, c.strange("its credential has no password")
 	}
 	secret := credential.NewSecret(password)
-	if len(user) > maxUser || secret.Len() > maxPassword || strings.ContainsFunc(string(user), unicode.IsControl) {
+	if len(user) > maxUser || secret.Len() > maxPassword ||
+		strings.ContainsFunc(string(user), unicode.IsControl) {
 		secret.Wipe()
 		return Credential{}, c.strange("its credential is none that a client could use")
 	}

@@ -34,7 +34,8 @@ type Device struct {
 // Wipe forgets the device's code.
 func (d *Device) Wipe() { d.code.Wipe() }
 
-// StartDevice begins a login in a browser. clientID is a UUID that stays the same for one installation.
+// StartDevice begins a login in a browser. clientID is a UUID that stays the same for one
+// installation.
 func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, error) {
 	var a struct {
 		DeviceCode string `json:"device_code"`
@@ -45,7 +46,10 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 		Interval   int    `json:"interval"`
 	}
 	form := url.Values{"client_id": {clientID}}
-	if err := c.do(ctx, call{method: http.MethodPost, path: "/device_authorization", form: form, out: &a, anon: true}); err != nil {
+	if err := c.do(ctx, call{
+		method: http.MethodPost, path: "/device_authorization", form: form, out: &a,
+		anon: true,
+	}); err != nil {
 		return nil, err
 	}
 	where := a.Complete
@@ -57,8 +61,10 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 		return nil, c.strange("it does not say where to allow the login")
 	}
 	d := &Device{
-		URL: page, UserCode: line(a.UserCode), code: credential.SecretString(a.DeviceCode), clientID: clientID,
-		interval: defInterval, Until: c.cfg.Now().Add(min(max(time.Duration(a.ExpiresIn)*time.Second, minInterval), maxDevice)),
+		URL: page, UserCode: line(a.UserCode), code: credential.SecretString(a.DeviceCode),
+		clientID: clientID,
+		interval: defInterval, Until: c.cfg.Now().Add(min(max(time.Duration(a.ExpiresIn)*time.Second,
+			minInterval), maxDevice)),
 	}
 	if a.Interval > 0 {
 		d.interval = min(max(time.Duration(a.Interval)*time.Second, minInterval), maxInterval)
@@ -66,8 +72,8 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 	return d, nil
 }
 
-// page is the address of the page to open. The server may give a path; another host's page is refused, because a person is
-// going to type a password there.
+// page is the address of the page to open. The server may give a path; another host's
+// page is refused, because a person is going to type a password there.
 func (c *Client) page(ref string) (string, error) {
 	u, err := c.base.Parse(ref)
 	if err != nil {
@@ -82,10 +88,14 @@ func (c *Client) page(ref string) (string, error) {
 // ErrPending is the error while the person has not answered yet.
 var ErrPending = errors.New("authorization pending")
 
-// WaitDevice asks, as often as the server wants, until the person has allowed or refused the login, or it is too late. When
-// ctx ends before that it returns ErrPending and may be called again. The access token it returns is all there is: it cannot
-// be renewed without a person. A zero end is none.
-func (c *Client) WaitDevice(ctx context.Context, d *Device) (token credential.Secret, end time.Time, err error) {
+// WaitDevice asks, as often as the server wants, until the person has allowed or refused
+// the login, or it is too late. When ctx ends before that it returns ErrPending and may
+// be called again. The access token it returns is all there is: it cannot be renewed
+// without a person. A zero end is none.
+func (c *Client) WaitDevice(
+	ctx context.Context,
+	d *Device,
+) (token credential.Secret, end time.Time, err error) {
 	timer := time.NewTimer(d.interval)
 	defer timer.Stop()
 	for {
@@ -106,12 +116,15 @@ func (c *Client) WaitDevice(ctx context.Context, d *Device) (token credential.Se
 }
 
 func (c *Client) tooLate() error {
-	return credential.NewError(credential.Timeout, "nobody allowed the login in time", "zen server connect "+c.URL())
+	return credential.NewError(credential.Timeout, "nobody allowed the login in time", "zen server "+
+		"connect "+c.URL())
 }
 
 func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, time.Time, error) {
 	form := url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {d.clientID}, "device_code": {string(d.code.Reveal())},
+		"grant_type": {
+			"urn:ietf:params:oauth:grant-type:device_code",
+		}, "client_id": {d.clientID}, "device_code": {string(d.code.Reveal())},
 	}
 	var a loginAnswer
 	sent := c.cfg.Now()
@@ -121,7 +134,8 @@ func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, 
 	case errors.As(err, &refused):
 		return credential.Secret{}, time.Time{}, c.deviceRefused(d, refused, err)
 	case err != nil && (credential.Unreachable.Is(err) || ctx.Err() != nil):
-		return credential.Secret{}, time.Time{}, ErrPending // a person is on it: one failed question is no reason to give up
+		// a person is on it: one failed question is no reason to give up
+		return credential.Secret{}, time.Time{}, ErrPending
 	case err != nil:
 		return credential.Secret{}, time.Time{}, err
 	case a.AccessToken == "":
@@ -149,12 +163,14 @@ func (c *Client) deviceRefused(d *Device, e *oauthError, err error) error {
 	return err
 }
 
-// oauthError is an error of OAuth 2 (RFC 6749, section 5.2), which ZenML's device flow answers.
+// oauthError is an error of OAuth 2 (RFC 6749, section 5.2), which ZenML's device flow
+// answers.
 type oauthError struct{ code, description string }
 
 func (e *oauthError) Error() string { return e.code + ": " + e.description }
 
-// readOAuthError reads {"error": ..., "error_description": ...}, bare or below ZenML's "detail".
+// readOAuthError reads {"error": ..., "error_description": ...}, bare or below ZenML's
+// "detail".
 func readOAuthError(raw []byte) *oauthError {
 	type form struct {
 		Code        string `json:"error"`

@@ -17,8 +17,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// errToken marks an answer after which a new access token helps: ZenML's CredentialsNotValid, and nothing else
-// (zenml rest_zen_store.py); retrying other 401s would loop.
+// errToken marks an answer after which a new access token helps: ZenML's
+// CredentialsNotValid, and nothing else (zenml rest_zen_store.py); retrying other 401s
+// would loop.
 var errToken = errors.New("access token not valid")
 
 // maxLine bounds one line of a server's text, in characters.
@@ -31,9 +32,11 @@ func line(s string) string { return safetext.Short(s, maxLine) }
 func (c *Client) strange(why string) *credential.Error {
 	hint := "check the address: zen server list"
 	if c.base.Path != "" { // as the dashboard's address has one
-		hint = "leave the path out, unless the server is below one: zen server connect " + c.base.Scheme + "://" + c.base.Host
+		hint = "leave the path out, unless the server is below one: zen server connect " + c.base.Scheme +
+			"://" + c.base.Host
 	}
-	return credential.NewError(credential.Unreachable, fmt.Sprintf("%s does not answer like a ZenML server: %s", c.base.Host, why), hint)
+	return credential.NewError(credential.Unreachable, fmt.Sprintf("%s does not answer like a ZenML "+
+		"server: %s", c.base.Host, why), hint)
 }
 
 func (c *Client) explainTransport(err error) error {
@@ -44,9 +47,11 @@ func (c *Client) explainTransport(err error) error {
 	var netErr net.Error
 	switch {
 	case errors.Is(err, errElsewhere):
-		why, hint = "it redirects elsewhere, where a key must not be sent", "connect to the address it redirects to"
+		why, hint = "it redirects elsewhere, where a key must not be sent", "connect to the address it "+
+			"redirects to"
 	case errors.As(err, &certErr):
-		why, hint = "its certificate is not trusted: "+line(certErr.Err.Error()), "add --ssl-ca-cert FILE, with the certificate authority that signed it"
+		why, hint = "its certificate is not trusted: "+line(certErr.Err.Error()), "add --ssl-ca-cert "+
+			"FILE, with the certificate authority that signed it"
 	case strings.Contains(why, "HTTP response to HTTPS client"): // net/http has no type for it
 		why, hint = "it does not speak TLS", "http:// is for this machine; elsewhere add --insecure"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
@@ -54,10 +59,12 @@ func (c *Client) explainTransport(err error) error {
 	case errors.Is(err, context.Canceled):
 		reason, why = credential.Timeout, "the call was cancelled"
 	}
-	return &credential.Error{Reason: reason, Message: fmt.Sprintf("ZenML server %s cannot be used: %s", host, why), Hint: hint, Cause: err}
+	return &credential.Error{Reason: reason, Message: fmt.Sprintf("ZenML server %s cannot be used: "+
+		"%s", host, why), Hint: hint, Cause: err}
 }
 
-// innermost is the text of the last error in the chain, which is the cause a person understands.
+// innermost is the text of the last error in the chain, which is the cause a person
+// understands.
 func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -74,7 +81,8 @@ func detail(raw []byte) (class, message string) {
 	return line(class), line(message)
 }
 
-// rawDetail reads ZenML's error body: {"detail": ["Class", "message"]}, {"detail": "text"} or ["Class", "message"].
+// rawDetail reads ZenML's error body: {"detail": ["Class", "message"]}, {"detail":
+// "text"} or ["Class", "message"].
 func rawDetail(raw []byte) (class, message string) {
 	var wrapped struct {
 		Detail json.RawMessage `json:"detail"`
@@ -93,7 +101,8 @@ func rawDetail(raw []byte) (class, message string) {
 	return "", message
 }
 
-// waitError is an error that says when another try makes sense (Retry-After, RFC 9110, section 10.2.3).
+// waitError is an error that says when another try makes sense (Retry-After, RFC 9110,
+// section 10.2.3).
 type waitError struct {
 	err  *credential.Error
 	wait time.Duration
@@ -119,7 +128,11 @@ func (c *Client) explainStatus(resp *http.Response, raw []byte) error {
 func (c *Client) statusError(status int, raw []byte) *credential.Error {
 	class, message := detail(raw)
 	if oauth := readOAuthError(raw); oauth != nil {
-		return &credential.Error{Reason: credential.InvalidInput, Message: "ZenML server " + c.base.Host + ": " + oauth.Error(), Cause: oauth}
+		return &credential.Error{
+			Reason:  credential.InvalidInput,
+			Message: "ZenML server " + c.base.Host + ": " + oauth.Error(),
+			Cause:   oauth,
+		}
 	}
 	if message == "" {
 		message = http.StatusText(status)
@@ -130,11 +143,17 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 		e.Reason, e.Cause = credential.NeedsLogin, errToken
 		e.Message = fmt.Sprintf("ZenML server %s refused the login: %s", c.base.Host, message)
 		e.Hint = "zen server connect " + c.URL()
-	case status == http.StatusUnauthorized && strings.HasSuffix(message, "credentials have expired."): // zenml service_connector.py
-		e.Reason, e.Hint = credential.Expired, "give the service connector new credentials, or a later expires_at, on ZenML server "+c.base.Host
+	case status == http.StatusUnauthorized && strings.HasSuffix(message, "credentials have expired."):
+		// zenml service_connector.py
+		e.Reason, e.Hint = credential.Expired, "give the service connector new credentials, or a later "+
+			"expires_at, on ZenML server "+c.base.Host
 	case status == http.StatusUnauthorized && c.cfg.Auth == AuthNone:
 		e.Reason, e.Hint = credential.NeedsLogin, "zen server connect "+c.URL()
-		e.Message = fmt.Sprintf("ZenML server %s does not let everybody in any more: %s", c.base.Host, message)
+		e.Message = fmt.Sprintf(
+			"ZenML server %s does not let everybody in any more: %s",
+			c.base.Host,
+			message,
+		)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		e.Reason = credential.Denied
 	case status == http.StatusNotFound && class == "":
@@ -150,15 +169,16 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 	default:
 		e.Reason = credential.Unreachable
 		e.Message = fmt.Sprintf("ZenML server %s failed (%d): %s", c.base.Host, status, message)
-		if c.cfg.Auth == AuthNone && status == http.StatusInternalServerError { // zenml zen_server/auth.py, no_authentication
+		// zenml zen_server/auth.py, no_authentication
+		if c.cfg.Auth == AuthNone && status == http.StatusInternalServerError {
 			e.Hint = "see the server's log; without authentication ZenML needs a user of the name 'default'"
 		}
 	}
 	return e
 }
 
-// withoutEcho is an error's body without what the server repeats of a request that held secrets: a validation error of ZenML
-// quotes its whole input.
+// withoutEcho is an error's body without what the server repeats of a request that held
+// secrets: a validation error of ZenML quotes its whole input.
 func withoutEcho(raw []byte, k call) []byte {
 	if k.json == nil {
 		return raw
@@ -169,7 +189,8 @@ func withoutEcho(raw []byte, k call) []byte {
 	}
 	if i := strings.Index(message, "'input'"); i >= 0 {
 		var found []string
-		for _, m := range regexp.MustCompile(`'loc': \(([^)]*)\), 'msg': '([^']*)'`).FindAllStringSubmatch(message, 10) {
+		for _, m := range regexp.MustCompile(`'loc': \(([^)]*)\), 'msg': '([^']*)'`).
+			FindAllStringSubmatch(message, 10) {
 			found = append(found, strings.NewReplacer("'", "", "body, ", "").Replace(m[1])+": "+m[2])
 		}
 		if message = strings.Join(found, "; "); found == nil {

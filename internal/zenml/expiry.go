@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// User names by which short-lived credentials are known, whatever the connector that minted them says of their end.
+// User names by which short-lived credentials are known, whatever the connector that
+// minted them says of their end.
 const (
 	userECR = "AWS"                                  // of every ECR authorization token
 	userGAR = "oauth2accesstoken"                    // of Google's access tokens
@@ -21,12 +22,14 @@ const (
 	lifeECR = time.Hour        // ECR's tokens live 12 hours
 	lifeGAR = 15 * time.Minute // Google's live one hour at most, and the server may have had one for a while
 	lifeACR = 15 * time.Minute // ACR's access tokens live one hour or more
-	// lifeStatic is for passwords: whoever changes one on the server expects that it is used soon.
+	// lifeStatic is for passwords: whoever changes one on the server expects that it is
+	// used soon.
 	lifeStatic = time.Hour
 )
 
-// expiry is when a credential is to be replaced. The server's expires_at counts, less its tolerance; without one, the end
-// that is written in the token, or a life that fits the user name.
+// expiry is when a credential is to be replaced. The server's expires_at counts, less its
+// tolerance; without one, the end that is written in the token, or a life that fits the
+// user name.
 func expiry(cred credential.Credential, expiresAt time.Time, skew *int, asked time.Time) time.Time {
 	asked = asked.Round(0)
 	if !expiresAt.IsZero() {
@@ -51,8 +54,9 @@ func expiry(cred credential.Credential, expiresAt time.Time, skew *int, asked ti
 	return asked.Add(life)
 }
 
-// writtenEnd reads the end that a token carries: an ECR password is base64 of JSON with "expiration", an ACR password is a JWT
-// with "exp", both in seconds since 1970. The zero time when there is none.
+// writtenEnd reads the end that a token carries: an ECR password is base64 of JSON with
+// "expiration", an ACR password is a JWT with "exp", both in seconds since 1970. The zero
+// time when there is none.
 func writtenEnd(token credential.Secret, part int) time.Time {
 	parts := strings.Split(string(token.Reveal()), ".")
 	if part >= len(parts) {

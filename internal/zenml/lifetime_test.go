@@ -18,7 +18,8 @@ import (
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
-// network is one in memory, so that its time can be synctest's. Nobody answers while it is down.
+// network is one in memory, so that its time can be synctest's. Nobody answers while it
+// is down.
 type network struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -75,7 +76,8 @@ func (n *network) Accept() (net.Conn, error) {
 func (n *network) Close() error   { return nil }
 func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8237} }
 
-// life is a server with one connector, a client and a token cache, all in a synctest bubble.
+// life is a server with one connector, a client and a token cache, all in a synctest
+// bubble.
 type life struct {
 	*testing.T
 	*network
@@ -88,10 +90,12 @@ type life struct {
 func live(t *testing.T, test func(l *life)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &life{
-			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})}, server: zenmltest.New(), engine: tokencache.New(tokencache.Config{}),
+			T: t, network: &network{conns: make(chan net.Conn, 64), done: make(chan struct{})},
+			server: zenmltest.New(), engine: tokencache.New(tokencache.Config{}),
 		}
 		l.server.Connectors = []*zenmltest.Connector{{
-			ID: recordedID, Name: "reg", Type: "aws", ResourceID: "reg.example.com", Username: "AWS", Password: "minted-canary", Registry: "reg.example.com",
+			ID: recordedID, Name: "reg", Type: "aws", ResourceID: "reg.example.com", Username: "AWS",
+			Password: "minted-canary", Registry: "reg.example.com",
 			Life: 30 * time.Second,
 		}}
 		l.client = client(t, l.server)
@@ -99,7 +103,8 @@ func live(t *testing.T, test func(l *life)) {
 		srv := &http.Server{Handler: l.server}
 		var serving sync.WaitGroup
 		serving.Go(func() {
-			if err := srv.Serve(l.network); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(l.network); !errors.Is(err, net.ErrClosed) &&
+				!errors.Is(err, http.ErrServerClosed) {
 				t.Error(err)
 			}
 		})
@@ -129,7 +134,8 @@ func (l *life) get() error {
 	return err
 }
 
-// With tokens of a minute and credentials of half a minute nobody ever notices that either ends.
+// With tokens of a minute and credentials of half a minute nobody ever notices that
+// either ends.
 func TestThreeMinutesWithTokensOfOneMinute(t *testing.T) {
 	live(t, func(l *life) {
 		l.server.TokenLife = 60
@@ -151,7 +157,8 @@ func TestThreeMinutesWithTokensOfOneMinute(t *testing.T) {
 	})
 }
 
-// The key is revoked: what is there is served, then a sentence says so, and the server is not asked again and again.
+// The key is revoked: what is there is served, then a sentence says so, and the server is
+// not asked again and again.
 func TestRevokedKeyOverTime(t *testing.T) {
 	live(t, func(l *life) {
 		if err := l.get(); err != nil {
@@ -168,7 +175,8 @@ func TestRevokedKeyOverTime(t *testing.T) {
 				t.Fatalf("after %v, while there is a credential: %v", time.Since(began), err)
 			}
 		}
-		if !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "refused the login") || strings.Contains(err.Error(), "ZENKEY") {
+		if !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "refused the "+
+			"login") || strings.Contains(err.Error(), "ZENKEY") {
 			t.Errorf("error is %v", err)
 		}
 		if n := len(l.server.Requests()) - before; n > 4 {
@@ -192,7 +200,8 @@ func TestServerStopsAndStarts(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		asked := time.Now()
-		if err := l.get(); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "connection refused") || time.Since(asked) > 0 {
+		if err := l.get(); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "connection "+
+			"refused") || time.Since(asked) > 0 {
 			t.Errorf("without a credential: %v after %v", err, time.Since(asked))
 		}
 		for ; time.Since(began) < 5*time.Minute; time.Sleep(100 * time.Millisecond) {
@@ -214,7 +223,8 @@ func TestServerStopsAndStarts(t *testing.T) {
 	})
 }
 
-// A server that never ends an answer, or never begins one, is given up in time, and meanwhile a person can give up too.
+// A server that never ends an answer, or never begins one, is given up in time, and
+// meanwhile a person can give up too.
 func TestSlowAnswers(t *testing.T) {
 	drip := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -230,13 +240,24 @@ func TestSlowAnswers(t *testing.T) {
 			call  func(ctx context.Context, c *Client) error
 			limit time.Duration
 		}{
-			"info":       {func(ctx context.Context, c *Client) error { _, err := c.Info(ctx); return err }, shortTimeout},
-			"connectors": {func(ctx context.Context, c *Client) error { _, err := c.Connectors(ctx); return err }, shortTimeout},
+			"info": {
+				func(ctx context.Context, c *Client) error { _, err := c.Info(ctx); return err },
+				shortTimeout,
+			},
+			"connectors": {func(ctx context.Context, c *Client) error {
+				_,
+					err := c.Connectors(ctx)
+				return err
+			}, shortTimeout},
 			"credential": {func(ctx context.Context, c *Client) error {
 				_, err := c.Credential(ctx, recordedID, "", parse(t, "reg.example.com"))
 				return err
 			}, longTimeout},
-			"resources": {func(ctx context.Context, c *Client) error { _, err := c.Resources(ctx, recordedID); return err }, longTimeout},
+			"resources": {func(ctx context.Context, c *Client) error {
+				_,
+					err := c.Resources(ctx, recordedID)
+				return err
+			}, longTimeout},
 		} {
 			live(t, func(l *life) {
 				if _, err := l.client.Login(l.Context()); err != nil {
@@ -247,7 +268,8 @@ func TestSlowAnswers(t *testing.T) {
 				l.server.Unlock()
 				began := time.Now()
 				err := tt.call(l.Context(), l.client)
-				if took := time.Since(began); !credential.Timeout.Is(err) || took > tt.limit || !strings.Contains(err.Error(), "does not answer in time") {
+				if took := time.Since(began); !credential.Timeout.Is(err) || took > tt.limit ||
+					!strings.Contains(err.Error(), "does not answer in time") {
 					t.Errorf("%s of %s: %v after %v", name, what, err, took)
 				}
 			})

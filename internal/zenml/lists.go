@@ -40,19 +40,28 @@ func (c *Client) Registries(ctx context.Context) ([]api.ContainerRegistry, error
 
 func (p component) registry() api.ContainerRegistry {
 	r := api.ContainerRegistry{
-		ID: line(p.ID), Name: line(p.Name), Flavor: line(p.Body.Flavor), Configuration: texts(p.Metadata.Configuration),
+		ID: line(
+			p.ID,
+		), Name: line(p.Name), Flavor: line(p.Body.Flavor), Configuration: texts(p.Metadata.Configuration),
 		Labels: texts(p.Metadata.Labels), Owner: line(p.Resources.User.Name),
-		Created: p.Body.Created.Time, Updated: p.Body.Updated.Time, ConnectorResourceID: line(p.Metadata.ResourceID),
+		Created: p.Body.Created.Time, Updated: p.Body.Updated.Time,
+		ConnectorResourceID: line(p.Metadata.ResourceID),
 	}
 	if conn := p.Metadata.Connector; conn != nil {
-		r.ConnectorID, r.ConnectorName, r.ConnectorType = line(conn.ID), line(conn.Name), line(string(conn.Body.Type))
+		r.ConnectorID, r.ConnectorName, r.ConnectorType = line(
+			conn.ID,
+		), line(
+			conn.Name,
+		), line(
+			string(conn.Body.Type),
+		)
 	}
 	r.Configuration["uri"] = strings.TrimRight(r.Configuration["uri"], "/")
 	return r
 }
 
-// LinkComponent links a stack component to a connector, for one of its resources; without a connector it unlinks it. What an
-// update does not name stays, but for the connector.
+// LinkComponent links a stack component to a connector, for one of its resources; without
+// a connector it unlinks it. What an update does not name stays, but for the connector.
 func (c *Client) LinkComponent(ctx context.Context, id, connector, resource string) error {
 	body, err := json.Marshal(struct {
 		Connector *string `json:"connector"`
@@ -98,7 +107,9 @@ func (c *Client) Stacks(ctx context.Context) ([]api.Stack, error) {
 
 func (s stack) public() api.Stack {
 	out := api.Stack{
-		ID: line(s.ID), Name: line(s.Name), Description: line(s.Metadata.Description), Labels: texts(s.Metadata.Labels),
+		ID: line(
+			s.ID,
+		), Name: line(s.Name), Description: line(s.Metadata.Description), Labels: texts(s.Metadata.Labels),
 		Owner: line(s.Resources.User.Name), Created: s.Body.Created.Time, Updated: s.Body.Updated.Time,
 		Components: make(map[string]api.Component),
 	}

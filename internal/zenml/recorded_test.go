@@ -19,7 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/zenml/zenmltest"
 )
 
-// exchange is one line of testdata/recorded.jsonl: what a real ZenML 0.98.0 server answered. Long texts are taken out.
+// exchange is one line of testdata/recorded.jsonl: what a real ZenML 0.98.0 server
+// answered. Long texts are taken out.
 type exchange struct {
 	Method   string
 	Path     string // with query
@@ -53,8 +54,8 @@ func recorded(t *testing.T) []exchange {
 	return list
 }
 
-// find returns the recording that fits a request best: same method and path, same answer of a login by its form, and the
-// query's resource if there is one.
+// find returns the recording that fits a request best: same method and path, same answer
+// of a login by its form, and the query's resource if there is one.
 func find(list []exchange, r *http.Request) *exchange {
 	var found *exchange
 	for i, e := range list {
@@ -65,7 +66,9 @@ func find(list []exchange, r *http.Request) *exchange {
 		if e.Form["password"] != "" && e.Form["grant_type"] != r.PostFormValue("grant_type") {
 			continue
 		}
-		if id := r.URL.Query().Get("resource_id"); id == u.Query().Get("resource_id") && (found == nil || id != "") && !strings.Contains(e.Path, "nosuch") {
+		if id := r.URL.Query().Get("resource_id"); id == u.Query().Get("resource_id") &&
+			(found == nil || id != "") &&
+			!strings.Contains(e.Path, "nosuch") {
 			found = &list[i]
 		}
 	}
@@ -113,11 +116,16 @@ func TestRecordedAnswers(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("connectors: %+v, %v", list, err)
 	}
-	if s := list[0]; s.ID != recordedID || s.Name != "reg" || s.Type != "docker" || s.AuthMethod != "password" || s.ResourceID != "127.0.0.1:5050" ||
-		s.Owner != "zenbot" || s.ExpiresAt != nil || !s.Created.Equal(time.Date(2026, 11, 23, 9, 38, 52, 47088000, time.UTC)) {
+	if s := list[0]; s.ID != recordedID || s.Name != "reg" || s.Type != "docker" ||
+		s.AuthMethod != "password" ||
+		s.ResourceID != "127.0.0.1:5050" ||
+		s.Owner != "zenbot" ||
+		s.ExpiresAt != nil ||
+		!s.Created.Equal(time.Date(2026, 11, 23, 9, 38, 52, 47088000, time.UTC)) {
 		t.Errorf("connector is %+v", s)
 	}
-	if s := list[0]; fmt.Sprint(s.Configuration, s.SecretAttributes) != "map[registry:127.0.0.1:5050] [password username]" {
+	if s := list[0]; fmt.Sprint(s.Configuration, s.SecretAttributes) != "map[registry:127.0.0.1:5050] "+
+		"[password username]" {
 		t.Errorf("the server sent its secrets along; kept are %v and %v", s.Configuration, s.SecretAttributes)
 	}
 	ids, err := c.Resources(ctx, recordedID)
@@ -125,11 +133,22 @@ func TestRecordedAnswers(t *testing.T) {
 		t.Errorf("resources are %q, %v", ids, err)
 	}
 	regs, err := c.Registries(ctx)
-	if err != nil || len(regs) != 2 || !slices.ContainsFunc(regs, func(r api.ContainerRegistry) bool { return r.URI() == "127.0.0.1:5050" && r.ConnectorName == "reg" }) {
+	if err != nil || len(regs) != 2 ||
+		!slices.ContainsFunc(
+			regs,
+			func(r api.ContainerRegistry) bool {
+				return r.URI() == "127.0.0.1:5050" &&
+					r.ConnectorName == "reg"
+			},
+		) {
 		t.Errorf("registries: %+v, %v", regs, err)
 	}
 	stacks, err := c.Stacks(ctx)
-	if err != nil || len(stacks) != 2 || !slices.ContainsFunc(stacks, func(s api.Stack) bool { return s.Components["container_registry"].Name != "" }) {
+	if err != nil || len(stacks) != 2 ||
+		!slices.ContainsFunc(
+			stacks,
+			func(s api.Stack) bool { return s.Components["container_registry"].Name != "" },
+		) {
 		t.Errorf("stacks: %+v, %v", stacks, err)
 	}
 }
@@ -137,28 +156,35 @@ func TestRecordedAnswers(t *testing.T) {
 func TestRecordedCredential(t *testing.T) {
 	c := replay(t)
 	got, err := c.Credential(t.Context(), recordedID, "", parse(t, "127.0.0.1:5050"))
-	if err != nil || got.Username != "username" || string(got.Secret.Reveal()) != "password" || got.Registry.String() != "127.0.0.1:5050" {
+	if err != nil || got.Username != "username" || string(got.Secret.Reveal()) != "password" ||
+		got.Registry.String() != "127.0.0.1:5050" {
 		t.Errorf("got %q for %s, %v", got.Username, got.Registry, err)
 	}
 	_, err = c.Credential(t.Context(), recordedID, "other.io", parse(t, "other.io"))
-	if !credential.Denied.Is(err) || !strings.Contains(err.Error(), "only allows access to the following resource: '127.0.0.1:5050'") {
+	if !credential.Denied.Is(err) || !strings.Contains(err.Error(), "only allows access to the following "+
+		"resource: '127.0.0.1:5050'") {
 		t.Errorf("another resource: %v", err)
 	}
-	if err := c.Delete(t.Context(), recordedID); !credential.Denied.Is(err) || !strings.Contains(err.Error(), "still referenced by 2 stack components") {
+	if err := c.Delete(t.Context(), recordedID); !credential.Denied.Is(err) ||
+		!strings.Contains(err.Error(), "still referenced by 2 stack components") {
 		t.Errorf("deleting what is in use: %v", err)
 	}
 }
 
-// TestFakeAnswersAsTheRealOne compares the shapes of the fake's answers with the recordings: what the fake has, the real server
-// has too, with values of the same JSON type.
+// TestFakeAnswersAsTheRealOne compares the shapes of the fake's answers with the
+// recordings: what the fake has, the real server has too, with values of the same JSON
+// type.
 func TestFakeAnswersAsTheRealOne(t *testing.T) {
 	s := start(t)
 	s.Connectors[0].ID = recordedID
 	list := recorded(t)
 	for _, path := range []string{
-		"GET /info", "POST /login", "POST /device_authorization", "GET /current-user", "GET /service_connectors",
-		"GET /service_connectors/" + recordedID + "/client", "PUT /service_connectors/" + recordedID + "/verify",
-		"GET /service_connectors/00000000-0000-0000-0000-000000000000", "GET /service_connector_types", "POST /service_connectors",
+		"GET /info", "POST /login", "POST /device_authorization", "GET /current-user",
+		"GET /service_connectors",
+		"GET /service_connectors/" + recordedID + "/client", "PUT /service_connectors/" + recordedID +
+			"/verify",
+		"GET /service_connectors/00000000-0000-0000-0000-000000000000", "GET /service_connector_types",
+		"POST /service_connectors",
 		"POST /service_connectors/verify", "PUT /service_connectors/" + recordedID,
 	} {
 		method, p, _ := strings.Cut(path, " ")
@@ -190,7 +216,8 @@ func ask(t *testing.T, s *zenmltest.Server, method, path string) (v any) {
 	var body io.Reader
 	switch {
 	case strings.Contains(path, "/service_connectors"):
-		body = strings.NewReader(`{"name": "viarest", "connector_type": "docker", "auth_method": "password", "configuration": ` +
+		body = strings.NewReader(`{"name": "viarest", "connector_type": "docker", "auth_method": ` +
+			`"password", "configuration": ` +
 			`{"username": "username", "password": "password", "registry": "127.0.0.1:5050"}}`)
 	case method == http.MethodPost:
 		body = strings.NewReader(form.Encode())

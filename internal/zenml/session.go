@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// session is what lasts between the calls to one server: its connections and the access token.
+// session is what lasts between the calls to one server: its connections and the access
+// token.
 type session struct {
 	base *url.URL
 	http *http.Client
@@ -35,7 +36,8 @@ func newSession(cfg Config) (*session, error) {
 		return nil, err
 	}
 	if cfg.Auth == AuthNone && !cfg.Insecure && !isLoopback(base.Host) {
-		return nil, credential.NewError(credential.InvalidInput, base.Host+" lets everybody in: whoever reaches it can take its credentials",
+		return nil, credential.NewError(credential.InvalidInput, base.Host+" lets everybody in: whoever "+
+			"reaches it can take its credentials",
 			"switch authentication on there, or add --insecure")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -45,7 +47,8 @@ func newSession(cfg Config) (*session, error) {
 	if len(cfg.CACert) > 0 {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(cfg.CACert) {
-			return nil, credential.NewError(credential.InvalidInput, "the CA certificate is not PEM", "give a PEM file: --ssl-ca-cert FILE")
+			return nil, credential.NewError(credential.InvalidInput, "the CA certificate is not "+
+				"PEM", "give a PEM file: --ssl-ca-cert FILE")
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
@@ -80,7 +83,8 @@ func (s *session) keep(t accessToken) {
 	s.token = t
 }
 
-// dropToken forgets the token that the server does not accept any more, unless another one took its place meanwhile.
+// dropToken forgets the token that the server does not accept any more, unless another
+// one took its place meanwhile.
 func (s *session) dropToken(refused string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +106,8 @@ func (s *session) turn(ctx context.Context) (func(), error) {
 
 var errElsewhere = errors.New("redirected elsewhere")
 
-// sameHost follows a redirect only on the same scheme and host: headers hold the access token.
+// sameHost follows a redirect only on the same scheme and host: headers hold the access
+// token.
 func (s *session) sameHost(req *http.Request, via []*http.Request) error {
 	if req.URL.Scheme != s.base.Scheme || req.URL.Host != s.base.Host || len(via) > 5 {
 		return errElsewhere
@@ -110,8 +115,8 @@ func (s *session) sameHost(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Pool keeps the sessions of servers, so that all clients of one server share its connections and its access token. It is
-// safe for concurrent use.
+// Pool keeps the sessions of servers, so that all clients of one server share its
+// connections and its access token. It is safe for concurrent use.
 type Pool struct {
 	mu       sync.Mutex
 	sessions map[string]pooled
@@ -125,7 +130,8 @@ type pooled struct {
 // NewPool returns an empty pool.
 func NewPool() *Pool { return &Pool{sessions: make(map[string]pooled)} }
 
-// Client returns a client with the session of the server that cfg.ID names; it sends nothing.
+// Client returns a client with the session of the server that cfg.ID names; it sends
+// nothing.
 func (p *Pool) Client(cfg Config) (*Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

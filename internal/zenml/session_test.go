@@ -19,13 +19,18 @@ import (
 func TestPasswordLogin(t *testing.T) {
 	s := start(t)
 	as := func(user, password string) error {
-		_, err := client(t, s, func(c *Config) { c.Auth, c.Username, c.Key = AuthPassword, user, key(password) }).Login(t.Context())
+		_, err := client(
+			t,
+			s,
+			func(c *Config) { c.Auth, c.Username, c.Key = AuthPassword, user, key(password) },
+		).Login(t.Context())
 		return err
 	}
 	if err := as("admin", "password"); err != nil {
 		t.Error(err)
 	}
-	if err := as("admin", "wrong"); !credential.NeedsLogin.Is(err) || !strings.Contains(err.Error(), "invalid username or password") {
+	if err := as("admin", "wrong"); !credential.NeedsLogin.Is(err) ||
+		!strings.Contains(err.Error(), "invalid username or password") {
 		t.Errorf("wrong password: %v", err)
 	}
 }
@@ -34,13 +39,16 @@ func TestNoAuthIsForThisMachine(t *testing.T) {
 	s := start(t)
 	s.Scheme = "NO_AUTH"
 	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthNone, nil })
-	if u, err := c.Login(t.Context()); err != nil || u.Name != "default" || count(s, "POST /api/v1/login") != 0 {
+	if u, err := c.Login(t.Context()); err != nil || u.Name != "default" ||
+		count(s, "POST /api/v1/login") != 0 {
 		t.Errorf("user %+v, %v, %d logins", u, err, count(s, "POST /api/v1/login"))
 	}
 	says := func(err error, reason credential.Reason, message, hint string) {
 		t.Helper()
 		e, ok := errors.AsType[*credential.Error](err)
-		if message = strings.ReplaceAll(message, "HOST", c.base.Host); !ok || e.Reason != reason || e.Error() != message || e.HintText() != hint {
+		if message = strings.ReplaceAll(message, "HOST", c.base.Host); !ok || e.Reason != reason ||
+			e.Error() != message ||
+			e.HintText() != hint {
 			t.Errorf("%v, want %s\n%+v", err, message, e)
 		}
 	}
@@ -50,8 +58,12 @@ func TestNoAuthIsForThisMachine(t *testing.T) {
 		"see the server's log; without authentication ZenML needs a user of the name 'default'")
 	s.Scheme = "OAUTH2_PASSWORD_BEARER"
 	_, err = c.Login(t.Context())
-	says(err, credential.NeedsLogin, "ZenML server HOST does not let everybody in any more: Not authenticated", "zen server connect "+s.URL)
-	if _, err := New(Config{URL: "https://zenml.example.com", Auth: AuthNone}); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "lets everybody in") {
+	says(err, credential.NeedsLogin, "ZenML server HOST does not let everybody in any more: Not "+
+		"authenticated", "zen server connect "+s.URL)
+	if _, err := New(Config{URL: "https://zenml.example.com", Auth: AuthNone}); !credential.InvalidInput.Is(
+		err,
+	) ||
+		!strings.Contains(err.Error(), "lets everybody in") {
 		t.Errorf("elsewhere: %v", err)
 	}
 	if _, err := New(Config{URL: "https://zenml.example.com", Auth: AuthNone, Insecure: true}); err != nil {
@@ -65,7 +77,8 @@ func TestServerThatIsNotSetUp(t *testing.T) {
 	s.Inactive = true
 	_, err := client(t, s).Info(t.Context())
 	e, ok := errors.AsType[*credential.Error](err)
-	if !ok || e.Reason != credential.InvalidInput || e.Error() != "the server is not activated yet" || e.HintText() != "open "+s.URL+" in a browser and set it up" {
+	if !ok || e.Reason != credential.InvalidInput || e.Error() != "the server is not activated "+
+		"yet" || e.HintText() != "open "+s.URL+" in a browser and set it up" {
 		t.Errorf("%v", err)
 	}
 }
@@ -73,7 +86,8 @@ func TestServerThatIsNotSetUp(t *testing.T) {
 func TestTLS(t *testing.T) {
 	s := zenmltest.StartTLS()
 	t.Cleanup(s.Close)
-	if _, err := client(t, s).Info(t.Context()); !credential.Unreachable.Is(err) || !strings.Contains(err.Error(), "certificate is not trusted") {
+	if _, err := client(t, s).Info(t.Context()); !credential.Unreachable.Is(err) ||
+		!strings.Contains(err.Error(), "certificate is not trusted") {
 		t.Errorf("unknown authority: %v", err)
 	}
 	if _, err := client(t, s, func(c *Config) { c.CACert = s.CA() }).Login(t.Context()); err != nil {
@@ -83,7 +97,11 @@ func TestTLS(t *testing.T) {
 		t.Errorf("no PEM: %v", err)
 	}
 	plain := start(t)
-	_, err := client(t, plain, func(c *Config) { c.URL = strings.Replace(plain.URL, "http:", "https:", 1) }).Info(t.Context())
+	_, err := client(
+		t,
+		plain,
+		func(c *Config) { c.URL = strings.Replace(plain.URL, "http:", "https:", 1) },
+	).Info(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
 		t.Errorf("https to a server of http: %v", err)
 	}
@@ -96,7 +114,8 @@ func TestDeviceFlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" || time.Until(d.Until) < 4*time.Minute {
+	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" ||
+		time.Until(d.Until) < 4*time.Minute {
 		t.Errorf("device is %+v", d)
 	}
 	d.interval = time.Millisecond
@@ -122,7 +141,8 @@ func TestDeviceFlow(t *testing.T) {
 
 func TestDeviceFlowEnds(t *testing.T) {
 	for code, want := range map[string]credential.Reason{
-		"access_denied": credential.Denied, "expired_token": credential.Timeout, "invalid_client": credential.InvalidInput,
+		"access_denied": credential.Denied, "expired_token": credential.Timeout,
+		"invalid_client": credential.InvalidInput,
 	} {
 		s := start(t)
 		s.Broken = func(w http.ResponseWriter, _ *http.Request) {
@@ -154,10 +174,19 @@ func TestDeviceFlowEnds(t *testing.T) {
 }
 
 func TestDevicePageOfAnotherHostIsRefused(t *testing.T) {
-	for _, page := range []string{"https://evil.example/login", "//evil.example/x", "javascript:alert(1)", "", "http://u@HOST/x"} {
+	for _, page := range []string{
+		"https://evil.example/login", "//evil.example/x", "javascript:alert(1)", "",
+		"http://u@HOST/x",
+	} {
 		s := start(t)
 		s.Broken = func(w http.ResponseWriter, r *http.Request) {
-			answerJSON(w, fmt.Sprintf(`{"device_code":"x","user_code":"y","verification_uri_complete":%q,"expires_in":300}`, strings.ReplaceAll(page, "HOST", r.Host)))
+			answerJSON(
+				w,
+				fmt.Sprintf(
+					`{"device_code":"x","user_code":"y","verification_uri_complete":%q,"expires_in":300}`,
+					strings.ReplaceAll(page, "HOST", r.Host),
+				),
+			)
 		}
 		if d, err := client(t, s).StartDevice(t.Context(), "id"); err == nil {
 			t.Errorf("%q is opened: %+v", page, d)
@@ -170,7 +199,9 @@ func TestPoolSharesOneToken(t *testing.T) {
 	p := NewPool()
 	login := func(revision string) {
 		t.Helper()
-		c, err := p.Client(Config{ID: "x", Revision: revision, URL: s.URL, Auth: AuthAPIKey, Key: key(s.APIKey)})
+		c, err := p.Client(
+			Config{ID: "x", Revision: revision, URL: s.URL, Auth: AuthAPIKey, Key: key(s.APIKey)},
+		)
 		if err == nil {
 			_, err = c.Login(t.Context())
 		}
@@ -226,8 +257,12 @@ func TestRetryAfter(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	asked := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	skew := func(n int) *int { return &n }
-	ecr := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"payload":"x","expiration":%d}`, asked.Add(12*time.Hour).Unix()))
-	jwt := "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, asked.Add(3*time.Hour).Unix())) + ".sig"
+	ecr := base64.StdEncoding.EncodeToString(
+		fmt.Appendf(nil, `{"payload":"x","expiration":%d}`, asked.Add(12*time.Hour).Unix()),
+	)
+	jwt := "e30." + base64.RawURLEncoding.EncodeToString(
+		fmt.Appendf(nil, `{"exp":%d}`, asked.Add(3*time.Hour).Unix()),
+	) + ".sig"
 	tests := []struct {
 		name, user, password string
 		expires              time.Time
@@ -240,7 +275,14 @@ func TestExpiry(t *testing.T) {
 		{"already over", "u", "p", asked.Add(-time.Minute), skew(300), -time.Minute},
 		{"ECR says it itself", userECR, ecr, time.Time{}, nil, 12 * time.Hour},
 		{"ECR does not say", userECR, "opaque", time.Time{}, nil, lifeECR},
-		{"ECR in the past", userECR, base64.StdEncoding.EncodeToString([]byte(`{"expiration":1}`)), time.Time{}, nil, lifeECR},
+		{
+			"ECR in the past",
+			userECR,
+			base64.StdEncoding.EncodeToString([]byte(`{"expiration":1}`)),
+			time.Time{},
+			nil,
+			lifeECR,
+		},
 		{"Google", userGAR, "ya29.x", time.Time{}, nil, lifeGAR},
 		{"ACR says it itself", userACR, jwt, time.Time{}, nil, 3 * time.Hour},
 		{"ACR does not say", userACR, "a.b.c", time.Time{}, nil, lifeACR},

@@ -6,8 +6,8 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// text decodes the first candidate that is a JSON string and not empty into bytes of its own. encoding/json would leave copies
-// of a secret in memory.
+// text decodes the first candidate that is a JSON string and not empty into bytes of its
+// own. encoding/json would leave copies of a secret in memory.
 func text(candidates ...json.RawMessage) ([]byte, bool) {
 	for _, raw := range candidates {
 		if len(raw) > 2 && raw[0] == '"' {

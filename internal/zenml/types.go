@@ -88,7 +88,10 @@ func (p *properties) UnmarshalJSON(b []byte) error {
 // Types lists the server's types of service connectors.
 func (c *Client) Types(ctx context.Context) ([]api.ConnectorType, error) {
 	var models []typeModel
-	if err := c.do(ctx, call{method: http.MethodGet, path: "/service_connector_types", out: &models}); err != nil {
+	if err := c.do(ctx, call{
+		method: http.MethodGet, path: "/service_connector_types",
+		out: &models,
+	}); err != nil {
 		return nil, err
 	}
 	types := make([]api.ConnectorType, 0, min(len(models), maxTypes))
@@ -100,11 +103,15 @@ func (c *Client) Types(ctx context.Context) ([]api.ConnectorType, error) {
 
 func (m typeModel) public() api.ConnectorType {
 	t := api.ConnectorType{
-		Name: line(m.Name), Type: line(m.Type), Description: prose(m.Description), Emoji: emoji(m.Emoji), Remote: true,
+		Name: line(
+			m.Name,
+		), Type: line(m.Type), Description: prose(m.Description), Emoji: emoji(m.Emoji), Remote: true,
 	}
 	for _, r := range m.ResourceTypes[:min(len(m.ResourceTypes), maxTypes)] {
 		t.ResourceTypes = append(t.ResourceTypes, api.ResourceType{
-			Type: line(r.Type), Name: line(r.Name), Description: prose(r.Description), AuthMethods: cleanAll(r.AuthMethods),
+			Type: line(
+				r.Type,
+			), Name: line(r.Name), Description: prose(r.Description), AuthMethods: cleanAll(r.AuthMethods),
 			SupportsInstances: r.Instances, Emoji: emoji(r.Emoji),
 		})
 	}
@@ -117,7 +124,9 @@ func (m typeModel) public() api.ConnectorType {
 func (m methodModel) public() api.AuthMethod {
 	out := api.AuthMethod{
 		Method: line(m.Method), Name: line(m.Name), Description: prose(m.Description),
-		MinExpirationSeconds: orZero(m.Min), MaxExpirationSeconds: orZero(m.Max), DefaultExpirationSeconds: orZero(m.Default),
+		MinExpirationSeconds: orZero(
+			m.Min,
+		), MaxExpirationSeconds: orZero(m.Max), DefaultExpirationSeconds: orZero(m.Default),
 	}
 	required := make(map[string]bool, len(m.Schema.Required))
 	for _, name := range m.Schema.Required {
@@ -131,7 +140,8 @@ func (m methodModel) public() api.AuthMethod {
 
 func (p property) public(name string, required bool) api.Attribute {
 	a := api.Attribute{
-		Name: name, Title: line(p.Title), Description: prose(p.Description), Required: required, Type: line(p.Type),
+		Name: name, Title: line(p.Title), Description: prose(p.Description), Required: required,
+		Type:   line(p.Type),
 		Secret: p.secret() || !isPublic(name), // what is not known to be public is not shown
 	}
 	for _, one := range p.AnyOf {

@@ -18,13 +18,15 @@ import (
 type Draft struct {
 	api.ServiceConnector // its Configuration and SecretAttributes do not count
 
-	Instances bool                         // the resource type has several instances
-	Method    api.AuthMethod               // says of which type the attributes are
-	Config    map[string]credential.Secret // the whole configuration; nil leaves it as it is. They stay the caller's to wipe
+	Instances bool           // the resource type has several instances
+	Method    api.AuthMethod // says of which type the attributes are
+	// the whole configuration; nil leaves it as it is. They stay the caller's to wipe
+	Config map[string]credential.Secret
 }
 
-// request is a ServiceConnectorRequest or, but for the name's sake, a ServiceConnectorUpdate. What is left out of an update
-// stays, except resource_id and expiration_seconds, which are taken away by it.
+// request is a ServiceConnectorRequest or, but for the name's sake, a
+// ServiceConnectorUpdate. What is left out of an update stays, except resource_id and
+// expiration_seconds, which are taken away by it.
 type request struct {
 	Name              string            `json:"name"`
 	Type              string            `json:"connector_type"`
@@ -39,11 +41,14 @@ type request struct {
 	Labels            map[string]string `json:"labels"`
 }
 
-// body is the draft as the server wants it. The configuration is appended by hand; the caller wipes the result.
+// body is the draft as the server wants it. The configuration is appended by hand; the
+// caller wipes the result.
 func (d Draft) body() ([]byte, error) {
 	r := request{
-		Name: d.Name, Type: d.Type, Description: d.Description, AuthMethod: d.AuthMethod, ResourceTypes: d.ResourceTypes,
-		Instances: d.Instances, Skew: d.ExpiresSkewTolerance, ExpirationSeconds: d.ExpirationSeconds, Labels: d.Labels,
+		Name: d.Name, Type: d.Type, Description: d.Description, AuthMethod: d.AuthMethod,
+		ResourceTypes: d.ResourceTypes,
+		Instances:     d.Instances, Skew: d.ExpiresSkewTolerance, ExpirationSeconds: d.ExpirationSeconds,
+		Labels: d.Labels,
 	}
 	if r.Labels == nil {
 		r.Labels = map[string]string{}
@@ -75,7 +80,8 @@ func (d Draft) body() ([]byte, error) {
 	return append(out, "}}"...), nil
 }
 
-// value appends an attribute's value: lists as they were typed, if that is JSON, all else as a text, which the server converts.
+// value appends an attribute's value: lists as they were typed, if that is JSON, all else
+// as a text, which the server converts.
 func (d Draft) value(out []byte, name string) []byte {
 	value := d.Config[name].Reveal()
 	i := slices.IndexFunc(d.Method.Attributes, func(a api.Attribute) bool { return a.Name == name })
@@ -98,14 +104,24 @@ func (c *Client) write(ctx context.Context, method, path string, query url.Value
 			hide = append(hide, value.Reveal())
 		}
 	}
-	return c.do(ctx, call{method: method, path: path, query: query, json: body, hide: hide, out: out, long: true})
+	return c.do(
+		ctx,
+		call{method: method, path: path, query: query, json: body, hide: hide, out: out, long: true},
+	)
 }
 
-// Check asks the server to check a connector before it is registered. It returns what it gives access to, which can be nothing
-// where there are several.
+// Check asks the server to check a connector before it is registered. It returns what it
+// gives access to, which can be nothing where there are several.
 func (c *Client) Check(ctx context.Context, d Draft) ([]string, error) {
 	var answer resourcesModel
-	err := c.write(ctx, http.MethodPost, "/service_connectors/verify", url.Values{"list_resources": {"true"}}, d, &answer)
+	err := c.write(
+		ctx,
+		http.MethodPost,
+		"/service_connectors/verify",
+		url.Values{"list_resources": {"true"}},
+		d,
+		&answer,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +153,14 @@ func (c *Client) written(answer connector) (api.ServiceConnector, error) {
 	return answer.public(), nil
 }
 
-// Configuration reads a connector's whole configuration, its secrets too. It is for a change of it: the server takes only a
-// whole one. The caller wipes it.
+// Configuration reads a connector's whole configuration, its secrets too. It is for a
+// change of it: the server takes only a whole one. The caller wipes it.
 func (c *Client) Configuration(ctx context.Context, id string) (map[string]credential.Secret, error) {
 	var raw []byte
 	defer func() { clear(raw) }()
 	err := c.do(ctx, call{
-		method: http.MethodGet, path: connectorPath(id), rawOut: &raw, query: url.Values{"expand_secrets": {"true"}, "hydrate": {"true"}},
+		method: http.MethodGet, path: connectorPath(id), rawOut: &raw,
+		query: url.Values{"expand_secrets": {"true"}, "hydrate": {"true"}},
 	})
 	if err != nil {
 		return nil, err
@@ -170,7 +187,8 @@ func (c *Client) Configuration(ctx context.Context, id string) (map[string]crede
 	return all, nil
 }
 
-// typedValue is a value of a configuration as a person types it, in bytes of its own: what is no text is its JSON.
+// typedValue is a value of a configuration as a person types it, in bytes of its own:
+// what is no text is its JSON.
 func typedValue(raw json.RawMessage) ([]byte, bool) {
 	switch {
 	case len(raw) == 0 || string(raw) == "null":

@@ -17,11 +17,14 @@ import (
 func draft(name string) Draft {
 	return Draft{
 		ServiceConnector: api.ServiceConnector{
-			Name: name, Type: "docker", AuthMethod: "password", ResourceTypes: []string{"docker-registry"}, ResourceID: "reg.example.com",
-			Labels: map[string]string{"env": "prod"},
+			Name: name, Type: "docker", AuthMethod: "password", ResourceTypes: []string{"docker-registry"},
+			ResourceID: "reg.example.com",
+			Labels:     map[string]string{"env": "prod"},
 		},
 		Config: map[string]credential.Secret{
-			"username": credential.SecretString("alice"), "password": credential.SecretString(`canary"\` + "\n\x01é"),
+			"username": credential.SecretString(
+				"alice",
+			), "password": credential.SecretString(`canary"\` + "\n\x01é"),
 			"registry": credential.SecretString("reg.example.com"),
 		},
 	}
@@ -31,14 +34,16 @@ func TestWrittenConnectors(t *testing.T) {
 	s := start(t)
 	c, ctx := client(t, s), t.Context()
 	made, err := c.Register(ctx, draft("team"))
-	if err != nil || made.ID == "" || made.Name != "team" || made.ResourceID != "reg.example.com" || made.Labels["env"] != "prod" {
+	if err != nil || made.ID == "" || made.Name != "team" || made.ResourceID != "reg.example.com" ||
+		made.Labels["env"] != "prod" {
 		t.Fatalf("registered %+v, %v", made, err)
 	}
 	if _, err := c.Register(ctx, draft("team")); !credential.Exists.Is(err) {
 		t.Errorf("again: %v", err)
 	}
 	config, err := c.Configuration(ctx, made.ID)
-	if err != nil || string(config["password"].Reveal()) != `canary"\`+"\n\x01é" || string(config["registry"].Reveal()) != "reg.example.com" {
+	if err != nil || string(config["password"].Reveal()) != `canary"\`+"\n\x01é" ||
+		string(config["registry"].Reveal()) != "reg.example.com" {
 		t.Errorf("configuration is %d attributes, %v", len(config), err)
 	}
 	change := draft("crew")
@@ -46,17 +51,20 @@ func TestWrittenConnectors(t *testing.T) {
 	if made, err = c.Update(ctx, change); err != nil || made.Name != "crew" {
 		t.Errorf("updated %+v, %v", made, err)
 	}
-	if config, err = c.Configuration(ctx, made.ID); err != nil || string(config["username"].Reveal()) != "alice" {
+	if config, err = c.Configuration(ctx, made.ID); err != nil ||
+		string(config["username"].Reveal()) != "alice" {
 		t.Errorf("a configuration that was not sent is gone: %v", err)
 	}
-	if ids, err := c.Check(ctx, draft("other")); err != nil || !slices.Equal(ids, []string{"reg.example.com"}) {
+	if ids, err := c.Check(ctx, draft("other")); err != nil ||
+		!slices.Equal(ids, []string{"reg.example.com"}) {
 		t.Errorf("checked: %q, %v", ids, err)
 	}
 	if err := c.Delete(ctx, made.ID); err != nil || len(s.Connectors) != 1 {
 		t.Errorf("deleted: %v, %d connectors", err, len(s.Connectors))
 	}
 	s.Connectors[0].InUse = true
-	if err := c.Delete(ctx, s.Connectors[0].ID); !credential.Denied.Is(err) || !strings.Contains(err.Error(), "still referenced") {
+	if err := c.Delete(ctx, s.Connectors[0].ID); !credential.Denied.Is(err) ||
+		!strings.Contains(err.Error(), "still referenced") {
 		t.Errorf("in use: %v", err)
 	}
 }
@@ -64,7 +72,8 @@ func TestWrittenConnectors(t *testing.T) {
 // A server repeats what it was sent when it does not like it, in one way or the other.
 func TestRefusalsDoNotRepeatSecrets(t *testing.T) {
 	for name, answer := range map[string]string{
-		"input":   `["ValueError", "1 validation errors:\n  {'type': 'missing', 'loc': ('body', 'name'), 'msg': 'Field required', 'input': {'password': 'canary'}}"]`,
+		"input": `["ValueError", "1 validation errors:\n  {'type': 'missing', 'loc': ('body', 'name'), ` +
+			`'msg': 'Field required', 'input': {'password': 'canary'}}"]`,
 		"text":    `{"detail": ["ValueError", "the password canary-token is too short"]}`,
 		"strange": `{"detail": "'input': canary"}`,
 	} {
@@ -95,7 +104,8 @@ func TestTypes(t *testing.T) {
 		t.Fatalf("%d types, %v", len(types), err)
 	}
 	docker, gcp := types[0], types[1]
-	if docker.Type != "docker" || docker.Emoji != "🐳" || len(docker.AuthMethods) != 1 || docker.ResourceTypes[0].SupportsInstances {
+	if docker.Type != "docker" || docker.Emoji != "🐳" || len(docker.AuthMethods) != 1 ||
+		docker.ResourceTypes[0].SupportsInstances {
 		t.Errorf("docker is %+v", docker)
 	}
 	for _, a := range docker.AuthMethods[0].Attributes {
@@ -106,7 +116,10 @@ func TestTypes(t *testing.T) {
 	if m := gcp.AuthMethods[1]; m.Method != "oauth2-token" || m.DefaultExpirationSeconds != 3600 {
 		t.Errorf("%+v", m)
 	}
-	i := slices.IndexFunc(gcp.AuthMethods[0].Attributes, func(a api.Attribute) bool { return a.Name == "scopes" })
+	i := slices.IndexFunc(
+		gcp.AuthMethods[0].Attributes,
+		func(a api.Attribute) bool { return a.Name == "scopes" },
+	)
 	if i < 0 || gcp.AuthMethods[0].Attributes[i].Type != "array" {
 		t.Errorf("attributes are %+v", gcp.AuthMethods[0].Attributes)
 	}
@@ -130,10 +143,12 @@ func TestDraftBody(t *testing.T) {
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatalf("%v in %s", err, raw)
 	}
-	if *got.ExpiresAt != "2026-12-31T22:00:00" || *got.ResourceID != "reg.example.com" || *got.ExpirationSeconds != 60 {
+	if *got.ExpiresAt != "2026-12-31T22:00:00" || *got.ResourceID != "reg.example.com" ||
+		*got.ExpirationSeconds != 60 {
 		t.Errorf("sent %s", raw)
 	}
-	if got.Configuration["password"] != `canary"\`+"\n\x01é" || len(got.Configuration["scopes"].([]any)) != 2 {
+	if got.Configuration["password"] != `canary"\`+"\n\x01é" ||
+		len(got.Configuration["scopes"].([]any)) != 2 {
 		t.Errorf("configuration %v", got.Configuration)
 	}
 	d.Config = nil

@@ -20,7 +20,10 @@ func documents(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "SECURITY.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "tools/quickstart.sh"} {
+	for _, name := range []string{
+		"README.md", "SECURITY.md", "CONTRIBUTING.md", "ARCHITECTURE.md",
+		"tools/quickstart.sh",
+	} {
 		list = append(list, filepath.Join(top, name))
 	}
 	texts := map[string]string{}
@@ -38,7 +41,8 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// code is what of a Markdown text is code: fenced blocks as they are, and each code span on a line of its own.
+// code is what of a Markdown text is code: fenced blocks as they are, and each code span
+// on a line of its own.
 func code(text string) string {
 	var b strings.Builder
 	fenced := false
@@ -59,10 +63,13 @@ func code(text string) string {
 	return b.String()
 }
 
-// commands finds what a text tells its reader to type that begins with the program's name: in code spans, and in lines that
-// are a shell command. A trailing comment, a pipe and what follows are cut off.
+// commands finds what a text tells its reader to type that begins with the program's
+// name: in code spans, and in lines that are a shell command. A trailing comment, a pipe
+// and what follows are cut off.
 func commands(text, program string) []string {
-	pattern := regexp.MustCompile("(?m)(?:`|^\\s*(?:\\$ )?|<[^>\n]*| \\| |&& |\")" + program + " ([^`|#&;>\"'\n]+)")
+	pattern := regexp.MustCompile(
+		"(?m)(?:`|^\\s*(?:\\$ )?|<[^>\n]*| \\| |&& |\")" + program + " ([^`|#&;>\"'\n]+)",
+	)
 	var list []string
 	for _, m := range pattern.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), -1) {
 		if line := strings.TrimSpace(m[1]); !slices.Contains(list, line) {
@@ -91,8 +98,8 @@ func TestDocumentsNameExistingTargets(t *testing.T) {
 	}
 }
 
-// TestDocumentsNameExistingCommands asks the zen command itself, by --help, about each command and option that a document
-// names.
+// TestDocumentsNameExistingCommands asks the zen command itself, by --help, about each
+// command and option that a document names.
 func TestDocumentsNameExistingCommands(t *testing.T) {
 	h := newHelp(t)
 	asked := 0
@@ -166,7 +173,8 @@ func (h *help) check(line string) string {
 	}
 	for _, f := range fields {
 		option, _, _ := strings.Cut(strings.Trim(f, "[],.)"), "=")
-		if strings.HasPrefix(option, "--") && len(option) > 2 && !strings.Contains(text, option) && option != "--help" {
+		if strings.HasPrefix(option, "--") && len(option) > 2 && !strings.Contains(text, option) &&
+			option != "--help" {
 			return "there is no option " + option
 		}
 	}
@@ -178,13 +186,15 @@ func hasSubcommands(text string) bool {
 	return regexp.MustCompile(`(?mi)^[a-z ]*commands:?$`).MatchString(text)
 }
 
-// The table of invariants names tests and the packages they are in: `TestA`, `FuzzB` (internal/x).
+// The table of invariants names tests and the packages they are in: `TestA`, `FuzzB`
+// (internal/x).
 func TestInvariantsHaveTheirTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := regexp.MustCompile("((?:`(?:Test|Fuzz)[A-Za-z0-9]+`(?:, )?)+) \\(([a-z0-9/-]+)\\)").FindAllSubmatch(text, -1)
+	claims := regexp.MustCompile("((?:`(?:Test|Fuzz)[A-Za-z0-9]+`(?:, )?)+) "+
+		"\\(([a-z0-9/-]+)\\)").FindAllSubmatch(text, -1)
 	if len(claims) < 20 {
 		t.Fatalf("found only %d claims", len(claims))
 	}
@@ -217,15 +227,16 @@ func testsIn(t *testing.T, dir string) string {
 }
 
 func TestCommandsAreFound(t *testing.T) {
-	const text = "Type `zen login NAME`, for\nzen is no command here, or:\n\n```\n$ zen setup docker   # once\nzen status -o json | jq .\necho x | zen unlock --stdin\n```\nzens are not."
+	const text = "Type `zen login NAME`, for\nzen is no command here, or:\n\n```\n$ zen setup docker   # " +
+		"once\nzen status -o json | jq .\necho x | zen unlock --stdin\n```\nzens are not."
 	want := []string{"login NAME", "setup docker", "status -o json", "unlock --stdin"}
 	if got := commands(code(text), "zen"); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
 
-// What the project says must hold on every machine: no file names the place where it happens to be checked out, the machine, or
-// somebody's home directory.
+// What the project says must hold on every machine: no file names the place where it
+// happens to be checked out, the machine, or somebody's home directory.
 func TestNoFileNamesAMachine(t *testing.T) {
 	top := root(t)
 	host, _ := os.Hostname()

@@ -21,13 +21,15 @@ import (
 // door is the one package that may let secrets out.
 const door = "internal/broker/door"
 
-// guarded are the functions that open a secret, or show one to somebody. Only the door may call them, or so much
-// as name them; so may the package that has them, and those below it.
+// guarded are the functions that open a secret, or show one to somebody. Only the door
+// may call them, or so much as name them; so may the package that has them, and those
+// below it.
 func guarded() []string {
 	return []string{
 		"(*internal/keystore.inMemory).Secret", "(*internal/keystore.inMemory).SecretWhen",
 		"(*internal/tokencache.Cache).Get",
-		"(internal/connector.Kind).Mint", "(internal/connector.Kind).Resources", "(internal/connector.Verifier).Verify",
+		"(internal/connector.Kind).Mint", "(internal/connector.Kind).Resources",
+		"(internal/connector.Verifier).Verify",
 		"(internal/connector.Prover).Prove", "(internal/connector.IdentityTokens).IdentityToken",
 		"(internal/connector.Limiter).Limits",
 		"(internal/broker/home.Servers).Configuration", "(internal/broker/home.Servers).CheckConnector",
@@ -36,7 +38,8 @@ func guarded() []string {
 	}
 }
 
-// A use of a secret that goes past the door is neither allowed by anybody nor in the audit log.
+// A use of a secret that goes past the door is neither allowed by anybody nor in the
+// audit log.
 func TestSecretsLeaveByTheDoor(t *testing.T) {
 	c := newChecker(t)
 	used := map[string]bool{}
@@ -47,7 +50,13 @@ func TestSecretsLeaveByTheDoor(t *testing.T) {
 		for name, where := range c.uses(t, p) {
 			used[name] = true
 			if user := short(importPath); user != door && !matchesAny([]string{owner(name) + "/..."}, user) {
-				t.Errorf("%s uses %s: only %s lets secrets out\n\t%s", user, name, door, strings.Join(where, "\n\t"))
+				t.Errorf(
+					"%s uses %s: only %s lets secrets out\n\t%s",
+					user,
+					name,
+					door,
+					strings.Join(where, "\n\t"),
+				)
 			}
 		}
 	}
@@ -79,7 +88,15 @@ type exported struct {
 
 func newChecker(t *testing.T) *checker {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export", "./...")
+	cmd := exec.CommandContext(
+		t.Context(),
+		"go",
+		"list",
+		"-deps",
+		"-export",
+		"-json=ImportPath,Dir,GoFiles,Export",
+		"./...",
+	)
 	cmd.Dir = root(t)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()
@@ -136,8 +153,8 @@ func (c *checker) usesIn(t *testing.T, path string, files []*ast.File) map[strin
 	return found
 }
 
-// guardedBy are the guarded functions that a function is, or may be: one of an interface that the vault satisfies
-// is the vault's.
+// guardedBy are the guarded functions that a function is, or may be: one of an interface
+// that the vault satisfies is the vault's.
 func (c *checker) guardedBy(f *types.Func) []string {
 	name := strings.ReplaceAll(f.FullName(), module+"/", "")
 	if slices.Contains(guarded(), name) {
@@ -147,7 +164,10 @@ func (c *checker) guardedBy(f *types.Func) []string {
 	if recv == nil || f.Pkg() == nil || !types.IsInterface(recv.Type()) {
 		return nil
 	}
-	for _, has := range []struct{ pkg, typ string }{{"internal/keystore", "Vault"}, {"internal/tokencache", "Cache"}} {
+	for _, has := range []struct{ pkg, typ string }{
+		{"internal/keystore", "Vault"},
+		{"internal/tokencache", "Cache"},
+	} {
 		imported, err := c.imports.Import(module + "/" + has.pkg)
 		if err != nil {
 			continue
@@ -195,7 +215,8 @@ func shown(ctx context.Context, v connector.Verifier) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"(*internal/keystore.inMemory).Secret", "(*internal/keystore.inMemory).SecretWhen", "(internal/connector.Kind).Mint",
+		"(*internal/keystore.inMemory).Secret", "(*internal/keystore.inMemory).SecretWhen",
+		"(internal/connector.Kind).Mint",
 		"(internal/connector.Verifier).Verify",
 	}
 	if !slices.Equal(got, want) {

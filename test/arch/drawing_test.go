@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestDrawingIsTheTruth compares the drawing in ARCHITECTURE.md, one line a room, with the imports. A room is a directory
-// below internal, or a program; the leaves are one room.
+// TestDrawingIsTheTruth compares the drawing in ARCHITECTURE.md, one line a room, with
+// the imports. A room is a directory below internal, or a program; the leaves are one
+// room.
 func TestDrawingIsTheTruth(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
 	if err != nil {
@@ -18,7 +19,10 @@ func TestDrawingIsTheTruth(t *testing.T) {
 	}
 	drawn, want := drawing(string(text)), rooms(load(t, "linux"))
 	for _, leaf := range leaves() {
-		want["leaves"] = append(want["leaves"], strings.TrimSuffix(strings.TrimPrefix(leaf, "internal/"), "/..."))
+		want["leaves"] = append(
+			want["leaves"],
+			strings.TrimSuffix(strings.TrimPrefix(leaf, "internal/"), "/..."),
+		)
 	}
 	slices.Sort(want["leaves"])
 	for _, room := range slices.Sorted(maps.Keys(want)) {
@@ -36,8 +40,8 @@ func TestDrawingIsTheTruth(t *testing.T) {
 
 const arrow = " ──► "
 
-// drawing reads the lines "room ──► room, room" of a text, and "leaves: leaf, leaf". A line that is indented continues the
-// one before it.
+// drawing reads the lines "room ──► room, room" of a text, and "leaves: leaf, leaf". A
+// line that is indented continues the one before it.
 func drawing(text string) map[string][]string {
 	drawn := map[string][]string{}
 	room := ""
@@ -107,7 +111,8 @@ func TestRoomsHaveNoCircle(t *testing.T) {
 	}
 }
 
-// circle returns the rooms of a circle, the first one also at the end; nil if there is none.
+// circle returns the rooms of a circle, the first one also at the end; nil if there is
+// none.
 func circle(arrows map[string][]string) []string {
 	done := map[string]bool{}
 	var visit func(room string, path []string) []string
@@ -136,21 +141,35 @@ func circle(arrows map[string][]string) []string {
 
 // The comparison itself must be able to fail.
 func TestDrawingIsRead(t *testing.T) {
-	got := drawing("text\n```\ncli ──► ipc, doctor,\n        leaves\nipc ──► leaves\n\n  more text\n\nleaves: b, a\n```\n")
+	got := drawing("text\n```\ncli ──► ipc, doctor,\n        leaves\nipc ──► leaves\n\n  more " +
+		"text\n\nleaves: b, a\n```\n")
 	want := map[string][]string{"cli": {"doctor", "ipc", "leaves"}, "ipc": {"leaves"}, "leaves": {"a", "b"}}
 	if !maps.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	imports := func(path string, list ...string) pkg { return pkg{ImportPath: module + "/" + path, Imports: list} }
+	imports := func(path string, list ...string) pkg {
+		return pkg{
+			ImportPath: module + "/" + path,
+			Imports:    list,
+		}
+	}
 	g := graph{
-		module + "/cmd/a":          imports("cmd/a", module+"/internal/b", "os"),
-		module + "/internal/b":     imports("internal/b", module+"/internal/b/sub", module+"/internal/api"),
-		module + "/internal/b/sub": imports("internal/b/sub", module+"/internal/c", module+"/internal/registrytest"),
-		module + "/internal/c":     imports("internal/c"),
-		module + "/internal/api":   imports("internal/api"),
+		module + "/cmd/a":      imports("cmd/a", module+"/internal/b", "os"),
+		module + "/internal/b": imports("internal/b", module+"/internal/b/sub", module+"/internal/api"),
+		module + "/internal/b/sub": imports(
+			"internal/b/sub",
+			module+"/internal/c",
+			module+"/internal/registrytest",
+		),
+		module + "/internal/c":   imports("internal/c"),
+		module + "/internal/api": imports("internal/api"),
 	}
 	arrows := rooms(g)
-	if want := map[string][]string{"cmd/a": {"b"}, "b": {"c", "leaves"}}; !maps.EqualFunc(arrows, want, slices.Equal) {
+	if want := map[string][]string{"cmd/a": {"b"}, "b": {"c", "leaves"}}; !maps.EqualFunc(
+		arrows,
+		want,
+		slices.Equal,
+	) {
 		t.Errorf("got %v, want %v", arrows, want)
 	}
 	if c := circle(arrows); c != nil {

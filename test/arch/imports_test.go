@@ -6,20 +6,24 @@ import (
 	"testing"
 )
 
-// rule forbids packages to others, directly or through what they import. A name that ends in /... means the package and all
-// below it; names of this module are written without it.
+// rule forbids packages to others, directly or through what they import. A name that ends
+// in /... means the package and all below it; names of this module are written without
+// it.
 type rule struct {
 	who       []string
 	forbidden []string
-	except    []string // packages among "who" that the rule spares, each for the reason in the comment beside it
-	beyond    []string // packages whose own imports the rule accepts, for the reason in the comment beside it
-	why       string
+	// packages among "who" that the rule spares, each for the reason in the comment
+	// beside it
+	except []string
+	beyond []string // packages whose own imports the rule accepts, for the reason in the comment beside it
+	why    string
 }
 
 // leaves are the packages that any other may import.
 func leaves() []string {
 	return []string{
-		"internal/access", "internal/address", "internal/api", "internal/childproc", "internal/clock", "internal/credential", "internal/execsafe", "internal/filewatch",
+		"internal/access", "internal/address", "internal/api", "internal/childproc", "internal/clock",
+		"internal/credential", "internal/execsafe", "internal/filewatch",
 		"internal/paths", "internal/safejson", "internal/safetext/...", "internal/sessionbus",
 	}
 }
@@ -27,65 +31,111 @@ func leaves() []string {
 // forTests are the packages below internal that tests import.
 func forTests() []string {
 	return []string{
-		"internal/connector/connectortest", "internal/keystore/keystoretest", "internal/registrytest", "internal/zenml/zenmltest",
+		"internal/connector/connectortest", "internal/keystore/keystoretest", "internal/registrytest",
+		"internal/zenml/zenmltest",
 	}
 }
 
 func rules() []rule {
-	cloud := []string{"github.com/aws/...", "cloud.google.com/...", "github.com/Azure/...", "google.golang.org/..."}
+	cloud := []string{
+		"github.com/aws/...",
+		"cloud.google.com/...",
+		"github.com/Azure/...",
+		"google.golang.org/...",
+	}
 	return []rule{
 		{
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: append([]string{
-				"net", "net/http/...", "net/netip", "net/url", "unique", "fmt", "encoding/json", "os/exec", "log/...", "reflect", "regexp",
+				"net", "net/http/...", "net/netip", "net/url", "unique", "fmt", "encoding/json", "os/exec",
+				"log/...", "reflect", "regexp",
 				"text/...", "html/...", "crypto/...",
-				"github.com/spf13/...", "github.com/godbus/...", "github.com/google/...", "github.com/zalando/...",
+				"github.com/spf13/...", "github.com/godbus/...", "github.com/google/...",
+				"github.com/zalando/...",
 			}, cloud...),
-			// The system calls; it links reflect on Linux and fmt on macOS. What that costs is part of make bench.
+			// The system calls; it links reflect on Linux and fmt on macOS. What that
+			// costs is part of make bench.
 			beyond: []string{"golang.org/x/sys/unix"},
 			why:    "docker runs it for every registry it talks to: its start-up time is its whole job",
 		}, {
 			who: []string{"cmd/docker-credential-zen"},
 			forbidden: []string{
-				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...",
-				"internal/tokencache/...", "internal/daemon/...", "internal/cli/...", "internal/clientconfig/...", "internal/selftest",
+				"internal/ipc/server", "internal/broker/...", "internal/catalog/...", "internal/keystore/...",
+				"internal/connector/...", "internal/registryauth/...",
+				"internal/tokencache/...", "internal/daemon/...", "internal/cli/...",
+				"internal/clientconfig/...", "internal/selftest",
 				"internal/zenml/...", "internal/audit/...", "internal/config/...", "internal/policy/...",
 			},
 			why: "it is a client of the socket and nothing else",
 		}, {
 			who: []string{"cmd/zen", "internal/cli/...", "internal/clientconfig/...", "internal/selftest"},
 			forbidden: []string{
-				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...", "internal/connector/...", "internal/registryauth/...", "internal/daemon/...",
-				"internal/ipc/server", "internal/catalog/...", "github.com/godbus/...", "github.com/zalando/...",
+				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...",
+				"internal/connector/...", "internal/registryauth/...", "internal/daemon/...",
+				"internal/ipc/server", "internal/catalog/...", "github.com/godbus/...",
+				"github.com/zalando/...",
 			},
 			why: "the command line asks zend and never opens the vault or mints by itself",
 		}, {
 			who: []string{"internal/guard"},
 			forbidden: []string{
-				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...", "internal/connector/...", "internal/registryauth/...", "internal/catalog/...",
-				"internal/daemon/...", "internal/config/...", "internal/cli/...", "internal/ipc/server", "net/http",
+				"internal/keystore/...", "internal/broker/...", "internal/tokencache/...",
+				"internal/connector/...", "internal/registryauth/...", "internal/catalog/...",
+				"internal/daemon/...", "internal/config/...", "internal/cli/...", "internal/ipc/server",
+				"net/http",
 			},
 			why: "the guard keeps nothing itself: what it finds goes through the vault that it is given",
 		}, {
-			who:       []string{"internal/keystore/..."},
-			forbidden: []string{"internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/http"},
-			why:       "the vault knows no registries, and talks to no network",
+			who: []string{"internal/keystore/..."},
+			forbidden: []string{
+				"internal/connector/...",
+				"internal/registryauth/...",
+				"internal/tokencache/...",
+				"internal/broker/...",
+				"internal/catalog/...",
+				"internal/ipc/...",
+				"net/http",
+			},
+			why: "the vault knows no registries, and talks to no network",
 		}, {
 			who:       []string{"internal/connector/..."},
 			forbidden: []string{"internal/registryauth/..."},
-			why:       "a kind of connector is given whoever asks registries, so that that can be a child process",
+			why: "a kind of connector is given whoever asks registries, so that that can be a " +
+				"child process",
 		}, {
-			who:       []string{"internal/connector/...", "internal/registryauth/..."},
-			forbidden: []string{"internal/keystore/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/..."},
-			why:       "a kind of connector matches and mints; only broker decides and stores",
+			who: []string{"internal/connector/...", "internal/registryauth/..."},
+			forbidden: []string{
+				"internal/keystore/...",
+				"internal/broker/...",
+				"internal/catalog/...",
+				"internal/ipc/...",
+			},
+			why: "a kind of connector matches and mints; only broker decides and stores",
 		}, {
-			who:       []string{"internal/tokencache/..."},
-			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/broker/...", "internal/catalog/...", "internal/ipc/...", "net/..."},
-			why:       "the cache keeps time for minters of any kind and does no I/O",
+			who: []string{"internal/tokencache/..."},
+			forbidden: []string{
+				"internal/keystore/...",
+				"internal/connector/...",
+				"internal/registryauth/...",
+				"internal/broker/...",
+				"internal/catalog/...",
+				"internal/ipc/...",
+				"net/...",
+			},
+			why: "the cache keeps time for minters of any kind and does no I/O",
 		}, {
-			who:       []string{"internal/catalog/..."},
-			forbidden: []string{"internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/broker/...", "internal/tokencache/...", "internal/ipc/...", "net/http", "os/exec"},
-			why:       "ZenML's rules about entities are pure",
+			who: []string{"internal/catalog/..."},
+			forbidden: []string{
+				"internal/keystore/...",
+				"internal/connector/...",
+				"internal/registryauth/...",
+				"internal/broker/...",
+				"internal/tokencache/...",
+				"internal/ipc/...",
+				"net/http",
+				"os/exec",
+			},
+			why: "ZenML's rules about entities are pure",
 		}, {
 			who:       []string{"internal/broker/..."},
 			forbidden: []string{"internal/ipc/...", "internal/daemon/...", "internal/cli/...", "net/http"},
@@ -93,21 +143,33 @@ func rules() []rule {
 		}, {
 			who: []string{"internal/policy"},
 			forbidden: []string{
-				"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/catalog/...",
+				"internal/broker/...", "internal/keystore/...", "internal/connector/...",
+				"internal/registryauth/...", "internal/tokencache/...", "internal/catalog/...",
 				"internal/ipc/...", "internal/config/...", "net", "net/http", "os/exec",
 			},
 			why: "what the rules say is a table: no I/O, no waiting",
 		}, {
 			who: []string{"internal/policy/..."},
 			forbidden: []string{
-				"internal/broker/...", "internal/ipc/...", "internal/daemon/...", "internal/cli/...", "internal/config/...", "net/http",
+				"internal/broker/...", "internal/ipc/...", "internal/daemon/...", "internal/cli/...",
+				"internal/config/...", "net/http",
 				"github.com/godbus/...",
 			},
-			why: "whether somebody may use a credential does not depend on how it is asked for, and zend draws nothing",
+			why: "whether somebody may use a credential does not depend on how it is asked for, and zend " +
+				"draws nothing",
 		}, {
-			who:       []string{"internal/ipc/..."},
-			forbidden: []string{"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/registryauth/...", "internal/tokencache/...", "internal/catalog/...", "internal/daemon/...", "net/http"},
-			why:       "the wire serves handlers that it is given",
+			who: []string{"internal/ipc/..."},
+			forbidden: []string{
+				"internal/broker/...",
+				"internal/keystore/...",
+				"internal/connector/...",
+				"internal/registryauth/...",
+				"internal/tokencache/...",
+				"internal/catalog/...",
+				"internal/daemon/...",
+				"net/http",
+			},
+			why: "the wire serves handlers that it is given",
 		}, {
 			who:       leaves(),
 			forbidden: []string{"internal/..."},
@@ -115,7 +177,8 @@ func rules() []rule {
 		}, {
 			who: []string{"internal/access", "internal/audit", "internal/policy/..."},
 			forbidden: []string{
-				"internal/broker/...", "internal/keystore/...", "internal/connector/...", "internal/tokencache/...", "internal/catalog/...",
+				"internal/broker/...", "internal/keystore/...", "internal/connector/...",
+				"internal/tokencache/...", "internal/catalog/...",
 				"internal/ipc/...",
 			},
 			why: "who asks, what for and where a secret goes is known to policy and audit without the broker",
@@ -136,21 +199,32 @@ func rules() []rule {
 	}
 }
 
-// nouns are the rooms of the command line: those of the nouns are assembled by internal/cli and know neither each other nor
-// it, and what they share knows none of them.
+// nouns are the rooms of the command line: those of the nouns are assembled by
+// internal/cli and know neither each other nor it, and what they share knows none of
+// them.
 func nouns() []rule {
 	rooms := []string{"clients", "connector", "login", "machine", "registry", "server", "stack"}
 	for i, name := range rooms {
 		rooms[i] = "internal/cli/" + name
 	}
 	list := []rule{{
-		who:       []string{"internal/cli/ui", "internal/cli/zend", "internal/cli/command", "internal/cli/resource"},
+		who: []string{
+			"internal/cli/ui",
+			"internal/cli/zend",
+			"internal/cli/command",
+			"internal/cli/resource",
+		},
 		forbidden: append([]string{"internal/cli"}, rooms...),
 		why:       "what commands share is about no noun",
 	}, {
-		who:       []string{"internal/cli/ui"},
-		forbidden: []string{"internal/ipc/...", "internal/cli/zend", "internal/cli/command", "internal/cli/resource"},
-		why:       "what draws and asks knows no command and never asks zend",
+		who: []string{"internal/cli/ui"},
+		forbidden: []string{
+			"internal/ipc/...",
+			"internal/cli/zend",
+			"internal/cli/command",
+			"internal/cli/resource",
+		},
+		why: "what draws and asks knows no command and never asks zend",
 	}, {
 		who:       []string{"internal/cli/zend"},
 		forbidden: []string{"internal/cli/ui", "github.com/spf13/..."},
@@ -169,7 +243,13 @@ func nouns() []rule {
 
 // vocabulary is what a leaf may import of ours.
 func vocabulary() []string {
-	return []string{"internal/address", "internal/credential", "internal/safetext", "internal/paths", "internal/execsafe"}
+	return []string{
+		"internal/address",
+		"internal/credential",
+		"internal/safetext",
+		"internal/paths",
+		"internal/execsafe",
+	}
 }
 
 func TestImports(t *testing.T) {
@@ -197,19 +277,29 @@ func subjects(g graph, r rule) []string {
 	return list
 }
 
-// breaks reports every forbidden package that who reaches, with the chain of imports that gets there. Only the first forbidden
-// package of a chain is worth telling.
+// breaks reports every forbidden package that who reaches, with the chain of imports that
+// gets there. Only the first forbidden package of a chain is worth telling.
 func breaks(t *testing.T, g graph, who string, r rule) {
 	t.Helper()
 	for _, target := range targets(g, who, r) {
 		path := g.path(who, target, r.beyond...)
-		if path == nil || slices.ContainsFunc(path[1:len(path)-1], func(p string) bool { return matchesAny(r.forbidden, short(p)) }) {
+		if path == nil ||
+			slices.ContainsFunc(
+				path[1:len(path)-1],
+				func(p string) bool { return matchesAny(r.forbidden, short(p)) },
+			) {
 			continue
 		}
 		for i := range path {
 			path[i] = short(path[i])
 		}
-		t.Errorf("%s must not link %s: %s\n\t%s", short(who), short(target), r.why, strings.Join(path, "\n\t-> "))
+		t.Errorf(
+			"%s must not link %s: %s\n\t%s",
+			short(who),
+			short(target),
+			r.why,
+			strings.Join(path, "\n\t-> "),
+		)
 	}
 }
 
@@ -217,8 +307,10 @@ func targets(g graph, who string, r rule) []string {
 	var list []string
 	for path := range g {
 		name := short(path)
-		allowed := path == who || strings.HasPrefix(path, who+"/") || slices.Equal(r.forbidden, []string{"internal/..."}) && slices.Contains(vocabulary(), name)
-		// "internal/..." in a rule is ours; the standard library has an internal/ of its own.
+		allowed := path == who || strings.HasPrefix(path, who+"/") ||
+			slices.Equal(r.forbidden, []string{"internal/..."}) && slices.Contains(vocabulary(), name)
+		// "internal/..." in a rule is ours; the standard library has an internal/ of its
+		// own.
 		ours := strings.HasPrefix(path, module+"/") == strings.HasPrefix(name, "internal/")
 		if !allowed && ours && matchesAny(r.forbidden, name) {
 			list = append(list, path)
@@ -262,7 +354,10 @@ func known(g graph, pattern string) bool {
 // The search itself must be able to fail.
 func TestPathFindsAChain(t *testing.T) {
 	g := graph{
-		module + "/cmd/a":      {ImportPath: module + "/cmd/a", Imports: []string{module + "/internal/b", "os"}},
+		module + "/cmd/a": {
+			ImportPath: module + "/cmd/a",
+			Imports:    []string{module + "/internal/b", "os"},
+		},
 		module + "/internal/b": {ImportPath: module + "/internal/b", Imports: []string{"net/http"}},
 		"os":                   {ImportPath: "os"},
 		"net/http":             {ImportPath: "net/http"},

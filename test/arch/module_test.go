@@ -68,8 +68,17 @@ var load = func() func(t *testing.T, goos string) graph {
 
 func list(t *testing.T, goos string) graph {
 	t.Helper()
-	// -e: a package that does not compile is its own test's failure; the graph of the others still counts.
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Imports,ImportMap,Standard", "./...")
+	// -e: a package that does not compile is its own test's failure; the graph of the
+	// others still counts.
+	cmd := exec.CommandContext(
+		t.Context(),
+		"go",
+		"list",
+		"-e",
+		"-deps",
+		"-json=ImportPath,Name,Dir,GoFiles,Imports,ImportMap,Standard",
+		"./...",
+	)
 	cmd.Dir = root(t)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH=amd64")
 	var stderr bytes.Buffer
@@ -95,8 +104,8 @@ func list(t *testing.T, goos string) graph {
 	}
 }
 
-// path returns the shortest chain of imports from a package to another that does not lead through what the packages beyond
-// import, nil if there is none.
+// path returns the shortest chain of imports from a package to another that does not lead
+// through what the packages beyond import, nil if there is none.
 func (g graph) path(from, to string, beyond ...string) []string {
 	came := map[string]string{from: ""}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {

@@ -43,7 +43,12 @@ func parse(t *testing.T, path string, p pkg) source {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		f, err := parser.ParseFile(
+			token.NewFileSet(),
+			name,
+			nil,
+			parser.ParseComments|parser.SkipObjectResolution,
+		)
 		if err != nil {
 			t.Errorf("%v", err)
 			continue
@@ -72,14 +77,16 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 	}
 }
 
-// stateAllowed are the package-level variables that may change, or whose kind the test cannot judge, with the reason.
+// stateAllowed are the package-level variables that may change, or whose kind the test
+// cannot judge, with the reason.
 func stateAllowed() map[string]string {
 	return map[string]string{
 		"internal/api.Version": "set by the linker",
 	}
 }
 
-// Hidden state couples tests and callers that do not know of each other; init runs in programs that did not ask for it.
+// Hidden state couples tests and callers that do not know of each other; init runs in
+// programs that did not ask for it.
 func TestNoInitAndNoState(t *testing.T) {
 	allowed := stateAllowed()
 	for _, s := range sources(t) {
@@ -135,7 +142,8 @@ func varFaults(file string, d *ast.GenDecl, vars map[string]string) []fault {
 				continue
 			}
 			if i >= len(v.Values) {
-				list = append(list, fault{file, name.Name, "a package-level variable without a value is state"})
+				list = append(list, fault{file, name.Name, "a package-level variable without a value is " +
+					"state"})
 				continue
 			}
 			if why := suspicious(name.Name, v.Values[i]); why != "" {
@@ -155,7 +163,8 @@ func suspicious(name string, value ast.Expr) string {
 		return ""
 	case *ast.CallExpr:
 		called := exprName(v.Fun)
-		if strings.HasPrefix(strings.ToLower(name), "err") || slices.Contains([]string{"regexp.MustCompile", "strings.NewReplacer"}, called) {
+		if strings.HasPrefix(strings.ToLower(name), "err") ||
+			slices.Contains([]string{"regexp.MustCompile", "strings.NewReplacer"}, called) {
 			return ""
 		}
 		if _, conversion := v.Fun.(*ast.ArrayType); conversion {
@@ -182,8 +191,9 @@ func exprName(e ast.Expr) string {
 	return "an expression"
 }
 
-// changed are the names among vars that a statement of the file assigns to, counts up or takes the address of. A local
-// variable of the same name would be reported too; rename it.
+// changed are the names among vars that a statement of the file assigns to, counts up or
+// takes the address of. A local variable of the same name would be reported too; rename
+// it.
 func changed(f *ast.File, vars map[string]string) []string {
 	var list []string
 	note := func(e ast.Expr) {
@@ -290,7 +300,8 @@ func TestWhoeverExecutesChecks(t *testing.T) {
 	}
 }
 
-// executes reports whether a name of a package of the standard library or of x/sys executes a program.
+// executes reports whether a name of a package of the standard library or of x/sys
+// executes a program.
 func executes(from, name string) bool {
 	switch from {
 	case "os/exec":
@@ -305,7 +316,8 @@ func executes(from, name string) bool {
 func importOf(f *ast.File, name string) string {
 	for _, i := range f.Imports {
 		path := strings.Trim(i.Path.Value, `"`)
-		if i.Name != nil && i.Name.Name == name || i.Name == nil && path[strings.LastIndexByte(path, '/')+1:] == name {
+		if i.Name != nil && i.Name.Name == name ||
+			i.Name == nil && path[strings.LastIndexByte(path, '/')+1:] == name {
 			return path
 		}
 	}

@@ -16,14 +16,16 @@ import (
 	"testing"
 )
 
-// The largest that a package, a type and a function may be. What outgrows a limit is split; the limit stays.
+// The largest that a package, a type and a function may be. What outgrows a limit is
+// split; the limit stays.
 const (
 	maxPackageLines  = 3500 // without tests
 	maxMethods       = 40
 	maxFunctionLines = 60
 )
 
-// tooLarge is what is over a limit today, with its size. None may grow; what fits its limit leaves the table.
+// tooLarge is what is over a limit today, with its size. None may grow; what fits its
+// limit leaves the table.
 func tooLarge() map[string]int {
 	return map[string]int{
 		"internal/clientconfig.Env": 71,
@@ -160,7 +162,10 @@ func TestShapeFaults(t *testing.T) {
 	}
 	code.WriteString("\nfunc (S[T]) long() {" + strings.Repeat("\n", maxFunctionLines) + "}\n")
 	code.WriteString(strings.Repeat("\n", maxPackageLines))
-	files := map[string][]byte{"internal/p/p.go": []byte(code.String()), "internal/q/q_test.go": []byte(code.String())}
+	files := map[string][]byte{
+		"internal/p/p.go":      []byte(code.String()),
+		"internal/q/q_test.go": []byte(code.String()),
+	}
 	for name, tt := range map[string]struct {
 		allowed map[string]int
 		want    []string
@@ -170,11 +175,21 @@ func TestShapeFaults(t *testing.T) {
 			"internal/p.S has 42 methods, want at most 40",
 			"internal/p.S.long has 61 lines, want at most 60",
 		}},
-		"all is allowed": {map[string]int{"internal/p": 3604, "internal/p.S": 42, "internal/p.S.long": 61}, nil},
-		"it grew":        {map[string]int{"internal/p": 3603, "internal/p.S": 42, "internal/p.S.long": 61}, []string{"internal/p has 3604 lines without tests, want at most 3603"}},
+		"all is allowed": {
+			map[string]int{"internal/p": 3604, "internal/p.S": 42, "internal/p.S.long": 61},
+			nil,
+		},
+		"it grew": {
+			map[string]int{"internal/p": 3603, "internal/p.S": 42, "internal/p.S.long": 61},
+			[]string{"internal/p has 3604 lines without tests, want at most 3603"},
+		},
 		"it fits, or is not there": {
-			map[string]int{"internal/p": 3604, "internal/p.S": 42, "internal/p.S.long": 61, "internal/p.S.M1": 61, "internal/q": 4000},
-			[]string{"internal/p.S.M1 fits its limit: take it off the list", "internal/q fits its limit: take it off the list"},
+			map[string]int{
+				"internal/p": 3604, "internal/p.S": 42, "internal/p.S.long": 61,
+				"internal/p.S.M1": 61, "internal/q": 4000,
+			},
+			[]string{"internal/p.S.M1 fits its limit: take it off the list", "internal/q fits its limit: " +
+				"take it off the list"},
 		},
 	} {
 		if got := shapeFaults(files, tt.allowed); !slices.Equal(got, tt.want) {

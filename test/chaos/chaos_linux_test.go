@@ -31,7 +31,8 @@ type world struct {
 	zend string
 }
 
-// newWorld builds zend and gives it an empty home. The process's environment is the world's from here on.
+// newWorld builds zend and gives it an empty home. The process's environment is the
+// world's from here on.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	home, err := os.MkdirTemp("/tmp", "zen")
@@ -46,7 +47,8 @@ func newWorld(t *testing.T) *world {
 	}
 	for k, v := range map[string]string{
 		"HOME": home, "XDG_RUNTIME_DIR": filepath.Join(home, "run"), "XDG_DATA_HOME": "",
-		"XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": "", "DBUS_SESSION_BUS_ADDRESS": "", "ZEN_SOCKET": "",
+		"XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": "", "DBUS_SESSION_BUS_ADDRESS": "",
+		"ZEN_SOCKET": "",
 	} {
 		t.Setenv(k, v)
 	}
@@ -73,7 +75,8 @@ func (w *world) status() (s api.Status, err error) {
 	return s, json.Unmarshal(reply.Result, &s)
 }
 
-// forget takes the vault's keys out of the kernel's keyring, where they would stay until the next boot.
+// forget takes the vault's keys out of the kernel's keyring, where they would stay until
+// the next boot.
 func (w *world) forget() {
 	s, err := w.status()
 	if err != nil {
@@ -82,15 +85,16 @@ func (w *world) forget() {
 	}
 	for _, slot := range s.Vault.Slots {
 		if slot.Kind == keystore.KindSession {
-			if err := (kernelkeyring.Slot{}).Delete(context.Background(), s.Vault.ID+"/"+slot.ID); err != nil {
+			if err := (kernelkeyring.Slot{}).Delete(context.Background(),
+				s.Vault.ID+"/"+slot.ID); err != nil {
 				w.t.Error(err)
 			}
 		}
 	}
 }
 
-// needsKernelKeyring skips a test that kills zend where the vault's key lives in zend alone, as in most containers: what is
-// stored then ends with it, and is meant to.
+// needsKernelKeyring skips a test that kills zend where the vault's key lives in zend
+// alone, as in most containers: what is stored then ends with it, and is meant to.
 func (w *world) needsKernelKeyring() {
 	w.t.Helper()
 	if err := (kernelkeyring.Slot{}).Probe(w.t.Context()); err != nil {
@@ -130,7 +134,8 @@ func (w *world) daemons() (pids []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range entries {
 		cmdline, err := os.ReadFile(path)
-		if err == nil && strings.HasPrefix(string(cmdline), w.zend+"\x00") && !strings.Contains(string(cmdline), "__") {
+		if err == nil && strings.HasPrefix(string(cmdline), w.zend+"\x00") &&
+			!strings.Contains(string(cmdline), "__") {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 			pids = append(pids, pid)
 		}
@@ -144,7 +149,8 @@ func (w *world) kill() {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 	for len(w.daemons()) > 0 {
-		time.Sleep(time.Millisecond) // a killed process ends when the kernel says so; there is nothing to wait on
+		// a killed process ends when the kernel says so; there is nothing to wait on
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -209,8 +215,8 @@ func TestManyFirstClientsStartOneDaemon(t *testing.T) {
 	}
 }
 
-// killer kills zend again and again. Each zend gets to live for a while once it serves, some of them less than a request
-// takes.
+// killer kills zend again and again. Each zend gets to live for a while once it serves,
+// some of them less than a request takes.
 type killer struct {
 	stop  chan struct{}
 	done  sync.WaitGroup
@@ -230,7 +236,8 @@ func (w *world) startKiller(life time.Duration) *killer {
 				syscall.Kill(pid, syscall.SIGKILL)
 				k.kills.Add(1)
 			}
-			// It is the clients that start the next one, and they only do when there is load.
+			// It is the clients that start the next one, and they only do when there is
+			// load.
 			for len(w.daemons()) == 0 {
 				select {
 				case <-k.stop:
@@ -248,7 +255,8 @@ func (k *killer) end() {
 	k.done.Wait()
 }
 
-// life is how long a zend may live: 37 ms, or more where a store takes so long that none would ever end in that time.
+// life is how long a zend may live: 37 ms, or more where a store takes so long that none
+// would ever end in that time.
 func (w *world) life() time.Duration {
 	w.t.Helper()
 	const samples = 5
@@ -261,7 +269,8 @@ func (w *world) life() time.Duration {
 	return max(37*time.Millisecond, 5*time.Since(begin)/samples)
 }
 
-// zend is killed again and again under load: no request fails, and everything that was acknowledged is there.
+// zend is killed again and again under load: no request fails, and everything that was
+// acknowledged is there.
 func TestKilledUnderLoad(t *testing.T) {
 	w := newWorld(t)
 	w.needsKernelKeyring()
@@ -322,7 +331,8 @@ func TestIdleExitUnderLoad(t *testing.T) {
 				if got, err := w.get("hub.example"); err != nil || got != "secret" {
 					return fmt.Errorf("get: %q: %w", got, err)
 				}
-				time.Sleep(time.Duration(n%5) * time.Millisecond) // the load itself: pauses around the idle time
+				// the load itself: pauses around the idle time
+				time.Sleep(time.Duration(n%5) * time.Millisecond)
 			}
 			return nil
 		})

@@ -19,11 +19,12 @@ import (
 
 // getLine is a request for the host's credential.
 func getLine(host string) string {
-	return `{"jsonrpc":"2.0","id":1,"method":"get","client":"chaos/1","params":{"ServerURL":"` + host + `"}}` + "\n"
+	return `{"jsonrpc":"2.0","id":1,"method":"get","client":"chaos/1","params":{"ServerURL":"` + host +
+		`"}}` + "\n"
 }
 
-// dial connects as ipc.Client does: it waits for a place in the queue of a zend that has too much to do, which a Unix socket
-// reports as EAGAIN.
+// dial connects as ipc.Client does: it waits for a place in the queue of a zend that has
+// too much to do, which a Unix socket reports as EAGAIN.
 func dial(socket string) (*net.UnixConn, error) {
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
@@ -33,7 +34,8 @@ func dial(socket string) (*net.UnixConn, error) {
 	}
 }
 
-// Where a process may have few open files, clients that only stay connected take none of those that zend needs itself.
+// Where a process may have few open files, clients that only stay connected take none of
+// those that zend needs itself.
 func TestFewOpenFiles(t *testing.T) {
 	w := newWorld(t)
 	limited := filepath.Join(t.TempDir(), "limited")
@@ -91,7 +93,8 @@ func TestFewOpenFiles(t *testing.T) {
 		t.Errorf("zend has no file left to write the vault: %v", err)
 	}
 	closeAll(conns)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // it notices one after the other
+	// it notices one after the other
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		_, err := w.status()
 		if err == nil {
 			return

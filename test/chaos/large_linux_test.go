@@ -23,11 +23,12 @@ const (
 	manyNames = 1000
 )
 
-// mostForLarge is what zend may occupy while a crowd of clients wants large answers at the same time, in MB.
+// mostForLarge is what zend may occupy while a crowd of clients wants large answers at
+// the same time, in MB.
 const mostForLarge = 96
 
-// A crowd of clients that asks for large answers at the same time gets them, all of them, some after the others, and zend's memory is
-// bounded.
+// A crowd of clients that asks for large answers at the same time gets them, all of them,
+// some after the others, and zend's memory is bounded.
 func TestLargeAnswersAtOnce(t *testing.T) {
 	enoughFiles(t, 4096)
 	w := newWorld(t)
@@ -62,7 +63,8 @@ func TestLargeAnswersAtOnce(t *testing.T) {
 			return err
 		}
 		said, err := bufio.NewReader(c).ReadBytes('\n')
-		if err != nil || len(said) < 250*manyNames || bytes.Contains(said[:min(100, len(said))], []byte(`"error"`)) {
+		if err != nil || len(said) < 250*manyNames ||
+			bytes.Contains(said[:min(100, len(said))], []byte(`"error"`)) {
 			return fmt.Errorf("question %d: %d bytes, %.100q: %w", i%len(questions), len(said), said, err)
 		}
 		read.Add(int64(len(said)))
@@ -76,7 +78,13 @@ func TestLargeAnswersAtOnce(t *testing.T) {
 	if most > mostForLarge {
 		t.Errorf("zend occupied up to %d MB, at most %d are allowed", most, mostForLarge)
 	}
-	t.Logf("%d MB in %v; zend took up to %d MB, %d before", read.Load()>>20, took.Round(time.Millisecond), most, before)
+	t.Logf(
+		"%d MB in %v; zend took up to %d MB, %d before",
+		read.Load()>>20,
+		took.Round(time.Millisecond),
+		most,
+		before,
+	)
 }
 
 // storeMany makes n logins whose names make answers large.
@@ -89,7 +97,10 @@ func (w *world) storeMany(t *testing.T, n int) {
 	defer c.Close()
 	path := strings.Repeat("/"+strings.Repeat("a", 50), 5)
 	for i := range n {
-		params := safejson.AppendString([]byte(`{"Username":"alice","Secret":"secret","ServerURL":`), fmt.Sprintf("r%d.example%s", i, path))
+		params := safejson.AppendString(
+			[]byte(`{"Username":"alice","Secret":"secret","ServerURL":`),
+			fmt.Sprintf("r%d.example%s", i, path),
+		)
 		reply, err := c.Call(api.MethodStore, append(params, '}'), time.Now().Add(20*time.Second))
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// mostMemory is what zend may occupy while a thousand clients do their worst, in MB; afterMemory is what it may keep.
+// mostMemory is what zend may occupy while a thousand clients do their worst, in MB;
+// afterMemory is what it may keep.
 const (
 	mostMemory  = 256
 	afterMemory = 32
@@ -41,7 +42,8 @@ const politeRequests = 200
 // firstLine is how long a client may take to send its request; it is told so then.
 const firstLine = 2 * time.Second
 
-// pause is how long a rude client waits between two visits: a thousand that never wait would only show who gets the processor.
+// pause is how long a rude client waits between two visits: a thousand that never wait
+// would only show who gets the processor.
 const pause = 300 * time.Millisecond
 
 func rudes() []rude {
@@ -73,7 +75,8 @@ func rudes() []rude {
 		{"1 MiB lines", func(c *net.UnixConn, _ <-chan struct{}) error {
 			go io.WriteString(c, getLine(strings.Repeat("x", 1<<20)))
 			said, err := bufio.NewReader(c).ReadBytes('\n')
-			return wantSaid(said, err, credential.InvalidInput, credential.Timeout) // it may have to wait too long for its turn
+			// it may have to wait too long for its turn
+			return wantSaid(said, err, credential.InvalidInput, credential.Timeout)
 		}},
 		{"large answers unread", func(c *net.UnixConn, stop <-chan struct{}) error {
 			_, err := io.WriteString(c, getLine("large.example"))
@@ -90,12 +93,16 @@ func rudes() []rude {
 	}
 }
 
-// errToldLate is of a client that was told that it was too late, which only one that was may be told.
+// errToldLate is of a client that was told that it was too late, which only one that was
+// may be told.
 var errToldLate = errors.New("was told that its request did not come in time")
 
-// wantSaid checks what a rude client is told; a connection that was ended is an answer too.
+// wantSaid checks what a rude client is told; a connection that was ended is an answer
+// too.
 func wantSaid(said []byte, err error, reasons ...credential.Reason) error {
-	if len(said) == 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, os.ErrDeadlineExceeded)) {
+	if len(said) == 0 &&
+		(err == nil || errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) ||
+			errors.Is(err, os.ErrDeadlineExceeded)) {
 		return nil
 	}
 	for _, r := range reasons {
@@ -121,7 +128,8 @@ type crowd struct {
 	wrong   error
 }
 
-// startCrowd lets n clients loose and returns when all of them are connected at the same time.
+// startCrowd lets n clients loose and returns when all of them are connected at the same
+// time.
 func startCrowd(socket string, n int) *crowd {
 	c := &crowd{stop: make(chan struct{})}
 	kinds := rudes()
@@ -164,7 +172,8 @@ func (c *crowd) visit(socket string, k rude, arrive func()) {
 			err = errToldLate
 		}
 	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.EPIPE) &&
+		!errors.Is(err, unix.ECONNRESET) {
 		c.note(&c.wrong, fmt.Errorf("%s: %w", k.name, err))
 	}
 }
@@ -221,15 +230,17 @@ func (ts times) String() string {
 	return fmt.Sprintf("%d requests, p50 %v, p99 %v, longest %v", len(ts), at(0.5), at(0.99), at(1))
 }
 
-// A thousand clients at once do all that a client should not do, and twenty others are served all the same. zend's memory is
-// bounded, and when the thousand are gone it has nothing of them.
+// A thousand clients at once do all that a client should not do, and twenty others are
+// served all the same. zend's memory is bounded, and when the thousand are gone it has
+// nothing of them.
 func TestThousandRudeClients(t *testing.T) {
 	enoughFiles(t, 4096)
 	w := newWorld(t)
 	if err := w.store("hub.example", "alice", "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store("large.example", "alice", strings.Repeat("x", 300<<10)); err != nil { // more than the kernel keeps for a reader
+	// more than the kernel keeps for a reader
+	if err := w.store("large.example", "alice", strings.Repeat("x", 300<<10)); err != nil {
 		t.Fatal(err)
 	}
 	socket, err := w.dirs.Socket()
@@ -250,12 +261,15 @@ func TestThousandRudeClients(t *testing.T) {
 		t.Fatalf("zend %d did not survive: now there is %v", pid, now)
 	}
 	left := proc(t, pid, "VmRSS") / 1024
-	for end := time.Now().Add(20 * time.Second); left > afterMemory && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		left = proc(t, pid, "VmRSS") / 1024 // zend gives back what it needed when it was left alone for some seconds
+	for end := time.Now().Add(20 * time.Second); left > afterMemory &&
+		time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		// zend gives back what it needed when it was left alone for some seconds
+		left = proc(t, pid, "VmRSS") / 1024
 	}
 	most := proc(t, pid, "VmHWM") / 1024
 	if most > mostMemory || left > afterMemory {
-		t.Errorf("zend occupied up to %d MB, at most %d are allowed, and %d MB afterwards, at most %d", most, mostMemory, left, afterMemory)
+		t.Errorf("zend occupied up to %d MB, at most %d are allowed, and %d MB afterwards, at most "+
+			"%d", most, mostMemory, left, afterMemory)
 	}
 	if now := proc(t, pid, "Threads"); now > threads+32 {
 		t.Errorf("%d threads are left of %d", now, threads)
@@ -265,7 +279,8 @@ func TestThousandRudeClients(t *testing.T) {
 	t.Logf("after:  %v; %d MB", after, left)
 }
 
-// polite are clients that make a number of gets each, one after the other, as docker-credential-zen does. None may fail.
+// polite are clients that make a number of gets each, one after the other, as
+// docker-credential-zen does. None may fail.
 func (w *world) polite(t *testing.T, clients, each int) (took times) {
 	t.Helper()
 	var mu sync.Mutex

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// What zend may have of its own when it has nothing to do, and with what it has of its program's file; how much more after a million
-// gets than after the first tenth, in kB; how often its threads may be switched to within idleTime, when there is nothing to do.
+// What zend may have of its own when it has nothing to do, and with what it has of its
+// program's file; how much more after a million gets than after the first tenth, in kB;
+// how often its threads may be switched to within idleTime, when there is nothing to do.
 const (
 	idleMemory   = 4 << 10
 	idleResident = 10 << 10
@@ -26,10 +27,12 @@ const (
 	maxOnDisk    = 64 << 20 // with the audit log's old files, in bytes
 )
 
-// footprint is what can be seen of a process from outside: its own memory and all that is mapped, programs' files included.
+// footprint is what can be seen of a process from outside: its own memory and all that is
+// mapped, programs' files included.
 type footprint struct{ own, resident, threads, files int }
 
-// footprintOf looks at zend. Its files can only be counted by root: zend cannot be looked into.
+// footprintOf looks at zend. Its files can only be counted by root: zend cannot be looked
+// into.
 func footprintOf(t *testing.T, pid int) (f footprint) {
 	t.Helper()
 	f.own, f.resident, f.threads = proc(t, pid, "RssAnon"), proc(t, pid, "VmRSS"), proc(t, pid, "Threads")
@@ -46,7 +49,8 @@ func (f footprint) grew(before footprint) bool {
 	return f.own > before.own+soakGrowth || f.threads > before.threads+soakThreads || f.files > before.files
 }
 
-// settled is the footprint after clients left, whose connections zend closes a moment later.
+// settled is the footprint after clients left, whose connections zend closes a moment
+// later.
 func settled(t *testing.T, pid int, before footprint) (f footprint) {
 	t.Helper()
 	for end := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -78,7 +82,8 @@ func (w *world) onDisk() (files int, size int64) {
 	return files, size
 }
 
-// switches is how often the threads of a process were given a processor after they had waited for something.
+// switches is how often the threads of a process were given a processor after they had
+// waited for something.
 func switches(t *testing.T, pid int) (n int) {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
@@ -116,14 +121,21 @@ func TestIdleZendIsSmallAndSleeps(t *testing.T) {
 			break
 		}
 	}
-	for end := time.Now().Add(15 * time.Second); proc(t, pid, "VmRSS") > idleResident && time.Now().Before(end); {
-		time.Sleep(50 * time.Millisecond) // what its start needed is given back when zend was left alone for some seconds
+	for end := time.Now().Add(15 * time.Second); proc(t, pid, "VmRSS") > idleResident &&
+		time.Now().Before(end); {
+		// what its start needed is given back when zend was left alone for some seconds
+		time.Sleep(50 * time.Millisecond)
 	}
 	w.polite(t, 1, 10) // which takes back what serving needs
 	is := footprintOf(t, pid)
-	t.Logf("%d kB of its own, %d kB resident, %d threads, %d files; woke up %d times in %v", is.own, is.resident, is.threads, is.files, woke, idleTime)
+	t.Logf("%d kB of its own, %d kB resident, %d threads, %d files; woke up %d times in "+
+		"%v", is.own, is.resident, is.threads, is.files, woke, idleTime)
 	if is.resident > idleResident {
-		t.Errorf("an idle zend occupies %d kB with its program, at most %d are allowed", is.resident, idleResident)
+		t.Errorf(
+			"an idle zend occupies %d kB with its program, at most %d are allowed",
+			is.resident,
+			idleResident,
+		)
 	}
 	if is.own > idleMemory {
 		t.Errorf("an idle zend occupies %d kB of its own, at most %d are allowed", is.own, idleMemory)

@@ -10,9 +10,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// crane: crane push|pull REFERENCE, by go-containerregistry with the script's Docker config, which really executes
-// docker-credential-zen as every client does. The environment of this process is changed for that long; scripts that use it
-// do not run in parallel with others that do.
+// crane: crane push|pull REFERENCE, by go-containerregistry with the script's Docker
+// config, which really executes docker-credential-zen as every client does. The
+// environment of this process is changed for that long; scripts that use it do not run in
+// parallel with others that do.
 func crane(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: crane push|pull REFERENCE")

@@ -1,3 +1,4 @@
-// Package stories holds stories told with the real three programs (testdata/*.txtar, run by testscript), a real zend of
-// their own and an in-process registry that demands a password. It has no code outside its tests.
+// Package stories holds stories told with the real three programs (testdata/*.txtar, run
+// by testscript), a real zend of their own and an in-process registry that demands a
+// password. It has no code outside its tests.
 package stories

@@ -10,8 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// eventually: [!] eventually PATTERN PROGRAM [ARGS...] runs the program again and again until what it prints matches the pattern,
-// or until it does not.
+// eventually: [!] eventually PATTERN PROGRAM [ARGS...] runs the program again and again
+// until what it prints matches the pattern, or until it does not.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: [!] eventually PATTERN PROGRAM [ARGS...]")
@@ -30,14 +30,19 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// dockerSave: dockersave HOST keeps alice's login in the script's Docker config as programs do that are built from docker's
-// code and ask no helper: docker's own code reads the file and writes it anew.
+// dockerSave: dockersave HOST keeps alice's login in the script's Docker config as
+// programs do that are built from docker's code and ask no helper: docker's own code
+// reads the file and writes it anew.
 func dockerSave(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: dockersave HOST")
 	}
 	file, err := config.Load(filepath.Dir(ts.MkAbs(filepath.Join(ts.Getenv("DOCKER_CONFIG"), "config.json"))))
 	ts.Check(err)
-	file.AuthConfigs[args[0]] = types.AuthConfig{Username: "alice", Password: storyOf(ts).password, ServerAddress: args[0]}
+	file.AuthConfigs[args[0]] = types.AuthConfig{
+		Username:      "alice",
+		Password:      storyOf(ts).password,
+		ServerAddress: args[0],
+	}
 	ts.Check(file.Save())
 }

@@ -24,7 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the programs print into the scripts' cmp files")
 
-// TestScripts builds the three programs once and runs every story in a home directory of its own.
+// TestScripts builds the three programs once and runs every story in a home directory of
+// its own.
 func TestScripts(t *testing.T) {
 	bin := build(t)
 	testscript.Run(t, testscript.Params{
@@ -43,8 +44,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// build compiles the programs into one directory, as make install does, with the race detector off: they are run hundreds
-// of times, and their packages' own tests have it on.
+// build compiles the programs into one directory, as make install does, with the race
+// detector off: they are run hundreds of times, and their packages' own tests have it on.
 func build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,8 +67,9 @@ type story struct {
 
 type storyKey struct{}
 
-// setup gives the script a home, a runtime directory short enough for a socket, registries, and a password that is nowhere
-// but in its memory and in the file $WORK/password (removed before the search for leaks).
+// setup gives the script a home, a runtime directory short enough for a socket,
+// registries, and a password that is nowhere but in its memory and in the file
+// $WORK/password (removed before the search for leaks).
 func setup(t *testing.T, e *testscript.Env, bin string) error {
 	run, err := os.MkdirTemp("/tmp", "zen")
 	if err != nil {
@@ -87,17 +89,33 @@ func setup(t *testing.T, e *testscript.Env, bin string) error {
 	if err := os.WriteFile(filepath.Join(e.WorkDir, "password"), []byte(s.password), 0o600); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(e.WorkDir, "apikey"), []byte(s.zenml.APIKey+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.WorkDir, "apikey"), []byte(s.zenml.APIKey+"\n"),
+		0o600); err != nil {
 		return err
 	}
-	e.Vars = append(e.Vars,
-		"HOME="+home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=", "XDG_CACHE_HOME=",
-		"DBUS_SESSION_BUS_ADDRESS=", "DOCKER_CONFIG="+filepath.Join(home, ".docker"), "DOCKER_AUTH_CONFIG=", "NO_COLOR=1",
+	e.Vars = append(
+		e.Vars,
+		"HOME="+home,
+		"XDG_RUNTIME_DIR="+run,
+		"XDG_DATA_HOME=",
+		"XDG_CONFIG_HOME=",
+		"XDG_STATE_HOME=",
+		"XDG_CACHE_HOME=",
+		"DBUS_SESSION_BUS_ADDRESS=",
+		"DOCKER_CONFIG="+filepath.Join(home, ".docker"),
+		"DOCKER_AUTH_CONFIG=",
+		"NO_COLOR=1",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"BASIC="+s.basic.Host, "BEARER="+s.bearer.Host, "RUN="+run, "BIN="+bin, "ZENML="+s.zenml.URL)
+		"BASIC="+s.basic.Host,
+		"BEARER="+s.bearer.Host,
+		"RUN="+run,
+		"BIN="+bin,
+		"ZENML="+s.zenml.URL,
+	)
 	e.Defer(func() {
 		stopZend(e.Getenv)
-		if err := keystoretest.Forget(filepath.Join(home, ".local/share/zen/vault.json"), kernelkeyring.Slot{}); err != nil {
+		if err := keystoretest.Forget(filepath.Join(home, ".local/share/zen/vault.json"),
+			kernelkeyring.Slot{}); err != nil {
 			t.Error(err)
 		}
 		s.basic.Close()
@@ -125,7 +143,8 @@ func stopZend(getenv func(string) string) {
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(storyKey{}).(*story) }
 
-// setPassword: password FILE writes the registry's password to a file; password -change sets a new one at the registries.
+// setPassword: password FILE writes the registry's password to a file; password -change
+// sets a new one at the registries.
 func setPassword(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts)
 	if len(args) == 1 && args[0] == "-change" {
@@ -143,8 +162,9 @@ func killZend(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("sh", "-c", `kill -9 $(zen status -o json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')`))
 }
 
-// noSecret fails when the password, in plain text or in base64, alone or as user:password, is in any file below the script's
-// directories except the one the test wrote itself.
+// noSecret fails when the password, in plain text or in base64, alone or as
+// user:password, is in any file below the script's directories except the one the test
+// wrote itself.
 func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts)
 	needles := []string{s.password, s.zenml.APIKey}
@@ -154,7 +174,8 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	searched := 0
 	for _, root := range []string{ts.Getenv("WORK"), ts.Getenv("RUN")} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() || path == ts.MkAbs("password") || path == ts.MkAbs("apikey") {
+			if err != nil || !d.Type().IsRegular() || path == ts.MkAbs("password") ||
+				path == ts.MkAbs("apikey") {
 				return nil
 			}
 			searched++

@@ -11,7 +11,8 @@ import (
 	"github.com/docker/docker-credential-helpers/credentials"
 )
 
-// identityUser is the user name that stands for an identity token between clients and helpers.
+// identityUser is the user name that stands for an identity token between clients and
+// helpers.
 const identityUser = "<token>"
 
 // helpers is docker-credential-helpers' side of the protocol, which most clients share.
@@ -55,7 +56,8 @@ func (h helpers) resolve(ctx context.Context, image string) (string, error) {
 	return resolveWith(ctx, image, c)
 }
 
-// dockerFile is docker's configuration file as its command line, compose and buildx read it.
+// dockerFile is docker's configuration file as its command line, compose and buildx read
+// it.
 type dockerFile struct{ file *configfile.ConfigFile }
 
 func openDocker() dockerFile { return dockerFile{config.LoadDefaultConfigFile(os.Stderr)} }

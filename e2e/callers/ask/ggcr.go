@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// keychain is go-containerregistry's, which asks for the repository first and then for the registry.
+// keychain is go-containerregistry's, which asks for the repository first and then for
+// the registry.
 type keychain struct{ authn.Keychain }
 
 // defaultKeychain reads docker's configuration file.

@@ -1,4 +1,5 @@
-// Ask gets, keeps and uses credentials through the libraries that registry clients are made of, as these clients do.
+// Ask gets, keeps and uses credentials through the libraries that registry clients are
+// made of, as these clients do.
 //
 //	ask LIBRARY get SERVER      print the credential as JSON
 //	ask LIBRARY list            print the user names by server as JSON

@@ -26,7 +26,11 @@ func (o orasStore) get(ctx context.Context, server string) (credential, error) {
 }
 
 func (o orasStore) store(ctx context.Context, server string, c credential) error {
-	return o.Put(ctx, server, auth.Credential{Username: c.Username, Password: c.Secret, RefreshToken: c.Identity})
+	return o.Put(
+		ctx,
+		server,
+		auth.Credential{Username: c.Username, Password: c.Secret, RefreshToken: c.Identity},
+	)
 }
 
 func (o orasStore) erase(ctx context.Context, server string) error { return o.Delete(ctx, server) }

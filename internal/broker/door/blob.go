@@ -8,14 +8,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// blobVersion is the first byte of a sealed record's plaintext. The rest is, per attribute in order of name:
-// uint16 length, name, uint32 length, value; big endian. JSON would need its own unquoting to keep the number of copies of
-// a secret countable.
+// blobVersion is the first byte of a sealed record's plaintext. The rest is, per
+// attribute in order of name: uint16 length, name, uint32 length, value; big endian. JSON
+// would need its own unquoting to keep the number of copies of a secret countable.
 const blobVersion = 1
 
 var errBlob = errors.New("sealed record has an unknown form")
 
-// Pack is the sealed form of a record: it encodes secret attributes; the result is the caller's to wipe.
+// Pack is the sealed form of a record: it encodes secret attributes; the result is the
+// caller's to wipe.
 func Pack(attrs map[string]credential.Secret) credential.Secret {
 	size := 1
 	names := make([]string, 0, len(attrs))

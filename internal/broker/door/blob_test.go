@@ -17,7 +17,8 @@ func secretsOf(kv ...string) map[string]credential.Secret {
 
 func TestBlobRoundTrip(t *testing.T) {
 	for _, attrs := range []map[string]credential.Secret{
-		{}, secretsOf("a", ""), secretsOf("username", "u", "password", strings.Repeat("x", 1<<20), "z", "\x00\n\"ü"),
+		{}, secretsOf("a", ""), secretsOf("username", "u", "password", strings.Repeat("x", 1<<20), "z",
+			"\x00\n\"ü"),
 	} {
 		blob := Pack(attrs)
 		got, err := unpackBlob(blob)

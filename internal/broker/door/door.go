@@ -12,11 +12,12 @@ import (
 
 // Policy decides whether a caller may use a secret.
 type Policy interface {
-	// Allow returns an error, made for a person, if the caller must not. It may wait for a person as long as
-	// ctx allows.
+	// Allow returns an error, made for a person, if the caller must not. It may wait for
+	// a person as long as ctx allows.
 	Allow(ctx context.Context, caller access.Caller, subject access.Subject) error
 
-	// Explain says, in sentences, what is asked of those who want to do what the subject is about.
+	// Explain says, in sentences, what is asked of those who want to do what the subject
+	// is about.
 	Explain(subject access.Subject) []string
 }
 
@@ -35,8 +36,8 @@ type Door struct {
 	// Large waits until the answer to the request of ctx may take much memory.
 	Large func(ctx context.Context) error
 
-	// Idle is called when a client was allowed to have a credential, before it is opened: it locks a vault
-	// that should have been locked.
+	// Idle is called when a client was allowed to have a credential, before it is opened:
+	// it locks a vault that should have been locked.
 	Idle func()
 }
 
@@ -65,14 +66,20 @@ func (u Use) detail(action access.Action, found string) string {
 // making uses a secret. What it returns beside its error is the detail for the audit log.
 type making = func(context.Context) (found string, err error)
 
-// Pass allows one use of a secret, lets f make it, and records it. A subject that goes nowhere is neither asked
-// about nor recorded.
+// Pass allows one use of a secret, lets f make it, and records it. A subject that goes
+// nowhere is neither asked about nor recorded.
 func (d *Door) Pass(ctx context.Context, u Use, s access.Subject, f making) error {
 	return d.pass(ctx, u, s, []access.Destination{s.To}, f)
 }
 
 // pass is Pass for a secret that goes to several places at once.
-func (d *Door) pass(ctx context.Context, u Use, s access.Subject, places []access.Destination, f making) error {
+func (d *Door) pass(
+	ctx context.Context,
+	u Use,
+	s access.Subject,
+	places []access.Destination,
+	f making,
+) error {
 	var nowhere access.Destination
 	found, err := "", error(nil)
 	for _, s.To = range places {
@@ -100,7 +107,8 @@ func (d *Door) record(u Use, s access.Subject, err error, found string) {
 	}
 }
 
-// refusal is what the audit log tells of an error: why zen did not hand out what it could have.
+// refusal is what the audit log tells of an error: why zen did not hand out what it could
+// have.
 func refusal(err error) string {
 	switch credential.ReasonOf(err) {
 	case credential.Denied, credential.RateLimited, credential.Timeout:
@@ -134,8 +142,8 @@ func (d *Door) Reveal(
 	return secrets, err
 }
 
-// Key returns what opens one attribute of a server's record for just as long as the server wants to see it.
-// Who asks is what the context says.
+// Key returns what opens one attribute of a server's record for just as long as the
+// server wants to see it. Who asks is what the context says.
 func (d *Door) Key(record, attribute, url string) func(context.Context) (credential.Secret, error) {
 	return func(ctx context.Context) (key credential.Secret, err error) {
 		s := access.Subject{Action: access.Login, To: access.Destination{Place: access.Server, Name: url}}

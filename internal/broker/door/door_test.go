@@ -22,15 +22,24 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// maker is a kind with a program, which is shown a stored key and makes credentials for an hour.
+// maker is a kind with a program, which is shown a stored key and makes credentials for
+// an hour.
 type maker struct{ *docker.Kind }
 
 func (maker) MadeBy(spec connector.Spec) access.Destination {
 	return access.Destination{Place: access.Program, Name: spec.Config["command"]}
 }
 
-func (maker) Mint(_ context.Context, spec connector.Spec, _ connector.Registry) (credential.Credential, error) {
-	return credential.Credential{Username: "u", Secret: spec.Secrets["key"].Clone(), Expires: time.Now().Add(time.Hour)}, nil
+func (maker) Mint(
+	_ context.Context,
+	spec connector.Spec,
+	_ connector.Registry,
+) (credential.Credential, error) {
+	return credential.Credential{
+		Username: "u",
+		Secret:   spec.Secrets["key"].Clone(),
+		Expires:  time.Now().Add(time.Hour),
+	}, nil
 }
 
 // watcher is a policy that lets everybody do everything, and an audit log.
@@ -65,7 +74,12 @@ func (w *watcher) lines() []string {
 // newDoor has a vault with one record.
 func newDoor(t *testing.T, w *watcher, secrets map[string]credential.Secret) *Door {
 	t.Helper()
-	vault, err := keystore.Open(keystore.Options{Path: filepath.Join(t.TempDir(), "vault.json"), Slots: []keystore.KeySlot{&keystore.MemorySlot{}}})
+	vault, err := keystore.Open(
+		keystore.Options{
+			Path:  filepath.Join(t.TempDir(), "vault.json"),
+			Slots: []keystore.KeySlot{&keystore.MemorySlot{}},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +97,8 @@ func newDoor(t *testing.T, w *watcher, secrets map[string]credential.Secret) *Do
 	}
 }
 
-// A renewal ahead of expiry counts as the last client's use, and nobody is asked about it.
+// A renewal ahead of expiry counts as the last client's use, and nobody is asked about
+// it.
 func TestRenewalIsTheLastClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watcher{}
@@ -94,7 +109,15 @@ func TestRenewalIsTheLastClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := map[string]string{"registry": "ghcr.io", "command": "/bin/maker"}
-		src := Source{Address: registry, Grant: &Grant{Kind: maker{docker.New(registryauth.New())}, Spec: connector.Spec{ID: "c", Config: config}, Record: "r", Connector: "prod"}}
+		src := Source{
+			Address: registry,
+			Grant: &Grant{
+				Kind:      maker{docker.New(registryauth.New())},
+				Spec:      connector.Spec{ID: "c", Config: config},
+				Record:    "r",
+				Connector: "prod",
+			},
+		}
 		var gone bool
 		for _, exe := range []string{"/bin/first", "/bin/last"} {
 			caller := access.Caller{Exe: func() string {
@@ -112,7 +135,8 @@ func TestRenewalIsTheLastClients(t *testing.T) {
 		time.Sleep(55 * time.Minute)
 		synctest.Wait()
 		want := []string{
-			"mint to program /bin/maker by /bin/first", "get to client by /bin/first", "get to client by /bin/last",
+			"mint to program /bin/maker by /bin/first", "get to client by /bin/first", "get to client by " +
+				"/bin/last",
 			"mint to program /bin/maker by /bin/last",
 		}
 		if got := w.lines(); !slices.Equal(got, want) {
@@ -124,7 +148,8 @@ func TestRenewalIsTheLastClients(t *testing.T) {
 	})
 }
 
-// A stored secret goes where it was stored for. What is typed anew, and what opens nothing, may go elsewhere.
+// A stored secret goes where it was stored for. What is typed anew, and what opens
+// nothing, may go elsewhere.
 func TestReviseKeepsToTheDestination(t *testing.T) {
 	before := map[string]string{"registry": "ghcr.io", "command": "/bin/maker"}
 	inClear := map[string]string{"registry": "http://ghcr.io", "command": "/bin/maker"}
@@ -137,38 +162,76 @@ func TestReviseKeepsToTheDestination(t *testing.T) {
 	}{
 		{name: "nothing", before: before},
 		{name: "the same registry", before: before, typed: []string{"registry", "ghcr.io"}},
-		{name: "another registry", before: before, typed: []string{"registry", "evil.example"}, want: "and is not sent to registry evil.example"},
-		{name: "another port", before: before, typed: []string{"registry", "ghcr.io:444"}, want: "registry ghcr.io:444"},
-		{name: "plain http", before: before, typed: []string{"registry", "http://ghcr.io"}, want: "registry http://ghcr.io"},
+		{
+			name:   "another registry",
+			before: before,
+			typed:  []string{"registry", "evil.example"},
+			want:   "and is not sent to registry evil.example",
+		},
+		{
+			name:   "another port",
+			before: before,
+			typed:  []string{"registry", "ghcr.io:444"},
+			want:   "registry ghcr.io:444",
+		},
+		{
+			name:   "plain http",
+			before: before,
+			typed:  []string{"registry", "http://ghcr.io"},
+			want:   "registry http://ghcr.io",
+		},
 		{name: "https at last", before: inClear, typed: []string{"registry", "ghcr.io"}},
 		{name: "no registry", before: before, remove: []string{"registry"}, want: "registry docker.io"},
-		{name: "another program", before: before, typed: []string{"command", "/bin/evil"}, want: "program /bin/evil"},
-		{name: "the user name typed", before: before, typed: []string{"registry", "evil.example", "username", "u"}, want: "evil.example"},
-		{name: "the password typed", before: before, typed: []string{"command", "/bin/evil", "registry", "evil.example", "password", "new"}},
+		{
+			name:   "another program",
+			before: before,
+			typed:  []string{"command", "/bin/evil"},
+			want:   "program /bin/evil",
+		},
+		{
+			name:   "the user name typed",
+			before: before,
+			typed:  []string{"registry", "evil.example", "username", "u"},
+			want:   "evil.example",
+		},
+		{
+			name:   "the password typed",
+			before: before,
+			typed:  []string{"command", "/bin/evil", "registry", "evil.example", "password", "new"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &watcher{}
 			d := newDoor(t, w, secretsOf("username", "u", "password", "old"))
-			whole, spec, err := d.Revise(t.Context(), Use{For: access.Update, Caller: access.Caller{Exe: func() string { return "zen" }}}, Revision{
-				Connector: "prod", Kind: maker{docker.New(registryauth.New())}, Record: "r", Typed: secretsOf(tt.typed...), Remove: tt.remove,
-				Before: connector.Spec{Config: tt.before, ResourceID: "ghcr.io"},
-				Validate: func(whole map[string]credential.Secret) (connector.Spec, error) {
-					command := string(whole["command"].Reveal())
-					delete(whole, "command")
-					spec := connector.Spec{AuthMethod: "password"}
-					method, err := connector.MethodOf(docker.New(registryauth.New()).Describe(), "password")
-					if err != nil {
+			whole, spec, err := d.Revise(
+				t.Context(),
+				Use{For: access.Update, Caller: access.Caller{Exe: func() string { return "zen" }}},
+				Revision{
+					Connector: "prod", Kind: maker{docker.New(registryauth.New())}, Record: "r",
+					Typed: secretsOf(tt.typed...), Remove: tt.remove,
+					Before: connector.Spec{Config: tt.before, ResourceID: "ghcr.io"},
+					Validate: func(whole map[string]credential.Secret) (connector.Spec, error) {
+						command := string(whole["command"].Reveal())
+						delete(whole, "command")
+						spec := connector.Spec{AuthMethod: "password"}
+						method, err := connector.MethodOf(
+							docker.New(registryauth.New()).Describe(),
+							"password",
+						)
+						if err != nil {
+							return spec, err
+						}
+						connector.Split(method, whole, &spec)
+						spec, err = docker.New(registryauth.New()).Validate(spec)
+						spec.Config["command"] = command
 						return spec, err
-					}
-					connector.Split(method, whole, &spec)
-					spec, err = docker.New(registryauth.New()).Validate(spec)
-					spec.Config["command"] = command
-					return spec, err
+					},
 				},
-			})
+			)
 			if tt.want == "" {
-				if err != nil || spec.Secrets["password"].IsEmpty() || len(whole) == 0 || len(w.lines()) != 0 {
+				if err != nil || spec.Secrets["password"].IsEmpty() || len(whole) == 0 ||
+					len(w.lines()) != 0 {
 					t.Errorf("%v, %v, %q", spec, err, w.lines())
 				}
 				return

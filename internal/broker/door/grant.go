@@ -24,7 +24,8 @@ func (g Grant) subject(action access.Action, a address.Address) access.Subject {
 	return access.Subject{Action: action, Address: a, Connector: g.Connector}
 }
 
-// madeBy is who makes the grant's credentials from its secrets; nowhere if they are handed out as they are.
+// madeBy is who makes the grant's credentials from its secrets; nowhere if they are
+// handed out as they are.
 func madeBy(k connector.Kind, spec connector.Spec) access.Destination {
 	if maker, ok := k.(connector.Maker); ok {
 		return maker.MadeBy(spec)
@@ -42,7 +43,8 @@ func registryOf(spec connector.Spec, a address.Address) access.Destination {
 	return d
 }
 
-// with calls f with the grant's specification and its secrets, which are wiped afterwards.
+// with calls f with the grant's specification and its secrets, which are wiped
+// afterwards.
 func (d *Door) with(ctx context.Context, g Grant, f func(connector.Spec) error) error {
 	if g.Record == "" {
 		return f(g.Spec)
@@ -56,21 +58,29 @@ func (d *Door) with(ctx context.Context, g Grant, f func(connector.Spec) error) 
 	return f(g.Spec)
 }
 
-// mint asks the engine for a credential; the kind is only reached on a miss. The caller is remembered: a
-// renewal ahead counts as its own, and asks nobody.
+// mint asks the engine for a credential; the kind is only reached on a miss. The caller
+// is remembered: a renewal ahead counts as its own, and asks nobody.
 func (d *Door) mint(
 	ctx context.Context, caller access.Caller, g Grant, a address.Address,
 ) (credential.Credential, error) {
 	reg, ok := g.Kind.Match(g.Spec, a)
 	if !ok {
-		return credential.Credential{}, credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("service connector '%s' does not give access to %s", g.Connector, a), "zen logout "+a.String())
+		return credential.Credential{}, credential.NewError(
+			credential.InvalidInput,
+			fmt.Sprintf(
+				"service connector '%s' does not give access to %s",
+				g.Connector,
+				a,
+			),
+			"zen logout "+a.String(),
+		)
 	}
 	key := tokencache.Key{ConnectorID: g.Spec.ID, Revision: g.Spec.Revision, Input: reg.Key}
 	return d.Engine.Get(ctx, key, minter{d, caller, g, reg})
 }
 
-// minter makes one credential of one connector: it opens the connector's secrets for just that long.
+// minter makes one credential of one connector: it opens the connector's secrets for just
+// that long.
 type minter struct {
 	door   *Door
 	caller access.Caller
@@ -91,8 +101,8 @@ func (m minter) Mint(ctx context.Context) (cred credential.Credential, err error
 	return cred, err
 }
 
-// Resources lists what a grant gives access to. Only where that does not follow from the specification, its
-// server is asked.
+// Resources lists what a grant gives access to. Only where that does not follow from the
+// specification, its server is asked.
 func (d *Door) Resources(ctx context.Context, u Use, g Grant) (ids []string, err error) {
 	if g.Spec.ResourceID != "" {
 		return g.Kind.Resources(ctx, g.Spec)
@@ -108,8 +118,8 @@ func (d *Door) Resources(ctx context.Context, u Use, g Grant) (ids []string, err
 	return ids, err
 }
 
-// Verify asks a registry, one that the grant gives access to, about the grant's credential. A registry that
-// rejects it is an error, beside the report.
+// Verify asks a registry, one that the grant gives access to, about the grant's
+// credential. A registry that rejects it is an error, beside the report.
 func (d *Door) Verify(
 	ctx context.Context, u Use, g Grant, id string, opt connector.VerifyOptions,
 ) (report connector.Report, err error) {
@@ -123,7 +133,8 @@ func (d *Door) Verify(
 	}
 	reg, ok := g.Kind.Match(g.Spec, a)
 	if !ok {
-		return report, credential.NewError(credential.InvalidInput, "the connector does not give access to "+id, "")
+		return report, credential.NewError(credential.InvalidInput, "the connector does not give access "+
+			"to "+id, "")
 	}
 	s := g.subject(access.Verify, reg.Address)
 	places := []access.Destination{madeBy(g.Kind, g.Spec), registryOf(g.Spec, reg.Address)}
@@ -152,7 +163,8 @@ type Proof struct {
 	NoVerify bool // minting is enough
 }
 
-// Prove mints anew and shows the registry what was minted. The resources are what the grant gives access to.
+// Prove mints anew and shows the registry what was minted. The resources are what the
+// grant gives access to.
 func (d *Door) Prove(ctx context.Context, u Use, p Proof) (ids []string, report connector.Report, err error) {
 	g := p.Grant
 	d.Engine.Drop(g.Spec.ID)

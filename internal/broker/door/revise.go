@@ -13,14 +13,14 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Revision is a change of a connector's configuration, to which the stored secrets are added that are not
-// typed anew.
+// Revision is a change of a connector's configuration, to which the stored secrets are
+// added that are not typed anew.
 type Revision struct {
 	Connector string
 	Kind      connector.Kind // nil: none of this machine's, and nothing here will use the result
 
-	// What the connector is now: as a sealed record has it, and a specification without secrets; or as it is
-	// read from elsewhere.
+	// What the connector is now: as a sealed record has it, and a specification without
+	// secrets; or as it is read from elsewhere.
 	Record string
 	Before connector.Spec
 	Stored func(context.Context) (map[string]credential.Secret, connector.Spec, error)
@@ -32,8 +32,9 @@ type Revision struct {
 	Validate func(map[string]credential.Secret) (connector.Spec, error)
 }
 
-// Revise returns the whole configuration after a change, and its specification. It refuses to take stored
-// secrets along to a registry, a program or a server that they were not stored for. The caller wipes both.
+// Revise returns the whole configuration after a change, and its specification. It
+// refuses to take stored secrets along to a registry, a program or a server that they
+// were not stored for. The caller wipes both.
 func (d *Door) Revise(
 	ctx context.Context, u Use, r Revision,
 ) (whole map[string]credential.Secret, spec connector.Spec, err error) {
@@ -107,7 +108,8 @@ func places(k connector.Kind, spec connector.Spec) (list []access.Destination) {
 	return list
 }
 
-// inClear is the same destination, asked by plain http. What was stored for that may go there by https too.
+// inClear is the same destination, asked by plain http. What was stored for that may go
+// there by https too.
 func inClear(to access.Destination) access.Destination {
 	to.Name = "http://" + to.Name
 	return to
@@ -121,7 +123,8 @@ func list(places []access.Destination) string {
 	return strings.Join(texts, " and ")
 }
 
-// typeAgain is the hint of what to type; one attribute at most can come from standard input.
+// typeAgain is the hint of what to type; one attribute at most can come from standard
+// input.
 func typeAgain(names []string) string {
 	options := make([]string, len(names))
 	for i, name := range names {
@@ -130,10 +133,16 @@ func typeAgain(names []string) string {
 	if len(names) > 1 {
 		return "type them again (" + strings.Join(options, ", ") + ")"
 	}
-	return fmt.Sprintf("type the %s again (%s, or %s-stdin)", names[0], options[0], strings.TrimSuffix(options[0], "=@FILE"))
+	return fmt.Sprintf(
+		"type the %s again (%s, or %s-stdin)",
+		names[0],
+		options[0],
+		strings.TrimSuffix(options[0], "=@FILE"),
+	)
 }
 
-// Explain says what binds a source's credential: the rules bind whoever gets it, all else its destination.
+// Explain says what binds a source's credential: the rules bind whoever gets it, all else
+// its destination.
 func (d *Door) Explain(s Source, connectorName string) (steps []string) {
 	if s.Grant != nil {
 		if by := madeBy(s.Grant.Kind, s.Grant.Spec); by.Place != "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Names of the attributes in the sealed record of a login: of docker login's credential, or of an identity
-// token.
+// Names of the attributes in the sealed record of a login: of docker login's credential,
+// or of an identity token.
 const (
 	blobUsername = "username"
 	blobSecret   = "secret"
@@ -42,10 +42,17 @@ func (s Source) connector() string {
 	return s.Grant.Connector
 }
 
-// getting is a client's getting the credential. connectorName is the login's: its connector may be gone.
+// getting is a client's getting the credential. connectorName is the login's: its
+// connector may be gone.
 func (s Source) getting(connectorName string) access.Subject {
 	to := access.Destination{Place: access.Client}
-	return access.Subject{Action: access.Get, Address: s.Address, Login: s.Login, Connector: connectorName, To: to}
+	return access.Subject{
+		Action:    access.Get,
+		Address:   s.Address,
+		Login:     s.Login,
+		Connector: connectorName,
+		To:        to,
+	}
 }
 
 // Serve hands out a login's credential to whoever asks for it, who wipes it.
@@ -93,10 +100,12 @@ func (d *Door) resolve(ctx context.Context, caller access.Caller, s Source) (cre
 	return cred, err
 }
 
-// tokenNotWanted is the error for a login that would hand out an identity token, which nobody asked for.
+// tokenNotWanted is the error for a login that would hand out an identity token, which
+// nobody asked for.
 func tokenNotWanted(connectorName string) error {
 	return credential.NewError(credential.NeedsLogin,
-		"service connector '"+connectorName+"' holds an identity token, which clients get only when you say so",
+		"service connector '"+connectorName+"' holds an identity token, which clients get only when you "+
+			"say so",
 		"zen login "+connectorName+" --identity-token")
 }
 
@@ -110,23 +119,24 @@ func (d *Door) stored(ctx context.Context, record string) (credential.Credential
 	return credential.Credential{Username: string(username.Reveal()), Secret: attrs[blobSecret]}, nil
 }
 
-// Username is the user name that a source answers with, which is not secret. Nothing leaves zend: it is only
-// for sources whose credentials are stored.
+// Username is the user name that a source answers with, which is not secret. Nothing
+// leaves zend: it is only for sources whose credentials are stored.
 func (d *Door) Username(ctx context.Context, s Source) (string, error) {
 	cred, err := d.resolve(ctx, access.Caller{}, s)
 	cred.Secret.Wipe()
 	return cred.Username, err
 }
 
-// Same reports whether a source, whose credentials are stored, answers with this very credential.
+// Same reports whether a source, whose credentials are stored, answers with this very
+// credential.
 func (d *Door) Same(ctx context.Context, s Source, cred credential.Credential) (bool, error) {
 	have, err := d.resolve(ctx, access.Caller{}, s)
 	defer have.Secret.Wipe()
 	return err == nil && have.Username == cred.Username && have.Secret.Equal(cred.Secret), err
 }
 
-// Limits asks a registry how often the holder of a source's credential may use it; without a source, how
-// often anybody else may.
+// Limits asks a registry how often the holder of a source's credential may use it;
+// without a source, how often anybody else may.
 func (d *Door) Limits(
 	ctx context.Context, u Use, l connector.Limiter, registry address.Address, s *Source,
 ) (username string, limits connector.Limits, err error) {
@@ -151,13 +161,13 @@ func (d *Door) Limits(
 	return username, limits, err
 }
 
-// An identity token is handed out only where a person asked for that: some clients send it as a password
-// (docker-maven-plugin, older jib and containers/image), and it is good for longer than any other token. A
-// connector may hold one in place of its password; else the registry grants one when a login asks for it, and
-// it is kept with the login.
+// An identity token is handed out only where a person asked for that: some clients send
+// it as a password (docker-maven-plugin, older jib and containers/image), and it is good
+// for longer than any other token. A connector may hold one in place of its password;
+// else the registry grants one when a login asks for it, and it is kept with the login.
 
-// IdentityToken has a registry grant a token for a login, and returns it as it is sealed; empty when the
-// connector mints one itself. The caller wipes it.
+// IdentityToken has a registry grant a token for a login, and returns it as it is sealed;
+// empty when the connector mints one itself. The caller wipes it.
 func (d *Door) IdentityToken(
 	ctx context.Context, u Use, g Grant, a address.Address,
 ) (sealed credential.Secret, err error) {
@@ -170,7 +180,8 @@ func (d *Door) IdentityToken(
 	reg, ok := g.Kind.Match(g.Spec, a)
 	if !can || !ok {
 		return sealed, credential.NewError(credential.InvalidInput,
-			"there are no identity tokens for service connectors of type '"+g.Spec.Type+"'", "log in without --identity-token")
+			"there are no identity tokens for service connectors of type '"+g.Spec.Type+"'", "log in "+
+				"without --identity-token")
 	}
 	s := g.subject(access.Mint, reg.Address)
 	s.To = registryOf(g.Spec, reg.Address)

@@ -16,15 +16,20 @@ import (
 
 // ResourceOf is a connector as a resource, of its first type.
 func ResourceOf(conn api.ServiceConnector) api.Resource {
-	r := api.Resource{ConnectorID: conn.ID, ConnectorName: conn.Name, ConnectorType: conn.Type, Verification: conn.Verification}
+	r := api.Resource{
+		ConnectorID:   conn.ID,
+		ConnectorName: conn.Name,
+		ConnectorType: conn.Type,
+		Verification:  conn.Verification,
+	}
 	if len(conn.ResourceTypes) > 0 {
 		r.ResourceType = conn.ResourceTypes[0]
 	}
 	return r
 }
 
-// Check lists what a grant gives access to and asks the registry about it. Rejected is an error; what could not be asked is
-// told in the resource.
+// Check lists what a grant gives access to and asks the registry about it. Rejected is an
+// error; what could not be asked is told in the resource.
 func (h *Homes) Check(
 	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, skip bool, push string,
 ) ([]api.Resource, error) {
@@ -50,7 +55,8 @@ func Reported(r api.Resource, report connector.Report, err error) ([]api.Resourc
 		return nil, err
 	}
 	r.Verification = report.Verification
-	if report.Verification == api.VerificationUnreachable || report.Verification == api.VerificationAnonymous {
+	if report.Verification == api.VerificationUnreachable ||
+		report.Verification == api.VerificationAnonymous {
 		r.Error = report.Detail
 	}
 	return []api.Resource{r}, nil
@@ -77,8 +83,8 @@ func (h *Homes) Verify(
 	return resources, AcceptedBefore(conn, err)
 }
 
-// AcceptedBefore tells a password that was revoked from one that was never right. conn is as it is kept: what it holds now was
-// checked with its last change.
+// AcceptedBefore tells a password that was revoked from one that was never right. conn is
+// as it is kept: what it holds now was checked with its last change.
 func AcceptedBefore(conn api.ServiceConnector, err error) error {
 	e, ok := errors.AsType[*credential.Error](err)
 	if !ok || e.Reason != credential.Rejected || conn.Verification != api.VerificationValid {
@@ -89,11 +95,13 @@ func AcceptedBefore(conn api.ServiceConnector, err error) error {
 	return &c
 }
 
-// Request narrows a specification to the resource that was asked for, with ZenML's messages when it does not fit.
+// Request narrows a specification to the resource that was asked for, with ZenML's
+// messages when it does not fit.
 func Request(spec connector.Spec, resourceType, resourceID string) (connector.Spec, error) {
 	if resourceType != "" && spec.ResourceType != "" && resourceType != spec.ResourceType {
 		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"the connector is configured to provide access to a '%s' resource type, but a different resource type was requested: '%s'.",
+			"the connector is configured to provide access to a '%s' resource type, but a different "+
+				"resource type was requested: '%s'.",
 			spec.ResourceType, resourceType), "")
 	}
 	if resourceID == "" {
@@ -105,7 +113,8 @@ func Request(spec connector.Spec, resourceType, resourceID string) (connector.Sp
 	}
 	if spec.ResourceID != "" && want.Host() != Canonical(spec.ResourceID).Host() {
 		return spec, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-			"The connector does not allow access to the provided '%s' Docker/OCI container registry resource. It only allows access to the following resource: '%s'.",
+			"The connector does not allow access to the provided '%s' Docker/OCI container registry "+
+				"resource. It only allows access to the following resource: '%s'.",
 			resourceID, spec.ResourceID), "")
 	}
 	if spec.ResourceID == "" {
@@ -119,9 +128,14 @@ func Asking(ctx context.Context, what access.Action) door.Use {
 	return door.Use{Caller: access.From(ctx), For: what}
 }
 
-// Access asks the registry whether the connector really gives access, and says so in ZenML's words when it does not. resource
-// is what a connector for several is wanted for.
-func (h *Homes) Access(ctx context.Context, conn api.ServiceConnector, resource string, noVerify bool) ([]api.Resource, error) {
+// Access asks the registry whether the connector really gives access, and says so in
+// ZenML's words when it does not. resource is what a connector for several is wanted for.
+func (h *Homes) Access(
+	ctx context.Context,
+	conn api.ServiceConnector,
+	resource string,
+	noVerify bool,
+) ([]api.Resource, error) {
 	if noVerify {
 		return nil, nil
 	}
@@ -153,16 +167,19 @@ func resourcesOf(conn api.ServiceConnector) []api.Resource {
 	return []api.Resource{r}
 }
 
-// Lapsed is the error for a connector whose credentials have run out, by what is known of it here; nil if they have not.
+// Lapsed is the error for a connector whose credentials have run out, by what is known of
+// it here; nil if they have not.
 func (h *Homes) Lapsed(conn api.ServiceConnector) error {
 	if !catalog.Expired(conn, h.Now()) {
 		return nil
 	}
 	return credential.NewError(credential.Expired, "the connector's authentication credentials have expired.",
-		fmt.Sprintf("zen service-connector update %s --expires-at=... with new credentials%s", conn.Name, h.Of(conn).Option()))
+		fmt.Sprintf("zen service-connector update %s --expires-at=... with new "+
+			"credentials%s", conn.Name, h.Of(conn).Option()))
 }
 
-// Canonical parses an address that the catalog holds; those are canonical, so there is no error.
+// Canonical parses an address that the catalog holds; those are canonical, so there is no
+// error.
 func Canonical(s string) address.Address {
 	a, _ := address.Parse(s)
 	return a

@@ -12,8 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// FindConnector finds a connector by name, id or prefix: on this machine, else on the active server, else on one of the others;
-// with a server's name on that one only.
+// FindConnector finds a connector by name, id or prefix: on this machine, else on the
+// active server, else on one of the others; with a server's name on that one only.
 func (h *Homes) FindConnector(ctx context.Context, ref, server string) (api.ServiceConnector, error) {
 	var conn api.ServiceConnector
 	var err error
@@ -29,7 +29,8 @@ func (h *Homes) FindConnector(ctx context.Context, ref, server string) (api.Serv
 		}
 		server = s.Name
 	}
-	if servers := h.all(); server == "" && len(servers) > 0 { // the active one's counts anyway, and others may not answer
+	// the active one's counts anyway, and others may not answer
+	if servers := h.all(); server == "" && len(servers) > 0 {
 		conn, missing := choose(h.Connectors(ctx, ListTime, servers[0].Name), ref, err)
 		if missing == nil || len(servers) == 1 {
 			return conn, missing
@@ -38,7 +39,8 @@ func (h *Homes) FindConnector(ctx context.Context, ref, server string) (api.Serv
 	return choose(h.Connectors(ctx, ListTime, server), ref, err)
 }
 
-// choose picks the connector that ref means among those of several servers; missing is the error when there is none.
+// choose picks the connector that ref means among those of several servers; missing is
+// the error when there is none.
 func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (api.ServiceConnector, error) {
 	var found []api.ServiceConnector
 	var silent []string
@@ -67,19 +69,37 @@ func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (ap
 		for _, conn := range found {
 			names = append(names, conn.Server)
 		}
-		return api.ServiceConnector{}, credential.NewError(credential.Ambiguous,
-			fmt.Sprintf("several servers have a service connector '%s': %s", ref, strings.Join(names, ", ")), "add --server "+names[0])
+		return api.ServiceConnector{}, credential.NewError(
+			credential.Ambiguous,
+			fmt.Sprintf(
+				"several servers have a service connector '%s': %s",
+				ref,
+				strings.Join(names, ", "),
+			),
+			"add --server "+names[0],
+		)
 	case len(silent) > 0:
-		return api.ServiceConnector{}, credential.NewError(credential.Unreachable,
-			fmt.Sprintf("no service connector '%s' was found; %s", ref, strings.Join(silent, "; ")), "zen server list")
+		return api.ServiceConnector{}, credential.NewError(
+			credential.Unreachable,
+			fmt.Sprintf(
+				"no service connector '%s' was found; %s",
+				ref,
+				strings.Join(silent, "; "),
+			),
+			"zen server list",
+		)
 	case missing == nil:
-		missing = credential.NewError(credential.NoSuchEntity, "no service connector '"+ref+"' was found", "zen service-connector list")
+		missing = credential.NewError(
+			credential.NoSuchEntity,
+			"no service connector '"+ref+"' was found",
+			"zen service-connector list",
+		)
 	}
 	return api.ServiceConnector{}, missing
 }
 
-// Shadowed names the servers that have a connector of the same name as one that was chosen because it is this machine's, and
-// not by naming a server.
+// Shadowed names the servers that have a connector of the same name as one that was
+// chosen because it is this machine's, and not by naming a server.
 func (h *Homes) Shadowed(ctx context.Context, conn api.ServiceConnector, server string) (names []string) {
 	if conn.Server != "" || server != "" || !h.hasServers() {
 		return nil
@@ -93,7 +113,11 @@ func (h *Homes) Shadowed(ctx context.Context, conn api.ServiceConnector, server 
 }
 
 // Remote are the connectors of every server, or of one, and which servers did not answer.
-func (h *Homes) Remote(ctx context.Context, server string, limit time.Duration) (conns []api.ServiceConnector, warnings []string, err error) {
+func (h *Homes) Remote(
+	ctx context.Context,
+	server string,
+	limit time.Duration,
+) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
 		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
@@ -114,9 +138,14 @@ func (h *Homes) Remote(ctx context.Context, server string, limit time.Duration) 
 	return conns, warnings, nil
 }
 
-// findOn finds what ref means among what servers list: the active server's, else the only one. missing is the error when
-// there is none.
-func findOn[T any](lists []Listed[T], what, ref string, name func(T) (id, name string), missing error) (found T, err error) {
+// findOn finds what ref means among what servers list: the active server's, else the only
+// one. missing is the error when there is none.
+func findOn[T any](
+	lists []Listed[T],
+	what, ref string,
+	name func(T) (id, name string),
+	missing error,
+) (found T, err error) {
 	var none T
 	var on, quiet []string
 	for _, from := range lists {
@@ -144,7 +173,11 @@ func findOn[T any](lists []Listed[T], what, ref string, name func(T) (id, name s
 		return none, credential.NewError(credential.Ambiguous,
 			fmt.Sprintf("several servers have '%s': %s", ref, strings.Join(on, ", ")), "add --server "+on[0])
 	case len(quiet) > 0 && missing != nil:
-		return none, credential.NewError(credential.Unreachable, missing.Error()+"; "+strings.Join(quiet, "; "), "zen server list")
+		return none, credential.NewError(
+			credential.Unreachable,
+			missing.Error()+"; "+strings.Join(quiet, "; "),
+			"zen server list",
+		)
 	case missing == nil:
 		missing = credential.NewError(credential.NoSuchEntity, "'"+ref+"' was not found", "zen server list")
 	}
@@ -155,8 +188,9 @@ func registryName(r api.ContainerRegistry) (id, name string) { return r.ID, r.Na
 
 func stackName(s api.Stack) (id, name string) { return s.ID, s.Name }
 
-// FindRegistry finds a container registry: on this machine, else on a server; with a server's name on that one only. An empty
-// ref is the one of the active stack of this machine.
+// FindRegistry finds a container registry: on this machine, else on a server; with a
+// server's name on that one only. An empty ref is the one of the active stack of this
+// machine.
 func (h *Homes) FindRegistry(ctx context.Context, ref, server string) (reg api.ContainerRegistry, err error) {
 	server, err = h.serverName(server)
 	if err != nil {
@@ -186,8 +220,8 @@ func (h *Homes) FindStack(ctx context.Context, ref, server string) (s api.Stack,
 	return findOn(h.Stacks(ctx, ListTime, server), "stacks", ref, stackName, err)
 }
 
-// RegistryElsewhere completes the error about a container registry that this machine does not have: changing a server's has
-// to be asked for, or is for ZenML's own command.
+// RegistryElsewhere completes the error about a container registry that this machine does
+// not have: changing a server's has to be asked for, or is for ZenML's own command.
 func (h *Homes) RegistryElsewhere(ctx context.Context, ref string, linking bool, err error) error {
 	if !credential.NoSuchEntity.Is(err) || !h.hasServers() || ref == "" {
 		return err
@@ -201,7 +235,8 @@ func (h *Homes) RegistryElsewhere(ctx context.Context, ref string, linking bool,
 		hint = "add --server " + reg.Server
 	}
 	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("container registry '%s' is not one of this machine; it lives on server '%s'", reg.Name, reg.Server), hint)
+		fmt.Sprintf("container registry '%s' is not one of this machine; it lives on server "+
+			"'%s'", reg.Name, reg.Server), hint)
 }
 
 // StackElsewhere does the same for a stack.
@@ -213,11 +248,19 @@ func (h *Homes) StackElsewhere(ctx context.Context, ref string, err error) error
 	if other != nil {
 		return err
 	}
-	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("stack '%s' is not one of this machine; it lives on server '%s'", s.Name, s.Server), "choose or change it there: zenml stack --help")
+	return credential.NewError(
+		credential.NoSuchEntity,
+		fmt.Sprintf(
+			"stack '%s' is not one of this machine; it lives on server '%s'",
+			s.Name,
+			s.Server,
+		),
+		"choose or change it there: zenml stack --help",
+	)
 }
 
-// elsewhere completes the error about a connector that this machine does not have: changing a server's has to be asked for.
+// elsewhere completes the error about a connector that this machine does not have:
+// changing a server's has to be asked for.
 func (h *Homes) elsewhere(ctx context.Context, ref string, err error) error {
 	if !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 		return err
@@ -227,11 +270,16 @@ func (h *Homes) elsewhere(ctx context.Context, ref string, err error) error {
 		return err
 	}
 	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("service connector '%s' is not one of this machine; it lives on server '%s'", conn.Name, conn.Server), "add --server "+conn.Server)
+		fmt.Sprintf("service connector '%s' is not one of this machine; it lives on server "+
+			"'%s'", conn.Name, conn.Server), "add --server "+conn.Server)
 }
 
-// RegistryOfZenML is the container registry of the stack that the zenml command has chosen.
-func (h *Homes) RegistryOfZenML(ctx context.Context, active api.ZenMLStack) (reg api.ContainerRegistry, stack api.Stack, err error) {
+// RegistryOfZenML is the container registry of the stack that the zenml command has
+// chosen.
+func (h *Homes) RegistryOfZenML(
+	ctx context.Context,
+	active api.ZenMLStack,
+) (reg api.ContainerRegistry, stack api.Stack, err error) {
 	var s api.Server
 	h.Read(func(c *catalog.Catalog) { s, err = c.Servers.At(active.URL) })
 	if err != nil {
@@ -243,7 +291,8 @@ func (h *Homes) RegistryOfZenML(ctx context.Context, active api.ZenMLStack) (reg
 	id := stack.Components[componentRegistry].ID
 	if id == "" {
 		return reg, stack, credential.NewError(credential.NoSuchEntity,
-			fmt.Sprintf("zenml's active stack '%s' on server '%s' has no container registry", stack.Name, s.Name),
+			fmt.Sprintf("zenml's active stack '%s' on server '%s' has no container "+
+				"registry", stack.Name, s.Name),
 			"zenml stack update "+stack.Name+" -c NAME")
 	}
 	reg, err = h.FindRegistry(ctx, id, s.Name)

@@ -41,21 +41,40 @@ type Home interface {
 	// TypeName is what a connector's type is called.
 	TypeName(conn api.ServiceConnector) string
 
-	// Grant is what a connector's credentials are made of. It is an error if there can be none.
+	// Grant is what a connector's credentials are made of. It is an error if there can be
+	// none.
 	Grant(conn api.ServiceConnector) (door.Grant, error)
 
-	// Expired is the error for a connector whose own credentials are known to have run out.
+	// Expired is the error for a connector whose own credentials are known to have run
+	// out.
 	Expired(conn api.ServiceConnector) error
 
-	// Keep is what has to be kept here of a connector that a login or a container registry uses.
+	// Keep is what has to be kept here of a connector that a login or a container
+	// registry uses.
 	Keep(c *catalog.Catalog, conn api.ServiceConnector) (catalog.Change, error)
 
-	// Register, Update and Delete change connectors, and record that. Delete returns the logins that it ended.
-	Register(ctx context.Context, use door.Use, req api.RegisterConnector, config map[string]credential.Secret) (api.ConnectorResult, error)
-	Update(ctx context.Context, use door.Use, req api.UpdateConnector, config map[string]credential.Secret) (api.ConnectorResult, error)
-	Delete(ctx context.Context, caller access.Caller, req api.DeleteConnector) (api.ServiceConnector, []api.Login, error)
+	// Register, Update and Delete change connectors, and record that. Delete returns the
+	// logins that it ended.
+	Register(
+		ctx context.Context,
+		use door.Use,
+		req api.RegisterConnector,
+		config map[string]credential.Secret,
+	) (api.ConnectorResult, error)
+	Update(
+		ctx context.Context,
+		use door.Use,
+		req api.UpdateConnector,
+		config map[string]credential.Secret,
+	) (api.ConnectorResult, error)
+	Delete(
+		ctx context.Context,
+		caller access.Caller,
+		req api.DeleteConnector,
+	) (api.ServiceConnector, []api.Login, error)
 
-	// Connect links a container registry to a connector, after the registry accepted the credential; Disconnect unlinks it.
+	// Connect links a container registry to a connector, after the registry accepted the
+	// credential; Disconnect unlinks it.
 	Connect(ctx context.Context, req api.ConnectRegistry) (api.RegistryResult, error)
 	Disconnect(ctx context.Context, ref string) (api.RegistryResult, error)
 }
@@ -82,7 +101,8 @@ func (h *Homes) At(name string) Home {
 	return z
 }
 
-// Named is the home that a person names: a server by name, id, prefix or URL; "" is this machine.
+// Named is the home that a person names: a server by name, id, prefix or URL; "" is this
+// machine.
 func (h *Homes) Named(ref string) (Home, error) {
 	if ref == "" {
 		return local{h}, nil
@@ -95,7 +115,11 @@ func (h *Homes) Named(ref string) (Home, error) {
 func (h *Homes) Grant(conn api.ServiceConnector) (door.Grant, error) { return h.Of(conn).Grant(conn) }
 
 // Keeping adds to a change what has to be kept of a connector.
-func (h *Homes) Keeping(c *catalog.Catalog, change catalog.Change, conn api.ServiceConnector) (state.Edit, error) {
+func (h *Homes) Keeping(
+	c *catalog.Catalog,
+	change catalog.Change,
+	conn api.ServiceConnector,
+) (state.Edit, error) {
 	kept, err := h.Of(conn).Keep(c, conn)
 	change.Put = append(kept.Put, change.Put...)
 	return state.Edit{Change: change}, err

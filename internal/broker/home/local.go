@@ -42,9 +42,15 @@ func (l local) Listed(conn api.ServiceConnector) api.ServiceConnector {
 func (l local) Resources(conn api.ServiceConnector) []api.Resource { return resourcesOf(conn) }
 
 // Choices are for a person to make: this machine asks nobody what there is.
-func (l local) Choices(_ context.Context, _ door.Use, g door.Grant, conn api.ServiceConnector) ([]string, error) {
+func (l local) Choices(
+	_ context.Context,
+	_ door.Use,
+	g door.Grant,
+	conn api.ServiceConnector,
+) ([]string, error) {
 	return nil, credential.NewError(credential.InvalidInput, fmt.Sprintf(
-		"the connector is configured to provide access to multiple %s resources. A resource name must be specified when requesting access to a resource.",
+		"the connector is configured to provide access to multiple %s resources. A resource name must be "+
+			"specified when requesting access to a resource.",
 		g.Spec.ResourceType), "zen service-connector login "+conn.Name+" --resource-id REGISTRY")
 }
 
@@ -82,11 +88,13 @@ func (l local) kind(name string) (connector.Kind, error) {
 		return k, nil
 	}
 	known := slices.Sorted(maps.Keys(l.Kinds))
-	return nil, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+	return nil, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' "+
+		"not found.", name),
 		"known types: "+strings.Join(known, ", "))
 }
 
-// PublicSpec is a connector's specification without its secrets: enough to match, not to mint.
+// PublicSpec is a connector's specification without its secrets: enough to match, not to
+// mint.
 func PublicSpec(c api.ServiceConnector) connector.Spec {
 	spec := connector.Spec{
 		ID: c.ID, Revision: c.Revision, Type: c.Type, AuthMethod: c.AuthMethod, ResourceID: c.ResourceID,
@@ -101,16 +109,19 @@ func PublicSpec(c api.ServiceConnector) connector.Spec {
 	return spec
 }
 
-// Register validates, verifies (unless told not to) and keeps a connector. A registry that cannot be reached does not stop a
-// registration, one that refuses the credential does.
+// Register validates, verifies (unless told not to) and keeps a connector. A registry
+// that cannot be reached does not stop a registration, one that refuses the credential
+// does.
 func (l local) Register(
 	ctx context.Context, use door.Use, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	now := l.Now().UTC()
 	conn := api.ServiceConnector{
-		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
+		ID: uuid.NewString(), Name: req.Name, Description: req.Description, Type: req.Type,
+		AuthMethod: req.AuthMethod,
 		ResourceID: req.ResourceID, ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance,
-		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: l.Owner, Created: now, Updated: now, Revision: 1,
+		ExpirationSeconds: req.ExpirationSeconds, Labels: req.Labels, Owner: l.Owner, Created: now,
+		Updated: now, Revision: 1,
 	}
 	if req.ResourceType != "" {
 		conn.ResourceTypes = []string{req.ResourceType}
@@ -127,7 +138,11 @@ func (l local) Register(
 }
 
 func (l local) registered(
-	ctx context.Context, use door.Use, conn api.ServiceConnector, config map[string]credential.Secret, noVerify bool,
+	ctx context.Context,
+	use door.Use,
+	conn api.ServiceConnector,
+	config map[string]credential.Secret,
+	noVerify bool,
 ) (api.ConnectorResult, error) {
 	kind, err := l.kind(conn.Type)
 	if err != nil {
@@ -150,8 +165,8 @@ func (l local) nameFree(conn api.ServiceConnector) (err error) {
 	return err
 }
 
-// keepConnector is the common end of register and update: the specification is validated, and has
-// its secrets. earlier is the connector as it is kept so far.
+// keepConnector is the common end of register and update: the specification is validated,
+// and has its secrets. earlier is the connector as it is kept so far.
 func (l local) keepConnector(
 	ctx context.Context, use door.Use, kind connector.Kind, conn, earlier api.ServiceConnector,
 	spec connector.Spec, noVerify bool,
@@ -163,7 +178,14 @@ func (l local) keepConnector(
 	if err := l.Expired(conn); err != nil {
 		return api.ConnectorResult{}, err
 	}
-	resources, err := l.Check(ctx, use, door.Grant{Kind: kind, Spec: spec, Connector: conn.Name}, conn, noVerify, "")
+	resources, err := l.Check(
+		ctx,
+		use,
+		door.Grant{Kind: kind, Spec: spec, Connector: conn.Name},
+		conn,
+		noVerify,
+		"",
+	)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -173,7 +195,10 @@ func (l local) keepConnector(
 	if !use.DryRun {
 		err = l.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 			change, err := c.Connectors.Put(conn)
-			return state.Edit{Change: change, Secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)}}, err
+			return state.Edit{
+				Change:  change,
+				Secrets: map[string]credential.Secret{conn.ID: door.Pack(spec.Secrets)},
+			}, err
 		})
 		l.Engine.Drop(conn.ID)
 	}
@@ -181,7 +206,11 @@ func (l local) keepConnector(
 }
 
 // validSpec makes a specification of a whole configuration.
-func validSpec(kind connector.Kind, conn api.ServiceConnector, config map[string]credential.Secret) (connector.Spec, []string, error) {
+func validSpec(
+	kind connector.Kind,
+	conn api.ServiceConnector,
+	config map[string]credential.Secret,
+) (connector.Spec, []string, error) {
 	method, err := connector.MethodOf(kind.Describe(), conn.AuthMethod)
 	if err != nil {
 		return connector.Spec{}, nil, err
@@ -206,7 +235,8 @@ func fill(conn api.ServiceConnector, spec connector.Spec) api.ServiceConnector {
 	return conn
 }
 
-// Update changes a connector and verifies the result before anything is kept; changed attributes come in config.
+// Update changes a connector and verifies the result before anything is kept; changed
+// attributes come in config.
 func (l local) Update(
 	ctx context.Context, use door.Use, req api.UpdateConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
@@ -226,7 +256,11 @@ func (l local) Update(
 
 // updatedTo changes a connector to what a request makes of it.
 func (l local) updatedTo(
-	ctx context.Context, use door.Use, conn api.ServiceConnector, req api.UpdateConnector, config map[string]credential.Secret,
+	ctx context.Context,
+	use door.Use,
+	conn api.ServiceConnector,
+	req api.UpdateConnector,
+	config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
 	kind, err := l.kind(conn.Type)
 	if err != nil {
@@ -239,7 +273,8 @@ func (l local) updatedTo(
 	}
 	var warnings []string
 	whole, spec, err := l.Door.Revise(ctx, use, door.Revision{
-		Connector: conn.Name, Kind: kind, Record: conn.ID, Before: PublicSpec(conn), Typed: config, Remove: req.Remove,
+		Connector: conn.Name, Kind: kind, Record: conn.ID, Before: PublicSpec(conn), Typed: config,
+		Remove: req.Remove,
 		Validate: func(whole map[string]credential.Secret) (spec connector.Spec, err error) {
 			spec, warnings, err = validSpec(kind, next, whole)
 			return spec, err
@@ -256,17 +291,22 @@ func (l local) updatedTo(
 	return result, err
 }
 
-// hasInstances reports whether the connector's type gives access to more than one resource of its kind.
+// hasInstances reports whether the connector's type gives access to more than one
+// resource of its kind.
 func (l local) hasInstances(conn api.ServiceConnector) bool {
 	for _, t := range l.State.Types {
 		if t.Type == conn.Type {
-			return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.SupportsInstances })
+			return slices.ContainsFunc(
+				t.ResourceTypes,
+				func(r api.ResourceType) bool { return r.SupportsInstances },
+			)
 		}
 	}
 	return false
 }
 
-// Delete removes a connector and ends its logins; it is refused while a container registry uses it.
+// Delete removes a connector and ends its logins; it is refused while a container
+// registry uses it.
 func (l local) Delete(
 	ctx context.Context, caller access.Caller, req api.DeleteConnector,
 ) (conn api.ServiceConnector, ended []api.Login, err error) {
@@ -327,7 +367,8 @@ func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api
 	if err != nil {
 		return result, err
 	}
-	if result.Resources, err = l.Access(ctx, conn, result.Registry.ConnectorResourceID, req.NoVerify); err != nil {
+	if result.Resources, err = l.Access(ctx, conn, result.Registry.ConnectorResourceID,
+		req.NoVerify); err != nil {
 		return result, err
 	}
 	result.Connector = &conn

@@ -47,7 +47,8 @@ func (z server) Linked(ctx context.Context, id string) (api.ServiceConnector, er
 // Listed is the connector as the server lists it.
 func (z server) Listed(conn api.ServiceConnector) api.ServiceConnector { return conn }
 
-// Resources are what the connector names; of one for all that it can reach, container registries are what counts here.
+// Resources are what the connector names; of one for all that it can reach, container
+// registries are what counts here.
 func (z server) Resources(conn api.ServiceConnector) []api.Resource {
 	list := resourcesOf(conn)
 	for i := range list {
@@ -58,10 +59,12 @@ func (z server) Resources(conn api.ServiceConnector) []api.Resource {
 	return list
 }
 
-// LoginHost is the host: clients ask for that, and it is what a server's credentials are good for.
+// LoginHost is the host: clients ask for that, and it is what a server's credentials are
+// good for.
 func (z server) LoginHost(registry string) string { return Canonical(registry).Registry().String() }
 
-// TypeName is what the connector's type is called: as this machine's kind of that name is, or by ZenML's rule.
+// TypeName is what the connector's type is called: as this machine's kind of that name
+// is, or by ZenML's rule.
 func (z server) TypeName(conn api.ServiceConnector) string {
 	if own, ok := z.Kinds[conn.Type]; ok {
 		return own.Describe().Name
@@ -72,7 +75,8 @@ func (z server) TypeName(conn api.ServiceConnector) string {
 	return strings.ToUpper(conn.Type[:1]) + conn.Type[1:] + " Service Connector"
 }
 
-// Expired knows nothing: the server may have got new credentials since the connector was listed.
+// Expired knows nothing: the server may have got new credentials since the connector was
+// listed.
 func (z server) Expired(api.ServiceConnector) error { return nil }
 
 // Keep keeps enough to ask for a credential again.
@@ -93,12 +97,13 @@ func (z server) typeNamed(ctx context.Context, name string) (api.ConnectorType, 
 		}
 		known = append(known, t.Type)
 	}
-	return api.ConnectorType{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+	return api.ConnectorType{}, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service "+
+		"connector type '%s' not found.", name),
 		"known types of server '"+z.api.Name+"': "+strings.Join(known, ", "))
 }
 
-// Register registers a connector on the server. What can be checked here is checked here first: a server does not ask
-// the registry about a password.
+// Register registers a connector on the server. What can be checked here is checked here
+// first: a server does not ask the registry about a password.
 func (z server) Register(
 	ctx context.Context, use door.Use, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
@@ -107,9 +112,11 @@ func (z server) Register(
 		return api.ConnectorResult{}, err
 	}
 	d := Draft{Connector: api.ServiceConnector{
-		Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod, ResourceID: req.ResourceID,
-		ExpiresAt: req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance, ExpirationSeconds: req.ExpirationSeconds,
-		Labels: req.Labels, Server: z.api.Name, Revision: 1, Insecure: req.Insecure,
+		Name: req.Name, Description: req.Description, Type: req.Type, AuthMethod: req.AuthMethod,
+		ResourceID: req.ResourceID,
+		ExpiresAt:  req.ExpiresAt, ExpiresSkewTolerance: req.ExpiresSkewTolerance,
+		ExpirationSeconds: req.ExpirationSeconds,
+		Labels:            req.Labels, Server: z.api.Name, Revision: 1, Insecure: req.Insecure,
 	}}
 	if req.ResourceType != "" {
 		d.Connector.ResourceTypes = []string{req.ResourceType}
@@ -132,10 +139,16 @@ func (z server) Register(
 		conn, err = z.Client.RegisterConnector(ctx, z.api, z.key(), d)
 		return err
 	})
-	z.Audit(use.Caller, access.Subject{Action: access.Register, Connector: req.Name}, err, "on server "+z.api.Name)
+	z.Audit(
+		use.Caller,
+		access.Subject{Action: access.Register, Connector: req.Name},
+		err,
+		"on server "+z.api.Name,
+	)
 	if _, taken := z.resolveConnector(conn.Name); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
-			"this machine has a service connector '%s' too, which is the one that is meant without --server %s", conn.Name, z.api.Name))
+			"this machine has a service connector '%s' too, which is the one that is meant without "+
+				"--server %s", conn.Name, z.api.Name))
 	}
 	return z.written(result, conn), err
 }
@@ -152,11 +165,16 @@ func (z server) written(result api.ConnectorResult, conn api.ServiceConnector) a
 
 // toServer lets a draft's secrets out to the server that is to keep or to check them.
 func (z server) toServer(ctx context.Context, use door.Use, d Draft, f func(context.Context) error) error {
-	subject := access.Subject{Action: use.For, Connector: d.Connector.Name, To: access.Destination{Place: access.Server, Name: z.api.URL}}
+	subject := access.Subject{
+		Action:    use.For,
+		Connector: d.Connector.Name,
+		To:        access.Destination{Place: access.Server, Name: z.api.URL},
+	}
 	return z.Door.Pass(ctx, use, subject, func(ctx context.Context) (string, error) { return "", f(ctx) })
 }
 
-// draftSpec completes a draft, which is checked against the type's description, and by the kind if this machine knows it.
+// draftSpec completes a draft, which is checked against the type's description, and by
+// the kind if this machine knows it.
 func (z server) draftSpec(
 	t api.ConnectorType, d *Draft, config map[string]credential.Secret,
 ) (spec connector.Spec, warnings []string, err error) {
@@ -185,7 +203,8 @@ func (z server) draftSpec(
 	return spec, warnings, nil
 }
 
-// draftKind is the kind of this machine that can ask the registry about a draft; nil if only the server can.
+// draftKind is the kind of this machine that can ask the registry about a draft; nil if
+// only the server can.
 func (z server) draftKind(t api.ConnectorType, spec connector.Spec, d Draft) connector.Kind {
 	if spec.ResourceType != ResourceTypeRegistry || d.Instances {
 		return nil
@@ -193,13 +212,20 @@ func (z server) draftKind(t api.ConnectorType, spec connector.Spec, d Draft) con
 	return z.Kinds[t.Type]
 }
 
-// checkedDraft finds out what a completed draft gives access to: at the registry if this machine knows the type, else by the
-// server.
+// checkedDraft finds out what a completed draft gives access to: at the registry if this
+// machine knows the type, else by the server.
 func (z server) checkedDraft(
 	ctx context.Context, use door.Use, t api.ConnectorType, d *Draft, spec connector.Spec, noVerify bool,
 ) (result api.ConnectorResult, err error) {
 	if kind := z.draftKind(t, spec, *d); kind != nil {
-		result.Resources, err = z.Check(ctx, use, door.Grant{Kind: kind, Spec: spec, Connector: d.Connector.Name}, d.Connector, noVerify, "")
+		result.Resources, err = z.Check(
+			ctx,
+			use,
+			door.Grant{Kind: kind, Spec: spec, Connector: d.Connector.Name},
+			d.Connector,
+			noVerify,
+			"",
+		)
 	} else {
 		result.Resources, err = z.checkedByServer(ctx, use, *d, noVerify)
 	}
@@ -213,7 +239,12 @@ func (z server) checkedDraft(
 	return result, nil
 }
 
-func (z server) checkedByServer(ctx context.Context, use door.Use, d Draft, noVerify bool) ([]api.Resource, error) {
+func (z server) checkedByServer(
+	ctx context.Context,
+	use door.Use,
+	d Draft,
+	noVerify bool,
+) ([]api.Resource, error) {
 	r := ResourceOf(d.Connector)
 	r.Verification = api.VerificationSkipped
 	if noVerify {
@@ -247,9 +278,11 @@ func (z server) Update(
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
-	if i := slices.IndexFunc(req.Remove, func(name string) bool { return name == "expires_at" || name == "expires_skew_tolerance" }); i >= 0 {
+	if i := slices.IndexFunc(req.Remove,
+		func(name string) bool { return name == "expires_at" || name == "expires_skew_tolerance" }); i >= 0 {
 		return api.ConnectorResult{}, credential.NewError(credential.InvalidInput,
-			"a ZenML server does not take "+req.Remove[i]+" away from a service connector", "set another value, or delete it and register it anew")
+			"a ZenML server does not take "+req.Remove[i]+" away from a service "+
+				"connector", "set another value, or delete it and register it anew")
 	}
 	d, result, err := z.updatedDraft(ctx, use, conn, req, config)
 	defer door.WipeAll(d.Config)
@@ -261,7 +294,12 @@ func (z server) Update(
 		written, err = z.Client.UpdateConnector(ctx, z.api, z.key(), d)
 		return err
 	})
-	z.Audit(use.Caller, access.Subject{Action: access.Update, Connector: conn.Name}, err, "on server "+z.api.Name)
+	z.Audit(
+		use.Caller,
+		access.Subject{Action: access.Update, Connector: conn.Name},
+		err,
+		"on server "+z.api.Name,
+	)
 	if err != nil {
 		return result, err
 	}
@@ -269,8 +307,8 @@ func (z server) Update(
 	return z.written(result, written), z.remember(ctx, written)
 }
 
-// updatedDraft is what an update makes of a connector. The configuration is read from the server only if it changes: nobody
-// else shall see it.
+// updatedDraft is what an update makes of a connector. The configuration is read from the
+// server only if it changes: nobody else shall see it.
 func (z server) updatedDraft(
 	ctx context.Context, use door.Use, conn api.ServiceConnector, req api.UpdateConnector,
 	config map[string]credential.Secret,
@@ -332,7 +370,10 @@ func (z server) updatedDraft(
 }
 
 func instancesOf(t api.ConnectorType, resourceType string) bool {
-	return slices.ContainsFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType && r.SupportsInstances })
+	return slices.ContainsFunc(
+		t.ResourceTypes,
+		func(r api.ResourceType) bool { return r.Type == resourceType && r.SupportsInstances },
+	)
 }
 
 func cloned(config map[string]credential.Secret) map[string]credential.Secret {
@@ -347,7 +388,10 @@ func cloned(config map[string]credential.Secret) map[string]credential.Secret {
 func (z server) remember(ctx context.Context, conn api.ServiceConnector) error {
 	return z.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		kept := placed([]api.ServiceConnector{conn}, z.api, c.Servers.Remotes())
-		old := slices.ContainsFunc(c.Servers.Remotes(), func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == z.api.Name })
+		old := slices.ContainsFunc(
+			c.Servers.Remotes(),
+			func(r api.ServiceConnector) bool { return r.ID == conn.ID && r.Server == z.api.Name },
+		)
 		if len(kept) == 0 || !old {
 			return state.Edit{}, nil
 		}
@@ -367,7 +411,8 @@ func (z server) Delete(
 	z.Read(func(c *catalog.Catalog) { users = c.Registries.UsersOf(conn.ID) })
 	if len(users) > 0 {
 		return conn, nil, credential.NewError(credential.InUse, fmt.Sprintf(
-			"Service connector '%s' is used by the container registry '%s' of this machine.", conn.Name, users[0]),
+			"Service connector '%s' is used by the container registry '%s' of this "+
+				"machine.", conn.Name, users[0]),
 			"zen container-registry disconnect "+users[0])
 	}
 	err = z.Client.DeleteConnector(ctx, z.api, z.key(), conn.ID)
@@ -384,7 +429,8 @@ func (z server) Delete(
 	return conn, ended, err
 }
 
-// withoutConfiguration is what is kept of a server's connector: enough to ask for a credential again.
+// withoutConfiguration is what is kept of a server's connector: enough to ask for a
+// credential again.
 func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
 	config := map[string]string{}
 	if registry := conn.Configuration[connector.AttrRegistry]; registry != "" {
@@ -394,8 +440,8 @@ func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
 	return conn
 }
 
-// Connect links a container registry of the server to a connector of the same server, after the registry accepted what
-// that mints.
+// Connect links a container registry of the server to a connector of the same server,
+// after the registry accepted what that mints.
 func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
 	reg, err := z.FindRegistry(ctx, req.Ref, z.api.Name)
 	if err != nil {
@@ -420,7 +466,8 @@ func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result ap
 
 // Disconnect unlinks a container registry of the server from its connector.
 func (z server) Disconnect(ctx context.Context, ref string) (result api.RegistryResult, err error) {
-	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name); err != nil || result.Registry.ConnectorID == "" {
+	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name); err != nil ||
+		result.Registry.ConnectorID == "" {
 		return result, err
 	}
 	reg := &result.Registry
@@ -434,27 +481,42 @@ func (z server) Grant(conn api.ServiceConnector) (g door.Grant, err error) {
 	case z.ServerKind == nil:
 		return g, ErrNoServers
 	case !z.there:
-		return g, credential.NewError(credential.NoSuchEntity,
-			fmt.Sprintf("the server '%s' of service connector '%s' is gone", conn.Server, conn.Name), "zen server connect URL")
+		return g, credential.NewError(
+			credential.NoSuchEntity,
+			fmt.Sprintf(
+				"the server '%s' of service connector '%s' is gone",
+				conn.Server,
+				conn.Name,
+			),
+			"zen server connect URL",
+		)
 	case !ForRegistries(conn):
 		return g, credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "zen service-connector list")
+			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container "+
+				"registry", conn.Name, conn.Server), "zen service-connector list")
 	}
 	spec, s := PublicSpec(conn), z.api
 	spec.Insecure = z.AgreedFor(conn)
 	spec.ResourceType = ResourceTypeRegistry
 	spec.Config = connector.Server{
-		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth, Username: s.Username, CACert: s.CACert, Insecure: s.Insecure,
+		ID: s.ID, Revision: s.Updated.Format(time.RFC3339Nano), URL: s.URL, Auth: s.Auth,
+		Username: s.Username, CACert: s.CACert, Insecure: s.Insecure,
 	}.Attributes(spec.Config)
 	return door.Grant{Kind: z.ServerKind, Spec: spec, Record: s.ID, Connector: conn.Name}, nil
 }
 
 // Choices are the registries that a connector gives access to; none is an error.
-func (z server) Choices(ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector) ([]string, error) {
+func (z server) Choices(
+	ctx context.Context,
+	use door.Use,
+	g door.Grant,
+	conn api.ServiceConnector,
+) ([]string, error) {
 	ids, err := z.Door.Resources(ctx, use, g)
 	if err == nil && len(ids) == 0 {
 		err = credential.NewError(credential.InvalidInput,
-			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container registry", conn.Name, conn.Server), "")
+			fmt.Sprintf("service connector '%s' on server '%s' gives access to no container "+
+				"registry", conn.Name, conn.Server), "")
 	}
 	return ids, err
 }

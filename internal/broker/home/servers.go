@@ -18,17 +18,20 @@ type ServerKey = func(ctx context.Context) (credential.Secret, error)
 
 // Servers talks to ZenML servers. Errors are made for a person.
 type Servers interface {
-	// Greet asks a server who it is, without a login, and returns it with its canonical URL, id and version. A server that lets
-	// everybody in gets api.ServerAuthNone; it is an error for one that does not.
+	// Greet asks a server who it is, without a login, and returns it with its canonical
+	// URL, id and version. A server that lets everybody in gets api.ServerAuthNone; it is
+	// an error for one that does not.
 	Greet(ctx context.Context, s api.Server) (api.Server, error)
 
 	// Login proves that the server accepts the key, and returns who it says we are.
 	Login(ctx context.Context, s api.Server, key ServerKey) (user string, err error)
 
-	// StartDevice begins a login in a browser; clientID is a UUID that stays the same on one machine.
+	// StartDevice begins a login in a browser; clientID is a UUID that stays the same on
+	// one machine.
 	StartDevice(ctx context.Context, s api.Server, clientID string) (api.ServerDevice, error)
 
-	// WaitDevice waits until the login was allowed, or as long as ctx; not ok means not yet. The token's end is in the server.
+	// WaitDevice waits until the login was allowed, or as long as ctx; not ok means not
+	// yet. The token's end is in the server.
 	WaitDevice(ctx context.Context, device string) (s api.Server, token credential.Secret, ok bool, err error)
 
 	// Connectors, Registries and Stacks list what is on a server.
@@ -39,21 +42,29 @@ type Servers interface {
 	// Types lists the types of service connectors that a server has.
 	Types(ctx context.Context, s api.Server, key ServerKey) ([]api.ConnectorType, error)
 
-	// CheckConnector asks a server to check a connector that is not registered, and what it gives access to.
+	// CheckConnector asks a server to check a connector that is not registered, and what
+	// it gives access to.
 	CheckConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (resources []string, err error)
 
-	// RegisterConnector and UpdateConnector make a connector on a server, and make one what the draft says.
+	// RegisterConnector and UpdateConnector make a connector on a server, and make one
+	// what the draft says.
 	RegisterConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (api.ServiceConnector, error)
 	UpdateConnector(ctx context.Context, s api.Server, key ServerKey, d Draft) (api.ServiceConnector, error)
 
 	// DeleteConnector removes a connector from a server.
 	DeleteConnector(ctx context.Context, s api.Server, key ServerKey, id string) error
 
-	// Configuration reads a connector's whole configuration, with its secrets, which the caller wipes.
-	Configuration(ctx context.Context, s api.Server, key ServerKey, id string) (map[string]credential.Secret, error)
+	// Configuration reads a connector's whole configuration, with its secrets, which the
+	// caller wipes.
+	Configuration(
+		ctx context.Context,
+		s api.Server,
+		key ServerKey,
+		id string,
+	) (map[string]credential.Secret, error)
 
-	// LinkRegistry links a container registry on a server to a connector there, for one of its resources; without ids it
-	// unlinks it.
+	// LinkRegistry links a container registry on a server to a connector there, for one
+	// of its resources; without ids it unlinks it.
 	LinkRegistry(ctx context.Context, s api.Server, key ServerKey, registry, connector, resource string) error
 
 	// Forget wipes all access tokens.
@@ -72,7 +83,8 @@ type Draft struct {
 	Connector api.ServiceConnector // without its configuration
 	Instances bool                 // its resource type has several instances
 	Method    api.AuthMethod
-	Config    map[string]credential.Secret // the whole configuration; nil leaves it as it is. Secrets are the broker's to wipe
+	// the whole configuration; nil leaves it as it is. Secrets are the broker's to wipe
+	Config map[string]credential.Secret
 }
 
 // ErrNoServers is the error for who wants one.
@@ -108,7 +120,11 @@ type Listed[T any] struct {
 
 // everyServer asks every server, or the named one, all at the same time.
 func everyServer[T any](
-	ctx context.Context, h *Homes, limit time.Duration, only string, list func(context.Context, api.Server) ([]T, error),
+	ctx context.Context,
+	h *Homes,
+	limit time.Duration,
+	only string,
+	list func(context.Context, api.Server) ([]T, error),
 ) []Listed[T] {
 	if h.Client == nil {
 		return nil
@@ -141,24 +157,43 @@ func unheard(s api.Server, err error) string {
 	return fmt.Sprintf("server '%s' was not asked successfully: %v", s.Name, err)
 }
 
-// Connectors lists the connectors of every server, or of the named one. A server that does not answer has those that logins use.
-func (h *Homes) Connectors(ctx context.Context, limit time.Duration, only string) []Listed[api.ServiceConnector] {
+// Connectors lists the connectors of every server, or of the named one. A server that
+// does not answer has those that logins use.
+func (h *Homes) Connectors(
+	ctx context.Context,
+	limit time.Duration,
+	only string,
+) []Listed[api.ServiceConnector] {
 	var remotes []api.ServiceConnector
 	h.Read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
-	out := everyServer(ctx, h, limit, only, func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
-		items, err := h.Client.Connectors(ctx, s, h.ServerKey(s))
-		return placed(items, s, remotes), err
-	})
+	out := everyServer(
+		ctx,
+		h,
+		limit,
+		only,
+		func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
+			items, err := h.Client.Connectors(ctx, s, h.ServerKey(s))
+			return placed(items, s, remotes), err
+		},
+	)
 	for i := range out {
 		if out[i].Err != nil {
-			out[i].Items = slices.DeleteFunc(slices.Clone(remotes), func(r api.ServiceConnector) bool { return r.Server != out[i].Server.Name })
+			out[i].Items = slices.DeleteFunc(
+				slices.Clone(remotes),
+				func(r api.ServiceConnector) bool { return r.Server != out[i].Server.Name },
+			)
 		}
 	}
 	return out
 }
 
-// placed says of connectors where they live, and which revision of what is kept of them they are.
-func placed(items []api.ServiceConnector, s api.Server, remotes []api.ServiceConnector) []api.ServiceConnector {
+// placed says of connectors where they live, and which revision of what is kept of them
+// they are.
+func placed(
+	items []api.ServiceConnector,
+	s api.Server,
+	remotes []api.ServiceConnector,
+) []api.ServiceConnector {
 	out := make([]api.ServiceConnector, 0, len(items))
 	for _, conn := range items {
 		if conn.ID == "" || conn.Name == "" {
@@ -206,15 +241,28 @@ func Patience(q api.Query) time.Duration {
 }
 
 // Registries lists the container registries of every server, or of the named one.
-func (h *Homes) Registries(ctx context.Context, limit time.Duration, only string) []Listed[api.ContainerRegistry] {
-	return everyServer(ctx, h, limit, only, func(ctx context.Context, s api.Server) ([]api.ContainerRegistry, error) {
-		items, err := h.Client.Registries(ctx, s, h.ServerKey(s))
-		items = slices.DeleteFunc(items, func(r api.ContainerRegistry) bool { return r.ID == "" || r.Name == "" })
-		for i := range items {
-			items[i].Server = s.Name
-		}
-		return items, err
-	})
+func (h *Homes) Registries(
+	ctx context.Context,
+	limit time.Duration,
+	only string,
+) []Listed[api.ContainerRegistry] {
+	return everyServer(
+		ctx,
+		h,
+		limit,
+		only,
+		func(ctx context.Context, s api.Server) ([]api.ContainerRegistry, error) {
+			items, err := h.Client.Registries(ctx, s, h.ServerKey(s))
+			items = slices.DeleteFunc(
+				items,
+				func(r api.ContainerRegistry) bool { return r.ID == "" || r.Name == "" },
+			)
+			for i := range items {
+				items[i].Server = s.Name
+			}
+			return items, err
+		},
+	)
 }
 
 // Stacks lists the stacks of every server, or of the named one.

@@ -1,5 +1,6 @@
-// Package state is what the parts of the broker share: the catalog of entities, in memory, over the vault, on
-// the disk. A change is one atomic write, after which both say the same.
+// Package state is what the parts of the broker share: the catalog of entities, in
+// memory, over the vault, on the disk. A change is one atomic write, after which both say
+// the same.
 package state
 
 import (
@@ -21,16 +22,20 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// HostIndex is told the addresses that have a login, whenever they change, so that docker-credential-zen can tell unknown
-// hosts from known ones while zend is down, and zend itself while it cannot read the vault.
+// HostIndex is told the addresses that have a login, whenever they change, so that
+// docker-credential-zen can tell unknown hosts from known ones while zend is down, and
+// zend itself while it cannot read the vault.
 type HostIndex interface {
 	Write(addresses []address.Address) error
 	Read() ([]address.Address, error)
 }
 
-// Settings are the parts of the configuration that the broker obeys; they may change while it runs.
+// Settings are the parts of the configuration that the broker obeys; they may change
+// while it runs.
 type Settings struct {
-	ListPolicy string        // which logins list names: "all", "static" (docker login's and static connectors') or "none"
+	// which logins list names: "all", "static" (docker login's and static connectors') or
+	// "none"
+	ListPolicy string
 	LoginTTL   time.Duration // default time limit of a login; 0 is none
 	AutoLock   time.Duration // the vault is locked when it was not used for this long; 0 is never
 }
@@ -75,8 +80,8 @@ func (s *State) Touch() {
 	s.lastUse = s.Now().Round(0)
 }
 
-// LastUse is when the vault was last of use to somebody: a credential was asked for, something was changed, or it was
-// unlocked; when zend started if that was later.
+// LastUse is when the vault was last of use to somebody: a credential was asked for,
+// something was changed, or it was unlocked; when zend started if that was later.
 func (s *State) LastUse() time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -92,8 +97,9 @@ func (s *State) Reload() error {
 	return err
 }
 
-// load reads the catalog from the vault's public records. Records that make no sense are no reason to end: zend has to
-// answer for hosts that nobody logged in to, and to say what is wrong.
+// load reads the catalog from the vault's public records. Records that make no sense are
+// no reason to end: zend has to answer for hosts that nobody logged in to, and to say
+// what is wrong.
 func (s *State) load() error {
 	var list []catalog.Record
 	for _, r := range s.Vault.Records() {
@@ -102,7 +108,8 @@ func (s *State) load() error {
 	c, err := catalog.Load(list)
 	if err != nil {
 		err = &credential.Error{
-			Reason: credential.VaultDamaged, Message: fmt.Sprintf("the vault holds something that this zen does not understand: %v", err), Cause: err,
+			Reason: credential.VaultDamaged, Message: fmt.Sprintf("the vault holds something that this "+
+				"zen does not understand: %v", err), Cause: err,
 		}
 		s.Log.Error("Cannot use the vault", "error", err)
 	}
@@ -142,8 +149,9 @@ type Edit struct {
 	Secrets map[string]credential.Secret // record id -> new sealed blob; absent: keep the present one
 }
 
-// Change computes an Edit on the catalog, commits it to the vault in one atomic write, then applies it: readers see the old
-// state or the new one, and memory never runs ahead of the disk.
+// Change computes an Edit on the catalog, commits it to the vault in one atomic write,
+// then applies it: readers see the old state or the new one, and memory never runs ahead
+// of the disk.
 func (s *State) Change(ctx context.Context, compute func(c *catalog.Catalog) (Edit, error)) error {
 	s.Changing.Lock()
 	defer s.Changing.Unlock()
@@ -172,8 +180,9 @@ func (s *State) Change(ctx context.Context, compute func(c *catalog.Catalog) (Ed
 	return err
 }
 
-// OpenForChange makes sure the vault can be written. A session vault whose key died with the last boot holds nothing that
-// anybody can still open, so a change starts anew; the old file is kept aside.
+// OpenForChange makes sure the vault can be written. A session vault whose key died with
+// the last boot holds nothing that anybody can still open, so a change starts anew; the
+// old file is kept aside.
 func (s *State) OpenForChange(ctx context.Context) error {
 	if err := s.Unreadable(ctx); err != nil {
 		return err
@@ -214,20 +223,23 @@ func (e Edit) wipe() {
 	}
 }
 
-// Unreadable says why the vault's records cannot be known, if they cannot: it is damaged, or a newer zen wrote it.
+// Unreadable says why the vault's records cannot be known, if they cannot: it is damaged,
+// or a newer zen wrote it.
 func (s *State) Unreadable(ctx context.Context) error {
 	s.mu.RLock()
 	err := s.broken
 	s.mu.RUnlock()
-	if state := s.Vault.State().State; err == nil && (state == keystore.StateDamaged || state == keystore.StateTooNew) {
+	if state := s.Vault.State().State; err == nil &&
+		(state == keystore.StateDamaged || state == keystore.StateTooNew) {
 		return s.Vault.EnsureOpen(ctx) // does not try: there is nothing that a key could open
 	}
 	return err
 }
 
-// WriteIndex tells the host index which addresses have a login, unless that cannot be known. The broker does so after each change;
-// who starts it does so once, when there is time: nobody who gets an answer from this broker needs the index. Its failure is
-// logged only: zend writes it again at the next change and start.
+// WriteIndex tells the host index which addresses have a login, unless that cannot be
+// known. The broker does so after each change; who starts it does so once, when there is
+// time: nobody who gets an answer from this broker needs the index. Its failure is logged
+// only: zend writes it again at the next change and start.
 func (s *State) WriteIndex() {
 	s.indexing.Lock() // so that what is written last is what is true last
 	defer s.indexing.Unlock()
@@ -241,7 +253,8 @@ func (s *State) WriteIndex() {
 	}
 }
 
-// WasKnown reports whether the host index has a login for the address, from when the vault could be read.
+// WasKnown reports whether the host index has a login for the address, from when the
+// vault could be read.
 func (s *State) WasKnown(a address.Address) bool {
 	if s.Index == nil {
 		return false

@@ -8,7 +8,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// Commands are the commands about clients such as docker: how they come to ask zen, and what they keep without it.
+// Commands are the commands about clients such as docker: how they come to ask zen, and
+// what they keep without it.
 type Commands struct {
 	*ui.UI
 

@@ -33,19 +33,22 @@ const (
 
 const noImports = "There are no logins to import."
 
-// ImportCommand is given what names the logins that zenml keeps, which zen import does not take.
+// ImportCommand is given what names the logins that zenml keeps, which zen import does
+// not take.
 func (a *Commands) ImportCommand(warnOfZenMLLogins func(context.Context)) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use: "import", Short: "Move the logins that clients have already into the vault",
-		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in plain text in their files, and those of
-the credential helpers docker-credential-` + strings.Join(logins.Sources()[4:], ", -") + `.
+		Long: `Move logins into zen's vault: those that docker, podman, helm and regctl keep in
+plain text in their files, and those of the credential helpers
+docker-credential-` + strings.Join(logins.Sources()[4:], ", -") + `.
 Without --yes it is shown what would be done, and on a terminal it is asked for.
 
-Each login is shown to its registry, stored, and read back from zen. Only then it is taken out of its file, where
-nothing else changes, and only if the client asks zen by then: that is seen to as by 'zen setup'. What other helpers
-keep stays there unless --remove is given. What a registry refuses, and what would take the place of another login in
-zen, stays where it is; --prefer says which of two logins is to be kept. --undo puts everything back.`,
+Each login is shown to its registry, stored, and read back from zen. Only then it is taken out of
+its file, where nothing else changes, and only if the client asks zen by then: that is seen to as by
+'zen setup'. What other helpers keep stays there unless --remove is given. What a registry refuses,
+and what would take the place of another login in zen, stays where it is; --prefer says which of two
+logins is to be kept. --undo puts everything back.`,
 		Example: `  zen import
   zen import --yes
   zen import --from docker --from pass --remove
@@ -60,18 +63,27 @@ zen, stays where it is; --prefer says which of two logins is to be kept. --undo 
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&o.from, "from", nil, "only from this `SOURCE`: "+strings.Join(logins.Sources(), ", ")+"; may be given several times")
+	flags.StringSliceVar(&o.from, "from", nil,
+		"only from this `SOURCE`: "+strings.Join(logins.Sources(), ", ")+"; may be given several times")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done and do nothing")
-	flags.StringVar(&o.prefer, "prefer", "", "where zen has another login for a registry, keep `zen`'s and take the old one out, or let the one of the 'source' replace it")
-	flags.BoolVar(&o.remove, "remove", false, "erase from other helpers what was imported, and delete files that clients left behind")
+	flags.StringVar(&o.prefer, "prefer", "", "where zen has another login for a registry, keep `zen`'s "+
+		"and take the old one out, or let the one of the 'source' replace it")
+	flags.BoolVar(&o.remove, "remove", false, "erase from other helpers what was imported, and delete "+
+		"files that clients left behind")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registries")
-	flags.BoolVar(&o.noSetup, "no-setup", false, "do not point clients at zen; the logins of those that do not ask it stay in their files")
-	flags.BoolVar(&o.undo, "undo", false, "put what was imported back to where it was, in plain text where it was in plain text")
-	command.Complete(cmd, "from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	flags.BoolVar(&o.noSetup, "no-setup", false, "do not point clients at zen; the logins of those that "+
+		"do not ask it stay in their files")
+	flags.BoolVar(&o.undo, "undo", false, "put what was imported back to where it was, in plain text "+
+		"where it was in plain text")
+	command.Complete(cmd, "from", func(*cobra.Command, []string, string) ([]string,
+		cobra.ShellCompDirective,
+	) {
 		return logins.Sources(), cobra.ShellCompDirectiveNoFileComp
 	})
-	command.Complete(cmd, "prefer", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	command.Complete(cmd, "prefer", func(*cobra.Command, []string, string) ([]string,
+		cobra.ShellCompDirective,
+	) {
 		return []string{preferZen, preferSource}, cobra.ShellCompDirectiveNoFileComp
 	})
 	command.AddOutput(a.UI, cmd, &o.output)
@@ -87,7 +99,8 @@ func (o *importOptions) sources(cmd *cobra.Command) ([]string, error) {
 		}
 		name = strings.TrimPrefix(name, "docker-credential-")
 		if !slices.Contains(logins.Sources(), name) {
-			return nil, ui.Misused(cmd, "Invalid value for '--from': '%s' is not %s.", name, ui.OneOf(logins.Sources()))
+			return nil, ui.Misused(cmd, "Invalid value for '--from': '%s' is not %s.", name,
+				ui.OneOf(logins.Sources()))
 		}
 		list = append(list, name)
 	}
@@ -97,7 +110,8 @@ func (o *importOptions) sources(cmd *cobra.Command) ([]string, error) {
 func (o *importOptions) check(cmd *cobra.Command) error {
 	switch {
 	case o.prefer != "" && o.prefer != preferZen && o.prefer != preferSource:
-		return ui.Misused(cmd, "Invalid value for '--prefer': '%s' is not %s.", o.prefer, ui.OneOf([]string{preferZen, preferSource}))
+		return ui.Misused(cmd, "Invalid value for '--prefer': '%s' is not %s.", o.prefer,
+			ui.OneOf([]string{preferZen, preferSource}))
 	case o.yes && o.dryRun:
 		return ui.Misused(cmd, "Please give either '--yes' or '--dry-run', not both.")
 	case o.undo && (o.prefer != "" || o.remove || o.noVerify || o.noSetup):
@@ -130,7 +144,9 @@ func (a *Commands) runImport(cmd *cobra.Command, o importOptions) error {
 	return a.importFound(cmd, env, found, o)
 }
 
-func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found logins.Found, o importOptions) error {
+func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found logins.Found,
+	o importOptions,
+) error {
 	ctx := cmd.Context()
 	job := &importJob{app: a, env: env, options: o, rows: rowsOf(found)}
 	defer a.sayNotes(found.Notes)
@@ -172,14 +188,16 @@ func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found l
 	return nil
 }
 
-// askForImport asks a person who has seen the table. Where nobody can be asked, it was a dry run.
+// askForImport asks a person who has seen the table. Where nobody can be asked, it was a
+// dry run.
 func (a *Commands) askForImport(ctx context.Context, job *importJob, o importOptions) (bool, error) {
 	if !job.movable() {
 		return false, nil
 	}
 	job.warnOfEnd(ctx)
 	if clients := job.clientsToSetUp(ctx); len(clients) > 0 {
-		a.Say("%s would ask zen for credentials from then on, as after: zen setup %s", strings.Join(clients, ", "), strings.Join(clients, " "))
+		a.Say("%s would ask zen for credentials from then on, as after: zen setup %s",
+			strings.Join(clients, ", "), strings.Join(clients, " "))
 	}
 	if o.dryRun || !o.output.IsTable() || a.Term.In == nil || !a.Term.Err {
 		a.Say("This was a dry run: nothing was changed.")

@@ -14,10 +14,11 @@ import (
 
 // What becomes of a login, and what is to become of it.
 const (
-	importPlanned  = "to import"
-	importCompare  = "to compare" // zen has a login for the registry, and the helper's secret is not known yet
-	importSame     = "in zen"     // zen has the same already
-	importConflict = "conflict"   // zen has another login for the registry
+	importPlanned = "to import"
+	// zen has a login for the registry, and the helper's secret is not known yet
+	importCompare  = "to compare"
+	importSame     = "in zen"   // zen has the same already
+	importConflict = "conflict" // zen has another login for the registry
 	importDone     = "imported"
 	importFailed   = "failed"
 	importDropped  = "dropped"  // zen's own login was to be kept
@@ -70,10 +71,12 @@ func (r *importRow) note(err error) {
 
 // pending reports whether something is still to be done.
 func (r *importRow) pending() bool {
-	return r.login != nil && (r.status == importPlanned || r.status == importCompare || r.status == importSame)
+	return r.login != nil &&
+		(r.status == importPlanned || r.status == importCompare || r.status == importSame)
 }
 
-// held reports whether zen answers for the registry by now, so that the old place is not needed.
+// held reports whether zen answers for the registry by now, so that the old place is not
+// needed.
 func (r *importRow) held() bool {
 	return r.status == importDone || r.status == importSame || r.status == importDropped
 }
@@ -83,7 +86,8 @@ func (r *importRow) registry() string {
 	case r.login == nil:
 		return ""
 	case r.login.ServerURL == "":
-		return r.login.Key[strings.LastIndexByte(r.login.Key, '@')+1:] // what is before it could be a password
+		// what is before it could be a password
+		return r.login.Key[strings.LastIndexByte(r.login.Key, '@')+1:]
 	}
 	return r.login.Address.String()
 }
@@ -105,7 +109,14 @@ func (r *importRow) key() string {
 
 // result is the row's end for a person.
 func (r *importRow) result() string {
-	mark := map[string]string{importFailed: "💥 ", importConflict: "❗ ", importDone: "✅ ", importSame: "✅ ", importDropped: "✅ ", importRestored: "✅ "}
+	mark := map[string]string{
+		importFailed:   "💥 ",
+		importConflict: "❗ ",
+		importDone:     "✅ ",
+		importSame:     "✅ ",
+		importDropped:  "✅ ",
+		importRestored: "✅ ",
+	}
 	text := mark[r.status] + r.phrase()
 	if r.detail != "" {
 		text += "\n" + r.detail
@@ -148,7 +159,11 @@ func (a *Commands) importColumns() []command.Column[*importRow] {
 		{Key: "source", Value: func(r *importRow) any { return r.source }},
 		{Key: "registry", Value: func(r *importRow) any { return r.registry() }},
 		{Key: "username", Value: func(r *importRow) any { return r.username() }},
-		{Key: "place", Value: func(r *importRow) any { return r.place }, Cell: func(r *importRow) string { return a.tilde(r.place) }},
+		{
+			Key:   "place",
+			Value: func(r *importRow) any { return r.place },
+			Cell:  func(r *importRow) string { return a.tilde(r.place) },
+		},
 		{Key: "key", When: command.Exact, Value: func(r *importRow) any { return r.key() }},
 		{Key: "result", When: command.InTable, Value: func(r *importRow) any { return r.result() }},
 		{Key: "status", When: command.Exact, Value: func(r *importRow) any { return r.status }},
@@ -161,7 +176,12 @@ func (a *Commands) importColumns() []command.Column[*importRow] {
 
 // showImport prints the table, and the hints that belong to it.
 func (a *Commands) showImport(cmd *cobra.Command, o importOptions, rows []*importRow, empty string) error {
-	err := command.ShowList(a.UI, cmd, o.output, command.Listing[*importRow]{Columns: a.importColumns(), Items: rows, Empty: empty})
+	err := command.ShowList(
+		a.UI,
+		cmd,
+		o.output,
+		command.Listing[*importRow]{Columns: a.importColumns(), Items: rows, Empty: empty},
+	)
 	if !o.output.IsTable() {
 		return err
 	}

@@ -29,13 +29,17 @@ type importJob struct {
 	existing map[string]api.Login     // by address: what zen had before
 	moved    map[string]*logins.Login // by address: what was stored
 	down     error                    // why nothing can be stored any more
-	ready    map[string]error         // by client: why its logins must stay in their files; nil if they need not
-	reports  []*clientconfig.Report   // of the clients that were pointed at zen
+	// by client: why its logins must stay in their files; nil if they need not
+	ready   map[string]error
+	reports []*clientconfig.Report // of the clients that were pointed at zen
 }
 
 // movable reports whether there is anything to do.
 func (j *importJob) movable() bool {
-	return slices.ContainsFunc(j.rows, func(r *importRow) bool { return r.pending() || r.status == importDropped })
+	return slices.ContainsFunc(
+		j.rows,
+		func(r *importRow) bool { return r.pending() || r.status == importDropped },
+	)
 }
 
 // failed reports whether anything was not done that was asked for.
@@ -64,13 +68,15 @@ func (j *importJob) plan(ctx context.Context) (err error) {
 		case first[at] == nil:
 			first[at] = r.login
 		case r.login.Secret.IsEmpty() || first[at].Secret.IsEmpty() || !r.login.Same(first[at]):
-			r.detail = "only if that of " + j.app.tilde(first[at].Place()) + " cannot be imported, or is the same"
+			r.detail = "only if that of " + j.app.tilde(first[at].Place()) + " cannot be imported, or is " +
+				"the same"
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// compare finds out whether zen has the row's login already, or another one for the same registry.
+// compare finds out whether zen has the row's login already, or another one for the same
+// registry.
 func (j *importJob) compare(ctx context.Context, r *importRow) {
 	r.status, r.detail, r.hint = importPlanned, "", ""
 	login := j.existing[r.login.Address.String()]
@@ -95,7 +101,8 @@ func (r *importRow) conflict(message, prefer string) {
 		r.status = importDropped
 		return
 	}
-	r.status, r.hint = importConflict, "choose one of the two logins: zen import --prefer zen, or --prefer source"
+	r.status, r.hint = importConflict, "choose one of the two logins: zen import --prefer zen, or "+
+		"--prefer source"
 }
 
 // run imports. What fails ends with its row; the rows say what became of it all.
@@ -129,13 +136,18 @@ func (j *importJob) noteEnds(ctx context.Context) {
 			continue
 		}
 		if until := now[r.login.Address.String()].Until; until != nil {
-			r.detail = strings.TrimPrefix(r.detail+"\nends in "+ui.Span(until.Sub(j.app.now()).Round(time.Second))+" (login_ttl in config.toml)", "\n")
+			r.detail = strings.TrimPrefix(
+				r.detail+"\nends in "+ui.Span(
+					until.Sub(j.app.now()).Round(time.Second),
+				)+" (login_ttl in config.toml)",
+				"\n",
+			)
 		}
 	}
 }
 
-// fetch gets the secrets that helpers keep, and compares them with zen's. A helper may ask for a passphrase on the terminal,
-// so nothing turns there meanwhile.
+// fetch gets the secrets that helpers keep, and compares them with zen's. A helper may
+// ask for a passphrase on the terminal, so nothing turns there meanwhile.
 func (j *importJob) fetch(ctx context.Context) {
 	var list []*logins.Login
 	var programs []string
@@ -164,8 +176,8 @@ func (j *importJob) fetch(ctx context.Context) {
 	}
 }
 
-// verify asks the registries about what is to be stored, each login once wherever it was found: some registries lock an
-// account after a few wrong passwords.
+// verify asks the registries about what is to be stored, each login once wherever it was
+// found: some registries lock an account after a few wrong passwords.
 func (j *importJob) verify(ctx context.Context) map[*importRow]*checked {
 	verdicts := map[*importRow]*checked{}
 	if j.options.noVerify {
@@ -218,7 +230,8 @@ func (j *importJob) move(ctx context.Context, r *importRow, v *checked) {
 			r.status = importSame
 			return
 		}
-		r.conflict("the login of "+j.app.tilde(first.Place())+" for this registry was imported", j.options.prefer)
+		r.conflict("the login of "+j.app.tilde(first.Place())+" for this registry was "+
+			"imported", j.options.prefer)
 		if r.status == importConflict {
 			r.hint = "let zen keep that one: zen import --prefer zen"
 		}
@@ -241,7 +254,8 @@ func (j *importJob) move(ctx context.Context, r *importRow, v *checked) {
 	r.status, j.moved[at] = importDone, r.login
 }
 
-// accepted judges what the registry said. One that cannot be reached says nothing against a login.
+// accepted judges what the registry said. One that cannot be reached says nothing against
+// a login.
 func (r *importRow) accepted(v *checked) bool {
 	r.verification = api.VerificationSkipped
 	if v == nil {
@@ -255,7 +269,8 @@ func (r *importRow) accepted(v *checked) bool {
 	if v.report.Verification == api.VerificationRejected {
 		r.status, r.detail = importFailed, v.report.Detail
 		if r.hint = v.report.Hint; r.hint == "" {
-			r.hint = "log in again: docker login " + r.login.Address.Host() + ", or import it all the same: zen import --no-verify"
+			r.hint = "log in again: docker login " + r.login.Address.Host() + ", or import it all the " +
+				"same: zen import --no-verify"
 		}
 		return false
 	}
@@ -274,16 +289,20 @@ func (j *importJob) storeAndCheck(ctx context.Context, l *logins.Login) error {
 	have, err := j.zend.get(ctx, l.ServerURL)
 	defer have.Secret.Wipe()
 	if err == nil && (have.Username != cred.Username || !have.Secret.Equal(cred.Secret)) {
-		err = credential.NewError(credential.Internal, "zen stored it, and gives another login when it is asked", "zen why "+l.Address.String())
+		err = credential.NewError(credential.Internal, "zen stored it, and gives another login when it "+
+			"is asked", "zen why "+l.Address.String())
 	}
 	return err
 }
 
-// isDown reports whether an error of zend's means that the next call would only fail the same way, perhaps after minutes.
+// isDown reports whether an error of zend's means that the next call would only fail the
+// same way, perhaps after minutes.
 func isDown(err error) bool {
 	return slices.ContainsFunc([]credential.Reason{
-		credential.Locked, credential.KeyringUnavailable, credential.KeyringRefused, credential.KeyLost, credential.VaultDamaged,
-		credential.VaultTooNew, credential.VaultBusy, credential.CannotWrite, credential.Unavailable, credential.ForeignPeer, credential.Timeout,
+		credential.Locked, credential.KeyringUnavailable, credential.KeyringRefused, credential.KeyLost,
+		credential.VaultDamaged,
+		credential.VaultTooNew, credential.VaultBusy, credential.CannotWrite, credential.Unavailable,
+		credential.ForeignPeer, credential.Timeout,
 	}, func(r credential.Reason) bool { return r.Is(err) })
 }
 
@@ -303,14 +322,23 @@ func (j *importJob) sayAfter(ctx context.Context) {
 	}
 }
 
-// warnOfEnd tells of a vault that does not outlast the machine's next boot: what left its file is gone then.
+// warnOfEnd tells of a vault that does not outlast the machine's next boot: what left its
+// file is gone then.
 func (j *importJob) warnOfEnd(ctx context.Context) {
-	vault, err := zend.Ask[api.VaultStatus](ctx, j.zend.Caller, api.MethodVaultStatus, api.Empty{}, nil, zend.Glance)
+	vault, err := zend.Ask[api.VaultStatus](
+		ctx,
+		j.zend.Caller,
+		api.MethodVaultStatus,
+		api.Empty{},
+		nil,
+		zend.Glance,
+	)
 	lasts := func(s api.VaultSlot) bool { return s.Kind != "session" && s.Kind != "memory" }
 	if err != nil || len(vault.Slots) == 0 || slices.ContainsFunc(vault.Slots, lasts) {
 		return
 	}
-	j.app.Warn("the vault's key does not outlast the next boot, and what was imported is gone with it", "keep it: zen vault passphrase")
+	j.app.Warn("the vault's key does not outlast the next boot, and what was imported is gone with "+
+		"it", "keep it: zen vault passphrase")
 }
 
 // suffixOf is the name by which configurations call a helper.

@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// takeOut removes from their old places what zen has by now. It is remembered first, for --undo.
+// takeOut removes from their old places what zen has by now. It is remembered first, for
+// --undo.
 func (j *importJob) takeOut(ctx context.Context) {
 	j.ready = map[string]error{}
 	byFile := map[string][]*importRow{}
@@ -58,16 +59,22 @@ func (j *importJob) mayLeave(ctx context.Context, r *importRow) bool {
 	return err == nil
 }
 
-// dockerLeaves returns an error when docker takes a registry's login from its file, whatever it does for others.
+// dockerLeaves returns an error when docker takes a registry's login from its file,
+// whatever it does for others.
 func (j *importJob) dockerLeaves(l *logins.Login) error {
 	use, err := j.env.Docker(l.Address)
 	if err == nil && use.Helper == "" {
-		err = credential.NewError(credential.InUse, "docker takes it from "+use.File+" (credHelpers)", "zen setup docker --host "+l.Address.Host())
+		err = credential.NewError(
+			credential.InUse,
+			"docker takes it from "+use.File+" (credHelpers)",
+			"zen setup docker --host "+l.Address.Host(),
+		)
 	}
 	return err
 }
 
-// makeReady points a client at zen, unless it asks zen already or has no use for its file.
+// makeReady points a client at zen, unless it asks zen already or has no use for its
+// file.
 func (j *importJob) makeReady(ctx context.Context, client string) error {
 	needed, err := j.needsSetup(ctx, client)
 	if w, missing := j.env.HelperMissing(); err == nil && missing {
@@ -77,11 +84,21 @@ func (j *importJob) makeReady(ctx context.Context, client string) error {
 		return err
 	}
 	if j.options.noSetup {
-		return credential.NewError(credential.InUse, client+" does not ask zen yet", "zen setup "+client+", then: zen import")
+		return credential.NewError(
+			credential.InUse,
+			client+" does not ask zen yet",
+			"zen setup "+client+", then: zen import",
+		)
 	}
-	mine := func(r *importRow) bool { return r.login != nil && configured(r.login.Client) == configured(client) }
+	mine := func(r *importRow) bool {
+		return r.login != nil &&
+			configured(r.login.Client) == configured(client)
+	}
 	var hosts []string
-	if slices.ContainsFunc(j.rows, func(r *importRow) bool { return mine(r) && !r.held() && !r.login.Useless }) {
+	if slices.ContainsFunc(
+		j.rows,
+		func(r *importRow) bool { return mine(r) && !r.held() && !r.login.Useless },
+	) {
 		hosts = j.hosts(mine) // the others are still needed
 	}
 	return j.setUp(ctx, client, hosts)
@@ -118,8 +135,9 @@ func (j *importJob) hosts(which func(*importRow) bool) (hosts []string) {
 	return hosts
 }
 
-// needsSetup reports whether a client has to be pointed at zen before the logins in its file can go. One whose
-// configuration names another helper, one that is there, has no use for what is in its own file.
+// needsSetup reports whether a client has to be pointed at zen before the logins in its
+// file can go. One whose configuration names another helper, one that is there, has no
+// use for what is in its own file.
 func (j *importJob) needsSetup(ctx context.Context, client string) (bool, error) {
 	reports, err := j.env.Apply(ctx, client, clientconfig.Options{DryRun: true})
 	if err != nil {
@@ -128,7 +146,10 @@ func (j *importJob) needsSetup(ctx context.Context, client string) (bool, error)
 	needed := false
 	for _, r := range reports {
 		elsewhere := (client == "docker" || client == "helm") &&
-			!slices.ContainsFunc(r.Steps, func(s clientconfig.Step) bool { return s.Before == "" || j.env.FindHelper(s.Before) == "" })
+			!slices.ContainsFunc(
+				r.Steps,
+				func(s clientconfig.Step) bool { return s.Before == "" || j.env.FindHelper(s.Before) == "" },
+			)
 		needed = needed || r.Changed && !elsewhere
 	}
 	return needed, nil
@@ -140,9 +161,10 @@ func (j *importJob) clientsToSetUp(ctx context.Context) (clients []string) {
 		return nil
 	}
 	for _, r := range j.rows {
-		if (!r.pending() && !r.held()) || r.login.Client == "" || slices.ContainsFunc(clients, func(c string) bool {
-			return configured(c) == configured(r.login.Client)
-		}) {
+		if (!r.pending() && !r.held()) || r.login.Client == "" ||
+			slices.ContainsFunc(clients, func(c string) bool {
+				return configured(c) == configured(r.login.Client)
+			}) {
 			continue
 		}
 		if needed, err := j.needsSetup(ctx, r.login.Client); err == nil && needed {
@@ -170,7 +192,8 @@ func (j *importJob) scrub(ctx context.Context, file string, rows []*importRow) {
 			r.stay(err)
 		case slices.Contains(stay, r.login):
 			r.unfinished = true
-			r.stay(credential.NewError(credential.InUse, "another program changed it meanwhile", "zen import"))
+			r.stay(credential.NewError(credential.InUse, "another program changed it "+
+				"meanwhile", "zen import"))
 		default:
 			r.removed = true
 		}
@@ -197,7 +220,8 @@ func (j *importJob) remember(ctx context.Context, rows []*importRow) error {
 	return logins.Remember(ctx, j.env.State, records)
 }
 
-// erase makes another helper forget a login, if that was asked for and docker does not need it there.
+// erase makes another helper forget a login, if that was asked for and docker does not
+// need it there.
 func (j *importJob) erase(ctx context.Context, r *importRow) {
 	if !j.options.remove {
 		return
@@ -230,7 +254,8 @@ func (j *importJob) helperLeaves(ctx context.Context, l *logins.Login) error {
 	if !j.options.noSetup {
 		ofHelper := func(r *importRow) bool { return r.login != nil && r.login.Helper == l.Helper }
 		var hosts []string
-		if slices.ContainsFunc(j.rows, func(r *importRow) bool { return ofHelper(r) && !r.held() }) || !j.isStore(l, name) {
+		if slices.ContainsFunc(j.rows, func(r *importRow) bool { return ofHelper(r) && !r.held() }) ||
+			!j.isStore(l, name) {
 			hosts = j.hosts(ofHelper)
 		}
 		if err := j.setUp(ctx, "docker", hosts); err != nil {
@@ -240,10 +265,12 @@ func (j *importJob) helperLeaves(ctx context.Context, l *logins.Login) error {
 			return err
 		}
 	}
-	return credential.NewError(credential.InUse, "docker asks "+l.Helper+" for it", "zen setup docker, then: zen import --remove")
+	return credential.NewError(credential.InUse, "docker asks "+l.Helper+" for it", "zen setup docker, "+
+		"then: zen import --remove")
 }
 
-// isStore reports whether docker's configuration names the helper for everything, rather than for single registries.
+// isStore reports whether docker's configuration names the helper for everything, rather
+// than for single registries.
 func (j *importJob) isStore(l *logins.Login, name string) bool {
 	reports, err := j.env.Apply(context.Background(), "docker", clientconfig.Options{DryRun: true})
 	return err == nil && slices.ContainsFunc(reports, func(r *clientconfig.Report) bool {

@@ -31,7 +31,9 @@ func recordedRows(finder logins.Finder, records []logins.Record, from []string) 
 }
 
 // undoImport puts logins back to where they were found. zen keeps its own.
-func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []string, o importOptions) error {
+func (a *Commands) undoImport(
+	cmd *cobra.Command, finder logins.Finder, from []string, o importOptions,
+) error {
 	ctx := cmd.Context()
 	records, err := logins.Recorded(finder.Env.State)
 	if err != nil {
@@ -49,7 +51,7 @@ func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []s
 			a.Say("This was a dry run: nothing was changed.")
 			return nil
 		}
-		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be there in plain text.", false)
+		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be in plain text.", false)
 		if err == nil && !yes {
 			err = ui.ErrAborted
 		}
@@ -87,16 +89,19 @@ func (a *Commands) undoImport(cmd *cobra.Command, finder logins.Finder, from []s
 	return nil
 }
 
-// restore gets the login from zen and puts it back; then it is forgotten that it was ever taken.
+// restore gets the login from zen and puts it back; then it is forgotten that it was ever
+// taken.
 func (r *importRow) restore(ctx context.Context, zend zendClient, has api.Login, state string) {
 	if has.ConnectorID != "" {
-		r.fail(credential.NewError(credential.InUse, "zen answers by "+ui.AnsweredBy(has)+" by now, whose credentials do not belong there", ""))
+		r.fail(credential.NewError(credential.InUse, "zen answers by "+ui.AnsweredBy(has)+" by now, "+
+			"whose credentials do not belong there", ""))
 		return
 	}
 	cred, err := zend.get(ctx, r.login.ServerURL)
 	defer cred.Secret.Wipe()
 	if err == nil && cred.Username != r.login.Username {
-		err = credential.NewError(credential.InUse, "zen has the login of another user by now, '"+cred.Username+"'", "")
+		err = credential.NewError(credential.InUse, "zen has the login of another user by now, "+
+			"'"+cred.Username+"'", "")
 	}
 	if err != nil {
 		r.fail(err)
@@ -108,7 +113,8 @@ func (r *importRow) restore(ctx context.Context, zend zendClient, has api.Login,
 		err = r.login.Return(ctx)
 	} else if done, restoreErr := r.login.Restore(ctx); restoreErr != nil || !done {
 		if err = restoreErr; err == nil {
-			err = credential.NewError(credential.Exists, "there is another login by now", "leave it: zen logout "+r.login.Address.String())
+			err = credential.NewError(credential.Exists, "there is another login by now", "leave it: zen "+
+				"logout "+r.login.Address.String())
 		}
 	}
 	if err == nil {

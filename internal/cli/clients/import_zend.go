@@ -12,10 +12,15 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// zendClient stores and gets credentials as docker-credential-zen does. What carries a secret is written and read by hand.
+// zendClient stores and gets credentials as docker-credential-zen does. What carries a
+// secret is written and read by hand.
 type zendClient struct{ zend.Caller }
 
-func (z zendClient) call(ctx context.Context, method, server string, cred *credential.Credential) (ipc.Reply, error) {
+func (z zendClient) call(
+	ctx context.Context,
+	method, server string,
+	cred *credential.Credential,
+) (ipc.Reply, error) {
 	size := len(server) + 64
 	if cred != nil {
 		size += len(cred.Username) + 6*cred.Secret.Len() + 64
@@ -53,8 +58,13 @@ func (z zendClient) get(ctx context.Context, server string) (cred credential.Cre
 	return cred, err
 }
 
-// verify asks the registry, by way of zend. A zend that cannot do that yet is no reason to fail.
-func (z zendClient) verify(ctx context.Context, server string, cred credential.Credential) (report api.CredentialReport, err error) {
+// verify asks the registry, by way of zend. A zend that cannot do that yet is no reason
+// to fail.
+func (z zendClient) verify(
+	ctx context.Context,
+	server string,
+	cred credential.Credential,
+) (report api.CredentialReport, err error) {
 	reply, err := z.call(ctx, api.MethodCredentialVerify, server, &cred)
 	if credential.UnknownMethod.Is(err) {
 		return api.CredentialReport{Verification: api.VerificationSkipped}, nil

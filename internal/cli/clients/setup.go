@@ -31,17 +31,19 @@ func (a *Commands) SetupCommand() *cobra.Command {
 	var o setupOptions
 	cmd := &cobra.Command{
 		Use: "setup [CLIENT]...", Short: "Let docker and other clients ask zen for credentials, or no longer",
-		Long: `Point clients at zen, docker unless others are named: its configuration (config.json in DOCKER_CONFIG or ~/.docker)
-gets the credsStore "zen", or with --host entries in credHelpers for these registries only. Everything else in a file
-stays as it is, to the byte, and a file that cannot be read is not touched. What was there is remembered, so that
---undo can put it back; without a client it does so for all.
+		Long: `Point clients at zen, docker unless others are named: its configuration (config.json
+in DOCKER_CONFIG or ~/.docker) gets the credsStore "zen", or with --host entries in credHelpers for
+these registries only. Everything else in a file stays as it is, to the byte, and a file that cannot
+be read is not touched. What was there is remembered, so that --undo can put it back; without a
+client it does so for all.
 
-podman, skopeo and buildah get a file of zen's own in registries.conf.d, helm a credsStore in its own file. buildx reads
-docker's configuration, and with --host HOST/REPOSITORY one for that repository. The other clients read docker's.
+podman, skopeo and buildah get a file of zen's own in registries.conf.d, helm a credsStore in its
+own file. buildx reads docker's configuration, and with --host HOST/REPOSITORY one for that
+repository. The other clients read docker's.
 
-With --profile the clients, or those hosts, get the logins of a profile (zen login NAME --profile PROFILE), and those
-without one where the profile has none. That is a helper of its own, docker-credential-zen-PROFILE: a link to
-docker-credential-zen, which zen makes and --undo removes.`,
+With --profile the clients, or those hosts, get the logins of a profile (zen login NAME --profile
+PROFILE), and those without one where the profile has none. That is a helper of its own,
+docker-credential-zen-PROFILE: a link to docker-credential-zen, which zen makes and --undo removes.`,
 		Example: `  zen setup docker
   zen setup docker --dry-run
   zen setup docker --host ghcr.io --host localhost:5000
@@ -55,7 +57,8 @@ docker-credential-zen, which zen makes and --undo removes.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.all, "all", "a", false, "every client that is installed")
-	flags.StringArrayVar(&o.Hosts, "host", nil, "only for this `REGISTRY`, in any spelling; may be given several times")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "only for this `REGISTRY`, in any spelling; may be given "+
+		"several times")
 	flags.StringVar(&o.Profile, "profile", "", "use the logins of this `PROFILE`")
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
@@ -68,7 +71,10 @@ docker-credential-zen, which zen makes and --undo removes.`,
 func knownClients(_ *cobra.Command, args []string) error {
 	for _, name := range args {
 		if !slices.Contains(clientconfig.Clients(), name) {
-			return ui.Refused("unknown client '"+name+"'; supported: "+strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
+			return ui.Refused(
+				"unknown client '"+name+"'; supported: "+strings.Join(clientconfig.Clients(), ", "),
+				"zen setup docker",
+			)
 		}
 	}
 	return nil
@@ -144,7 +150,8 @@ func (a *Commands) complain(err error) {
 // setupJob is one client, and for an undo perhaps one file.
 type setupJob struct{ client, file string }
 
-// setupJobs finds out what to do: for the clients named, for those installed, or, to undo, for every file that zen changed.
+// setupJobs finds out what to do: for the clients named, for those installed, or, to
+// undo, for every file that zen changed.
 func setupJobs(env clientconfig.Env, names []string, o setupOptions) ([]setupJob, error) {
 	switch {
 	case o.undo && len(names)+len(o.Hosts) == 0:
@@ -161,7 +168,8 @@ func setupJobs(env clientconfig.Env, names []string, o setupOptions) ([]setupJob
 		}
 	case o.all:
 		if names = env.Installed(); len(names) == 0 {
-			return nil, credential.NewError(credential.NoSuchEntity, "no client that zen knows is installed: "+
+			return nil, credential.NewError(credential.NoSuchEntity, "no client that zen knows is "+
+				"installed: "+
 				strings.Join(clientconfig.Clients(), ", "), "zen setup docker")
 		}
 	}
@@ -175,7 +183,11 @@ func setupJobs(env clientconfig.Env, names []string, o setupOptions) ([]setupJob
 	return jobs, nil
 }
 
-func (j setupJob) run(ctx context.Context, env clientconfig.Env, o setupOptions) ([]*clientconfig.Report, error) {
+func (j setupJob) run(
+	ctx context.Context,
+	env clientconfig.Env,
+	o setupOptions,
+) ([]*clientconfig.Report, error) {
 	if !o.undo {
 		return env.Apply(ctx, j.client, o.Options)
 	}
@@ -213,7 +225,10 @@ func (a *Commands) drawSetup(doc setupDocument, o setupOptions) {
 	}
 	readers := map[string][]string{} // by the client whose configuration they read
 	for i, r := range reports {
-		done := slices.ContainsFunc(reports[:i], func(before *clientconfig.Report) bool { return before.Target == r.Target })
+		done := slices.ContainsFunc(
+			reports[:i],
+			func(before *clientconfig.Report) bool { return before.Target == r.Target },
+		)
 		repeated := done && (o.DryRun || !r.Changed) // clients that read the same file
 		switch {
 		case repeated && r.For != "" && !o.undo && !slices.Contains(readers[r.Client], r.For):
@@ -315,7 +330,8 @@ func (a *Commands) sayUndone(r *clientconfig.Report, o setupOptions) {
 	case r.Exact:
 		a.Say("%s %s as it was before zen changed it:", fileOf(r), is)
 	case r.Unrecorded && r.Changed:
-		a.Say("zen does not remember what was in %s before. What names zen there %s taken out:", fileOf(r), is)
+		a.Say("zen does not remember what was in %s before. What names zen there %s taken "+
+			"out:", fileOf(r), is)
 	case r.Changed && len(o.Hosts) > 0:
 		a.Say("In %s %s taken back:", fileOf(r), is)
 	case r.Changed:

@@ -31,10 +31,11 @@ func (a *Commands) WhyCommand() *cobra.Command {
 	var o whyOptions
 	cmd := &cobra.Command{
 		Use: "why HOST[/PATH]", Short: "Explain who would answer for a registry, or why nobody",
-		Long: `Explain step by step who would answer when a client asks for a registry's credentials, without asking for them. With
---as it is told how that client asks: which configuration it reads and whether that names zen, under which keys it asks,
-and what becomes of each. The exit status is 0 when zen would answer, else that of the error the client would get, or 1
-when the client does not ask zen.`,
+		Long: `Explain step by step who would answer when a client asks for a registry's
+credentials, without asking for them. With --as it is told how that client asks: which configuration
+it reads and whether that names zen, under which keys it asks, and what becomes of each. The exit
+status is 0 when zen would answer, else that of the error the client would get, or 1 when the client
+does not ask zen.`,
 		Example: `  zen why docker.io
   zen why ghcr.io/team/app --as crane
   zen why ghcr.io/team/app --dir ~/src/app`,
@@ -58,8 +59,9 @@ when the client does not ask zen.`,
 type whyDocument struct {
 	api.WhyResult
 
-	Client string      `json:"client,omitempty"`
-	Keys   []clientKey `json:"keys,omitempty"` // in the order in which the client asks; what it does not come to is missing
+	Client string `json:"client,omitempty"`
+	// in the order in which the client asks; what it does not come to is missing
+	Keys []clientKey `json:"keys,omitempty"`
 }
 
 // clientKey is one question of a client to one helper.
@@ -72,7 +74,8 @@ type clientKey struct {
 	Reason string `json:"reason,omitempty"` // why zen would not answer
 }
 
-// notAsked is the reason in a whyDocument when the client gets its credentials elsewhere, or nowhere.
+// notAsked is the reason in a whyDocument when the client gets its credentials elsewhere,
+// or nowhere.
 const notAsked credential.Reason = "not_asked"
 
 func (a *Commands) why(ctx context.Context, o whyOptions) error {
@@ -130,7 +133,7 @@ func absolute(dir string) (string, error) {
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
-			return "", nil //nolint:nilerr // a removed working directory matches no login that is bound to one
+			return "", nil //nolint:nilerr // a removed directory matches no login that is bound to one
 		}
 		return wd, nil
 	}
@@ -153,7 +156,12 @@ func (a *Commands) drawWhy(r whyDocument) {
 		fmt.Fprintln(a.Out, "=> no credentials:", safetext.Line(r.Message))
 		a.Hint(r.Hint)
 	case r.Login != nil:
-		fmt.Fprintf(a.Out, "=> %s answers for %s\n", safetext.Line(ui.AnsweredBy(*r.Login)), safetext.Line(r.Address))
+		fmt.Fprintf(
+			a.Out,
+			"=> %s answers for %s\n",
+			safetext.Line(ui.AnsweredBy(*r.Login)),
+			safetext.Line(r.Address),
+		)
 	}
 }
 

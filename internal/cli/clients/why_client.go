@@ -72,7 +72,8 @@ func (w *clientWalk) fromEnvironment() bool {
 	if !w.client.EnvAuth || !set || !slices.Contains(registries, host) {
 		return false
 	}
-	w.step("DOCKER_AUTH_CONFIG has a login for " + host + ", and " + w.name + " takes it without asking anybody")
+	w.step("DOCKER_AUTH_CONFIG has a login for " + host + ", and " + w.name + " takes it without asking " +
+		"anybody")
 	w.elsewhere("the login in DOCKER_AUTH_CONFIG is used", warning.Hint)
 	return true
 }
@@ -80,14 +81,18 @@ func (w *clientWalk) fromEnvironment() bool {
 // ask is one question to one helper, or a look into a file of logins.
 func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Asked) error {
 	k := clientKey{
-		Key: key, File: asked.File, Member: asked.Member, Helper: asked.Helper, Zen: clientconfig.IsZen(asked.Helper),
+		Key: key, File: asked.File, Member: asked.Member, Helper: asked.Helper,
+		Zen: clientconfig.IsZen(asked.Helper),
 	}
 	defer func() { w.doc.Keys = append(w.doc.Keys, k) }()
 	file, program := safetext.Name(asked.File), "docker-credential-"+safetext.Name(asked.Helper)
 	switch {
 	case w.client.Marker && !asked.Named:
 		w.step(file + " has no entry for '" + key + "', and " + w.name + " asks only for what has one")
-		w.elsewhere(w.name+" does not know the registry", "docker login "+safetext.ShellWord(w.registry.Host()))
+		w.elsewhere(
+			w.name+" does not know the registry",
+			"docker login "+safetext.ShellWord(w.registry.Host()),
+		)
 		return nil
 	case asked.InClear:
 		w.step(file + " holds a login for '" + key + "' in plain text, and " + w.name + " uses it")
@@ -113,7 +118,8 @@ func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Ask
 
 // missing: a helper that is not there is an error to every client.
 func (w *clientWalk) missing(helper string) {
-	message, hint := "docker-credential-"+safetext.Name(helper)+" is not on PATH", "zen doctor helper configured-helpers"
+	message, hint := "docker-credential-"+safetext.Name(helper)+" is not on PATH", "zen doctor helper "+
+		"configured-helpers"
 	if warning, is := w.env.HelperMissing(); is && clientconfig.IsZen(helper) {
 		message, hint = warning.Message, warning.Hint
 	}
@@ -147,7 +153,8 @@ func (w *clientWalk) askZen(ctx context.Context, k *clientKey) error {
 	return nil
 }
 
-// listed settles what zen would answer, unless the client asks only for what zen lists and that is not among it.
+// listed settles what zen would answer, unless the client asks only for what zen lists
+// and that is not among it.
 func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
 	if w.client.Listing == clients.NeverLists {
 		w.conclude()
@@ -160,11 +167,20 @@ func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
 		return err
 	}
 	if _, ok := list.Items[req.ServerURL]; !ok {
-		w.step("docker-credential-zen lists " + ui.Count(len(list.Items), "registry name") + ", '" + req.ServerURL + "' not among them")
-		w.elsewhere(w.name+" asks only for what docker-credential-zen lists", `zen status; and see "list" in config.toml`)
+		w.step(
+			"docker-credential-zen lists " + ui.Count(
+				len(list.Items),
+				"registry name",
+			) + ", '" + req.ServerURL + "' not among them",
+		)
+		w.elsewhere(w.name+" asks only for what docker-credential-zen lists", `zen status; and see `+
+			`"list" in config.toml`)
 		return nil
 	}
-	what := "it is among the " + ui.Count(len(list.Items), "registry name") + " that docker-credential-zen lists"
+	what := "it is among the " + ui.Count(
+		len(list.Items),
+		"registry name",
+	) + " that docker-credential-zen lists"
 	if w.client.Listing == clients.ListsAll {
 		what += ", and " + w.name + " asks for all of them"
 	}
@@ -181,8 +197,12 @@ func (w *clientWalk) conclude() {
 		counts = w.failure
 	}
 	if counts == nil {
-		w.elsewhere("no configuration that "+w.name+" reads names zen for this registry", "zen setup "+w.client.Config)
+		w.elsewhere(
+			"no configuration that "+w.name+" reads names zen for this registry",
+			"zen setup "+w.client.Config,
+		)
 		return
 	}
-	w.doc.Login, w.doc.Reason, w.doc.Message, w.doc.Hint = counts.Login, counts.Reason, counts.Message, counts.Hint
+	w.doc.Login, w.doc.Reason, w.doc.Message, w.doc.Hint = counts.Login, counts.Reason, counts.Message,
+		counts.Hint
 }

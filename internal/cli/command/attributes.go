@@ -17,16 +17,20 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Attributes are ZenML's free --name=value arguments of a command, by attribute name (with underscores).
+// Attributes are ZenML's free --name=value arguments of a command, by attribute name
+// (with underscores).
 type Attributes map[string]string
 
-// StdinSuffix after an attribute's name means that its value comes from standard input: --password-stdin.
+// StdinSuffix after an attribute's name means that its value comes from standard input:
+// --password-stdin.
 const StdinSuffix = "-stdin"
 
-// FromStdin marks an attribute whose value is read from standard input. No argument can hold a NUL.
+// FromStdin marks an attribute whose value is read from standard input. No argument can
+// hold a NUL.
 const FromStdin = "\x00stdin"
 
-// Line is the command line of one run of the program: it knows which commands take attributes.
+// Line is the command line of one run of the program: it knows which commands take
+// attributes.
 type Line struct {
 	zend  zend.Connect
 	attrs map[*cobra.Command]Attributes
@@ -79,7 +83,8 @@ func (*SpanFlag) String() string { return "" }
 // Type is what the help would call the value.
 func (*SpanFlag) Type() string { return "duration" }
 
-// LongShorthand is ZenML's kind of short option with several letters, such as -ri for --resource-id.
+// LongShorthand is ZenML's kind of short option with several letters, such as -ri for
+// --resource-id.
 func LongShorthand(cmd *cobra.Command, letters, name string) {
 	flag := cmd.Flags().Lookup(name)
 	flag.Usage += " (also -" + letters + ")"
@@ -92,8 +97,9 @@ func LongShorthand(cmd *cobra.Command, letters, name string) {
 // ShorthandAnnotation marks an option with its short forms of several letters.
 const ShorthandAnnotation = "zen_shorthand"
 
-// Normalize prepares a command line for cobra: dashes and underscores in long options are the same, ZenML's short options
-// of several letters are spelled out, and the attributes that occur are defined as options of the command.
+// Normalize prepares a command line for cobra: dashes and underscores in long options are
+// the same, ZenML's short options of several letters are spelled out, and the attributes
+// that occur are defined as options of the command.
 func (a *Line) Normalize(root *cobra.Command, args []string) ([]string, error) {
 	if len(args) > 1 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		return args, a.prepareCompletion(root, args[1:len(args)-1])
@@ -134,7 +140,10 @@ func (a *Line) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err 
 
 // Lookup finds an option by its name in either spelling.
 func Lookup(cmd *cobra.Command, name string) *pflag.Flag {
-	for _, spelling := range []string{name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "-", "_")} {
+	for _, spelling := range []string{
+		name, strings.ReplaceAll(name, "_", "-"),
+		strings.ReplaceAll(name, "-", "_"),
+	} {
 		if flag := cmd.Flags().Lookup(spelling); flag != nil {
 			return flag
 		}
@@ -157,14 +166,15 @@ func spellOut(cmd *cobra.Command, arg string) string {
 	return long
 }
 
-// defineAttribute makes an option of the long option at the start of args, which the command does not know. Without "=" the
-// next argument is the value.
+// defineAttribute makes an option of the long option at the start of args, which the
+// command does not know. Without "=" the next argument is the value.
 func defineAttribute(cmd *cobra.Command, attrs Attributes, args []string) (*pflag.Flag, error) {
 	name, _, hasValue := strings.Cut(args[0][len("--"):], "=")
 	source, isStdin := strings.CutSuffix(name, StdinSuffix)
 	isStdin = isStdin && !hasValue
 	if !isIdentifier(name) || !hasValue && !isStdin && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
-		return nil, ui.Refused("Invalid argument: '--"+name+"'. Please provide args with a proper identifier as the key "+
+		return nil, ui.Refused("Invalid argument: '--"+name+"'. Please provide args with a proper "+
+			"identifier as the key "+
 			`and the following structure: --custom_argument="value"`, cmd.CommandPath()+" --help")
 	}
 	if !isStdin {
@@ -184,8 +194,8 @@ func isIdentifier(s string) bool {
 	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`).MatchString(s)
 }
 
-// Values reads the attributes: @file is the file's content, @@x is @x, and --name-stdin is standard input, for one
-// attribute at most. The caller wipes them.
+// Values reads the attributes: @file is the file's content, @@x is @x, and --name-stdin
+// is standard input, for one attribute at most. The caller wipes them.
 func (attrs Attributes) Values(ctx context.Context, a *ui.UI) (zend.Secrets, error) {
 	read := zend.Secrets{}
 	fail := func(err error) (zend.Secrets, error) {
@@ -197,12 +207,14 @@ func (attrs Attributes) Values(ctx context.Context, a *ui.UI) (zend.Secrets, err
 		var err error
 		switch {
 		case value == FromStdin && stdin != "":
-			err = ui.Refused("standard input can be the value of one attribute only, not of both "+stdin+" and "+name, "")
+			err = ui.Refused("standard input can be the value of one attribute only, not of "+
+				"both "+stdin+" and "+name, "")
 		case value == FromStdin:
 			stdin = name
 			read[name], err = a.ReadSecret(ctx, "--"+name+StdinSuffix)
 			if err == nil && read[name].IsEmpty() {
-				err = ui.Refused("--"+name+StdinSuffix+" is empty: nothing came from standard input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
+				err = ui.Refused("--"+name+StdinSuffix+" is empty: nothing came from standard "+
+					"input", "give it from a file, --"+name+"-stdin < FILE, or --"+name+"=@FILE")
 			}
 		case strings.HasPrefix(value, "@@"):
 			read[name] = credential.SecretString(value[1:])

@@ -50,7 +50,8 @@ func Arguments(least, most int, names ...string) cobra.PositionalArgs {
 // AddOutput gives a command --output.
 func AddOutput(a *ui.UI, cmd *cobra.Command, o *ui.Output) { AddOutputAs(a, cmd, o, "o") }
 
-// AddOutputAs is AddOutput with another short form, or none, for commands where -o is something else to ZenML.
+// AddOutputAs is AddOutput with another short form, or none, for commands where -o is
+// something else to ZenML.
 func AddOutputAs(a *ui.UI, cmd *cobra.Command, o *ui.Output, shorthand string) {
 	o.Format = ui.FormatTable
 	if preset := a.Getenv(ui.OutputVariable); slices.Contains(ui.Formats(), preset) {

@@ -11,7 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// CompletionTime bounds what a shell waits for names. Completing never starts zend: opening the vault could ask a person.
+// CompletionTime bounds what a shell waits for names. Completing never starts zend:
+// opening the vault could ask a person.
 const CompletionTime = time.Second
 
 // Complete sets how an option's value is completed.
@@ -24,7 +25,8 @@ func Complete(cmd *cobra.Command, option string, f cobra.CompletionFunc) {
 // Lister asks zend for the names that fit an argument.
 type Lister func(ctx context.Context, client zend.Caller) ([]string, error)
 
-// CompleteFrom completes names that zend knows, for the first n arguments (0: any number).
+// CompleteFrom completes names that zend knows, for the first n arguments (0: any
+// number).
 func CompleteFrom(connect zend.Connect, n int, list Lister) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if n > 0 && len(args) >= n {
@@ -45,13 +47,29 @@ func CompleteFrom(connect zend.Connect, n int, list Lister) cobra.CompletionFunc
 }
 
 // CompleteOn is completeFrom for names that depend on the server that --server chooses.
-func CompleteOn(connect zend.Connect, n int, list func(ctx context.Context, client zend.Caller, server string) ([]string, error)) cobra.CompletionFunc {
+func CompleteOn(
+	connect zend.Connect,
+	n int,
+	list func(ctx context.Context, client zend.Caller, server string) ([]string, error),
+) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		server := ""
 		if flag := cmd.Flags().Lookup("server"); flag != nil {
 			server = flag.Value.String()
 		}
-		return CompleteFrom(connect, n, func(ctx context.Context, client zend.Caller) ([]string, error) { return list(ctx, client, server) })(cmd, args, typed)
+		return CompleteFrom(
+			connect,
+			n,
+			func(ctx context.Context, client zend.Caller) ([]string,
+				error,
+			) {
+				return list(ctx, client, server)
+			},
+		)(
+			cmd,
+			args,
+			typed,
+		)
 	}
 }
 
@@ -62,8 +80,8 @@ func contextOf(cmd *cobra.Command) context.Context {
 	return context.Background()
 }
 
-// prepareCompletion lets cobra complete a command that takes attributes: it defines those that zend knows, and those that are
-// on the command line already.
+// prepareCompletion lets cobra complete a command that takes attributes: it defines those
+// that zend knows, and those that are on the command line already.
 func (a *Line) prepareCompletion(root *cobra.Command, args []string) error {
 	cmd, _, err := root.Find(args)
 	if err != nil {
@@ -77,7 +95,14 @@ func (a *Line) prepareCompletion(root *cobra.Command, args []string) error {
 	defer cancel()
 	client, err := a.zend(false)
 	if err == nil {
-		list, _ := zend.Ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{}, nil, CompletionTime)
+		list, _ := zend.Ask[api.ConnectorTypes](
+			ctx,
+			client,
+			api.MethodConnectorTypes,
+			api.ConnectorTypesQuery{},
+			nil,
+			CompletionTime,
+		)
 		defineKnown(cmd, attrs, list.Items)
 	}
 	_, _ = a.normalizeFor(cmd, args) // what makes no sense yet may still be typed
@@ -99,7 +124,14 @@ func defineKnown(cmd *cobra.Command, attrs Attributes, types []api.ConnectorType
 
 // ConnectorNames lists the connectors, each with what it is for.
 func ConnectorNames(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.ConnectorList](ctx, client, api.MethodConnectorList, api.Query{Size: -1, Quick: true}, nil, CompletionTime)
+	list, err := zend.Ask[api.ConnectorList](
+		ctx,
+		client,
+		api.MethodConnectorList,
+		api.Query{Size: -1, Quick: true},
+		nil,
+		CompletionTime,
+	)
 	var names []string
 	for _, c := range list.Items {
 		names = append(names, Described(c.Name, c.ResourceID))
@@ -122,7 +154,14 @@ func LoginNames(ctx context.Context, client zend.Caller) ([]string, error) {
 
 // ConnectorTypeNames lists the connector types.
 func ConnectorTypeNames(ctx context.Context, client zend.Caller, server string) ([]string, error) {
-	list, err := zend.Ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server}, nil, CompletionTime)
+	list, err := zend.Ask[api.ConnectorTypes](
+		ctx,
+		client,
+		api.MethodConnectorTypes,
+		api.ConnectorTypesQuery{Server: server},
+		nil,
+		CompletionTime,
+	)
 	var names []string
 	for _, t := range list.Items {
 		names = append(names, Described(t.Type, t.Name))
@@ -132,7 +171,14 @@ func ConnectorTypeNames(ctx context.Context, client zend.Caller, server string) 
 
 // ResourceTypeNames lists the resource types of all connector types.
 func ResourceTypeNames(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{}, nil, CompletionTime)
+	list, err := zend.Ask[api.ConnectorTypes](
+		ctx,
+		client,
+		api.MethodConnectorTypes,
+		api.ConnectorTypesQuery{},
+		nil,
+		CompletionTime,
+	)
 	var names []string
 	for _, t := range list.Items {
 		for _, r := range t.ResourceTypes {
@@ -144,7 +190,14 @@ func ResourceTypeNames(ctx context.Context, client zend.Caller) ([]string, error
 
 // AuthMethodNames lists the authentication methods of all connector types.
 func AuthMethodNames(ctx context.Context, client zend.Caller, server string) ([]string, error) {
-	list, err := zend.Ask[api.ConnectorTypes](ctx, client, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server}, nil, CompletionTime)
+	list, err := zend.Ask[api.ConnectorTypes](
+		ctx,
+		client,
+		api.MethodConnectorTypes,
+		api.ConnectorTypesQuery{Server: server},
+		nil,
+		CompletionTime,
+	)
 	var names []string
 	for _, t := range list.Items {
 		for _, m := range t.AuthMethods {
@@ -154,7 +207,8 @@ func AuthMethodNames(ctx context.Context, client zend.Caller, server string) ([]
 	return names, err
 }
 
-// Described is a completion with a description that the shell shows beside it. Both come from elsewhere.
+// Described is a completion with a description that the shell shows beside it. Both come
+// from elsewhere.
 func Described(name, description string) string {
 	if description == "" {
 		return safetext.Line(name)
@@ -174,7 +228,14 @@ func ServerNames(ctx context.Context, client zend.Caller) ([]string, error) {
 
 // RegistryNames lists the container registries, each with its uri.
 func RegistryNames(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.RegistryList](ctx, client, api.MethodRegistryList, api.Query{Size: -1, Quick: true}, nil, CompletionTime)
+	list, err := zend.Ask[api.RegistryList](
+		ctx,
+		client,
+		api.MethodRegistryList,
+		api.Query{Size: -1, Quick: true},
+		nil,
+		CompletionTime,
+	)
 	var names []string
 	for _, r := range list.Items {
 		names = append(names, Described(r.Name, r.URI()))

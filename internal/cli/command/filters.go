@@ -20,7 +20,13 @@ type Filter struct {
 
 // CommonFilters are those of every entity.
 func CommonFilters() []Filter {
-	return []Filter{{"id", "UUID"}, {"created", "DATETIME"}, {"updated", "DATETIME"}, {"user", "STRING"}, {"name", "STRING"}}
+	return []Filter{
+		{"id", "UUID"},
+		{"created", "DATETIME"},
+		{"updated", "DATETIME"},
+		{"user", "STRING"},
+		{"name", "STRING"},
+	}
 }
 
 // ListFlags are ZenML's options of every list.
@@ -36,20 +42,24 @@ type ListFlags struct {
 	values   map[string]*[]string
 }
 
-// AddListFlags gives a command ZenML's list options. Each filter takes "value" or "op:value" and may be repeated.
+// AddListFlags gives a command ZenML's list options. Each filter takes "value" or
+// "op:value" and may be repeated.
 func AddListFlags(a *ui.UI, cmd *cobra.Command, o *ListFlags, filters []Filter, columns []string) {
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
-	cmd.Long += "\n\nJSON and YAML have the entries in \"items\" and ZenML's \"pagination\": index, max_size, total_pages and total. " +
+	cmd.Long += "\n\nJSON and YAML have the entries in \"items\" and ZenML's \"pagination\": index, " +
+		"max_size, total_pages and total. " +
 		"CSV\nand TSV have a header with the names of the columns. Values are plain, without emojis."
 	flags := cmd.Flags()
 	flags.StringVar(&o.sortBy, "sort_by", "", "`FIELD`, asc:FIELD or desc:FIELD")
 	flags.StringVar(&o.operator, "logical_operator", "and", "how filters are combined: `and|or`")
 	flags.IntVar(&o.page, "page", 1, "which page")
 	flags.IntVar(&o.size, "size", 20, "entries of a page")
-	flags.StringArrayVarP(&o.labels, "label", "l", nil, "label to filter by: `KEY=VALUE` or KEY; may be repeated")
-	flags.StringVarP(&o.Columns, "columns", "c", "", "`COLUMN,...` to show, or all; available: "+strings.Join(columns, ", "))
+	flags.StringArrayVarP(&o.labels, "label", "l", nil, "label to filter by: `KEY=VALUE` or KEY; may be "+
+		"repeated")
+	flags.StringVarP(&o.Columns, "columns", "c", "", "`COLUMN,...` to show, or all; "+
+		"available: "+strings.Join(columns, ", "))
 	AddOutput(a, cmd, &o.Output)
 	o.filters = filters
 	o.values = map[string]*[]string{}
@@ -62,9 +72,13 @@ func AddListFlags(a *ui.UI, cmd *cobra.Command, o *ListFlags, filters []Filter, 
 	Complete(cmd, "sort_by", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return sortings(filters), cobra.ShellCompDirectiveNoFileComp
 	})
-	Complete(cmd, "logical_operator", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"and", "or"}, cobra.ShellCompDirectiveNoFileComp
-	})
+	Complete(
+		cmd,
+		"logical_operator",
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"and", "or"}, cobra.ShellCompDirectiveNoFileComp
+		},
+	)
 }
 
 func sortings(filters []Filter) []string {
@@ -87,9 +101,16 @@ func (f Filter) help() string {
 
 // Query is what the options ask for.
 func (o *ListFlags) Query(cmd *cobra.Command) (api.Query, error) {
-	q := api.Query{SortBy: o.sortBy, Operator: o.operator, Page: o.page, Size: o.size, Filters: map[string][]string{}}
+	q := api.Query{
+		SortBy:   o.sortBy,
+		Operator: o.operator,
+		Page:     o.page,
+		Size:     o.size,
+		Filters:  map[string][]string{},
+	}
 	if o.operator != "and" && o.operator != "or" {
-		return q, ui.Misused(cmd, "Invalid value for '--logical_operator': '%s' is not one of 'or', 'and'.", o.operator)
+		return q, ui.Misused(cmd, "Invalid value for '--logical_operator': '%s' is not one of 'or', "+
+			"'and'.", o.operator)
 	}
 	if o.page < 1 || o.size < 1 {
 		return q, ui.Misused(cmd, "'--page' and '--size' are at least 1.")
@@ -134,7 +155,8 @@ func LabelChanges(args []string) (map[string]*string, error) {
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
 		if key == "" || strings.Contains(value, "=") {
-			return nil, ui.Refused("Labels must be in the format key=value", "--label env=dev, or --label env to remove it")
+			return nil, ui.Refused("Labels must be in the format key=value", "--label env=dev, or "+
+				"--label env to remove it")
 		}
 		changes[key] = nil
 		if value != "" {
@@ -156,6 +178,7 @@ func AddServer(connect zend.Connect, cmd *cobra.Command, server *string) {
 
 // AddServerOf gives a command --server, for whatever can live on one.
 func AddServerOf(connect zend.Connect, cmd *cobra.Command, server *string, what string) {
-	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of this machine")
+	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of "+
+		"this machine")
 	Complete(cmd, "server", CompleteFrom(connect, 0, ServerNames))
 }

@@ -113,7 +113,12 @@ func (l Listing[T]) draw(a *ui.UI, columns []Column[T]) {
 	}
 	a.DrawTable(t)
 	if l.Page != nil {
-		a.Say("Page (%d/%d), %d items found for the applied filters.", l.Page.Index, max(1, l.Page.TotalPages), l.Page.Total)
+		a.Say(
+			"Page (%d/%d), %d items found for the applied filters.",
+			l.Page.Index,
+			max(1, l.Page.TotalPages),
+			l.Page.Total,
+		)
 	}
 }
 
@@ -129,13 +134,21 @@ func (l Listing[T]) choose(cmd *cobra.Command, o ui.Output) ([]Column[T], error)
 		}
 		return columns, nil
 	case "all":
-		return slices.DeleteFunc(slices.Clone(l.Columns), func(c Column[T]) bool { return c.When == InTable && !o.IsTable() }), nil
+		return slices.DeleteFunc(
+			slices.Clone(l.Columns),
+			func(c Column[T]) bool { return c.When == InTable && !o.IsTable() },
+		), nil
 	}
 	for name := range strings.SplitSeq(l.Chosen, ",") {
 		name = strings.ReplaceAll(strings.TrimSpace(name), "-", "_")
 		i := slices.IndexFunc(l.Columns, func(c Column[T]) bool { return c.Key == name })
 		if i < 0 {
-			return nil, ui.Misused(cmd, "There is no column '%s'. Available: %s.", name, strings.Join(l.Names(), ", "))
+			return nil, ui.Misused(
+				cmd,
+				"There is no column '%s'. Available: %s.",
+				name,
+				strings.Join(l.Names(), ", "),
+			)
 		}
 		columns = append(columns, l.Columns[i])
 	}
@@ -153,7 +166,8 @@ func (l Listing[T]) visible(c Column[T], o ui.Output) bool {
 	case IfItem:
 		return slices.ContainsFunc(l.Items, func(item T) bool { return ui.Plain(c.Value(item)) != "" })
 	case IfAny:
-		return !o.IsTable() || slices.ContainsFunc(l.Items, func(item T) bool { return ui.Plain(c.Value(item)) != "" })
+		return !o.IsTable() ||
+			slices.ContainsFunc(l.Items, func(item T) bool { return ui.Plain(c.Value(item)) != "" })
 	}
 	return true
 }

@@ -22,7 +22,8 @@ type Commands struct {
 	clientEnv func() (clientconfig.Env, error)
 }
 
-// New makes the commands; clientEnv is where this user's clients keep their configuration.
+// New makes the commands; clientEnv is where this user's clients keep their
+// configuration.
 func New(
 	u *ui.UI, connect zend.Connect, now func() time.Time, line *command.Line, types *resource.TypeCache,
 	clientEnv func() (clientconfig.Env, error),

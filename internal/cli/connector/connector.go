@@ -13,12 +13,23 @@ import (
 
 // Command is the command of the noun; login and logout are of another room.
 func (a *Commands) Command(login, logout *cobra.Command) *cobra.Command {
-	cmd := command.Group("service-connector", "Configure and manage service connectors",
+	cmd := command.Group(
+		"service-connector",
+		"Configure and manage service connectors",
 		"  zen service-connector register dockerhub --type docker --username=me --password-stdin\n"+
 			"  zen service-connector list",
-		a.connectorRegisterCommand(), a.connectorListCommand(), a.connectorDescribeCommand(), a.connectorUpdateCommand(),
-		a.connectorDeleteCommand(), a.connectorVerifyCommand(), login, logout,
-		a.connectorResourcesCommand(), a.connectorTypesCommand(), a.connectorTypeCommand())
+		a.connectorRegisterCommand(),
+		a.connectorListCommand(),
+		a.connectorDescribeCommand(),
+		a.connectorUpdateCommand(),
+		a.connectorDeleteCommand(),
+		a.connectorVerifyCommand(),
+		login,
+		logout,
+		a.connectorResourcesCommand(),
+		a.connectorTypesCommand(),
+		a.connectorTypeCommand(),
+	)
 	cmd.Aliases = []string{"connector"}
 	return cmd
 }

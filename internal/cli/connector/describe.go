@@ -30,8 +30,9 @@ func (a *Commands) connectorDescribeCommand() *cobra.Command {
 	var o describeOptions
 	cmd := &cobra.Command{
 		Use: "describe NAME_ID_OR_PREFIX", Short: "Show detailed information about a service connector",
-		Long: `Show everything about a service connector but its secrets. --show-secrets shows those too, after a question on a
-terminal; that is noted in the audit log. --client describes what a client of one resource gets.`,
+		Long: `Show everything about a service connector but its secrets. --show-secrets shows those
+too, after a question on a terminal; that is noted in the audit log. --client describes what a
+client of one resource gets.`,
 		Example: `  zen service-connector describe dockerhub
   zen service-connector describe dockerhub -o json
   zen service-connector describe dockerhub --show-secrets`,
@@ -50,7 +51,12 @@ terminal; that is noted in the audit log. --client describes what a client of on
 }
 
 func (a *Commands) describeConnector(ctx context.Context, ref string, o *describeOptions) error {
-	use := api.UseConnector{Ref: ref, ResourceType: o.ResourceType, ResourceID: o.ResourceID, Server: o.server}
+	use := api.UseConnector{
+		Ref:          ref,
+		ResourceType: o.ResourceType,
+		ResourceID:   o.ResourceID,
+		Server:       o.server,
+	}
 	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, use)
 	if err != nil {
 		return err
@@ -64,7 +70,10 @@ func (a *Commands) describeConnector(ctx context.Context, ref string, o *describ
 	}
 	config := configuration(c)
 	if o.showSecrets && c.Server != "" {
-		return ui.Refused("the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'", "leave out --show-secrets")
+		return ui.Refused(
+			"the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'",
+			"leave out --show-secrets",
+		)
 	}
 	if o.showSecrets {
 		if err := a.ConfirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
@@ -82,12 +91,18 @@ func (a *Commands) describeConnector(ctx context.Context, ref string, o *describ
 	return a.Show(o.output, a.connectorObject(c, config), func() { a.drawConnector(ctx, c, config) })
 }
 
-// clientOf is the connector as a client of one resource has it. zend proves that there is such a client.
-func (a *Commands) clientOf(ctx context.Context, use api.UseConnector, c api.ServiceConnector) (api.ServiceConnector, error) {
+// clientOf is the connector as a client of one resource has it. zend proves that there is
+// such a client.
+func (a *Commands) clientOf(
+	ctx context.Context,
+	use api.UseConnector,
+	c api.ServiceConnector,
+) (api.ServiceConnector, error) {
 	result, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorVerify, use)
 	if err != nil {
 		return c, ui.Prefixed(err,
-			"Failed fetching a service connector client for connector '%s', resource type '%s' and resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
+			"Failed fetching a service connector client for connector '%s', resource type '%s' and "+
+				"resource ID '%s': ", use.Ref, unspecified(use.ResourceType), unspecified(use.ResourceID))
 	}
 	resource.WarnUnchecked(a.UI, result.Resources)
 	if len(result.Resources) == 1 && len(result.Resources[0].ResourceIDs) == 1 {
@@ -146,7 +161,13 @@ func (a *Commands) connectorObject(c api.ServiceConnector, config map[string]str
 
 func (a *Commands) drawConnector(ctx context.Context, c api.ServiceConnector, config map[string]string) {
 	book := a.Pictures(ctx)
-	a.Say("Service connector '%s' of type '%s' with id '%s' is owned by user '%s'.", c.Name, c.Type, c.ID, c.Owner)
+	a.Say(
+		"Service connector '%s' of type '%s' with id '%s' is owned by user '%s'.",
+		c.Name,
+		c.Type,
+		c.ID,
+		c.Owner,
+	)
 	title := fmt.Sprintf("'%s' %s Service Connector Details", c.Name, c.Type)
 	if c.Active {
 		title += " (ACTIVE)"

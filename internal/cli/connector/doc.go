@@ -1,2 +1,3 @@
-// Package connector has the commands of service connectors but for login and logout, which it is given.
+// Package connector has the commands of service connectors but for login and logout,
+// which it is given.
 package connector

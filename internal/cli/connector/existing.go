@@ -12,8 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// existingLogin finds the login that docker has for a registry without zen: in its configuration, or with the helper that
-// this names. The caller wipes the secret.
+// existingLogin finds the login that docker has for a registry without zen: in its
+// configuration, or with the helper that this names. The caller wipes the secret.
 func (a *Commands) existingLogin(ctx context.Context, registry address.Address) (*logins.Login, error) {
 	env, err := a.clientEnv()
 	if err != nil {
@@ -21,7 +21,8 @@ func (a *Commands) existingLogin(ctx context.Context, registry address.Address) 
 	}
 	use, err := env.Docker(registry)
 	if err == nil && clientconfig.IsZen(use.Helper) {
-		err = ui.Refused("docker asks zen itself for "+registry.String(), "see who answers: zen why "+registry.String())
+		err = ui.Refused("docker asks zen itself for "+registry.String(), "see who answers: zen "+
+			"why "+registry.String())
 	}
 	if err != nil {
 		return nil, err
@@ -30,9 +31,15 @@ func (a *Commands) existingLogin(ctx context.Context, registry address.Address) 
 }
 
 // autoConfigure takes the attributes that were not given from the login that docker has.
-func (a *Commands) autoConfigure(ctx context.Context, typeName string, supported bool, config zend.Secrets) error {
+func (a *Commands) autoConfigure(
+	ctx context.Context,
+	typeName string,
+	supported bool,
+	config zend.Secrets,
+) error {
 	if !supported {
-		return ui.Refused(fmt.Sprintf("The %s service connector type does not support auto-configuration.", typeName),
+		return ui.Refused(fmt.Sprintf("The %s service connector type does not support "+
+			"auto-configuration.", typeName),
 			"give the attributes yourself, or: --interactive")
 	}
 	server := "docker.io"

@@ -17,8 +17,9 @@ func (a *Commands) connectorListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List available service connectors",
-		Long: `List the service connectors. Filters take a value or OPERATOR:VALUE with one of the operators equals, notequals,
-contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
+		Long: `List the service connectors. Filters take a value or OPERATOR:VALUE with one of the
+operators equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be
+repeated.`,
 		Example: `  zen service-connector list
   zen service-connector list --name contains:hub --sort_by desc:created
   zen service-connector list --label env=prod --columns name,resource_name,expires_in -o csv`,
@@ -34,14 +35,32 @@ contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 			}
 			command.WarnServers(a.UI, list.Warnings)
 			return command.ShowList(a.UI, cmd, o.Output, command.Listing[api.ServiceConnector]{
-				Columns: a.connectorColumns(cmd.Context(), o.Output), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
+				Columns: a.connectorColumns(
+					cmd.Context(),
+					o.Output,
+				), Items: list.Items, Page: &list.Page, Chosen: o.Columns,
 				Empty: "No service connectors found for the given filters.",
 			})
 		},
 	}
-	filters := append(command.CommonFilters(), command.Filter{Field: "connector_type", Kind: "STRING"}, command.Filter{Field: "auth_method", Kind: "STRING"},
-		command.Filter{Field: "resource_type", Kind: "STRING"}, command.Filter{Field: "resource_id", Kind: "STRING"}, command.Filter{Field: "server", Kind: "STRING"})
-	command.AddListFlags(a.UI, cmd, &o, filters, command.Listing[api.ServiceConnector]{Columns: a.connectorColumnsFor(&resource.TypeBook{})}.Names())
+	filters := append(
+		command.CommonFilters(),
+		command.Filter{Field: "connector_type", Kind: "STRING"},
+		command.Filter{Field: "auth_method", Kind: "STRING"},
+		command.Filter{
+			Field: "resource_type",
+			Kind:  "STRING",
+		},
+		command.Filter{Field: "resource_id", Kind: "STRING"},
+		command.Filter{Field: "server", Kind: "STRING"},
+	)
+	command.AddListFlags(
+		a.UI,
+		cmd,
+		&o,
+		filters,
+		command.Listing[api.ServiceConnector]{Columns: a.connectorColumnsFor(&resource.TypeBook{})}.Names(),
+	)
 	return cmd
 }
 
@@ -62,7 +81,11 @@ func (a *Commands) connectorColumnsFor(book *resource.TypeBook) []command.Column
 		},
 		{Key: "id", Value: func(c connector) any { return c.ID }},
 		{Key: "name", Value: func(c connector) any { return c.Name }},
-		{Key: "type", Value: func(c connector) any { return c.Type }, Cell: func(c connector) string { return book.Connector(c.Type) }},
+		{
+			Key:   "type",
+			Value: func(c connector) any { return c.Type },
+			Cell:  func(c connector) string { return book.Connector(c.Type) },
+		},
 		{
 			Key: "resource_types", Value: func(c connector) any { return listOrOne(c.ResourceTypes) },
 			Cell: func(c connector) string { return book.Resources(c.ResourceTypes) },
@@ -74,8 +97,9 @@ func (a *Commands) connectorColumnsFor(book *resource.TypeBook) []command.Column
 		{Key: "server", When: command.IfItem, Value: func(c connector) any { return ui.OrNull(c.Server) }},
 		{Key: "owner", Value: func(c connector) any { return c.Owner }},
 		{
-			Key: "expires_in", When: command.IfAny, Value: func(c connector) any { return ui.OrNull(a.expiresIn(c)) },
-			Cell: func(c connector) string { return a.expiryCell(c) },
+			Key: "expires_in", When: command.IfAny,
+			Value: func(c connector) any { return ui.OrNull(a.expiresIn(c)) },
+			Cell:  func(c connector) string { return a.expiryCell(c) },
 		},
 		command.LabelColumn("labels", func(c connector) map[string]string { return c.Labels }),
 		{Key: "auth_method", When: command.ByName, Value: func(c connector) any { return c.AuthMethod }},
@@ -84,12 +108,28 @@ func (a *Commands) connectorColumnsFor(book *resource.TypeBook) []command.Column
 		command.TimeColumn("created", func(c connector) time.Time { return c.Created }),
 		command.TimeColumn("updated", func(c connector) time.Time { return c.Updated }),
 		{Key: "description", When: command.ByName, Value: func(c connector) any { return c.Description }},
-		{Key: "expiration_seconds", When: command.ByName, Value: func(c connector) any { return c.ExpirationSeconds }},
+		{
+			Key:   "expiration_seconds",
+			When:  command.ByName,
+			Value: func(c connector) any { return c.ExpirationSeconds },
+		},
 		{Key: "expires_at", When: command.ByName, Value: func(c connector) any { return c.ExpiresAt }},
-		{Key: "expires_skew_tolerance", When: command.ByName, Value: func(c connector) any { return c.ExpiresSkewTolerance }},
-		{Key: "resource_id", When: command.ByName, Value: func(c connector) any { return ui.OrNull(c.ResourceID) }},
+		{
+			Key:   "expires_skew_tolerance",
+			When:  command.ByName,
+			Value: func(c connector) any { return c.ExpiresSkewTolerance },
+		},
+		{
+			Key:   "resource_id",
+			When:  command.ByName,
+			Value: func(c connector) any { return ui.OrNull(c.ResourceID) },
+		},
 		{Key: "user", When: command.ByName, Value: func(c connector) any { return c.Owner }},
-		{Key: "verification", When: command.ByName, Value: func(c connector) any { return ui.OrNull(c.Verification) }},
+		{
+			Key:   "verification",
+			When:  command.ByName,
+			Value: func(c connector) any { return ui.OrNull(c.Verification) },
+		},
 	}
 }
 
@@ -108,7 +148,8 @@ func multipleWithout(resource string) string {
 	return resource
 }
 
-// expiresIn says how long the connector's credentials are valid: "" for ever, "Expired!" no more.
+// expiresIn says how long the connector's credentials are valid: "" for ever, "Expired!"
+// no more.
 func (a *Commands) expiresIn(c api.ServiceConnector) string {
 	if c.ExpiresAt == nil {
 		return ""

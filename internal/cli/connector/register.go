@@ -42,14 +42,18 @@ func (a *Commands) addConnectorFlags(cmd *cobra.Command, o *connectorFlags) {
 	flags.StringVarP(&o.authMethod, "auth-method", "a", "", "the authentication `METHOD` to use")
 	flags.StringVar(&o.expiresAt, "expires-at", "",
 		"`TIME` in UTC when the credentials expire: '2026-12-31 23:59:59', 2026-12-31T23:59:59 or 2026-12-31")
-	flags.IntVar(&o.skew, "expires-skew-tolerance", 0, "`SECONDS` before that time from which they count as expired (default 300)")
-	flags.IntVar(&o.expirationSeconds, "expiration-seconds", 0, "`SECONDS` for which temporary credentials shall be valid")
-	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are right")
+	flags.IntVar(&o.skew, "expires-skew-tolerance", 0, "`SECONDS` before that time from which they count "+
+		"as expired (default 300)")
+	flags.IntVar(&o.expirationSeconds, "expiration-seconds", 0, "`SECONDS` for which temporary "+
+		"credentials shall be valid")
+	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are "+
+		"right")
 	flags.BoolVar(&o.insecure, "insecure", false,
 		"allow http:// to a registry on another machine: passwords cross the network unencrypted")
 	flags.BoolVarP(&o.interactive, "interactive", "i", false, "ask for everything")
 	flags.BoolVarP(&o.showSecrets, "show-secrets", "x", false, "show secrets while they are typed")
-	flags.Bool("password-stdin", false, "read the attribute password from standard input (also --ATTRIBUTE-stdin)")
+	flags.Bool("password-stdin", false, "read the attribute password from standard input (also "+
+		"--ATTRIBUTE-stdin)")
 	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.AddServer(a.zend, cmd, &o.server)
@@ -77,15 +81,22 @@ func given[T any](cmd *cobra.Command, option string, value T) *T {
 	return &value
 }
 
-// config reads the attributes of the command line, --password-stdin among them, and warns of a secret that stands in it.
-func (a *Commands) config(ctx context.Context, cmd *cobra.Command, o *connectorFlags, secretNames []string) (zend.Secrets, error) {
+// config reads the attributes of the command line, --password-stdin among them, and warns
+// of a secret that stands in it.
+func (a *Commands) config(
+	ctx context.Context,
+	cmd *cobra.Command,
+	o *connectorFlags,
+	secretNames []string,
+) (zend.Secrets, error) {
 	if fromPipe, err := cmd.Flags().GetBool("password-stdin"); err == nil && fromPipe {
 		o.attrs["password"] = command.FromStdin
 	}
 	for _, name := range secretNames {
 		// A user name is a secret to ZenML, but no reason to alarm anybody.
 		if o.attrs.Literal(name) && name != "username" {
-			a.Warn("the value of --"+name+" is in your shell's history, and every user of this machine can see it while the command runs",
+			a.Warn("the value of --"+name+" is in your shell's history, and every user of this machine "+
+				"can see it while the command runs",
 				"use --"+strings.ReplaceAll(name, "_", "-")+command.StdinSuffix+" or --"+name+"=@FILE")
 		}
 	}
@@ -103,21 +114,24 @@ type registerOptions struct {
 func (a *Commands) connectorRegisterCommand() *cobra.Command {
 	var o registerOptions
 	cmd := &cobra.Command{
-		Use: "register [NAME] --type TYPE [--ATTRIBUTE=VALUE]...", Short: "Configure, validate and register a service connector",
+		Use: "register [NAME] --type TYPE [--ATTRIBUTE=VALUE]...", Short: "Configure, validate and " +
+			"register a service connector",
 		Long: `Register a service connector: the credentials of one account, sealed in the vault.
 
-Options that zen does not know are attributes of the connector's type, as 'zen service-connector describe-type
-TYPE' lists them: --username=alice. --ATTRIBUTE=@FILE takes the value from a file, --ATTRIBUTE-stdin from
-standard input (@@ stands for a value that begins with @). On a terminal zen asks for a required secret that was
-left out.
+Options that zen does not know are attributes of the connector's type, as 'zen service-connector
+describe-type TYPE' lists them: --username=alice. --ATTRIBUTE=@FILE takes the value from a file,
+--ATTRIBUTE-stdin from standard input (@@ stands for a value that begins with @). On a terminal zen
+asks for a required secret that was left out.
 
-The registry is asked whether the credentials are right, unless --no-verify is given. When it cannot be reached
-the connector is registered and zen says that it was not verified. It is asked by https; only
---registry=http://HOST has it asked over plain http, which takes --insecure unless it is on this machine.
+The registry is asked whether the credentials are right, unless --no-verify is given. When it cannot
+be reached the connector is registered and zen says that it was not verified. It is asked by https;
+only --registry=http://HOST has it asked over plain http, which takes --insecure unless it is on
+this machine.
 
 With --server the connector is registered on that ZenML server, for everybody who may use it there.`,
-		Example: `  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
-  zen service-connector register work --type docker --username=me --password=@token --registry=registry.example.com
+		Example: "" +
+			`  zen service-connector register dockerhub --type docker --username=me --password-stdin < token
+  zen service-connector register work --type docker --username=me --password=@token --registry=reg.example.com
   zen service-connector register hub --type docker --auto-configure
   zen service-connector register team --server prod --type docker --username=me --password=@token
   zen service-connector register -i`,
@@ -135,10 +149,12 @@ With --server the connector is registered on that ZenML server, for everybody wh
 	}
 	cmd.Flags().StringVarP(&o.connectorType, "type", "t", "", "the `TYPE` of connector: docker, ...")
 	cmd.Flags().BoolVarP(&o.noDocs, "no-docs", "n", false, "with --interactive: without explanations")
-	cmd.Flags().BoolVar(&o.autoConfigure, "auto-configure", false, "take the credentials of the login that docker has already")
+	cmd.Flags().BoolVar(&o.autoConfigure, "auto-configure", false, "take the credentials of the login "+
+		"that docker has already")
 	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
-	cmd.Flags().Lookup("server").Usage = "register it on this ZenML server `NAME`, with the types that the server knows"
+	cmd.Flags().Lookup("server").Usage = "register it on this ZenML server `NAME`, with the types that " +
+		"the server knows"
 	command.Complete(cmd, "type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
 	return cmd
 }
@@ -150,7 +166,8 @@ func (a *Commands) registerConnector(cmd *cobra.Command, name string, o *registe
 			cmd.CommandPath()+" NAME --type TYPE")
 	}
 	if o.connectorType == "" {
-		return ui.Refused("The connector type must be specified when using non-interactive configuration.", "add --type docker")
+		return ui.Refused("The connector type must be specified when using non-interactive "+
+			"configuration.", "add --type docker")
 	}
 	req, err := o.request(cmd, name)
 	if err != nil {
@@ -177,7 +194,8 @@ func (a *Commands) registerConnector(cmd *cobra.Command, name string, o *registe
 	}
 	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, req, config)
 	if err != nil {
-		return ui.Prefixed(ui.Hinted(err, credential.Rejected, "check them, or register without asking the registry: --no-verify"), failed)
+		return ui.Prefixed(ui.Hinted(err, credential.Rejected, "check them, or register without asking "+
+			"the registry: --no-verify"), failed)
 	}
 	return a.showRegistered(ctx, o.output, result, o.noVerify)
 }
@@ -197,8 +215,14 @@ func (o *registerOptions) request(cmd *cobra.Command, name string) (api.Register
 	}, err
 }
 
-// askMissing asks a person for required secrets that are not on the command line: a prompt is the safest place for them.
-func (a *Commands) askMissing(ctx context.Context, kind api.ConnectorType, method string, config zend.Secrets) error {
+// askMissing asks a person for required secrets that are not on the command line: a
+// prompt is the safest place for them.
+func (a *Commands) askMissing(
+	ctx context.Context,
+	kind api.ConnectorType,
+	method string,
+	config zend.Secrets,
+) error {
 	if !a.Term.Attended() {
 		return nil
 	}
@@ -238,7 +262,12 @@ func attributeTraits(attr api.Attribute) string {
 }
 
 // showRegistered says what was registered.
-func (a *Commands) showRegistered(ctx context.Context, o ui.Output, result api.ConnectorResult, noVerify bool) error {
+func (a *Commands) showRegistered(
+	ctx context.Context,
+	o ui.Output,
+	result api.ConnectorResult,
+	noVerify bool,
+) error {
 	for _, w := range result.Warnings {
 		a.Warn(w, "")
 	}

@@ -11,8 +11,9 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-// registerInteractively asks for everything in ZenML's order. What is on the command line already is offered, or taken where
-// it is a secret. Nothing is kept before the last answer.
+// registerInteractively asks for everything in ZenML's order. What is on the command line
+// already is offered, or taken where it is a secret. Nothing is kept before the last
+// answer.
 func (a *Commands) registerInteractively(cmd *cobra.Command, name string, o *registerOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, name)
@@ -37,7 +38,13 @@ func (a *Commands) registerInteractively(cmd *cobra.Command, name string, o *reg
 		dry := req
 		dry.DryRun = true
 		stop := a.Busy(ctx, "Validating service connector configuration...")
-		result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, dry, config)
+		result, err := zend.CallWith[api.ConnectorResult](
+			ctx,
+			a.zend,
+			api.MethodConnectorRegister,
+			dry,
+			config,
+		)
 		stop()
 		if err != nil {
 			return ui.Prefixed(err, failed)
@@ -56,12 +63,17 @@ func (a *Commands) registerInteractively(cmd *cobra.Command, name string, o *reg
 }
 
 // register asks for what a new connector consists of.
-func (w *wizard) register(req *api.RegisterConnector, config zend.Secrets, auto bool) (kind api.ConnectorType, err error) {
+func (w *wizard) register(
+	req *api.RegisterConnector,
+	config zend.Secrets,
+	auto bool,
+) (kind api.ConnectorType, err error) {
 	if req.Name, err = w.name(req.Name, ""); err != nil {
 		return kind, err
 	}
 	if req.Description, err = w.Prompt(w.ctx, ui.Question{
-		Text: "Please enter a description for the service connector", Fallback: req.Description, Optional: true,
+		Text: "Please enter a description for the service connector", Fallback: req.Description,
+		Optional: true,
 	}); err != nil {
 		return kind, err
 	}
@@ -90,14 +102,19 @@ func (w *wizard) register(req *api.RegisterConnector, config zend.Secrets, auto 
 	return kind, err
 }
 
-// autoConfiguration offers to take the configuration from the local environment, where the type can do that. It reports
-// whether it did.
-func (w *wizard) autoConfiguration(kind api.ConnectorType, config zend.Secrets, wanted bool) (done bool, err error) {
+// autoConfiguration offers to take the configuration from the local environment, where
+// the type can do that. It reports whether it did.
+func (w *wizard) autoConfiguration(
+	kind api.ConnectorType,
+	config zend.Secrets,
+	wanted bool,
+) (done bool, err error) {
 	if !kind.SupportsAutoConfiguration {
 		return false, nil
 	}
 	if !wanted {
-		wanted, err = w.Confirm(w.ctx, "Would you like to attempt auto-configuration to extract the authentication configuration "+
+		wanted, err = w.Confirm(w.ctx, "Would you like to attempt auto-configuration to extract the "+
+			"authentication configuration "+
 			"from your local environment ?", false)
 		if err != nil || !wanted {
 			return false, err
@@ -131,7 +148,8 @@ func (w *wizard) autoConfiguration(kind api.ConnectorType, config zend.Secrets, 
 	return true, nil
 }
 
-// discover asks for which registry, unless that is known, and takes the login that is there.
+// discover asks for which registry, unless that is known, and takes the login that is
+// there.
 func (w *wizard) discover(kind api.ConnectorType, found zend.Secrets) error {
 	for _, m := range kind.AuthMethods {
 		for _, attr := range m.Attributes {

@@ -45,7 +45,8 @@ func (a *Commands) connectorResourcesCommand() *cobra.Command {
 func (a *Commands) listResources(cmd *cobra.Command, o *resourcesOptions) error {
 	ctx := cmd.Context()
 	list, err := zend.Call[api.ResourceList](ctx, a.zend, api.MethodConnectorResources, api.ResourcesQuery{
-		ConnectorType: o.connectorType, ResourceType: o.ResourceType, ResourceID: o.ResourceID, Verify: o.verify, Server: o.server,
+		ConnectorType: o.connectorType, ResourceType: o.ResourceType, ResourceID: o.ResourceID,
+		Verify: o.verify, Server: o.server,
 	})
 	if err != nil {
 		return ui.Prefixed(err, "Could not fetch service connector resources: ")
@@ -67,15 +68,20 @@ func (a *Commands) listResources(cmd *cobra.Command, o *resourcesOptions) error 
 		return nil
 	}
 	type resource = api.Resource
-	return command.ShowList(a.UI, cmd, o.output, command.Listing[resource]{Items: list.Items, Columns: []command.Column[resource]{
-		{Key: "connector_id", Value: func(r resource) any { return r.ConnectorID }},
-		{Key: "connector_name", Value: func(r resource) any { return r.ConnectorName }},
-		{Key: "connector_type", Value: func(r resource) any { return r.ConnectorType }},
-		{Key: "resource_type", Value: func(r resource) any { return r.ResourceType }},
-		{Key: "resource_names", Value: func(r resource) any { return ui.OrEmpty(r.ResourceIDs) }},
-		{Key: "verification", Value: func(r resource) any { return ui.OrNull(r.Verification) }},
-		{Key: "error", Value: func(r resource) any { return ui.OrNull(r.Error) }},
-	}})
+	return command.ShowList(
+		a.UI,
+		cmd,
+		o.output,
+		command.Listing[resource]{Items: list.Items, Columns: []command.Column[resource]{
+			{Key: "connector_id", Value: func(r resource) any { return r.ConnectorID }},
+			{Key: "connector_name", Value: func(r resource) any { return r.ConnectorName }},
+			{Key: "connector_type", Value: func(r resource) any { return r.ConnectorType }},
+			{Key: "resource_type", Value: func(r resource) any { return r.ResourceType }},
+			{Key: "resource_names", Value: func(r resource) any { return ui.OrEmpty(r.ResourceIDs) }},
+			{Key: "verification", Value: func(r resource) any { return ui.OrNull(r.Verification) }},
+			{Key: "error", Value: func(r resource) any { return ui.OrNull(r.Error) }},
+		}},
+	)
 }
 
 // heading is ZenML's sentence, with its two spaces where a resource type was left out.

@@ -27,14 +27,17 @@ func (a *Commands) connectorTypesCommand() *cobra.Command {
 	var o typesOptions
 	cmd := &cobra.Command{
 		Use: "list-types", Short: "List available service connector types",
-		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker --detailed\n" +
+		Example: "  zen service-connector list-types\n  zen service-connector list-types --type docker " +
+			"--detailed\n" +
 			"  zen service-connector list-types --server prod",
 		Args: command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listTypes(cmd, &o) },
 	}
 	cmd.Flags().StringVarP(&o.query.Type, "type", "t", "", "only this connector `TYPE`")
-	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this resource `TYPE`")
-	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this authentication `METHOD`")
+	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "only types with this "+
+		"resource `TYPE`")
+	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "only types with this "+
+		"authentication `METHOD`")
 	cmd.Flags().BoolVarP(&o.detailed, "detailed", "d", false, "explain each type")
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.Complete(cmd, "type", command.CompleteOn(a.zend, 0, command.ConnectorTypeNames))
@@ -56,7 +59,8 @@ func (a *Commands) listTypes(cmd *cobra.Command, o *typesOptions) error {
 		return err
 	}
 	if len(list.Items) == 0 {
-		return credential.NewError(credential.NoSuchEntity, "No service connector types found matching the criteria.",
+		return credential.NewError(credential.NoSuchEntity, "No service connector types found matching "+
+			"the criteria.",
 			"zen service-connector list-types")
 	}
 	if o.detailed && o.output.IsTable() {
@@ -68,21 +72,41 @@ func (a *Commands) listTypes(cmd *cobra.Command, o *typesOptions) error {
 		}
 		return nil
 	}
-	return command.ShowList(a.UI, cmd, o.output, command.Listing[api.ConnectorType]{Items: list.Items, Columns: typeColumns(&resource.TypeBook{Types: list.Items})})
+	return command.ShowList(
+		a.UI,
+		cmd,
+		o.output,
+		command.Listing[api.ConnectorType]{
+			Items:   list.Items,
+			Columns: typeColumns(&resource.TypeBook{Types: list.Items}),
+		},
+	)
 }
 
 func typeColumns(book *resource.TypeBook) []command.Column[api.ConnectorType] {
 	type kind = api.ConnectorType
 	return []command.Column[kind]{
 		{Key: "name", Value: func(t kind) any { return t.Name }},
-		{Key: "type", Value: func(t kind) any { return t.Type }, Cell: func(t kind) string { return book.Connector(t.Type) }},
+		{
+			Key:   "type",
+			Value: func(t kind) any { return t.Type },
+			Cell:  func(t kind) string { return book.Connector(t.Type) },
+		},
 		{
 			Key: "resource_types", Value: func(t kind) any { return resource.TypesOf(t) },
 			Cell: func(t kind) string { return book.Resources(resource.TypesOf(t)) },
 		},
 		{Key: "auth_methods", Value: func(t kind) any { return resource.AuthMethodsOf(t) }},
-		{Key: "local", Value: func(t kind) any { return t.Local }, Cell: func(t kind) string { return tick(t.Local) }},
-		{Key: "remote", Value: func(t kind) any { return t.Remote }, Cell: func(t kind) string { return tick(t.Remote) }},
+		{
+			Key:   "local",
+			Value: func(t kind) any { return t.Local },
+			Cell:  func(t kind) string { return tick(t.Local) },
+		},
+		{
+			Key:   "remote",
+			Value: func(t kind) any { return t.Remote },
+			Cell:  func(t kind) string { return tick(t.Remote) },
+		},
 	}
 }
 
@@ -105,8 +129,10 @@ func (a *Commands) connectorTypeCommand() *cobra.Command {
 			return a.describeTypes(cmd.Context(), args[0], &o)
 		},
 	}
-	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "describe only this resource `TYPE`")
-	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this authentication `METHOD`")
+	cmd.Flags().StringVarP(&o.query.ResourceType, "resource-type", "r", "", "describe only this resource "+
+		"`TYPE`")
+	cmd.Flags().StringVarP(&o.query.AuthMethod, "auth-method", "a", "", "describe only this "+
+		"authentication `METHOD`")
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.Complete(cmd, "resource-type", command.CompleteFrom(a.zend, 0, command.ResourceTypeNames))
 	command.Complete(cmd, "auth-method", command.CompleteOn(a.zend, 0, command.AuthMethodNames))
@@ -125,7 +151,10 @@ func (a *Commands) describeTypes(ctx context.Context, name string, o *typesOptio
 	}
 	narrowed := t
 	if want := o.query.ResourceType; want != "" {
-		narrowed.ResourceTypes = keep(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == want })
+		narrowed.ResourceTypes = keep(
+			t.ResourceTypes,
+			func(r api.ResourceType) bool { return r.Type == want },
+		)
 		if len(narrowed.ResourceTypes) == 0 {
 			return resource.UnsupportedResource(t, want)
 		}
@@ -167,7 +196,8 @@ func describeType(t api.ConnectorType) string {
 	return strings.Join([]string{
 		ui.Heading(ui.Pictured(t.Emoji, fmt.Sprintf("%s (connector type: %s)", t.Name, t.Type))),
 		"Authentication methods:", ui.Bullets(pictures("🔒", resource.AuthMethodsOf(t))),
-		"Resource types:", ui.Bullets(strings.Split((&resource.TypeBook{Types: []api.ConnectorType{t}}).Resources(resource.TypesOf(t)), "\n")),
+		"Resource types:", ui.Bullets(strings.
+			Split((&resource.TypeBook{Types: []api.ConnectorType{t}}).Resources(resource.TypesOf(t)), "\n")),
 		"Supports auto-configuration: " + ui.PythonBool(t.SupportsAutoConfiguration),
 		"Available locally: " + ui.PythonBool(t.Local),
 		"Available remotely: " + ui.PythonBool(t.Remote),

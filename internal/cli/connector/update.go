@@ -22,10 +22,12 @@ const updateFailed = "Failed to update service connector: "
 func (a *Commands) connectorUpdateCommand() *cobra.Command {
 	var o updateOptions
 	cmd := &cobra.Command{
-		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing service connector",
-		Long: `Change a service connector. What is not named stays as it is. The result is verified before anything is kept,
-unless --no-verify is given. Attributes are given as for register. A connector of a ZenML server is changed there, with
---server. With --insecure alone the registry stays one that is asked over plain http.`,
+		Use: "update NAME_ID_OR_PREFIX [--ATTRIBUTE=VALUE]...", Short: "Update and verify an existing " +
+			"service connector",
+		Long: `Change a service connector. What is not named stays as it is. The result is verified
+before anything is kept, unless --no-verify is given. Attributes are given as for register. A
+connector of a ZenML server is changed there, with --server. With --insecure alone the registry
+stays one that is asked over plain http.`,
 		Example: `  zen service-connector update dockerhub --password-stdin < token
   zen service-connector update dockerhub --name hub --label env=prod --label old
   zen service-connector update dockerhub --remove-attr expires-at
@@ -43,7 +45,8 @@ unless --no-verify is given. Attributes are given as for register. A connector o
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "new `NAME`")
 	cmd.Flags().StringArrayVar(&o.remove, "remove-attr", nil,
-		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expires-skew-tolerance, expiration-seconds; may be repeated")
+		"`ATTRIBUTE` to remove, or resource-id, resource-type, expires-at, expires-skew-tolerance, "+
+			"expiration-seconds; may be repeated")
 	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE` to set, or KEY to remove; may be repeated")
 	a.addConnectorFlags(cmd, &o.connectorFlags)
 	return cmd
@@ -55,7 +58,12 @@ func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOpti
 	if err != nil {
 		return err
 	}
-	current, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
+	current, err := zend.Call[api.ConnectorResult](
+		ctx,
+		a.zend,
+		api.MethodConnectorGet,
+		api.UseConnector{Ref: ref, Server: o.server},
+	)
 	if err != nil {
 		return err
 	}
@@ -87,7 +95,11 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 	labels, err := command.LabelChanges(o.labels)
 	return api.UpdateConnector{
 		Ref: ref, Name: given(cmd, "name", o.name), Description: given(cmd, "description", o.description),
-		AuthMethod: given(cmd, "auth-method", o.authMethod), ResourceType: given(cmd, "resource-type", o.ResourceType),
+		AuthMethod: given(
+			cmd,
+			"auth-method",
+			o.authMethod,
+		), ResourceType: given(cmd, "resource-type", o.ResourceType),
 		ResourceID: given(cmd, "resource-id", o.ResourceID), ExpiresAt: expires,
 		ExpiresSkewTolerance: given(cmd, "expires-skew-tolerance", o.skew),
 		ExpirationSeconds:    given(cmd, "expiration-seconds", o.expirationSeconds),
@@ -97,7 +109,12 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 }
 
 // showUpdated says what an update came to.
-func (a *Commands) showUpdated(cmd *cobra.Command, o ui.Output, result api.ConnectorResult, noVerify bool) error {
+func (a *Commands) showUpdated(
+	cmd *cobra.Command,
+	o ui.Output,
+	result api.ConnectorResult,
+	noVerify bool,
+) error {
 	for _, w := range result.Warnings {
 		a.Warn(w, "")
 	}
@@ -111,7 +128,8 @@ func (a *Commands) showUpdated(cmd *cobra.Command, o ui.Output, result api.Conne
 		return a.showAccess(cmd.Context(), o, result)
 	}
 	resource.WarnUnchecked(a.UI, result.Resources)
-	a.Say("Successfully updated service connector `%s`. It can now be used to access the following resources:",
+	a.Say("Successfully updated service connector `%s`. It can now be used to access the following "+
+		"resources:",
 		result.Connector.Name)
 	return a.showAccess(cmd.Context(), o, result)
 }

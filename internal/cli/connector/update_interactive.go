@@ -13,15 +13,20 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-// updateInteractively walks through a connector's parts and offers what each one is now. Nothing is changed before the last
-// answer.
+// updateInteractively walks through a connector's parts and offers what each one is now.
+// Nothing is changed before the last answer.
 func (a *Commands) updateInteractively(cmd *cobra.Command, ref string, o *updateOptions) error {
 	ctx := cmd.Context()
 	req, err := o.request(cmd, ref)
 	if err != nil {
 		return err
 	}
-	current, err := zend.Call[api.ConnectorResult](ctx, a.zend, api.MethodConnectorGet, api.UseConnector{Ref: ref, Server: o.server})
+	current, err := zend.Call[api.ConnectorResult](
+		ctx,
+		a.zend,
+		api.MethodConnectorGet,
+		api.UseConnector{Ref: ref, Server: o.server},
+	)
 	if err != nil {
 		return err
 	}
@@ -43,7 +48,10 @@ func (a *Commands) updateInteractively(cmd *cobra.Command, ref string, o *update
 	if req.Insecure, err = w.insecure(req.Insecure, config); err != nil {
 		return err
 	}
-	if resourceType := orElse(req.ResourceType, onlyOne(current.Connector.ResourceTypes)); instances(kind, resourceType) {
+	if resourceType := orElse(req.ResourceType, onlyOne(current.Connector.ResourceTypes)); instances(
+		kind,
+		resourceType,
+	) {
 		dry := req
 		dry.DryRun, dry.Remove = true, append(slices.Clone(req.Remove), "resource_id")
 		stop := a.Busy(ctx, "Validating service connector configuration...")
@@ -79,14 +87,20 @@ func (w *wizard) updateInstance(req *api.UpdateConnector, c api.ServiceConnector
 }
 
 // update asks for what shall change.
-func (w *wizard) update(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType, config zend.Secrets) error {
+func (w *wizard) update(
+	req *api.UpdateConnector,
+	c api.ServiceConnector,
+	kind api.ConnectorType,
+	config zend.Secrets,
+) error {
 	name, err := w.name(orElse(req.Name, c.Name), c.Name)
 	if err != nil {
 		return err
 	}
 	req.Name = &name
 	description, err := w.Prompt(w.ctx, ui.Question{
-		Text: "Please enter a description for the service connector", Fallback: orElse(req.Description, c.Description), Optional: true,
+		Text:     "Please enter a description for the service connector",
+		Fallback: orElse(req.Description, c.Description), Optional: true,
 	})
 	if err != nil {
 		return err
@@ -107,7 +121,11 @@ func (w *wizard) update(req *api.UpdateConnector, c api.ServiceConnector, kind a
 	return w.updateExpiry(req, c, method)
 }
 
-func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType) (api.AuthMethod, error) {
+func (w *wizard) updateMethod(
+	req *api.UpdateConnector,
+	c api.ServiceConnector,
+	kind api.ConnectorType,
+) (api.AuthMethod, error) {
 	name := orElse(req.AuthMethod, c.AuthMethod)
 	if len(kind.AuthMethods) > 1 {
 		var err error
@@ -127,11 +145,20 @@ func (w *wizard) updateMethod(req *api.UpdateConnector, c api.ServiceConnector, 
 	return kind.AuthMethods[i], nil
 }
 
-// updateConfig asks for the attributes. Another method needs them all; with the same one each keeps its value on Enter.
-func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, method api.AuthMethod, config zend.Secrets) error {
+// updateConfig asks for the attributes. Another method needs them all; with the same one
+// each keeps its value on Enter.
+func (w *wizard) updateConfig(
+	req *api.UpdateConnector,
+	c api.ServiceConnector,
+	method api.AuthMethod,
+	config zend.Secrets,
+) error {
 	if method.Method != c.AuthMethod {
 		for _, name := range slices.Sorted(maps.Keys(configuration(c))) {
-			if !slices.ContainsFunc(method.Attributes, func(attr api.Attribute) bool { return attr.Name == name }) {
+			if !slices.ContainsFunc(
+				method.Attributes,
+				func(attr api.Attribute) bool { return attr.Name == name },
+			) {
 				req.Remove = append(req.Remove, name)
 			}
 		}
@@ -153,7 +180,12 @@ func (w *wizard) updateConfig(req *api.UpdateConnector, c api.ServiceConnector, 
 	return nil
 }
 
-func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, now map[string]string, config zend.Secrets) error {
+func (w *wizard) updateAttribute(
+	req *api.UpdateConnector,
+	attr api.Attribute,
+	now map[string]string,
+	config zend.Secrets,
+) error {
 	value, isSet := now[attr.Name]
 	text := attributeText(attr)
 	if isSet {
@@ -171,17 +203,26 @@ func (w *wizard) updateAttribute(req *api.UpdateConnector, attr api.Attribute, n
 	if !isSet || attr.Required {
 		return nil
 	}
-	remove, err := w.Confirm(w.ctx, fmt.Sprintf("Would you like to remove the optional attribute '%s'?", attr.Name), false)
+	remove, err := w.Confirm(w.ctx, fmt.Sprintf("Would you like to remove the optional attribute "+
+		"'%s'?", attr.Name), false)
 	if err == nil && remove {
 		req.Remove = append(req.Remove, attr.Name)
 	}
 	return err
 }
 
-func (w *wizard) updateResourceType(req *api.UpdateConnector, c api.ServiceConnector, kind api.ConnectorType) error {
+func (w *wizard) updateResourceType(
+	req *api.UpdateConnector,
+	c api.ServiceConnector,
+	kind api.ConnectorType,
+) error {
 	resourceType, err := w.Prompt(w.ctx, ui.Question{
-		Text:    "Please select a resource type, press Enter to keep the existing one, or enter 'any' for all of them",
-		Choices: append(resource.TypesOf(kind), "any"), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
+		Text: "Please select a resource type, press Enter to keep the existing one, or enter 'any' " +
+			"for all of them",
+		Choices: append(
+			resource.TypesOf(kind),
+			"any",
+		), Fallback: orElse(req.ResourceType, orAny(onlyOne(c.ResourceTypes))),
 	})
 	if err != nil {
 		return err

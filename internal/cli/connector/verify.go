@@ -27,8 +27,9 @@ func (a *Commands) connectorVerifyCommand() *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use: "verify NAME_ID_OR_PREFIX", Short: "Verify and list resources for a service connector",
-		Long: `Ask the registry whether it accepts the connector's credentials. The exit status is 0 when it does, or when it
-lets everybody in and cannot tell; then zen says that the credentials were not verified.`,
+		Long: `Ask the registry whether it accepts the connector's credentials. The exit status is 0
+when it does, or when it lets everybody in and cannot tell; then zen says that the credentials were
+not verified.`,
 		Example: `  zen service-connector verify dockerhub
   zen service-connector verify dockerhub --push me/app`,
 		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
@@ -38,7 +39,8 @@ lets everybody in and cannot tell; then zen says that the credentials were not v
 		},
 	}
 	cmd.Flags().BoolVarP(&o.verifyOnly, "verify-only", "v", false, "only verify, do not list resources")
-	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this `REPOSITORY`")
+	cmd.Flags().StringVar(&o.push, "push", "", "check also whether the credentials may push to this "+
+		"`REPOSITORY`")
 	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
 	command.AddOutput(a.UI, cmd, &o.output)
@@ -60,7 +62,8 @@ func (a *Commands) verifyConnector(ctx context.Context, ref string, o *verifyOpt
 	}
 	resource.WarnUnchecked(a.UI, result.Resources)
 	if !slices.ContainsFunc(result.Resources, resource.Unchecked) {
-		a.Say("Service connector '%s' is correctly configured with valid credentials and has access to the following resources:",
+		a.Say("Service connector '%s' is correctly configured with valid credentials and has access to "+
+			"the following resources:",
 			result.Connector.Name)
 	}
 	resource.SayShadowed(a.UI, result.Shadowed)
@@ -70,7 +73,8 @@ func (a *Commands) verifyConnector(ctx context.Context, ref string, o *verifyOpt
 	return a.showAccess(ctx, o.output, result)
 }
 
-// verdict is the error that a check found, if it found one: that anybody is let in is none.
+// verdict is the error that a check found, if it found one: that anybody is let in is
+// none.
 func verdict(list []api.Resource) error {
 	for _, r := range list {
 		switch {

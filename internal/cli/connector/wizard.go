@@ -34,14 +34,19 @@ func (w *wizard) explain(title string, sections ...string) {
 // name asks for a name that no other connector has.
 func (w *wizard) name(fallback, own string) (string, error) {
 	for {
-		name, err := w.Prompt(w.ctx, ui.Question{Text: "Please enter a name for the service connector", Fallback: fallback})
+		name, err := w.Prompt(w.ctx, ui.Question{Text: "Please enter a name for the service " +
+			"connector", Fallback: fallback})
 		if err != nil || name == own {
 			return name, err
 		}
 		list, err := zend.Call[api.ConnectorList](w.ctx, w.Commands.zend, api.MethodConnectorList,
 			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: -1})
 		// One of the same name elsewhere is no obstacle.
-		if err != nil || !slices.ContainsFunc(list.Items, func(c api.ServiceConnector) bool { return c.Server == w.server }) {
+		if err != nil ||
+			!slices.ContainsFunc(
+				list.Items,
+				func(c api.ServiceConnector) bool { return c.Server == w.server },
+			) {
 			return name, err
 		}
 		w.Say("A service connector with the name '%s' already exists. Please choose a different name.", name)
@@ -67,7 +72,8 @@ func (w *wizard) connectorType(wanted string) (api.ConnectorType, error) {
 	}
 	w.explain("Available service connector types", sections...)
 	if len(book.Types) == 0 {
-		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service connector type",
+		return api.ConnectorType{}, credential.NewError(credential.Internal, "zend knows no service "+
+			"connector type",
 			"zen daemon restart")
 	}
 	name, err := w.Prompt(w.ctx, ui.Question{
@@ -88,13 +94,15 @@ func (w *wizard) resourceType(t api.ConnectorType, wanted string) (string, error
 		return t.ResourceTypes[0].Type, nil
 	}
 	return w.Prompt(w.ctx, ui.Question{
-		Text: "Please select a resource type or leave it empty to create a connector that can be used to access any of the " +
+		Text: "Please select a resource type or leave it empty to create a connector that can be used to " +
+			"access any of the " +
 			"supported resource types",
 		Choices: resource.TypesOf(t), Fallback: wanted, Optional: true,
 	})
 }
 
-// authMethod asks for one of the type's methods that serves the resource type. No to the only one ends the command.
+// authMethod asks for one of the type's methods that serves the resource type. No to the
+// only one ends the command.
 func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (api.AuthMethod, error) {
 	methods := keep(t.AuthMethods, func(m api.AuthMethod) bool { return serves(t, resourceType, m.Method) })
 	if wanted != "" {
@@ -109,13 +117,15 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 	w.explain("Available authentication methods", describeAuthMethods(narrowed))
 	if len(methods) == 1 {
 		yes, err := w.Confirm(w.ctx, fmt.Sprintf(
-			"Only one authentication method is available for this connector (%s). Would you like to use it?", methods[0].Method), true)
+			"Only one authentication method is available for this connector (%s). Would you like to use "+
+				"it?", methods[0].Method), true)
 		if err == nil && !yes {
 			err = ui.ErrAborted
 		}
 		return methods[0], err
 	}
-	name, err := w.Prompt(w.ctx, ui.Question{Text: "Please select an authentication method", Choices: resource.AuthMethodsOf(narrowed)})
+	name, err := w.Prompt(w.ctx, ui.Question{Text: "Please select an authentication " +
+		"method", Choices: resource.AuthMethodsOf(narrowed)})
 	i := slices.IndexFunc(methods, func(m api.AuthMethod) bool { return m.Method == name })
 	if err != nil || i < 0 {
 		return api.AuthMethod{}, err
@@ -125,7 +135,8 @@ func (w *wizard) authMethod(t api.ConnectorType, resourceType, wanted string) (a
 
 func serves(t api.ConnectorType, resourceType, method string) bool {
 	i := slices.IndexFunc(t.ResourceTypes, func(r api.ResourceType) bool { return r.Type == resourceType })
-	return i < 0 || len(t.ResourceTypes[i].AuthMethods) == 0 || slices.Contains(t.ResourceTypes[i].AuthMethods, method)
+	return i < 0 || len(t.ResourceTypes[i].AuthMethods) == 0 ||
+		slices.Contains(t.ResourceTypes[i].AuthMethods, method)
 }
 
 // configure asks for the method's attributes that config does not have yet.
@@ -149,7 +160,10 @@ func (w *wizard) configure(m api.AuthMethod, config zend.Secrets) error {
 // attribute asks for one attribute until there is a value, or nothing if that will do.
 func (w *wizard) attribute(attr api.Attribute, text string, optional bool) (credential.Secret, error) {
 	if !attr.Secret || w.visible {
-		answer, err := w.Prompt(w.ctx, ui.Question{Text: text, Fallback: attr.Default, Optional: optional, Quiet: attr.Default == ""})
+		answer, err := w.Prompt(
+			w.ctx,
+			ui.Question{Text: text, Fallback: attr.Default, Optional: optional, Quiet: attr.Default == ""},
+		)
 		return credential.SecretString(answer), err
 	}
 	for {
@@ -160,7 +174,8 @@ func (w *wizard) attribute(attr api.Attribute, text string, optional bool) (cred
 	}
 }
 
-// duration asks how long temporary credentials shall be valid, in seconds; nil for methods that issue none.
+// duration asks how long temporary credentials shall be valid, in seconds; nil for
+// methods that issue none.
 func (w *wizard) duration(m api.AuthMethod, current *int) (*int, error) {
 	if !issuesTemporary(m) {
 		return nil, nil
@@ -177,7 +192,8 @@ func (w *wizard) duration(m api.AuthMethod, current *int) (*int, error) {
 			return nil, err
 		}
 		seconds, ok := ui.ParseSeconds(answer)
-		if !ok || seconds < m.MinExpirationSeconds || m.MaxExpirationSeconds > 0 && seconds > m.MaxExpirationSeconds {
+		if !ok || seconds < m.MinExpirationSeconds ||
+			m.MaxExpirationSeconds > 0 && seconds > m.MaxExpirationSeconds {
 			w.Say("Error: '%s' is not a number of seconds that is allowed%s.", answer, bounds(m))
 			continue
 		}
@@ -194,7 +210,11 @@ func bounds(m api.AuthMethod) string {
 	for _, b := range []struct {
 		name  string
 		value int
-	}{{"min", m.MinExpirationSeconds}, {"max", m.MaxExpirationSeconds}, {"default", m.DefaultExpirationSeconds}} {
+	}{
+		{"min", m.MinExpirationSeconds},
+		{"max", m.MaxExpirationSeconds},
+		{"default", m.DefaultExpirationSeconds},
+	} {
 		if b.value > 0 {
 			parts = append(parts, b.name+": "+ui.Decimal(b.value))
 		}
@@ -207,7 +227,8 @@ func bounds(m api.AuthMethod) string {
 
 // expiry asks whether and when the credentials expire; nil if they do not.
 func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
-	temporary, err := w.Confirm(w.ctx, "Are the credentials you configured temporary? If so, you'll be asked to provide an "+
+	temporary, err := w.Confirm(w.ctx, "Are the credentials you configured temporary? If so, you'll be "+
+		"asked to provide an "+
 		"expiration time in the next step.", current != nil)
 	if err != nil || !temporary {
 		return nil, err
@@ -218,7 +239,8 @@ func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
 	}
 	for {
 		answer, err := w.Prompt(w.ctx, ui.Question{
-			Text:     "Please enter the exact UTC date and time when the credentials will expire e.g. '2023-12-31 23:59:59'",
+			Text: "Please enter the exact UTC date and time when the credentials will expire e.g. " +
+				"'2023-12-31 23:59:59'",
 			Fallback: fallback,
 		})
 		if err != nil {
@@ -235,7 +257,8 @@ func (w *wizard) expiry(current *time.Time) (*time.Time, error) {
 			continue
 		}
 		keep, err := w.Confirm(w.ctx,
-			fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this value?", ui.Clock(at), ui.Span(left)), true)
+			fmt.Sprintf("Credentials will be valid until %s (i.e. in %s). Keep this "+
+				"value?", ui.Clock(at), ui.Span(left)), true)
 		if err != nil || keep {
 			return &at, err
 		}
@@ -249,7 +272,8 @@ func (w *wizard) instance(ids []string, current string) (string, error) {
 	}
 	w.Say("The connector can be used to access the following resources:\n%s", ui.Bullets(ids))
 	return w.Prompt(w.ctx, ui.Question{
-		Text:    "Please select one of the resources or leave it empty to create a connector that can be used to access any of them",
+		Text: "Please select one of the resources or leave it empty to create a connector that can be " +
+			"used to access any of them",
 		Choices: ids, Fallback: current, Optional: true,
 	})
 }

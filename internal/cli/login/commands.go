@@ -18,8 +18,8 @@ type Commands struct {
 	hintSetup   func(serverURL, profile string)
 }
 
-// New makes the commands. activeStack is the stack that the zenml command has chosen on a server, nil for
-// none; hintSetup says how clients come to use a login.
+// New makes the commands. activeStack is the stack that the zenml command has chosen on a
+// server, nil for none; hintSetup says how clients come to use a login.
 func New(
 	u *ui.UI, connect zend.Connect, now func() time.Time, activeStack func() *api.ZenMLStack,
 	hintSetup func(serverURL, profile string),

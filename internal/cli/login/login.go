@@ -39,11 +39,13 @@ type loginOptions struct {
 func (a *Commands) Command() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
-		Use: "login [NAME_ID_OR_PREFIX]", Short: "Let docker and other clients use a service connector's credentials",
-		Long: `Log in: from now on docker-credential-zen answers for the registry of the service connector. Without a name it is
-the one that the active stack's container registry is connected to: zen's own active stack, or else the one that the
-zenml command has chosen on a ZenML server. The registry is asked first whether it accepts the credentials, so a
-login that succeeded means that a pull will work.`,
+		Use: "login [NAME_ID_OR_PREFIX]", Short: "Let docker and other clients use a service connector's " +
+			"credentials",
+		Long: `Log in: from now on docker-credential-zen answers for the registry of the service
+connector. Without a name it is the one that the active stack's container registry is connected to:
+zen's own active stack, or else the one that the zenml command has chosen on a ZenML server. The
+registry is asked first whether it accepts the credentials, so a login that succeeded means that a
+pull will work.`,
 		Example: `  zen login dockerhub
   zen login work --ttl 8h
   zen login private --dir ~/src/private`,
@@ -57,7 +59,8 @@ login that succeeded means that a pull will work.`,
 			return a.login(cmd, name, &o)
 		},
 	}
-	cmd.Flags().StringVar(&o.registry, "registry", "", "log in through the connector of this container registry `NAME`")
+	cmd.Flags().StringVar(&o.registry, "registry", "", "log in through the connector of this container "+
+		"registry `NAME`")
 	a.addLoginFlags(cmd, &o)
 	return cmd
 }
@@ -67,8 +70,8 @@ func (a *Commands) ConnectorCommand() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use: "login NAME_ID_OR_PREFIX", Short: "Configure the local client/SDK with credentials",
-		Long: `Let docker and every other client of docker-credential-zen use the credentials of a service connector. Connectors
-for several resources need --resource-id to say which one is meant.`,
+		Long: `Let docker and every other client of docker-credential-zen use the credentials of a
+service connector. Connectors for several resources need --resource-id to say which one is meant.`,
 		Example: `  zen service-connector login dockerhub
   zen service-connector login dockerhub --ttl 8h`,
 		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
@@ -81,11 +84,14 @@ for several resources need --resource-id to say which one is meant.`,
 
 func (a *Commands) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags := cmd.Flags()
-	flags.Var((*command.SpanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h or 7d; 0: until logout (default the setting login_ttl)")
+	flags.Var((*command.SpanFlag)(&o.ttl), "ttl", "end the login after this `DURATION`, such as 45m, 8h "+
+		"or 7d; 0: until logout (default the setting login_ttl)")
 	flags.StringVar(&o.dir, "dir", "", "only for clients that run below this `DIRECTORY`")
 	flags.StringVar(&o.path, "path", "", "only for this repository `PATH` of the registry, such as team/app")
-	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` (docker-credential-zen-PROFILE)")
-	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the registry grants, not the password")
+	flags.StringVar(&o.profile, "profile", "", "only for clients that use this `PROFILE` "+
+		"(docker-credential-zen-PROFILE)")
+	flags.BoolVar(&o.token, "identity-token", false, "let clients have an identity token that the "+
+		"registry grants, not the password")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry first")
 	flags.BoolVar(&o.insecure, "insecure", false,
 		"of a connector on a server: allow http:// to a registry on another machine")
@@ -97,7 +103,8 @@ func (a *Commands) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {
 	req := api.LoginRequest{
 		Name: name, Registry: o.registry, ResourceType: o.ResourceType, ResourceID: o.ResourceID,
-		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server, Replace: o.replace,
+		Path: o.path, Profile: o.profile, NoVerify: o.noVerify, IdentityToken: o.token, Server: o.server,
+		Replace:  o.replace,
 		Insecure: o.insecure,
 	}
 	if cmd.Flags().Changed("ttl") {
@@ -113,7 +120,8 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 		return req, err
 	}
 	if name != "" && o.registry != "" {
-		return req, ui.Misused(cmd, "Please name either a service connector or a container registry, not both.")
+		return req, ui.Misused(cmd, "Please name either a service connector or a container registry, not "+
+			"both.")
 	}
 	if o.dir != "" {
 		dir, err := filepath.Abs(o.dir)
@@ -125,7 +133,8 @@ func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginReques
 	return req, nil
 }
 
-// stackOfZenML adds the stack that the zenml command has chosen to a login that names nothing.
+// stackOfZenML adds the stack that the zenml command has chosen to a login that names
+// nothing.
 func (a *Commands) stackOfZenML(req api.LoginRequest) api.LoginRequest {
 	if req.Name == "" && req.Registry == "" {
 		req.ZenML = a.activeStack()
@@ -152,7 +161,8 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 		text, name = "Attempting to configure local client using container registry '%s'...", req.Registry
 		failed = "Container registry '" + req.Registry + "' could not configure the local client/SDK: "
 	default:
-		text, name = "Attempting to configure local client using the active %s...", "stack's container registry"
+		text, name = "Attempting to configure local client using the active %s...", "stack's container "+
+			"registry"
 		failed = "The active stack could not configure the local client/SDK: "
 	}
 	result, err := a.attempt(ctx, req, text, name)
@@ -163,7 +173,8 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 		return nil
 	}
 	resource.WarnUnchecked(a.UI, []api.Resource{result.Resource})
-	a.Say("The '%s' %s connector was used to successfully configure the local Docker/OCI container registry client/SDK.",
+	a.Say("The '%s' %s connector was used to successfully configure the local Docker/OCI container "+
+		"registry client/SDK.",
 		result.Connector.Name, result.TypeName)
 	if result.Stack != "" {
 		a.Say("It belongs to the container registry of '%s', the active stack of zenml.", result.Stack)
@@ -190,23 +201,26 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 	return nil
 }
 
-// loginFailed is the error of a login. Who named nothing may not know of stacks: there is a simpler way.
+// loginFailed is the error of a login. Who named nothing may not know of stacks: there is
+// a simpler way.
 func loginFailed(err error, failed string, req api.LoginRequest) error {
 	unknown := credential.NoSuchEntity.Is(err)
 	err = ui.Prefixed(err, "%s", failed)
 	if host := registryNamed(req.Name); unknown && host != "" {
 		if e, ok := errors.AsType[*credential.Error](err); ok {
-			e.Hint = "see which service connector gives access to it: zen why " + host + "; or, with a user name and a password: docker login " + host
+			e.Hint = "see which service connector gives access to it: zen why " + host + "; or, with a " +
+				"user name and a password: docker login " + host
 		}
 	}
-	if e, ok := errors.AsType[*credential.Error](err); ok && req.Name == "" && req.Registry == "" && e.Hint != "" {
+	if e, ok := errors.AsType[*credential.Error](err); ok && req.Name == "" && req.Registry == "" &&
+		e.Hint != "" {
 		e.Hint = "name a service connector: zen login NAME; or: " + e.Hint
 	}
 	return err
 }
 
-// registryNamed is the registry that a name looks like, "" if it looks like none: docker login takes one, where zen login takes a
-// service connector.
+// registryNamed is the registry that a name looks like, "" if it looks like none: docker
+// login takes one, where zen login takes a service connector.
 func registryNamed(name string) string {
 	host, _, _ := strings.Cut(name, "/")
 	a, err := address.Parse(name)
@@ -220,9 +234,11 @@ func registryNamed(name string) string {
 func (a *Commands) RegistryCommand() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
-		Use: "login [NAME_ID_OR_PREFIX]", Short: "Log in through the service connector of a container registry",
-		Long: `Let docker and every other client of docker-credential-zen use the credentials of the service connector that a
-container registry is connected to. Without a name it is the container registry of the active stack.`,
+		Use: "login [NAME_ID_OR_PREFIX]", Short: "Log in through the service connector of a container " +
+			"registry",
+		Long: `Let docker and every other client of docker-credential-zen use the credentials of the
+service connector that a container registry is connected to. Without a name it is the container
+registry of the active stack.`,
 		Example: `  zen container-registry login hub
   zen container-registry login hub --ttl 8h`,
 		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),

@@ -16,8 +16,8 @@ func (a *Commands) LogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{
 		Use: "logout NAME|REGISTRY", Short: "End logins, of a service connector or of a registry",
-		Long: `End logins: docker-credential-zen answers for the registry no more. The service connector stays; credentials that
-came by docker login are deleted with their login.`,
+		Long: `End logins: docker-credential-zen answers for the registry no more. The service
+connector stays; credentials that came by docker login are deleted with their login.`,
 		Example: `  zen logout dockerhub
   zen logout registry.example.com
   zen logout --all`,

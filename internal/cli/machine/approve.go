@@ -43,9 +43,10 @@ func (a *Approvals) Command() *cobra.Command {
 	var o approveOptions
 	cmd := &cobra.Command{
 		Use: "approve [ID]", Short: "Allow or deny the use of credentials that ask a person first",
-		Long: `Answer the requests of programs that want to use credentials for which config.toml has confirm = true. Without an
-ID, zen asks about each request on a terminal, and lists them elsewhere. With --follow it stays and asks about
-every further one. Answers are written down in the audit log.`,
+		Long: `Answer the requests of programs that want to use credentials for which config.toml
+has confirm = true. Without an ID, zen asks about each request on a terminal, and lists them
+elsewhere. With --follow it stays and asks about every further one. Answers are written down in the
+audit log.`,
 		Example: `  zen approve
   zen approve k7qm
   zen approve k7qm --deny
@@ -66,7 +67,14 @@ every further one. Answers are written down in the audit log.`,
 
 // approvalIDs lists the requests, each with what it is about.
 func approvalIDs(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.ApprovalList](ctx, client, api.MethodApprovalList, api.Empty{}, nil, command.CompletionTime)
+	list, err := zend.Ask[api.ApprovalList](
+		ctx,
+		client,
+		api.MethodApprovalList,
+		api.Empty{},
+		nil,
+		command.CompletionTime,
+	)
 	var names []string
 	for _, r := range list.Items {
 		names = append(names, command.Described(r.ID, filepath.Base(askerOf(r))+" uses "+wantedBy(r)))
@@ -80,7 +88,8 @@ func (a *Approvals) approve(cmd *cobra.Command, id string, o *approveOptions) er
 	case o.follow && (id != "" || o.all || o.deny):
 		return ui.Misused(cmd, "'--follow' asks about each request: leave out the ID, '--all' and '--deny'.")
 	case o.follow && !a.Term.Attended():
-		return ui.Refused("'--follow' asks questions, and there is no terminal to ask them on", "name a request: zen approve ID")
+		return ui.Refused("'--follow' asks questions, and there is no terminal to ask them "+
+			"on", "name a request: zen approve ID")
 	case o.all && id != "":
 		return ui.Misused(cmd, "Please give either an ID or '--all', not both.")
 	case o.deny && id == "" && !o.all:
@@ -126,7 +135,8 @@ func (a *Approvals) answerApproval(ctx context.Context, answer api.AnswerApprova
 	return nil
 }
 
-// askAll asks a person about each request and passes their answers on. One that is not open any more was answered elsewhere.
+// askAll asks a person about each request and passes their answers on. One that is not
+// open any more was answered elsewhere.
 func (a *Approvals) askAll(ctx context.Context, list []api.Approval) error {
 	for _, r := range list {
 		yes, err := a.Confirm(ctx, a.approvalQuestion(r), false)
@@ -145,10 +155,12 @@ func (a *Approvals) askAll(ctx context.Context, list []api.Approval) error {
 	return nil
 }
 
-// approvalPoll is how often zend is asked for further requests: often enough for a person, who has seconds to answer.
+// approvalPoll is how often zend is asked for further requests: often enough for a
+// person, who has seconds to answer.
 const approvalPoll = 300 * time.Millisecond
 
-// approveFollowing asks about requests as they come until it is interrupted, which is how it ends.
+// approveFollowing asks about requests as they come until it is interrupted, which is how
+// it ends.
 func (a *Approvals) approveFollowing(ctx context.Context) error {
 	a.Say("Waiting for requests. Ctrl-C ends this.")
 	tick := time.NewTicker(approvalPoll)
@@ -169,8 +181,8 @@ func (a *Approvals) approveFollowing(ctx context.Context) error {
 	}
 }
 
-// approvalQuestion says all that is known of a request. What programs chose cannot be taken for the question itself: it
-// cannot begin a line.
+// approvalQuestion says all that is known of a request. What programs chose cannot be
+// taken for the question itself: it cannot begin a line.
 func (a *Approvals) approvalQuestion(r api.Approval) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s wants to %s.\n", askerOf(r), safetext.Line(purpose(r)))
@@ -220,10 +232,25 @@ func (a *Approvals) approvalColumns() []command.Column[api.Approval] {
 	type request = api.Approval
 	return []command.Column[request]{
 		{Key: "id", Value: func(r request) any { return r.ID }},
-		{Key: "asker", Header: "PROGRAM", Value: func(r request) any { return ui.OrNull(r.Asker) }, Cell: askerOf},
-		{Key: "connector", Header: "WANTS", Value: func(r request) any { return ui.OrNull(r.Connector) }, Cell: purpose},
+		{
+			Key:    "asker",
+			Header: "PROGRAM",
+			Value:  func(r request) any { return ui.OrNull(r.Asker) },
+			Cell:   askerOf,
+		},
+		{
+			Key:    "connector",
+			Header: "WANTS",
+			Value:  func(r request) any { return ui.OrNull(r.Connector) },
+			Cell:   purpose,
+		},
 		{Key: "address", Header: "REGISTRY", Value: func(r request) any { return ui.OrNull(r.Address) }},
-		{Key: "dir", Header: "DIRECTORY", Value: func(r request) any { return ui.OrNull(r.Dir) }, Cell: func(r request) string { return safetext.Line(r.Dir) }},
+		{
+			Key:    "dir",
+			Header: "DIRECTORY",
+			Value:  func(r request) any { return ui.OrNull(r.Dir) },
+			Cell:   func(r request) string { return safetext.Line(r.Dir) },
+		},
 		{
 			Key: "asked", Value: func(r request) any { return r.Asked.UTC() },
 			Cell: func(r request) string { return ui.Span(a.now().Sub(r.Asked)) + " ago" },

@@ -48,8 +48,8 @@ func (a *AuditLog) Command() *cobra.Command {
 	var o auditOptions
 	cmd := &cobra.Command{
 		Use: "audit", Short: "Show who asked for which credentials",
-		Long: `Show the audit log: who asked for which credentials, what was changed, and what came of it. --json prints it as it is
-kept, one JSON object a line; --follow goes on with what is added.`,
+		Long: `Show the audit log: who asked for which credentials, what was changed, and what came
+of it. --json prints it as it is kept, one JSON object a line; --follow goes on with what is added.`,
 		Example: `  zen audit
   zen audit --since 24h --host ghcr.io
   zen audit -n 1000 -o csv
@@ -68,12 +68,14 @@ kept, one JSON object a line; --follow goes on with what is added.`,
 				return err
 			}
 			return command.ShowList(a.UI, cmd, o.output, command.Listing[api.AuditEntry]{
-				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has no entries that match.",
+				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has " +
+					"no entries that match.",
 			})
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.since, "since", "", "only since this `TIME`: 24h or 7d ago, or '2026-12-31 23:59:59' UTC")
+	flags.StringVar(&o.since, "since", "", "only since this `TIME`: 24h or 7d ago, or '2026-12-31 "+
+		"23:59:59' UTC")
 	flags.StringVar(&o.host, "host", "", "only of this registry `HOST`")
 	flags.IntVarP(&o.limit, "limit", "n", 50, "at most this `NUMBER` of entries, the newest")
 	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
@@ -97,7 +99,8 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 	}
 	t, err := ui.ParseTime(o.since)
 	if err != nil {
-		return q, ui.Misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h nor a time such as 2026-12-31.",
+		return q, ui.Misused(cmd, "Invalid value for '--since': '%s' is neither a duration such as 24h "+
+			"nor a time such as 2026-12-31.",
 			o.since)
 	}
 	q.Since = t
@@ -107,11 +110,13 @@ func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery,
 // auditPoll is how often zend is asked for what was added.
 const auditPoll = 500 * time.Millisecond
 
-// auditLines prints entries as lines and, if it is to follow, goes on with further ones until it is interrupted. Once it follows,
-// a zend that ended is not brought back for it.
+// auditLines prints entries as lines and, if it is to follow, goes on with further ones
+// until it is interrupted. Once it follows, a zend that ended is not brought back for it.
 func (a *AuditLog) auditLines(cmd *cobra.Command, query api.AuditQuery, o *auditOptions) error {
-	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.Format != ui.FormatJSON) || o.columns != "" {
-		return ui.Misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' and '--columns'.")
+	if chosen := cmd.Flags().Changed("output"); chosen && (o.lines || o.output.Format != ui.FormatJSON) ||
+		o.columns != "" {
+		return ui.Misused(cmd, "'--json' and '--follow' print lines of their own: leave out '--output' "+
+			"and '--columns'.")
 	}
 	asJSON := o.lines || o.output.Format == ui.FormatJSON
 	ctx := cmd.Context()
@@ -150,7 +155,9 @@ func (a *AuditLog) auditLine(e api.AuditEntry, asJSON bool) error {
 		}
 		return err
 	}
-	parts := []string{fmt.Sprintf("%s  %-8s %-6s  %s", ui.Clock(e.Time), e.Action, e.Result, ui.OrDash(e.Address))}
+	parts := []string{
+		fmt.Sprintf("%s  %-8s %-6s  %s", ui.Clock(e.Time), e.Action, e.Result, ui.OrDash(e.Address)),
+	}
 	for _, part := range []string{e.Connector, askedBy(e), sentTo(e), e.Detail} {
 		if part != "" {
 			parts = append(parts, part)
@@ -163,7 +170,11 @@ func (a *AuditLog) auditLine(e api.AuditEntry, asJSON bool) error {
 func auditColumns() []command.Column[api.AuditEntry] {
 	type entry = api.AuditEntry
 	return []command.Column[entry]{
-		{Key: "time", Value: func(e entry) any { return e.Time.UTC() }, Cell: func(e entry) string { return ui.Clock(e.Time) }},
+		{
+			Key:   "time",
+			Value: func(e entry) any { return e.Time.UTC() },
+			Cell:  func(e entry) string { return ui.Clock(e.Time) },
+		},
 		{Key: "action", Value: func(e entry) any { return e.Action }},
 		{Key: "address", Header: "REGISTRY", Value: func(e entry) any { return ui.OrNull(e.Address) }},
 		{Key: "connector", Value: func(e entry) any { return ui.OrNull(e.Connector) }},
@@ -186,7 +197,8 @@ func sentTo(e api.AuditEntry) string {
 	return "to " + e.To
 }
 
-// askedBy names the program that asked, and what started it: "docker-credential-zen < docker (4711)".
+// askedBy names the program that asked, and what started it: "docker-credential-zen <
+// docker (4711)".
 func askedBy(e api.AuditEntry) string {
 	var names []string
 	for _, path := range append([]string{e.Exe}, e.Parents...) {

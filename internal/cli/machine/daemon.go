@@ -38,8 +38,16 @@ func NewDaemon(u *ui.UI, connect zend.Connect, dirs func() (paths.Dirs, error)) 
 
 // Command is zen daemon.
 func (a *Daemon) Command() *cobra.Command {
-	return command.Group("daemon", "Look after zend", "  zen daemon status\n  zen daemon restart",
-		a.daemonStartCommand(), a.daemonStopCommand(), a.daemonRestartCommand(), a.daemonStatusCommand(), a.daemonLogsCommand())
+	return command.Group(
+		"daemon",
+		"Look after zend",
+		"  zen daemon status\n  zen daemon restart",
+		a.daemonStartCommand(),
+		a.daemonStopCommand(),
+		a.daemonRestartCommand(),
+		a.daemonStatusCommand(),
+		a.daemonLogsCommand(),
+	)
 }
 
 func (a *Daemon) daemonStartCommand() *cobra.Command {
@@ -62,8 +70,8 @@ func (a *Daemon) daemonStartCommand() *cobra.Command {
 func (a *Daemon) daemonStopCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "stop", Short: "Let zend finish what it is doing and end",
-		Long: `End zend. Requests in flight are finished first. Logins stay; the next client starts zend again. A session
-vault's key stays with the kernel.`,
+		Long: `End zend. Requests in flight are finished first. Logins stay; the next client starts
+zend again. A session vault's key stays with the kernel.`,
 		Example: "  zen daemon stop",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +87,10 @@ vault's key stays with the kernel.`,
 			if err := a.tellZend(ctx, api.MethodDaemonStop); err != nil {
 				return err
 			}
-			gone := func(s api.Status, err error) bool { return zend.IsAbsent(err) || err == nil && s.PID != before.PID }
+			gone := func(s api.Status, err error) bool {
+				return zend.IsAbsent(err) || err == nil &&
+					s.PID != before.PID
+			}
 			if _, err := a.awaitRunning(ctx, gone); err != nil {
 				return err
 			}
@@ -92,7 +103,8 @@ vault's key stays with the kernel.`,
 func (a *Daemon) daemonRestartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "restart", Short: "Let zend go on as the program that is installed now",
-		Long:    "Restart zend, after an upgrade for example. Requests in flight are finished, and clients see no interruption.",
+		Long: "Restart zend, after an upgrade for example. Requests in flight are finished, and " +
+			"clients see no interruption.",
 		Example: "  zen daemon restart",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -141,7 +153,11 @@ func (a *Daemon) awaitRunning(ctx context.Context, done func(api.Status, error) 
 }
 
 // awaitStatus asks for the status until it is the one waited for.
-func (a *Daemon) awaitStatus(ctx context.Context, client zend.Caller, done func(api.Status, error) bool) (api.Status, error) {
+func (a *Daemon) awaitStatus(
+	ctx context.Context,
+	client zend.Caller,
+	done func(api.Status, error) bool,
+) (api.Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, changeTime,
 		credential.NewError(credential.Timeout, "zend takes too long", "zen daemon logs"))
 	defer cancel()
@@ -178,8 +194,8 @@ func (a *Daemon) daemonStatusCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show whether zend runs, or why it does not",
-		Long: `Show whether zend runs, where its socket and its log are, and what keeps it from starting. zend is not started by
-this. The exit status is 0 when it runs.`,
+		Long: `Show whether zend runs, where its socket and its log are, and what keeps it from
+starting. zend is not started by this. The exit status is 0 when it runs.`,
 		Example: "  zen daemon status\n  zen daemon status -o json",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -271,7 +287,12 @@ func (a *Daemon) drawDaemon(r daemonReport) {
 	if r.Problem != "" {
 		rows = append(rows, []string{"PROBLEM", ui.Paragraph(r.Problem)})
 	}
-	rows = append(rows, []string{"SOCKET", r.Socket}, []string{"PROGRAM", ui.OrDash(r.Program)}, []string{"LOG", r.LogFile})
+	rows = append(
+		rows,
+		[]string{"SOCKET", r.Socket},
+		[]string{"PROGRAM", ui.OrDash(r.Program)},
+		[]string{"LOG", r.LogFile},
+	)
 	for _, n := range r.Notes {
 		rows = append(rows, []string{"NOTE", ui.Paragraph(n)})
 	}
@@ -284,7 +305,8 @@ func (a *Daemon) drawDaemon(r daemonReport) {
 	}
 	a.Hint(r.Hint)
 	if r.Running && r.Status.Version != api.Version {
-		a.Warn("zend is of version "+r.Status.Version+" and zen of version "+api.Version, "zen daemon restart")
+		a.Warn("zend is of version "+r.Status.Version+" and zen of version "+api.Version, "zen daemon "+
+			"restart")
 	}
 }
 
@@ -304,8 +326,8 @@ func (a *Daemon) daemonLogsCommand() *cobra.Command {
 	var o logsOptions
 	cmd := &cobra.Command{
 		Use: "logs", Short: "Show the end of zend's log",
-		Long: `Show the end of the log that zend writes when a client started it. A zend that systemd started logs to the
-journal: journalctl --user -u zend.`,
+		Long: `Show the end of the log that zend writes when a client started it. A zend that
+systemd started logs to the journal: journalctl --user -u zend.`,
 		Example: "  zen daemon logs\n  zen daemon logs -n 200\n  zen daemon logs --follow",
 		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.daemonLogs(cmd, o) },

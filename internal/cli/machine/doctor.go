@@ -42,10 +42,14 @@ type Doctor struct {
 	elsewhere func(paths.Dirs) []string
 }
 
-// NewDoctor makes the command that looks for what is set up wrongly. clientEnv is where this user's clients keep their
-// configuration; elsewhere returns the sockets at which a second zend of the user could listen, nil: none.
+// NewDoctor makes the command that looks for what is set up wrongly. clientEnv is where
+// this user's clients keep their configuration; elsewhere returns the sockets at which a
+// second zend of the user could listen, nil: none.
 func NewDoctor(
-	u *ui.UI, connect zend.Connect, dirs func() (paths.Dirs, error), clientEnv func() (clientconfig.Env, error),
+	u *ui.UI,
+	connect zend.Connect,
+	dirs func() (paths.Dirs, error),
+	clientEnv func() (clientconfig.Env, error),
 	elsewhere func(paths.Dirs) []string,
 ) *Doctor {
 	return &Doctor{UI: u, zend: connect, dirs: dirs, clientEnv: clientEnv, elsewhere: elsewhere}
@@ -56,12 +60,13 @@ func (a *Doctor) Command() *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use: "doctor [CHECK]...", Short: "Look for what is set up wrongly, and say what to type",
-		Long: `Check everything that is known to go wrong between a client such as docker and zen's vault: the programs and PATH,
-the clients' configurations, credentials in plain text, zend, its directories and the vault. It changes
-nothing, uses no network and shows no secret. It starts zend only with --start; without a running zend it skips
-what only zend knows.
+		Long: `Check everything that is known to go wrong between a client such as docker and zen's
+vault: the programs and PATH, the clients' configurations, credentials in plain text, zend, its
+directories and the vault. It changes nothing, uses no network and shows no secret. It starts zend
+only with --start; without a running zend it skips what only zend knows.
 
-The exit status is 1 when there is a problem, 0 when there are warnings at most; with --strict they count too.`,
+The exit status is 1 when there is a problem, 0 when there are warnings at most; with --strict they
+count too.`,
 		Example: `  zen doctor
   zen doctor --start
   zen doctor helper client-setup
@@ -79,7 +84,12 @@ The exit status is 1 when there is a problem, 0 when there are warnings at most;
 func knownChecks(cmd *cobra.Command, args []string) error {
 	for _, name := range args {
 		if !slices.Contains(doctor.Checks(), name) {
-			return ui.Misused(cmd, "There is no check '%s'. Available: %s.", name, strings.Join(doctor.Checks(), ", "))
+			return ui.Misused(
+				cmd,
+				"There is no check '%s'. Available: %s.",
+				name,
+				strings.Join(doctor.Checks(), ", "),
+			)
 		}
 	}
 	return nil
@@ -154,7 +164,8 @@ func (a *Doctor) lookAtZend(ctx context.Context, dirs paths.Dirs, start bool) (d
 	return z, nil
 }
 
-// otherZends are the sockets at which somebody answers who is not the zend that was asked.
+// otherZends are the sockets at which somebody answers who is not the zend that was
+// asked.
 func (a *Doctor) otherZends(ctx context.Context, f doctor.Facts) []string {
 	if a.elsewhere == nil {
 		return nil
@@ -185,10 +196,15 @@ func resultListing(results []doctor.Result) command.Listing[doctor.Result] {
 	}}
 }
 
-// drawDoctor prints one line for each check, and under it what to type: no table, which would break commands into lines that
-// nobody can copy.
+// drawDoctor prints one line for each check, and under it what to type: no table, which
+// would break commands into lines that nobody can copy.
 func (a *Doctor) drawDoctor(results []doctor.Result) {
-	signs := map[doctor.Status]string{doctor.OK: "✅", doctor.Warning: "🔸", doctor.Problem: "💥", doctor.Skipped: "⏳"}
+	signs := map[doctor.Status]string{
+		doctor.OK:      "✅",
+		doctor.Warning: "🔸",
+		doctor.Problem: "💥",
+		doctor.Skipped: "⏳",
+	}
 	width := 0
 	for _, r := range results {
 		width = max(width, len(r.Check))
@@ -204,7 +220,16 @@ func (a *Doctor) drawDoctor(results []doctor.Result) {
 			fmt.Fprintf(a.Out, "%s=> %s\n", indent, safetext.Line(r.Hint))
 		}
 	}
-	problems, warnings, skipped := doctor.Count(results, doctor.Problem), doctor.Count(results, doctor.Warning), doctor.Count(results, doctor.Skipped)
+	problems, warnings, skipped := doctor.Count(
+		results,
+		doctor.Problem,
+	), doctor.Count(
+		results,
+		doctor.Warning,
+	), doctor.Count(
+		results,
+		doctor.Skipped,
+	)
 	parts := []string{ui.Count(problems, "problem"), ui.Count(warnings, "warning")}
 	if skipped > 0 {
 		parts = append(parts, ui.Count(skipped, "check")+" left out")

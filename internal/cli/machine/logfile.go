@@ -45,8 +45,8 @@ func lastLines(path string, n int) ([]string, error) {
 	return lines[max(0, len(lines)-n):], nil
 }
 
-// followLog prints what is appended to a log until the command is interrupted, which is how it ends. A log that was
-// replaced or cut is read from its start.
+// followLog prints what is appended to a log until the command is interrupted, which is
+// how it ends. A log that was replaced or cut is read from its start.
 func (a *Daemon) followLog(ctx context.Context, path string) error {
 	t := tail{path: path}
 	defer t.close()
@@ -117,7 +117,8 @@ func (t *tail) more() (string, error) {
 	return text, nil
 }
 
-// moved reports whether the path leads to another file than the open one, or to one that became shorter.
+// moved reports whether the path leads to another file than the open one, or to one that
+// became shorter.
 func (t *tail) moved() bool {
 	if t.f == nil {
 		return true

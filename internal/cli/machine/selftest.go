@@ -23,11 +23,12 @@ import (
 func (a *Daemon) SelftestCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
-		Use: "selftest", Short: "Prove on this machine that a login works and that no password is left lying around",
-		Long: `Prove the main job on this machine: start a registry on a loopback port that demands a password, register a
-throw-away service connector for it, log in, push and pull through docker-credential-zen, log out, and search
-everything that was written, every command line and every environment for the password. Nothing stays behind, and
-docker's configuration is not touched.`,
+		Use: "selftest", Short: "Prove on this machine that a login works and that no password is left " +
+			"lying around",
+		Long: `Prove the main job on this machine: start a registry on a loopback port that demands
+a password, register a throw-away service connector for it, log in, push and pull through
+docker-credential-zen, log out, and search everything that was written, every command line and every
+environment for the password. Nothing stays behind, and docker's configuration is not touched.`,
 		Example: "  zen selftest\n  zen selftest -o json",
 		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.selftest(cmd.Context(), o) },
@@ -55,8 +56,10 @@ func (a *Daemon) selftest(ctx context.Context, o ui.Output) error {
 		return err
 	}
 	return a.Show(o, report, func() {
-		fmt.Fprintf(a.Out, "zen works: a push and a pull at %s went through docker-credential-zen.\n", report.Registry)
-		fmt.Fprintf(a.Out, "The password was in none of %d files, %d command lines and environments.\n", report.Files, report.Processes)
+		fmt.Fprintf(a.Out, "zen works: a push and a pull at %s went through "+
+			"docker-credential-zen.\n", report.Registry)
+		fmt.Fprintf(a.Out, "The password was in none of %d files, %d command lines and "+
+			"environments.\n", report.Files, report.Processes)
 		fmt.Fprintf(a.Out, "The vault's key: %s\n", safetext.Line(keyLines(status)))
 	})
 }
@@ -72,7 +75,8 @@ func (a *Daemon) sayStep(s selftest.Step) {
 	a.Say("%s %s%s, %s", mark, s.Name, detail, s.Elapsed.Round(time.Millisecond))
 }
 
-// selftestOptions finds the programs beside this one and the directories that zen writes to.
+// selftestOptions finds the programs beside this one and the directories that zen writes
+// to.
 func (a *Daemon) selftestOptions() (selftest.Options, error) {
 	self, err := os.Executable()
 	if err == nil {
@@ -101,16 +105,20 @@ type throughZend struct{ a *Daemon }
 
 func (z throughZend) Register(ctx context.Context, c selftest.Connector) error {
 	result, err := zend.CallWith[api.ConnectorResult](ctx, z.a.zend, api.MethodConnectorRegister,
-		api.RegisterConnector{Name: c.Name, Type: "docker", Description: "throw-away connector of zen selftest"},
+		api.RegisterConnector{Name: c.Name, Type: "docker", Description: "throw-away connector of zen " +
+			"selftest"},
 		zend.Secrets{
-			"username": credential.SecretString(c.Username), "password": c.Password, "registry": credential.SecretString(c.Registry),
+			"username": credential.SecretString(
+				c.Username,
+			), "password": c.Password, "registry": credential.SecretString(c.Registry),
 		})
 	if err != nil {
 		return err
 	}
 	for _, r := range result.Resources {
 		if r.Verification != api.VerificationValid {
-			return credential.NewError(credential.Internal, "the registry did not confirm the credentials: "+r.Error, "")
+			return credential.NewError(credential.Internal, "the registry did not confirm the "+
+				"credentials: "+r.Error, "")
 		}
 	}
 	return nil
@@ -127,6 +135,11 @@ func (z throughZend) Logout(ctx context.Context, name string) error {
 }
 
 func (z throughZend) Delete(ctx context.Context, name string) error {
-	_, err := zend.Call[api.ConnectorResult](ctx, z.a.zend, api.MethodConnectorDelete, api.DeleteConnector{Ref: name})
+	_, err := zend.Call[api.ConnectorResult](
+		ctx,
+		z.a.zend,
+		api.MethodConnectorDelete,
+		api.DeleteConnector{Ref: name},
+	)
 	return err
 }

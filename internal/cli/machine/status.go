@@ -30,7 +30,11 @@ func NewStatus(u *ui.UI, connect zend.Connect, now func() time.Time) *Status {
 }
 
 // runningStatus asks a zend that runs already; none is started.
-func runningStatus(ctx context.Context, connect zend.Connect, getenv func(string) string) (api.Status, error) {
+func runningStatus(
+	ctx context.Context,
+	connect zend.Connect,
+	getenv func(string) string,
+) (api.Status, error) {
 	client, err := connect(false)
 	if err != nil {
 		return api.Status{}, err
@@ -50,11 +54,12 @@ func (a *Status) Command() *cobra.Command {
 	watch, limits := false, false
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show who is logged in where, the vault and the daemon",
-		Long: `Show who is logged in where, the vault and the daemon. With --watch it goes on: on a terminal as a live view, which q or
-Ctrl-C ends, and elsewhere as a line for each thing that changes (with -o json: a status a line). With --limits
-Docker Hub is asked how many more images may be pulled; that is the only thing here that uses the network.
-Logins that are bound to a directory or a profile are marked (here) when they would answer in the current directory,
-with the ZEN_PROFILE that is set.`,
+		Long: `Show who is logged in where, the vault and the daemon. With --watch it goes on: on a
+terminal as a live view, which q or Ctrl-C ends, and elsewhere as a line for each thing that changes
+(with -o json: a status a line). With --limits Docker Hub is asked how many more images may be
+pulled; that is the only thing here that uses the network. Logins that are bound to a directory or a
+profile are marked (here) when they would answer in the current directory, with the ZEN_PROFILE that
+is set.`,
 		Example: "  zen status\n  zen status --watch\n  zen status --limits\n  zen status -o json",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -90,7 +95,8 @@ func (a *Status) pullLimits(ctx context.Context) ([]api.PullLimit, error) {
 }
 
 func (a *Status) drawLimits(limits []api.PullLimit) {
-	t := ui.Table{Title: "Pulls from Docker Hub", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
+	t := ui.Table{Title: "Pulls from Docker Hub", Header: []string{"REGISTRY", "ANSWERED " +
+		"BY", "USERNAME", "LEFT", "OF", "COUNTED FOR"}}
 	for _, l := range limits {
 		left, of := "no limit", "-"
 		switch {
@@ -102,7 +108,10 @@ func (a *Status) drawLimits(limits []api.PullLimit) {
 				of += " in " + ui.Span(time.Duration(l.WindowSeconds)*time.Second)
 			}
 		}
-		t.Rows = append(t.Rows, []string{l.Address, l.AnsweredBy, ui.OrDash(l.Username), left, of, ui.OrDash(l.Source)})
+		t.Rows = append(
+			t.Rows,
+			[]string{l.Address, l.AnsweredBy, ui.OrDash(l.Username), left, of, ui.OrDash(l.Source)},
+		)
 	}
 	a.DrawTable(t)
 	for _, l := range limits {
@@ -122,7 +131,10 @@ func (a *Status) drawStatus(s api.Status) {
 		{"VAULT", vaultLine(s.Vault) + locksIn(s, a.now())},
 		{"KEY", keyLines(s.Vault)},
 		{"HOLDS", strings.Join([]string{
-			ui.Count(s.Counts.Connectors, "service connector"), registryCount(s.Counts.Registries), ui.Count(s.Counts.Stacks, "stack"),
+			ui.Count(
+				s.Counts.Connectors,
+				"service connector",
+			), registryCount(s.Counts.Registries), ui.Count(s.Counts.Stacks, "stack"),
 		}, ", ")},
 	})
 	a.drawLogins(s.Logins)
@@ -156,7 +168,10 @@ func (a *Status) drawLogins(logins []api.Login) {
 		a.Say("Not logged in to any registry.")
 		return
 	}
-	t := ui.Table{Title: "Logins", Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"}}
+	t := ui.Table{
+		Title:  "Logins",
+		Header: []string{"REGISTRY", "ANSWERED BY", "USERNAME", "FOR", "ENDS IN", "STATE"},
+	}
 	for _, l := range logins {
 		ends := "-"
 		if l.Until != nil {
@@ -166,13 +181,16 @@ func (a *Status) drawLogins(logins []api.Login) {
 		if l.Problem != "" {
 			state = "💥 " + l.Problem
 		}
-		t.Rows = append(t.Rows, []string{l.Address, ui.AnsweredBy(l), ui.OrDash(l.Username), scopeHere(l), ends, state})
+		t.Rows = append(
+			t.Rows,
+			[]string{l.Address, ui.AnsweredBy(l), ui.OrDash(l.Username), scopeHere(l), ends, state},
+		)
 	}
 	a.DrawTable(t)
 }
 
-// scopeHere is loginScope, and of a login that is for some clients only, whether it would answer here: in this directory and
-// with this ZEN_PROFILE.
+// scopeHere is loginScope, and of a login that is for some clients only, whether it would
+// answer here: in this directory and with this ZEN_PROFILE.
 func scopeHere(l api.Login) string {
 	if l.Here && l.Dir+l.Profile != "" {
 		return ui.LoginScope(l) + " (here)"

@@ -21,7 +21,8 @@ import (
 // watchInterval is how often zend is asked and a screen drawn.
 const watchInterval = time.Second
 
-// watchStatus shows the status and keeps it up to date: on a screen, or as lines where there is none.
+// watchStatus shows the status and keeps it up to date: on a screen, or as lines where
+// there is none.
 func (a *Status) watchStatus(ctx context.Context, o ui.Output) error {
 	if a.Term.Screen == nil || o.Format == ui.FormatJSON {
 		return a.watchLines(ctx, o)
@@ -35,8 +36,8 @@ func (a *Status) watchStatus(ctx context.Context, o ui.Output) error {
 	return err
 }
 
-// askAgain asks zend again and again. Only the first time is it started: a watch must not keep bringing back a zend that was
-// stopped. It closes the channel when ctx ends.
+// askAgain asks zend again and again. Only the first time is it started: a watch must not
+// keep bringing back a zend that was stopped. It closes the channel when ctx ends.
 func (a *Status) askAgain(ctx context.Context) <-chan watched {
 	moments := make(chan watched)
 	go func() {
@@ -48,7 +49,14 @@ func (a *Status) askAgain(ctx context.Context) <-chan watched {
 			client, err := a.zend(start)
 			var status api.Status
 			if err == nil {
-				status, err = zend.Ask[api.Status](ctx, client, api.MethodStatus, api.Empty{}, nil, zend.Glance)
+				status, err = zend.Ask[api.Status](
+					ctx,
+					client,
+					api.MethodStatus,
+					api.Empty{},
+					nil,
+					zend.Glance,
+				)
 			}
 			if w.err = err; err == nil {
 				w.status, w.known = status, true
@@ -117,8 +125,8 @@ func (a *Status) watchOn(ctx context.Context, s *screen) error {
 	}
 }
 
-// watchLines prints a line for everything that changes, until it is interrupted, which is how it ends; in JSON, a whole status
-// a line.
+// watchLines prints a line for everything that changes, until it is interrupted, which is
+// how it ends; in JSON, a whole status a line.
 func (a *Status) watchLines(ctx context.Context, o ui.Output) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -147,14 +155,18 @@ func (a *Status) watchLines(ctx context.Context, o ui.Output) error {
 // fact is one thing that is so, and stays so until another is told of the same subject.
 type fact struct{ subject, text string }
 
-// facts are what the moment says, with points in time instead of durations, which would change all the time.
+// facts are what the moment says, with points in time instead of durations, which would
+// change all the time.
 func (w watched) facts() []fact {
 	if w.err != nil {
 		return []fact{{"zend", "does not answer: " + safetext.Line(w.err.Error())}}
 	}
 	s := w.status
 	list := []fact{
-		{"zend", fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, ui.Clock(s.Started))},
+		{
+			"zend",
+			fmt.Sprintf("%s, process %d, since %s", safetext.Line(s.Version), s.PID, ui.Clock(s.Started)),
+		},
 		{"vault", strings.TrimSuffix(safetext.Line(s.Vault.State+": "+s.Vault.Problem), ": ")},
 	}
 	for _, l := range s.Logins {
@@ -177,12 +189,16 @@ func (w watched) facts() []fact {
 		list = append(list, fact{subject, safetext.Line(strings.Join(texts, ", "))})
 	}
 	for _, n := range s.Notices {
-		list = append(list, fact{"notice: " + safetext.Line(n.Text), strings.TrimSpace(safetext.Line(n.Hint))})
+		list = append(
+			list,
+			fact{"notice: " + safetext.Line(n.Text), strings.TrimSpace(safetext.Line(n.Hint))},
+		)
 	}
 	return list
 }
 
-// changes returns a line for each fact that was not said before, and for each that does not hold any more. said remembers.
+// changes returns a line for each fact that was not said before, and for each that does
+// not hold any more. said remembers.
 func changes(said map[string]string, facts []fact, now time.Time) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, ui.Clock(now)+"  "+format+"\n", args...) }
@@ -215,7 +231,8 @@ const (
 	keyDown
 )
 
-// screen is a terminal that is drawn on as a whole, on its alternate screen (xterm's private modes 1049 and 25).
+// screen is a terminal that is drawn on as a whole, on its alternate screen (xterm's
+// private modes 1049 and 25).
 type screen struct {
 	tty    *os.File
 	keys   *os.File // where keys come from; nil: nowhere
@@ -272,7 +289,8 @@ func (s *screen) draw(lines []string) error {
 	return err
 }
 
-// read hands out what is pressed. Nobody can end a read of a terminal: it is left behind when the program ends.
+// read hands out what is pressed. Nobody can end a read of a terminal: it is left behind
+// when the program ends.
 func (s *screen) read() <-chan watchKey {
 	if s.keys == nil {
 		return nil
@@ -294,7 +312,8 @@ func (s *screen) read() <-chan watchKey {
 	return keys
 }
 
-// keysIn finds the keys in what a terminal sends, of which one read has a whole escape sequence (ECMA-48; xterm's cursor keys).
+// keysIn finds the keys in what a terminal sends, of which one read has a whole escape
+// sequence (ECMA-48; xterm's cursor keys).
 func keysIn(text string) (keys []watchKey) {
 	names := []struct {
 		prefix string

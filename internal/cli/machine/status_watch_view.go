@@ -20,8 +20,9 @@ type watched struct {
 	err    error      // zend cannot be asked now
 }
 
-// view draws the moment as lines for a screen of that many columns and rows, without control characters. Logins before first
-// are left out; it returns what first can be at most.
+// view draws the moment as lines for a screen of that many columns and rows, without
+// control characters. Logins before first are left out; it returns what first can be at
+// most.
 func (w watched) view(now time.Time, first, columns, rows int) (lines []string, last int) {
 	head := w.head(now, columns)
 	for _, n := range w.notes() { // before the list, which could push them off a low screen
@@ -53,7 +54,13 @@ func (w watched) head(now time.Time, columns int) []string {
 	title := "zend"
 	if w.known {
 		s := w.status
-		title = fmt.Sprintf("zend %s, process %d, for %s (%s)", safetext.Line(s.Version), s.PID, rough(now.Sub(s.Started)), safetext.Line(s.Activity))
+		title = fmt.Sprintf(
+			"zend %s, process %d, for %s (%s)",
+			safetext.Line(s.Version),
+			s.PID,
+			rough(now.Sub(s.Started)),
+			safetext.Line(s.Activity),
+		)
 	}
 	if w.err != nil {
 		title = "zend does not answer: " + safetext.Line(w.err.Error())
@@ -62,7 +69,15 @@ func (w watched) head(now time.Time, columns int) []string {
 	if !w.known {
 		return lines
 	}
-	vault := []string{"vault " + strings.TrimSuffix(w.status.Vault.State+": "+w.status.Vault.Problem, ": ") + locksIn(w.status, now)}
+	vault := []string{
+		"vault " + strings.TrimSuffix(
+			w.status.Vault.State+": "+w.status.Vault.Problem,
+			": ",
+		) + locksIn(
+			w.status,
+			now,
+		),
+	}
 	for _, slot := range w.status.Vault.Slots {
 		vault = append(vault, slot.Kind+", "+slot.Detail)
 	}
@@ -93,7 +108,17 @@ type watchColumn struct {
 
 func watchColumns() []watchColumn {
 	return []watchColumn{
-		{"REGISTRY", 16, 0}, {"ANSWERED BY", 12, 4}, {"FOR", 1000, 6}, {"ENDS IN", 7, 2}, {"TOKEN", 6, 5}, {"LAST USE", 10, 3}, {"STATE", 11, 1},
+		{
+			"REGISTRY",
+			16,
+			0,
+		},
+		{"ANSWERED BY", 12, 4},
+		{"FOR", 1000, 6},
+		{"ENDS IN", 7, 2},
+		{"TOKEN", 6, 5},
+		{"LAST USE", 10, 3},
+		{"STATE", 11, 1},
 	}
 }
 
@@ -134,7 +159,8 @@ func loginCells(l api.Login, now time.Time) []string {
 		state = l.Problem
 	}
 	cells := []string{
-		l.Address, cmp.Or(l.ConnectorName, l.Source), scopeHere(l), until(l.Until, now), until(l.TokenExpires, now), "-", state,
+		l.Address, cmp.Or(l.ConnectorName, l.Source), scopeHere(l), until(l.Until, now),
+		until(l.TokenExpires, now), "-", state,
 	}
 	if l.LastUsed != nil {
 		cells[5] = rough(now.Sub(*l.LastUsed)) + " ago"
@@ -152,7 +178,8 @@ func until(t *time.Time, now time.Time) string {
 	return rough(t.Sub(now))
 }
 
-// watchWidths finds the columns' widths: what does not fit is made narrower, and then left out (0).
+// watchWidths finds the columns' widths: what does not fit is made narrower, and then
+// left out (0).
 func watchWidths(rows [][]string, columns int) []int {
 	natural := make([]int, len(rows[0]))
 	for _, row := range rows {

@@ -33,12 +33,13 @@ func NewVault(u *ui.UI, connect zend.Connect) *Vault {
 func (a *Vault) LockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "lock", Short: "Lock the vault: forget its key and everything minted",
-		Long: `Lock the vault. zend forgets the key and every minted credential; clients get nothing until zen unlock. Logins
-stay and work again after that.`,
+		Long: `Lock the vault. zend forgets the key and every minted credential; clients get nothing
+until zen unlock. Logins stay and work again after that.`,
 		Example: "  zen lock",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultLock, api.Empty{}); err != nil {
+			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultLock,
+				api.Empty{}); err != nil {
 				return err
 			}
 			a.Say("The vault is locked. Open it with: zen unlock")
@@ -52,8 +53,9 @@ func (a *Vault) UnlockCommand() *cobra.Command {
 	var fromPipe bool
 	cmd := &cobra.Command{
 		Use: "unlock", Short: "Open the vault",
-		Long: `Open the vault, with the key that the keyring or the session keeps. When only a passphrase opens it, zen asks
-for that without showing it; --passphrase-stdin reads it from standard input instead.`,
+		Long: `Open the vault, with the key that the keyring or the session keeps. When only a
+passphrase opens it, zen asks for that without showing it; --passphrase-stdin reads it from standard
+input instead.`,
 		Example: "  zen unlock\n  pass show zen | zen unlock --passphrase-stdin",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -100,7 +102,13 @@ func (a *Vault) unlockWith(ctx context.Context, passphrase credential.Secret) er
 	if passphrase.IsEmpty() {
 		return ui.Refused("the passphrase is empty", "")
 	}
-	_, err := zend.CallWith[api.Empty](ctx, a.zend, api.MethodVaultUnlock, api.Empty{}, zend.Secrets{api.SecretPassphrase: passphrase})
+	_, err := zend.CallWith[api.Empty](
+		ctx,
+		a.zend,
+		api.MethodVaultUnlock,
+		api.Empty{},
+		zend.Secrets{api.SecretPassphrase: passphrase},
+	)
 	return err
 }
 
@@ -110,7 +118,8 @@ func hasSlot(v api.VaultStatus, kind string) bool {
 
 // Command is zen vault.
 func (a *Vault) Command() *cobra.Command {
-	return command.Group("vault", "See and change what keeps the vault's key", "  zen vault status\n  zen vault passphrase",
+	return command.Group("vault", "See and change what keeps the vault's key", "  zen vault status\n  "+
+		"zen vault passphrase",
 		a.vaultStatusCommand(), a.vaultPassphraseCommand(), a.vaultRotateCommand(), a.vaultRestoreCommand())
 }
 
@@ -121,7 +130,12 @@ func (a *Vault) vaultStatusCommand() *cobra.Command {
 		Example: "  zen vault status\n  zen vault status -o json",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := zend.Call[api.VaultStatus](cmd.Context(), a.zend, api.MethodVaultStatus, api.Empty{})
+			status, err := zend.Call[api.VaultStatus](
+				cmd.Context(),
+				a.zend,
+				api.MethodVaultStatus,
+				api.Empty{},
+			)
 			if err != nil {
 				return err
 			}
@@ -154,8 +168,9 @@ func (a *Vault) vaultPassphraseCommand() *cobra.Command {
 	var o passphraseOptions
 	cmd := &cobra.Command{
 		Use: "passphrase", Short: "Let a passphrase open the vault, change it, or remove it",
-		Long: `Add a passphrase with which zen unlock opens the vault, also after a reboot or when the keyring is gone, or change
-it. --remove takes it away again, which is refused when nothing else opens the vault.`,
+		Long: `Add a passphrase with which zen unlock opens the vault, also after a reboot or when
+the keyring is gone, or change it. --remove takes it away again, which is refused when nothing else
+opens the vault.`,
 		Example: "  zen vault passphrase\n  zen vault passphrase --remove",
 		Args:    command.Arguments(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.setPassphrase(cmd, o) },
@@ -171,7 +186,12 @@ func (a *Vault) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 		if o.fromPipe {
 			return ui.Misused(cmd, "Please give either '--remove' or '--passphrase-stdin', not both.")
 		}
-		_, err := zend.Call[api.Empty](ctx, a.zend, api.MethodVaultPassphrase, api.PassphraseRequest{Remove: true})
+		_, err := zend.Call[api.Empty](
+			ctx,
+			a.zend,
+			api.MethodVaultPassphrase,
+			api.PassphraseRequest{Remove: true},
+		)
 		if err == nil {
 			a.Say("The passphrase is removed.")
 		}
@@ -200,7 +220,8 @@ func (a *Vault) newPassphrase(ctx context.Context, fromPipe bool) (credential.Se
 		return passphrase, err
 	}
 	if !a.Term.Attended() {
-		return none, ui.Refused("there is no terminal to ask for the passphrase", "zen vault passphrase --passphrase-stdin")
+		return none, ui.Refused("there is no terminal to ask for the passphrase", "zen vault passphrase "+
+			"--passphrase-stdin")
 	}
 	for {
 		first, err := a.PromptSecret(ctx, "New passphrase")
@@ -228,8 +249,8 @@ func (a *Vault) newPassphrase(ctx context.Context, fromPipe bool) (credential.Se
 func (a *Vault) vaultRotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate", Short: "Seal everything with a new key",
-		Long: `Seal everything with a new key and put that into the key slots. Copies of the vault that were made before, and
-keys that were taken, are of no use for what is written from now on.`,
+		Long: `Seal everything with a new key and put that into the key slots. Copies of the vault
+that were made before, and keys that were taken, are of no use for what is written from now on.`,
 		Example: "  zen vault rotate",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -248,8 +269,8 @@ func (a *Vault) vaultRestoreCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "restore", Short: "Put the previous generation back in place of a damaged vault",
-		Long: `Put the generation before the last change back. What was changed last is lost; the damaged file is kept beside
-it.`,
+		Long: `Put the generation before the last change back. What was changed last is lost; the
+damaged file is kept beside it.`,
 		Example: "  zen vault restore\n  zen vault restore --yes",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -257,7 +278,8 @@ it.`,
 			if err := a.confirmed(cmd.Context(), yes, question); err != nil {
 				return err
 			}
-			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultRestore, api.Empty{}); err != nil {
+			if _, err := zend.Call[api.Empty](cmd.Context(), a.zend, api.MethodVaultRestore,
+				api.Empty{}); err != nil {
 				return err
 			}
 			a.Say("The vault's previous generation is back.")
@@ -273,7 +295,8 @@ func addYes(cmd *cobra.Command, yes *bool) {
 	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do not ask for confirmation")
 }
 
-// confirmed asks before something that cannot be undone. Without a terminal --yes is needed.
+// confirmed asks before something that cannot be undone. Without a terminal --yes is
+// needed.
 func (a *Vault) confirmed(ctx context.Context, yes bool, text string) error {
 	if yes {
 		return nil

@@ -26,9 +26,12 @@ type linkFlags struct {
 
 func (a *Commands) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
 	flags := cmd.Flags()
-	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME`, ID or prefix")
-	flags.StringVarP(&o.resourceID, "resource-id", "r", "", "the `ID` of the resource; the uri says it already")
-	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are right")
+	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME`, "+
+		"ID or prefix")
+	flags.StringVarP(&o.resourceID, "resource-id", "r", "", "the `ID` of the resource; the uri says it "+
+		"already")
+	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are "+
+		"right")
 	command.Complete(cmd, "connector", command.CompleteFrom(a.zend, 0, command.ConnectorNames))
 }
 
@@ -45,16 +48,23 @@ func (a *Commands) registryConnectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect [NAME_ID_OR_PREFIX] (--connector NAME | --interactive)",
 		Short: "Connect container registry to a service connector",
-		Long: `Connect a container registry, the one with that name or the active stack's, to the service connector whose
-credentials give access to it. The registry is asked whether they are right, unless --no-verify is given.
---interactive lists the service connectors that fit and asks. With --server a container registry of a ZenML server is
-connected there, to a connector of that server.`,
+		Long: `Connect a container registry, the one with that name or the active stack's, to the
+service connector whose credentials give access to it. The registry is asked whether they are right,
+unless --no-verify is given. --interactive lists the service connectors that fit and asks. With
+--server a container registry of a ZenML server is connected there, to a connector of that server.`,
 		Example: `  zen container-registry connect hub --connector dockerhub
   zen container-registry connect hub -i`,
-		Args: command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.connectRegistry(cmd, ui.Optional(args), &o) },
+		Args: command.Arguments(
+			0,
+			1,
+		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.connectRegistry(cmd, ui.Optional(args),
+				&o)
+		},
 	}
-	cmd.Flags().BoolVarP(&o.interactive, "interactive", "i", false, "choose among the service connectors that fit")
+	cmd.Flags().BoolVarP(&o.interactive, "interactive", "i", false, "choose among the service connectors "+
+		"that fit")
 	a.addLinkFlags(cmd, &o.linkFlags)
 	command.AddOutput(a.UI, cmd, &o.output)
 	command.AddServerOf(a.zend, cmd, &o.server, "container registry")
@@ -71,12 +81,19 @@ func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOpt
 		return ui.Refused("Please provide either a connector ID or set the interactive flag, not both.",
 			cmd.CommandPath()+" NAME --connector CONNECTOR")
 	}
-	current, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryGet, api.Ref{Name: ref, Server: o.server})
+	current, err := zend.Call[api.RegistryResult](
+		ctx,
+		a.zend,
+		api.MethodRegistryGet,
+		api.Ref{Name: ref, Server: o.server},
+	)
 	if err != nil {
 		return err
 	}
-	if s := current.Registry.Server; s != "" && o.server == "" { // changing what others use too has to be asked for
-		return ui.Refused("container registry '"+current.Registry.Name+"' is not one of this machine; it lives on server '"+s+"'", "add --server "+s)
+	// changing what others use too has to be asked for
+	if s := current.Registry.Server; s != "" && o.server == "" {
+		return ui.Refused("container registry '"+current.Registry.Name+"' is not one of this machine; it "+
+			"lives on server '"+s+"'", "add --server "+s)
 	}
 	link := o.linkFlags
 	if o.interactive {
@@ -85,7 +102,8 @@ func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOpt
 		}
 	}
 	result, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryConnect, api.ConnectRegistry{
-		Server: o.server, Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID, NoVerify: link.noVerify,
+		Server: o.server, Ref: current.Registry.ID, Connector: link.connector, ResourceID: link.resourceID,
+		NoVerify: link.noVerify,
 	})
 	if ui.IsUnknown(err) {
 		return ui.Prefixed(err, "Could not find a connector '%s': ", link.connector)
@@ -97,10 +115,16 @@ func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOpt
 }
 
 // showConnected says what a container registry was connected to.
-func (a *Commands) showConnected(ctx context.Context, o ui.Output, result api.RegistryResult, link linkFlags) error {
+func (a *Commands) showConnected(
+	ctx context.Context,
+	o ui.Output,
+	result api.RegistryResult,
+	link linkFlags,
+) error {
 	r := result.Registry
 	if link.resourceID != "" && !sameHost(link.resourceID, r.URI()) {
-		a.Warn(fmt.Sprintf("--resource-id %s was ignored: the container registry's uri is %s", link.resourceID, r.URI()), "")
+		a.Warn(fmt.Sprintf("--resource-id %s was ignored: the container registry's uri is "+
+			"%s", link.resourceID, r.URI()), "")
 	}
 	if link.noVerify {
 		a.Say("Successfully connected container registry `%s` to resource.", r.Name)
@@ -122,7 +146,8 @@ func sameHost(one, other string) bool {
 	return errA == nil && errB == nil && a.Host() == b.Host()
 }
 
-// chooseConnector asks which of the connectors that give access to a container registry shall be used.
+// chooseConnector asks which of the connectors that give access to a container registry
+// shall be used.
 func (a *Commands) chooseConnector(ctx context.Context, r api.ContainerRegistry) (string, error) {
 	fits, err := a.compatible(ctx, r)
 	if err != nil {
@@ -130,10 +155,13 @@ func (a *Commands) chooseConnector(ctx context.Context, r api.ContainerRegistry)
 	}
 	switch len(fits) {
 	case 0:
-		list := "zen service-connector list-resources --resource-type " + registryResource + " --resource-id " + r.URI()
+		list := "zen service-connector list-resources --resource-type " + registryResource +
+			" --resource-id " + r.URI()
 		return "", credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
-			"No compatible valid resources were found for the '%s' container registry. You can create a new connector using the "+
-				"'zen service-connector register' command or list the compatible resources using the '%s' command.", r.Name, list),
+			"No compatible valid resources were found for the '%s' container registry. You can create a "+
+				"new connector using the "+
+				"'zen service-connector register' command or list the compatible resources using the "+
+				"'%s' command.", r.Name, list),
 			"zen service-connector register -i")
 	case 1:
 		a.Say("Only one connector has compatible resources:")
@@ -147,7 +175,8 @@ func (a *Commands) chooseConnector(ctx context.Context, r api.ContainerRegistry)
 	a.Say("The following connectors have compatible resources:")
 	resource.DrawOfConnectors(ctx, a.UI, a.types, fits)
 	for {
-		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the name or ID of the connector you want to use"})
+		answer, err := a.Prompt(ctx, ui.Question{Text: "Please enter the name or ID of the connector you " +
+			"want to use"})
 		if err != nil {
 			return "", err
 		}
@@ -158,8 +187,8 @@ func (a *Commands) chooseConnector(ctx context.Context, r api.ContainerRegistry)
 	}
 }
 
-// compatible are the resources that a container registry can be connected to. A type of connectors that some flavor is made
-// for serves that flavor, and those that take any.
+// compatible are the resources that a container registry can be connected to. A type of
+// connectors that some flavor is made for serves that flavor, and those that take any.
 func (a *Commands) compatible(ctx context.Context, r api.ContainerRegistry) ([]api.Resource, error) {
 	flavors, err := zend.Call[api.Flavors](ctx, a.zend, api.MethodRegistryFlavors, api.Empty{})
 	if err != nil {
@@ -179,7 +208,8 @@ func (a *Commands) compatible(ctx context.Context, r api.ContainerRegistry) ([]a
 	}), err
 }
 
-// pick finds the connector that an answer means: by id or name, else by the beginning of either if that fits one only.
+// pick finds the connector that an answer means: by id or name, else by the beginning of
+// either if that fits one only.
 func pick(list []api.Resource, answer string) (id string, ok bool) {
 	var begin []string
 	for _, r := range list {
@@ -199,15 +229,25 @@ func pick(list []api.Resource, answer string) (id string, ok bool) {
 func (a *Commands) registryDisconnectCommand() *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
-		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service connector",
+		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service " +
+			"connector",
 		Example: "  zen container-registry disconnect hub",
-		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
+		Args: command.Arguments(
+			0,
+			1,
+		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryDisconnect, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.RegistryResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodRegistryDisconnect,
+				api.Ref{Name: ui.Optional(args), Server: server},
+			)
 			if err != nil {
 				return err
 			}
-			a.Say("Successfully disconnected the service-connector from container registry `%s`.", result.Registry.Name)
+			a.Say("Successfully disconnected the service-connector from container registry "+
+				"`%s`.", result.Registry.Name)
 			return nil
 		},
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 )
 
-// registryResource is the type of resource that every container registry is (ZenML, DOCKER_REGISTRY_RESOURCE_TYPE).
+// registryResource is the type of resource that every container registry is (ZenML,
+// DOCKER_REGISTRY_RESOURCE_TYPE).
 const registryResource = "docker-registry"
 
 func (a *Commands) registryDescribeCommand() *cobra.Command {
@@ -22,11 +23,20 @@ func (a *Commands) registryDescribeCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show details about the (active) container registry",
-		Long:    "Show everything about a container registry: the one with that name, or that of the active stack.",
+		Long: "Show everything about a container registry: the one with that name, or that of the " +
+			"active stack.",
 		Example: "  zen container-registry describe hub\n  zen container-registry describe -o json",
-		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
+		Args: command.Arguments(
+			0,
+			1,
+		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryGet, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.RegistryResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodRegistryGet,
+				api.Ref{Name: ui.Optional(args), Server: server},
+			)
 			if err != nil {
 				return err
 			}
@@ -45,7 +55,12 @@ func (a *Commands) registryGetCommand() *cobra.Command {
 		Example: "  zen container-registry get\n  zen container-registry get -o json",
 		Args:    command.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := zend.Call[api.RegistryResult](cmd.Context(), a.zend, api.MethodRegistryGet, api.Ref{})
+			result, err := zend.Call[api.RegistryResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodRegistryGet,
+				api.Ref{},
+			)
 			if err != nil {
 				return err
 			}
@@ -90,7 +105,13 @@ func registryObject(r api.ContainerRegistry) ui.Object {
 }
 
 func (a *Commands) drawRegistry(r api.ContainerRegistry) {
-	a.Say("Container_Registry '%s' of flavor '%s' with id '%s' is owned by user '%s'.", r.Name, r.Flavor, r.ID, r.Owner)
+	a.Say(
+		"Container_Registry '%s' of flavor '%s' with id '%s' is owned by user '%s'.",
+		r.Name,
+		r.Flavor,
+		r.ID,
+		r.Owner,
+	)
 	title := fmt.Sprintf("'%s' CONTAINER_REGISTRY Component Configuration", r.Name)
 	if r.Active {
 		title += " (ACTIVE)"

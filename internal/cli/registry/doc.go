@@ -1,2 +1,3 @@
-// Package registry has the commands of container registries but for login, which it is given.
+// Package registry has the commands of container registries but for login, which it is
+// given.
 package registry

@@ -35,14 +35,18 @@ func (a *Commands) registryFlavorListCommand() *cobra.Command {
 			}
 			type flavor = api.Flavor
 			return command.ShowList(a.UI, cmd, o, command.Listing[flavor]{
-				Items: list.Items, Page: &api.Page{Index: 1, MaxSize: len(list.Items), TotalPages: 1, Total: len(list.Items)},
+				Items: list.Items, Page: &api.Page{
+					Index: 1, MaxSize: len(list.Items), TotalPages: 1,
+					Total: len(list.Items),
+				},
 				Columns: []command.Column[flavor]{
 					{Key: "flavor", Value: func(f flavor) any { return f.Name }},
 					{Key: "integration", Value: func(f flavor) any { return f.Integration }},
 					{Key: "uri", Value: func(f flavor) any { return f.URIHelp }},
 					{
-						Key: "connector_type", Value: func(f flavor) any { return ui.OrNull(f.ConnectorType) },
-						Cell: func(f flavor) string { return ui.OrDash(f.ConnectorType) },
+						Key:   "connector_type",
+						Value: func(f flavor) any { return ui.OrNull(f.ConnectorType) },
+						Cell:  func(f flavor) string { return ui.OrDash(f.ConnectorType) },
 					},
 					{Key: "resource_type", Value: func(f flavor) any { return f.ResourceType }},
 				},
@@ -57,8 +61,13 @@ func (a *Commands) registryFlavorDescribeCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
 		Use: "describe FLAVOR", Short: "Describe a flavor of container registries",
-		Example: "  zen container-registry flavor describe default\n  zen container-registry flavor describe github -o yaml",
-		Args:    command.Arguments(1, 1, "FLAVOR"), ValidArgsFunction: command.CompleteFrom(a.zend, 1, flavorNames),
+		Example: "  zen container-registry flavor describe default\n  zen container-registry flavor " +
+			"describe github -o yaml",
+		Args: command.Arguments(
+			1,
+			1,
+			"FLAVOR",
+		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, flavorNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := a.flavor(cmd.Context(), args[0])
 			if err != nil {
@@ -78,8 +87,14 @@ func (a *Commands) flavor(ctx context.Context, name string) (api.Flavor, error) 
 	}
 	i := slices.IndexFunc(list.Items, func(f api.Flavor) bool { return f.Name == name })
 	if i < 0 {
-		return api.Flavor{}, credential.NewError(credential.NoSuchEntity,
-			fmt.Sprintf("No flavor with name '%s' and type 'container_registry' exists.", name), "zen container-registry flavor list")
+		return api.Flavor{}, credential.NewError(
+			credential.NoSuchEntity,
+			fmt.Sprintf(
+				"No flavor with name '%s' and type 'container_registry' exists.",
+				name,
+			),
+			"zen container-registry flavor list",
+		)
 	}
 	return list.Items[i], nil
 }
@@ -100,13 +115,15 @@ func describeFlavor(f api.Flavor) string {
 		}
 		lines = append(lines, line, "  "+strings.Join(ui.Wrap(attr.Description, ui.PageWidth-2), "\n  "))
 	}
-	needs, list := "a '"+f.ResourceType+"' resource", "zen service-connector list-resources --resource-type "+f.ResourceType
+	needs, list := "a '"+f.ResourceType+"' resource", "zen service-connector list-resources "+
+		"--resource-type "+f.ResourceType
 	if f.ConnectorType != "" {
 		needs += " of a '" + f.ConnectorType + "' connector"
 		list += " --connector-type " + f.ConnectorType
 	}
 	return strings.Join(append(lines, "",
-		ui.Prose("This flavor supports connecting to external resources with a Service Connector. It requires "+needs+". See all "+
+		ui.Prose("This flavor supports connecting to external resources with a Service Connector. It "+
+			"requires "+needs+". See all "+
 			"service connectors and the resources that they give access to:"), "", "  "+list, "",
 		"Register a new one:", "", "  zen service-connector register -i"), "\n")
 }

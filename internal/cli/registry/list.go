@@ -15,9 +15,9 @@ func (a *Commands) registryListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all registered container registries",
-		Long: `List the container registries of this machine and of ZenML servers; the mark shows the one of the active stack.
-Filters take a value or OPERATOR:VALUE with one of the operators equals, notequals, contains, startswith, endswith,
-oneof, gt, gte, lt, lte, and may be repeated.`,
+		Long: `List the container registries of this machine and of ZenML servers; the mark shows
+the one of the active stack. Filters take a value or OPERATOR:VALUE with one of the operators
+equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 		Example: `  zen container-registry list
   zen container-registry list --flavor dockerhub --sort_by name
   zen container-registry list --columns name,uri,connector -o csv`,
@@ -38,9 +38,25 @@ oneof, gt, gte, lt, lte, and may be repeated.`,
 			})
 		},
 	}
-	filters := append(command.CommonFilters(), command.Filter{Field: "flavor", Kind: "STRING"}, command.Filter{Field: "uri", Kind: "STRING"}, command.Filter{Field: "connector", Kind: "STRING"},
-		command.Filter{Field: "connector_id", Kind: "UUID"}, command.Filter{Field: "stack_id", Kind: "UUID"}, command.Filter{Field: "server", Kind: "STRING"})
-	command.AddListFlags(a.UI, cmd, &o, filters, command.Listing[api.ContainerRegistry]{Columns: registryColumns()}.Names())
+	filters := append(
+		command.CommonFilters(),
+		command.Filter{Field: "flavor", Kind: "STRING"},
+		command.Filter{Field: "uri", Kind: "STRING"},
+		command.Filter{Field: "connector", Kind: "STRING"},
+		command.Filter{
+			Field: "connector_id",
+			Kind:  "UUID",
+		},
+		command.Filter{Field: "stack_id", Kind: "UUID"},
+		command.Filter{Field: "server", Kind: "STRING"},
+	)
+	command.AddListFlags(
+		a.UI,
+		cmd,
+		&o,
+		filters,
+		command.Listing[api.ContainerRegistry]{Columns: registryColumns()}.Names(),
+	)
 	return cmd
 }
 
@@ -58,9 +74,21 @@ func registryColumns() []command.Column[api.ContainerRegistry] {
 		{Key: "server", When: command.IfItem, Value: func(r registry) any { return ui.OrNull(r.Server) }},
 		{Key: "owner", Value: func(r registry) any { return r.Owner }},
 		{Key: "uri", When: command.ByName, Value: func(r registry) any { return r.URI() }},
-		{Key: "connector", When: command.ByName, Value: func(r registry) any { return ui.OrNull(r.ConnectorName) }},
-		{Key: "connector_id", When: command.ByName, Value: func(r registry) any { return ui.OrNull(r.ConnectorID) }},
-		{Key: "connector_resource_id", When: command.ByName, Value: func(r registry) any { return ui.OrNull(r.ConnectorResourceID) }},
+		{
+			Key:   "connector",
+			When:  command.ByName,
+			Value: func(r registry) any { return ui.OrNull(r.ConnectorName) },
+		},
+		{
+			Key:   "connector_id",
+			When:  command.ByName,
+			Value: func(r registry) any { return ui.OrNull(r.ConnectorID) },
+		},
+		{
+			Key:   "connector_resource_id",
+			When:  command.ByName,
+			Value: func(r registry) any { return ui.OrNull(r.ConnectorResourceID) },
+		},
 		command.LabelColumn("configuration", func(r registry) map[string]string { return r.Configuration }),
 		command.LabelColumn("labels", func(r registry) map[string]string { return r.Labels }),
 		command.TimeColumn("created", func(r registry) time.Time { return r.Created }),

@@ -24,17 +24,23 @@ func (a *Commands) registryRegisterCommand() *cobra.Command {
 	var o registryOptions
 	cmd := &cobra.Command{
 		Use: "register NAME --uri=URI [--ATTRIBUTE=VALUE]...", Short: "Register a new container registry",
-		Long: `Register a container registry. Without --flavor its flavor follows from the uri. Options that zen does not know are
-attributes of the flavor, as 'zen container-registry flavor describe FLAVOR' lists them.
+		Long: `Register a container registry. Without --flavor its flavor follows from the uri.
+Options that zen does not know are attributes of the flavor, as 'zen container-registry flavor
+describe FLAVOR' lists them.
 
-With --connector the container registry is connected in the same step: either both work, or nothing is kept.`,
+With --connector the container registry is connected in the same step: either both work, or nothing
+is kept.`,
 		Example: `  zen container-registry register local --flavor=default --uri=localhost:5000
   zen container-registry register hub --uri=docker.io/me --connector dockerhub
   zen container-registry register gh --uri=ghcr.io/my-org --default_repository=my-org --label env=prod`,
 		Args: command.Arguments(1, 1, "NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.registerRegistry(cmd.Context(), args[0], &o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.registerRegistry(cmd.Context(),
+				args[0], &o)
+		},
 	}
-	cmd.Flags().StringVarP(&o.flavor, "flavor", "f", "", "the `FLAVOR` of the container registry (default: as the uri says)")
+	cmd.Flags().StringVarP(&o.flavor, "flavor", "f", "", "the `FLAVOR` of the container registry "+
+		"(default: as the uri says)")
 	command.AddLabels(cmd.Flags(), &o.labels, "label `KEY=VALUE`; may be repeated")
 	a.addLinkFlags(cmd, &o.linkFlags)
 	command.AddOutput(a.UI, cmd, &o.output)
@@ -52,10 +58,15 @@ func (a *Commands) registerRegistry(ctx context.Context, name string, o *registr
 	if err != nil {
 		return err
 	}
-	result, err := zend.Call[api.RegistryResult](ctx, a.zend, api.MethodRegistryRegister, api.RegisterRegistry{
-		Name: name, Flavor: o.flavor, Configuration: config, Labels: labels,
-		Connector: o.connector, ResourceID: o.resourceID, NoVerify: o.noVerify,
-	})
+	result, err := zend.Call[api.RegistryResult](
+		ctx,
+		a.zend,
+		api.MethodRegistryRegister,
+		api.RegisterRegistry{
+			Name: name, Flavor: o.flavor, Configuration: config, Labels: labels,
+			Connector: o.connector, ResourceID: o.resourceID, NoVerify: o.noVerify,
+		},
+	)
 	if err != nil {
 		return err
 	}

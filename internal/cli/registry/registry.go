@@ -12,21 +12,41 @@ import (
 
 // Command is the command of the noun; login is of another room.
 func (a *Commands) Command(login *cobra.Command) *cobra.Command {
-	cmd := command.Group("container-registry", "Register container registries and connect them to service connectors",
+	cmd := command.Group(
+		"container-registry",
+		"Register container registries and connect them to "+
+			"service connectors",
 		"  zen container-registry register hub --uri=docker.io/me\n"+
 			"  zen container-registry connect hub --connector dockerhub\n"+
 			"  zen container-registry list",
-		a.registryRegisterCommand(), a.registryListCommand(), a.registryDescribeCommand(), a.registryGetCommand(),
-		a.registryUpdateCommand(), a.registryRemoveAttributeCommand(), a.registryRenameCommand(), a.registryCopyCommand(),
-		a.registryDeleteCommand(), a.registryConnectCommand(), a.registryDisconnectCommand(), login,
-		a.registryFlavorCommand())
+		a.registryRegisterCommand(),
+		a.registryListCommand(),
+		a.registryDescribeCommand(),
+		a.registryGetCommand(),
+		a.registryUpdateCommand(),
+		a.registryRemoveAttributeCommand(),
+		a.registryRenameCommand(),
+		a.registryCopyCommand(),
+		a.registryDeleteCommand(),
+		a.registryConnectCommand(),
+		a.registryDisconnectCommand(),
+		login,
+		a.registryFlavorCommand(),
+	)
 	cmd.Aliases = []string{"registry"}
 	return cmd
 }
 
 // flavorNames lists the flavors of container registries.
 func flavorNames(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.Flavors](ctx, client, api.MethodRegistryFlavors, api.Empty{}, nil, command.CompletionTime)
+	list, err := zend.Ask[api.Flavors](
+		ctx,
+		client,
+		api.MethodRegistryFlavors,
+		api.Empty{},
+		nil,
+		command.CompletionTime,
+	)
 	var names []string
 	for _, f := range list.Items {
 		names = append(names, command.Described(f.Name, f.Description))

@@ -26,7 +26,8 @@ func AddFlags(connect zend.Connect, cmd *cobra.Command, r *Flags) {
 // SayShadowed says that another connector of the same name was not meant.
 func SayShadowed(a *ui.UI, servers []string) {
 	if len(servers) > 0 {
-		a.Say("It is the one of this machine; there is one of the same name on %s: add --server to use that.", strings.Join(servers, ", "))
+		a.Say("It is the one of this machine; there is one of the same name on %s: add --server to use "+
+			"that.", strings.Join(servers, ", "))
 	}
 }
 
@@ -44,18 +45,21 @@ func Draw(ctx context.Context, a *ui.UI, types *TypeCache, list []api.Resource) 
 func DrawOfConnectors(ctx context.Context, a *ui.UI, types *TypeCache, list []api.Resource) {
 	book := types.Pictures(ctx)
 	t := ui.Table{
-		Header:      []string{"CONNECTOR ID", "CONNECTOR NAME", "CONNECTOR TYPE", "RESOURCE TYPE", "RESOURCE NAMES"},
+		Header: []string{"CONNECTOR ID", "CONNECTOR NAME", "CONNECTOR TYPE", "RESOURCE " +
+			"TYPE", "RESOURCE NAMES"},
 		CenterFirst: true,
 	}
 	for _, r := range list {
 		t.Rows = append(t.Rows, []string{
-			r.ConnectorID, r.ConnectorName, book.Connector(r.ConnectorType), book.resource(r.ResourceType), resourceNames(r),
+			r.ConnectorID, r.ConnectorName, book.Connector(r.ConnectorType), book.resource(r.ResourceType),
+			resourceNames(r),
 		})
 	}
 	a.DrawTable(t)
 }
 
-// resourceNames is the cell of a resource's names. An error takes their place unless it only says that nobody could check.
+// resourceNames is the cell of a resource's names. An error takes their place unless it
+// only says that nobody could check.
 func resourceNames(r api.Resource) string {
 	if r.Error != "" && !Unchecked(r) {
 		return "💥 error: " + r.Error
@@ -66,12 +70,14 @@ func resourceNames(r api.Resource) string {
 	return strings.Join(r.ResourceIDs, "\n")
 }
 
-// Unchecked reports whether the registry was asked and gave no answer about the credentials.
+// Unchecked reports whether the registry was asked and gave no answer about the
+// credentials.
 func Unchecked(r api.Resource) bool {
 	return r.Verification == api.VerificationUnreachable || r.Verification == api.VerificationAnonymous
 }
 
-// WarnUnchecked says of each resource whose credentials nobody vouched for that they were not verified.
+// WarnUnchecked says of each resource whose credentials nobody vouched for that they were
+// not verified.
 func WarnUnchecked(a *ui.UI, list []api.Resource) {
 	for _, r := range list {
 		if !Unchecked(r) {

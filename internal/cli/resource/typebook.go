@@ -29,7 +29,12 @@ func (a *TypeCache) types(ctx context.Context) (*TypeBook, error) {
 	if a.known != nil {
 		return a.known, nil
 	}
-	answer, err := zend.Call[api.ConnectorTypes](ctx, a.zend, api.MethodConnectorTypes, api.ConnectorTypesQuery{})
+	answer, err := zend.Call[api.ConnectorTypes](
+		ctx,
+		a.zend,
+		api.MethodConnectorTypes,
+		api.ConnectorTypesQuery{},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +47,12 @@ func (a *TypeCache) TypesOn(ctx context.Context, server string) (*TypeBook, erro
 	if server == "" {
 		return a.types(ctx)
 	}
-	answer, err := zend.Call[api.ConnectorTypes](ctx, a.zend, api.MethodConnectorTypes, api.ConnectorTypesQuery{Server: server})
+	answer, err := zend.Call[api.ConnectorTypes](
+		ctx,
+		a.zend,
+		api.MethodConnectorTypes,
+		api.ConnectorTypesQuery{Server: server},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -128,19 +138,24 @@ func SecretAttributes(t api.ConnectorType, method string) []string {
 
 // Unknown is the error about a type that there is not.
 func (b *TypeBook) Unknown(name string) error {
-	return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not found.", name),
+	return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not "+
+		"found.", name),
 		"known types: "+strings.Join(b.Names(), ", "))
 }
 
-// UnsupportedResource is the error about a resource type that a connector type does not have.
+// UnsupportedResource is the error about a resource type that a connector type does not
+// have.
 func UnsupportedResource(t api.ConnectorType, resourceType string) error {
-	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support resource type '%s'.", t.Type, resourceType),
+	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support resource type "+
+		"'%s'.", t.Type, resourceType),
 		"supported: "+strings.Join(TypesOf(t), ", "))
 }
 
-// UnsupportedMethod is the error about an authentication method that a connector type does not have.
+// UnsupportedMethod is the error about an authentication method that a connector type
+// does not have.
 func UnsupportedMethod(t api.ConnectorType, method string) error {
-	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication method.", t.Type, method),
+	return ui.Refused(fmt.Sprintf("Service connector type '%s' does not support the '%s' authentication "+
+		"method.", t.Type, method),
 		"supported: "+strings.Join(AuthMethodsOf(t), ", "))
 }
 

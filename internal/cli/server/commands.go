@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// Commands are the commands about ZenML servers and about the zenml command, and what they work with.
+// Commands are the commands about ZenML servers and about the zenml command, and what
+// they work with.
 type Commands struct {
 	*ui.UI
 
@@ -19,7 +20,8 @@ type Commands struct {
 	clientEnv func() (clientconfig.Env, error)
 }
 
-// New makes the commands; clientEnv is where this user's clients keep their configuration.
+// New makes the commands; clientEnv is where this user's clients keep their
+// configuration.
 func New(
 	u *ui.UI, connect zend.Connect, now func() time.Time, dirs func() (paths.Dirs, error),
 	clientEnv func() (clientconfig.Env, error),

@@ -45,14 +45,14 @@ func (a *Commands) serverConnectCommand() *cobra.Command {
 	var o serverConnectOptions
 	cmd := &cobra.Command{
 		Use: "connect [URL]", Short: "Connect to a ZenML server",
-		Long: `Connect to a ZenML server: its service connectors can be used as those of this machine are, and the server makes
-their credentials.
+		Long: `Connect to a ZenML server: its service connectors can be used as those of this
+machine are, and the server makes their credentials.
 
-The key or the password is sealed in the vault, and access tokens are kept in memory only. Without either zen opens
-a page of the server in a browser, where the login is allowed; such a login ends after a while. A server on this
-machine that lets everybody in needs nothing.
+The key or the password is sealed in the vault, and access tokens are kept in memory only. Without
+either zen opens a page of the server in a browser, where the login is allowed; such a login ends
+after a while. A server on this machine that lets everybody in needs nothing.
 
-Without a URL it is ` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
+Without a URL it is` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
 ` + envStoreUsername + ` and the password in ` + envStorePassword + `. A login that the zenml command has on
 this machine is offered, or taken with --from-zenml. Connecting again to the same server replaces the key.`,
 		Example: `  zen server connect https://zenml.example.com --api-key-stdin < key
@@ -61,18 +61,25 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
   zen server connect --from-zenml
   zen server connect http://127.0.0.1:8237`,
 		Args: command.Arguments(0, 1, "URL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.connectServer(cmd, ui.Optional(args), &o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.connectServer(cmd, ui.Optional(args),
+				&o)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", "what zen calls the server: `NAME`; its host when left out")
 	flags.StringVar(&o.apiKey, "api-key", "", "`KEY` of a service account, or @FILE")
 	flags.BoolVar(&o.apiKeyStdin, "api-key-stdin", false, "read the API key from standard input")
-	flags.StringVar(&o.username, "username", "", "log in as this user `NAME`, with a password that is asked for")
+	flags.StringVar(&o.username, "username", "", "log in as this user `NAME`, with a password that is "+
+		"asked for")
 	flags.BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
-	flags.BoolVar(&o.insecure, "insecure", false, "allow http:// to another machine, or a server that lets everybody in there")
-	flags.StringVar(&o.caCert, "ssl-ca-cert", "", "`FILE` with the certificate authority of the server, in PEM")
+	flags.BoolVar(&o.insecure, "insecure", false, "allow http:// to another machine, or a server that "+
+		"lets everybody in there")
+	flags.StringVar(&o.caCert, "ssl-ca-cert", "", "`FILE` with the certificate authority of the server, "+
+		"in PEM")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the address to open, and open nothing")
-	flags.BoolVar(&o.fromZenML, "from-zenml", false, "use the login that the zenml command has on this machine")
+	flags.BoolVar(&o.fromZenML, "from-zenml", false, "use the login that the zenml command has on this "+
+		"machine")
 	return cmd
 }
 
@@ -90,7 +97,8 @@ func (a *Commands) connectServer(cmd *cobra.Command, url string, o *serverConnec
 		case ok:
 			return a.connectFromZenML(ctx, req, login)
 		case login.url != "": // it is there, and nobody can be asked
-			a.Hint("zenml is logged in to " + safetext.Line(login.url) + "; to use that login: zen server connect " + safetext.Line(login.url) + " --from-zenml")
+			a.Hint("zenml is logged in to " + safetext.Line(login.url) + "; to use that login: zen " +
+				"server connect " + safetext.Line(login.url) + " --from-zenml")
 		}
 	}
 	if req.URL == "" {
@@ -107,7 +115,11 @@ func (a *Commands) connectServer(cmd *cobra.Command, url string, o *serverConnec
 	return a.finishConnect(ctx, req, zend.Secrets{api.SecretKey: key})
 }
 
-func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv func(string) string) (api.ConnectServer, error) {
+func (o *serverConnectOptions) request(
+	cmd *cobra.Command,
+	url string,
+	getenv func(string) string,
+) (api.ConnectServer, error) {
 	req := api.ConnectServer{URL: url, Name: o.name, Username: o.username, Insecure: o.insecure}
 	if url == "" {
 		req.URL = getenv(envStoreURL)
@@ -119,7 +131,8 @@ func (o *serverConnectOptions) request(cmd *cobra.Command, url string, getenv fu
 		}
 	}
 	if given > 1 {
-		return req, ui.Misused(cmd, "Please give one of '--api-key', '--api-key-stdin', '--username' and '--from-zenml'.")
+		return req, ui.Misused(cmd, "Please give one of '--api-key', '--api-key-stdin', '--username' and "+
+			"'--from-zenml'.")
 	}
 	if o.passwordStdin && o.username == "" {
 		return req, ui.Misused(cmd, "'--password-stdin' needs '--username'.")
@@ -140,8 +153,14 @@ func (o *serverConnectOptions) hasKey(getenv func(string) string) bool {
 		getenv(envStoreUsername) != "" && getenv(envStorePassword) != ""
 }
 
-// serverSecret finds the key or the password, and sets what it is. Nothing means that a browser is needed.
-func (a *Commands) serverSecret(ctx context.Context, cmd *cobra.Command, req *api.ConnectServer, o *serverConnectOptions) (credential.Secret, error) {
+// serverSecret finds the key or the password, and sets what it is. Nothing means that a
+// browser is needed.
+func (a *Commands) serverSecret(
+	ctx context.Context,
+	cmd *cobra.Command,
+	req *api.ConnectServer,
+	o *serverConnectOptions,
+) (credential.Secret, error) {
 	req.Auth = api.ServerAuthAPIKey
 	switch file, isFile := strings.CutPrefix(o.apiKey, "@"); {
 	case o.apiKeyStdin:
@@ -149,7 +168,8 @@ func (a *Commands) serverSecret(ctx context.Context, cmd *cobra.Command, req *ap
 	case isFile:
 		return present(cmd, "--api-key")(ui.ReadSecretFile(file))
 	case o.apiKey != "":
-		a.Warn("the value of --api-key is in your shell's history, and every user of this machine can see it while the command runs",
+		a.Warn("the value of --api-key is in your shell's history, and every user of this machine can "+
+			"see it while the command runs",
 			"use --api-key-stdin or --api-key @FILE")
 		return credential.SecretString(o.apiKey), nil
 	case o.username != "":
@@ -182,8 +202,13 @@ func present(cmd *cobra.Command, what string) func(credential.Secret, error) (cr
 	}
 }
 
-// connectByDevice lets a person allow the login in a browser, unless the server lets everybody in.
-func (a *Commands) connectByDevice(ctx context.Context, req api.ConnectServer, o *serverConnectOptions) error {
+// connectByDevice lets a person allow the login in a browser, unless the server lets
+// everybody in.
+func (a *Commands) connectByDevice(
+	ctx context.Context,
+	req api.ConnectServer,
+	o *serverConnectOptions,
+) error {
 	req.Auth = ""
 	device, err := zend.Call[api.ServerDevice](ctx, a.zend, api.MethodServerDevice, req)
 	if err != nil {
@@ -200,7 +225,8 @@ func (a *Commands) connectByDevice(ctx context.Context, req api.ConnectServer, o
 	return a.finishConnect(ctx, api.ConnectServer{Device: device.Device, Name: req.Name}, nil)
 }
 
-// openBrowser opens an address in whatever the desktop opens such with. It may not work: the address was printed.
+// openBrowser opens an address in whatever the desktop opens such with. It may not work:
+// the address was printed.
 func openBrowser(ctx context.Context, url string) {
 	program := "xdg-open"
 	if runtime.GOOS == "darwin" {
@@ -258,7 +284,8 @@ func (a *Commands) sayConnected(ctx context.Context, s api.Server) {
 	a.warnOfTwin(ctx, s)
 }
 
-// warnOfTwin tells of a server that zen is connected to under another address too: its service connectors would be there twice.
+// warnOfTwin tells of a server that zen is connected to under another address too: its
+// service connectors would be there twice.
 func (a *Commands) warnOfTwin(ctx context.Context, s api.Server) {
 	list, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
 	if err != nil || s.ServerID == "" {
@@ -266,7 +293,8 @@ func (a *Commands) warnOfTwin(ctx context.Context, s api.Server) {
 	}
 	for _, o := range list.Items {
 		if o.ServerID == s.ServerID && o.ID != s.ID {
-			a.Warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, by the id that it gives", o.Name, o.URL),
+			a.Warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, "+
+				"by the id that it gives", o.Name, o.URL),
 				"to stay connected once only: zen server disconnect "+safetext.ShellWord(s.Name))
 			return
 		}

@@ -15,11 +15,18 @@ import (
 
 // Command is zen server.
 func (a *Commands) Command() *cobra.Command {
-	return command.Group("server", "Connect to ZenML servers and use the service connectors that live there",
+	return command.Group(
+		"server",
+		"Connect to ZenML servers and use the service connectors that live there",
 		"  zen server connect https://zenml.example.com --api-key-stdin < key\n"+
 			"  zen service-connector list\n"+
 			"  zen login NAME",
-		a.serverConnectCommand(), a.serverListCommand(), a.serverDescribeCommand(), a.serverUseCommand(), a.serverDisconnectCommand())
+		a.serverConnectCommand(),
+		a.serverListCommand(),
+		a.serverDescribeCommand(),
+		a.serverUseCommand(),
+		a.serverDisconnectCommand(),
+	)
 }
 
 func (a *Commands) serverListCommand() *cobra.Command {
@@ -34,7 +41,8 @@ func (a *Commands) serverListCommand() *cobra.Command {
 				return err
 			}
 			return command.ShowList(a.UI, cmd, o, command.Listing[api.Server]{
-				Columns: serverColumns(), Items: list.Items, Empty: "zen is not connected to any ZenML server.",
+				Columns: serverColumns(), Items: list.Items, Empty: "zen is not connected to any ZenML " +
+					"server.",
 			})
 		},
 	}
@@ -61,12 +69,18 @@ func serverColumns() []command.Column[api.Server] {
 func (a *Commands) serverDescribeCommand() *cobra.Command {
 	var o ui.Output
 	cmd := &cobra.Command{
-		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show a ZenML server, and ask it whether it still lets zen in",
+		Use: "describe [NAME_ID_OR_PREFIX]", Short: "Show a ZenML server, and ask it whether it still " +
+			"lets zen in",
 		Example:           "  zen server describe\n  zen server describe prod -o json",
 		Args:              command.Arguments(0, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerGet, api.Ref{Name: ui.Optional(args)})
+			result, err := zend.Call[api.ServerResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodServerGet,
+				api.Ref{Name: ui.Optional(args)},
+			)
 			if err != nil {
 				return err
 			}
@@ -119,10 +133,14 @@ func (a *Commands) drawServer(r api.ServerResult) {
 		{"CONNECTED", ui.Stamp(s.Updated)},
 	}
 	if s.Until != nil {
-		rows = append(rows, []string{"LOGIN ENDS IN", ui.OrNA(ui.Span(s.Until.Sub(a.now()).Round(time.Second)))})
+		rows = append(
+			rows,
+			[]string{"LOGIN ENDS IN", ui.OrNA(ui.Span(s.Until.Sub(a.now()).Round(time.Second)))},
+		)
 	}
 	if r.Connectors != nil {
-		rows = append(rows, []string{"SERVICE CONNECTORS", strconv.Itoa(*r.Connectors) + " for container registries"})
+		rows = append(rows, []string{"SERVICE CONNECTORS", strconv.Itoa(*r.Connectors) + " for container " +
+			"registries"})
 	}
 	if s.Problem != "" {
 		rows = append(rows, []string{"PROBLEM", s.Problem})
@@ -133,13 +151,18 @@ func (a *Commands) drawServer(r api.ServerResult) {
 func (a *Commands) serverUseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "use NAME_ID_OR_PREFIX", Short: "Make a ZenML server the active one",
-		Long: `Make a server the active one. When several servers have a service connector of the same name, the active server's is
-meant.`,
+		Long: `Make a server the active one. When several servers have a service connector of the
+same name, the active server's is meant.`,
 		Example:           "  zen server use prod",
 		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerUse, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.ServerResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodServerUse,
+				api.Ref{Name: args[0]},
+			)
 			if err != nil {
 				return err
 			}
@@ -151,12 +174,18 @@ meant.`,
 
 func (a *Commands) serverDisconnectCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "disconnect NAME_ID_OR_PREFIX", Short: "Forget a ZenML server and its key, and end the logins through it",
+		Use: "disconnect NAME_ID_OR_PREFIX", Short: "Forget a ZenML server and its key, and end the " +
+			"logins through it",
 		Example:           "  zen server disconnect prod",
 		Args:              command.Arguments(1, 1, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.ServerNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.ServerResult](cmd.Context(), a.zend, api.MethodServerDisconnect, api.Ref{Name: args[0]})
+			result, err := zend.Call[api.ServerResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodServerDisconnect,
+				api.Ref{Name: args[0]},
+			)
 			if err != nil {
 				return err
 			}

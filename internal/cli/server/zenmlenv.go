@@ -25,13 +25,15 @@ func (a *Commands) EnvCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "zenml-env", Short: "Print the environment in which zenml's own registry logins end in zen",
-		Long: `Print the variables with which a zenml process, or any other that runs docker and podman for you, keeps its logins
-in zen and nothing in plain text: what it stores with docker login or podman login goes into the vault, and what it
-pulls and pushes with comes from there. A shell takes them over by eval "$(zen zenml-env)".
+		Long: `Print the variables with which a zenml process, or any other that runs docker and
+podman for you, keeps its logins in zen and nothing in plain text: what it stores with docker login
+or podman login goes into the vault, and what it pulls and pushes with comes from there. A shell
+takes them over by eval "$(zen zenml-env)".
 
-The variables name configuration files of zen's own, which are written anew each time from yours: docker's contexts
-and plugins and podman's registries stay as they are, logins and passwords in them are left out. Your files are not
-changed. What zen setup has done for all programs already needs no variable.`,
+The variables name configuration files of zen's own, which are written anew each time from yours:
+docker's contexts and plugins and podman's registries stay as they are, logins and passwords in them
+are left out. Your files are not changed. What zen setup has done for all programs already needs no
+variable.`,
 		Example: `  source <(zen zenml-env)
   zen zenml-env --shell fish | source
   zen zenml-env -o json`,
@@ -44,7 +46,11 @@ changed. What zen setup has done for all programs already needs no variable.`,
 		},
 	}
 	cmd.Flags().StringVar(&shell, "shell", "sh", "print it for this `SHELL`: sh (bash, zsh) or fish")
-	command.Complete(cmd, "shell", cobra.FixedCompletions([]string{"sh", "fish"}, cobra.ShellCompDirectiveNoFileComp))
+	command.Complete(
+		cmd,
+		"shell",
+		cobra.FixedCompletions([]string{"sh", "fish"}, cobra.ShellCompDirectiveNoFileComp),
+	)
 	command.AddOutput(a.UI, cmd, &o)
 	return cmd
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// Environment variables by which ZenML is told where its files are, and which stack is active (ZenML 0.98, constants.py).
+// Environment variables by which ZenML is told where its files are, and which stack is
+// active (ZenML 0.98, constants.py).
 const (
 	envZenMLConfig      = "ZENML_CONFIG_PATH"
 	envZenMLStack       = "ZENML_ACTIVE_STACK_ID"
@@ -38,7 +39,8 @@ func (a *Commands) zenml() zenmlFiles {
 // ActiveStack is the stack that the zenml command has chosen on a server; nil: none.
 func (a *Commands) ActiveStack() *api.ZenMLStack { return a.zenml().activeStack() }
 
-// dir is ZenML's directory: click's get_app_dir("zenml") unless the environment says otherwise. "" is none.
+// dir is ZenML's directory: click's get_app_dir("zenml") unless the environment says
+// otherwise. "" is none.
 func (z zenmlFiles) dir() string {
 	if dir := z.getenv(envZenMLConfig); dir != "" {
 		return dir
@@ -55,7 +57,8 @@ func (z zenmlFiles) dir() string {
 	return ""
 }
 
-// zenmlConfig is what zen reads of ZenML's config.yaml, the global one and that of a repository.
+// zenmlConfig is what zen reads of ZenML's config.yaml, the global one and that of a
+// repository.
 type zenmlConfig struct {
 	ActiveStackID string `yaml:"active_stack_id"`
 	Store         struct {
@@ -64,7 +67,8 @@ type zenmlConfig struct {
 	} `yaml:"store"`
 }
 
-// readYAML reads one of ZenML's files. One that is not there, or makes no sense, holds nothing: it is not zen's to complain.
+// readYAML reads one of ZenML's files. One that is not there, or makes no sense, holds
+// nothing: it is not zen's to complain.
 func readYAML[T any](name string) (out T) {
 	content, err := paths.ReadFile(name, ui.MaxInput+1)
 	if err != nil || len(content) > ui.MaxInput {
@@ -91,8 +95,8 @@ func (z zenmlFiles) serverURL() string {
 	return url
 }
 
-// activeStack is the stack that ZenML has chosen on a server: by the environment, in the repository around the working
-// directory, or for all (ZenML, Client.active_stack_model).
+// activeStack is the stack that ZenML has chosen on a server: by the environment, in the
+// repository around the working directory, or for all (ZenML, Client.active_stack_model).
 func (z zenmlFiles) activeStack() *api.ZenMLStack {
 	url := z.serverURL()
 	if url == "" {
@@ -111,7 +115,8 @@ func (z zenmlFiles) activeStack() *api.ZenMLStack {
 	return &api.ZenMLStack{URL: url, ID: id}
 }
 
-// repositoryStack is the stack of the ZenML repository, if there is one (ZenML, Client.find_repository).
+// repositoryStack is the stack of the ZenML repository, if there is one (ZenML,
+// Client.find_repository).
 func (z zenmlFiles) repositoryStack() string {
 	name := z.getenv(envZenMLRepoDirName)
 	if name == "" {

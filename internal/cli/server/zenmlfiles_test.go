@@ -32,21 +32,39 @@ func TestActiveStackOfZenML(t *testing.T) {
 		env   map[string]string
 		want  string // URL and id; "": none
 	}{
-		"nothing":    {},
-		"global":     {files: map[string]string{"zenml/config.yaml": rest}, want: "https://zenml.example.com global"},
-		"repository": {files: map[string]string{"zenml/config.yaml": rest, "src/.zen/config.yaml": "active_stack_id: mine\n"}, want: "https://zenml.example.com mine"},
-		"repository without one": {
-			files: map[string]string{"zenml/config.yaml": rest, "src/.zen/config.yaml": "active_project_id: p\n"},
+		"nothing": {},
+		"global": {
+			files: map[string]string{"zenml/config.yaml": rest},
 			want:  "https://zenml.example.com global",
 		},
-		"environment": {
-			files: map[string]string{"zenml/config.yaml": rest, "src/.zen/config.yaml": "active_stack_id: mine\n"},
-			env:   map[string]string{"ZENML_ACTIVE_STACK_ID": "env", "ZENML_STORE_URL": "http://127.0.0.1:8237"}, want: "http://127.0.0.1:8237 env",
+		"repository": {files: map[string]string{
+			"zenml/config.yaml":    rest,
+			"src/.zen/config.yaml": "active_stack_id: mine\n",
+		}, want: "https://zenml.example.com mine"},
+		"repository without one": {
+			files: map[string]string{
+				"zenml/config.yaml":    rest,
+				"src/.zen/config.yaml": "active_project_id: p\n",
+			},
+			want: "https://zenml.example.com global",
 		},
-		"own database":   {files: map[string]string{"zenml/config.yaml": "active_stack_id: a\nstore:\n  type: sql\n  url: sqlite:////x.db\n"}},
-		"no YAML":        {files: map[string]string{"zenml/config.yaml": "{]"}},
-		"another form":   {files: map[string]string{"zenml/config.yaml": "store: [1, 2]\nactive_stack_id: {}\n"}},
-		"nothing active": {files: map[string]string{"zenml/config.yaml": "store:\n  type: rest\n  url: https://zenml.example.com\n"}},
+		"environment": {
+			files: map[string]string{
+				"zenml/config.yaml":    rest,
+				"src/.zen/config.yaml": "active_stack_id: mine\n",
+			},
+			env: map[string]string{
+				"ZENML_ACTIVE_STACK_ID": "env",
+				"ZENML_STORE_URL":       "http://127.0.0.1:8237",
+			}, want: "http://127.0.0.1:8237 env",
+		},
+		"own database": {files: map[string]string{"zenml/config.yaml": "active_stack_id: a\nstore:\n  " +
+			"type: sql\n  url: sqlite:////x.db\n"}},
+		"no YAML": {files: map[string]string{"zenml/config.yaml": "{]"}},
+		"another form": {files: map[string]string{"zenml/config.yaml": "store: [1, " +
+			"2]\nactive_stack_id: {}\n"}},
+		"nothing active": {files: map[string]string{"zenml/config.yaml": "store:\n  type: rest\n  url: " +
+			"https://zenml.example.com\n"}},
 	} {
 		home := zenmlHome(t, tt.files)
 		z := zenmlFiles{cwd: filepath.Join(home, "src", "deep"), getenv: func(name string) string {
@@ -101,7 +119,8 @@ https://browser.example.com/:
     expires_at: '2026-11-23T13:00:00.5+00:00'
   url: https://browser.example.com
 https://over.example.com:
-  api_token: {access_token: canary, device_id: c7ba3f7c-e246-445c-aad8-e69ee4de9092, expires_at: '2026-11-23T11:00:00Z'}
+  api_token: {access_token: canary, device_id: c7ba3f7c-e246-445c-aad8-e69ee4de9092,
+              expires_at: '2026-11-23T11:00:00Z'}
 https://cloudapi.zenml.io:
   api_token: {access_token: canary}
 https://empty.example.com: {}
@@ -120,7 +139,8 @@ func TestLoginsOfZenML(t *testing.T) {
 		got = append(got, line)
 	}
 	want := []string{
-		"https://browser.example.com device  canary 13:00:00", "https://key.example.com api-key  ZENKEY_canary",
+		"https://browser.example.com device  canary 13:00:00", "https://key.example.com api-key  " +
+			"ZENKEY_canary",
 		"https://password.example.com password alice canary",
 	}
 	if !slices.Equal(got, want) {

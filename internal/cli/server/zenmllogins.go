@@ -34,7 +34,8 @@ func (l zenmlLogin) kind() string {
 	return "a login in a browser"
 }
 
-// storedCredentials is a ServerCredentials in ZenML's credentials.yaml, by the server's URL (ZenML 0.98, login/credentials.py).
+// storedCredentials is a ServerCredentials in ZenML's credentials.yaml, by the server's
+// URL (ZenML 0.98, login/credentials.py).
 type storedCredentials struct {
 	APIKey   string `yaml:"api_key"`
 	Username string `yaml:"username"`
@@ -53,8 +54,9 @@ func (z zenmlFiles) credentialsFile() string {
 	return filepath.Join(z.dir(), "credentials.yaml")
 }
 
-// logins are the logins that the zenml command keeps, in the order of their servers. What has run out is none, and neither is
-// an access token that was made from something else. The caller wipes them.
+// logins are the logins that the zenml command keeps, in the order of their servers. What
+// has run out is none, and neither is an access token that was made from something else.
+// The caller wipes them.
 func (z zenmlFiles) logins(now time.Time) (list []zenmlLogin) {
 	if z.credentialsFile() == "" {
 		return nil
@@ -65,7 +67,9 @@ func (z zenmlFiles) logins(now time.Time) (list []zenmlLogin) {
 		case c.APIKey != "":
 			l.auth, l.secret = api.ServerAuthAPIKey, credential.SecretString(c.APIKey)
 		case c.Username != "" && c.Password != "":
-			l.auth, l.username, l.secret = api.ServerAuthPassword, c.Username, credential.SecretString(c.Password)
+			l.auth, l.username, l.secret = api.ServerAuthPassword, c.Username, credential.SecretString(
+				c.Password,
+			)
 		case c.Token.Value != "" && c.Token.Device != "":
 			if end, err := ui.ParseTime(c.Token.Expires); err == nil {
 				l.until = &end
@@ -83,9 +87,14 @@ func (z zenmlFiles) logins(now time.Time) (list []zenmlLogin) {
 	return list
 }
 
-// zenmlLoginFor finds the login of the zenml command that a connection to url can use: with --from-zenml it must be there, else
-// it is offered. An empty url is the server that zenml uses now, or else the only one.
-func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (login zenmlLogin, ok bool, err error) {
+// zenmlLoginFor finds the login of the zenml command that a connection to url can use:
+// with --from-zenml it must be there, else it is offered. An empty url is the server that
+// zenml uses now, or else the only one.
+func (a *Commands) zenmlLoginFor(
+	ctx context.Context,
+	url string,
+	wanted bool,
+) (login zenmlLogin, ok bool, err error) {
 	z := a.zenml()
 	all := z.logins(a.now())
 	defer func() {
@@ -98,7 +107,10 @@ func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (
 	if url == "" {
 		url = z.serverURL()
 	}
-	i := slices.IndexFunc(all, func(l zenmlLogin) bool { return strings.EqualFold(l.url, strings.TrimRight(url, "/")) })
+	i := slices.IndexFunc(
+		all,
+		func(l zenmlLogin) bool { return strings.EqualFold(l.url, strings.TrimRight(url, "/")) },
+	)
 	if i < 0 && url == "" && len(all) == 1 {
 		i = 0
 	}
@@ -112,7 +124,13 @@ func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (
 		return all[i], false, nil
 	}
 	if !wanted {
-		yes, err := a.Confirm(ctx, "zenml is logged in to "+safetext.Line(all[i].url)+" with "+all[i].kind()+". Would you like to use that login?", true)
+		yes, err := a.Confirm(
+			ctx,
+			"zenml is logged in to "+safetext.Line(
+				all[i].url,
+			)+" with "+all[i].kind()+". Would you like to use that login?",
+			true,
+		)
 		if err != nil || !yes {
 			return login, false, err
 		}
@@ -120,7 +138,8 @@ func (a *Commands) zenmlLoginFor(ctx context.Context, url string, wanted bool) (
 	return all[i], true, nil
 }
 
-// WarnOfZenMLLogins names the logins that the zenml command keeps in plain text and that zen could have.
+// WarnOfZenMLLogins names the logins that the zenml command keeps in plain text and that
+// zen could have.
 func (a *Commands) WarnOfZenMLLogins(ctx context.Context) {
 	all := a.zenml().logins(a.now())
 	if len(all) == 0 {
@@ -129,8 +148,13 @@ func (a *Commands) WarnOfZenMLLogins(ctx context.Context) {
 	known, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
 	for _, l := range all {
 		l.secret.Wipe()
-		if err == nil && !slices.ContainsFunc(known.Items, func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) }) {
-			a.Warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in plain text in "+a.zenml().credentialsFile(),
+		if err == nil &&
+			!slices.ContainsFunc(
+				known.Items,
+				func(s api.Server) bool { return strings.EqualFold(s.URL, l.url) },
+			) {
+			a.Warn("zenml keeps "+l.kind()+" for "+safetext.Line(l.url)+" in plain text "+
+				"in "+a.zenml().credentialsFile(),
 				"zen server connect "+safetext.Line(l.url)+" --from-zenml")
 		}
 	}
@@ -148,10 +172,12 @@ func noZenMLLogin(url string, all []zenmlLogin) error {
 	if url != "" {
 		message = "zenml is not logged in to " + safetext.Line(url)
 	}
-	return ui.Refused(message+"; it is to "+strings.Join(urls, ", "), "zen server connect "+urls[0]+" --from-zenml")
+	return ui.Refused(message+"; it is to "+strings.Join(urls, ", "), "zen server "+
+		"connect "+urls[0]+" --from-zenml")
 }
 
-// connectFromZenML connects with a login of the zenml command, and tells how to get rid of what that keeps in plain text.
+// connectFromZenML connects with a login of the zenml command, and tells how to get rid
+// of what that keeps in plain text.
 func (a *Commands) connectFromZenML(ctx context.Context, req api.ConnectServer, login zenmlLogin) error {
 	defer login.secret.Wipe()
 	req.URL, req.Auth, req.Username, req.Until = login.url, login.auth, login.username, login.until

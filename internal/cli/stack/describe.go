@@ -24,7 +24,12 @@ func (a *Commands) stackDescribeCommand() *cobra.Command {
 		Example: "  zen stack describe\n  zen stack describe prod -o json",
 		Args:    command.Arguments(0, 1), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackGet, api.Ref{Name: ui.Optional(args), Server: server})
+			result, err := zend.Call[api.StackResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodStackGet,
+				api.Ref{Name: ui.Optional(args), Server: server},
+			)
 			if err != nil {
 				return err
 			}
@@ -47,7 +52,10 @@ func (a *Commands) stackGetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Show(o, stackObject(result.Stack), func() { a.Say("The global active stack is: '%s'", result.Stack.Name) })
+			return a.Show(o, stackObject(result.Stack), func() {
+				a.Say("The global active stack is: "+
+					"'%s'", result.Stack.Name)
+			})
 		},
 	}
 	command.AddOutput(a.UI, cmd, &o)

@@ -27,18 +27,25 @@ func (a *Commands) stackExportCommand() *cobra.Command {
 	names := command.CompleteFrom(a.zend, 1, stackNames)
 	return &cobra.Command{
 		Use: "export [STACK_NAME_ID_OR_PREFIX] [FILENAME]", Short: "Export a stack to a YAML file",
-		Long: `Write a stack in ZenML's format: the one with that name, or the active one. Without a file name it goes to standard
-output. No credentials are in it; ZenML and zen import it.`,
+		Long: `Write a stack in ZenML's format: the one with that name, or the active one. Without a
+file name it goes to standard output. No credentials are in it; ZenML and zen import it.`,
 		Example: "  zen stack export prod prod.yaml\n  zen stack export > stack.yaml",
 		Args:    command.Arguments(0, 2),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string,
+			cobra.ShellCompDirective,
+		) {
 			if len(args) == 1 {
 				return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 			}
 			return names(cmd, args, typed)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := zend.Call[api.StackFile](cmd.Context(), a.zend, api.MethodStackExport, api.Ref{Name: ui.Optional(args)})
+			file, err := zend.Call[api.StackFile](
+				cmd.Context(),
+				a.zend,
+				api.MethodStackExport,
+				api.Ref{Name: ui.Optional(args)},
+			)
 			if err != nil {
 				return err
 			}
@@ -55,7 +62,8 @@ output. No credentials are in it; ZenML and zen import it.`,
 	}
 }
 
-// warnOfFlavors says which components ZenML could not import: those that were named to zen and nothing else.
+// warnOfFlavors says which components ZenML could not import: those that were named to
+// zen and nothing else.
 func (a *Commands) warnOfFlavors(file api.StackFile) {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(file.Components)) {
@@ -71,7 +79,8 @@ func (a *Commands) warnOfFlavors(file api.StackFile) {
 	}
 }
 
-// exportTo writes a stack to a file. What its components are configured with may be nobody else's business.
+// exportTo writes a stack to a file. What its components are configured with may be
+// nobody else's business.
 func exportTo(name string, file api.StackFile) (err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -94,7 +103,10 @@ func writeStack(w io.Writer, file api.StackFile) error {
 			if len(c.Labels) > 0 {
 				o = append(o, ui.Member{"labels", c.Labels})
 			}
-			components[name] = append(components[name], append(o, ui.Member{"name", c.Name}, ui.Member{"type", name}))
+			components[name] = append(
+				components[name],
+				append(o, ui.Member{"name", c.Name}, ui.Member{"type", name}),
+			)
 		}
 	}
 	encoded, err := ui.IndentedJSON(ui.Object{
@@ -113,10 +125,12 @@ func (a *Commands) stackImportCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "import [STACK_NAME] -f FILENAME", Short: "Import a stack from YAML",
-		Long: `Register a stack, and its container registry unless the same one is there, from a file in ZenML's format. Files of
-every ZenML version are read. Without a name the stack has the file's; the file - is standard input.`,
-		Example: "  zen stack import prod -f prod.yaml\n  zen stack export prod | ssh build zen stack import -f -",
-		Args:    command.Arguments(0, 1),
+		Long: `Register a stack, and its container registry unless the same one is there, from a
+file in ZenML's format. Files of every ZenML version are read. Without a name the stack has the
+file's; the file - is standard input.`,
+		Example: "  zen stack import prod -f prod.yaml\n  zen stack export prod | ssh build zen stack " +
+			"import -f -",
+		Args: command.Arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if filename == "" {
 				if len(args) == 0 {
@@ -127,11 +141,17 @@ every ZenML version are read. Without a name the stack has the file's; the file 
 			return a.importStack(cmd.Context(), ui.Optional(args), filename)
 		},
 	}
-	cmd.Flags().StringVarP(&filename, "filename", "f", "", "`FILE` with the stack, or - (default STACK_NAME.yaml)")
-	cmd.Flags().BoolVar(&ignored, "ignore-version-mismatch", false, "accepted for ZenML's sake: every version is read")
-	command.Complete(cmd, "filename", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-	})
+	cmd.Flags().StringVarP(&filename, "filename", "f", "", "`FILE` with the stack, or - (default "+
+		"STACK_NAME.yaml)")
+	cmd.Flags().BoolVar(&ignored, "ignore-version-mismatch", false, "accepted for ZenML's sake: every "+
+		"version is read")
+	command.Complete(
+		cmd,
+		"filename",
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	)
 	return cmd
 }
 
@@ -144,7 +164,12 @@ func (a *Commands) importStack(ctx context.Context, name, filename string) error
 		name = file.StackName
 	}
 	a.Say("Using '%s' to import '%s' stack.", shownFile(filename), name)
-	result, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackImport, api.ImportStack{Name: name, File: file})
+	result, err := zend.Call[api.StackResult](
+		ctx,
+		a.zend,
+		api.MethodStackImport,
+		api.ImportStack{Name: name, File: file},
+	)
 	if err != nil {
 		return err
 	}
@@ -170,7 +195,8 @@ func (a *Commands) readStack(ctx context.Context, name string) (file api.StackFi
 		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: "+err.Error(), hint)
 	}
 	if len(file.Components) == 0 {
-		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: it has no components", hint)
+		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: it has no "+
+			"components", hint)
 	}
 	if _, err := json.Marshal(file); err != nil { // keys that are no text, numbers that are none
 		return file, ui.Refused(shownFile(name)+" holds what no stack can have: "+err.Error(), hint)

@@ -17,9 +17,9 @@ func (a *Commands) stackListCommand() *cobra.Command {
 	var o command.ListFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List all stacks that fulfill the filter requirements",
-		Long: `List the stacks of this machine and of ZenML servers; the mark shows the active one. Filters take a value or
-OPERATOR:VALUE with one of the operators equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte,
-and may be repeated.`,
+		Long: `List the stacks of this machine and of ZenML servers; the mark shows the active one.
+Filters take a value or OPERATOR:VALUE with one of the operators equals, notequals, contains,
+startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 		Example: `  zen stack list
   zen stack list --container_registry hub
   zen stack list --columns name,container_registry,image_builder -o csv`,
@@ -40,7 +40,12 @@ and may be repeated.`,
 			})
 		},
 	}
-	filters := append(command.CommonFilters(), command.Filter{Field: "component_id", Kind: "UUID"}, command.Filter{Field: "component", Kind: "STRING"}, command.Filter{Field: "server", Kind: "STRING"})
+	filters := append(
+		command.CommonFilters(),
+		command.Filter{Field: "component_id", Kind: "UUID"},
+		command.Filter{Field: "component", Kind: "STRING"},
+		command.Filter{Field: "server", Kind: "STRING"},
+	)
 	for _, t := range componentTypes() {
 		filters = append(filters, command.Filter{Field: t.name, Kind: "STRING"})
 	}
@@ -48,15 +53,24 @@ and may be repeated.`,
 	return cmd
 }
 
-// stackColumns are ZenML's columns and the container registry, which is what zen is about.
+// stackColumns are ZenML's columns and the container registry, which is what zen is
+// about.
 func stackColumns() []command.Column[api.Stack] {
 	type stack = api.Stack
 	columns := []command.Column[stack]{
-		{Key: "active", Value: func(s stack) any { return s.Active }, Cell: func(s stack) string { return ui.ActiveMark(s.Active) }},
+		{
+			Key:   "active",
+			Value: func(s stack) any { return s.Active },
+			Cell:  func(s stack) string { return ui.ActiveMark(s.Active) },
+		},
 		{Key: "id", Value: func(s stack) any { return s.ID }},
 		{Key: "name", Value: func(s stack) any { return s.Name }},
 		{Key: "server", When: command.IfItem, Value: func(s stack) any { return ui.OrNull(s.Server) }},
-		{Key: "user", Value: func(s stack) any { return ui.OrNull(s.Owner) }, Cell: func(s stack) string { return ui.OrDash(s.Owner) }},
+		{
+			Key:   "user",
+			Value: func(s stack) any { return ui.OrNull(s.Owner) },
+			Cell:  func(s stack) string { return ui.OrDash(s.Owner) },
+		},
 	}
 	shown := []string{registryComponent, "artifact_store", "orchestrator", "deployer"}
 	for _, name := range shown {
@@ -67,11 +81,16 @@ func stackColumns() []command.Column[api.Stack] {
 			columns = append(columns, componentColumn(t.name, command.ByName))
 		}
 	}
-	return append(columns,
+	return append(
+		columns,
 		command.LabelColumn("labels", func(s stack) map[string]string { return s.Labels }),
 		command.TimeColumn("created", func(s stack) time.Time { return s.Created }),
 		command.TimeColumn("updated", func(s stack) time.Time { return s.Updated }),
-		command.Column[stack]{Key: "owner", When: command.ByName, Value: func(s stack) any { return ui.OrNull(s.Owner) }},
+		command.Column[stack]{
+			Key:   "owner",
+			When:  command.ByName,
+			Value: func(s stack) any { return ui.OrNull(s.Owner) },
+		},
 	)
 }
 
@@ -80,6 +99,9 @@ func componentColumn(componentType string, when command.Shown) command.Column[ap
 	return command.Column[api.Stack]{
 		Key: componentType, When: when,
 		Value: func(s api.Stack) any { return ui.OrNull(strings.Join(componentsOf(s, componentType), ", ")) },
-		Cell:  func(s api.Stack) string { return ui.OrDash(strings.Join(componentsOf(s, componentType), "\n")) },
+		Cell: func(s api.Stack) string {
+			return ui.OrDash(strings.Join(componentsOf(s, componentType),
+				"\n"))
+		},
 	}
 }

@@ -18,8 +18,9 @@ func (a *Commands) stackRegisterCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "register STACK_NAME [-c CONTAINER_REGISTRY]...", Short: "Register a stack with components",
-		Long: `Register a stack. zen works with its container registry and keeps the names of all other components as they are
-given. A stack without an artifact store or an orchestrator gets the default ones.`,
+		Long: `Register a stack. zen works with its container registry and keeps the names of all
+other components as they are given. A stack without an artifact store or an orchestrator gets the
+default ones.`,
 		Example: `  zen stack register prod -c hub --set
   zen stack register train -o kubeflow -a s3 -c hub -e mlflow -e wandb`,
 		Args: command.Arguments(1, 1, "STACK_NAME"),
@@ -29,9 +30,14 @@ given. A stack without an artifact store or an orchestrator gets the default one
 				return err
 			}
 			first, further := components.named()
-			result, err := zend.Call[api.StackResult](cmd.Context(), a.zend, api.MethodStackRegister, api.RegisterStack{
-				Name: args[0], Components: first, Further: further, Labels: given, Set: set,
-			})
+			result, err := zend.Call[api.StackResult](
+				cmd.Context(),
+				a.zend,
+				api.MethodStackRegister,
+				api.RegisterStack{
+					Name: args[0], Components: first, Further: further, Labels: given, Set: set,
+				},
+			)
 			if err != nil {
 				return err
 			}

@@ -15,11 +15,23 @@ import (
 
 // Command is zen stack.
 func (a *Commands) Command() *cobra.Command {
-	return command.Group("stack", "Manage stacks",
+	return command.Group(
+		"stack",
+		"Manage stacks",
 		"  zen stack register prod -c hub --set\n  zen stack list\n  zen login",
-		a.stackRegisterCommand(), a.stackUpdateCommand(), a.stackRemoveComponentCommand(), a.stackListCommand(),
-		a.stackDescribeCommand(), a.stackGetCommand(), a.stackSetCommand(), a.stackRenameCommand(), a.stackCopyCommand(),
-		a.stackDeleteCommand(), a.stackExportCommand(), a.stackImportCommand())
+		a.stackRegisterCommand(),
+		a.stackUpdateCommand(),
+		a.stackRemoveComponentCommand(),
+		a.stackListCommand(),
+		a.stackDescribeCommand(),
+		a.stackGetCommand(),
+		a.stackSetCommand(),
+		a.stackRenameCommand(),
+		a.stackCopyCommand(),
+		a.stackDeleteCommand(),
+		a.stackExportCommand(),
+		a.stackImportCommand(),
+	)
 }
 
 // registryComponent is the only type of components that means something to zen.
@@ -33,7 +45,8 @@ type componentType struct {
 	several bool // a stack may have several; the first is the default
 }
 
-// componentTypes are ZenML's (0.98). zen keeps all but container registries as they are given.
+// componentTypes are ZenML's (0.98). zen keeps all but container registries as they are
+// given.
 func componentTypes() []componentType {
 	return []componentType{
 		{name: "artifact_store", option: "artifact-store", letters: "a"},
@@ -85,8 +98,8 @@ func (a *Commands) addComponentFlags(cmd *cobra.Command) componentFlags {
 	return names
 }
 
-// named are the components that were given: the first of each type, and the others of the types that may have several.
-// Elsewhere the last one counts, as it does in ZenML.
+// named are the components that were given: the first of each type, and the others of the
+// types that may have several. Elsewhere the last one counts, as it does in ZenML.
 func (f componentFlags) named() (first map[string]string, further map[string][]string) {
 	first, further = map[string]string{}, map[string][]string{}
 	for _, t := range componentTypes() {
@@ -107,7 +120,14 @@ func (f componentFlags) named() (first map[string]string, further map[string][]s
 
 // stackNames lists the stacks, each with its container registry.
 func stackNames(ctx context.Context, client zend.Caller) ([]string, error) {
-	list, err := zend.Ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, command.CompletionTime)
+	list, err := zend.Ask[api.StackList](
+		ctx,
+		client,
+		api.MethodStackList,
+		api.Query{Size: -1, Quick: true},
+		nil,
+		command.CompletionTime,
+	)
 	var names []string
 	for _, s := range list.Items {
 		names = append(names, command.Described(s.Name, s.Components[registryComponent].Name))
@@ -115,13 +135,21 @@ func stackNames(ctx context.Context, client zend.Caller) ([]string, error) {
 	return names, err
 }
 
-// componentNames lists the components of a type that zen knows: all container registries, and what stacks have of the rest.
+// componentNames lists the components of a type that zen knows: all container registries,
+// and what stacks have of the rest.
 func componentNames(componentType string) command.Lister {
 	if componentType == registryComponent {
 		return command.RegistryNames
 	}
 	return func(ctx context.Context, client zend.Caller) ([]string, error) {
-		list, err := zend.Ask[api.StackList](ctx, client, api.MethodStackList, api.Query{Size: -1, Quick: true}, nil, command.CompletionTime)
+		list, err := zend.Ask[api.StackList](
+			ctx,
+			client,
+			api.MethodStackList,
+			api.Query{Size: -1, Quick: true},
+			nil,
+			command.CompletionTime,
+		)
 		var names []string
 		for _, s := range list.Items {
 			for _, name := range componentsOf(s, componentType) {

@@ -4,7 +4,8 @@ package ui
 
 import "golang.org/x/sys/unix"
 
-// echoOff makes a terminal show nothing of what is typed. Lines and Ctrl-C work as before.
+// echoOff makes a terminal show nothing of what is typed. Lines and Ctrl-C work as
+// before.
 func echoOff(fd int) error {
 	termios, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {

@@ -39,7 +39,8 @@ func Misused(cmd *cobra.Command, format string, args ...any) error {
 	return &UsageError{Message: fmt.Sprintf(format, args...), Command: cmd}
 }
 
-// Refused returns an error about what the user typed that is no fault of grammar: ZenML ends with 1 for these.
+// Refused returns an error about what the user typed that is no fault of grammar: ZenML
+// ends with 1 for these.
 func Refused(message, hint string) error {
 	return credential.NewError(credential.InvalidInput, message, hint)
 }
@@ -47,11 +48,13 @@ func Refused(message, hint string) error {
 // CannotPrint is the error of a standard output that cannot be written to.
 func CannotPrint(cause error) error {
 	return &credential.Error{
-		Reason: credential.CannotWrite, Message: "cannot write to standard output: " + cause.Error(), Cause: cause,
+		Reason: credential.CannotWrite, Message: "cannot write to standard output: " + cause.Error(),
+		Cause: cause,
 	}
 }
 
-// Prefixed puts ZenML's words before an error's message and keeps its reason and hint. An interrupt stays one.
+// Prefixed puts ZenML's words before an error's message and keeps its reason and hint. An
+// interrupt stays one.
 func Prefixed(err error, format string, args ...any) error {
 	if err == nil || IsEnd(err) {
 		return err
@@ -74,7 +77,8 @@ func Hinted(err error, reason credential.Reason, hint string) error {
 	return &credential.Error{Reason: reason, Message: e.Error(), Hint: hint, Cause: err}
 }
 
-// IsUnknown reports whether err says that an entity's name leads nowhere: ZenML puts nothing before that.
+// IsUnknown reports whether err says that an entity's name leads nowhere: ZenML puts
+// nothing before that.
 func IsUnknown(err error) bool {
 	return credential.NoSuchEntity.Is(err) || credential.Ambiguous.Is(err)
 }
@@ -84,7 +88,8 @@ func IsEnd(err error) bool {
 	return errors.Is(err, ErrInterrupted) || errors.Is(err, ErrAborted)
 }
 
-// Interruptible returns a context that ends with errInterrupted on SIGINT and SIGTERM. A second signal kills.
+// Interruptible returns a context that ends with errInterrupted on SIGINT and SIGTERM. A
+// second signal kills.
 func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)

@@ -84,7 +84,8 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Show prints v in the format asked for; draw prints it for a person. v is anything that is an object in JSON.
+// Show prints v in the format asked for; draw prints it for a person. v is anything that
+// is an object in JSON.
 func (a *UI) Show(o Output, v any, draw func()) error {
 	if o.IsTable() {
 		draw()
@@ -112,7 +113,8 @@ func (a *UI) Show(o Output, v any, draw func()) error {
 	return WriteRows(a.Out, o.Format, header, []Object{row})
 }
 
-// IndentedJSON encodes v as JSON that a terminal may show: characters that would steer it are escaped.
+// IndentedJSON encodes v as JSON that a terminal may show: characters that would steer it
+// are escaped.
 func IndentedJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -181,7 +183,8 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
 }
 
-// flat reads a JSON object into members whose values are texts; arrays and objects stay JSON.
+// flat reads a JSON object into members whose values are texts; arrays and objects stay
+// JSON.
 func flat(encoded []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(encoded))
 	if _, err := dec.Token(); err != nil {
@@ -202,7 +205,8 @@ func flat(encoded []byte) (Object, error) {
 	return row, nil
 }
 
-// WriteRows prints objects that have the header's keys as CSV (RFC 4180) or as tab separated values.
+// WriteRows prints objects that have the header's keys as CSV (RFC 4180) or as tab
+// separated values.
 func WriteRows(w io.Writer, format string, header []string, rows []Object) error {
 	records := [][]string{header}
 	for _, row := range rows {
@@ -222,7 +226,8 @@ func WriteRows(w io.Writer, format string, header []string, rows []Object) error
 	return out.Error()
 }
 
-// writeTSV prints records with tabs; what would break the form is escaped as in IANA's text/tab-separated-values readers.
+// writeTSV prints records with tabs; what would break the form is escaped as in IANA's
+// text/tab-separated-values readers.
 func writeTSV(w io.Writer, records [][]string) error {
 	var b strings.Builder
 	escape := strings.NewReplacer("\n", `\n`, "\t", `\t`)
@@ -239,7 +244,8 @@ func writeTSV(w io.Writer, records [][]string) error {
 	return err
 }
 
-// Plain is a value as CSV has it: ZenML's True and False, nothing for null, lists with commas, JSON for what is deeper.
+// Plain is a value as CSV has it: ZenML's True and False, nothing for null, lists with
+// commas, JSON for what is deeper.
 func Plain(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -15,7 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// MaxInput is how much is read of a secret or an answer that comes through standard input or a file.
+// MaxInput is how much is read of a secret or an answer that comes through standard input
+// or a file.
 const MaxInput = 1 << 20
 
 // Question is one thing that a person is asked.
@@ -27,7 +28,8 @@ type Question struct {
 	Quiet    bool     // the fallback is not shown
 }
 
-// Prompt asks until it gets an answer. Ctrl-C is errInterrupted, the end of the input errAborted.
+// Prompt asks until it gets an answer. Ctrl-C is errInterrupted, the end of the input
+// errAborted.
 func (a *UI) Prompt(ctx context.Context, q Question) (string, error) {
 	for {
 		fmt.Fprint(a.Err, safetext.Text(q.String()))
@@ -70,7 +72,8 @@ func OneOf(choices []string) string {
 	return "one of '" + strings.Join(choices, "', '") + "'"
 }
 
-// PromptSecret asks for something that must not be seen. Nothing typed is an empty Secret.
+// PromptSecret asks for something that must not be seen. Nothing typed is an empty
+// Secret.
 func (a *UI) PromptSecret(ctx context.Context, text string) (credential.Secret, error) {
 	line, err := a.hiddenLine(ctx, safetext.Text(text)+": ")
 	if err != nil {
@@ -103,20 +106,22 @@ func (a *UI) Confirm(ctx context.Context, text string, fallback bool) (bool, err
 	}
 }
 
-// ConfirmShowingSecrets asks before secrets are printed on a terminal; where nobody is there to answer, the option says it.
+// ConfirmShowingSecrets asks before secrets are printed on a terminal; where nobody is
+// there to answer, the option says it.
 func (a *UI) ConfirmShowingSecrets(ctx context.Context, whose string) error {
 	if !a.Term.Attended() {
 		return nil
 	}
-	yes, err := a.Confirm(ctx, "This shows the secrets of "+whose+" on the screen. Do you want to continue?", false)
+	yes, err := a.Confirm(ctx, "This shows the secrets of "+whose+" on the screen. Do you want to "+
+		"continue?", false)
 	if err == nil && !yes {
 		err = ErrAborted
 	}
 	return err
 }
 
-// readLine reads one line of standard input, without its end. It reads byte by byte: what follows the line may be for
-// somebody else, or a secret that must not lie in a buffer.
+// readLine reads one line of standard input, without its end. It reads byte by byte: what
+// follows the line may be for somebody else, or a secret that must not lie in a buffer.
 func (a *UI) readLine(ctx context.Context) ([]byte, error) {
 	return a.Await(ctx, func() ([]byte, error) {
 		line := make([]byte, 0, 256)
@@ -157,8 +162,9 @@ func appendWiping(b []byte, c byte) []byte {
 	return append(bigger, c)
 }
 
-// hiddenLine asks and reads one line, without echo when standard input is a terminal. The echo ends before the question is
-// shown: who answers it at once, by pasting for example, must not see it either.
+// hiddenLine asks and reads one line, without echo when standard input is a terminal. The
+// echo ends before the question is shown: who answers it at once, by pasting for example,
+// must not see it either.
 func (a *UI) hiddenLine(ctx context.Context, question string) ([]byte, error) {
 	tty := a.Term.In
 	if tty == nil {
@@ -190,7 +196,8 @@ func trimCR(line []byte) []byte {
 	return line
 }
 
-// Await reads in the background, so that Ctrl-C ends the question at once. A line cannot be unread: the command ends then.
+// Await reads in the background, so that Ctrl-C ends the question at once. A line cannot
+// be unread: the command ends then.
 func (a *UI) Await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type answer struct {
 		line []byte
@@ -210,8 +217,8 @@ func (a *UI) Await(ctx context.Context, read func() ([]byte, error)) ([]byte, er
 	}
 }
 
-// ReadSecret reads a secret from all of standard input, without the newline that echo puts at its end. At a terminal it is one
-// line, which is not shown.
+// ReadSecret reads a secret from all of standard input, without the newline that echo
+// puts at its end. At a terminal it is one line, which is not shown.
 func (a *UI) ReadSecret(ctx context.Context, option string) (credential.Secret, error) {
 	if a.Term.Attended() {
 		return a.PromptSecret(ctx, "Standard input of "+option)

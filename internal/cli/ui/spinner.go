@@ -14,8 +14,8 @@ func frames() []string {
 	return []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 }
 
-// Busy shows on standard error that something is being done until stop is called: a turning wheel on a terminal, else
-// one line.
+// Busy shows on standard error that something is being done until stop is called: a
+// turning wheel on a terminal, else one line.
 func (a *UI) Busy(ctx context.Context, format string, args ...any) (stop func()) {
 	text := safetext.Text(fmt.Sprintf(format, args...))
 	if !a.Term.Color {

@@ -20,8 +20,9 @@ type Table struct {
 // minColumn is how narrow a column may become before columns are left out instead.
 const minColumn = 8
 
-// draw prints the table. A width above 0 is the terminal's: cells are wrapped to fit into it, and when that is not enough
-// columns are left out from the right. It returns the headings of those.
+// draw prints the table. A width above 0 is the terminal's: cells are wrapped to fit into
+// it, and when that is not enough columns are left out from the right. It returns the
+// headings of those.
 func (t Table) draw(w io.Writer, width int) (hidden []string) {
 	t = t.cleaned()
 	widths, hidden := t.fit(width)
@@ -101,7 +102,8 @@ func (t Table) natural() []int {
 	return widths
 }
 
-// boxWidth is the width of a whole table: each cell has a space on both sides, and a line beside it.
+// boxWidth is the width of a whole table: each cell has a space on both sides, and a line
+// beside it.
 func boxWidth(widths []int) int {
 	total := 1
 	for _, w := range widths {
@@ -156,12 +158,14 @@ func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-textwidth.Of(s)))
 }
 
-// center puts s into the middle; the odd space goes to the right, as rich's tables have it.
+// center puts s into the middle; the odd space goes to the right, as rich's tables have
+// it.
 func center(s string, width int) string {
 	return Pad(strings.Repeat(" ", max(0, width-textwidth.Of(s))/2)+s, width)
 }
 
-// Wrap breaks text into lines of at most width columns: at its newlines, at spaces, and inside of a word that is longer.
+// Wrap breaks text into lines of at most width columns: at its newlines, at spaces, and
+// inside of a word that is longer.
 func Wrap(text string, width int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
@@ -199,7 +203,8 @@ func wrapWords(text string, width int) []string {
 // DrawTable prints a table and says so when the terminal was too narrow for it.
 func (a *UI) DrawTable(t Table) {
 	if hidden := t.draw(a.Out, a.Term.Width); len(hidden) > 0 {
-		a.Say("The terminal is too narrow for %s.\nUse --output=json|yaml|csv|tsv for full data, or --columns to choose.",
+		a.Say("The terminal is too narrow for %s.\nUse --output=json|yaml|csv|tsv for full data, or "+
+			"--columns to choose.",
 			strings.Join(hidden, ", "))
 	}
 }

@@ -18,7 +18,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		Title:  "A title",
 		Header: []string{"ID", "NAME", "TEXT"},
 		Rows: [][]string{
-			{"ba5046e8-ca5e-45e6-a7b7-6f969cac96e7", "🐳 docker", "words that are longer than a line\nand another"},
+			{"ba5046e8-ca5e-45e6-a7b7-6f969cac96e7", "🐳 docker", "words that are longer than a line\nand " +
+				"another"},
 			{"x", "日本語テキスト", ""},
 		},
 		CenterFirst: true,
@@ -32,7 +33,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
-// sameWidth checks that every line of a table is as wide as its border, and that that fits.
+// sameWidth checks that every line of a table is as wide as its border, and that that
+// fits.
 func sameWidth(t *testing.T, text string, most int) {
 	t.Helper()
 	border := 0
@@ -42,7 +44,13 @@ func sameWidth(t *testing.T, text string, most int) {
 		case border == 0 && strings.HasPrefix(line, "┏"):
 			border = textwidth.Of(line)
 		case border != 0 && textwidth.Of(line) != border:
-			t.Errorf("width %d: a line of %d columns in a table of %d:\n%s", most, textwidth.Of(line), border, text)
+			t.Errorf(
+				"width %d: a line of %d columns in a table of %d:\n%s",
+				most,
+				textwidth.Of(line),
+				border,
+				text,
+			)
 			return
 		}
 		if strings.HasPrefix(line, "┗") {
@@ -89,7 +97,8 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// What comes from elsewhere cannot break out of its cell, steer the terminal or make the table ragged.
+// What comes from elsewhere cannot break out of its cell, steer the terminal or make the
+// table ragged.
 func FuzzTable(f *testing.F) {
 	f.Add("title", "cell", "🐳 docker-registry", 40)
 	f.Add("\x1b[2J", "a\tb\r\nc", "\u202eevil", 30)
@@ -99,12 +108,18 @@ func FuzzTable(f *testing.F) {
 		if width < 0 || width > 400 || len(title)+len(a)+len(b) > 2000 {
 			return
 		}
-		tab := Table{Title: title, Header: []string{"ONE", "TWO"}, Rows: [][]string{{a, b}, {b, a}}, CenterFirst: true}
+		tab := Table{
+			Title:       title,
+			Header:      []string{"ONE", "TWO"},
+			Rows:        [][]string{{a, b}, {b, a}},
+			CenterFirst: true,
+		}
 		text, _ := drawn(tab, width)
 		if strings.ContainsFunc(text, unsafe) {
 			t.Errorf("the table steers the terminal: %q", text)
 		}
-		if width >= 24 && !strings.ContainsFunc(text, func(r rune) bool { return r == '\u200d' || r == '\ufffd' }) {
+		if width >= 24 &&
+			!strings.ContainsFunc(text, func(r rune) bool { return r == '\u200d' || r == '\ufffd' }) {
 			sameWidth(t, text[strings.Index(text, "┏"):], width)
 		}
 	})

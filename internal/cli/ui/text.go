@@ -16,7 +16,8 @@ func (a *UI) Say(format string, args ...any) {
 	fmt.Fprintln(a.Err, safetext.Text(fmt.Sprintf(format, args...)))
 }
 
-// Warn prints what a person should know although the command goes on, and with a hint what to type about it.
+// Warn prints what a person should know although the command goes on, and with a hint
+// what to type about it.
 func (a *UI) Warn(message, hint string) {
 	a.Labelled(styleWarning, "Warning: ", message)
 	a.Hint(hint)
@@ -77,7 +78,8 @@ func Count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// Paragraph breaks prose for a table's cell, which would otherwise be as wide as the prose where there is no terminal.
+// Paragraph breaks prose for a table's cell, which would otherwise be as wide as the
+// prose where there is no terminal.
 func Paragraph(text string) string { return strings.Join(Wrap(text, PageWidth), "\n") }
 
 // LabelLines prints labels for a table's cell, one a line.

@@ -25,7 +25,8 @@ func TestSpan(t *testing.T) {
 
 func TestParseTime(t *testing.T) {
 	for text, want := range map[string]string{
-		"2026-12-25": "2026-12-25T00:00:00Z", "2026-12-25 01:02:03": "2026-12-25T01:02:03Z", "2026-12-25T01:02:03": "2026-12-25T01:02:03Z",
+		"2026-12-25": "2026-12-25T00:00:00Z", "2026-12-25 01:02:03": "2026-12-25T01:02:03Z",
+		"2026-12-25T01:02:03":       "2026-12-25T01:02:03Z",
 		"2026-12-25T01:02:03+02:00": "2026-12-24T23:02:03Z",
 	} {
 		got, err := ParseTime(text)
@@ -40,7 +41,8 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-// Whatever a name or a message holds, nothing that is printed steers the terminal, and JSON and YAML give it back as it was.
+// Whatever a name or a message holds, nothing that is printed steers the terminal, and
+// JSON and YAML give it back as it was.
 func FuzzForeignText(f *testing.F) {
 	f.Add("plain")
 	f.Add("\x1b]0;title\a\x9b2J\x7f")
@@ -83,7 +85,14 @@ func FuzzForeignText(f *testing.F) {
 }
 
 func TestRowsCannotBeBroken(t *testing.T) {
-	row := Object{{"a", "x\ty\nz"}, {"b", "\x1b[2J"}, {"c", nil}, {"d", 3}, {"e", []string{"p", "q"}}, {"f", map[string]string{"k": "v"}}}
+	row := Object{
+		{"a", "x\ty\nz"},
+		{"b", "\x1b[2J"},
+		{"c", nil},
+		{"d", 3},
+		{"e", []string{"p", "q"}},
+		{"f", map[string]string{"k": "v"}},
+	}
 	header := []string{"a", "b", "c", "d", "e", "f"}
 	var tsv, csv bytes.Buffer
 	if err := WriteRows(&tsv, FormatTSV, header, []Object{row}); err != nil {
@@ -92,10 +101,16 @@ func TestRowsCannotBeBroken(t *testing.T) {
 	if err := WriteRows(&csv, FormatCSV, header, []Object{row}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "a\tb\tc\td\te\tf\nx\\ty\\nz\t\\x1b[2J\t\t3\tp, q\t{\"k\":\"v\"}\n"; tsv.String() != strings.ReplaceAll(want, `x\ty`, `x\ty`) {
+	if want := "a\tb\tc\td\te\tf\nx\\ty\\nz\t\\x1b[2J\t\t3\tp, q\t{\"k\":\"v\"}\n"; tsv.String() != strings.
+		ReplaceAll(
+			want,
+			`x\ty`,
+			`x\ty`,
+		) {
 		t.Errorf("TSV is %q", tsv.String())
 	}
-	if want := "a,b,c,d,e,f\n\"x\ty\nz\",\\x1b[2J,,3,\"p, q\",\"{\"\"k\"\":\"\"v\"\"}\"\n"; csv.String() != want {
+	if want := "a,b,c,d,e,f\n\"x\ty\nz\",\\x1b[2J,,3,\"p, " +
+		"q\",\"{\"\"k\"\":\"\"v\"\"}\"\n"; csv.String() != want {
 		t.Errorf("CSV is %q", csv.String())
 	}
 }

@@ -16,10 +16,17 @@ type UI struct {
 
 // NewUI is the UI of a process with these standard streams.
 func NewUI(in, out, err *os.File, getenv func(string) string) *UI {
-	return &UI{In: in, Out: &DataWriter{W: out}, Err: err, Term: findTerminal(in, out, err, getenv), Getenv: getenv}
+	return &UI{
+		In:     in,
+		Out:    &DataWriter{W: out},
+		Err:    err,
+		Term:   findTerminal(in, out, err, getenv),
+		Getenv: getenv,
+	}
 }
 
-// DataWriter remembers that standard output failed, so that a full disk under a redirection is an error of the command.
+// DataWriter remembers that standard output failed, so that a full disk under a
+// redirection is an error of the command.
 type DataWriter struct {
 	W   io.Writer
 	Err error

@@ -98,16 +98,21 @@ func JSONLine(v any) (string, error) {
 
 // ParseTime reads a point in time as ZenML takes it: UTC unless it has a zone.
 func ParseTime(s string) (time.Time, error) {
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02", time.RFC3339} {
+	for _, layout := range []string{
+		"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02",
+		time.RFC3339,
+	} {
 		if t, err := time.ParseInLocation(layout, s, time.UTC); err == nil {
 			return t.UTC(), nil
 		}
 	}
 	return time.Time{}, fmt.Errorf(
-		"'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S'", s)
+		"'%s' does not match the formats '%%Y-%%m-%%d', '%%Y-%%m-%%dT%%H:%%M:%%S', '%%Y-%%m-%%d "+
+			"%%H:%%M:%%S'", s)
 }
 
-// Bullets is a list with an entry a line, or several where it is longer than a page is wide.
+// Bullets is a list with an entry a line, or several where it is longer than a page is
+// wide.
 func Bullets(list []string) string {
 	var lines []string
 	for _, entry := range list {

@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Connect returns a client of the user's zend, one that starts it when needed or one that never does.
+// Connect returns a client of the user's zend, one that starts it when needed or one that
+// never does.
 type Connect func(start bool) (Caller, error)
 
 // Patience bounds one request: enough for a person who is asked by the keyring.
@@ -34,7 +35,13 @@ func Call[Resp any](ctx context.Context, connect Connect, method string, params 
 }
 
 // CallWith is Call with secrets, which stay the caller's to wipe.
-func CallWith[Resp any](ctx context.Context, connect Connect, method string, params any, with Secrets) (resp Resp, err error) {
+func CallWith[Resp any](
+	ctx context.Context,
+	connect Connect,
+	method string,
+	params any,
+	with Secrets,
+) (resp Resp, err error) {
 	client, err := connect(true)
 	if err != nil {
 		return resp, err
@@ -59,7 +66,8 @@ func Ask[Resp any](
 	dec.UseNumber() // attributes of components may be numbers of any size
 	if err := dec.Decode(&resp); err != nil {
 		return resp, &credential.Error{
-			Reason: credential.Internal, Message: "zend's answer makes no sense: " + err.Error(), Hint: "zen daemon restart", Cause: err,
+			Reason: credential.Internal, Message: "zend's answer makes no sense: " + err.Error(),
+			Hint: "zen daemon restart", Cause: err,
 		}
 	}
 	return resp, nil
@@ -83,7 +91,8 @@ func Reveal(ctx context.Context, connect Connect, use api.UseConnector) (Secrets
 	return ipc.Secrets(reply.Result)
 }
 
-// encodeParams puts the secrets beside the members of params by hand: encoding/json would leave copies of them behind.
+// encodeParams puts the secrets beside the members of params by hand: encoding/json would
+// leave copies of them behind.
 func encodeParams(params any, with Secrets) ([]byte, error) {
 	body, err := json.Marshal(params)
 	if err != nil || len(with) == 0 {
@@ -97,8 +106,15 @@ func encodeParams(params any, with Secrets) ([]byte, error) {
 	return append(ipc.AppendSecrets(append(body, ':'), with), '}'), nil
 }
 
-// Send makes the request in the background, so that Ctrl-C ends the command at once. It takes over body and clears it.
-func Send(ctx context.Context, client Caller, method string, body []byte, limit time.Duration) (ipc.Reply, error) {
+// Send makes the request in the background, so that Ctrl-C ends the command at once. It
+// takes over body and clears it.
+func Send(
+	ctx context.Context,
+	client Caller,
+	method string,
+	body []byte,
+	limit time.Duration,
+) (ipc.Reply, error) {
 	type answer struct {
 		reply ipc.Reply
 		err   error

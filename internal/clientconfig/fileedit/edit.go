@@ -17,8 +17,9 @@ type Content struct {
 	Exists bool
 }
 
-// Change makes the new content from the old, whose Data it must not change. A result that does not exist removes the
-// file. It is called again when another program changed the file meanwhile.
+// Change makes the new content from the old, whose Data it must not change. A result that
+// does not exist removes the file. It is called again when another program changed the
+// file meanwhile.
 type Change func(before Content) (Content, error)
 
 // Result says what Edit did.
@@ -30,9 +31,9 @@ type Result struct {
 // attempts bounds how often Edit starts anew because of other writers.
 const attempts = 50
 
-// Edit changes the file at path under a lock that keeps out other calls of Edit for files of the same directory. A
-// missing directory is created with mode 0700, a missing file with 0600. Errors are *credential.Error unless they come
-// from change.
+// Edit changes the file at path under a lock that keeps out other calls of Edit for files
+// of the same directory. A missing directory is created with mode 0700, a missing file
+// with 0600. Errors are *credential.Error unless they come from change.
 func Edit(ctx context.Context, path string, change Change) (Result, error) {
 	if err := makeDir(path); err != nil {
 		return Result{}, err
@@ -45,11 +46,12 @@ func Edit(ctx context.Context, path string, change Change) (Result, error) {
 		}
 	}
 	return result, credential.NewError(credential.CannotWrite,
-		safetext.Name(result.Target)+" is being changed by another program all the time", "try again when nothing else uses it")
+		safetext.Name(result.Target)+" is being changed by another program all the time", "try again "+
+			"when nothing else uses it")
 }
 
-// attempt makes the change once, under the lock of the directory where path leads now. again means that another program was
-// faster.
+// attempt makes the change once, under the lock of the directory where path leads now.
+// again means that another program was faster.
 func attempt(ctx context.Context, path string, change Change, result *Result) (again bool, err error) {
 	target, err := Resolve(path)
 	if err != nil {
@@ -68,15 +70,15 @@ func attempt(ctx context.Context, path string, change Change, result *Result) (a
 	return again, err
 }
 
-// Look calls look with what is in the file at path, under the lock of Edit. It changes and makes nothing; without the
-// directory it is an error.
+// Look calls look with what is in the file at path, under the lock of Edit. It changes
+// and makes nothing; without the directory it is an error.
 func Look(ctx context.Context, path string, look func(Content) error) error {
 	_, err := attempt(ctx, path, func(now Content) (Content, error) { return now, look(now) }, &Result{})
 	return err
 }
 
-// RemoveDir removes an empty directory, under the lock of Edit for its files: nobody is left with the lock of a directory
-// that is not there any more.
+// RemoveDir removes an empty directory, under the lock of Edit for its files: nobody is
+// left with the lock of a directory that is not there any more.
 func RemoveDir(ctx context.Context, dir string) error {
 	unlock, _, err := lock(ctx, dir)
 	if err != nil {
@@ -86,7 +88,8 @@ func RemoveDir(ctx context.Context, dir string) error {
 	return os.Remove(dir)
 }
 
-// Read returns what is in the file at path, following symbolic links. A file that does not exist is no error.
+// Read returns what is in the file at path, following symbolic links. A file that does
+// not exist is no error.
 func Read(path string) (Content, error) {
 	target, err := Resolve(path)
 	if err != nil {
@@ -146,7 +149,8 @@ func replace(target string, info fs.FileInfo, before, after Content) (again bool
 	return again, cannotWrite(target, err)
 }
 
-// writeTemp writes data beside target, with the mode and owner info tells, and makes it durable.
+// writeTemp writes data beside target, with the mode and owner info tells, and makes it
+// durable.
 func writeTemp(target string, info fs.FileInfo, data []byte) (name string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(target), tempPrefix(target)+"*") // mode 0600
 	if err != nil {
@@ -203,7 +207,8 @@ func exchange(temp, target string, before, after Content) (again bool, err error
 	return true, putBack(temp, target, after)
 }
 
-// readOut reads what came out of a file's place. A symbolic link that came there meanwhile is nothing that can be compared.
+// readOut reads what came out of a file's place. A symbolic link that came there
+// meanwhile is nothing that can be compared.
 func readOut(temp string) (Content, error) {
 	if info, err := os.Lstat(temp); err != nil || !info.Mode().IsRegular() {
 		return Content{}, err
@@ -212,8 +217,9 @@ func readOut(temp string) (Content, error) {
 	return content, err
 }
 
-// putBack undoes a swap that took out what another program had just written: what is in temp goes back into target's
-// place, as long as what comes out is what was put there last.
+// putBack undoes a swap that took out what another program had just written: what is in
+// temp goes back into target's place, as long as what comes out is what was put there
+// last.
 func putBack(temp, target string, placed Content) error {
 	for range attempts {
 		next, err := readOut(temp)
@@ -234,7 +240,8 @@ func putBack(temp, target string, placed Content) error {
 	return nil
 }
 
-// rename is for systems that cannot exchange files: a program that writes between the look and the rename loses.
+// rename is for systems that cannot exchange files: a program that writes between the
+// look and the rename loses.
 func rename(temp, target string, before Content) (again bool, err error) {
 	now, _, err := read(target)
 	if err != nil || !same(now, before) {
@@ -243,7 +250,8 @@ func rename(temp, target string, before Content) (again bool, err error) {
 	return false, os.Rename(temp, target)
 }
 
-// remove takes target away if it holds before: first out of the way, then, when that is what it held, for good.
+// remove takes target away if it holds before: first out of the way, then, when that is
+// what it held, for good.
 func remove(target string, before Content) (again bool, err error) {
 	temp, err := writeTemp(target, nil, nil)
 	if err != nil {

@@ -73,7 +73,10 @@ func TestEditCreates(t *testing.T) {
 	if err != nil || !result.Changed || text(t, path) != "new" {
 		t.Fatalf("%+v, %v, %q", result, err, text(t, path))
 	}
-	for path, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700, filepath.Join(dir, "a"): 0o700} {
+	for path, want := range map[string]os.FileMode{
+		path: 0o600, filepath.Dir(path): 0o700,
+		filepath.Join(dir, "a"): 0o700,
+	} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, want)
 		}
@@ -107,10 +110,26 @@ func TestEditFollowsLinks(t *testing.T) {
 	}{
 		{"absolute", [][2]string{{"home/config.json", "DIR/repo/real.json"}}, "repo/real.json"},
 		{"relative", [][2]string{{"home/config.json", "../repo/real.json"}}, "repo/real.json"},
-		{"chain", [][2]string{{"home/config.json", "next"}, {"home/next", "../repo/real.json"}}, "repo/real.json"},
-		{"directory", [][2]string{{"home/.docker", "../repo"}, {"home/config.json", ".docker/real.json"}}, "repo/real.json"},
-		{"up from a linked directory", [][2]string{{"home/sub", "DIR/repo/deep"}, {"home/config.json", "sub/../real.json"}}, "repo/real.json"},
-		{"absolute, up from a linked directory", [][2]string{{"home/user", "DIR/repo/deep"}, {"home/config.json", "DIR/home/user/../real.json"}}, "repo/real.json"},
+		{
+			"chain",
+			[][2]string{{"home/config.json", "next"}, {"home/next", "../repo/real.json"}},
+			"repo/real.json",
+		},
+		{
+			"directory",
+			[][2]string{{"home/.docker", "../repo"}, {"home/config.json", ".docker/real.json"}},
+			"repo/real.json",
+		},
+		{
+			"up from a linked directory",
+			[][2]string{{"home/sub", "DIR/repo/deep"}, {"home/config.json", "sub/../real.json"}},
+			"repo/real.json",
+		},
+		{
+			"absolute, up from a linked directory",
+			[][2]string{{"home/user", "DIR/repo/deep"}, {"home/config.json", "DIR/home/user/../real.json"}},
+			"repo/real.json",
+		},
 	}
 	for _, tt := range tests {
 		for _, dangling := range []bool{false, true} {
@@ -122,7 +141,8 @@ func TestEditFollowsLinks(t *testing.T) {
 					}
 				}
 				for _, l := range tt.links {
-					if err := os.Symlink(strings.ReplaceAll(l[1], "DIR", dir), filepath.Join(dir, l[0])); err != nil {
+					if err := os.Symlink(strings.ReplaceAll(l[1], "DIR", dir),
+						filepath.Join(dir, l[0])); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -136,7 +156,8 @@ func TestEditFollowsLinks(t *testing.T) {
 					t.Fatalf("%+v, %v, want %s", result, err, want)
 				}
 				for _, l := range tt.links {
-					if info, err := os.Lstat(filepath.Join(dir, l[0])); err != nil || info.Mode()&os.ModeSymlink == 0 {
+					if info, err := os.Lstat(filepath.Join(dir, l[0])); err != nil ||
+						info.Mode()&os.ModeSymlink == 0 {
 						t.Errorf("%s is no link any more: %v", l[0], err)
 					}
 				}
@@ -149,7 +170,8 @@ func TestEditFollowsLinks(t *testing.T) {
 	}
 }
 
-// realTempDir is a temporary directory without symbolic links in its own path (macOS has some).
+// realTempDir is a temporary directory without symbolic links in its own path (macOS has
+// some).
 func realTempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -197,7 +219,8 @@ func TestEditRefuses(t *testing.T) {
 	for _, tt := range tests {
 		result, err := fileedit.Edit(t.Context(), at(tt.name), to("new"))
 		e, ok := errors.AsType[*credential.Error](err)
-		if !ok || e.Reason != tt.reason || !strings.Contains(e.Message, tt.want) || e.HintText() == "" || result.Changed {
+		if !ok || e.Reason != tt.reason || !strings.Contains(e.Message, tt.want) || e.HintText() == "" ||
+			result.Changed {
 			t.Errorf("%s: got %+v, %#v", tt.name, result, err)
 		}
 	}
@@ -259,7 +282,8 @@ func TestEditNothing(t *testing.T) {
 	if now, err := os.Stat(path); err != nil || !os.SameFile(old, now) {
 		t.Errorf("the file was written: %v", err)
 	}
-	if result, err := fileedit.Edit(t.Context(), filepath.Join(dir, "none"), remove); err != nil || result.Changed {
+	if result, err := fileedit.Edit(t.Context(), filepath.Join(dir, "none"), remove); err != nil ||
+		result.Changed {
 		t.Errorf("removing nothing: %+v, %v", result, err)
 	}
 	only(t, dir, "f")
@@ -285,18 +309,26 @@ func TestEditRemoves(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if result, err := fileedit.Edit(t.Context(), filepath.Join(dir, "link"), remove); err != nil || !result.Changed {
+	if result, err := fileedit.Edit(t.Context(), filepath.Join(dir, "link"), remove); err != nil ||
+		!result.Changed {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	only(t, dir, "link")
 }
 
-// What a crash left behind goes at the next edit of that file; what others keep there stays.
+// What a crash left behind goes at the next edit of that file; what others keep there
+// stays.
 func TestEditClearsCrashLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.json")
 	write(t, path, "old", 0o600)
-	others := []string{".config.json.swp", ".other.json.zen-123", "config.json123", ".config.json.zen", "config.json"}
+	others := []string{
+		".config.json.swp",
+		".other.json.zen-123",
+		"config.json123",
+		".config.json.zen",
+		"config.json",
+	}
 	for _, name := range others[:4] {
 		write(t, filepath.Join(dir, name), "theirs", 0o600)
 	}
@@ -308,7 +340,8 @@ func TestEditClearsCrashLeftovers(t *testing.T) {
 	only(t, dir, others...)
 }
 
-// docker writes a temporary file and renames it, without any lock: between our look and our write.
+// docker writes a temporary file and renames it, without any lock: between our look and
+// our write.
 func TestEditWhileAnotherProgramWrites(t *testing.T) {
 	replaceFile := func(t *testing.T, path, content string) {
 		t.Helper()
@@ -324,10 +357,20 @@ func TestEditWhileAnotherProgramWrites(t *testing.T) {
 		want  string
 	}{
 		{"renames", func(t *testing.T, path string) { replaceFile(t, path, "theirs") }, "old", "theirs+zen"},
-		{"writes in place", func(t *testing.T, path string) { write(t, path, "theirs", 0o600) }, "old", "theirs+zen"},
+		{
+			"writes in place",
+			func(t *testing.T, path string) { write(t, path, "theirs", 0o600) },
+			"old",
+			"theirs+zen",
+		},
 		{"creates", func(t *testing.T, path string) { replaceFile(t, path, "theirs") }, "", "theirs+zen"},
 		{"removes", func(t *testing.T, path string) { os.Remove(path) }, "old", "+zen"},
-		{"writes the same", func(t *testing.T, path string) { replaceFile(t, path, "old") }, "old", "old+zen"},
+		{
+			"writes the same",
+			func(t *testing.T, path string) { replaceFile(t, path, "old") },
+			"old",
+			"old+zen",
+		},
 		{"puts a link there", func(t *testing.T, path string) {
 			write(t, path+"2", "theirs", 0o600)
 			if err := os.Symlink(path+"2", path+"1"); err != nil {
@@ -354,12 +397,19 @@ func TestEditWhileAnotherProgramWrites(t *testing.T) {
 				write(t, path, tt.first, 0o600)
 			}
 			calls := 0
-			result, err := fileedit.Edit(t.Context(), path, func(before fileedit.Content) (fileedit.Content, error) {
-				if calls++; calls == 1 {
-					tt.other(t, path)
-				}
-				return fileedit.Content{Data: append(bytes.Clone(before.Data), "+zen"...), Exists: true}, nil
-			})
+			result, err := fileedit.Edit(
+				t.Context(),
+				path,
+				func(before fileedit.Content) (fileedit.Content, error) {
+					if calls++; calls == 1 {
+						tt.other(t, path)
+					}
+					return fileedit.Content{
+						Data:   append(bytes.Clone(before.Data), "+zen"...),
+						Exists: true,
+					}, nil
+				},
+			)
 			if err != nil || !result.Changed || text(t, path) != tt.want {
 				t.Fatalf("%+v, %v, %q, want %q", result, err, text(t, path), tt.want)
 			}
@@ -423,10 +473,17 @@ func TestEditConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for i := range edits {
 				name := []string{path, filepath.Join(dir, "link")}[i%2]
-				_, err := fileedit.Edit(context.Background(), name, func(before fileedit.Content) (fileedit.Content, error) {
-					line := fmt.Sprintf("%d.%d\n", w, i)
-					return fileedit.Content{Data: append(bytes.Clone(before.Data), line...), Exists: true}, nil
-				})
+				_, err := fileedit.Edit(
+					context.Background(),
+					name,
+					func(before fileedit.Content) (fileedit.Content, error) {
+						line := fmt.Sprintf("%d.%d\n", w, i)
+						return fileedit.Content{
+							Data:   append(bytes.Clone(before.Data), line...),
+							Exists: true,
+						}, nil
+					},
+				)
 				if err != nil {
 					t.Error(err)
 				}
@@ -442,8 +499,9 @@ func TestEditConcurrently(t *testing.T) {
 	only(t, dir, "f", "link")
 }
 
-// A program without locks, as docker is, renames its file into place at the very moment when Edit does. What it wrote last is
-// in the file at the end: alone, or with what Edit made of it.
+// A program without locks, as docker is, renames its file into place at the very moment
+// when Edit does. What it wrote last is in the file at the end: alone, or with what Edit
+// made of it.
 func TestEditAgainstRenamingWriter(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -457,7 +515,8 @@ func TestEditAgainstRenamingWriter(t *testing.T) {
 				return
 			}
 			line := fmt.Sprintf("theirs %d\n", n)
-			if err := errors.Join(os.WriteFile(path+"1", []byte(line), 0o600), os.Rename(path+"1", path)); err != nil {
+			if err := errors.Join(os.WriteFile(path+"1", []byte(line), 0o600),
+				os.Rename(path+"1", path)); err != nil {
 				t.Error(err)
 			}
 			last = line

@@ -20,15 +20,16 @@ const MaxSize = 16 << 20
 // maxLinks is how many symbolic links are followed, as in the Linux kernel.
 const maxLinks = 40
 
-// Resolve follows the symbolic links of path to the file itself, which need not exist: a link that dangles is followed
-// to the place where it points.
+// Resolve follows the symbolic links of path to the file itself, which need not exist: a
+// link that dangles is followed to the place where it points.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", cannotWrite(path, err)
 	}
 	for range maxLinks {
-		// Not filepath.Dir and Join: in a link's text, "sub/.." is where the link sub leads, and up from there.
+		// Not filepath.Dir and Join: in a link's text, "sub/.." is where the link sub
+		// leads, and up from there.
 		dir, name := filepath.Split(path)
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			path = filepath.Join(real, name)
@@ -42,11 +43,13 @@ func Resolve(path string) (string, error) {
 		}
 		path = link
 	}
-	return "", credential.NewError(credential.CannotWrite, safetext.Name(path)+" is a circle of symbolic links", "remove the link")
+	return "", credential.NewError(credential.CannotWrite, safetext.Name(path)+" is a circle of symbolic "+
+		"links", "remove the link")
 }
 
-// makeDir creates the directory in which path is or its link is, but not one that a link points to: that is missing for
-// some other reason, such as a volume which is not mounted.
+// makeDir creates the directory in which path is or its link is, but not one that a link
+// points to: that is missing for some other reason, such as a volume which is not
+// mounted.
 func makeDir(path string) error {
 	return cannotWrite(path, os.MkdirAll(filepath.Dir(path), 0o700))
 }
@@ -66,30 +69,44 @@ func read(target string) (Content, fs.FileInfo, error) {
 		return Content{}, nil, cannotRead(target, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Content{}, nil, credential.NewError(credential.CannotWrite, safetext.Name(target)+" is not a file", "move it away")
+		return Content{}, nil, credential.NewError(
+			credential.CannotWrite,
+			safetext.Name(target)+" is not a file",
+			"move it away",
+		)
 	}
 	var data bytes.Buffer
 	if _, err := io.Copy(&data, io.LimitReader(f, MaxSize+1)); err != nil {
 		return Content{}, nil, cannotRead(target, err)
 	}
 	if data.Len() > MaxSize {
-		return Content{}, nil, credential.NewError(credential.TooLarge, safetext.Name(target)+" is larger than 16 MiB", "make it smaller")
+		return Content{}, nil, credential.NewError(
+			credential.TooLarge,
+			safetext.Name(target)+" is larger than 16 MiB",
+			"make it smaller",
+		)
 	}
 	return Content{Data: data.Bytes(), Exists: true}, info, nil
 }
 
-// writable refuses a file that its owner made read-only. A rename would replace it all the same.
+// writable refuses a file that its owner made read-only. A rename would replace it all
+// the same.
 func writable(target string, info fs.FileInfo) error {
 	if info == nil || info.Mode().Perm()&0o200 != 0 {
 		return nil
 	}
-	return credential.NewError(credential.CannotWrite, safetext.Name(target)+" is read-only", "chmod u+w "+safetext.ShellWord(target))
+	return credential.NewError(
+		credential.CannotWrite,
+		safetext.Name(target)+" is read-only",
+		"chmod u+w "+safetext.ShellWord(target),
+	)
 }
 
 // tempPrefix begins the names of temporary files for target.
 func tempPrefix(target string) string { return "." + filepath.Base(target) + ".zen-" }
 
-// removeStale removes temporary files that a crash left behind: under the lock, none can be in use.
+// removeStale removes temporary files that a crash left behind: under the lock, none can
+// be in use.
 func removeStale(target string) {
 	entries, err := os.ReadDir(filepath.Dir(target))
 	if err != nil {
@@ -124,7 +141,8 @@ func cannotRead(path string, err error) error {
 	}
 }
 
-// cannotWrite returns nil for a nil error, and leaves errors made for a person as they are.
+// cannotWrite returns nil for a nil error, and leaves errors made for a person as they
+// are.
 func cannotWrite(path string, err error) error {
 	if err == nil {
 		return nil

@@ -13,7 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// A real full file system, where root may mount one: TestEditFullDisk does it by a limit everywhere.
+// A real full file system, where root may mount one: TestEditFullDisk does it by a limit
+// everywhere.
 func TestEditFullFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -23,7 +24,8 @@ func TestEditFullFileSystem(t *testing.T) {
 	path := filepath.Join(dir, "f")
 	write(t, path, "old", 0o600)
 	_, err := fileedit.Edit(t.Context(), path, to(strings.Repeat("new", 1<<16)))
-	if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) || text(t, path) != "old" {
+	if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) ||
+		text(t, path) != "old" {
 		t.Errorf("got %v, %q", err, text(t, path))
 	}
 	only(t, dir, "f")

@@ -31,10 +31,12 @@ func has(t *testing.T, path, want string) {
 	}
 }
 
-// A swap took out what another program had just written. It goes back, unless something newer came since.
+// A swap took out what another program had just written. It goes back, unless something
+// newer came since.
 func TestPutBack(t *testing.T) {
 	if err := swap(files(t, "a", "b")[0], "/nowhere"); unsupported(err) {
-		t.Skip("the system cannot exchange two files in one step: they are replaced another way, which other tests try")
+		t.Skip("the system cannot exchange two files in one step: they are replaced another way, which " +
+			"other tests try")
 	}
 	tests := []struct {
 		name, inPlace, want string

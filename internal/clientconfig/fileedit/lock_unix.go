@@ -20,8 +20,8 @@ const (
 	lockWait = 10 * time.Second
 )
 
-// lock takes an exclusive flock on the directory itself, so that no lock file is left in it. locked is false where the
-// file system knows no such locks.
+// lock takes an exclusive flock on the directory itself, so that no lock file is left in
+// it. locked is false where the file system knows no such locks.
 func lock(ctx context.Context, dir string) (unlock func(), locked bool, err error) {
 	late := time.NewTimer(lockWait)
 	defer late.Stop()
@@ -42,14 +42,15 @@ func lock(ctx context.Context, dir string) (unlock func(), locked bool, err erro
 		case <-ctx.Done():
 			return nil, false, context.Cause(ctx)
 		case <-late.C:
-			return nil, false, credential.NewError(credential.Timeout, safetext.Name(dir)+" is locked by another program", "try again")
+			return nil, false, credential.NewError(credential.Timeout, safetext.Name(dir)+" is locked by "+
+				"another program", "try again")
 		case <-time.After(lockPoll):
 		}
 	}
 }
 
-// leadsTo reports whether the directory was not removed and made anew since f was opened: a lock of the old one keeps
-// nobody out.
+// leadsTo reports whether the directory was not removed and made anew since f was opened:
+// a lock of the old one keeps nobody out.
 func leadsTo(dir string, f *os.File) bool {
 	now, err := os.Stat(dir)
 	if err != nil {

@@ -20,13 +20,15 @@ func ReadOwn(path string) (Content, error) {
 	case err != nil:
 		return Content{}, cannotRead(path, err)
 	case len(data) > MaxSize:
-		return Content{}, credential.NewError(credential.TooLarge, safetext.Name(path)+" is larger than 16 MiB", "move it away")
+		return Content{}, credential.NewError(credential.TooLarge, safetext.Name(path)+" is larger than "+
+			"16 MiB", "move it away")
 	}
 	return Content{Data: data, Exists: true}, nil
 }
 
-// EditOwn changes a file of zen's own, which only zen writes, under a lock that keeps out other calls of it for files of the
-// same directory. The directory is made, or closed to others.
+// EditOwn changes a file of zen's own, which only zen writes, under a lock that keeps out
+// other calls of it for files of the same directory. The directory is made, or closed to
+// others.
 func EditOwn(ctx context.Context, path string, change Change) error {
 	dir := filepath.Dir(path)
 	if err := paths.MakeDir(dir); err != nil {

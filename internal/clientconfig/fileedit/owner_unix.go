@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// keepOwner gives f the owner and group that info tells. It fails where that is not allowed and matters: the file would change
-// hands.
+// keepOwner gives f the owner and group that info tells. It fails where that is not
+// allowed and matters: the file would change hands.
 func keepOwner(f *os.File, info fs.FileInfo) error {
 	want, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -33,14 +33,15 @@ func keepOwner(f *os.File, info fs.FileInfo) error {
 		return nil // a group that may do nothing with the file need not stay
 	}
 	return &credential.Error{
-		Reason: credential.CannotWrite, Message: safetext.Name(info.Name()) + " belongs to another user or group",
+		Reason: credential.CannotWrite, Message: safetext.Name(info.Name()) + " belongs to another user " +
+			"or group",
 		Hint: "run this as its owner", Cause: err,
 	}
 }
 
-// trusted refuses a file of another user, or a place for one in a directory of another user, that symbolic links led to: who
-// can make a link in a user's directories could have zen read and write whatever that user can. info is nil when there is no
-// file.
+// trusted refuses a file of another user, or a place for one in a directory of another
+// user, that symbolic links led to: who can make a link in a user's directories could
+// have zen read and write whatever that user can. info is nil when there is no file.
 func trusted(path, target string, info fs.FileInfo) error {
 	if path, err := filepath.Abs(path); err == nil && path == target {
 		return nil
@@ -58,6 +59,7 @@ func trusted(path, target string, info fs.FileInfo) error {
 		return nil
 	}
 	return credential.NewError(credential.CannotWrite,
-		safetext.Name(path)+" leads by a symbolic link to "+safetext.Name(owned)+", which belongs to user "+strconv.Itoa(int(st.Uid)),
+		safetext.Name(path)+" leads by a symbolic link to "+safetext.Name(owned)+", which belongs to "+
+			"user "+strconv.Itoa(int(st.Uid)),
 		"see where it leads: ls -l "+safetext.ShellWord(path))
 }

@@ -47,9 +47,13 @@ func children() map[string]func(path string) {
 			edit(path)
 		},
 		"die": func(path string) { // killed while it holds the lock
-			_, err := fileedit.Edit(context.Background(), path, func(fileedit.Content) (fileedit.Content, error) {
-				return fileedit.Content{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			})
+			_, err := fileedit.Edit(
+				context.Background(),
+				path,
+				func(fileedit.Content) (fileedit.Content, error) {
+					return fileedit.Content{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				},
+			)
 			panic(err)
 		},
 	}
@@ -74,7 +78,8 @@ func TestEditFullDisk(t *testing.T) {
 			names = []string{"f"}
 		}
 		out, err := child(t, "full", path).Output()
-		if err != nil || !strings.HasPrefix(string(out), "cannot_write: ") || !strings.Contains(string(out), "cannot be written") {
+		if err != nil || !strings.HasPrefix(string(out), "cannot_write: ") ||
+			!strings.Contains(string(out), "cannot be written") {
 			t.Errorf("%q, %v", out, err)
 		}
 		only(t, dir, names...)
@@ -112,13 +117,15 @@ func TestEditKeepsOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := info.Sys().(*syscall.Stat_t); st.Uid != 12345 || st.Gid != 23456 || info.Mode().Perm() != 0o640 || text(t, path) != "new" {
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != 12345 || st.Gid != 23456 ||
+		info.Mode().Perm() != 0o640 ||
+		text(t, path) != "new" {
 		t.Errorf("%d:%d %v %q", st.Uid, st.Gid, info.Mode(), text(t, path))
 	}
 }
 
-// Somebody who may write to the directory but cannot give the file back to its owner does not take it away from them. A group
-// that may do nothing with the file does not count.
+// Somebody who may write to the directory but cannot give the file back to its owner does
+// not take it away from them. A group that may do nothing with the file does not count.
 func TestEditForeignFile(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become somebody else")
@@ -178,7 +185,8 @@ func openTempDir(t *testing.T) string {
 	return dir
 }
 
-// A link may lead anywhere but to another user's file, or to where another user could make it.
+// A link may lead anywhere but to another user's file, or to where another user could
+// make it.
 func TestLinkToAnotherUsers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files away")
@@ -193,14 +201,16 @@ func TestLinkToAnotherUsers(t *testing.T) {
 				write(t, filepath.Join(dir, "theirs/f"), "old", 0o644)
 			}
 			link := filepath.Join(dir, "link")
-			if err := errors.Join(os.Chown(filepath.Join(dir, given), 12345, 12345), os.Symlink("theirs/f", link)); err != nil {
+			if err := errors.Join(os.Chown(filepath.Join(dir, given), 12345, 12345),
+				os.Symlink("theirs/f", link)); err != nil {
 				t.Fatal(err)
 			}
 			before := listing(t, filepath.Join(dir, "theirs"))
 			_, err := fileedit.Edit(t.Context(), link, to("new"))
 			_, rerr := fileedit.Read(link)
 			for _, err := range []error{err, rerr} {
-				if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), "belongs to user 12345") {
+				if !credential.CannotWrite.Is(err) || !strings.Contains(err.Error(), "belongs to user "+
+					"12345") {
 					t.Errorf("%v", err)
 				}
 			}
@@ -228,7 +238,9 @@ func TestOwnFileInTheWay(t *testing.T) {
 			}
 			_, rerr := fileedit.ReadOwn(path)
 			for _, err := range []error{rerr, fileedit.EditOwn(t.Context(), path, to("new"))} {
-				if e, ok := errors.AsType[*credential.Error](err); !ok || e.Reason != credential.CannotWrite || e.HintText() == "" {
+				if e, ok := errors.AsType[*credential.Error](err); !ok ||
+					e.Reason != credential.CannotWrite ||
+					e.HintText() == "" {
 					t.Errorf("%v", err)
 				}
 			}
@@ -259,7 +271,8 @@ func TestEditWithoutPermission(t *testing.T) {
 		t.Skip("root may write everywhere: run the tests as an ordinary user for this one")
 	}
 	_, err := fileedit.Edit(t.Context(), path, to("new"))
-	if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Message, "permission denied") || text(t, path) != "old" {
+	if e, ok := errors.AsType[*credential.Error](err); !ok || !strings.Contains(e.Message, "permission "+
+		"denied") || text(t, path) != "old" {
 		t.Errorf("got %v", err)
 	}
 }

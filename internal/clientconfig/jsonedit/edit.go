@@ -8,21 +8,25 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNotObject means that an edit goes through a value which is neither an object nor null.
+// ErrNotObject means that an edit goes through a value which is neither an object nor
+// null.
 var ErrNotObject = errors.New("not an object")
 
 // errNotText means that a key cannot be written as JSON.
 var errNotText = errors.New("the key is not UTF-8")
 
-// Change is what one Set did, and enough to revert it later in a file that others have changed since. It can be kept as
-// JSON. It holds the replaced text: do not Set what replaces a secret.
+// Change is what one Set did, and enough to revert it later in a file that others have
+// changed since. It can be kept as JSON. It holds the replaced text: do not Set what
+// replaces a secret.
 type Change struct {
-	Path  []string `json:"path"`
-	New   string   `json:"new"`             // text of the value that was set
-	Depth int      `json:"depth"`           // how much of Path was replaced or inserted: Path[:Depth] is one member
-	Old   *string  `json:"old,omitempty"`   // text of that member's value before; nil: there was none
-	Body  string   `json:"body,omitempty"`  // white space between { and } that an inserted member stands in place of
-	Blank *string  `json:"blank,omitempty"` // the whole text, if it was white space only
+	Path []string `json:"path"`
+	New  string   `json:"new"` // text of the value that was set
+	// how much of Path was replaced or inserted: Path[:Depth] is one member
+	Depth int     `json:"depth"`
+	Old   *string `json:"old,omitempty"` // text of that member's value before; nil: there was none
+	// white space between { and } that an inserted member stands in place of
+	Body  string  `json:"body,omitempty"`
+	Blank *string `json:"blank,omitempty"` // the whole text, if it was white space only
 }
 
 // Outcome says what Revert found.
@@ -35,8 +39,9 @@ const (
 	Changed          // the member has another value by now
 )
 
-// Set gives the member at path the value whose JSON text is value, inserting it and the objects it needs, after the last
-// member and in the style of the text. The Change is nil when the member had that text already.
+// Set gives the member at path the value whose JSON text is value, inserting it and the
+// objects it needs, after the last member and in the style of the text. The Change is nil
+// when the member had that text already.
 func (d *Document) Set(value string, path ...string) (*Document, *Change, error) {
 	if slices.ContainsFunc(path, func(key string) bool { return !utf8.ValidString(key) }) {
 		return nil, nil, errNotText
@@ -63,7 +68,8 @@ func (d *Document) Set(value string, path ...string) (*Document, *Change, error)
 	return nil, nil, ErrNotObject // the empty path
 }
 
-// Remove takes the member at path out, with the comma it needs. It reports whether there was one.
+// Remove takes the member at path out, with the comma it needs. It reports whether there
+// was one.
 func (d *Document) Remove(path ...string) (*Document, bool, error) {
 	if len(path) == 0 || d.find(path) == nil {
 		return d, false, nil
@@ -72,8 +78,9 @@ func (d *Document) Remove(path ...string) (*Document, bool, error) {
 	return next, err == nil, err
 }
 
-// Revert undoes c as far as others have not undone it: it is the exact inverse of the Set that returned c, and in a text
-// that was changed since, it touches nothing but c's members.
+// Revert undoes c as far as others have not undone it: it is the exact inverse of the Set
+// that returned c, and in a text that was changed since, it touches nothing but c's
+// members.
 func (d *Document) Revert(c *Change) (*Document, Outcome, error) {
 	n := d.find(c.Path)
 	if n == nil || len(c.Path) == 0 {
@@ -109,7 +116,8 @@ func (d *Document) revert(c *Change) (*Document, error) {
 	return d, nil
 }
 
-// remove takes out the member at path, which exists; an object that becomes empty gets body between its braces.
+// remove takes out the member at path, which exists; an object that becomes empty gets
+// body between its braces.
 func (d *Document) remove(path []string, body string) (*Document, error) {
 	parent := d.find(path[:len(path)-1])
 	i := slices.IndexFunc(parent.members, func(m *node) bool { return m.key == path[len(path)-1] })
@@ -151,7 +159,8 @@ func (d *Document) replace(c *Change, m *node, rest []string) (*Document, *Chang
 	return next, c, err
 }
 
-// insert adds the member rest[0], which is missing in the object parent at path, after the last one.
+// insert adds the member rest[0], which is missing in the object parent at path, after
+// the last one.
 func (d *Document) insert(c *Change, parent *node, path, rest []string) (*Document, *Change, error) {
 	var next *Document
 	var err error
@@ -164,7 +173,11 @@ func (d *Document) insert(c *Change, parent *node, path, rest []string) (*Docume
 	}
 	last := parent.members[len(parent.members)-1]
 	st := d.styleOf(path, last)
-	next, err = d.splice(last.end, last.end, d.separator(parent)+quote(rest[0])+st.colon+st.wrap(rest[1:], c.New))
+	next, err = d.splice(
+		last.end,
+		last.end,
+		d.separator(parent)+quote(rest[0])+st.colon+st.wrap(rest[1:], c.New),
+	)
 	return next, c, err
 }
 

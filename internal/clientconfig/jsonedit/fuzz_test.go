@@ -12,8 +12,10 @@ import (
 
 func FuzzSet(f *testing.F) {
 	for _, src := range []string{
-		"", " ", "{}", "\ufeff{}\r\n", `{"auths":{"a":{"auth":"eA=="}},"credsStore":"x"}`, "{\n\t\"credHelpers\": {\n\t}\n}",
-		"{\r\n  \"a\": [1, {\"b\": \"]\"}],\r\n\r\n  \"credHelpers\": null }", "{ \"a\": 1\n, \"b\": {\"c\": {}} }", `{"credHelpers":1}`,
+		"", " ", "{}", "\ufeff{}\r\n", `{"auths":{"a":{"auth":"eA=="}},"credsStore":"x"}`,
+		"{\n\t\"credHelpers\": {\n\t}\n}",
+		"{\r\n  \"a\": [1, {\"b\": \"]\"}],\r\n\r\n  \"credHelpers\": null }", "{ \"a\": 1\n, \"b\": " +
+			"{\"c\": {}} }", `{"credHelpers":1}`,
 		`{"":{"":"\\"},"\u0061":0}`, "{\"a\":\n{}}",
 	} {
 		f.Add([]byte(src), "credHelpers", "ghcr.io")
@@ -68,7 +70,10 @@ func checkOthers(t *testing.T, before, after *jsonedit.Document, path []string) 
 }
 
 func FuzzParse(f *testing.F) {
-	for _, src := range []string{"", "{}", `{"a":1}`, "[]", `{"a":{"b":[{"c":"}"}]}}`, `{"a":"\"","b":"\\"}`, "{\"a\":\t1e9 }", "x"} {
+	for _, src := range []string{
+		"", "{}", `{"a":1}`, "[]", `{"a":{"b":[{"c":"}"}]}}`, `{"a":"\"","b":"\\"}`,
+		"{\"a\":\t1e9 }", "x",
+	} {
 		f.Add([]byte(src))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

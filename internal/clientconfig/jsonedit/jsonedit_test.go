@@ -22,12 +22,15 @@ func TestSet(t *testing.T) {
 		{"nothing", "", []string{"credsStore"}, "{\n\t\"credsStore\": \"zen\"\n}\n"},
 		{"white space", " \n", []string{"credsStore"}, "{\n\t\"credsStore\": \"zen\"\n}\n"},
 		{"byte order mark alone", bom, []string{"credsStore"}, bom + "{\n\t\"credsStore\": \"zen\"\n}\n"},
-		{"nothing, nested", "", []string{"credHelpers", "a"}, "{\n\t\"credHelpers\": {\n\t\t\"a\": \"zen\"\n\t}\n}\n"},
+		{"nothing, nested", "", []string{"credHelpers", "a"}, "{\n\t\"credHelpers\": {\n\t\t\"a\": " +
+			"\"zen\"\n\t}\n}\n"},
 		{"empty object", "{}", []string{"credsStore"}, "{\n\t\"credsStore\": \"zen\"\n}"},
-		{"empty object with spaces", "{ \r\n }\r\n", []string{"credsStore"}, "{\r\n\t\"credsStore\": \"zen\"\r\n}\r\n"},
+		{"empty object with spaces", "{ \r\n }\r\n", []string{"credsStore"}, "{\r\n\t\"credsStore\": " +
+			"\"zen\"\r\n}\r\n"},
 		{"compact", `{"auths":{}}`, []string{"credsStore"}, `{"auths":{},"credsStore":"zen"}`},
 		{"one line", `{ "a": 1, "b": 2 }`, []string{"credsStore"}, `{ "a": 1, "b": 2, "credsStore": "zen" }`},
-		{"docker's style", "{\n\t\"auths\": {}\n}", []string{"credsStore"}, "{\n\t\"auths\": {},\n\t\"credsStore\": \"zen\"\n}"},
+		{"docker's style", "{\n\t\"auths\": {}\n}", []string{"credsStore"}, "{\n\t\"auths\": " +
+			"{},\n\t\"credsStore\": \"zen\"\n}"},
 		{
 			"two spaces", "{\n  \"auths\": {}\n}\n",
 			[]string{"credHelpers", "ghcr.io"},
@@ -39,7 +42,8 @@ func TestSet(t *testing.T) {
 			"{\r\n    \"auths\": {},\r\n    \"credHelpers\": {\r\n        \"a\": \"zen\"\r\n    }\r\n}\r\n",
 		},
 		{"byte order mark", bom + `{"a":1}`, []string{"credsStore"}, bom + `{"a":1,"credsStore":"zen"}`},
-		{"comma first", "{ \"a\": 1\n, \"b\": 2\n}", []string{"c"}, "{ \"a\": 1\n, \"b\": 2\n, \"c\": \"zen\"\n}"},
+		{"comma first", "{ \"a\": 1\n, \"b\": 2\n}", []string{"c"}, "{ \"a\": 1\n, \"b\": 2\n, \"c\": " +
+			"\"zen\"\n}"},
 		{
 			"blank line", "{\n\t\"a\": 1,\n\n\t\"b\": 2\n}",
 			[]string{"c", "d"},
@@ -50,7 +54,12 @@ func TestSet(t *testing.T) {
 			[]string{"credsStore"},
 			"{\n\t\"credsStore\" : \"zen\",\n\t\"x\": 1\n}",
 		},
-		{"replace any type", `{"credsStore": [1, {"a": "]"}], "x": 1}`, []string{"credsStore"}, `{"credsStore": "zen", "x": 1}`},
+		{
+			"replace any type",
+			`{"credsStore": [1, {"a": "]"}], "x": 1}`,
+			[]string{"credsStore"},
+			`{"credsStore": "zen", "x": 1}`,
+		},
 		{"escaped key", `{"creds\u0053tore": "x"}`, []string{"credsStore"}, `{"creds\u0053tore": "zen"}`},
 		{
 			"into an object", "{\n  \"credHelpers\": {\n    \"a\": \"x\"\n  },\n  \"z\": null\n}",
@@ -62,9 +71,20 @@ func TestSet(t *testing.T) {
 			[]string{"credHelpers", "b"},
 			"{\n  \"credHelpers\": {\n    \"b\": \"zen\"\n  },\n  \"z\": null\n}",
 		},
-		{"into a compact empty object", `{"credHelpers":{},"z":1}`, []string{"credHelpers", "b"}, `{"credHelpers":{"b":"zen"},"z":1}`},
-		{"into null", "{\n\t\"credHelpers\": null\n}", []string{"credHelpers", "b"}, "{\n\t\"credHelpers\": {\n\t\t\"b\": \"zen\"\n\t}\n}"},
-		{"no indentation", "{\n\"a\": 1\n}", []string{"b", "c"}, "{\n\"a\": 1,\n\"b\": {\n\"c\": \"zen\"\n}\n}"},
+		{
+			"into a compact empty object",
+			`{"credHelpers":{},"z":1}`,
+			[]string{"credHelpers", "b"},
+			`{"credHelpers":{"b":"zen"},"z":1}`,
+		},
+		{
+			"into null",
+			"{\n\t\"credHelpers\": null\n}",
+			[]string{"credHelpers", "b"},
+			"{\n\t\"credHelpers\": {\n\t\t\"b\": \"zen\"\n\t}\n}",
+		},
+		{"no indentation", "{\n\"a\": 1\n}", []string{"b", "c"}, "{\n\"a\": 1,\n\"b\": {\n\"c\": " +
+			"\"zen\"\n}\n}"},
 		{"strange key", `{"a":1}`, []string{"q\"\\\n"}, `{"a":1,"q\"\\\n":"zen"}`},
 	}
 	for _, tt := range tests {
@@ -112,7 +132,10 @@ func TestSetSame(t *testing.T) {
 
 func TestSetThroughValue(t *testing.T) {
 	for _, src := range []string{`{"credHelpers":"x"}`, `{"credHelpers":[]}`, `{"credHelpers":1}`} {
-		if _, _, err := parse(t, src).Set(`"zen"`, "credHelpers", "a"); !errors.Is(err, jsonedit.ErrNotObject) {
+		if _, _, err := parse(t, src).Set(`"zen"`, "credHelpers", "a"); !errors.Is(
+			err,
+			jsonedit.ErrNotObject,
+		) {
 			t.Errorf("%s: got %v", src, err)
 		}
 	}
@@ -127,7 +150,10 @@ func TestSetInvalidKey(t *testing.T) {
 }
 
 func TestRevertSeveral(t *testing.T) {
-	for _, src := range []string{"", "{}", `{"a":{}}`, "{\n\t\"credHelpers\": { }\n}", `{"credHelpers":null}`} {
+	for _, src := range []string{
+		"", "{}", `{"a":{}}`, "{\n\t\"credHelpers\": { }\n}",
+		`{"credHelpers":null}`,
+	} {
 		d := parse(t, src)
 		var changes []*jsonedit.Change
 		for _, path := range [][]string{{"credHelpers", "a"}, {"credsStore"}, {"credHelpers", "b"}} {
@@ -157,13 +183,26 @@ func TestRevertAfterOthers(t *testing.T) {
 		outcome                  jsonedit.Outcome
 	}{
 		{
-			"something was added", "credHelpers b", `{"credsStore":"desktop","credHelpers":{"b":"zen","c":"gcloud"}}`,
+			"something was added", "credHelpers b",
+			`{"credsStore":"desktop","credHelpers":{"b":"zen","c":"gcloud"}}`,
 			`{"credsStore":"desktop","credHelpers":{"c":"gcloud"}}`, jsonedit.Reverted,
 		},
-		{"it was written anew", "credHelpers b", `{"credHelpers": {"b": "zen"}, "x": 1}`, `{"x": 1}`, jsonedit.Reverted},
+		{
+			"it was written anew",
+			"credHelpers b",
+			`{"credHelpers": {"b": "zen"}, "x": 1}`,
+			`{"x": 1}`,
+			jsonedit.Reverted,
+		},
 		{"it was changed", "credsStore", `{"credsStore":"pass"}`, `{"credsStore":"pass"}`, jsonedit.Changed},
 		{"it was removed", "credsStore", `{"x":1}`, `{"x":1}`, jsonedit.Gone},
-		{"it is still there", "credsStore", `{"x":1,"credsStore":"zen"}`, `{"x":1,"credsStore":"desktop"}`, jsonedit.Reverted},
+		{
+			"it is still there",
+			"credsStore",
+			`{"x":1,"credsStore":"zen"}`,
+			`{"x":1,"credsStore":"desktop"}`,
+			jsonedit.Reverted,
+		},
 		{"all is gone", "credsStore", ``, ``, jsonedit.Gone},
 	}
 	for _, tt := range tests {
@@ -207,7 +246,8 @@ func TestParseErrors(t *testing.T) {
 	tests := []struct {
 		src, want string
 	}{
-		{"{\n  \"a\": 1,\n}", "line 3, column 1: invalid character '}' looking for beginning of object key string"},
+		{"{\n  \"a\": 1,\n}", "line 3, column 1: invalid character '}' looking for beginning of object " +
+			"key string"},
 		{"{\n  \"ä\": x\n}", "line 2, column 8: invalid character 'x' looking for beginning of value"},
 		{`{"a": "b`, "line 1, column 9: unexpected end of JSON input"},
 		{"{\"a\": 1}\n{}", "line 2, column 1: invalid character '{' after top-level value"},

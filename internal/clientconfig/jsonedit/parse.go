@@ -12,7 +12,8 @@ import (
 // bom is the UTF-8 byte order mark some editors put in front.
 const bom = "\ufeff"
 
-// Document is a JSON object and the bytes it is written with. It is immutable: edits return a new one.
+// Document is a JSON object and the bytes it is written with. It is immutable: edits
+// return a new one.
 type Document struct {
 	src  []byte
 	root *node // nil when there is nothing but white space
@@ -37,8 +38,8 @@ func (e *SyntaxError) Error() string {
 	return "line " + strconv.Itoa(e.Line) + ", column " + strconv.Itoa(e.Column) + ": " + e.Message
 }
 
-// Parse reads src, which must not be changed afterwards. White space alone is an object without members. The error is a
-// *SyntaxError.
+// Parse reads src, which must not be changed afterwards. White space alone is an object
+// without members. The error is a *SyntaxError.
 func Parse(src []byte) (*Document, error) {
 	start := 0
 	if bytes.HasPrefix(src, []byte(bom)) {
@@ -73,7 +74,8 @@ func (d *Document) Position(path ...string) (line, column int) {
 	return position(d.src, n.start)
 }
 
-// Raw returns the text of the value at path, and whether there is one. It must not be changed.
+// Raw returns the text of the value at path, and whether there is one. It must not be
+// changed.
 func (d *Document) Raw(path ...string) ([]byte, bool) {
 	n := d.find(path)
 	if n == nil {

@@ -2,12 +2,14 @@ package jsonedit
 
 import "slices"
 
-// Rewriter returns what is shown in place of text, the JSON text of the member at path's key or value.
+// Rewriter returns what is shown in place of text, the JSON text of the member at path's
+// key or value.
 type Rewriter func(path []string, text []byte) []byte
 
-// Rewrite returns the text with every key replaced by what key returns for it, and every value that is not an object by what
-// value returns. It is for showing a text with its secrets masked: what is returned need not be JSON. A nil Rewriter leaves
-// its part alone.
+// Rewrite returns the text with every key replaced by what key returns for it, and every
+// value that is not an object by what value returns. It is for showing a text with its
+// secrets masked: what is returned need not be JSON. A nil Rewriter leaves its part
+// alone.
 func (d *Document) Rewrite(key, value Rewriter) []byte {
 	if d.root == nil {
 		return slices.Clone(d.src)

@@ -4,7 +4,9 @@ import "strings"
 
 // style is how members are written at some place of a text.
 type style struct {
-	lead  string // white space before a key, from the last line break on; without one, the object is on one line
+	// white space before a key, from the last line break on; without one, the object is
+	// on one line
+	lead  string
 	trail string // white space before the closing brace
 	colon string // between key and value
 	unit  string // one more level of indentation
@@ -17,7 +19,8 @@ func (d *Document) styleOf(path []string, m *node) style {
 	return style{lead: lead, colon: string(d.src[m.keyEnd:m.start]), unit: d.unit(len(path)+1, lead)}
 }
 
-// styleInside is the style for the first member of the empty object n at path: one level deeper than the member n is.
+// styleInside is the style for the first member of the empty object n at path: one level
+// deeper than the member n is.
 func (d *Document) styleInside(path []string, n *node) style {
 	if len(path) == 0 {
 		nl := "\n"

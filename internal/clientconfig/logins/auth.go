@@ -10,8 +10,9 @@ import (
 
 var errAuth = errors.New("its auth is not the base64 of USER:PASSWORD")
 
-// decodeAuth takes apart what docker, podman and helm keep as "auth": base64 of user name, colon and password, without the
-// NULs at the ends of the password (docker/cli, configfile.decodeAuth). The secret has bytes of its own.
+// decodeAuth takes apart what docker, podman and helm keep as "auth": base64 of user
+// name, colon and password, without the NULs at the ends of the password (docker/cli,
+// configfile.decodeAuth). The secret has bytes of its own.
 func decodeAuth(auth []byte) (username string, secret credential.Secret, err error) {
 	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(auth)))
 	defer clear(decoded)

@@ -23,10 +23,30 @@ func TestDecodeAuth(t *testing.T) {
 		{name: "plain", auth: b64("alice:secret"), username: "alice", password: "secret"},
 		{name: "colons in the password", auth: b64("alice:a:b:"), username: "alice", password: "a:b:"},
 		{name: "no password", auth: b64("alice:"), username: "alice"},
-		{name: "NULs at the ends", auth: b64("alice:\x00se\x00cret\x00\x00"), username: "alice", password: "se\x00cret"},
-		{name: "Azure's", auth: b64("00000000-0000-0000-0000-000000000000:ey.a.b"), username: "00000000-0000-0000-0000-000000000000", password: "ey.a.b"},
-		{name: "key file", auth: b64("_json_key:{\n  \"a\": 1\n}\n"), username: "_json_key", password: "{\n  \"a\": 1\n}\n"},
-		{name: "line breaks in the base64", auth: b64("alice:secret")[:8] + "\r\n" + b64("alice:secret")[8:], username: "alice", password: "secret"},
+		{
+			name:     "NULs at the ends",
+			auth:     b64("alice:\x00se\x00cret\x00\x00"),
+			username: "alice",
+			password: "se\x00cret",
+		},
+		{
+			name:     "Azure's",
+			auth:     b64("00000000-0000-0000-0000-000000000000:ey.a.b"),
+			username: "00000000-0000-0000-0000-000000000000",
+			password: "ey.a.b",
+		},
+		{
+			name:     "key file",
+			auth:     b64("_json_key:{\n  \"a\": 1\n}\n"),
+			username: "_json_key",
+			password: "{\n  \"a\": 1\n}\n",
+		},
+		{
+			name:     "line breaks in the base64",
+			auth:     b64("alice:secret")[:8] + "\r\n" + b64("alice:secret")[8:],
+			username: "alice",
+			password: "secret",
+		},
 		{name: "no colon", auth: b64("alice"), bad: true},
 		{name: "no user name", auth: b64(":secret"), bad: true},
 		{name: "no base64", auth: "alice:secret", bad: true},
@@ -46,9 +66,11 @@ func TestDecodeAuth(t *testing.T) {
 	}
 }
 
-// FuzzDecodeAuth: what docker's own code reads from an auth is what zen imports, and what docker refuses zen refuses.
+// FuzzDecodeAuth: what docker's own code reads from an auth is what zen imports, and what
+// docker refuses zen refuses.
 func FuzzDecodeAuth(f *testing.F) {
-	for _, seed := range []string{"alice:secret", "a:", ":b", "a:\x00b\x00", "\xff:\xfe", "é:ü", "a:" + strings.Repeat("x", 300)} {
+	for _, seed := range []string{"alice:secret", "a:", ":b", "a:\x00b\x00", "\xff:\xfe", "é:ü", "a:" +
+		strings.Repeat("x", 300)} {
 		f.Add(base64.StdEncoding.EncodeToString([]byte(seed)))
 	}
 	f.Add("alice")
@@ -59,7 +81,9 @@ func FuzzDecodeAuth(f *testing.F) {
 			t.Skip("no auth at all, or none that JSON can hold")
 		}
 		username, secret, err := decodeAuth([]byte(auth))
-		text, jsonErr := json.Marshal(map[string]any{"auths": map[string]any{"h": map[string]string{"auth": auth}}})
+		text, jsonErr := json.Marshal(
+			map[string]any{"auths": map[string]any{"h": map[string]string{"auth": auth}}},
+		)
 		if jsonErr != nil {
 			t.Fatal(jsonErr)
 		}
@@ -72,18 +96,35 @@ func FuzzDecodeAuth(f *testing.F) {
 		}
 		docker := file.AuthConfigs["h"]
 		if docker.Username != username || docker.Password != string(secret.Reveal()) {
-			t.Fatalf("%q: docker reads %q and %q, zen %q and %q", auth, docker.Username, docker.Password, username, secret.Reveal())
+			t.Fatalf(
+				"%q: docker reads %q and %q, zen %q and %q",
+				auth,
+				docker.Username,
+				docker.Password,
+				username,
+				secret.Reveal(),
+			)
 		}
 		again := encodeAuth(username, secret)
 		u, s, err := decodeAuth(again)
 		if err != nil || u != username || !s.Equal(secret) {
-			t.Fatalf("%q does not survive being written again as %q: %q, %q, %v", auth, again, u, s.Reveal(), err)
+			t.Fatalf(
+				"%q does not survive being written again as %q: %q, %q, %v",
+				auth,
+				again,
+				u,
+				s.Reveal(),
+				err,
+			)
 		}
 	})
 }
 
 func TestEncodeAuthIsDockers(t *testing.T) {
-	if got := string(encodeAuth("alice", credential.SecretString("a:b"))); got != base64.StdEncoding.EncodeToString([]byte("alice:a:b")) {
+	if got := string(encodeAuth("alice",
+		credential.SecretString("a:b"))); got != base64.StdEncoding.EncodeToString(
+		[]byte("alice:a:b"),
+	) {
 		t.Errorf("encodeAuth: %q", got)
 	}
 }

@@ -69,7 +69,11 @@ func (b *box) finder() Finder {
 		}
 	}
 	return Finder{
-		Env:     clientconfig.Env{Getenv: func(name string) string { return b.vars[name] }, State: b.at("state"), Root: b.at("root")},
+		Env: clientconfig.Env{
+			Getenv: func(name string) string { return b.vars[name] },
+			State:  b.at("state"),
+			Root:   b.at("root"),
+		},
 		Environ: environ, Limit: 20 * time.Second,
 	}
 }
@@ -89,7 +93,15 @@ func (b *box) find(from ...string) (Found, []string) {
 }
 
 func (b *box) line(l *Login) string {
-	line := fmt.Sprintf("%s %s %s=>%s %s:%s", l.Source, strings.TrimPrefix(l.Place(), b.dir+"/"), l.Key, l.ServerURL, l.Username, l.Secret.Reveal())
+	line := fmt.Sprintf(
+		"%s %s %s=>%s %s:%s",
+		l.Source,
+		strings.TrimPrefix(l.Place(), b.dir+"/"),
+		l.Key,
+		l.ServerURL,
+		l.Username,
+		l.Secret.Reveal(),
+	)
 	if l.Leftover {
 		line += " leftover"
 	}
@@ -99,8 +111,9 @@ func (b *box) line(l *Login) string {
 	return line
 }
 
-// helper puts a docker-credential-NAME on PATH that keeps its logins in files: a directory for each server, its name with
-// slashes as underscores, and in it "server", "user" and "secret".
+// helper puts a docker-credential-NAME on PATH that keeps its logins in files: a
+// directory for each server, its name with slashes as underscores, and in it "server",
+// "user" and "secret".
 func (b *box) helper(name string) {
 	b.write("bin/docker-credential-"+name, fileHelper(b.at("kept-"+name)))
 }
@@ -124,7 +137,8 @@ list)
 get)
 	server=$(cat); d="$dir/$(id "$server")"
 	[ -e "$d/server" ] || { echo 'credentials not found in native keychain'; exit 1; }
-	printf '{"ServerURL":"%s","Username":"%s","Secret":"%s"}\n' "$server" "$(cat "$d/user")" "$(cat "$d/secret")" ;;
+	printf '{"ServerURL":"%s","Username":"%s","Secret":"%s"}\n' "$server" \
+		"$(cat "$d/user")" "$(cat "$d/secret")" ;;
 erase)
 	d="$dir/$(id "$(cat)")"
 	[ -e "$d/server" ] || { echo 'credentials not found in native keychain'; exit 1; }

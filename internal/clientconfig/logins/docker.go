@@ -9,8 +9,9 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Docker returns the login that docker has for a registry: in its file, or with the helper that use says it asks. There may
-// be none, which has the reason NoSuchEntity. The caller wipes it.
+// Docker returns the login that docker has for a registry: in its file, or with the
+// helper that use says it asks. There may be none, which has the reason NoSuchEntity. The
+// caller wipes it.
 func (f Finder) Docker(ctx context.Context, use clientconfig.Use, registry address.Address) (*Login, error) {
 	list, place := []*Login{}, use.File
 	if use.Helper == "" {
@@ -39,7 +40,8 @@ func (f Finder) Docker(ctx context.Context, use clientconfig.Use, registry addre
 	}
 	switch {
 	case login == nil:
-		return nil, credential.NewError(credential.NoSuchEntity, safetext.Name(place)+" has no login for "+registry.String(),
+		return nil, credential.NewError(credential.NoSuchEntity, safetext.Name(place)+" has no login "+
+			"for "+registry.String(),
 			"docker login "+registry.String()+", or give the attributes yourself")
 	case login.Problem != nil:
 		login.Secret.Wipe()

@@ -17,8 +17,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// format is how a file names what a login consists of. Members are found without regard to case, as clients find them
-// (encoding/json).
+// format is how a file names what a login consists of. Members are found without regard
+// to case, as clients find them (encoding/json).
 type format struct {
 	root                        []string // path of the object whose members are the logins
 	auth, user, password, token string
@@ -76,7 +76,8 @@ func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
 	}
 }
 
-// Read returns the logins in a client's file. One that does not exist has none. The caller wipes them.
+// Read returns the logins in a client's file. One that does not exist has none. The
+// caller wipes them.
 func Read(client, path string) ([]*Login, error) {
 	content, err := fileedit.Read(path)
 	if err != nil || !content.Exists {
@@ -91,7 +92,8 @@ func Read(client, path string) ([]*Login, error) {
 	return f.logins(client, path, d), nil
 }
 
-// logins are the entries of d that hold a secret, those that are spelled as clients ask first: others are older.
+// logins are the entries of d that hold a secret, those that are spelled as clients ask
+// first: others are older.
 func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
 	var list []*Login
 	for _, key := range d.Keys(f.root...) {
@@ -133,10 +135,27 @@ func (f format) registry(d *jsonedit.Document, key string) string {
 
 func (f format) path(more ...string) []string { return append(slices.Clone(f.root), more...) }
 
-// read puts the user name, the secret and the members of an entry into l, in the order in which clients look at them: an
-// identity token comes before auth, and that before what is beside it. It reports whether there is a secret at all.
+// read puts the user name, the secret and the members of an entry into l, in the order in
+// which clients look at them: an identity token comes before auth, and that before what
+// is beside it. It reports whether there is a secret at all.
 func (f format) read(d *jsonedit.Document, l *Login) bool {
-	auth, user, password, token := f.text(d, l, f.auth), f.text(d, l, f.user), f.text(d, l, f.password), f.text(d, l, f.token)
+	auth, user, password, token := f.text(
+		d,
+		l,
+		f.auth,
+	), f.text(
+		d,
+		l,
+		f.user,
+	), f.text(
+		d,
+		l,
+		f.password,
+	), f.text(
+		d,
+		l,
+		f.token,
+	)
 	bearer := f.text(d, l, "registrytoken")
 	defer func() {
 		for _, m := range []member{auth, user, password, token, bearer} {
@@ -151,7 +170,12 @@ func (f format) read(d *jsonedit.Document, l *Login) bool {
 		username, secret, err := decodeAuth(auth.value)
 		l.Username, l.Secret = username, secret
 		if err != nil {
-			l.Problem = &credential.Error{Reason: credential.InvalidInput, Message: err.Error(), Cause: err, Hint: "log in again"}
+			l.Problem = &credential.Error{
+				Reason:  credential.InvalidInput,
+				Message: err.Error(),
+				Cause:   err,
+				Hint:    "log in again",
+			}
 			l.Useless = true
 		}
 	case len(password.value) > 0:
@@ -159,7 +183,8 @@ func (f format) read(d *jsonedit.Document, l *Login) bool {
 		l.members = append(l.members, user.names...)
 	case len(bearer.value) > 0:
 		l.Problem = credential.NewError(credential.InvalidInput,
-			"it is a registry's own token, which no helper can hand out and which ends by itself", "log in again with a user name")
+			"it is a registry's own token, which no helper can hand out and which ends by "+
+				"itself", "log in again with a user name")
 	default:
 		return false
 	}
@@ -172,7 +197,8 @@ type member struct {
 	value []byte
 }
 
-// text reads the member of l's entry that is called name; the caller clears its value. The last one counts.
+// text reads the member of l's entry that is called name; the caller clears its value.
+// The last one counts.
 func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 	if name == "" {
 		return m
@@ -190,8 +216,9 @@ func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 	return m
 }
 
-// Leftovers are the temporary files beside a client's file that its writer left behind when it was killed: docker's
-// config.json with digits, podman's .tmp-auth.json with digits.
+// Leftovers are the temporary files beside a client's file that its writer left behind
+// when it was killed: docker's config.json with digits, podman's .tmp-auth.json with
+// digits.
 func Leftovers(path string) []string {
 	dir, name := filepath.Split(path)
 	entries, err := os.ReadDir(dir)

@@ -12,7 +12,8 @@ import (
 )
 
 func TestFindInFiles(t *testing.T) {
-	const docker, containers, regctl = "home/.docker/config.json", "home/.config/containers/auth.json", "home/.regctl/config.json"
+	const docker, containers, regctl = "home/.docker/config.json", "home/.config/containers/auth.json",
+		"home/.regctl/config.json"
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -31,8 +32,11 @@ func TestFindInFiles(t *testing.T) {
 			}}`},
 			want: []string{
 				"docker home/.docker/config.json ghcr.io=>ghcr.io alice:one",
-				"docker home/.docker/config.json https://index.docker.io/v1/=>https://index.docker.io/v1/ bob:two",
-				"docker home/.docker/config.json https://index.docker.io/v1/refresh-token=>https://index.docker.io/v1/refresh-token bob:r..c",
+				"docker home/.docker/config.json " +
+					"https://index.docker.io/v1/=>https://index.docker.io/v1/ bob:two",
+				"docker home/.docker/config.json " +
+					"https://index.docker.io/v1/refresh-token=>https://index.docker.io/v1/refresh-token " +
+					"bob:r..c",
 			},
 		},
 		{
@@ -40,7 +44,8 @@ func TestFindInFiles(t *testing.T) {
 				"token.example": {"auth": "` + auth("x", "") + `", "identitytoken": "tok"},
 				"old.example": {"username": "carl", "password": "three"},
 				"case.example": {"Auth": "` + auth("dave", "four") + `"},
-				"both.example": {"auth": "` + auth("erin", "five") + `", "username": "other", "password": "other"}
+				"both.example": {"auth": "` + auth("erin", "five") + `",
+					"username": "other", "password": "other"}
 			}}`},
 			want: []string{
 				"docker home/.docker/config.json token.example=>token.example <token>:tok",
@@ -50,7 +55,8 @@ func TestFindInFiles(t *testing.T) {
 			},
 		},
 		{
-			name: "spellings of a registry; the one that docker asks by comes first", files: map[string]string{docker: `{"auths": {
+			name: "spellings of a registry; the one that docker asks by comes first",
+			files: map[string]string{docker: `{"auths": {
 				"https://ghcr.io/v2/": {"auth": "` + auth("a", "1") + `"},
 				"http://reg.example:5000": {"auth": "` + auth("a", "2") + `"},
 				"https://ghcr.io/some/path": {"auth": "` + auth("a", "3") + `"},
@@ -76,22 +82,36 @@ func TestFindInFiles(t *testing.T) {
 				"esc.example": {"auth": "` + auth("a\x1b[2J", "p") + `"}
 			}}`},
 			want: []string{
-				"docker home/.docker/config.json broken.example=>broken.example : !its auth is not the base64 of USER:PASSWORD",
-				"docker home/.docker/config.json nopassword.example=>nopassword.example a: !there is a user name and no password",
-				"docker home/.docker/config.json bearer.example=>bearer.example : !it is a registry's own token, which no helper can hand out and which ends by itself",
-				"docker home/.docker/config.json latin.example=>latin.example a:\xfc !the user name or the password is not UTF-8, which clients cannot get from a helper",
+				"docker home/.docker/config.json broken.example=>broken.example : !its auth is not the " +
+					"base64 of USER:PASSWORD",
+				"docker home/.docker/config.json nopassword.example=>nopassword.example a: !there is a " +
+					"user name and no password",
+				"docker home/.docker/config.json bearer.example=>bearer.example : !it is a registry's " +
+					"own token, which no helper can hand out and which ends by itself",
+				"docker home/.docker/config.json latin.example=>latin.example a:\xfc !the user name or " +
+					"the password is not UTF-8, which clients cannot get from a helper",
 				"docker home/.docker/config.json nouser.example=>nouser.example :p !there is no user name",
-				"docker home/.docker/config.json esc.example=>esc.example a\x1b[2J:p !the user name has a control character in it",
-				"docker home/.docker/config.json user:pw@evil.example=> a:1 !it is not the name of a registry: the registry address has an @ in it",
+				"docker home/.docker/config.json esc.example=>esc.example a\x1b[2J:p !the user name has " +
+					"a control character in it",
+				"docker home/.docker/config.json user:pw@evil.example=> a:1 !it is not the name of a " +
+					"registry: the registry address has an @ in it",
 			},
 		},
 		{
 			name: "containers, with repositories and docker's file among those that podman reads",
 			files: map[string]string{
-				"run/containers/auth.json": `{"auths": {"quay.io/team": {"auth": "` + auth("a", "1") + `"}, "docker.io": {"auth": "` + auth("a", "2") + `"}}}`,
-				containers:                 `{"auths": {"https://quay.io/v1/": {"auth": "` + auth("a", "3") + `"}}}`,
-				docker:                     `{"auths": {"ghcr.io": {"auth": "` + auth("a", "4") + `"}}}`,
-				"home/.dockercfg":          `{"old.example": {"auth": "` + auth("a", "5") + `", "email": "x"}}`,
+				"run/containers/auth.json": `{"auths": {"quay.io/team": {"auth": "` + auth(
+					"a",
+					"1",
+				) + `"}, "docker.io": {"auth": "` + auth(
+					"a",
+					"2",
+				) + `"}}}`,
+				containers: `{"auths": {"https://quay.io/v1/": {"auth": ` +
+					`"` + auth("a", "3") + `"}}}`,
+				docker: `{"auths": {"ghcr.io": {"auth": "` + auth("a", "4") + `"}}}`,
+				"home/.dockercfg": `{"old.example": {"auth": "` + auth("a", "5") + `", "email": ` +
+					`"x"}}`,
 			},
 			from: []string{"containers"},
 			want: []string{
@@ -110,8 +130,9 @@ func TestFindInFiles(t *testing.T) {
 				"elsewhere/regctl.json": `{"hosts": {"five.example": {"user": "a", "pass": "5"}}}`,
 			},
 			vars: map[string]string{
-				"DOCKER_CONFIG": "DIR/elsewhere", "REGISTRY_AUTH_FILE": "DIR/elsewhere/auth.json", "HELM_REGISTRY_CONFIG": "DIR/elsewhere/helm.json",
-				"REGCTL_CONFIG": "DIR/elsewhere/regctl.json",
+				"DOCKER_CONFIG": "DIR/elsewhere", "REGISTRY_AUTH_FILE": "DIR/elsewhere/auth.json",
+				"HELM_REGISTRY_CONFIG": "DIR/elsewhere/helm.json",
+				"REGCTL_CONFIG":        "DIR/elsewhere/regctl.json",
 			},
 			want: []string{
 				"docker elsewhere/config.json one.example=>one.example a:1",
@@ -136,11 +157,16 @@ func TestFindInFiles(t *testing.T) {
 		},
 		{
 			name: "the scheme of a key says nothing", files: map[string]string{docker: `{"auths": {
-				"http://a.example": {"auth": "` + auth("a", "1") + `"}, "http://b.example/": {"auth": "` + auth("a", "2") + `"},
-				"http://c.example/v2/": {"auth": "` + auth("a", "3") + `"}, "http://d.example/v1/": {"auth": "` + auth("a", "4") + `"},
-				"http://e.example:80": {"auth": "` + auth("a", "5") + `"}, "http://f.example:443": {"auth": "` + auth("a", "6") + `"},
-				"HTTP://g.example": {"auth": "` + auth("a", "7") + `"}, "h.example:80": {"auth": "` + auth("a", "8") + `"},
-				"http://docker.io": {"auth": "` + auth("a", "9") + `"}, "http://localhost:80/v2/": {"auth": "` + auth("a", "10") + `"}
+				"http://a.example": {"auth": "` + auth("a", "1") + `"}, "http://b.example/": {"auth": ` +
+				`"` + auth("a", "2") + `"},
+				"http://c.example/v2/": {"auth": "` + auth("a", "3") + `"}, "http://d.example/v1/": ` +
+				`{"auth": "` + auth("a", "4") + `"},
+				"http://e.example:80": {"auth": "` + auth("a", "5") + `"}, "http://f.example:443": ` +
+				`{"auth": "` + auth("a", "6") + `"},
+				"HTTP://g.example": {"auth": "` + auth("a", "7") + `"}, "h.example:80": {"auth": ` +
+				`"` + auth("a", "8") + `"},
+				"http://docker.io": {"auth": "` + auth("a", "9") + `"}, "http://localhost:80/v2/": ` +
+				`{"auth": "` + auth("a", "10") + `"}
 			}}`},
 			want: []string{
 				"docker home/.docker/config.json h.example:80=>h.example:80 a:8",
@@ -157,12 +183,27 @@ func TestFindInFiles(t *testing.T) {
 		},
 		{
 			name: "leftovers come last", files: map[string]string{
-				docker:                            `{"auths": {"ghcr.io": {"auth": "` + auth("a", "new") + `"}}}`,
-				docker + "123456":                 `{"auths": {"ghcr.io": {"auth": "` + auth("a", "old") + `"}}}`,
-				docker + ".bak":                   `{"auths": {"ghcr.io": {"auth": "` + auth("a", "backup") + `"}}}`,
-				docker + "9x":                     `{"auths": {"ghcr.io": {"auth": "` + auth("a", "other") + `"}}}`,
-				"run/containers/.tmp-auth.json77": `{"auths": {"quay.io": {"auth": "` + auth("a", "tmp") + `"}}}`,
-				regctl:                            `{"hosts": {"quay.io": {"user": "b", "pass": "p"}}}`,
+				docker: `{"auths": {"ghcr.io": {"auth": "` + auth(
+					"a",
+					"new",
+				) + `"}}}`,
+				docker + "123456": `{"auths": {"ghcr.io": {"auth": "` + auth(
+					"a",
+					"old",
+				) + `"}}}`,
+				docker + ".bak": `{"auths": {"ghcr.io": {"auth": "` + auth(
+					"a",
+					"backup",
+				) + `"}}}`,
+				docker + "9x": `{"auths": {"ghcr.io": {"auth": "` + auth(
+					"a",
+					"other",
+				) + `"}}}`,
+				"run/containers/.tmp-auth.json77": `{"auths": {"quay.io": {"auth": "` + auth(
+					"a",
+					"tmp",
+				) + `"}}}`,
+				regctl: `{"hosts": {"quay.io": {"user": "b", "pass": "p"}}}`,
 			},
 			want: []string{
 				"docker home/.docker/config.json ghcr.io=>ghcr.io a:new",
@@ -201,7 +242,8 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	if len(lines) != 1 || len(found.Failures) != 2 {
 		t.Fatalf("found %q, failures %v", lines, found.Failures)
 	}
-	if text := found.Failures[0].Err.Error(); !strings.Contains(text, ".docker/config.json:2:13") || found.Failures[0].Source != "docker" {
+	if text := found.Failures[0].Err.Error(); !strings.Contains(text, ".docker/config.json:2:13") ||
+		found.Failures[0].Source != "docker" {
 		t.Errorf("says %q", text)
 	}
 	if text := found.Failures[1].Err.Error(); !strings.Contains(text, ".regctl/config.json:1:1") {
@@ -219,7 +261,8 @@ func TestLinkedFiles(t *testing.T) {
 	if err := os.MkdirAll(b.at("home/.config/containers"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(b.at("home/.docker/config.json"), b.at("home/.config/containers/auth.json")); err != nil {
+	if err := os.Symlink(b.at("home/.docker/config.json"),
+		b.at("home/.config/containers/auth.json")); err != nil {
 		t.Fatal(err)
 	}
 	if _, lines := b.find(); len(lines) != 1 {
@@ -228,39 +271,58 @@ func TestLinkedFiles(t *testing.T) {
 }
 
 func TestScrub(t *testing.T) {
-	const dockerFile, podmanFile, regctlFile = "home/.docker/config.json", "home/.config/containers/auth.json", "home/.regctl/config.json"
+	const dockerFile, podmanFile, regctlFile = "home/.docker/config.json",
+		"home/.config/containers/auth.json", "home/.regctl/config.json"
 	secret := auth("alice", "one")
 	tests := []struct{ name, file, before, after string }{
 		{
 			"docker keeps its marker", dockerFile,
-			"\ufeff{\r\n\t\"auths\": {\r\n\t\t\"ghcr.io\": {\r\n\t\t\t\"auth\": \"" + secret + "\"\r\n\t\t}\r\n\t},\r\n\t\"x\": 1.50\r\n}",
+			"\ufeff{\r\n\t\"auths\": {\r\n\t\t\"ghcr.io\": {\r\n\t\t\t\"auth\": \"" + secret +
+				"\"\r\n\t\t}\r\n\t},\r\n\t\"x\": 1.50\r\n}",
 			"\ufeff{\r\n\t\"auths\": {\r\n\t\t\"ghcr.io\": {}\r\n\t},\r\n\t\"x\": 1.50\r\n}",
 		},
 		{
 			"what else an entry has stays", dockerFile,
-			`{"auths": {"ghcr.io": {"email": "a@b", "auth": "` + secret + `", "identitytoken": "tok", "zz": [1]}}, "credsStore": "zen"}`,
+			`{"auths": {"ghcr.io": {"email": "a@b", "auth": "` + secret + `", "identitytoken": "tok", ` +
+				`"zz": [1]}}, "credsStore": "zen"}`,
 			`{"auths": {"ghcr.io": {"email": "a@b", "zz": [1]}}, "credsStore": "zen"}`,
 		},
-		{"user name and password", dockerFile, `{"auths":{"ghcr.io":{"username":"alice","password":"one"}}}`, `{"auths":{"ghcr.io":{}}}`},
+		{
+			"user name and password",
+			dockerFile,
+			`{"auths":{"ghcr.io":{"username":"alice","password":"one"}}}`,
+			`{"auths":{"ghcr.io":{}}}`,
+		},
 		{
 			"two spellings of a member", dockerFile,
-			`{"auths":{"ghcr.io":{"Auth":"` + auth("x", "y") + `","auth":"` + secret + `"}}}`, `{"auths":{"ghcr.io":{}}}`,
+			`{"auths":{"ghcr.io":{"Auth":"` + auth(
+				"x",
+				"y",
+			) + `","auth":"` + secret + `"}}}`, `{"auths":{"ghcr.io":{}}}`,
 		},
 		{
 			"only what can be imported", dockerFile,
-			`{"auths":{"ghcr.io":{"auth":"` + secret + `"},"bad.example":{"auth":"!!"}}}`, `{"auths":{"ghcr.io":{},"bad.example":{"auth":"!!"}}}`,
+			`{"auths":{"ghcr.io":{"auth":"` + secret + `"},"bad.example":{"auth":"!!"}}}`,
+			`{"auths":{"ghcr.io":{},"bad.example":{"auth":"!!"}}}`,
 		},
 		{
 			"podman has no markers", podmanFile,
-			`{"auths": {"ghcr.io": {"auth": "` + secret + `"}, "quay.io": {"auth": "` + secret + `", "note": 1}}}`,
+			`{"auths": {"ghcr.io": {"auth": "` + secret + `"}, "quay.io": {"auth": "` + secret +
+				`", "note": 1}}}`,
 			`{"auths": {"quay.io": {"note": 1}}}`,
 		},
 		{
-			"regctl", regctlFile, `{"hosts": {"ghcr.io": {"tls": "enabled", "user": "alice", "pass": "one", "blobMax": -1}}}`,
+			"regctl", regctlFile, `{"hosts": {"ghcr.io": {"tls": "enabled", "user": "alice", "pass": ` +
+				`"one", "blobMax": -1}}}`,
 			`{"hosts": {"ghcr.io": {"tls": "enabled", "blobMax": -1}}}`,
 		},
 		{"dockercfg", "home/.dockercfg", `{"ghcr.io": {"auth": "` + secret + `"}}`, `{}`},
-		{"leftover", dockerFile + "1", `{"auths":{"ghcr.io":{"auth":"` + secret + `"}}}`, `{"auths":{"ghcr.io":{}}}`},
+		{
+			"leftover",
+			dockerFile + "1",
+			`{"auths":{"ghcr.io":{"auth":"` + secret + `"}}}`,
+			`{"auths":{"ghcr.io":{}}}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -296,15 +358,34 @@ func (b *box) importable() (list []*Login) {
 func TestScrubLeavesWhatChanged(t *testing.T) {
 	const file = "home/.docker/config.json"
 	b := newBox(t)
-	b.write(file, `{"auths":{"a.example":{"auth":"`+auth("u", "1")+`"},"b.example":{"auth":"`+auth("u", "2")+`"},"c.example":{"auth":"`+auth("u", "3")+`"}}}`)
+	b.write(
+		file,
+		`{"auths":{"a.example":{"auth":"`+auth(
+			"u",
+			"1",
+		)+`"},"b.example":{"auth":"`+auth(
+			"u",
+			"2",
+		)+`"},"c.example":{"auth":"`+auth(
+			"u",
+			"3",
+		)+`"}}}`,
+	)
 	list := b.importable()
-	after := `{"auths":{"a.example":{"auth":"` + auth("u", "new") + `"},"b.example":{"auth":"` + auth("u", "2") + `"}},"new":true}`
+	after := `{"auths":{"a.example":{"auth":"` + auth(
+		"u",
+		"new",
+	) + `"},"b.example":{"auth":"` + auth(
+		"u",
+		"2",
+	) + `"}},"new":true}`
 	b.write(file, after)
 	stay, err := Scrub(t.Context(), b.at(file), list)
 	if err != nil || len(stay) != 1 || stay[0].Key != "a.example" {
 		t.Fatalf("stays %v, %v", stay, err)
 	}
-	if got, want := b.read(file), strings.Replace(after, `{"auth":"`+auth("u", "2")+`"}`, "{}", 1); got != want {
+	if got, want := b.read(file), strings.Replace(after, `{"auth":"`+auth("u", "2")+`"}`, "{}",
+		1); got != want {
 		t.Errorf("left %q, want %q", got, want)
 	}
 	b.write(file, "{ not json")
@@ -334,8 +415,12 @@ func TestRestore(t *testing.T) {
 		}
 	}
 }`,
-		"home/.regctl/config.json":          `{"hosts": {"quay.io": {"tls": "enabled","user": "bob","pass": "two"}}}`,
-		"home/.config/containers/auth.json": `{"auths": {"docker.io": {"auth": "` + auth("carl", "three") + `"}}}`,
+		"home/.regctl/config.json": `{"hosts": {"quay.io": {"tls": "enabled","user": ` +
+			`"bob","pass": "two"}}}`,
+		"home/.config/containers/auth.json": `{"auths": {"docker.io": {"auth": "` + auth(
+			"carl",
+			"three",
+		) + `"}}}`,
 	}
 	b := newBox(t)
 	for name, text := range files {
@@ -369,7 +454,8 @@ func TestRestore(t *testing.T) {
 	}
 	l := b.finder().Login(records[0])
 	l.Secret = list[1].Secret
-	if done, err := l.Restore(t.Context()); done || err != nil || b.read("home/.docker/config.json") != files["home/.docker/config.json"] {
+	if done, err := l.Restore(t.Context()); done || err != nil ||
+		b.read("home/.docker/config.json") != files["home/.docker/config.json"] {
 		t.Errorf("another login was overwritten: %v, %v", done, err)
 	}
 }
@@ -395,16 +481,21 @@ func TestRemoveLeftover(t *testing.T) {
 		t.Errorf("removing what is gone: %v", err)
 	}
 	b.write(file, `{"auths":{}}`)
-	if found, _ := b.find(); len(found.Notes) != 1 || !strings.Contains(found.Notes[0].Message, filepath.Base(file)) {
+	if found, _ := b.find(); len(found.Notes) != 1 ||
+		!strings.Contains(found.Notes[0].Message, filepath.Base(file)) {
 		t.Errorf("a leftover without a login is told as %v", found.Notes)
 	}
 }
 
-// FuzzTakeOut: whatever a file in docker's format holds, scrubbing removes members of the entries that were imported and
-// changes nothing else: no secret stays, every other value keeps its bytes.
+// FuzzTakeOut: whatever a file in docker's format holds, scrubbing removes members of the
+// entries that were imported and changes nothing else: no secret stays, every other value
+// keeps its bytes.
 func FuzzTakeOut(f *testing.F) {
-	f.Add(`{"auths":{"ghcr.io":{"auth":"` + auth("a", "secret") + `","email":"e"},"x":{}},"credsStore":"zen"}`)
-	f.Add("{\n  \"auths\" : { \"a\" : {\"identitytoken\":\"t\", \"auth\" : \"" + auth("a", "") + "\" } , \"b\":null }\n}\n")
+	f.Add(
+		`{"auths":{"ghcr.io":{"auth":"` + auth("a", "secret") + `","email":"e"},"x":{}},"credsStore":"zen"}`,
+	)
+	f.Add("{\n  \"auths\" : { \"a\" : {\"identitytoken\":\"t\", \"auth\" : \"" + auth("a", "") + "\" } , " +
+		"\"b\":null }\n}\n")
 	f.Add(`{"auths":{"a/b":{"username":"u","password":"p","Password":"q"}}}`)
 	f.Add(`{"auths":{"a":{"auth":"` + auth("u", "p") + `","Auth":7}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -437,7 +528,8 @@ func FuzzTakeOut(f *testing.F) {
 	})
 }
 
-// sameBut checks that everything outside the entries that were taken is as it was, and inside all but secrets.
+// sameBut checks that everything outside the entries that were taken is as it was, and
+// inside all but secrets.
 func sameBut(t *testing.T, d, next *jsonedit.Document, taken map[string]bool) {
 	t.Helper()
 	same := func(path ...string) {

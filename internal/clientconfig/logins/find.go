@@ -16,16 +16,18 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// stores are the helpers to move logins from: what one that makes them anew answers is worth nothing an hour later.
+// stores are the helpers to move logins from: what one that makes them anew answers is
+// worth nothing an hour later.
 func stores() []string { return clientconfig.Stores() }
 
-// Sources are the places that can be looked into, in the order in which they are: where the same registry is found twice,
-// the first one counts.
+// Sources are the places that can be looked into, in the order in which they are: where
+// the same registry is found twice, the first one counts.
 func Sources() []string {
 	return append([]string{"docker", "containers", "helm", "regctl"}, stores()...)
 }
 
-// desktopKept is where Docker Desktop's helper kept logins; that stays when Docker Desktop goes.
+// desktopKept is where Docker Desktop's helper kept logins; that stays when Docker
+// Desktop goes.
 func desktopKept(goos string) string {
 	if goos == "darwin" {
 		return "osxkeychain"
@@ -74,8 +76,9 @@ type search struct {
 	zen   []string // files of docker-credential-zen
 }
 
-// Find looks into the sources named, or into all when there are none. Secrets in files are read; helpers are only asked for
-// their lists, which says nothing secret. The error is that the environment makes no sense.
+// Find looks into the sources named, or into all when there are none. Secrets in files
+// are read; helpers are only asked for their lists, which says nothing secret. The error
+// is that the environment makes no sense.
 func (f Finder) Find(ctx context.Context, from []string) (Found, error) {
 	s := &search{Finder: f, from: from}
 	files, err := f.Env.LoginFiles()
@@ -138,7 +141,8 @@ func (s *search) file(client, path string, leftover bool) {
 
 func (s *search) noteLeftover(path string, list []*Login) {
 	if len(list) == 0 {
-		s.note(safetext.Name(path)+" was left behind by a client that was interrupted; it holds no login", "rm "+safetext.Name(path))
+		s.note(safetext.Name(path)+" was left behind by a client that was interrupted; it holds no "+
+			"login", "rm "+safetext.Name(path))
 	}
 }
 
@@ -146,7 +150,8 @@ func (s *search) note(message, hint string) {
 	s.found.Notes = append(s.found.Notes, Note{message, hint})
 }
 
-// names notes the helpers that a file in docker's format names, and the registries that they serve as far as it says.
+// names notes the helpers that a file in docker's format names, and the registries that
+// they serve as far as it says.
 func (s *search) names(path string, d *jsonedit.Document) {
 	add := func(name, key string) {
 		if name == "" || clientconfig.IsZen(name) {
@@ -172,7 +177,8 @@ func (s *search) names(path string, d *jsonedit.Document) {
 	}
 }
 
-// helpers asks the helpers: those that are named by a configuration or by the user, and those that are simply there.
+// helpers asks the helpers: those that are named by a configuration or by the user, and
+// those that are simply there.
 func (s *search) helpers(ctx context.Context) {
 	if zen := s.Env.FindHelper("zen"); zen != "" {
 		s.zen = append(s.zen, zen)
@@ -183,8 +189,13 @@ func (s *search) helpers(ctx context.Context) {
 		switch {
 		case !slices.Contains(stores(), source):
 			if len(s.from) == 0 {
-				s.note("docker-credential-"+n.name+" stays in charge where "+safetext.Name(n.file)+" names it: what it hands out is "+
-					"made anew each time, or kept where zen does not know how to take it from", "")
+				s.note(
+					"docker-credential-"+n.name+" stays in charge where "+safetext.Name(
+						n.file,
+					)+" names it: what it hands out is "+
+						"made anew each time, or kept where zen does not know how to take it from",
+					"",
+				)
 			}
 		case !s.wants(source) && (source != "desktop" || !s.wants(desktopKept(runtime.GOOS))):
 		case source == "desktop" && s.Env.FindHelper(n.name) == "":
@@ -199,7 +210,8 @@ func (s *search) helpers(ctx context.Context) {
 		explicit := slices.Contains(s.from, source)
 		for _, name := range []string{source, source + ".exe"} { // the latter are Windows programs in WSL
 			there := s.Env.FindHelper(name) != ""
-			if s.wants(source) && !asked[name] && (there || explicit && name == source && s.Env.FindHelper(name+".exe") == "") {
+			if s.wants(source) && !asked[name] &&
+				(there || explicit && name == source && s.Env.FindHelper(name+".exe") == "") {
 				used := explicit || slices.ContainsFunc(s.named, func(n named) bool { return n.name == name })
 				s.ask(ctx, source, name, s.keysOf(name), used)
 			}
@@ -217,10 +229,12 @@ func (s *search) keysOf(name string) (keys []string) {
 	return keys
 }
 
-// desktopGone is for a configuration that Docker Desktop left behind: its helper went with it, what that kept did not.
+// desktopGone is for a configuration that Docker Desktop left behind: its helper went
+// with it, what that kept did not.
 func (s *search) desktopGone(ctx context.Context, n named, asked map[string]bool) {
 	kept := desktopKept(runtime.GOOS)
-	s.note(safetext.Name(n.file)+" still names docker-credential-"+n.name+", which went away with Docker Desktop; what it kept is looked for "+
+	s.note(safetext.Name(n.file)+" still names docker-credential-"+n.name+", which went away with Docker "+
+		"Desktop; what it kept is looked for "+
 		"with docker-credential-"+kept, "zen setup docker")
 	s.named = append(s.named, named{name: kept, file: n.file, keys: n.keys})
 	if !asked[kept] {
@@ -229,7 +243,8 @@ func (s *search) desktopGone(ctx context.Context, n named, asked map[string]bool
 	}
 }
 
-// ask lists the logins of a helper. What goes wrong with one that nobody named is no failure: it may never have been used.
+// ask lists the logins of a helper. What goes wrong with one that nobody named is no
+// failure: it may never have been used.
 func (s *search) ask(ctx context.Context, source, name string, keys []string, used bool) {
 	h := s.helper(source, name)
 	if h.path != "" && s.isZen(h.path) {
@@ -249,17 +264,19 @@ func (s *search) ask(ctx context.Context, source, name string, keys []string, us
 		s.note(err.Error()+"; no configuration names it, so it is passed over", "")
 	}
 	for _, key := range keys {
-		if l := h.login(key); h.path != "" && l.Problem == nil && !slices.ContainsFunc(list, func(o *Login) bool { return o.Address == l.Address }) {
+		if l := h.login(key); h.path != "" && l.Problem == nil &&
+			!slices.ContainsFunc(list, func(o *Login) bool { return o.Address == l.Address }) {
 			list = append(list, l)
 		}
 	}
 	s.found.Logins = append(s.found.Logins, list...)
 }
 
-// isZen reports whether a helper is docker-credential-zen under another name: importing from it would end with erasing what
-// was imported.
+// isZen reports whether a helper is docker-credential-zen under another name: importing
+// from it would end with erasing what was imported.
 func (s *search) isZen(path string) bool {
-	if real, err := filepath.EvalSymlinks(path); err == nil && strings.HasPrefix(filepath.Base(real), "docker-credential-zen") {
+	if real, err := filepath.EvalSymlinks(path); err == nil &&
+		strings.HasPrefix(filepath.Base(real), "docker-credential-zen") {
 		return true
 	}
 	info, err := os.Stat(path)
@@ -272,7 +289,8 @@ func (s *search) isZen(path string) bool {
 // helper is the one called name, which need not exist.
 func (f Finder) helper(source, name string) *helper {
 	h := &helper{
-		source: source, program: "docker-credential-" + name, path: f.Env.FindHelper(name), environ: f.Environ, limit: f.Limit,
+		source: source, program: "docker-credential-" + name, path: f.Env.FindHelper(name),
+		environ: f.Environ, limit: f.Limit,
 	}
 	if h.environ == nil {
 		h.environ = os.Environ()
@@ -284,16 +302,19 @@ func (f Finder) helper(source, name string) *helper {
 }
 
 func (h *helper) missing() error {
-	return credential.NewError(credential.Unavailable, h.program+" is not on PATH", "install it again, or put it on PATH")
+	return credential.NewError(credential.Unavailable, h.program+" is not on PATH", "install it again, "+
+		"or put it on PATH")
 }
 
-// listIfPossible does not execute what could only fail. Without a bus libsecret would start one.
+// listIfPossible does not execute what could only fail. Without a bus libsecret would
+// start one.
 func (h *helper) listIfPossible(ctx context.Context, env clientconfig.Env) ([]*Login, error) {
 	if h.path == "" {
 		return nil, h.missing()
 	}
 	if h.source == "secretservice" && !hasBus(env) {
-		return nil, credential.NewError(credential.Unavailable, h.program+" cannot be asked: there is no D-Bus session here",
+		return nil, credential.NewError(credential.Unavailable, h.program+" cannot be asked: there is no "+
+			"D-Bus session here",
 			"run zen import in your desktop session")
 	}
 	list, err := h.list(ctx)

@@ -20,11 +20,12 @@ import (
 // parallel bounds how many calls of one helper run at a time: each -pass starts gpg.
 const parallel = 4
 
-// notFound is how helpers say that they have nothing for a server (docker-credential-helpers, credentials).
+// notFound is how helpers say that they have nothing for a server
+// (docker-credential-helpers, credentials).
 const notFound = "credentials not found in native keychain"
 
-// secretserviceLabel stands before the server in what docker-credential-secretservice lists since 0.9: it lists the labels
-// of its items, and they were given a new form.
+// secretserviceLabel stands before the server in what docker-credential-secretservice
+// lists since 0.9: it lists the labels of its items, and they were given a new form.
 const secretserviceLabel = "Registry credentials for " //nolint:gosec // a label, not a credential
 
 // helper is a program that speaks the protocol of docker-credential-helpers.
@@ -113,17 +114,20 @@ func (l *Login) fetch(ctx context.Context) {
 	}
 }
 
-// absent is for a helper that has nothing. That is an error only if it said otherwise before.
+// absent is for a helper that has nothing. That is an error only if it said otherwise
+// before.
 func (l *Login) absent() {
 	l.Absent = !l.listed
 	if l.listed {
-		l.Problem = l.helper.failed(credential.NotLoggedIn, "lists it, and has nothing when it is asked for it")
+		l.Problem = l.helper.failed(credential.NotLoggedIn, "lists it, and has nothing when it is asked "+
+			"for it")
 	}
 }
 
-// Fetch gets the secrets of logins that helpers keep, as far as they were not got before. What goes wrong is the login's
-// Problem. The first call of a helper is made alone, since it may ask for a passphrase; the others at most four at a time.
-// A helper that does not answer in time is not asked any more.
+// Fetch gets the secrets of logins that helpers keep, as far as they were not got before.
+// What goes wrong is the login's Problem. The first call of a helper is made alone, since
+// it may ask for a passphrase; the others at most four at a time. A helper that does not
+// answer in time is not asked any more.
 func Fetch(ctx context.Context, list []*Login) {
 	byHelper := map[*helper][]*Login{}
 	var order []*helper
@@ -165,8 +169,10 @@ func (h *helper) fetchAll(ctx context.Context, list []*Login) {
 // Erase makes the login's helper forget it.
 func (l *Login) Erase(ctx context.Context) error {
 	if n := l.accounts(); n > 1 {
-		return credential.NewError(credential.InUse, l.Helper+" keeps "+strconv.Itoa(n)+" accounts for "+l.Key+
-			", of which it hands out one; it would erase all", "look at them: pass ls docker-credential-helpers")
+		return credential.NewError(credential.InUse, l.Helper+" keeps "+strconv.Itoa(n)+" accounts "+
+			"for "+l.Key+
+			", of which it hands out one; it would erase all", "look at them: pass ls "+
+			"docker-credential-helpers")
 	}
 	output, err := l.helper.call(ctx, "erase", []byte(l.Key))
 	defer clear(output)
@@ -179,7 +185,8 @@ func (l *Login) Erase(ctx context.Context) error {
 	return nil
 }
 
-// accounts is how many user names docker-credential-pass keeps for the login's registry; 0 for other helpers.
+// accounts is how many user names docker-credential-pass keeps for the login's registry;
+// 0 for other helpers.
 func (l *Login) accounts() int {
 	if l.Source != "pass" {
 		return 0
@@ -187,8 +194,9 @@ func (l *Login) accounts() int {
 	return len(passUsers(filepath.Join(l.helper.passDir(), base64.URLEncoding.EncodeToString([]byte(l.Key)))))
 }
 
-// passDir is where docker-credential-pass keeps its directories, each of which has the name of a server in base64 and a file
-// for each user name (docker-credential-helpers, pass.go).
+// passDir is where docker-credential-pass keeps its directories, each of which has the
+// name of a server in base64 and a file for each user name (docker-credential-helpers,
+// pass.go).
 func (h *helper) passDir() string {
 	variables := map[string]string{}
 	for _, v := range h.environ {
@@ -202,7 +210,8 @@ func (h *helper) passDir() string {
 	return filepath.Join(store, "docker-credential-helpers")
 }
 
-// passList is list for a docker-credential-pass whose own list fails as a whole because one of its directories is empty.
+// passList is list for a docker-credential-pass whose own list fails as a whole because
+// one of its directories is empty.
 func (h *helper) passList() (list []*Login) {
 	entries, err := os.ReadDir(h.passDir())
 	if err != nil {

@@ -52,8 +52,11 @@ func TestHelpers(t *testing.T) {
 			},
 			want: []string{
 				"pass docker-credential-pass https://ghcr.io=>ghcr.io alice:one",
-				"pass docker-credential-pass https://index.docker.io/v1/=>https://index.docker.io/v1/ bob:two",
-				"pass docker-credential-pass https://index.docker.io/v1/access-token=>https://index.docker.io/v1/access-token bob:three",
+				"pass docker-credential-pass https://index.docker.io/v1/=>https://index.docker.io/v1/ " +
+					"bob:two",
+				"pass docker-credential-pass " +
+					"https://index.docker.io/v1/access-token=>https://index.docker.io/v1/access-token " +
+					"bob:three",
 			},
 		},
 		{
@@ -62,7 +65,8 @@ func TestHelpers(t *testing.T) {
 				b.vars["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nowhere"
 				b.helper("secretservice")
 				b.keep("secretservice", "https://ghcr.io", "alice", "one")
-				b.write("kept-secretservice/https:__ghcr.io/label", "Registry credentials for https://ghcr.io")
+				b.write("kept-secretservice/https:__ghcr.io/label", "Registry credentials for "+
+					"https://ghcr.io")
 				b.keep("secretservice", "quay.io", "account not defined", "two")
 			},
 			want: []string{
@@ -78,9 +82,11 @@ func TestHelpers(t *testing.T) {
 			},
 		},
 		{
-			name: "without a session bus secretservice fails when it is meant", from: []string{"secretservice"},
+			name:  "without a session bus secretservice fails when it is meant",
+			from:  []string{"secretservice"},
 			setup: func(b *box) { b.helper("secretservice") },
-			fails: []string{"docker-credential-secretservice cannot be asked: there is no D-Bus session here"},
+			fails: []string{"docker-credential-secretservice cannot be asked: there is no D-Bus session " +
+				"here"},
 		},
 		{
 			name: "what the configuration says that a helper has, and the list does not",
@@ -91,7 +97,8 @@ func TestHelpers(t *testing.T) {
 				b.write(config, `{"auths": {"ghcr.io": {}, "gone.example": {}}, "credsStore": "pass"}`)
 			},
 			want: []string{
-				"pass docker-credential-pass changed by somebody=> alice: !it is not the name of a registry: ",
+				"pass docker-credential-pass changed by somebody=> alice: !it is not the name of a " +
+					"registry: ",
 				"pass docker-credential-pass ghcr.io=>ghcr.io alice:one",
 			},
 		},
@@ -143,7 +150,8 @@ func TestHelpers(t *testing.T) {
 				b.keep("zen", "ghcr.io", "alice", "one")
 				b.write(config, `{"credsStore": "zen-work", "credHelpers": {"quay.io": "zen"}}`)
 				for _, name := range []string{"pass", "desktop"} {
-					if err := os.Symlink(b.at("bin/docker-credential-zen"), b.at("bin/docker-credential-"+name)); err != nil {
+					if err := os.Symlink(b.at("bin/docker-credential-zen"),
+						b.at("bin/docker-credential-"+name)); err != nil {
 						b.t.Fatal(err)
 					}
 				}
@@ -152,7 +160,8 @@ func TestHelpers(t *testing.T) {
 		{
 			name: "a list that fails",
 			setup: func(b *box) {
-				b.write("bin/docker-credential-pass", "#!/bin/sh\necho 'pass not initialized: exit status 1'\necho secret >&2\nexit 1\n")
+				b.write("bin/docker-credential-pass", "#!/bin/sh\necho 'pass not initialized: exit "+
+					"status 1'\necho secret >&2\nexit 1\n")
 				b.write(config, `{"credsStore": "pass"}`)
 			},
 			fails: []string{"docker-credential-pass failed: pass not initialized: exit status 1"},
@@ -160,7 +169,8 @@ func TestHelpers(t *testing.T) {
 		{
 			name:  "a list that fails of one that nobody uses",
 			setup: func(b *box) { b.write("bin/docker-credential-pass", "#!/bin/sh\necho no\nexit 1\n") },
-			notes: []string{"docker-credential-pass failed: no; no configuration names it, so it is passed over"},
+			notes: []string{"docker-credential-pass failed: no; no configuration names it, so it is " +
+				"passed over"},
 		},
 		{
 			name: "a list that makes no sense",
@@ -188,7 +198,15 @@ func TestHelpers(t *testing.T) {
 			setup: func(b *box) {
 				b.helper("pass")
 				b.keep("pass", "ghcr.io", "alice", "one")
-				b.write("bin/docker-credential-pass", strings.Replace(b.read("bin/docker-credential-pass"), "\nlist)", "\nlist) echo 'no usernames for x'; exit 1;;\nnolist)", 1))
+				b.write(
+					"bin/docker-credential-pass",
+					strings.Replace(
+						b.read("bin/docker-credential-pass"),
+						"\nlist)",
+						"\nlist) echo 'no usernames for x'; exit 1;;\nnolist)",
+						1,
+					),
+				)
 				b.write("home/.password-store/docker-credential-helpers/Z2hjci5pbw==/alice.gpg", "")
 				b.write("home/.password-store/docker-credential-helpers/.hidden/x", "")
 				b.write("home/.password-store/docker-credential-helpers/cXVheS5pbw==/notes.txt", "")
@@ -239,26 +257,32 @@ func within(t *testing.T, what string, want, got []string) {
 // What a helper answers to get, in all the ways that are known.
 func TestFetchAnswers(t *testing.T) {
 	tests := []struct{ name, script, want string }{
-		{"not found although listed", "echo 'credentials not found in native keychain'; exit 1", "lists it, and has nothing"},
+		{"not found although listed", "echo 'credentials not found in native keychain'; exit " +
+			"1", "lists it, and has nothing"},
 		{"empty strings", `echo '{"ServerURL":"a","Username":"","Secret":""}'`, "lists it, and has nothing"},
-		{"an error", "echo 'gpg: decryption failed: No secret key'; exit 1", "failed: gpg: decryption failed: No secret key"},
+		{"an error", "echo 'gpg: decryption failed: No secret key'; exit 1", "failed: gpg: decryption " +
+			"failed: No secret key"},
 		{"an error that could be a secret", `echo '{"Secret":"hunter2"}'; exit 1`, "failed: without a word"},
 		{"a secret on standard error", "echo hunter2 >&2; exit 3", "failed: without a word"},
 		{"no JSON", "echo hunter2", "answers something that makes no sense"},
 		{"no password", `echo '{"Username":"a"}'`, "there is a user name and no password"},
 		{"more members", `echo '{"Username":"a","Secret":"s","Extra":{"x":[1]}}'`, ""},
-		{"endless", "while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done", "prints too much"},
+		{"endless", "while :; do echo " +
+			"0123456789012345678901234567890123456789012345678901234567890123456789; " +
+			"done", "prints too much"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBox(t)
-			b.write("bin/docker-credential-pass", "#!/bin/sh\n[ $1 = list ] && { echo '{\"a.example\":\"u\"}'; exit; }\n"+tt.script+"\n")
+			b.write("bin/docker-credential-pass", "#!/bin/sh\n[ $1 = list ] && { echo "+
+				"'{\"a.example\":\"u\"}'; exit; }\n"+tt.script+"\n")
 			found, _ := b.fetched("pass")
 			text := ""
 			if err := found.Logins[0].Problem; err != nil {
 				text = err.Error()
 			}
-			if !strings.Contains(text, tt.want) || strings.Contains(text, "hunter2") || (tt.want == "") != (text == "") {
+			if !strings.Contains(text, tt.want) || strings.Contains(text, "hunter2") ||
+				(tt.want == "") != (text == "") {
 				t.Errorf("says %q, want %q", text, tt.want)
 			}
 		})
@@ -302,7 +326,8 @@ wait
 
 // ended reports whether a process is gone or a zombie, within some time.
 func ended(pid string) bool {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.
+		Sleep(5 * time.Millisecond) {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil || strings.Contains(string(stat), ") Z ") {
 			return true
@@ -313,7 +338,8 @@ func ended(pid string) bool {
 
 func TestFetchIsGivenUp(t *testing.T) {
 	b := newBox(t)
-	b.write("bin/docker-credential-pass", "#!/bin/sh\n[ $1 = list ] && { echo '{\"a.example\":\"u\",\"b.example\":\"u\"}'; exit; }\nexec sleep 1000\n")
+	b.write("bin/docker-credential-pass", "#!/bin/sh\n[ $1 = list ] && { echo "+
+		"'{\"a.example\":\"u\",\"b.example\":\"u\"}'; exit; }\nexec sleep 1000\n")
 	found, _ := b.find("pass")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("interrupted")
@@ -333,7 +359,8 @@ func TestFetchInParallel(t *testing.T) {
 	for i := range names {
 		names[i] = fmt.Sprintf(`"r%d.example":"u"`, i)
 	}
-	// Each call writes when it begins and ends. All but the first one wait until five have begun, so that four run at a time.
+	// Each call writes when it begins and ends. All but the first one wait until five
+	// have begun, so that four run at a time.
 	b.write("bin/docker-credential-pass", `#!/bin/sh
 log=`+b.at("log")+`
 [ $1 = list ] && { echo '{`+strings.Join(names, ",")+`}'; exit; }
@@ -368,13 +395,15 @@ echo '{"Username":"u","Secret":"s"}'
 	}
 }
 
-// What a helper is executed with: one word, the key on standard input, no secret in arguments or environment.
+// What a helper is executed with: one word, the key on standard input, no secret in
+// arguments or environment.
 func TestHowHelpersAreExecuted(t *testing.T) {
 	b := newBox(t)
 	b.helper("pass")
 	b.keep("pass", "ghcr.io", "alice", "hunter2")
 	script := b.read("bin/docker-credential-pass")
-	b.write("bin/docker-credential-pass", strings.Replace(script, "\ndir=", "\n{ echo \"$@\"; env; } >> "+b.at("log")+"\ndir=", 1))
+	b.write("bin/docker-credential-pass", strings.Replace(script, "\ndir=", "\n{ echo \"$@\"; env; } "+
+		">> "+b.at("log")+"\ndir=", 1))
 	found, _ := b.fetched("pass")
 	l := found.Logins[0]
 	if err := l.Erase(t.Context()); err != nil {
@@ -395,7 +424,8 @@ func TestHowHelpersAreExecuted(t *testing.T) {
 		t.Errorf("given back as %q", got)
 	}
 	log := b.read("log")
-	if strings.Contains(log, "hunter2") || !strings.Contains(log, execMarker) || !strings.Contains(log, "HOME=") {
+	if strings.Contains(log, "hunter2") || !strings.Contains(log, execMarker) ||
+		!strings.Contains(log, "HOME=") {
 		t.Errorf("executed as\n%s", log)
 	}
 }
@@ -422,8 +452,23 @@ func TestRecords(t *testing.T) {
 	if list, err := Recorded(state); err != nil || list != nil {
 		t.Fatalf("%v, %v", list, err)
 	}
-	a := Record{Source: "docker", Client: "docker", File: "/f", Key: "a", ServerURL: "a", Username: "u", Time: noon()}
-	b := Record{Source: "pass", Helper: "docker-credential-pass", Key: "a", ServerURL: "a", Username: "u", Time: noon()}
+	a := Record{
+		Source:    "docker",
+		Client:    "docker",
+		File:      "/f",
+		Key:       "a",
+		ServerURL: "a",
+		Username:  "u",
+		Time:      noon(),
+	}
+	b := Record{
+		Source:    "pass",
+		Helper:    "docker-credential-pass",
+		Key:       "a",
+		ServerURL: "a",
+		Username:  "u",
+		Time:      noon(),
+	}
 	for range 2 {
 		if err := Remember(t.Context(), state, []Record{a, b}); err != nil {
 			t.Fatal(err)

@@ -51,7 +51,8 @@ func (l *Login) locate(key string) {
 	a, err := address.ParseKey(key)
 	if err != nil {
 		l.Problem = &credential.Error{
-			Reason: credential.InvalidInput, Message: "it is not the name of a registry: " + err.Error(), Cause: err,
+			Reason: credential.InvalidInput, Message: "it is not the name of a " +
+				"registry: " + err.Error(), Cause: err,
 			Hint: "log in again by the registry's host",
 		}
 		l.Useless = true
@@ -82,7 +83,8 @@ func (l *Login) check() {
 }
 
 func (l *Login) problem(message string) {
-	l.Problem = credential.NewError(credential.InvalidInput, message, "log in again: docker login "+l.Address.Host())
+	l.Problem = credential.NewError(credential.InvalidInput, message, "log in again: docker "+
+		"login "+l.Address.Host())
 }
 
 // Wipe clears the secrets of logins.

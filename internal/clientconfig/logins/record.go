@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Record remembers where a login was before it was taken out there, so that it can be put back. It holds no secret.
+// Record remembers where a login was before it was taken out there, so that it can be put
+// back. It holds no secret.
 type Record struct {
 	Source    string    `json:"source"`
 	Client    string    `json:"client,omitempty"`
@@ -27,8 +28,9 @@ type Record struct {
 // Record returns what is to be remembered of a login.
 func (l *Login) Record(now time.Time) Record {
 	return Record{
-		Source: l.Source, Client: l.Client, File: l.File, Helper: l.Helper, Key: l.Key, ServerURL: l.ServerURL,
-		Username: l.Username, Time: now.UTC().Round(time.Second),
+		Source: l.Source, Client: l.Client, File: l.File, Helper: l.Helper, Key: l.Key,
+		ServerURL: l.ServerURL,
+		Username:  l.Username, Time: now.UTC().Round(time.Second),
 	}
 }
 
@@ -39,7 +41,14 @@ func (r Record) same(o Record) bool {
 
 // Login returns the login of a record, without its secret.
 func (f Finder) Login(r Record) *Login {
-	l := &Login{Source: r.Source, Client: r.Client, File: r.File, Helper: r.Helper, Key: r.Key, Username: r.Username}
+	l := &Login{
+		Source:   r.Source,
+		Client:   r.Client,
+		File:     r.File,
+		Helper:   r.Helper,
+		Key:      r.Key,
+		Username: r.Username,
+	}
 	if l.locate(r.ServerURL); r.Helper == "" {
 		return l
 	}
@@ -81,10 +90,14 @@ func decodeRecords(state string, data []byte) ([]Record, error) {
 	return d.Items, nil
 }
 
-// Remember adds records. It is to be called before anything is taken out: a crash in between leaves a record of what is
-// still there, which does no harm.
+// Remember adds records. It is to be called before anything is taken out: a crash in
+// between leaves a record of what is still there, which does no harm.
 func Remember(ctx context.Context, state string, records []Record) error {
-	return editRecords(ctx, state, func(list []Record) []Record { return append(without(list, records), records...) })
+	return editRecords(
+		ctx,
+		state,
+		func(list []Record) []Record { return append(without(list, records), records...) },
+	)
 }
 
 // Forget removes records.

@@ -17,20 +17,22 @@ import (
 
 // Bounds of one call of a helper.
 const (
-	// helperTime is enough for a person who is asked for a passphrase by the helper's own keyring.
+	// helperTime is enough for a person who is asked for a passphrase by the helper's own
+	// keyring.
 	helperTime = time.Minute
 	maxOutput  = 4 << 20 // a list of thousands
 	grace      = 250 * time.Millisecond
 )
 
-// execMarker makes docker-credential-zen refuse to answer (its own docs: a program that zen runs asks it): nothing is to be
-// moved from zen to zen, whatever name it has.
+// execMarker makes docker-credential-zen refuse to answer (its own docs: a program that
+// zen runs asks it): nothing is to be moved from zen to zen, whatever name it has.
 const execMarker = "ZEN_EXEC=1"
 
 var errTooMuch = errors.New("it prints too much")
 
-// call executes the helper's program for one action, its input on standard input. The caller clears the output. What it
-// prints on standard error is not kept: it may hold secrets.
+// call executes the helper's program for one action, its input on standard input. The
+// caller clears the output. What it prints on standard error is not kept: it may hold
+// secrets.
 func (h *helper) call(ctx context.Context, action string, input []byte) (output []byte, err error) {
 	path, err := execsafe.Resolve(h.path)
 	if err != nil {
@@ -99,8 +101,8 @@ func (c *capture) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// said is the first line of what a helper printed when it failed, for a person: helpers put their errors on standard output.
-// JSON is not repeated, it could be a credential.
+// said is the first line of what a helper printed when it failed, for a person: helpers
+// put their errors on standard output. JSON is not repeated, it could be a credential.
 func said(output []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
 	if strings.ContainsAny(line, "{}") {

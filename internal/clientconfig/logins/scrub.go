@@ -10,8 +10,9 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Scrub takes logins out of their file, all in one change: the members that hold their secrets, and nothing else. What
-// another program changed since it was read stays, and is returned.
+// Scrub takes logins out of their file, all in one change: the members that hold their
+// secrets, and nothing else. What another program changed since it was read stays, and is
+// returned.
 func Scrub(ctx context.Context, file string, list []*Login) (stay []*Login, err error) {
 	_, err = fileedit.Edit(ctx, file, func(before fileedit.Content) (fileedit.Content, error) {
 		stay = nil
@@ -36,8 +37,8 @@ func Scrub(ctx context.Context, file string, list []*Login) (stay []*Login, err 
 	return stay, err
 }
 
-// takeOut removes the login from a document. An entry that is gone already counts as done, one that holds something else by
-// now does not.
+// takeOut removes the login from a document. An entry that is gone already counts as
+// done, one that holds something else by now does not.
 func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) {
 	now := &Login{Key: l.Key, format: l.format}
 	if !l.format.read(d, now) {
@@ -59,7 +60,8 @@ func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) 
 	return d, err == nil, err
 }
 
-// RemoveLeftover deletes the file that a client left behind and that l was in, if no login is in it any more.
+// RemoveLeftover deletes the file that a client left behind and that l was in, if no
+// login is in it any more.
 func (l *Login) RemoveLeftover() error {
 	d, err := l.format.parse(l.File)
 	if err != nil || d == nil {
@@ -71,13 +73,14 @@ func (l *Login) RemoveLeftover() error {
 		return nil
 	}
 	if err := os.Remove(l.File); err != nil {
-		return &credential.Error{Reason: credential.CannotWrite, Message: "cannot remove a file: " + err.Error(), Cause: err}
+		return &credential.Error{Reason: credential.CannotWrite, Message: "cannot remove a " +
+			"file: " + err.Error(), Cause: err}
 	}
 	return nil
 }
 
-// Restore writes the login into its file again, in plain text, as its client would have. It is not done when the entry holds a
-// login by now.
+// Restore writes the login into its file again, in plain text, as its client would have.
+// It is not done when the entry holds a login by now.
 func (l *Login) Restore(ctx context.Context) (done bool, err error) {
 	f := formatOf(l.Client, l.File)
 	_, err = fileedit.Edit(ctx, l.File, func(before fileedit.Content) (fileedit.Content, error) {

@@ -31,8 +31,8 @@ type Sample struct {
 	Password      string
 }
 
-// Run checks a kind against its contract with good samples, at least one for each auth method. Minting must work where the
-// test runs.
+// Run checks a kind against its contract with good samples, at least one for each auth
+// method. Minting must work where the test runs.
 func Run(t *testing.T, kind connector.Kind, samples ...Sample) {
 	t.Run("describe", func(t *testing.T) { describe(t, kind) })
 	tested := make(map[string]bool)
@@ -62,7 +62,10 @@ func Run(t *testing.T, kind connector.Kind, samples ...Sample) {
 
 func describe(t *testing.T, kind connector.Kind) {
 	d := kind.Describe()
-	for what, text := range map[string]string{"name": d.Name, "type": d.Type, "description": d.Description, "emoji": d.Emoji} {
+	for what, text := range map[string]string{
+		"name": d.Name, "type": d.Type, "description": d.Description,
+		"emoji": d.Emoji,
+	} {
 		if text == "" {
 			t.Errorf("the kind has no %s", what)
 		}
@@ -99,7 +102,8 @@ func describeMethod(t *testing.T, m api.AuthMethod) {
 		t.Errorf("auth method %q lacks a name or a description", m.Method)
 	}
 	var names []string
-	identifier := regexp.MustCompile(`^[a-z][a-z0-9_]*$`) // ZenML takes --NAME=VALUE for Python identifiers only
+	// ZenML takes --NAME=VALUE for Python identifiers only
+	identifier := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	for _, a := range m.Attributes {
 		names = append(names, a.Name)
 		if !identifier.MatchString(a.Name) || a.Title == "" {
@@ -116,7 +120,8 @@ func describeMethod(t *testing.T, m api.AuthMethod) {
 		}
 	}
 	unique(t, "attributes of "+m.Method, names)
-	if m.MinExpirationSeconds < 0 || m.MaxExpirationSeconds != 0 && m.MaxExpirationSeconds < m.MinExpirationSeconds ||
+	if m.MinExpirationSeconds < 0 ||
+		m.MaxExpirationSeconds != 0 && m.MaxExpirationSeconds < m.MinExpirationSeconds ||
 		m.DefaultExpirationSeconds != 0 && m.DefaultExpirationSeconds < m.MinExpirationSeconds {
 		t.Errorf("auth method %q has expiration bounds that make no sense", m.Method)
 	}
@@ -145,10 +150,17 @@ func (c check) with(f func(check)) func(*testing.T) {
 	}
 }
 
-// spec is the sample as the broker makes it of what a person typed; without leaves attributes out.
+// spec is the sample as the broker makes it of what a person typed; without leaves
+// attributes out.
 func (c check) spec(without ...string) connector.Spec {
 	c.Helper()
-	spec := connector.Spec{ID: "id", Revision: 1, Type: c.kind.Describe().Type, AuthMethod: c.sample.AuthMethod, ResourceID: c.sample.ResourceID}
+	spec := connector.Spec{
+		ID:         "id",
+		Revision:   1,
+		Type:       c.kind.Describe().Type,
+		AuthMethod: c.sample.AuthMethod,
+		ResourceID: c.sample.ResourceID,
+	}
 	config := make(map[string]credential.Secret)
 	for name, value := range c.sample.Configuration {
 		if !slices.Contains(without, name) {
@@ -180,7 +192,11 @@ func (c check) public() connector.Spec {
 
 // values are a spec's attributes as text, to be compared.
 func values(spec connector.Spec) map[string]string {
-	all := map[string]string{"method": spec.AuthMethod, "resource type": spec.ResourceType, "resource id": spec.ResourceID}
+	all := map[string]string{
+		"method":        spec.AuthMethod,
+		"resource type": spec.ResourceType,
+		"resource id":   spec.ResourceID,
+	}
 	for name, value := range spec.Config {
 		all["config "+name] = value
 	}
@@ -236,12 +252,14 @@ func (c check) validate() {
 	}
 	wrong := c.spec()
 	wrong.ResourceType = "no-such-type"
-	if _, err := c.kind.Validate(wrong); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "does not support resource type") {
+	if _, err := c.kind.Validate(wrong); !credential.InvalidInput.Is(err) ||
+		!strings.Contains(err.Error(), "does not support resource type") {
 		c.Errorf("a wrong resource type: %v", err)
 	}
 	wrong = c.spec()
 	wrong.AuthMethod = "no-such-method"
-	if _, err := c.kind.Validate(wrong); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "authentication method") {
+	if _, err := c.kind.Validate(wrong); !credential.InvalidInput.Is(err) ||
+		!strings.Contains(err.Error(), "authentication method") {
 		c.Errorf("a wrong auth method: %v", err)
 	}
 }
@@ -256,7 +274,9 @@ func (c check) incomplete() {
 		if !a.Required {
 			continue
 		}
-		if want := "connector configuration is not valid: missing required attribute '" + a.Name + "'"; err == nil || err.Error() != want {
+		if want := "connector configuration is not valid: missing required attribute '" + a.Name +
+			"'"; err == nil ||
+			err.Error() != want {
 			c.Errorf("without %q: got %v, want %s", a.Name, err, want)
 		}
 	}
@@ -313,13 +333,22 @@ func (c check) match() {
 	}
 }
 
-// lookalikes are other hosts that careless comparisons take for a's (GO-2026-6225 and its like).
+// lookalikes are other hosts that careless comparisons take for a's (GO-2026-6225 and its
+// like).
 func lookalikes(a address.Address) []string {
 	host, port, _ := strings.Cut(a.Host(), ":")
 	if strings.HasPrefix(host, "[") || strings.Trim(host, "0123456789.") == "" {
 		return []string{"evil.example/" + "x", "127.0.0.9:" + "9"}
 	}
-	list := []string{host + ".evil.example", "evil-" + host, "evil." + host, host + "x", "x" + host, host + ":9", "evil.example/" + a.Path() + "x"}
+	list := []string{
+		host + ".evil.example",
+		"evil-" + host,
+		"evil." + host,
+		host + "x",
+		"x" + host,
+		host + ":9",
+		"evil.example/" + a.Path() + "x",
+	}
 	if port != "" {
 		list = append(list, host, host+":"+port+"0", host+":1"+port[1:])
 	}
@@ -392,7 +421,13 @@ func (c check) mint() {
 	}
 	for _, cred := range creds[1:] {
 		if cred.Username != c.sample.Username || string(cred.Secret.Reveal()) != c.sample.Password {
-			c.Errorf("minted %q with a secret of %d bytes, want %q and %d", cred.Username, cred.Secret.Len(), c.sample.Username, len(c.sample.Password))
+			c.Errorf(
+				"minted %q with a secret of %d bytes, want %q and %d",
+				cred.Username,
+				cred.Secret.Len(),
+				c.sample.Username,
+				len(c.sample.Password),
+			)
 		}
 		if !cred.Expires.IsZero() && cred.Expires.Before(time.Now()) {
 			c.Errorf("minted a credential that expired at %v", cred.Expires)
@@ -401,7 +436,8 @@ func (c check) mint() {
 	c.gaveUp(reg)
 }
 
-// gaveUp mints for a caller who no longer waits: it must return at once, one way or the other.
+// gaveUp mints for a caller who no longer waits: it must return at once, one way or the
+// other.
 func (c check) gaveUp(reg connector.Registry) {
 	ctx, cancel := context.WithCancel(c.Context())
 	cancel()
@@ -414,12 +450,16 @@ func (c check) gaveUp(reg connector.Registry) {
 	cred.Secret.Wipe()
 }
 
-// mintWithoutSecrets is what happens when the vault and the connector do not fit together any more.
+// mintWithoutSecrets is what happens when the vault and the connector do not fit together
+// any more.
 func (c check) mintWithoutSecrets() {
 	spec := c.public()
 	cred, err := c.kind.Mint(c.Context(), spec, c.registry(spec))
 	c.quiet(err)
-	needs := slices.ContainsFunc(c.method.Attributes, func(a api.Attribute) bool { return a.Secret && a.Required })
+	needs := slices.ContainsFunc(
+		c.method.Attributes,
+		func(a api.Attribute) bool { return a.Secret && a.Required },
+	)
 	if needs && (err == nil || !cred.Secret.IsEmpty()) {
 		c.Errorf("minted %+v without the secrets it needs, error %v", cred, err)
 	}

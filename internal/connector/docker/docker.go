@@ -30,7 +30,12 @@ type Kind struct{ checker Checker }
 
 // Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(
+		context.Context,
+		connector.Target,
+		credential.Credential,
+		connector.VerifyOptions,
+	) (connector.Report, error)
 	IdentityToken(context.Context, connector.Target, credential.Credential) (credential.Credential, error)
 	Limits(context.Context, connector.Target, credential.Credential) (connector.Limits, error)
 }
@@ -43,21 +48,27 @@ func (*Kind) Describe() api.ConnectorType {
 	return api.ConnectorType{
 		Name: "Docker Service Connector",
 		Type: kindType,
-		Description: "Authenticates with a user name and a password or access token to a Docker or OCI container registry. " +
-			"The registry is asked whether it accepts them when the connector is registered, verified and logged in with. " +
-			"Afterwards docker and every other client that uses docker-credential-zen gets them from zend, and keeps no copy.",
+		Description: "Authenticates with a user name and a password or access token to a Docker or OCI " +
+			"container registry. " +
+			"The registry is asked whether it accepts them when the connector is registered, verified " +
+			"and logged in with. " +
+			"Afterwards docker and every other client that uses docker-credential-zen gets them from " +
+			"zend, and keeps no copy.",
 		AuthMethods: []api.AuthMethod{{
 			Method: methodPassword,
 			Name:   "Docker username and password/token",
-			Description: "A user name and a password, or better an access token that is good for what you need and can be taken back. " +
+			Description: "A user name and a password, or better an access token that is good for what " +
+				"you need and can be taken back. " +
 				"They are handed out as they are and do not expire by themselves. " +
 				"With the user name <token> the password is an identity token (OAuth2 refresh token).",
 			Attributes: []api.Attribute{
 				{Name: attrUsername, Title: "Username", Type: "string", Required: true, Secret: true},
 				{Name: attrPassword, Title: "Password", Type: "string", Required: true, Secret: true},
 				{
-					Name: connector.AttrRegistry, Title: "Registry server URL. Omit to use DockerHub.", Type: "string",
-					Description: "host[:port] of the registry. Write http:// before it if it speaks plain http; " +
+					Name: connector.AttrRegistry, Title: "Registry server URL. Omit to use " +
+						"DockerHub.", Type: "string",
+					Description: "host[:port] of the registry. Write http:// before it if it speaks " +
+						"plain http; " +
 						"on another machine that takes --insecure. No other scheme is needed.",
 				},
 			},
@@ -65,8 +76,10 @@ func (*Kind) Describe() api.ConnectorType {
 		ResourceTypes: []api.ResourceType{{
 			Type: resourceType,
 			Name: "Docker/OCI container registry",
-			Description: "A Docker or OCI compatible container registry. Its resource name is the host: docker.io for Docker Hub, " +
-				"host[:port] for any other. A path behind it is left out: the credentials are the registry's.",
+			Description: "A Docker or OCI compatible container registry. Its resource name is the host: " +
+				"docker.io for Docker Hub, " +
+				"host[:port] for any other. A path behind it is left out: the credentials are the " +
+				"registry's.",
 			AuthMethods: []string{methodPassword},
 			Emoji:       "🐳",
 		}},
@@ -77,7 +90,8 @@ func (*Kind) Describe() api.ConnectorType {
 	}
 }
 
-// Validate checks the credentials' form and sets the resource id, which follows from the registry attribute.
+// Validate checks the credentials' form and sets the resource id, which follows from the
+// registry attribute.
 func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 	spec, err := connector.Complete(k.Describe(), spec)
 	if err != nil {
@@ -104,7 +118,8 @@ func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 func checkUsername(name []byte) error {
 	switch {
 	case bytes.IndexByte(name, ':') >= 0:
-		return connector.Invalid("the username has a colon in it", "give the part before it as --username, the other as --password")
+		return connector.Invalid("the username has a colon in it", "give the part before it as "+
+			"--username, the other as --password")
 	case bytes.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return connector.Invalid("the username has a control character in it, such as a line break", "")
 	case len(name) > maxUser:
@@ -113,14 +128,15 @@ func checkUsername(name []byte) error {
 	return nil
 }
 
-// withoutLineEnd takes off the line break that files end with. Line breaks inside stay: Google's key files are passwords
-// too.
+// withoutLineEnd takes off the line break that files end with. Line breaks inside stay:
+// Google's key files are passwords too.
 func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 	b := s.Reveal()
 	trimmed := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	switch {
 	case len(trimmed) == 0:
-		return s, connector.Invalid("missing required attribute '"+attrPassword+"'", "the password is an empty line")
+		return s, connector.Invalid("missing required attribute '"+attrPassword+"'", "the password is an "+
+			"empty line")
 	case bytes.IndexByte(trimmed, 0) >= 0:
 		return s, connector.Invalid("the password has a NUL character in it", "")
 	case len(trimmed) == len(b):
@@ -132,7 +148,8 @@ func withoutLineEnd(s credential.Secret) (credential.Secret, error) {
 // ForPassword is the specification of a connector with these attributes.
 func (*Kind) ForPassword(registry string, username, password credential.Secret) connector.Spec {
 	return connector.Spec{
-		Type: kindType, AuthMethod: methodPassword, Config: map[string]string{connector.AttrRegistry: registry},
+		Type: kindType, AuthMethod: methodPassword,
+		Config:  map[string]string{connector.AttrRegistry: registry},
 		Secrets: map[string]credential.Secret{attrUsername: username, attrPassword: password},
 	}
 }
@@ -150,10 +167,15 @@ func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, 
 }
 
 // Mint returns the stored user name and a copy of the stored password.
-func (*Kind) Mint(_ context.Context, spec connector.Spec, _ connector.Registry) (credential.Credential, error) {
+func (*Kind) Mint(
+	_ context.Context,
+	spec connector.Spec,
+	_ connector.Registry,
+) (credential.Credential, error) {
 	username, password := spec.Secrets[attrUsername], spec.Secrets[attrPassword]
 	if username.IsEmpty() || password.IsEmpty() {
-		return credential.Credential{}, credential.NewError(credential.NeedsLogin, "the connector's username or password is missing",
+		return credential.Credential{}, credential.NewError(credential.NeedsLogin, "the connector's "+
+			"username or password is missing",
 			"zen service-connector update NAME --username=... --password=...")
 	}
 	return credential.Credential{Username: string(username.Reveal()), Secret: password.Clone()}, nil
@@ -175,8 +197,13 @@ func (k *Kind) Verify(
 	return k.checker.Verify(ctx, target, cred, opt)
 }
 
-// IdentityToken has one granted for the user name and password, or returns the one that is in their place.
-func (k *Kind) IdentityToken(ctx context.Context, spec connector.Spec, reg connector.Registry) (credential.Credential, error) {
+// IdentityToken has one granted for the user name and password, or returns the one that
+// is in their place.
+func (k *Kind) IdentityToken(
+	ctx context.Context,
+	spec connector.Spec,
+	reg connector.Registry,
+) (credential.Credential, error) {
 	target, err := targetOf(spec)
 	if err != nil {
 		return credential.Credential{}, err
@@ -190,9 +217,17 @@ func (k *Kind) IdentityToken(ctx context.Context, spec connector.Spec, reg conne
 }
 
 // Limits asks Docker Hub, the only registry that tells.
-func (k *Kind) Limits(ctx context.Context, registry address.Address, cred credential.Credential) (connector.Limits, error) {
+func (k *Kind) Limits(
+	ctx context.Context,
+	registry address.Address,
+	cred credential.Credential,
+) (connector.Limits, error) {
 	if registry.Host() != hub {
-		return connector.Limits{}, credential.NewError(credential.InvalidInput, registry.Host()+" does not tell its limits", "")
+		return connector.Limits{}, credential.NewError(
+			credential.InvalidInput,
+			registry.Host()+" does not tell its limits",
+			"",
+		)
 	}
 	return k.checker.Limits(ctx, connector.Target{Registry: registry}, cred)
 }

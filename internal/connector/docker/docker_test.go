@@ -22,17 +22,39 @@ func TestConformance(t *testing.T) {
 	}
 	sample := func(name, registry string, covers, foreign []string) connectortest.Sample {
 		return connectortest.Sample{
-			Name: name, AuthMethod: "password", Configuration: attrs(registry), Covers: covers, Foreign: foreign,
+			Name: name, AuthMethod: "password", Configuration: attrs(registry), Covers: covers,
+			Foreign:  foreign,
 			Username: "alice", Password: "s3cret-word",
 		}
 	}
-	connectortest.Run(t, New(registryauth.New()),
-		sample("hub by default", "", []string{"docker.io", "index.docker.io/library/alpine", "https://index.docker.io/v1/"},
-			[]string{"https://index.docker.io/v1/access-token", "docker.io:5000", "ghcr.io"}),
-		sample("hub by its old name", "https://index.docker.io/v1/", []string{"docker.io"}, []string{"ghcr.io"}),
+	connectortest.Run(
+		t,
+		New(registryauth.New()),
+		sample(
+			"hub by default",
+			"",
+			[]string{"docker.io", "index.docker.io/library/alpine", "https://index.docker.io/v1/"},
+			[]string{"https://index.docker.io/v1/access-token", "docker.io:5000", "ghcr.io"},
+		),
+		sample(
+			"hub by its old name",
+			"https://index.docker.io/v1/",
+			[]string{"docker.io"},
+			[]string{"ghcr.io"},
+		),
 		sample("host", "ghcr.io", []string{"ghcr.io", "GHCR.io/team/app"}, []string{"docker.io"}),
-		sample("host with a path", "https://reg.example.com/a/b", []string{"reg.example.com", "reg.example.com/c"}, []string{"a.example.com"}),
-		sample("plain http", "http://localhost:5000", []string{"localhost:5000", "localhost:5000/x"}, []string{"localhost", "127.0.0.1:5000"}),
+		sample(
+			"host with a path",
+			"https://reg.example.com/a/b",
+			[]string{"reg.example.com", "reg.example.com/c"},
+			[]string{"a.example.com"},
+		),
+		sample(
+			"plain http",
+			"http://localhost:5000",
+			[]string{"localhost:5000", "localhost:5000/x"},
+			[]string{"localhost", "127.0.0.1:5000"},
+		),
 		sample("IPv6", "[::1]:5000", []string{"[::1]:5000"}, []string{"[::1]:5001", "[::1]"}),
 	)
 }
@@ -69,8 +91,15 @@ func TestRegistryHasOneForm(t *testing.T) {
 		{"http://reg.example", "http://reg.example", "reg.example"},
 	} {
 		s := valid(t, spec(tt.given, "u", "p"))
-		if s.Config["registry"] != tt.kept || s.ResourceID != tt.id || s.ResourceType != "docker-registry" || s.AuthMethod != "password" {
-			t.Errorf("%q: registry %q, resource %q of %q", tt.given, s.Config["registry"], s.ResourceID, s.ResourceType)
+		if s.Config["registry"] != tt.kept || s.ResourceID != tt.id || s.ResourceType != "docker-registry" ||
+			s.AuthMethod != "password" {
+			t.Errorf(
+				"%q: registry %q, resource %q of %q",
+				tt.given,
+				s.Config["registry"],
+				s.ResourceID,
+				s.ResourceType,
+			)
 		}
 	}
 }
@@ -91,35 +120,47 @@ func TestValidateRefuses(t *testing.T) {
 		},
 		"resource type": {
 			with(func(s *connector.Spec) { s.ResourceType = "s3-bucket" }),
-			"connector configuration is not valid: connector type 'docker' does not support resource type 's3-bucket'. Supported resource types are: ['docker-registry'].",
+			"connector configuration is not valid: connector type 'docker' does not support resource " +
+				"type 's3-bucket'. Supported resource types are: ['docker-registry'].",
 		},
 		"other resource": {
 			with(func(s *connector.Spec) { s.ResourceID = "other.io" }),
-			"The connector does not allow access to the provided 'other.io' Docker/OCI container registry resource. It only allows access to the following resource: 'ghcr.io'.",
+			"The connector does not allow access to the provided 'other.io' Docker/OCI container " +
+				"registry resource. It only allows access to the following resource: 'ghcr.io'.",
 		},
-		"resource that is no address": {with(func(s *connector.Spec) { s.ResourceID = "bad host!" }), "space"},
-		"registry":                    {spec("bad host!", "alice", "s3cret-word"), "space"},
-		"registry with a password":    {spec("alice:s3cret-word@ghcr.io", "alice", "s3cret-word"), "@"},
-		"token key":                   {spec("https://index.docker.io/v1/access-token", "alice", "s3cret-word"), "not a registry"},
-		"expiration":                  {with(func(s *connector.Spec) { s.ExpirationSeconds = 60 }), "expiration time is not supported"},
-		"colon in the username":       {spec("", "alice:s3cret-word", "s3cret-word"), "colon"},
-		"line break in the username":  {spec("", "alice\n", "s3cret-word"), "control character"},
-		"long username":               {spec("", strings.Repeat("a", 1025), "s3cret-word"), "too long"},
-		"long password":               {spec("", "alice", strings.Repeat("s3cret-word", 6000)), "too long"},
-		"NUL":                         {spec("", "alice", "s3cret-word\x00"), "NUL"},
-		"empty line":                  {spec("", "alice", "\r\n"), "missing required attribute 'password'"},
+		"resource that is no address": {
+			with(func(s *connector.Spec) { s.ResourceID = "bad host!" }),
+			"space",
+		},
+		"registry":                 {spec("bad host!", "alice", "s3cret-word"), "space"},
+		"registry with a password": {spec("alice:s3cret-word@ghcr.io", "alice", "s3cret-word"), "@"},
+		"token key": {spec("https://index.docker.io/v1/access-token", "alice",
+			"s3cret-word"), "not a registry"},
+		"expiration": {
+			with(func(s *connector.Spec) { s.ExpirationSeconds = 60 }),
+			"expiration time is not supported",
+		},
+		"colon in the username":      {spec("", "alice:s3cret-word", "s3cret-word"), "colon"},
+		"line break in the username": {spec("", "alice\n", "s3cret-word"), "control character"},
+		"long username":              {spec("", strings.Repeat("a", 1025), "s3cret-word"), "too long"},
+		"long password":              {spec("", "alice", strings.Repeat("s3cret-word", 6000)), "too long"},
+		"NUL":                        {spec("", "alice", "s3cret-word\x00"), "NUL"},
+		"empty line":                 {spec("", "alice", "\r\n"), "missing required attribute 'password'"},
 	} {
 		_, err := New(registryauth.New()).Validate(tt.spec)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret-word") {
+		if err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), "s3cret-word") {
 			t.Errorf("%s: got %v, want it to say %q", name, err, tt.want)
 		}
 	}
 }
 
-// A password from a file ends with the file's line break; the line breaks of Google's key files are part of the password.
+// A password from a file ends with the file's line break; the line breaks of Google's key
+// files are part of the password.
 func TestPasswordFromAFile(t *testing.T) {
 	for given, want := range map[string]string{
-		"word\n": "word", "word\r\n": "word", "word": "word", "{\n \"key\": 1\n}\n": "{\n \"key\": 1\n}", " word ": " word ", "word\n\n": "word\n",
+		"word\n": "word", "word\r\n": "word", "word": "word", "{\n \"key\": 1\n}\n": "{\n \"key\": " +
+			"1\n}", " word ": " word ", "word\n\n": "word\n",
 	} {
 		s := valid(t, spec("", "alice", given))
 		cred, err := New(registryauth.New()).Mint(t.Context(), s, connector.Registry{})
@@ -150,14 +191,19 @@ func TestVerify(t *testing.T) {
 	defer reg.Close()
 	for password, want := range map[string]string{"s3cret-word": "valid", "hunter2-not-it": "rejected"} {
 		s := valid(t, spec(reg.Host, "alice", password))
-		report, err := New(registryauth.New()).Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{})
+		report, err := New(
+			registryauth.New(),
+		).Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{})
 		if err != nil || report.Verification != want {
 			t.Errorf("%s: %+v, %v; want %s", password, report, err, want)
 		}
 	}
 	s := valid(t, spec(reg.Host, "alice", "s3cret-word"))
 	s.Secrets = nil
-	if _, err := New(registryauth.New()).Verify(t.Context(), s, connector.Registry{}, connector.VerifyOptions{}); !credential.NeedsLogin.Is(err) {
+	if _, err := New(registryauth.New()).Verify(t.Context(), s, connector.Registry{},
+		connector.VerifyOptions{}); !credential.NeedsLogin.Is(
+		err,
+	) {
 		t.Errorf("without secrets: %v", err)
 	}
 }
@@ -177,7 +223,11 @@ func TestLimitsOfOtherRegistries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(registryauth.New()).Limits(t.Context(), a, credential.Credential{}); !credential.InvalidInput.Is(err) || err.Error() != "ghcr.io does not tell its limits" {
+	if _, err := New(registryauth.New()).Limits(t.Context(), a,
+		credential.Credential{}); !credential.InvalidInput.Is(
+		err,
+	) ||
+		err.Error() != "ghcr.io does not tell its limits" {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,24 +12,27 @@ import (
 	"github.com/zen-agent/zen/internal/execsafe"
 )
 
-// Marker is the variable in the environment of every program that is run. docker-credential-zen refuses to work where it is
-// set: a program that asks zend for what zend asks it for would never end.
+// Marker is the variable in the environment of every program that is run.
+// docker-credential-zen refuses to work where it is set: a program that asks zend for
+// what zend asks it for would never end.
 const Marker = "ZEN_EXEC"
 
 const helperName = "docker-credential-zen"
 
-// isZen reports whether a path is named like one of zen's own programs, or like its helper for a profile.
+// isZen reports whether a path is named like one of zen's own programs, or like its
+// helper for a profile.
 func isZen(path string) bool {
 	name := filepath.Base(path)
 	return name == helperName || strings.HasPrefix(name, helperName+"-") || name == "zen" || name == "zend"
 }
 
 func errRecursion(command string) error {
-	return connector.Invalid(command+" is zen's own and would ask zend again", "give the program that really has the credentials")
+	return connector.Invalid(command+" is zen's own and would ask zend again", "give the program that "+
+		"really has the credentials")
 }
 
-// fit returns the program that a command leads to, without symbolic links, if it may be run: nobody
-// else can exchange it (CVE-2019-15752), and it is not zen itself.
+// fit returns the program that a command leads to, without symbolic links, if it may be
+// run: nobody else can exchange it (CVE-2019-15752), and it is not zen itself.
 func (k *Kind) fit(command string) (string, error) {
 	path, err := execsafe.Resolve(command)
 	switch {
@@ -54,7 +57,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// isSibling reports whether path is the helper that was installed beside zend, under another name.
+// isSibling reports whether path is the helper that was installed beside zend, under
+// another name.
 func (k *Kind) isSibling(path string) bool {
 	zend, err := k.self()
 	if err != nil {
@@ -64,7 +68,10 @@ func (k *Kind) isSibling(path string) bool {
 	if err != nil {
 		return false
 	}
-	for _, own := range []string{zend, filepath.Join(filepath.Dir(zend), helperName), filepath.Join(filepath.Dir(zend), "zen")} {
+	for _, own := range []string{
+		zend, filepath.Join(filepath.Dir(zend), helperName),
+		filepath.Join(filepath.Dir(zend), "zen"),
+	} {
 		if other, err := os.Stat(own); err == nil && os.SameFile(file, other) {
 			return true
 		}

@@ -84,7 +84,8 @@ func read(d dialect, out []byte, q question, asked time.Time) (credential.Creden
 	}, nil
 }
 
-// tokenEnd is when a secret that is a JSON Web Token expires (RFC 7519, section 4.1.4), zero for any other secret.
+// tokenEnd is when a secret that is a JSON Web Token expires (RFC 7519, section 4.1.4),
+// zero for any other secret.
 func tokenEnd(secret []byte) time.Time {
 	parts := bytes.Split(secret, []byte("."))
 	if len(parts) != 3 {
@@ -107,7 +108,8 @@ func tokenEnd(secret []byte) time.Time {
 	return time.Unix(int64(seconds), 0)
 }
 
-// farFuture is later than anything that is issued, and a time that every format can still write.
+// farFuture is later than anything that is issued, and a time that every format can still
+// write.
 func farFuture() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // The protocol of docker-credential-helpers.
@@ -129,7 +131,8 @@ func login(obj []byte, username, secret string) (answer, error) {
 	return answer{username: texts[0], secret: texts[1]}, nil
 }
 
-// An object modelled on AWS's credential_process (docs.aws.amazon.com/sdkref, "Process credential provider").
+// An object modelled on AWS's credential_process (docs.aws.amazon.com/sdkref, "Process
+// credential provider").
 
 func readCommand(obj []byte, _ question, _ time.Time) (answer, error) {
 	fields, err := safejson.Fields(obj, "Version", "Expiration")
@@ -157,12 +160,14 @@ func readCommand(obj []byte, _ question, _ time.Time) (answer, error) {
 	return a, nil
 }
 
-// The kubelet's plugins (kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider).
+// The kubelet's plugins
+// (kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider).
 
 const (
 	kubeletAPI     = "credentialprovider.kubelet.k8s.io/"
 	kubeletVersion = kubeletAPI + "v1"
-	// uncached is how long a credential counts that the plugin asks not to be kept: as long as one pull takes.
+	// uncached is how long a credential counts that the plugin asks not to be kept: as
+	// long as one pull takes.
 	uncached = time.Minute
 )
 
@@ -223,8 +228,9 @@ func bestEntry(auth []byte, q question) (best []byte, err error) {
 	return best, err
 }
 
-// fits reports whether a pattern of the kubelet covers the registry: globs match whole labels of the host, the port must be
-// the same, and a path must begin the image's (k8s.io/kubernetes/pkg/credentialprovider, URLsMatch).
+// fits reports whether a pattern of the kubelet covers the registry: globs match whole
+// labels of the host, the port must be the same, and a path must begin the image's
+// (k8s.io/kubernetes/pkg/credentialprovider, URLsMatch).
 func fits(pattern string, q question) bool {
 	pattern = strings.TrimPrefix(strings.TrimPrefix(pattern, "https://"), "http://")
 	host, prefix, _ := strings.Cut(pattern, "/")

@@ -32,8 +32,8 @@ const (
 	attrImage   = "image"
 )
 
-// Limits on time. A docker client waits ten seconds for docker-credential-zen; a program that needs longer is done in time
-// for the next try.
+// Limits on time. A docker client waits ten seconds for docker-credential-zen; a program
+// that needs longer is done in time for the next try.
 const (
 	defaultTimeout = 30 * time.Second
 	maxTimeout     = 5 * time.Minute
@@ -44,7 +44,12 @@ const (
 
 // Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(
+		context.Context,
+		connector.Target,
+		credential.Credential,
+		connector.VerifyOptions,
+	) (connector.Report, error)
 }
 
 // Kind is the exec kind. Use New.
@@ -65,28 +70,38 @@ func (*Kind) Describe() api.ConnectorType {
 	return api.ConnectorType{
 		Name: "Exec Service Connector",
 		Type: kindType,
-		Description: "Lets another program make the credentials for a Docker or OCI container registry: a credential helper that " +
-			"you use already, a command of your own, or a kubelet credential provider plugin. zend runs it when a credential is " +
-			"needed, by its absolute path, without a shell and in a clean environment, and keeps what it prints in memory for as " +
-			"long as it is good. Arguments and environment are shown to whoever lists processes: keep secrets out of them.",
+		Description: "Lets another program make the credentials for a Docker or OCI container registry: " +
+			"a credential helper that " +
+			"you use already, a command of your own, or a kubelet credential provider plugin. zend runs " +
+			"it when a credential is " +
+			"needed, by its absolute path, without a shell and in a clean environment, and keeps what it " +
+			"prints in memory for as " +
+			"long as it is good. Arguments and environment are shown to whoever lists processes: keep " +
+			"secrets out of them.",
 		AuthMethods: []api.AuthMethod{
 			method(methodHelper, "Docker credential helper",
-				"Another docker-credential-... program, asked with 'get'. Such programs do not tell how long a credential is good: "+
+				"Another docker-credential-... program, asked with 'get'. Such programs do not tell how "+
+					"long a credential is good: "+
 					"it is asked for again after --expiration-seconds."),
 			method(methodCommand, "Command that prints JSON",
-				`A command that prints {"Version": 1, "Username": "...", "Secret": "...", "Expiration": "2026-01-02T15:04:05Z"}; the `+
+				`A command that prints {"Version": 1, "Username": "...", "Secret": "...", "Expiration": `+
+					`"2026-01-02T15:04:05Z"}; the `+
 					"expiration may be left out. The registry's host is in its environment as ZEN_REGISTRY."),
 			method(methodKubelet, "Kubelet credential provider plugin",
-				"A program that reads a CredentialProviderRequest and prints a CredentialProviderResponse, such as ecr-credential-provider.",
+				"A program that reads a CredentialProviderRequest and prints a "+
+					"CredentialProviderResponse, such as ecr-credential-provider.",
 				api.Attribute{
-					Name: attrImage, Title: "Image to ask for. Omit to ask for one of any name.", Type: "string",
-					Description: "Some plugins decide by the whole name of an image, not only by its registry.",
+					Name: attrImage, Title: "Image to ask for. Omit to ask for one of any " +
+						"name.", Type: "string",
+					Description: "Some plugins decide by the whole name of an image, not only by its " +
+						"registry.",
 				}),
 		},
 		ResourceTypes: []api.ResourceType{{
-			Type:        resourceType,
-			Name:        "Docker/OCI container registry",
-			Description: "The Docker or OCI compatible container registry that the program has credentials for. Its resource name is host[:port].",
+			Type: resourceType,
+			Name: "Docker/OCI container registry",
+			Description: "The Docker or OCI compatible container registry that the program has " +
+				"credentials for. Its resource name is host[:port].",
 			AuthMethods: []string{methodHelper, methodCommand, methodKubelet},
 			Emoji:       "🐳",
 		}},
@@ -103,15 +118,22 @@ func method(name, title, description string, own ...api.Attribute) api.AuthMetho
 			{Name: attrCommand, Title: "Absolute path of the program", Type: "string", Required: true},
 			{
 				Name: connector.AttrRegistry, Title: "Registry server URL", Type: "string", Required: true,
-				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// before it if it " +
+				Description: "host[:port] of the registry, docker.io for Docker Hub. Write http:// " +
+					"before it if it " +
 					"speaks plain http; on another machine that takes --insecure.",
 			},
 			{Name: attrArgs, Title: "Arguments of the program, as a JSON list", Type: "array"},
 			{
 				Name: attrEnv, Title: "Environment variables, as a JSON list", Type: "array",
-				Description: "Names of variables to pass on from zend's environment, or NAME=VALUE. PATH, HOME and the like are always passed on.",
+				Description: "Names of variables to pass on from zend's environment, or NAME=VALUE. " +
+					"PATH, HOME and the like are always passed on.",
 			},
-			{Name: attrTimeout, Title: "Seconds the program may take", Type: "integer", Default: seconds(defaultTimeout)},
+			{
+				Name:    attrTimeout,
+				Title:   "Seconds the program may take",
+				Type:    "integer",
+				Default: seconds(defaultTimeout),
+			},
 		}, own...),
 		MinExpirationSeconds:     int(minLife / time.Second),
 		MaxExpirationSeconds:     int(maxLife / time.Second),
@@ -121,8 +143,8 @@ func method(name, title, description string, own ...api.Attribute) api.AuthMetho
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
-// Validate checks the form of the command line and sets the resource id. Whether the program is there, and may be run, is
-// looked at when it is run.
+// Validate checks the form of the command line and sets the resource id. Whether the
+// program is there, and may be run, is looked at when it is run.
 func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 	spec, err := connector.Complete(k.Describe(), spec)
 	if err != nil {
@@ -148,14 +170,16 @@ func (k *Kind) Validate(spec connector.Spec) (connector.Spec, error) {
 func checkCommand(config map[string]string) error {
 	command := config[attrCommand]
 	if !filepath.IsAbs(command) {
-		return connector.Invalid("the command must be an absolute path", "find it with: command -v "+filepath.Base(command))
+		return connector.Invalid("the command must be an absolute path", "find it with: command "+
+			"-v "+filepath.Base(command))
 	}
 	if isZen(command) {
 		return errRecursion(command)
 	}
 	for _, name := range []string{attrArgs, attrEnv} {
 		items, err := connector.List(config[name])
-		if err != nil || slices.ContainsFunc(items, func(s string) bool { return strings.ContainsRune(s, 0) }) {
+		if err != nil ||
+			slices.ContainsFunc(items, func(s string) bool { return strings.ContainsRune(s, 0) }) {
 			return connector.Invalid("attribute '"+name+"' has a NUL character in it", "")
 		}
 	}
@@ -166,7 +190,10 @@ func checkCommand(config map[string]string) error {
 		}
 	}
 	if limit := timeout(config); limit <= 0 || limit > maxTimeout {
-		return connector.Invalid(fmt.Sprintf("attribute '%s' must be from 1 to %s", attrTimeout, seconds(maxTimeout)), "")
+		return connector.Invalid(
+			fmt.Sprintf("attribute '%s' must be from 1 to %s", attrTimeout, seconds(maxTimeout)),
+			"",
+		)
 	}
 	return nil
 }
@@ -212,7 +239,8 @@ func checkImage(image, own string) error {
 		return err
 	}
 	if a.Host() != own {
-		return connector.Invalid("the image is not one of "+own, "give it with its registry: "+own+"/team/app")
+		return connector.Invalid("the image is not one of "+own, "give it with its "+
+			"registry: "+own+"/team/app")
 	}
 	return nil
 }
@@ -232,7 +260,11 @@ func (*Kind) MadeBy(spec connector.Spec) access.Destination {
 }
 
 // Mint runs the program and reads what it prints.
-func (k *Kind) Mint(ctx context.Context, spec connector.Spec, reg connector.Registry) (credential.Credential, error) {
+func (k *Kind) Mint(
+	ctx context.Context,
+	spec connector.Spec,
+	reg connector.Registry,
+) (credential.Credential, error) {
 	d, ok := dialectOf(spec.AuthMethod)
 	command := spec.Config[attrCommand]
 	if !ok || command == "" {
@@ -261,8 +293,14 @@ func (k *Kind) Mint(ctx context.Context, spec connector.Spec, reg connector.Regi
 	return k.limited(p, cred, spec, asked)
 }
 
-// limited sets the credential's end: what the program said, but not after --expiration-seconds.
-func (k *Kind) limited(p program, cred credential.Credential, spec connector.Spec, asked time.Time) (credential.Credential, error) {
+// limited sets the credential's end: what the program said, but not after
+// --expiration-seconds.
+func (k *Kind) limited(
+	p program,
+	cred credential.Credential,
+	spec connector.Spec,
+	asked time.Time,
+) (credential.Credential, error) {
 	life := time.Duration(spec.ExpirationSeconds) * time.Second
 	if life == 0 && cred.Expires.IsZero() {
 		life = defaultLife
@@ -272,8 +310,15 @@ func (k *Kind) limited(p program, cred credential.Credential, spec connector.Spe
 	}
 	if !cred.Expires.After(k.now()) {
 		cred.Secret.Wipe()
-		return credential.Credential{}, credential.NewError(credential.NeedsLogin,
-			fmt.Sprintf("%s gave a credential that expired at %s", p.name(), cred.Expires.UTC().Format(time.RFC3339)), p.tryIt())
+		return credential.Credential{}, credential.NewError(
+			credential.NeedsLogin,
+			fmt.Sprintf(
+				"%s gave a credential that expired at %s",
+				p.name(),
+				cred.Expires.UTC().Format(time.RFC3339),
+			),
+			p.tryIt(),
+		)
 	}
 	return cred, nil
 }
@@ -282,7 +327,10 @@ func (k *Kind) limited(p program, cred credential.Credential, spec connector.Spe
 func (*Kind) Resources(_ context.Context, spec connector.Spec) ([]string, error) {
 	own, _, ok := connector.RegistryOf(spec, "")
 	if !ok {
-		return nil, connector.Invalid("missing required attribute '"+connector.AttrRegistry+"'", "add --registry=HOST")
+		return nil, connector.Invalid(
+			"missing required attribute '"+connector.AttrRegistry+"'",
+			"add --registry=HOST",
+		)
 	}
 	return []string{own.String()}, nil
 }
@@ -293,7 +341,10 @@ func (k *Kind) Verify(
 ) (connector.Report, error) {
 	own, plain, ok := connector.RegistryOf(spec, "")
 	if !ok {
-		return connector.Report{}, connector.Invalid("missing required attribute '"+connector.AttrRegistry+"'", "add --registry=HOST")
+		return connector.Report{}, connector.Invalid(
+			"missing required attribute '"+connector.AttrRegistry+"'",
+			"add --registry=HOST",
+		)
 	}
 	cred, err := k.Mint(ctx, spec, reg)
 	if err != nil {

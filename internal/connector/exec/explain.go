@@ -12,8 +12,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// explain makes an error of a run that failed. Nothing of what the program printed is repeated, it may hold a secret: what
-// it seems to say is said in zen's own words, and how to see it in its own.
+// explain makes an error of a run that failed. Nothing of what the program printed is
+// repeated, it may hold a secret: what it seems to say is said in zen's own words, and
+// how to see it in its own.
 func explain(p program, out output, err error) error {
 	fault := func(reason credential.Reason, what string) error {
 		return &credential.Error{Reason: reason, Message: p.name() + " " + what, Hint: p.tryIt(), Cause: err}
@@ -37,10 +38,15 @@ func explain(p program, out output, err error) error {
 
 // unreadable makes an error of output that is no credential.
 func unreadable(p program, err error) error {
-	return credential.NewError(credential.InvalidInput, p.name()+" gave no credential: "+err.Error(), p.tryIt())
+	return credential.NewError(
+		credential.InvalidInput,
+		p.name()+" gave no credential: "+err.Error(),
+		p.tryIt(),
+	)
 }
 
-// guess finds in what a program said, before it failed, something that a person can act upon.
+// guess finds in what a program said, before it failed, something that a person can act
+// upon.
 func guess(out output) (credential.Reason, string) {
 	stdout := out.stdout.bytes()
 	said := slices.Concat(stdout[:min(len(stdout), maxStderr)], out.stderr.bytes())
@@ -63,21 +69,30 @@ type guessed struct {
 	meaning string
 }
 
-// guesses are tried in order. The first phrases are constants: of docker-credential-zen, and of docker-credential-helpers.
+// guesses are tried in order. The first phrases are constants: of docker-credential-zen,
+// and of docker-credential-helpers.
 func guesses() []guessed {
 	return []guessed{
-		{[]string{"a program that zend runs for a credential asked zend"}, credential.InvalidInput, "it asked zen in turn"},
-		{[]string{"credentials not found in native keychain"}, credential.NeedsLogin, "it has no credentials for the registry"},
+		{
+			[]string{"a program that zend runs for a credential asked zend"},
+			credential.InvalidInput,
+			"it asked zen in turn",
+		},
+		{[]string{"credentials not found in native keychain"}, credential.NeedsLogin, "it has no " +
+			"credentials for the registry"},
 		{[]string{
-			"no such host", "name resolution", "connection refused", "network is unreachable", "timed out", "timeout",
+			"no such host", "name resolution", "connection refused", "network is " +
+				"unreachable", "timed out", "timeout",
 			"could not connect", "tls handshake",
 		}, credential.Unreachable, "it seems to have no connection"},
-		{[]string{"throttl", "too many requests", "rate limit"}, credential.RateLimited, "it seems to have asked too often"},
+		{[]string{"throttl", "too many requests", "rate limit"}, credential.RateLimited, "it seems to " +
+			"have asked too often"},
 		{[]string{
 			"access denied", "accessdenied", "forbidden", "not authorized", "permission denied",
 		}, credential.Denied, "it seems to lack a permission"},
 		{[]string{
-			"log in", "login", "logged in", "expired", "reauth", "invalid_grant", "unauthorized", "unauthenticated",
+			"log in", "login", "logged in", "expired", "reauth", "invalid_grant", "unauthorized",
+			"unauthenticated",
 			"invalid token", "locked",
 		}, credential.NeedsLogin, "it seems to need a new login"},
 	}

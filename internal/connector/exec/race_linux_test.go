@@ -63,7 +63,8 @@ func traps() []trap {
 	}
 }
 
-// However fast another user exchanges what the command leads to, their program is never executed.
+// However fast another user exchanges what the command leads to, their program is never
+// executed.
 func TestExchangedPrograms(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be two users; the table of execsafe has the same places")
@@ -89,7 +90,8 @@ func TestExchangedPrograms(t *testing.T) {
 	}
 }
 
-// twoPrograms makes DIR/a with the programs p and evil, which leaves a mark, where others can enter.
+// twoPrograms makes DIR/a with the programs p and evil, which leaves a mark, where others
+// can enter.
 func twoPrograms(t *testing.T, mark string) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "zen")

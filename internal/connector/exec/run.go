@@ -16,8 +16,9 @@ import (
 
 const (
 	maxStdout = 1 << 20
-	maxStderr = 16 << 10               // of which a cause is guessed; the rest is read and forgotten
-	grace     = 250 * time.Millisecond // from the end of the program to that of what it left behind at its pipes
+	maxStderr = 16 << 10 // of which a cause is guessed; the rest is read and forgotten
+	// from the end of the program to that of what it left behind at its pipes
+	grace = 250 * time.Millisecond
 )
 
 var (
@@ -47,7 +48,8 @@ func (o output) wipe() {
 	}
 }
 
-// run executes the program and returns what it printed. Whatever happens, nothing of its process group is left.
+// run executes the program and returns what it printed. Whatever happens, nothing of its
+// process group is left.
 func (p program) run(ctx context.Context) (output, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -96,14 +98,16 @@ func (p program) tryIt() string {
 	return "see what it says: " + command
 }
 
-// environment is what a program gets to see: what programs need to find their way, what the connector names, and the
-// marker.
+// environment is what a program gets to see: what programs need to find their way, what
+// the connector names, and the marker.
 func environment(own, wanted []string, registry address.Address) []string {
 	var env []string
 	passed := append([]string{
 		"HOME", "USER", "LOGNAME", "SHELL", "PATH", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
-		"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS",
-		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+		"DBUS_SESSION_BUS_ADDRESS",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE",
+		"SSL_CERT_DIR",
 	}, wanted...)
 	for _, v := range own {
 		if name, _, _ := strings.Cut(v, "="); slices.Contains(passed, name) {
@@ -118,15 +122,16 @@ func environment(own, wanted []string, registry address.Address) []string {
 	return append(env, "ZEN_REGISTRY="+registry.Host(), Marker+"=1")
 }
 
-// capture keeps what is written up to a limit, in memory that it can wipe. Beyond the limit it calls full, or forgets the
-// rest.
+// capture keeps what is written up to a limit, in memory that it can wipe. Beyond the
+// limit it calls full, or forgets the rest.
 type capture struct {
 	limit int
 	full  func()
 	b     []byte
 }
 
-// ReadFrom reads straight into the memory that is wiped: io.Copy prefers it to a buffer of its own.
+// ReadFrom reads straight into the memory that is wiped: io.Copy prefers it to a buffer
+// of its own.
 func (c *capture) ReadFrom(r io.Reader) (n int64, err error) {
 	var rest [4 << 10]byte
 	defer clear(rest[:])

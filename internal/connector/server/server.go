@@ -16,7 +16,12 @@ const resourceType = "docker-registry"
 
 // Checker asks registries: a *registryauth.Checker, or something that has one asked.
 type Checker interface {
-	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(
+		context.Context,
+		connector.Target,
+		credential.Credential,
+		connector.VerifyOptions,
+	) (connector.Report, error)
 }
 
 // Kind is the kind of a server's connectors. Use New.
@@ -33,15 +38,20 @@ func (*Kind) Describe() api.ConnectorType {
 	return api.ConnectorType{
 		Name: "ZenML Server Service Connector",
 		Type: "server",
-		Description: "A service connector that lives on a ZenML server. The server makes the credentials, of whatever type the connector " +
+		Description: "A service connector that lives on a ZenML server. The server makes the " +
+			"credentials, of whatever type the connector " +
 			"is, and hands them out for one registry at a time.",
 		AuthMethods: []api.AuthMethod{{
-			Method: "server", Name: "Login at the server", Description: "Whoever is logged in at the server may use its connectors.",
-			Attributes: []api.Attribute{{Name: connector.AttrKey, Title: "API key, password or access token of the server", Type: "string", Secret: true}},
+			Method: "server", Name: "Login at the server", Description: "Whoever is logged in at the " +
+				"server may use its connectors.",
+			Attributes: []api.Attribute{{Name: connector.AttrKey, Title: "API key, password or access " +
+				"token of the server", Type: "string", Secret: true}},
 		}},
 		ResourceTypes: []api.ResourceType{{
-			Type: resourceType, Name: "Docker/OCI container registry", AuthMethods: []string{"server"}, SupportsInstances: true, Emoji: "🐳",
-			Description: "A container registry that the connector on the server gives access to. Its resource name is the registry's address.",
+			Type: resourceType, Name: "Docker/OCI container registry", AuthMethods: []string{"server"},
+			SupportsInstances: true, Emoji: "🐳",
+			Description: "A container registry that the connector on the server gives access to. Its " +
+				"resource name is the registry's address.",
 		}},
 		Remote: true,
 		Emoji:  "☁️",
@@ -50,10 +60,12 @@ func (*Kind) Describe() api.ConnectorType {
 
 // Validate refuses: connectors of a server are registered there.
 func (*Kind) Validate(connector.Spec) (connector.Spec, error) {
-	return connector.Spec{}, connector.Invalid("it lives on a server", "register it there, with zenml service-connector register")
+	return connector.Spec{}, connector.Invalid("it lives on a server", "register it there, with zenml "+
+		"service-connector register")
 }
 
-// Match answers for the host of the connector's resource: the server's credentials are good for all of a registry.
+// Match answers for the host of the connector's resource: the server's credentials are
+// good for all of a registry.
 func (*Kind) Match(spec connector.Spec, a address.Address) (connector.Registry, bool) {
 	own, err := address.Parse(spec.ResourceID)
 	if spec.ResourceID == "" || err != nil || own.Host() != a.Host() {
@@ -69,7 +81,11 @@ func (*Kind) MadeBy(spec connector.Spec) access.Destination {
 }
 
 // Mint asks the server.
-func (k *Kind) Mint(ctx context.Context, spec connector.Spec, reg connector.Registry) (credential.Credential, error) {
+func (k *Kind) Mint(
+	ctx context.Context,
+	spec connector.Spec,
+	reg connector.Registry,
+) (credential.Credential, error) {
 	c, err := k.client(spec)
 	if err != nil {
 		return credential.Credential{}, err
@@ -78,8 +94,8 @@ func (k *Kind) Mint(ctx context.Context, spec connector.Spec, reg connector.Regi
 	return minted.Credential, err
 }
 
-// client is a client of the specification's server. The key is copied each time that a login needs it: it is used before the
-// specification's secrets are wiped.
+// client is a client of the specification's server. The key is copied each time that a
+// login needs it: it is used before the specification's secrets are wiped.
 func (k *Kind) client(spec connector.Spec) (*zenml.Client, error) {
 	s, ok := connector.ServerOf(spec.Config)
 	if !ok {
@@ -87,8 +103,12 @@ func (k *Kind) client(spec connector.Spec) (*zenml.Client, error) {
 	}
 	key := spec.Secrets[connector.AttrKey]
 	return k.pool.Client(zenml.Config{
-		ID: s.ID, Revision: s.Revision, URL: s.URL, Auth: s.Auth, Username: s.Username, CACert: []byte(s.CACert), Insecure: s.Insecure,
-		Version: api.Version, Key: func(context.Context) (credential.Secret, error) { return key.Clone(), nil },
+		ID: s.ID, Revision: s.Revision, URL: s.URL, Auth: s.Auth, Username: s.Username,
+		CACert: []byte(s.CACert), Insecure: s.Insecure,
+		Version: api.Version, Key: func(context.Context) (credential.Secret, error) {
+			return key.Clone(),
+				nil
+		},
 	})
 }
 
@@ -102,7 +122,10 @@ func (k *Kind) Resources(ctx context.Context, spec connector.Spec) ([]string, er
 		return nil, err
 	}
 	ids, err := c.Resources(ctx, spec.ID)
-	return slices.DeleteFunc(ids, func(id string) bool { _, err := address.Parse(id); return err != nil }), err
+	return slices.DeleteFunc(
+		ids,
+		func(id string) bool { _, err := address.Parse(id); return err != nil },
+	), err
 }
 
 // Verify mints a credential and shows it to the registry.
@@ -119,7 +142,11 @@ func (k *Kind) Verify(
 
 // Prove shows a minted credential to the registry.
 func (k *Kind) Prove(
-	ctx context.Context, spec connector.Spec, reg connector.Registry, cred credential.Credential, opt connector.VerifyOptions,
+	ctx context.Context,
+	spec connector.Spec,
+	reg connector.Registry,
+	cred credential.Credential,
+	opt connector.VerifyOptions,
 ) (connector.Report, error) {
 	own, plain, _ := connector.RegistryOf(spec, "")
 	to := connector.Target{Registry: reg.Address, PlainHTTP: plain && own.Host() == reg.Address.Host()}

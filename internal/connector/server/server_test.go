@@ -28,11 +28,17 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{Kind: New(zenml.NewPool(), registryauth.New()), T: t, server: zenmltest.Start(), registry: registrytest.StartBasic("alice", "secret")}
+	r := &rig{
+		Kind:     New(zenml.NewPool(), registryauth.New()),
+		T:        t,
+		server:   zenmltest.Start(),
+		registry: registrytest.StartBasic("alice", "secret"),
+	}
 	t.Cleanup(r.server.Close)
 	t.Cleanup(r.registry.Close)
 	r.server.Connectors = []*zenmltest.Connector{{
-		ID: id, Name: "reg", Type: "aws", ResourceID: r.registry.Host, Username: "alice", Password: "secret", Registry: r.registry.Host, Life: time.Hour,
+		ID: id, Name: "reg", Type: "aws", ResourceID: r.registry.Host, Username: "alice", Password: "secret",
+		Registry: r.registry.Host, Life: time.Hour,
 	}}
 	return r
 }
@@ -90,7 +96,8 @@ func TestMintAndProve(t *testing.T) {
 	spec := r.spec(r.registry.Host)
 	reg := r.match(spec, r.registry.Host+"/team/app")
 	cred, err := r.Mint(t.Context(), spec, reg)
-	if err != nil || cred.Username != "alice" || string(cred.Secret.Reveal()) != "secret" || time.Until(cred.Expires) < 59*time.Minute {
+	if err != nil || cred.Username != "alice" || string(cred.Secret.Reveal()) != "secret" ||
+		time.Until(cred.Expires) < 59*time.Minute {
 		t.Fatalf("minted %q until %v, %v", cred.Username, cred.Expires, err)
 	}
 	report, err := r.Prove(t.Context(), spec, reg, cred, connector.VerifyOptions{})
@@ -98,19 +105,22 @@ func TestMintAndProve(t *testing.T) {
 		t.Errorf("proved %+v, %v, with %d minted", report, err, r.server.Minted("reg"))
 	}
 	r.registry.SetPassword("alice", "another")
-	if report, err = r.Verify(t.Context(), spec, reg, connector.VerifyOptions{}); err != nil || report.Verification != api.VerificationRejected {
+	if report, err = r.Verify(t.Context(), spec, reg, connector.VerifyOptions{}); err != nil ||
+		report.Verification != api.VerificationRejected {
 		t.Errorf("after the password changed: %+v, %v", report, err)
 	}
 }
 
 func TestResources(t *testing.T) {
 	r := newRig(t)
-	if ids, err := r.Resources(t.Context(), r.spec("ghcr.io")); err != nil || !slices.Equal(ids, []string{"ghcr.io"}) {
+	if ids, err := r.Resources(t.Context(), r.spec("ghcr.io")); err != nil ||
+		!slices.Equal(ids, []string{"ghcr.io"}) {
 		t.Errorf("of one registry: %q, %v", ids, err)
 	}
 	c := r.server.Connectors[0]
 	c.ResourceID, c.Instances = "", []string{"a.example/p", "b.example", "no address"}
-	if ids, err := r.Resources(t.Context(), r.spec("")); err != nil || !slices.Equal(ids, []string{"a.example/p", "b.example"}) {
+	if ids, err := r.Resources(t.Context(), r.spec("")); err != nil ||
+		!slices.Equal(ids, []string{"a.example/p", "b.example"}) {
 		t.Errorf("of several: %q, %v", ids, err)
 	}
 }
@@ -122,7 +132,8 @@ func TestFailures(t *testing.T) {
 
 	wrong := r.spec(r.registry.Host)
 	wrong.Secrets[connector.AttrKey] = credential.SecretString("ZENKEY_canary")
-	if _, err := r.Mint(t.Context(), wrong, reg); !credential.NeedsLogin.Is(err) || strings.Contains(err.Error(), "canary") {
+	if _, err := r.Mint(t.Context(), wrong, reg); !credential.NeedsLogin.Is(err) ||
+		strings.Contains(err.Error(), "canary") {
 		t.Errorf("wrong key: %v", err)
 	}
 	wrong.Secrets = nil
@@ -145,10 +156,13 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// Another kind of the same name would make the table of types ambiguous, and so would a description without the basics.
+// Another kind of the same name would make the table of types ambiguous, and so would a
+// description without the basics.
 func TestDescribe(t *testing.T) {
 	d := New(zenml.NewPool(), registryauth.New()).Describe()
-	if d.Type == "" || d.Name == "" || d.Emoji == "" || len(d.AuthMethods) != 1 || len(d.ResourceTypes) != 1 || !d.AuthMethods[0].Attributes[0].Secret {
+	if d.Type == "" || d.Name == "" || d.Emoji == "" || len(d.AuthMethods) != 1 ||
+		len(d.ResourceTypes) != 1 ||
+		!d.AuthMethods[0].Attributes[0].Secret {
 		t.Errorf("description is %s", fmt.Sprint(d))
 	}
 }

@@ -30,7 +30,9 @@ type Listing int
 const (
 	NeverLists Listing = iota
 	ListsFirst         // it asks for a registry only if the list names it
-	ListsAll           // it asks for everything in the list, whatever registry it needs, and takes one error for all
+	// it asks for everything in the list, whatever registry it needs, and takes one error
+	// for all
+	ListsAll
 )
 
 // Keys are the keys under which the client asks for a registry or a repository, in order.
@@ -44,10 +46,12 @@ func (c Client) Keys(registry address.Address) []string {
 	return keys
 }
 
-// Lookup finds a client by its name or that of a program which does as it does, without regard to case.
+// Lookup finds a client by its name or that of a program which does as it does, without
+// regard to case.
 func Lookup(name string) (Client, error) {
 	for _, c := range All() {
-		if same := func(n string) bool { return strings.EqualFold(n, name) }; same(c.Name) || slices.ContainsFunc(c.Also, same) {
+		if same := func(n string) bool { return strings.EqualFold(n, name) }; same(c.Name) ||
+			slices.ContainsFunc(c.Also, same) {
 			return c, nil
 		}
 	}

@@ -13,8 +13,8 @@ import (
 
 const hub = "https://index.docker.io/v1/"
 
-// TestKeys has the exact keys that clients hand to a helper; package address has the same as the keys that must be one
-// address.
+// TestKeys has the exact keys that clients hand to a helper; package address has the same
+// as the keys that must be one address.
 func TestKeys(t *testing.T) {
 	asDocker := map[string][]string{
 		"docker.io":                {hub},
@@ -33,9 +33,13 @@ func TestKeys(t *testing.T) {
 		clients string
 		keys    map[string][]string
 	}{
-		{"docker docker-build oras helm regctl regsync docker-py zenml testcontainers-java testcontainers-go testcontainers-node vscode", asDocker},
+		{"docker docker-build oras helm regctl regsync docker-py zenml testcontainers-java " +
+			"testcontainers-go testcontainers-node vscode", asDocker},
 		{"buildx buildkit compose", asDocker},
-		{"buildx", map[string][]string{"dhi.io/node": {"dhi.io", hub}, "registry.scout.docker.com": {"registry.scout.docker.com", hub}}},
+		{"buildx", map[string][]string{
+			"dhi.io/node":               {"dhi.io", hub},
+			"registry.scout.docker.com": {"registry.scout.docker.com", hub},
+		}},
 		{"docker", map[string][]string{"dhi.io/node": {"dhi.io"}}},
 		{"crane ko cosign kaniko trivy syft flux", map[string][]string{
 			"docker.io/library/alpine": {"index.docker.io/library/alpine", hub}, "docker.io": {hub},
@@ -43,17 +47,25 @@ func TestKeys(t *testing.T) {
 			"localhost:5000/x": {"localhost:5000/x", "localhost:5000"},
 		}},
 		{"podman skopeo buildah cri-o oras-py", map[string][]string{
-			"docker.io": {"docker.io"}, "docker.io/library/alpine": {"docker.io"}, "index.docker.io": {"docker.io"}, "ghcr.io/o/r": {"ghcr.io"},
+			"docker.io": {"docker.io"}, "docker.io/library/alpine": {"docker.io"},
+			"index.docker.io": {"docker.io"}, "ghcr.io/o/r": {"ghcr.io"},
 			"localhost:5000/x": {"localhost:5000"},
 		}},
 		{"nerdctl finch", map[string][]string{
 			"docker.io/library/alpine": {
-				"registry-1.docker.io:443", hub, "https://registry-1.docker.io:443", "http://registry-1.docker.io:443",
+				"registry-1.docker.io:443", hub, "https://registry-1.docker.io:443",
+				"http://registry-1.docker.io:443",
 				"registry-1.docker.io", "https://registry-1.docker.io", "http://registry-1.docker.io",
 			},
-			"ghcr.io/o/r":      {"ghcr.io:443", "https://ghcr.io:443", "http://ghcr.io:443", "ghcr.io", "https://ghcr.io", "http://ghcr.io"},
+			"ghcr.io/o/r": {
+				"ghcr.io:443", "https://ghcr.io:443", "http://ghcr.io:443", "ghcr.io",
+				"https://ghcr.io", "http://ghcr.io",
+			},
 			"localhost:5000/x": {"localhost:5000", "https://localhost:5000", "http://localhost:5000"},
-			"[::1]/x":          {"[::1]:443", "https://[::1]:443", "http://[::1]:443", "[::1]", "https://[::1]", "http://[::1]"},
+			"[::1]/x": {
+				"[::1]:443", "https://[::1]:443", "http://[::1]:443", "[::1]",
+				"https://[::1]", "http://[::1]",
+			},
 		}},
 	} {
 		for name := range strings.FieldsSeq(tt.clients) {
@@ -81,9 +93,13 @@ func parse(t *testing.T, s string) address.Address {
 	return a
 }
 
-// Whatever a client asks under must lead to the registry it is about: else zen could not answer it.
+// Whatever a client asks under must lead to the registry it is about: else zen could not
+// answer it.
 func TestKeysAreOfTheRegistry(t *testing.T) {
-	for _, registry := range []string{"docker.io", "docker.io/a/b", "ghcr.io", "ghcr.io/o/r", "localhost:5000/x", "[::1]:5000", "10.0.0.1/x"} {
+	for _, registry := range []string{
+		"docker.io", "docker.io/a/b", "ghcr.io", "ghcr.io/o/r",
+		"localhost:5000/x", "[::1]:5000", "10.0.0.1/x",
+	} {
 		host := parse(t, parse(t, registry).Host())
 		for _, c := range clients.All() {
 			for _, key := range c.Keys(parse(t, registry)) {

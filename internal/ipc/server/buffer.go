@@ -4,14 +4,16 @@ import (
 	"github.com/zen-agent/zen/internal/ipc"
 )
 
-// keepBuffer is the size in bytes up to which a connection keeps its buffers for the next request.
+// keepBuffer is the size in bytes up to which a connection keeps its buffers for the next
+// request.
 const keepBuffer = 16 << 10
 
-// firstBuffer is the size in bytes of a buffer at first: what nearly all requests and responses fit into.
+// firstBuffer is the size in bytes of a buffer at first: what nearly all requests and
+// responses fit into.
 const firstBuffer = 2048
 
-// Requests that need a buffer larger than largeBuffer, in bytes, wait for each other: maxLarge at a time. Without that a
-// thousand clients could make zend occupy gigabytes.
+// Requests that need a buffer larger than largeBuffer, in bytes, wait for each other:
+// maxLarge at a time. Without that a thousand clients could make zend occupy gigabytes.
 const (
 	largeBuffer = 64 << 10
 	maxLarge    = 16
@@ -20,15 +22,17 @@ const (
 // resultKey stands between the id and the result.
 const resultKey = `,"result":`
 
-// Buffer is a response under construction. It is cleared after it was sent, for it may hold secrets.
+// Buffer is a response under construction. It is cleared after it was sent, for it may
+// hold secrets.
 type Buffer struct {
 	b      []byte
 	prefix int   // length of what stands before the result or error
 	unsent int64 // bytes of a large response that room was made for
 }
 
-// Append lets f append to the result. The array that the buffer outgrows is cleared; what f does in between is f's: it
-// should append secrets with safejson.AppendString, which clears what it leaves.
+// Append lets f append to the result. The array that the buffer outgrows is cleared; what
+// f does in between is f's: it should append secrets with safejson.AppendString, which
+// clears what it leaves.
 func (b *Buffer) Append(f func(dst []byte) []byte) {
 	old := b.b
 	b.b = f(old)

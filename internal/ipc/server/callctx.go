@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// callContext ends at a deadline, or with its parent. It sets a timer only when somebody wants to wait for that: most requests are
-// answered without waiting for anything, and a timer wakes a thread of the runtime.
+// callContext ends at a deadline, or with its parent. It sets a timer only when somebody
+// wants to wait for that: most requests are answered without waiting for anything, and a
+// timer wakes a thread of the runtime.
 type callContext struct {
 	parent   context.Context
 	deadline time.Time
@@ -35,7 +36,8 @@ func (c *callContext) Err() error {
 	return nil
 }
 
-// Value is that of the context with the timer, once there is one: what is made of this one is then tied to it directly.
+// Value is that of the context with the timer, once there is one: what is made of this
+// one is then tied to it directly.
 func (c *callContext) Value(key any) any {
 	if key == (turnKey{}) {
 		return &c.turn

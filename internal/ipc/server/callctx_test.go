@@ -52,7 +52,8 @@ func TestCallContext(t *testing.T) {
 				defer endParent()
 				c := of(parent)
 				defer c.end()
-				if d, ok := c.Deadline(); !ok || time.Until(d) != time.Minute || c.Value(key{}) != 1 || c.Err() != nil {
+				if d, ok := c.Deadline(); !ok || time.Until(d) != time.Minute || c.Value(key{}) != 1 ||
+					c.Err() != nil {
 					t.Errorf("%s, %s: %v, %v, %v, %v", kind, name, d, ok, c.Value(key{}), c.Err())
 				}
 				tt.happens(c, endParent)

@@ -33,8 +33,9 @@ type conn struct {
 	ending bool // no further request is served
 }
 
-// patience is how long one direction of a connection may take. The runtime's timer for it is set only when it would ring too
-// late: it may ring too early, and is then set for the rest. To set it for each request costs as much as to read one.
+// patience is how long one direction of a connection may take. The runtime's timer for it
+// is set only when it would ring too late: it may ring too early, and is then set for the
+// rest. To set it for each request costs as much as to read one.
 type patience struct {
 	set   func(time.Time) error // the connection's deadline
 	timer time.Time             // when it rings; zero: never
@@ -51,7 +52,8 @@ func (p *patience) begin(d time.Duration) error {
 	return p.set(p.timer)
 }
 
-// tooEarly reports whether err only says that the timer rang before the time was over; then there is a new one.
+// tooEarly reports whether err only says that the timer rang before the time was over;
+// then there is a new one.
 func (p *patience) tooEarly(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(p.until) {
 		return false
@@ -131,9 +133,10 @@ func (c *conn) read() error {
 	}
 }
 
-// lastLook reads, without waiting, what lies in the socket although the time is over: it is zend that is late then, on a
-// machine that has too much to do, and the runtime does not read past a deadline. A request may take several looks, until
-// one finds nothing; that it ends is due to ipc.MaxMessage.
+// lastLook reads, without waiting, what lies in the socket although the time is over: it
+// is zend that is late then, on a machine that has too much to do, and the runtime does
+// not read past a deadline. A request may take several looks, until one finds nothing;
+// that it ends is due to ipc.MaxMessage.
 func (c *conn) lastLook(b []byte) (n int) {
 	s, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -143,11 +146,13 @@ func (c *conn) lastLook(b []byte) (n int) {
 	if err != nil {
 		return 0
 	}
-	_ = raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), b) }) // does not wait: the runtime's sockets never do
+	// does not wait: the runtime's sockets never do
+	_ = raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), b) })
 	return max(n, 0)
 }
 
-// mayBeLarge waits until fewer than maxLarge connections have a large request, but not longer than the request may take.
+// mayBeLarge waits until fewer than maxLarge connections have a large request, but not
+// longer than the request may take.
 func (c *conn) mayBeLarge() bool {
 	if c.large {
 		return true
@@ -192,7 +197,8 @@ func (c *conn) shrink() {
 	}
 }
 
-// respond serves a line and sends the response. It reports whether the connection is still good.
+// respond serves a line and sends the response. It reports whether the connection is
+// still good.
 func (c *conn) respond(line []byte) bool {
 	defer c.giveUp()
 	wanted := c.answer(c.peer, line, &c.reply)
@@ -224,7 +230,8 @@ func (c *conn) send() bool {
 	}
 }
 
-// awaitNext waits for the beginning of a further request. It reports false when there is none.
+// awaitNext waits for the beginning of a further request. It reports false when there is
+// none.
 func (c *conn) awaitNext() bool {
 	if c.reading.begin(c.limits.Idle) != nil {
 		return false
@@ -245,8 +252,9 @@ func (c *conn) setIdle(idle bool) {
 	}
 }
 
-// endIfIdle ends the connection when it next waits for a request, at once if it does. What the client has already sent is
-// still served, and what it sends later fails, so that it knows that it can safely send it to another zend.
+// endIfIdle ends the connection when it next waits for a request, at once if it does.
+// What the client has already sent is still served, and what it sends later fails, so
+// that it knows that it can safely send it to another zend.
 func (c *conn) endIfIdle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -30,8 +30,9 @@ func pipe(srv *Server) (client net.Conn, served chan struct{}) { return unstarte
 // unstarted is a server without a socket.
 func unstarted(srv *Server) *running {
 	r := &running{
-		Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(), larges: make(chan struct{}, maxLarge),
-		turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
+		Server: srv, limits: srv.Limits.withDefaults(), log: srv.Log, base: context.Background(),
+		larges: make(chan struct{}, maxLarge),
+		turns:  make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -91,8 +92,16 @@ func TestTimeToFirstLine(t *testing.T) {
 	}{
 		{"nothing", "", "", 0, 2 * time.Second, credential.Timeout},
 		{"half a line", `{"jsonrpc"`, "", 0, 2 * time.Second, credential.Timeout},
-		{"drop by drop", "", strings.Repeat(" ", 100), 300 * time.Millisecond, 2 * time.Second, credential.Timeout},
-		{"in time", "", ping[len(ping)-10:], 100 * time.Millisecond, 61 * time.Second, ""}, // 1 s and then 60 s idle
+		{
+			"drop by drop",
+			"",
+			strings.Repeat(" ", 100),
+			300 * time.Millisecond,
+			2 * time.Second,
+			credential.Timeout,
+		},
+		// 1 s and then 60 s idle
+		{"in time", "", ping[len(ping)-10:], 100 * time.Millisecond, 61 * time.Second, ""},
 		{"at once", ping, "", 0, 60 * time.Second, ""},
 		{"a second one in halves", ping + ping[:10], "", 0, 2 * time.Second, credential.Timeout},
 	}
@@ -129,7 +138,8 @@ func TestTimeToFirstLine(t *testing.T) {
 	}
 }
 
-// A request that came in time is served in any case: on a busy machine it may be zend that is late.
+// A request that came in time is served in any case: on a busy machine it may be zend
+// that is late.
 func TestWhatCameInTimeIsServed(t *testing.T) {
 	long := func(n int) string { return strings.Repeat(" ", n) }
 	for _, tt := range []struct {
@@ -204,14 +214,16 @@ func TestQuiet(t *testing.T) {
 		for len(calls) > 0 {
 			quiet = append(quiet, <-calls)
 		}
-		if len(quiet) != 2 || quiet[0] != 8*time.Second || quiet[1] < 48*time.Second || quiet[1] > 53*time.Second {
+		if len(quiet) != 2 || quiet[0] != 8*time.Second || quiet[1] < 48*time.Second ||
+			quiet[1] > 53*time.Second {
 			t.Errorf("there was quiet after %v", quiet)
 		}
 	})
 }
 
-// Only so many clients at a time may send large requests, however many want to, so that memory is bounded. The next one waits
-// for its turn, and small requests are served meanwhile.
+// Only so many clients at a time may send large requests, however many want to, so that
+// memory is bounded. The next one waits for its turn, and small requests are served
+// meanwhile.
 func TestLargeRequestsWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := unstarted(pingServer())
@@ -254,11 +266,14 @@ func TestLargeRequestsWaitForEachOther(t *testing.T) {
 	})
 }
 
-// largeServer answers "large" with a large answer, after waiting for its turn, and "huge" with one without having waited.
+// largeServer answers "large" with a large answer, after waiting for its turn, and "huge"
+// with one without having waited.
 func largeServer() *Server {
 	srv := pingServer()
 	huge := func(_ context.Context, call *Call) error {
-		call.Result.Append(func(dst []byte) []byte { return safejson.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) })
+		call.Result.Append(
+			func(dst []byte) []byte { return safejson.AppendString(dst, strings.Repeat("x", 3*largeBuffer)) },
+		)
 		return nil
 	}
 	srv.Methods["huge"] = huge
@@ -271,8 +286,9 @@ func largeServer() *Server {
 	return srv
 }
 
-// Who does not read large answers can only have zend keep so many of them. Who asks for another one has to wait, and is told so
-// when it takes too long; one that did not announce itself is refused. Small ones are sent all the same, and there is room again
+// Who does not read large answers can only have zend keep so many of them. Who asks for
+// another one has to wait, and is told so when it takes too long; one that did not
+// announce itself is refused. Small ones are sent all the same, and there is room again
 // when one was read.
 func TestLargeAnswersThatNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -315,7 +331,8 @@ func TestLargeAnswersThatNobodyReads(t *testing.T) {
 			ask(large, "")
 		}()
 		synctest.Wait() // it waits
-		if said, err := bufio.NewReader(slow).ReadBytes('\n'); err != nil || reason(t, said) != "" || len(said) < 3*largeBuffer {
+		if said, err := bufio.NewReader(slow).ReadBytes('\n'); err != nil || reason(t, said) != "" ||
+			len(said) < 3*largeBuffer {
 			t.Errorf("the slow one was told %.200q (%v)", said, err)
 		}
 		<-next
@@ -328,8 +345,8 @@ func TestLargeAnswersThatNobodyReads(t *testing.T) {
 	})
 }
 
-// Only so many large answers are built at the same time, however many are asked for; each gets its turn, also after one that
-// failed or panicked, and small ones need none.
+// Only so many large answers are built at the same time, however many are asked for; each
+// gets its turn, also after one that failed or panicked, and small ones need none.
 func TestLargeAnswersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := largeServer()
@@ -343,7 +360,8 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 			if err := Large(ctx); err != nil { // again: it has its turn
 				return err
 			}
-			for now, old := building.Add(1), most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+			for now, old := building.Add(1), most.Load(); now > old &&
+				!most.CompareAndSwap(old, now); old = most.Load() {
 			}
 			defer building.Add(-1)
 			time.Sleep(time.Second)
@@ -372,21 +390,27 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 		synctest.Wait()
 		client, served := r.pipe()
 		io.WriteString(client, ping)
-		if said, err := bufio.NewReader(client).ReadBytes('\n'); err != nil || reason(t, said) != "" || time.Since(begin) != 0 {
+		if said, err := bufio.NewReader(client).ReadBytes('\n'); err != nil || reason(t, said) != "" ||
+			time.Since(begin) != 0 {
 			t.Errorf("a small one was told %q (%v) after %v", said, err, time.Since(begin))
 		}
 		client.Close()
 		<-served
 		all.Wait()
 		if took := time.Since(begin); most.Load() != maxTurns || took != 5*time.Second || len(r.turns) != 0 {
-			t.Errorf("up to %d were built at the same time, which took %v; %d turns are left", most.Load(), took, len(r.turns))
+			t.Errorf("up to %d were built at the same time, which took %v; %d turns are "+
+				"left", most.Load(), took, len(r.turns))
 		}
 	})
 }
 
 // A handler gets the client's time limit, or the server's when that is shorter.
 func TestTimeToAnswer(t *testing.T) {
-	for sent, want := range map[string]time.Duration{``: 3 * time.Minute, `,"timeout_ms":1500`: 1500 * time.Millisecond, `,"timeout_ms":99999999`: 3 * time.Minute, `,"timeout_ms":0`: 3 * time.Minute} {
+	for sent, want := range map[string]time.Duration{
+		``:                   3 * time.Minute,
+		`,"timeout_ms":1500`: 1500 * time.Millisecond, `,"timeout_ms":99999999`: 3 * time.Minute,
+		`,"timeout_ms":0`: 3 * time.Minute,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv := &Server{Methods: map[string]Handler{"wait": func(ctx context.Context, _ *Call) error {
 				<-ctx.Done()
@@ -408,7 +432,8 @@ func TestTimeToAnswer(t *testing.T) {
 	}
 }
 
-// Nothing of a request or response is left in the buffers, and nothing of it reaches the log.
+// Nothing of a request or response is left in the buffers, and nothing of it reaches the
+// log.
 func TestNothingIsLeft(t *testing.T) {
 	const canary = "canary-4711"
 	big := canary + strings.Repeat("x", 3*keepBuffer)
@@ -431,22 +456,37 @@ func TestNothingIsLeft(t *testing.T) {
 		},
 		"fail": func(_ context.Context, call *Call) error {
 			keep(call.Params)
-			call.Result.Append(func(dst []byte) []byte { dst = append(dst, call.Params...); keep(dst); return dst })
+			call.Result.Append(
+				func(dst []byte) []byte { dst = append(dst, call.Params...); keep(dst); return dst },
+			)
 			return credential.NewError(credential.Locked, "locked", "")
 		},
-		"panic": func(_ context.Context, call *Call) error { keep(call.Params); panic(string(call.Params[:0]) + "boom") },
-		"odd":   func(_ context.Context, call *Call) error { keep(call.Params); panic(call) },
+		"panic": func(_ context.Context,
+			call *Call,
+		) error {
+			keep(call.Params)
+			panic(string(call.Params[:0]) + "boom")
+		},
+		"odd": func(_ context.Context, call *Call) error { keep(call.Params); panic(call) },
 	}
 	srv := &Server{Methods: methods, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	client, served := pipe(srv)
 	go func() {
 		for method := range methods {
 			for _, secret := range []string{canary, big} {
-				io.WriteString(client, `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{"s":"`+secret+`"}}`+"\n")
+				io.WriteString(
+					client,
+					`{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{"s":"`+secret+`"}}`+"\n",
+				)
 			}
 		}
-		io.WriteString(client, `{"jsonrpc":"2.0","id":1,"method":"`+canary+`","params":{"s":"`+canary+"\x00\"}}\n") // no JSON
-		io.WriteString(client, `{"s":"`+canary)                                                                     // no end
+		// no JSON
+		io.WriteString(
+			client,
+			`{"jsonrpc":"2.0","id":1,"method":"`+canary+`","params":{"s":"`+canary+"\x00\"}}\n",
+		)
+		// no end
+		io.WriteString(client, `{"s":"`+canary)
 		client.SetReadDeadline(time.Now().Add(10 * time.Second))
 	}()
 	go func() {
@@ -471,14 +511,19 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 var requests = []string{
-	``, ` `, `garbage`, `{`, `{}`, `[]`, `null`, `1`, `"x"`, `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}`,
-	`{"jsonrpc":"2.0","id":"x","method":"echo"}`, `{"jsonrpc":"2.0","method":"echo"}`, `{"jsonrpc":"1.0","id":1,"method":"echo"}`,
-	`{"id":1,"method":"echo"}`, `{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","id":{},"method":"echo"}`, `{"jsonrpc":"2.0","id":1,"id":2,"method":"echo"}`,
+	``, ` `, `garbage`, `{`, `{}`, `[]`, `null`, `1`, `"x"`,
+	`{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}`,
+	`{"jsonrpc":"2.0","id":"x","method":"echo"}`, `{"jsonrpc":"2.0","method":"echo"}`,
+	`{"jsonrpc":"1.0","id":1,"method":"echo"}`,
+	`{"id":1,"method":"echo"}`, `{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","id":{},"method":"echo"}`,
+	`{"jsonrpc":"2.0","id":1,"id":2,"method":"echo"}`,
 	`{"jsonrpc":"2.0","id":1.5e3,"method":"echo","params":[1]}`, `[{"jsonrpc":"2.0","id":1,"method":"echo"}]`,
-	"{\"jsonrpc\":\"2.0\",\"id\":\"\\u0000\\ud83d\\ude00\",\"method\":\"no\xffne\"}", `{"jsonrpc":"2.0","id":null,"method":"fail","client":"c","timeout_ms":1}`,
+	"{\"jsonrpc\":\"2.0\",\"id\":\"\\u0000\\ud83d\\ude00\",\"method\":\"no\xffne\"}",
+	`{"jsonrpc":"2.0","id":null,"method":"fail","client":"c","timeout_ms":1}`,
 }
 
-// checkAnswer: whatever line comes, the answer is one line with one JSON-RPC 2.0 response that repeats the request's id.
+// checkAnswer: whatever line comes, the answer is one line with one JSON-RPC 2.0 response
+// that repeats the request's id.
 func checkAnswer(t *testing.T, line []byte) {
 	line, _, _ = bytes.Cut(line, []byte("\n"))
 	srv := &Server{Methods: map[string]Handler{
@@ -488,7 +533,12 @@ func checkAnswer(t *testing.T, line []byte) {
 		},
 		"fail": func(context.Context, *Call) error { return io.ErrUnexpectedEOF },
 	}}
-	r := &running{Server: srv, limits: srv.Limits.withDefaults(), log: slog.New(slog.DiscardHandler), base: t.Context()}
+	r := &running{
+		Server: srv,
+		limits: srv.Limits.withDefaults(),
+		log:    slog.New(slog.DiscardHandler),
+		base:   t.Context(),
+	}
 	var reply Buffer
 	before := bytes.Clone(line)
 	wanted := r.answer(Peer{}, line, &reply)
@@ -505,7 +555,8 @@ func checkAnswer(t *testing.T, line []byte) {
 		Result  json.RawMessage `json:"result"`
 		Error   json.RawMessage `json:"error"`
 	}
-	if err := json.Unmarshal(text, &response); err != nil || response.Version != "2.0" || (response.Result == nil) == (response.Error == nil) {
+	if err := json.Unmarshal(text, &response); err != nil || response.Version != "2.0" ||
+		(response.Result == nil) == (response.Error == nil) {
 		t.Fatalf("%q is answered with %q (%v)", line, text, err)
 	}
 	var request map[string]json.RawMessage

@@ -15,7 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
 
-// gate is a server whose method wait says when it was reached and returns when it is told to.
+// gate is a server whose method wait says when it was reached and returns when it is told
+// to.
 type gate struct {
 	*server.Server
 	inside chan struct{}
@@ -39,7 +40,8 @@ func newGate() gate {
 	return g
 }
 
-// Told to stop, zend answers what is in flight and what waits in its queue, and refuses the rest.
+// Told to stop, zend answers what is in flight and what waits in its queue, and refuses
+// the rest.
 func TestDrain(t *testing.T) {
 	dir := shortDir(t)
 	path := filepath.Join(dir, "s")

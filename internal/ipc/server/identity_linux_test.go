@@ -15,12 +15,14 @@ func TestParent(t *testing.T) {
 		t.Errorf("/proc: %d, %v", parent, ok)
 	}
 	looked := 0
-	if parent, ok := ancestor(os.Getpid(), func(pid int) { looked = pid }); !ok || parent != os.Getppid() || looked != os.Getpid() {
+	if parent, ok := ancestor(os.Getpid(), func(pid int) { looked = pid }); !ok || parent != os.Getppid() ||
+		looked != os.Getpid() {
 		t.Errorf("%d, %v, looked at %d", parent, ok, looked)
 	}
 }
 
-// A number that is nobody's has no parent, and a process that cannot be looked at has a name.
+// A number that is nobody's has no parent, and a process that cannot be looked at has a
+// name.
 func TestNobody(t *testing.T) {
 	const nobody = 1 << 30 // more than the kernel gives out
 	if parent, ok := ancestor(nobody, func(int) {}); ok {
@@ -37,7 +39,8 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-// A program that was removed or replaced goes by the path that it had; one whose name only looks like that keeps its name.
+// A program that was removed or replaced goes by the path that it had; one whose name
+// only looks like that keeps its name.
 func TestRemovedExecutable(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -53,7 +56,12 @@ func TestRemovedExecutable(t *testing.T) {
 		}, path("c")},
 		{"named so", "d (deleted)", func(string) error { return nil }, path("d (deleted)")},
 		{"named so, and removed", "e (deleted)", os.Remove, path("e (deleted)")},
-		{"removed, with another name", "f", func(p string) error { return errors.Join(os.Link(p, p+".other"), os.Remove(p)) }, path("f (deleted)")},
+		{
+			"removed, with another name",
+			"f",
+			func(p string) error { return errors.Join(os.Link(p, p+".other"), os.Remove(p)) },
+			path("f (deleted)"),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +91,8 @@ func copyOf(t *testing.T, program, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+		os.WriteFile(path, content, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -6,8 +6,9 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// What large responses, those of more than largeBuffer bytes, may cost altogether: maxTurns are under construction at the same
-// time, which can take several times their size, and maxUnsent bytes of them wait for their readers.
+// What large responses, those of more than largeBuffer bytes, may cost altogether:
+// maxTurns are under construction at the same time, which can take several times their
+// size, and maxUnsent bytes of them wait for their readers.
 const (
 	maxTurns  = 4
 	maxUnsent = 32 << 20
@@ -22,9 +23,11 @@ type turn struct {
 // turnKey is the key of a request's turn in its context.
 type turnKey struct{}
 
-// Large waits until the response to the request of ctx may be a large one, at most as long as the request may take. Handlers that
-// may be going to build one call it before they take memory for that, and call nothing after it that waits for somebody. The turn
-// ends by itself: when the response is complete and there is room to let it wait for its reader.
+// Large waits until the response to the request of ctx may be a large one, at most as
+// long as the request may take. Handlers that may be going to build one call it before
+// they take memory for that, and call nothing after it that waits for somebody. The turn
+// ends by itself: when the response is complete and there is room to let it wait for its
+// reader.
 func Large(ctx context.Context) error {
 	t, ok := ctx.Value(turnKey{}).(*turn)
 	if !ok || t.taken {
@@ -46,8 +49,8 @@ func (t *turn) end() {
 	}
 }
 
-// makeRoom counts a large response until release. Slow readers can only have zend keep so much: a request whose turn it is
-// waits until there is room, any other is refused.
+// makeRoom counts a large response until release. Slow readers can only have zend keep so
+// much: a request whose turn it is waits until there is room, any other is refused.
 func (r *running) makeRoom(ctx *callContext, reply *Buffer) error {
 	size := int64(cap(reply.b))
 	if size <= largeBuffer {
@@ -66,7 +69,8 @@ func (r *running) makeRoom(ctx *callContext, reply *Buffer) error {
 }
 
 func tooMany(reason credential.Reason, cause error) error {
-	return &credential.Error{Reason: reason, Message: "too many large answers wait for their readers", Hint: "try again", Cause: cause}
+	return &credential.Error{Reason: reason, Message: "too many large answers wait for their " +
+		"readers", Hint: "try again", Cause: cause}
 }
 
 // release gives back what makeRoom took.

@@ -74,7 +74,17 @@ func TestBadRequests(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":7,"method":"echo"`, credential.ParseError, "null"},
 		{`{"jsonrpc":"2.0","id":7,"method":"echo"}}`, credential.ParseError, "null"},
 		{"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", credential.ParseError, "null"},
-		{`{"jsonrpc":"2.0","id":7,"method":"echo","params":` + strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 101), credential.ParseError, "null"},
+		{
+			`{"jsonrpc":"2.0","id":7,"method":"echo","params":` + strings.Repeat(
+				`{"a":`,
+				100,
+			) + `1` + strings.Repeat(
+				`}`,
+				101,
+			),
+			credential.ParseError,
+			"null",
+		},
 		{strings.Repeat(`[`, 100000), credential.ParseError, "null"},
 		{`[]`, credential.BadRequest, "null"},
 		{`[{"jsonrpc":"2.0","id":7,"method":"echo"}]`, credential.BadRequest, "null"},
@@ -90,7 +100,11 @@ func TestBadRequests(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":7,"id":8,"method":"echo"}`, credential.BadRequest, "null"},
 		{`{"jsonrpc":"2.0","id":[7],"method":"echo"}`, credential.BadRequest, ""},
 		{`{"jsonrpc":"2.0","id":true,"method":"echo"}`, credential.BadRequest, ""},
-		{`{"jsonrpc":"2.0","id":"` + strings.Repeat("7", 300) + `","method":"echo"}`, credential.BadRequest, ""},
+		{
+			`{"jsonrpc":"2.0","id":"` + strings.Repeat("7", 300) + `","method":"echo"}`,
+			credential.BadRequest,
+			"",
+		},
 		{`{"jsonrpc":"2.0","id":7,"method":"echo","params":[1]}`, credential.BadRequest, ""},
 		{`{"jsonrpc":"2.0","id":7,"method":"echo","params":null}`, credential.BadRequest, ""},
 		{`{"jsonrpc":"2.0","id":7,"method":"echo","timeout_ms":-1}`, credential.BadRequest, ""},
@@ -111,7 +125,9 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	// A notification is carried out and not answered.
-	c.send(`{"jsonrpc":"2.0","method":"echo"}` + "\n" + `{"jsonrpc":"2.0","id":"next","method":"echo"}` + "\n")
+	c.send(
+		`{"jsonrpc":"2.0","method":"echo"}` + "\n" + `{"jsonrpc":"2.0","id":"next","method":"echo"}` + "\n",
+	)
 	if got, err := c.line(); err != nil || !strings.Contains(got, `"next"`) {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -125,8 +141,15 @@ func TestMessageSize(t *testing.T) {
 	for _, tt := range []struct {
 		size   int
 		reason credential.Reason
-	}{{ipc.MaxMessage, ""}, {ipc.MaxMessage + 1, credential.TooLarge}, {2 * ipc.MaxMessage, credential.TooLarge}} {
-		line := head + client + strings.Repeat("x", tt.size-len(head)-len(client)-len(tail)-1) + `"}` + tail[1:]
+	}{
+		{ipc.MaxMessage, ""},
+		{ipc.MaxMessage + 1, credential.TooLarge},
+		{2 * ipc.MaxMessage, credential.TooLarge},
+	} {
+		line := head + client + strings.Repeat(
+			"x",
+			tt.size-len(head)-len(client)-len(tail)-1,
+		) + `"}` + tail[1:]
 		if len(line) != tt.size {
 			t.Fatalf("made %d bytes instead of %d", len(line), tt.size)
 		}
@@ -167,7 +190,14 @@ func TestPipelining(t *testing.T) {
 	c := dial(t, start(t, echoServer()))
 	var all strings.Builder
 	for i := range 50 {
-		all.WriteString(`{"jsonrpc":"2.0","id":` + string(rune('0'+i%10)) + `,"method":"echo","params":{"s":"` + strings.Repeat("x", i*100) + `"}}` + "\n")
+		all.WriteString(
+			`{"jsonrpc":"2.0","id":` + string(
+				rune('0'+i%10),
+			) + `,"method":"echo","params":{"s":"` + strings.Repeat(
+				"x",
+				i*100,
+			) + `"}}` + "\n",
+		)
 	}
 	go c.send(all.String())
 	for i := range 50 {
@@ -220,7 +250,8 @@ func TestManyClients(t *testing.T) {
 		wg.Go(func() {
 			client := &ipc.Client{Socket: path, Name: "test/1"}
 			for range 10 {
-				if reply, err := client.Call("echo", []byte(`{"a":"b"}`), soon()); err != nil || string(reply.Result) != `{"a":"b"}` {
+				if reply, err := client.Call("echo", []byte(`{"a":"b"}`), soon()); err != nil ||
+					string(reply.Result) != `{"a":"b"}` {
 					t.Errorf("%s, %v", reply.Result, err)
 				}
 			}

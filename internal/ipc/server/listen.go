@@ -19,7 +19,8 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// lockWait is how long Listen waits for a zend that is ending. It is shorter than clients wait for a new one.
+// lockWait is how long Listen waits for a zend that is ending. It is shorter than clients
+// wait for a new one.
 const lockWait = 8 * time.Second
 
 // Listener is zend's socket together with the lock that makes it the only zend.
@@ -34,10 +35,11 @@ type Listener struct {
 	withdrawn atomic.Bool
 }
 
-// Listen takes the lock file, waiting for a zend that is ending, and binds the socket. It is bound under another name,
-// closed to everybody else, and then renamed: who sees the name can connect, and a socket left behind by a killed zend is
-// replaced in one step. It is a VaultBusy error when another zend serves, and anything at path that is not the user's
-// socket is left alone.
+// Listen takes the lock file, waiting for a zend that is ending, and binds the socket. It
+// is bound under another name, closed to everybody else, and then renamed: who sees the
+// name can connect, and a socket left behind by a killed zend is replaced in one step. It
+// is a VaultBusy error when another zend serves, and anything at path that is not the
+// user's socket is left alone.
 func Listen(path, lockPath string) (*Listener, error) {
 	lock, err := takeLock(lockPath, path, lockWait)
 	if err != nil {
@@ -52,7 +54,8 @@ func Listen(path, lockPath string) (*Listener, error) {
 	return l, nil
 }
 
-// takeLock returns the locked file, or VaultBusy when it is held by a zend that answers at socket.
+// takeLock returns the locked file, or VaultBusy when it is held by a zend that answers
+// at socket.
 func takeLock(lockPath, socket string, wait time.Duration) (*os.File, error) {
 	fd, err := paths.OpenFile(lockPath, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -61,7 +64,8 @@ func takeLock(lockPath, socket string, wait time.Duration) (*os.File, error) {
 			hint = e.HintText()
 		}
 		return nil, &credential.Error{
-			Reason: credential.CannotWrite, Message: "cannot open the lock: " + err.Error(), Hint: hint, Cause: err,
+			Reason: credential.CannotWrite, Message: "cannot open the lock: " + err.Error(), Hint: hint,
+			Cause: err,
 		}
 	}
 	f := os.NewFile(uintptr(fd), lockPath)
@@ -74,10 +78,12 @@ func takeLock(lockPath, socket string, wait time.Duration) (*os.File, error) {
 			continue
 		case err != unix.EWOULDBLOCK:
 			f.Close()
-			return nil, &credential.Error{Reason: credential.CannotWrite, Message: "cannot lock " + lockPath + ": " + err.Error(), Cause: err}
+			return nil, &credential.Error{Reason: credential.CannotWrite, Message: "cannot " +
+				"lock " + lockPath + ": " + err.Error(), Cause: err}
 		case answers(socket) || time.Now().After(deadline):
 			f.Close()
-			return nil, credential.NewError(credential.VaultBusy, "another zend is running (it holds "+lockPath+")", "zen daemon status")
+			return nil, credential.NewError(credential.VaultBusy, "another zend is running (it "+
+				"holds "+lockPath+")", "zen daemon status")
 		}
 	}
 }
@@ -98,7 +104,8 @@ func bind(path string) (*Listener, error) {
 	}
 	hidden := filepath.Join(filepath.Dir(path), ".zend")
 	if len(hidden) > paths.MaxSocketPath {
-		return nil, credential.NewError(credential.InvalidInput, "the socket's path is too long: "+path, "set ZEN_SOCKET to a shorter path")
+		return nil, credential.NewError(credential.InvalidInput, "the socket's path is too "+
+			"long: "+path, "set ZEN_SOCKET to a shorter path")
 	}
 	if err := os.Remove(hidden); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, cannotListen(err)
@@ -116,7 +123,8 @@ func bind(path string) (*Listener, error) {
 	return newListener(ln, path)
 }
 
-// publish closes the socket to others and gives it its name. Until then the directory alone (mode 0700) protects it.
+// publish closes the socket to others and gives it its name. Until then the directory
+// alone (mode 0700) protects it.
 func publish(hidden, path string) error {
 	if err := os.Chmod(hidden, 0o600); err != nil {
 		return err
@@ -124,7 +132,8 @@ func publish(hidden, path string) error {
 	return os.Rename(hidden, path)
 }
 
-// replaceable refuses to put the socket in the place of anything but an old socket of the user.
+// replaceable refuses to put the socket in the place of anything but an old socket of the
+// user.
 func replaceable(path string) error {
 	var st unix.Stat_t
 	err := unix.Lstat(path, &st)
@@ -136,13 +145,18 @@ func replaceable(path string) error {
 	case st.Mode&unix.S_IFMT != unix.S_IFSOCK:
 		return credential.NewError(credential.CannotWrite, path+" is not a socket", "rm "+path)
 	case int(st.Uid) != os.Geteuid():
-		return credential.NewError(credential.ForeignPeer, path+" belongs to another user", "set ZEN_SOCKET to another path")
+		return credential.NewError(credential.ForeignPeer, path+" belongs to another "+
+			"user", "set ZEN_SOCKET to another path")
 	}
 	return nil
 }
 
 func cannotListen(err error) error {
-	return &credential.Error{Reason: credential.CannotWrite, Message: "cannot listen: " + err.Error(), Cause: err}
+	return &credential.Error{
+		Reason:  credential.CannotWrite,
+		Message: "cannot listen: " + err.Error(),
+		Cause:   err,
+	}
 }
 
 func newListener(ln *net.UnixListener, path string) (*Listener, error) {
@@ -165,21 +179,24 @@ func newListener(ln *net.UnixListener, path string) (*Listener, error) {
 // Path is the socket's name in the file system.
 func (l *Listener) Path() string { return l.path }
 
-// IsActivated reports whether the socket is a service manager's, who goes on listening when zend ends.
+// IsActivated reports whether the socket is a service manager's, who goes on listening
+// when zend ends.
 func (l *Listener) IsActivated() bool { return l.activated }
 
-// Owned reports whether the name still leads to this socket. The inode cannot be given to another file while it is open.
+// Owned reports whether the name still leads to this socket. The inode cannot be given to
+// another file while it is open.
 func (l *Listener) Owned() bool {
 	var st unix.Stat_t
 	return unix.Lstat(l.path, &st) == nil && uint64(st.Dev) == l.dev && st.Ino == l.ino
 }
 
-// KeepOpen makes the socket outlive serving, for a restart: clients wait in its queue until the next zend serves them.
-// Call it before the context of Serve ends.
+// KeepOpen makes the socket outlive serving, for a restart: clients wait in its queue
+// until the next zend serves them. Call it before the context of Serve ends.
 func (l *Listener) KeepOpen() { l.keep.Store(true) }
 
-// Withdraw stops new connections. The name goes first, so that clients from now on start another zend; those that are in
-// the queue are still handed out by Accept, which then fails. A socket that outlives this zend keeps name and queue.
+// Withdraw stops new connections. The name goes first, so that clients from now on start
+// another zend; those that are in the queue are still handed out by Accept, which then
+// fails. A socket that outlives this zend keeps name and queue.
 func (l *Listener) Withdraw() {
 	if l.activated || l.keep.Load() {
 		_ = l.waiting.SetReadDeadline(time.Now())
@@ -196,7 +213,8 @@ func (l *Listener) Withdraw() {
 	_ = l.waiting.SetReadDeadline(time.Now().Add(wait))
 }
 
-// Accept waits for the next connection. Once the socket was withdrawn it hands out those in the queue and then fails.
+// Accept waits for the next connection. Once the socket was withdrawn it hands out those
+// in the queue and then fails.
 func (l *Listener) Accept() (net.Conn, error) {
 	raw, err := l.waiting.SyscallConn()
 	if err != nil {
@@ -220,8 +238,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return nil, wait
 }
 
-// queued accepts a connection that is waiting. The runtime does not accept past a deadline, and Linux does not tell a
-// non-blocking accept that the socket was shut down: it goes on saying EAGAIN.
+// queued accepts a connection that is waiting. The runtime does not accept past a
+// deadline, and Linux does not tell a non-blocking accept that the socket was shut down:
+// it goes on saying EAGAIN.
 func (l *Listener) queued(raw syscall.RawConn) (net.Conn, error) {
 	fd, err := -1, error(nil)
 	control := raw.Control(func(s uintptr) { fd, err = acceptNext(int(s)) })
@@ -239,7 +258,8 @@ func acceptNext(listening int) (fd int, err error) {
 	return fd, err
 }
 
-// shutdown makes the kernel refuse new connections and hand out queued ones (Linux, unix_stream_connect and unix_accept).
+// shutdown makes the kernel refuse new connections and hand out queued ones (Linux,
+// unix_stream_connect and unix_accept).
 func (l *Listener) shutdown() error {
 	raw, err := l.SyscallConn()
 	if err != nil {
@@ -257,8 +277,8 @@ func (l *Listener) Close() error {
 	return errors.Join(l.waiting.Close(), l.UnixListener.Close(), l.lock.Close())
 }
 
-// mostConnections is how many connections zend takes at the same time: it needs files of its own as well, for the vault and the
-// registries, and may have few.
+// mostConnections is how many connections zend takes at the same time: it needs files of
+// its own as well, for the vault and the registries, and may have few.
 func mostConnections() int {
 	const most, own = 4096, 64
 	var limit unix.Rlimit
@@ -268,7 +288,8 @@ func mostConnections() int {
 	return max(int(limit.Cur)-own, int(limit.Cur)/2, 1)
 }
 
-// isExhausted reports whether Accept failed for want of something that others will give back.
+// isExhausted reports whether Accept failed for want of something that others will give
+// back.
 func isExhausted(err error) bool {
 	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED} {
 		if errors.Is(err, e) {

@@ -32,7 +32,8 @@ func TestListen(t *testing.T) {
 		t.Errorf("%q, %v, %v", ln.Path(), ln.IsActivated(), ln.Owned())
 	}
 	begin := time.Now()
-	if _, err := server.Listen(path, lock); !credential.VaultBusy.Is(err) || err.Error() != "another zend is running (it holds "+lock+")" {
+	if _, err := server.Listen(path, lock); !credential.VaultBusy.Is(err) || err.Error() != "another "+
+		"zend is running (it holds "+lock+")" {
 		t.Errorf("a second one: %v", err)
 	}
 	if took := time.Since(begin); took > time.Second {
@@ -78,10 +79,30 @@ func TestListenRefuses(t *testing.T) {
 		reason  credential.Reason
 		message string // with % for the directory
 	}{
-		{"FIFO", func(dir string) error { return unix.Mkfifo(dir+"/s", 0o600) }, credential.CannotWrite, "%/s is not a socket"},
-		{"file", func(dir string) error { return os.WriteFile(dir+"/s", []byte("mine"), 0o600) }, credential.CannotWrite, "%/s is not a socket"},
-		{"directory", func(dir string) error { return os.Mkdir(dir+"/s", 0o700) }, credential.CannotWrite, "%/s is not a socket"},
-		{"link", func(dir string) error { return os.Symlink("elsewhere", dir+"/s") }, credential.CannotWrite, "%/s is not a socket"},
+		{
+			"FIFO",
+			func(dir string) error { return unix.Mkfifo(dir+"/s", 0o600) },
+			credential.CannotWrite,
+			"%/s is not a socket",
+		},
+		{
+			"file",
+			func(dir string) error { return os.WriteFile(dir+"/s", []byte("mine"), 0o600) },
+			credential.CannotWrite,
+			"%/s is not a socket",
+		},
+		{
+			"directory",
+			func(dir string) error { return os.Mkdir(dir+"/s", 0o700) },
+			credential.CannotWrite,
+			"%/s is not a socket",
+		},
+		{
+			"link",
+			func(dir string) error { return os.Symlink("elsewhere", dir+"/s") },
+			credential.CannotWrite,
+			"%/s is not a socket",
+		},
 		{"foreign socket", func(dir string) error {
 			if !root {
 				return nil
@@ -92,10 +113,30 @@ func TestListenRefuses(t *testing.T) {
 			}
 			return errors.Join(err, os.Chown(dir+"/s", 65534, 65534))
 		}, credential.ForeignPeer, "%/s belongs to another user"},
-		{"linked lock", func(dir string) error { return os.Symlink(dir+"/elsewhere", dir+"/lock") }, credential.CannotWrite, "cannot open the lock: %/lock is a symbolic link"},
-		{"FIFO as the lock", func(dir string) error { return unix.Mkfifo(dir+"/lock", 0o600) }, credential.CannotWrite, "cannot open the lock: %/lock is not a regular file"},
-		{"no directory", func(dir string) error { return os.Remove(dir) }, credential.CannotWrite, "cannot open the lock: open %/lock: no such file or directory"},
-		{"directory in the way", func(dir string) error { return os.MkdirAll(dir+"/.zend/x", 0o700) }, credential.CannotWrite, "cannot listen: remove %/.zend: directory not empty"},
+		{
+			"linked lock",
+			func(dir string) error { return os.Symlink(dir+"/elsewhere", dir+"/lock") },
+			credential.CannotWrite,
+			"cannot open the lock: %/lock is a symbolic link",
+		},
+		{
+			"FIFO as the lock",
+			func(dir string) error { return unix.Mkfifo(dir+"/lock", 0o600) },
+			credential.CannotWrite,
+			"cannot open the lock: %/lock is not a regular file",
+		},
+		{
+			"no directory",
+			func(dir string) error { return os.Remove(dir) },
+			credential.CannotWrite,
+			"cannot open the lock: open %/lock: no such file or directory",
+		},
+		{
+			"directory in the way",
+			func(dir string) error { return os.MkdirAll(dir+"/.zend/x", 0o700) },
+			credential.CannotWrite,
+			"cannot listen: remove %/.zend: directory not empty",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,14 +152,17 @@ func TestListenRefuses(t *testing.T) {
 			if err == nil {
 				ln.Close()
 			}
-			if credential.ReasonOf(err) != tt.reason || err.Error() != strings.ReplaceAll(tt.message, "%", dir) {
+			if credential.ReasonOf(err) != tt.reason ||
+				err.Error() != strings.ReplaceAll(tt.message, "%", dir) {
 				t.Errorf("%v (%s)", err, credential.ReasonOf(err))
 			}
-			if after, _ := os.Lstat(dir + "/s"); before != nil && (after == nil || !os.SameFile(before, after)) {
+			if after, _ := os.Lstat(dir + "/s"); before != nil &&
+				(after == nil || !os.SameFile(before, after)) {
 				t.Error("what was there has gone")
 			}
 			if !strings.Contains(tt.name, "lock") && tt.name != "no directory" {
-				if other, err := os.OpenFile(dir+"/lock", os.O_RDWR, 0); err != nil || unix.Flock(int(other.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+				if other, err := os.OpenFile(dir+"/lock", os.O_RDWR, 0); err != nil ||
+					unix.Flock(int(other.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 					t.Errorf("the lock is still held (%v)", err)
 				} else {
 					other.Close()
@@ -130,12 +174,14 @@ func TestListenRefuses(t *testing.T) {
 	if err := os.Mkdir(long, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Listen(long+"/s", long+"/lock"); !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "too long") {
+	if _, err := server.Listen(long+"/s", long+"/lock"); !credential.InvalidInput.Is(err) ||
+		!strings.Contains(err.Error(), "too long") {
 		t.Errorf("%v", err)
 	}
 }
 
-// A zend that is ending has given up its name, not yet its lock: the next one waits for that.
+// A zend that is ending has given up its name, not yet its lock: the next one waits for
+// that.
 func TestListenWaitsForTheEndingOne(t *testing.T) {
 	dir := shortDir(t)
 	path, lock := filepath.Join(dir, "s"), filepath.Join(dir, "lock")
@@ -173,7 +219,10 @@ func TestListenWaitsForTheEndingOne(t *testing.T) {
 func TestCloseLeavesOthersSockets(t *testing.T) {
 	dir := shortDir(t)
 	path := filepath.Join(dir, "s")
-	for _, end := range []func(*server.Listener){func(l *server.Listener) { l.Close() }, func(l *server.Listener) { l.Withdraw(); l.Close() }} {
+	for _, end := range []func(*server.Listener){
+		func(l *server.Listener) { l.Close() },
+		func(l *server.Listener) { l.Withdraw(); l.Close() },
+	} {
 		ln, err := server.Listen(path, filepath.Join(dir, "lock"))
 		if err != nil {
 			t.Fatal(err)

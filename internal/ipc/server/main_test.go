@@ -47,7 +47,9 @@ func play(role, dir string) error {
 		return err
 	case "ask": // asks once and, if there is another program, again on the same connection as that one
 		return askAndExec(path, os.Args[4:])
-	case "helper": // asks as docker-credential-zen does, which forbids to be looked at, from a directory of its own
+	case "helper":
+		// asks as docker-credential-zen does, which forbids to be looked at, from a
+		// directory of its own
 		if err := errors.Join(hide(), os.Chdir("/")); err != nil {
 			return err
 		}
@@ -108,15 +110,30 @@ func serve(ln *server.Listener, dir string) error {
 	srv := &server.Server{Methods: map[string]server.Handler{
 		"who": func(_ context.Context, call *server.Call) error {
 			generation := os.Getenv("GENERATION")
-			left := os.Getenv("LISTEN_PID") + os.Getenv("LISTEN_FDS") + os.Getenv("LISTEN_FDNAMES") + os.Getenv("ZEND_HANDOVER")
+			left := os.Getenv(
+				"LISTEN_PID",
+			) + os.Getenv(
+				"LISTEN_FDS",
+			) + os.Getenv(
+				"LISTEN_FDNAMES",
+			) + os.Getenv(
+				"ZEND_HANDOVER",
+			)
 			call.Result.Append(func(dst []byte) []byte {
 				return fmt.Appendf(dst, `{"pid":%d,"generation":%q,"activated":%v,"owned":%v,"left":%q}`,
 					os.Getpid(), generation, ln.IsActivated(), ln.Owned(), left)
 			})
 			return nil
 		},
-		"stop":    func(context.Context, *server.Call) error { stop(); return nil },
-		"restart": func(context.Context, *server.Call) error { restart = true; ln.KeepOpen(); stop(); return nil },
+		"stop": func(context.Context, *server.Call) error { stop(); return nil },
+		"restart": func(context.Context,
+			*server.Call,
+		) error {
+			restart = true
+			ln.KeepOpen()
+			stop()
+			return nil
+		},
 	}}
 	fmt.Println("ready")
 	if err := srv.Serve(ctx, ln); err != nil || !restart {

@@ -14,8 +14,9 @@ import (
 // maxParents bounds Peer.Parents.
 const maxParents = 8
 
-// Peer is the process at the other end, as the kernel knows it. What Executable, Dir and Parents tell is for the audit
-// log: it is read when first asked for, and another process of the same user can fake it.
+// Peer is the process at the other end, as the kernel knows it. What Executable, Dir and
+// Parents tell is for the audit log: it is read when first asked for, and another process
+// of the same user can fake it.
 type Peer struct {
 	UID, GID, PID int
 	process       *process // nil: nothing more can be found out
@@ -25,9 +26,11 @@ type Peer struct {
 type process struct {
 	conn      syscall.RawConn
 	ancestors *ancestors
-	once      sync.Once // what follows is looked up once a request, so that whoever decides and whoever writes it down see the same
-	exe       string
-	parents   []string
+	// what follows is looked up once a request, so that whoever decides and whoever
+	// writes it down see the same
+	once    sync.Once
+	exe     string
+	parents []string
 }
 
 // peerOf asks the kernel who is at the other end.
@@ -45,7 +48,8 @@ func peerOf(nc net.Conn, known *ancestors) (Peer, error) {
 	return peer, errors.Join(control, err)
 }
 
-// anew is the peer as the next request finds it: it may have executed another program since the last.
+// anew is the peer as the next request finds it: it may have executed another program
+// since the last.
 func (p Peer) anew() Peer {
 	if p.process != nil {
 		p.process = &process{conn: p.process.conn, ancestors: p.process.ancestors}
@@ -53,10 +57,15 @@ func (p Peer) anew() Peer {
 	return p
 }
 
-// check refuses everybody but the user, root included: root can read everything anyway, but not by accident.
+// check refuses everybody but the user, root included: root can read everything anyway,
+// but not by accident.
 func (p Peer) check() error {
 	if p.UID == os.Geteuid() {
 		return nil
 	}
-	return credential.NewError(credential.ForeignPeer, "this zend serves user "+strconv.Itoa(os.Geteuid())+" only", "")
+	return credential.NewError(
+		credential.ForeignPeer,
+		"this zend serves user "+strconv.Itoa(os.Geteuid())+" only",
+		"",
+	)
 }

@@ -20,8 +20,9 @@ func (p *Peer) identify(fd int) error {
 	return nil
 }
 
-// Executable is the path of the peer's program; "[name]" when only its name can be read, as with programs that forbid
-// being looked at (docker-credential-zen is one); "" when the process is gone.
+// Executable is the path of the peer's program; "[name]" when only its name can be read,
+// as with programs that forbid being looked at (docker-credential-zen is one); "" when
+// the process is gone.
 func (p Peer) Executable() string {
 	if p.process == nil {
 		return ""
@@ -39,7 +40,8 @@ func (p Peer) Parents() []string {
 	return p.process.parents
 }
 
-// look finds out about the peer's process by its number, and then that the number was still its own.
+// look finds out about the peer's process by its number, and then that the number was
+// still its own.
 func (p Peer) look() {
 	exe := executable(p.PID)
 	if parent, ok := p.parent(); ok {
@@ -47,8 +49,8 @@ func (p Peer) look() {
 	}
 }
 
-// Dir is the working directory of the peer or, where that cannot be read (as that of docker-credential-zen), of its nearest
-// ancestor whose can be; "" when there is none.
+// Dir is the working directory of the peer or, where that cannot be read (as that of
+// docker-credential-zen), of its nearest ancestor whose can be; "" when there is none.
 func (p Peer) Dir() string {
 	if p.process == nil {
 		return ""
@@ -67,8 +69,9 @@ func (p Peer) Dir() string {
 	return dir
 }
 
-// parent is whose child the peer's process is; false when it has ended: its number may be another's by now. The kernel names
-// the very process with SO_PEERPIDFD (Linux 6.5); older ones leave a doubt.
+// parent is whose child the peer's process is; false when it has ended: its number may be
+// another's by now. The kernel names the very process with SO_PEERPIDFD (Linux 6.5);
+// older ones leave a doubt.
 func (p Peer) parent() (pid int, ok bool) {
 	if p.PID <= 0 {
 		return 0, false
@@ -89,15 +92,17 @@ func (p Peer) parent() (pid int, ok bool) {
 	return parentOf(pidfd, p.PID)
 }
 
-// ancestors remembers whose child is whose among processes that are parents again and again: shells, terminals, docker. To look
-// up a whole chain takes longer than to serve a request.
+// ancestors remembers whose child is whose among processes that are parents again and
+// again: shells, terminals, docker. To look up a whole chain takes longer than to serve a
+// request.
 type ancestors struct {
 	mu    sync.Mutex
 	known map[int]lineage
 }
 
-// lineage is a process, and the programs of itself and its ancestors, nearest first. They hold for as long as each of the
-// processes still executes its own: to execute another changes nothing else about a process.
+// lineage is a process, and the programs of itself and its ancestors, nearest first. They
+// hold for as long as each of the processes still executes its own: to execute another
+// changes nothing else about a process.
 type lineage struct {
 	unique   uint64 // what no other process has had since the boot: numbers are given out again
 	pids     []int
@@ -109,7 +114,8 @@ const maxKnown = 256
 
 func newAncestors() *ancestors { return &ancestors{known: make(map[int]lineage)} }
 
-// of returns the programs of a process and its ancestors, nearest first, at most maxParents. Process 1 is nobody's parent.
+// of returns the programs of a process and its ancestors, nearest first, at most
+// maxParents. Process 1 is nobody's parent.
 func (a *ancestors) of(pid int) []string {
 	unique := uniqueOf(pid)
 	a.mu.Lock()
@@ -143,15 +149,16 @@ func (l lineage) holds() bool {
 	return true
 }
 
-// executes reports whether a process's program is exe, for the most part with one system call.
+// executes reports whether a process's program is exe, for the most part with one system
+// call.
 func executes(pid int, exe string) bool {
 	var buf [512]byte
 	n, err := unix.Readlink(procPath(pid, "exe"), buf[:])
 	return err == nil && string(buf[:n]) == exe || executable(pid) == exe
 }
 
-// uniqueOf is the inode of a descriptor of a process, which is the process's own; 0: it has ended, or the kernel is older than
-// Linux 6.13, where all have the same.
+// uniqueOf is the inode of a descriptor of a process, which is the process's own; 0: it
+// has ended, or the kernel is older than Linux 6.13, where all have the same.
 func uniqueOf(pid int) uint64 {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -165,7 +172,8 @@ func uniqueOf(pid int) uint64 {
 	return st.Ino
 }
 
-// ancestor looks at a process and returns whose child it is; false when it has ended, and what was seen may be another's.
+// ancestor looks at a process and returns whose child it is; false when it has ended, and
+// what was seen may be another's.
 func ancestor(pid int, look func(pid int)) (parent int, ok bool) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	look(pid)
@@ -176,8 +184,9 @@ func ancestor(pid int, look func(pid int)) (parent int, ok bool) {
 	return parentOf(pidfd, pid)
 }
 
-// parentOf is whose child the process of that number is, to which the descriptor belongs; false when it has ended. To ask the
-// descriptor (Linux 6.13) takes a third of the time that reading from /proc does.
+// parentOf is whose child the process of that number is, to which the descriptor belongs;
+// false when it has ended. To ask the descriptor (Linux 6.13) takes a third of the time
+// that reading from /proc does.
 func parentOf(pidfd, pid int) (parent int, ok bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_PID}
 	if unix.IoctlPidfdInfo(pidfd, &info) == nil {
@@ -189,7 +198,8 @@ func parentOf(pidfd, pid int) (parent int, ok bool) {
 
 func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
-// executable is the path of a process's program, or its bracketed name; "" when the process is gone.
+// executable is the path of a process's program, or its bracketed name; "" when the
+// process is gone.
 func executable(pid int) string {
 	var buf [512]byte // longer than nearly every path
 	n, err := unix.Readlink(procPath(pid, "exe"), buf[:])
@@ -210,11 +220,13 @@ func executable(pid int) string {
 	return "[" + strings.TrimSuffix(string(name), "\n") + "]"
 }
 
-// deleted is what the kernel writes behind the name of a file that has none any more (d_path), and what a name may end with.
+// deleted is what the kernel writes behind the name of a file that has none any more
+// (d_path), and what a name may end with.
 const deleted = " (deleted)"
 
-// unlinked is the path that a removed or replaced program had, as after an upgrade. A program whose own name ends like that keeps
-// it: asked of one descriptor, a file with no name left stays without, so that what ends its path then is the kernel's.
+// unlinked is the path that a removed or replaced program had, as after an upgrade. A
+// program whose own name ends like that keeps it: asked of one descriptor, a file with no
+// name left stays without, so that what ends its path then is the kernel's.
 func unlinked(pid int, exe string) string {
 	fd, err := unix.Open(procPath(pid, "exe"), unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -232,7 +244,8 @@ func unlinked(pid int, exe string) string {
 	return strings.TrimSuffix(path, deleted)
 }
 
-// stat reads whose child a process is from /proc/PID/stat: "PID (NAME) STATE PPID ...", where NAME may hold anything (proc(5)).
+// stat reads whose child a process is from /proc/PID/stat: "PID (NAME) STATE PPID ...",
+// where NAME may hold anything (proc(5)).
 func stat(pid int) (parent int, ok bool) {
 	var buf [1024]byte // it has less than 400 bytes, and the kernel works for each read
 	content, err := readOnce(procPath(pid, "stat"), buf[:])
@@ -247,7 +260,8 @@ func stat(pid int) (parent int, ok bool) {
 	return parent, err == nil
 }
 
-// readOnce does with three system calls what takes os.Open and Read eight: the client waits for it.
+// readOnce does with three system calls what takes os.Open and Read eight: the client
+// waits for it.
 func readOnce(path string, buf []byte) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -94,7 +94,8 @@ func TestForeignClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "program"), program, 0o755)); err != nil {
+	if err := errors.Join(os.Chmod(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "program"), program, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := server.Listen(filepath.Join(dir, "s"), filepath.Join(dir, "lock"))
@@ -106,7 +107,11 @@ func TestForeignClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	var called atomic.Bool
-	srv := &server.Server{Methods: map[string]server.Handler{"echo": func(context.Context, *server.Call) error { called.Store(true); return nil }}}
+	srv := &server.Server{
+		Methods: map[string]server.Handler{
+			"echo": func(context.Context, *server.Call) error { called.Store(true); return nil },
+		},
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ctx, ln) }()
@@ -116,10 +121,12 @@ func TestForeignClient(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if reason, _ := reasonOf(t, string(out)); reason != credential.ForeignPeer || !strings.Contains(string(out), "this zend serves user 0 only") {
+	if reason, _ := reasonOf(t, string(out)); reason != credential.ForeignPeer ||
+		!strings.Contains(string(out), "this zend serves user 0 only") {
 		t.Errorf("was told %s", out)
 	}
-	if _, err := (&ipc.Client{Socket: ln.Path()}).Call("echo", nil, soon()); err != nil || !called.Swap(false) {
+	if _, err := (&ipc.Client{Socket: ln.Path()}).Call("echo", nil, soon()); err != nil ||
+		!called.Swap(false) {
 		t.Errorf("the user's own call: %v", err)
 	}
 	stop()
@@ -136,10 +143,12 @@ func TestPeer(t *testing.T) {
 		parents  []string
 	}
 	peers := make(chan seen, 1)
-	srv := &server.Server{Methods: map[string]server.Handler{"echo": func(_ context.Context, call *server.Call) error {
-		peers <- seen{call.Peer, call.Peer.Executable(), call.Peer.Dir(), call.Peer.Parents()}
-		return nil
-	}}}
+	srv := &server.Server{
+		Methods: map[string]server.Handler{"echo": func(_ context.Context, call *server.Call) error {
+			peers <- seen{call.Peer, call.Peer.Executable(), call.Peer.Dir(), call.Peer.Parents()}
+			return nil
+		}},
+	}
 	if _, err := (&ipc.Client{Socket: start(t, srv)}).Call("echo", nil, soon()); err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +234,8 @@ func TestActivationGoneWrong(t *testing.T) {
 		{"none", "", file, `failed: <nil>, the service manager passed "" sockets instead of one`},
 		{"a file", "1", file, "failed: <nil>, the passed descriptor is no listening socket: "},
 		{"datagrams", "1", datagrams, "failed: <nil>, the passed descriptor is no listening socket: "},
-		{"the internet", "1", internet, "failed: <nil>, the passed descriptor is no listening socket: it is not a Unix socket"},
+		{"the internet", "1", internet, "failed: <nil>, the passed descriptor is no listening socket: it " +
+			"is not a Unix socket"},
 		{"nothing", "1", nil, "failed: <nil>, the passed descriptor is no listening socket: "},
 	}
 	for _, tt := range tests {
@@ -244,12 +254,15 @@ func TestActivationGoneWrong(t *testing.T) {
 	// What was meant for another process is left alone.
 	t.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()+1))
 	t.Setenv("LISTEN_FDS", "1")
-	if ln, err := server.Activated(filepath.Join(dir, "s"), filepath.Join(dir, "lock")); ln != nil || err != nil || os.Getenv("LISTEN_PID") != "" {
+	if ln, err := server.Activated(filepath.Join(dir, "s"), filepath.Join(dir, "lock")); ln != nil ||
+		err != nil ||
+		os.Getenv("LISTEN_PID") != "" {
 		t.Errorf("%v, %v", ln, err)
 	}
 }
 
-// After a restart the same process serves the same socket under the same lock, and who connected meanwhile is answered.
+// After a restart the same process serves the same socket under the same lock, and who
+// connected meanwhile is answered.
 func TestRestartInPlace(t *testing.T) {
 	dir := shortDir(t)
 	path := filepath.Join(dir, "s")
@@ -261,7 +274,8 @@ func TestRestartInPlace(t *testing.T) {
 	}
 	for generation := range 3 {
 		w := ask(t, path)
-		if w.PID != cmd.Process.Pid || len(w.Generation) != generation || w.Activated || !w.Owned || w.Left != "" {
+		if w.PID != cmd.Process.Pid || len(w.Generation) != generation || w.Activated || !w.Owned ||
+			w.Left != "" {
 			t.Fatalf("%+v", w)
 		}
 		if _, err := (&ipc.Client{Socket: path}).Call("restart", nil, soon()); err != nil {
@@ -307,8 +321,13 @@ func TestReady(t *testing.T) {
 	}{
 		{"done", func(r *server.Ready) { r.Done(); r.Failed(errors.New("late")) }, "ready\n"},
 		{
-			"failed", func(r *server.Ready) { r.Failed(credential.NewError(credential.Locked, "it is locked", "")); r.Done() },
-			`error: {"code":-32007,"message":"it is locked","data":{"reason":"locked","hint":"unlock the vault: zen unlock"}}` + "\n",
+			"failed", func(r *server.Ready) {
+				r.Failed(credential.NewError(credential.Locked, "it is locked",
+					""))
+				r.Done()
+			},
+			`error: {"code":-32007,"message":"it is locked","data":{"reason":"locked","hint":"unlock the ` +
+				`vault: zen unlock"}}` + "\n",
 		},
 		{"nothing failed", func(r *server.Ready) { r.Failed(nil); r.Done() }, "ready\n"},
 		{"nobody reads", nil, ""},

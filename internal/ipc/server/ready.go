@@ -18,8 +18,9 @@ type Ready struct {
 	pipe *os.File
 }
 
-// InheritedReady returns the Ready of the pipe that a client passed, or nil when this zend was started otherwise. The
-// variable is removed and the descriptor closed to children.
+// InheritedReady returns the Ready of the pipe that a client passed, or nil when this
+// zend was started otherwise. The variable is removed and the descriptor closed to
+// children.
 func InheritedReady() *Ready {
 	fd, err := strconv.Atoi(take(ipc.ReadyVariable))
 	if err != nil || fd < firstPassed {

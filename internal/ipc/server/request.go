@@ -26,10 +26,12 @@ type request struct {
 	params       []byte
 }
 
-// parseRequest takes a line apart. Also with an error, the request has what is needed to answer.
+// parseRequest takes a line apart. Also with an error, the request has what is needed to
+// answer.
 func parseRequest(line []byte) (request, error) {
 	req := request{id: []byte("null"), notification: true, params: []byte("{}")}
-	if trimmed := bytes.TrimLeft(line, " \t\r"); len(trimmed) > 0 && trimmed[0] == '[' && safejson.Valid(line) {
+	if trimmed := bytes.TrimLeft(line, " \t\r"); len(trimmed) > 0 && trimmed[0] == '[' &&
+		safejson.Valid(line) {
 		return anonymous(badRequest("batches are not served"))
 	}
 	err := safejson.Members(line, req.set)

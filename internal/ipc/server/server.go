@@ -25,18 +25,21 @@ type Call struct {
 	Result *Buffer
 }
 
-// Handler serves a method. It appends a JSON value to call.Result (nothing means {}) or returns an error, of which
-// clients see reason, message and hint if it is a *credential.Error and only that zend failed otherwise.
+// Handler serves a method. It appends a JSON value to call.Result (nothing means {}) or
+// returns an error, of which clients see reason, message and hint if it is a
+// *credential.Error and only that zend failed otherwise.
 type Handler func(ctx context.Context, call *Call) error
 
 // Limits bound what a client can cost. Zero fields mean the default.
 type Limits struct {
-	Connections int           // at the same time; 4096, or what the limit on open files leaves
-	FirstLine   time.Duration // from the connection, or from the first byte of a further request, to its last byte; 2 s
-	Idle        time.Duration // between two requests; 60 s
-	Call        time.Duration // for a handler; 3 min, enough for a person who is asked by the keyring
-	Write       time.Duration // for the client to take a response; 10 s
-	Drain       time.Duration // for requests in flight when Serve is told to stop; 10 s
+	Connections int // at the same time; 4096, or what the limit on open files leaves
+	// from the connection, or from the first byte of a further request, to its last byte;
+	// 2 s
+	FirstLine time.Duration
+	Idle      time.Duration // between two requests; 60 s
+	Call      time.Duration // for a handler; 3 min, enough for a person who is asked by the keyring
+	Write     time.Duration // for the client to take a response; 10 s
+	Drain     time.Duration // for requests in flight when Serve is told to stop; 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -71,8 +74,8 @@ type Server struct {
 // quietAfter is how long nothing must have been asked for.
 const quietAfter = 5 * time.Second
 
-// LastActivity is when a request was last begun or done: now while one is being served, zero when there was none yet.
-// Connections without a request do not count.
+// LastActivity is when a request was last begun or done: now while one is being served,
+// zero when there was none yet. Connections without a request do not count.
 func (s *Server) LastActivity() time.Time {
 	if s.active.Load() > 0 {
 		return time.Now()
@@ -83,7 +86,8 @@ func (s *Server) LastActivity() time.Time {
 	return time.Time{}
 }
 
-// withdrawer is a listener that can refuse new connections and still hand out those that wait.
+// withdrawer is a listener that can refuse new connections and still hand out those that
+// wait.
 type withdrawer interface{ Withdraw() }
 
 // running is one Serve.
@@ -106,14 +110,18 @@ type running struct {
 	draining bool // connections end when they are next idle
 }
 
-// Serve accepts connections until ctx ends or the listener fails. Then it takes no new ones, answers what was already
-// connected or is in flight, for at most Limits.Drain, closes all connections, and returns nil if it was for ctx.
+// Serve accepts connections until ctx ends or the listener fails. Then it takes no new
+// ones, answers what was already connected or is in flight, for at most Limits.Drain,
+// closes all connections, and returns nil if it was for ctx.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &running{
 		Server: s, limits: s.Limits.withDefaults(), log: s.Log, base: base, known: newAncestors(),
-		larges: make(chan struct{}, maxLarge), turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
+		larges: make(
+			chan struct{},
+			maxLarge,
+		), turns: make(chan struct{}, maxTurns), unsent: semaphore.NewWeighted(maxUnsent),
 		ended: make(chan error, 1), conns: map[*conn]struct{}{},
 	}
 	if r.log == nil {
@@ -141,9 +149,10 @@ func withdraw(ln net.Listener) {
 // maxWaiting is how many workers wait for connections at most; it bounds the memory.
 const maxWaiting = 64
 
-// work accepts connections and serves them, one after the other, until no more come or enough others wait for them. The one who
-// accepts a connection serves it: to hand it to somebody else costs as much as a request does. What a connection leaves of its
-// buffers is empty.
+// work accepts connections and serves them, one after the other, until no more come or
+// enough others wait for them. The one who accepts a connection serves it: to hand it to
+// somebody else costs as much as a request does. What a connection leaves of its buffers
+// is empty.
 func (r *running) work(ctx context.Context, ln net.Listener) {
 	var in []byte
 	var reply Buffer
@@ -172,7 +181,8 @@ func (r *running) work(ctx context.Context, ln net.Listener) {
 	r.waiting.Add(-1)
 }
 
-// accept waits for a connection, until the listener is closed or withdrawn. Running out of file descriptors passes.
+// accept waits for a connection, until the listener is closed or withdrawn. Running out
+// of file descriptors passes.
 func (r *running) accept(ctx context.Context, ln net.Listener) (net.Conn, error) {
 	for {
 		c, err := ln.Accept()
@@ -231,7 +241,8 @@ func (r *running) forget(c *conn) {
 	r.mu.Unlock()
 }
 
-// drain ends idle connections at once and the others when their request is answered or the time is over.
+// drain ends idle connections at once and the others when their request is answered or
+// the time is over.
 func (r *running) drain(cancel context.CancelFunc) {
 	r.mu.Lock()
 	r.draining = true
@@ -253,7 +264,8 @@ func (r *running) each(f func(*conn)) {
 	}
 }
 
-// answer serves one request line and builds the response; wanted is false when nobody waits for it.
+// answer serves one request line and builds the response; wanted is false when nobody
+// waits for it.
 func (r *running) answer(peer Peer, line []byte, reply *Buffer) (wanted bool) {
 	r.active.Add(1)
 	r.touch()
@@ -297,7 +309,8 @@ func (r *running) awaitQuiet(d time.Duration) {
 func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	handler, ok := r.Methods[req.method]
 	if !ok {
-		return credential.NewError(credential.UnknownMethod, "zend does not know the method "+safetext.Quote(req.method), "")
+		return credential.NewError(credential.UnknownMethod, "zend does not know the "+
+			"method "+safetext.Quote(req.method), "")
 	}
 	ctx := withDeadline(r.base, req.limit(r.limits.Call))
 	ctx.turn.turns = r.turns
@@ -305,11 +318,22 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 	defer ctx.end()
 	defer func() {
 		if v := recover(); v != nil {
-			r.log.Error("Handler panicked", "method", req.method, "panic", panicText(v), "stack", string(debug.Stack()))
+			r.log.Error(
+				"Handler panicked",
+				"method",
+				req.method,
+				"panic",
+				panicText(v),
+				"stack",
+				string(debug.Stack()),
+			)
 			err = credential.NewError(credential.Internal, "zend failed; its log says why", "")
 		}
 	}()
-	err = handler(ctx, &Call{Peer: peer.anew(), Method: req.method, Client: req.client, Params: req.params, Result: reply})
+	err = handler(
+		ctx,
+		&Call{Peer: peer.anew(), Method: req.method, Client: req.client, Params: req.params, Result: reply},
+	)
 	if err == nil {
 		reply.end()
 		return r.makeRoom(ctx, reply)
@@ -318,13 +342,15 @@ func (r *running) handle(peer Peer, req request, reply *Buffer) (err error) {
 		return err
 	}
 	if ctx.Err() != nil {
-		return &credential.Error{Reason: credential.Timeout, Message: "zend gave up: it took too long", Cause: err}
+		return &credential.Error{Reason: credential.Timeout, Message: "zend gave up: it took too " +
+			"long", Cause: err}
 	}
 	r.log.Error("Handler failed", "method", req.method, "error", err)
 	return err
 }
 
-// panicText is what a panic said, unless it is an arbitrary value that could hold a secret.
+// panicText is what a panic said, unless it is an arbitrary value that could hold a
+// secret.
 func panicText(v any) string {
 	switch v := v.(type) {
 	case string:

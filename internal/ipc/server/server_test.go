@@ -14,7 +14,8 @@ import (
 	"github.com/zen-agent/zen/internal/ipc/server"
 )
 
-// start serves methods on a socket of its own until the test ends, and returns the socket's path.
+// start serves methods on a socket of its own until the test ends, and returns the
+// socket's path.
 func start(t *testing.T, srv *server.Server) string {
 	t.Helper()
 	path, _ := startServer(t, srv)
@@ -70,7 +71,9 @@ func TestCallAnswers(t *testing.T) {
 	srv := &server.Server{Methods: map[string]server.Handler{
 		"echo":  echo,
 		"empty": func(context.Context, *server.Call) error { return nil },
-		"typed": server.Typed(func(_ context.Context, p server.Peer, r in) (out, error) { return out{r.A + 1, p.UID}, nil }),
+		"typed": server.Typed(
+			func(_ context.Context, p server.Peer, r in) (out, error) { return out{r.A + 1, p.UID}, nil },
+		),
 		"locked": func(context.Context, *server.Call) error {
 			return credential.NewError(credential.Locked, "it is locked", "open it")
 		},

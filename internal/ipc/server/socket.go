@@ -15,10 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is a client's connection. As long as nothing has to be waited for, it is read and written by system calls alone: most
-// clients have sent their one request before they are looked at. To make the runtime watch a connection and its timers costs
-// as much as to serve it, so that is done for clients who make zend wait. It is read and written by one goroutine; what else
-// there is, any may call.
+// socket is a client's connection. As long as nothing has to be waited for, it is read
+// and written by system calls alone: most clients have sent their one request before they
+// are looked at. To make the runtime watch a connection and its timers costs as much as
+// to serve it, so that is done for clients who make zend wait. It is read and written by
+// one goroutine; what else there is, any may call.
 type socket struct {
 	fd int
 
@@ -80,7 +81,8 @@ func (s *socket) now(call func(int, []byte) (int, error), b []byte) (int, error)
 	}
 }
 
-// watch lets the runtime watch the connection from now on. Only the one goroutine that reads and writes calls it.
+// watch lets the runtime watch the connection from now on. Only the one goroutine that
+// reads and writes calls it.
 func (s *socket) watch() (*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +110,8 @@ func (s *socket) Close() error {
 	return unix.Close(s.fd)
 }
 
-// CloseRead makes the next read find the end. What the client has already sent is still read.
+// CloseRead makes the next read find the end. What the client has already sent is still
+// read.
 func (s *socket) CloseRead() error {
 	return s.control(func(fd uintptr) error { return unix.Shutdown(int(fd), unix.SHUT_RD) })
 }

@@ -29,7 +29,8 @@ func pair(t *testing.T) (*socket, *os.File) {
 	return s, other
 }
 
-// What is there is read and written at once; the runtime watches a connection only that has to be waited for.
+// What is there is read and written at once; the runtime watches a connection only that
+// has to be waited for.
 func TestSocketIsWatchedWhenItMustWait(t *testing.T) {
 	s, other := pair(t)
 	buf := make([]byte, 100)
@@ -87,9 +88,13 @@ func TestSocketDeadlines(t *testing.T) {
 	}
 }
 
-// Whoever waits learns that the connection was closed, and no call reaches another file that got its number.
+// Whoever waits learns that the connection was closed, and no call reaches another file
+// that got its number.
 func TestSocketIsClosedByOthers(t *testing.T) {
-	for name, end := range map[string]func(*socket) error{"half": (*socket).CloseRead, "whole": (*socket).Close} {
+	for name, end := range map[string]func(*socket) error{
+		"half":  (*socket).CloseRead,
+		"whole": (*socket).Close,
+	} {
 		s, _ := pair(t)
 		ended := make(chan error, 1)
 		go func() {
@@ -108,7 +113,10 @@ func TestSocketIsClosedByOthers(t *testing.T) {
 	again, _ := pair(t) // it has the number, probably
 	_, read := s.Read(make([]byte, 1))
 	_, write := s.Write([]byte("x"))
-	for _, err := range []error{read, write, s.CloseRead(), s.Close(), s.SetDeadline(time.Now()), rawSocket{s}.Control(func(uintptr) { t.Error("called") })} {
+	for _, err := range []error{
+		read, write, s.CloseRead(), s.Close(), s.SetDeadline(time.Now()),
+		rawSocket{s}.Control(func(uintptr) { t.Error("called") }),
+	} {
 		if !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v", err)
 		}

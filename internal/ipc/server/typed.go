@@ -12,9 +12,10 @@ import (
 	"github.com/zen-agent/zen/internal/safejson"
 )
 
-// Typed makes a Handler of a function on types without secrets: params are decoded and the result is encoded with
-// encoding/json, which leaves copies of both on the heap. Members of params that Req does not have are ignored; numbers in
-// members of any type stay json.Number, as they were sent.
+// Typed makes a Handler of a function on types without secrets: params are decoded and
+// the result is encoded with encoding/json, which leaves copies of both on the heap.
+// Members of params that Req does not have are ignored; numbers in members of any type
+// stay json.Number, as they were sent.
 func Typed[Req, Resp any](f func(context.Context, Peer, Req) (Resp, error)) Handler {
 	decode := json.Unmarshal
 	if hasAny(reflect.TypeFor[Req](), map[reflect.Type]bool{}) {
@@ -59,9 +60,10 @@ func hasAny(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// decodeNumbers is json.Unmarshal that keeps numbers of any size exact. Params that carry secrets are not given to a
-// json.Decoder, which would leave a copy of all of them behind; their typed part has no such numbers. Nor are those of any
-// other method that knows the types of its members: somebody may have put a secret in the wrong place.
+// decodeNumbers is json.Unmarshal that keeps numbers of any size exact. Params that carry
+// secrets are not given to a json.Decoder, which would leave a copy of all of them
+// behind; their typed part has no such numbers. Nor are those of any other method that
+// knows the types of its members: somebody may have put a secret in the wrong place.
 func decodeNumbers(params []byte, v any) error {
 	secret := false
 	if err := safejson.Members(params, func(key, _ []byte) error {

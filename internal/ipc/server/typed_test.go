@@ -38,12 +38,18 @@ func TestTypedBesideSecrets(t *testing.T) {
 		got = p
 		return p, nil
 	})
-	call := &server.Call{Params: []byte(`{"name":"reg","secrets":{"password":"x"}}`), Result: new(server.Buffer)}
+	call := &server.Call{
+		Params: []byte(`{"name":"reg","secrets":{"password":"x"}}`),
+		Result: new(server.Buffer),
+	}
 	if err := handle(t.Context(), call); err != nil || got.Name != "reg" {
 		t.Errorf("got %q, %v", got.Name, err)
 	}
 	for _, bad := range []string{``, `[]`, `{"name":1}`, `{"name":1,"secrets":{}}`, `null x`} {
-		if err := handle(t.Context(), &server.Call{Params: []byte(bad), Result: new(server.Buffer)}); err == nil {
+		if err := handle(t.Context(), &server.Call{
+			Params: []byte(bad),
+			Result: new(server.Buffer),
+		}); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

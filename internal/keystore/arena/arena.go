@@ -1,14 +1,16 @@
 package arena
 
-// Arena is a fixed piece of memory for secrets. It is not safe for concurrent use: owners guard it.
+// Arena is a fixed piece of memory for secrets. It is not safe for concurrent use: owners
+// guard it.
 type Arena struct {
 	mem    []byte
 	pages  bool // mem came from the system, not from the heap
 	locked bool
 }
 
-// New returns an Arena of at least size zero bytes. It never fails: where pages or locking are not to be had (RLIMIT_MEMLOCK,
-// an operating system without them) it falls back to what there is, and Locked says so.
+// New returns an Arena of at least size zero bytes. It never fails: where pages or
+// locking are not to be had (RLIMIT_MEMLOCK, an operating system without them) it falls
+// back to what there is, and Locked says so.
 func New(size int) *Arena {
 	if mem, locked, ok := allocate(size); ok {
 		return &Arena{mem: mem, pages: true, locked: locked}
@@ -37,7 +39,8 @@ func (a *Arena) Free() {
 	a.mem = nil
 }
 
-// Carve cuts n bytes off the front of the arena's unused rest; the owner carves once, after New.
+// Carve cuts n bytes off the front of the arena's unused rest; the owner carves once,
+// after New.
 func Carve(rest *[]byte, n int) []byte {
 	piece := (*rest)[:n:n]
 	*rest = (*rest)[n:]

@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// The kernel's own list of mappings says whether the pages are locked ("lo"), left out of dumps ("dd") and wiped on fork
-// ("wf"); see proc(5), VmFlags.
+// The kernel's own list of mappings says whether the pages are locked ("lo"), left out of
+// dumps ("dd") and wiped on fork ("wf"); see proc(5), VmFlags.
 func TestPagesAreLockedAndNotDumped(t *testing.T) {
 	a := New(64)
 	defer a.Free()

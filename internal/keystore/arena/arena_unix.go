@@ -20,5 +20,6 @@ func allocate(size int) (mem []byte, locked, ok bool) {
 	return mem, unix.Mlock(mem) == nil, true
 }
 
-// release unmaps; unmapping also ends the lock. It can fail only for memory that was not mapped.
+// release unmaps; unmapping also ends the lock. It can fail only for memory that was not
+// mapped.
 func release(mem []byte) { _ = unix.Munmap(mem) }

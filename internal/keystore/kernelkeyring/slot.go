@@ -7,8 +7,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Slot keeps keys in the kernel's user keyring, each as a key of type "user" described "zen:vault-key:<id>"; keyctl show @u
-// lists them. The zero value is ready for use.
+// Slot keeps keys in the kernel's user keyring, each as a key of type "user" described
+// "zen:vault-key:<id>"; keyctl show @u lists them. The zero value is ready for use.
 type Slot struct{}
 
 var _ keystore.KeySlot = Slot{}
@@ -32,7 +32,8 @@ func unavailable(text string, cause error) error {
 	return e
 }
 
-// Probe stores, reads and removes a key of its own: sandboxes allow some of the calls and forbid others.
+// Probe stores, reads and removes a key of its own: sandboxes allow some of the calls and
+// forbid others.
 func (s Slot) Probe(ctx context.Context) error { return s.probe(ctx) }
 
 // Load returns the key.

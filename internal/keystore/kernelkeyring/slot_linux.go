@@ -13,12 +13,14 @@ import (
 
 const keyType = "user"
 
-// permissions of a key (keyctl(2), KEYCTL_SETPERM): everything for a possessor; view, read, write and search for the user;
-// nothing for group and others. Without the user's part a later login session, which does not possess the user keyring's
-// keys, would find the key and be refused to read it.
+// permissions of a key (keyctl(2), KEYCTL_SETPERM): everything for a possessor; view,
+// read, write and search for the user; nothing for group and others. Without the user's
+// part a later login session, which does not possess the user keyring's keys, would find
+// the key and be refused to read it.
 const permissions = 0x3f0f0000
 
-// ring is the user keyring, addressed by its special id: the same one in every thread and session of the user.
+// ring is the user keyring, addressed by its special id: the same one in every thread and
+// session of the user.
 const ring = unix.KEY_SPEC_USER_KEYRING
 
 func (s Slot) probe(context.Context) error {
@@ -84,7 +86,8 @@ func remove(name string) error {
 		return nil
 	}
 	if err == nil {
-		// A key that is only unlinked lies around, and counts against the user's quota, until the kernel collects it.
+		// A key that is only unlinked lies around, and counts against the user's quota,
+		// until the kernel collects it.
 		_, err = unix.KeyctlInt(unix.KEYCTL_INVALIDATE, id, 0, 0, 0)
 	}
 	if err != nil && !isGone(err) {

@@ -67,7 +67,8 @@ func needKeyring(t *testing.T) {
 	}
 }
 
-// loadInNewSession reads a key after it left the session keyring, as a process of a later login does.
+// loadInNewSession reads a key after it left the session keyring, as a process of a later
+// login does.
 func loadInNewSession(id string) (string, error) {
 	runtime.LockOSThread() // keyrings belong to threads
 	if _, err := unix.KeyctlJoinSessionKeyring("zen-test"); err != nil {
@@ -112,12 +113,15 @@ func TestKeyIsTheUsersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := strings.SplitN(text, ";", 5) // type;uid;gid;permissions;description
-	if want := fmt.Sprintf("%08x", permissions); len(fields) != 5 || fields[3] != want || fields[1] != fmt.Sprint(os.Getuid()) || permissions&0xffff != 0 {
+	if want := fmt.Sprintf("%08x", permissions); len(fields) != 5 || fields[3] != want ||
+		fields[1] != fmt.Sprint(os.Getuid()) ||
+		permissions&0xffff != 0 {
 		t.Errorf("the key is %q, want permissions %s", text, want)
 	}
 }
 
-// probeWithoutKeyctl forbids the keyring's system calls to itself, as container runtimes do, and probes.
+// probeWithoutKeyctl forbids the keyring's system calls to itself, as container runtimes
+// do, and probes.
 func probeWithoutKeyctl(how string) (string, error) {
 	errno := map[string]uint32{"EPERM": uint32(unix.EPERM), "ENOSYS": uint32(unix.ENOSYS)}[how]
 	if err := forbid(errno, unix.SYS_ADD_KEY, unix.SYS_KEYCTL, unix.SYS_REQUEST_KEY); err != nil {
@@ -126,20 +130,31 @@ func probeWithoutKeyctl(how string) (string, error) {
 	return "it can be used", Slot{}.Probe(context.Background())
 }
 
-// forbid installs a seccomp filter for the whole process that answers the calls with errno (seccomp(2)).
+// forbid installs a seccomp filter for the whole process that answers the calls with
+// errno (seccomp(2)).
 func forbid(errno uint32, calls ...uint32) error {
-	const load, jumpEqual, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	const load, jumpEqual, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS,
+		unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
 	filter := []unix.SockFilter{{Code: load, K: 0}} // the number of the call
 	for i, call := range calls {
 		filter = append(filter, unix.SockFilter{Code: jumpEqual, Jt: uint8(len(calls) - i), K: call})
 	}
-	filter = append(filter, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | errno})
+	filter = append(
+		filter,
+		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | errno},
+	)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	_, _, e := unix.Syscall(
+		unix.SYS_SECCOMP,
+		unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_TSYNC,
+		uintptr(unsafe.Pointer(&program)),
+	)
 	runtime.KeepAlive(filter)
 	if e != 0 {
 		return e
@@ -148,7 +163,8 @@ func forbid(errno uint32, calls ...uint32) error {
 }
 
 func TestContainerWithoutKeyctl(t *testing.T) {
-	for how, want := range map[string]string{"EPERM": "forbidden here, as it is in most containers", "ENOSYS": "not part of this kernel"} {
+	for how, want := range map[string]string{"EPERM": "forbidden here, as it is in most " +
+		"containers", "ENOSYS": "not part of this kernel"} {
 		got := run(t, asContainer, how)
 		if got == "no seccomp" {
 			t.Skip("this system has no seccomp filters: a container cannot be imitated")
@@ -161,8 +177,10 @@ func TestContainerWithoutKeyctl(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for errno, want := range map[unix.Errno]credential.Reason{
-		unix.ENOKEY: credential.KeyLost, unix.EKEYREVOKED: credential.KeyLost, unix.EKEYEXPIRED: credential.KeyLost,
-		unix.ENOSYS: credential.KeyringUnavailable, unix.EPERM: credential.KeyringUnavailable, unix.EACCES: credential.KeyringUnavailable,
+		unix.ENOKEY: credential.KeyLost, unix.EKEYREVOKED: credential.KeyLost,
+		unix.EKEYEXPIRED: credential.KeyLost,
+		unix.ENOSYS:      credential.KeyringUnavailable, unix.EPERM: credential.KeyringUnavailable,
+		unix.EACCES: credential.KeyringUnavailable,
 		unix.EDQUOT: credential.KeyringUnavailable, unix.ENOMEM: credential.KeyringUnavailable,
 	} {
 		if err := explain(errno); !want.Is(err) || err.Error() == "" {
@@ -184,7 +202,8 @@ func TestForeignContent(t *testing.T) {
 	}
 }
 
-// Probing leaves nothing behind. An ordinary user may have 200 keys; deleted ones count until the kernel collects them.
+// Probing leaves nothing behind. An ordinary user may have 200 keys; deleted ones count
+// until the kernel collects them.
 func TestProbeLeavesNothing(t *testing.T) {
 	needKeyring(t)
 	before := probeKeys(t)

@@ -58,7 +58,8 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 </busconfig>
 `
 
-// StartDaemon starts dbus-daemon, which real services need, until the end of the test. The test is skipped where there is none.
+// StartDaemon starts dbus-daemon, which real services need, until the end of the test.
+// The test is skipped where there is none.
 func StartDaemon(t testing.TB) *Bus {
 	t.Helper()
 	daemon, err := exec.LookPath("dbus-daemon")
@@ -69,7 +70,14 @@ func StartDaemon(t testing.TB) *Bus {
 	must(t, os.Mkdir(filepath.Join(b.Dir, "services"), 0o700))
 	config := filepath.Join(b.Dir, "bus.conf")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, b.Dir), 0o600))
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), daemon, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
+	cmd := exec.CommandContext(
+		context.WithoutCancel(t.Context()),
+		daemon,
+		"--config-file="+config,
+		"--nofork",
+		"--nopidfile",
+		"--print-address",
+	)
 	cmd.Env = []string{"HOME=" + b.Dir, "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.StdoutPipe()
 	must(t, err)
@@ -92,8 +100,8 @@ func must(t testing.TB, err error) {
 // Stop kills the bus; further calls do nothing.
 func (b *Bus) Stop() { b.once.Do(b.end) }
 
-// Environ is the environment of a program in the bus's session. A display is named so that a dismissed prompt counts as a
-// person's; there is none.
+// Environ is the environment of a program in the bus's session. A display is named so
+// that a dismissed prompt counts as a person's; there is none.
 func (b *Bus) Environ() []string {
 	return append(b.Headless(), "DISPLAY=:none")
 }
@@ -115,7 +123,8 @@ func (b *Bus) Connect(t testing.TB) *dbus.Conn {
 	return conn
 }
 
-// Activatable makes a bus that StartDaemon started start a program when somebody calls the name.
+// Activatable makes a bus that StartDaemon started start a program when somebody calls
+// the name.
 func (b *Bus) Activatable(t testing.TB, name, exec string) {
 	t.Helper()
 	file := filepath.Join(b.Dir, "services", name+".service")
@@ -144,8 +153,9 @@ func (b *Bus) awaitOwner(t testing.TB, name string) {
 	}
 }
 
-// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring until the end of the test or until stop
-// is called, which kills it; it may be started again then. The test is skipped where there is none.
+// StartGnomeKeyring starts a real gnome-keyring-daemon with an unlocked login keyring
+// until the end of the test or until stop is called, which kills it; it may be started
+// again then. The test is skipped where there is none.
 func (b *Bus) StartGnomeKeyring(t testing.TB) (stop func()) {
 	t.Helper()
 	daemon, err := exec.LookPath("gnome-keyring-daemon")
@@ -173,11 +183,13 @@ func kill(cmd *exec.Cmd) {
 	_ = cmd.Wait()
 }
 
-// awaitLoginKeyring waits until the service has made and unlocked its keyring, which it does after it took its name.
+// awaitLoginKeyring waits until the service has made and unlocked its keyring, which it
+// does after it took its name.
 func (b *Bus) awaitLoginKeyring(t testing.TB) {
 	t.Helper()
 	login := b.Connect(t).Object(ssName, ssCollection)
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.
+		Sleep(2 * time.Millisecond) {
 		if v, err := login.GetProperty(ifCollection + ".Locked"); err == nil && v.Value() == false {
 			return
 		}

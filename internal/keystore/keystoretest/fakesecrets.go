@@ -12,7 +12,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Names of the Secret Service (https://specifications.freedesktop.org/secret-service-spec/).
+// Names of the Secret Service
+// (https://specifications.freedesktop.org/secret-service-spec/).
 const (
 	ssName       = "org.freedesktop.secrets"
 	ssPath       = dbus.ObjectPath("/org/freedesktop/secrets")
@@ -30,9 +31,11 @@ const (
 
 // Faults is how a FakeSecrets misbehaves. The zero value is a service that works.
 type Faults struct {
-	Locked       bool   // the collection is locked and unlocking it prompts
-	Prompt       string // what becomes of a prompt: "" it is answered, "dismiss", "hang", or "kill bus"
-	Hang         string // the method that never returns: "OpenSession", "SearchItems", "CreateItem", "Get", ..., or "all"
+	Locked bool   // the collection is locked and unlocking it prompts
+	Prompt string // what becomes of a prompt: "" it is answered, "dismiss", "hang", or "kill bus"
+	// the method that never returns: "OpenSession", "SearchItems", "CreateItem", "Get",
+	// ..., or "all"
+	Hang         string
 	Die          string // the method in which the service leaves the bus
 	StoreNothing bool   // CreateItem succeeds and keeps nothing
 	DismissStore bool   // CreateItem wants a prompt, which is dismissed
@@ -98,7 +101,8 @@ func StartFakeSecrets(t testing.TB, bus *Bus, faults Faults) *FakeSecrets {
 	return f
 }
 
-// SetFaults changes how the service misbehaves from now on, and ends the methods that hang.
+// SetFaults changes how the service misbehaves from now on, and ends the methods that
+// hang.
 func (f *FakeSecrets) SetFaults(faults Faults) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,7 +144,9 @@ func (f fakeService) OpenSession(string, dbus.Variant) (dbus.Variant, dbus.Objec
 	return dbus.MakeVariant(""), ssSession, nil
 }
 
-func (f fakeService) SearchItems(attributes map[string]string) (unlocked, locked []dbus.ObjectPath, _ *dbus.Error) {
+func (f fakeService) SearchItems(
+	attributes map[string]string,
+) (unlocked, locked []dbus.ObjectPath, _ *dbus.Error) {
 	faults := f.enter("SearchItems")
 	found := f.search(attributes)
 	if faults.Locked {

@@ -10,8 +10,9 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Forget removes the keys that a slot keeps for the vault at path, so that a test with a real zend leaves nothing in the
-// user's kernel keyring, where keys are few. A vault that was never made has none.
+// Forget removes the keys that a slot keeps for the vault at path, so that a test with a
+// real zend leaves nothing in the user's kernel keyring, where keys are few. A vault that
+// was never made has none.
 func Forget(path string, slot keystore.KeySlot) error {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

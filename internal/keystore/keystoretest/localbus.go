@@ -18,9 +18,10 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// localBus is as much of a message bus (D-Bus specification 0.43) as a Secret Service and its callers need, in this process:
-// names, calls, replies and signals. Every signal goes to everybody; match rules are accepted and mean nothing. It needs no
-// program to be installed, and dies on request.
+// localBus is as much of a message bus (D-Bus specification 0.43) as a Secret Service and
+// its callers need, in this process: names, calls, replies and signals. Every signal goes
+// to everybody; match rules are accepted and mean nothing. It needs no program to be
+// installed, and dies on request.
 type localBus struct {
 	listener net.Listener
 	work     sync.WaitGroup
@@ -92,7 +93,8 @@ func (b *localBus) leave(p *peer) {
 	waiting := slices.Collect(maps.Keys(p.owes))
 	b.mu.Unlock()
 	for _, c := range waiting {
-		c.from.answerError(c.serial, busInterface+".Error.NoReply", "the recipient left the bus without replying")
+		c.from.answerError(c.serial, busInterface+".Error.NoReply", "the recipient left the bus without "+
+			"replying")
 	}
 }
 
@@ -273,7 +275,11 @@ func (p *peer) askBus(m *message) {
 	case "AddMatch", "RemoveMatch":
 		p.answer(m.serial)
 	default:
-		p.answerError(m.serial, busInterface+".Error.UnknownMethod", "this bus has no "+m.text(dbus.FieldMember))
+		p.answerError(
+			m.serial,
+			busInterface+".Error.UnknownMethod",
+			"this bus has no "+m.text(dbus.FieldMember),
+		)
 	}
 }
 
@@ -291,7 +297,9 @@ func (p *peer) answerError(to uint32, name, text string) {
 // acquired tells a peer of a name that it got; godbus answers no calls to other names.
 func (p *peer) acquired(name string) {
 	p.tell(dbus.TypeSignal, headers{
-		dbus.FieldPath: dbus.ObjectPath("/org/freedesktop/DBus"), dbus.FieldInterface: busInterface, dbus.FieldMember: "NameAcquired",
+		dbus.FieldPath: dbus.ObjectPath(
+			"/org/freedesktop/DBus",
+		), dbus.FieldInterface: busInterface, dbus.FieldMember: "NameAcquired",
 	}, name)
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// TestSlot is the suite every key slot passes. Both values must use the same place and no other: what one saves, the other
-// finds, as a zend that was restarted does.
+// TestSlot is the suite every key slot passes. Both values must use the same place and no
+// other: what one saves, the other finds, as a zend that was restarted does.
 func TestSlot(t *testing.T, slot, again keystore.KeySlot) {
 	t.Run("describes itself", func(t *testing.T) { describes(t, slot) })
 	t.Run("probe", func(t *testing.T) {
@@ -165,7 +165,8 @@ func useOne(ctx context.Context, slot keystore.KeySlot, id string, key []byte) e
 	return err
 }
 
-// cancelled allows a slot that needs no waiting to work on, but not one that waits to go on waiting.
+// cancelled allows a slot that needs no waiting to work on, but not one that waits to go
+// on waiting.
 func cancelled(t *testing.T, slot keystore.KeySlot) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

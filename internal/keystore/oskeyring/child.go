@@ -15,9 +15,10 @@ import (
 	"github.com/zen-agent/zen/internal/childproc"
 )
 
-// ChildMain is the guarded child: it does the one operation that stdin asks for, answers on stdout and returns the exit
-// status. args are the arguments after ChildArgument; there are none. A child whose parent was killed does not wait in a prompt
-// for ever: it ends with stdin.
+// ChildMain is the guarded child: it does the one operation that stdin asks for, answers
+// on stdout and returns the exit status. args are the arguments after ChildArgument;
+// there are none. A child whose parent was killed does not wait in a prompt for ever: it
+// ends with stdin.
 func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
 	return childproc.Main(args, bufio.NewReaderSize(stdin, maxLine), readRequest, func(q request) error {
 		serve(q, answer{stdout})
@@ -49,7 +50,8 @@ func serve(q request, a answer) {
 	a.ok(value)
 }
 
-// What became of a prompt. go-keyring has one text for a keyring that stayed locked, and none for an item not stored.
+// What became of a prompt. go-keyring has one text for a keyring that stayed locked, and
+// none for an item not stored.
 var (
 	errDismissed = errors.New("prompt dismissed")
 	errNoPrompt  = errors.New("prompt cannot be shown")
@@ -82,7 +84,8 @@ func operate(q request) (value string, err error) {
 // humanTime is what no person is quicker than: a prompt that ends sooner was never seen.
 const humanTime = 300 * time.Millisecond
 
-// refused tells a refusal from a prompt that could not be shown, as over SSH: the service reports both alike.
+// refused tells a refusal from a prompt that could not be shown, as over SSH: the service
+// reports both alike.
 func refused(after time.Duration) error {
 	env := environment(os.Environ())
 	if after < humanTime && env.get("DISPLAY") == "" && env.get("WAYLAND_DISPLAY") == "" {

@@ -44,17 +44,21 @@ func explanations() map[fault]explanation {
 			off, "no program here offers an OS keyring (nothing owns org.freedesktop.secrets)",
 			"install gnome-keyring, KWallet or KeePassXC" + orStatus,
 		},
-		faultNoStart: {off, "the OS keyring's program does not start: %s", "start it by hand, then: zen unlock"},
+		faultNoStart: {off, "the OS keyring's program does not start: %s", "start it by hand, then: zen " +
+			"unlock"},
 		faultNoCollection: {
 			off, "the OS keyring has no keyring in it yet",
 			"create a keyring named Login (Passwords and Keys)" + orStatus,
 		},
-		faultLocked:     {off, "the OS keyring is locked and nothing here can show its prompt", unlock},
-		faultDismissed:  {refused, "the OS keyring's prompt was dismissed", "answer the prompt: zen unlock"},
-		faultUnanswered: {refused, "nobody answered the OS keyring's prompt within %s", "answer the prompt: zen unlock"},
-		faultMissing:    {credential.KeyLost, "the OS keyring has no item of this vault", ""},
-		faultHung:       {off, "the OS keyring did not answer within %s", "restart the keyring's program, then: zen unlock"},
-		faultCrashed:    {off, "the OS keyring failed in the middle of an operation (%s)", "try again: zen unlock"},
+		faultLocked:    {off, "the OS keyring is locked and nothing here can show its prompt", unlock},
+		faultDismissed: {refused, "the OS keyring's prompt was dismissed", "answer the prompt: zen unlock"},
+		faultUnanswered: {refused, "nobody answered the OS keyring's prompt within %s", "answer the " +
+			"prompt: zen unlock"},
+		faultMissing: {credential.KeyLost, "the OS keyring has no item of this vault", ""},
+		faultHung: {off, "the OS keyring did not answer within %s", "restart the keyring's " +
+			"program, then: zen unlock"},
+		faultCrashed: {off, "the OS keyring failed in the middle of an operation (%s)", "try again: " +
+			"zen unlock"},
 		faultNotStored: {
 			off, "the OS keyring said it stored the key but does not have it",
 			"see what is wrong with the keyring's program",
@@ -63,12 +67,14 @@ func explanations() map[fault]explanation {
 			off, "the OS keyring gave back something that is not the vault's key",
 			"see who else writes the items named " + Service + " in the keyring (Passwords and Keys)",
 		},
-		faultNoChild: {off, "zend cannot start its keyring process: %s", "start the installed zend: zen daemon restart"},
-		faultOther:   {off, "the OS keyring refused: %s", ""},
+		faultNoChild: {off, "zend cannot start its keyring process: %s", "start the installed zend: zen " +
+			"daemon restart"},
+		faultOther: {off, "the OS keyring refused: %s", ""},
 	}
 }
 
-// explain turns a fault into an error for a person; an unknown one, from a child of another version, is faultOther.
+// explain turns a fault into an error for a person; an unknown one, from a child of
+// another version, is faultOther.
 func explain(f fault, detail string) error {
 	e, ok := explanations()[f]
 	if !ok {

@@ -11,7 +11,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// A request that is read is the one that was written: writing it again gives the bytes that were read.
+// A request that is read is the one that was written: writing it again gives the bytes
+// that were read.
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(protocol + "\nget\n5e0a/01\n\n"))
 	f.Add([]byte(protocol + "\nset\n5e0a/01\nv1.AAAA\nmore"))
@@ -32,12 +33,14 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// Whatever a child says, the parent comes to one end: a value that stands in an "ok" line, or an error for a person. A line of
-// the child is never mistaken for another.
+// Whatever a child says, the parent comes to one end: a value that stands in an "ok"
+// line, or an error for a person. A line of the child is never mistaken for another.
 func FuzzChildAnswer(f *testing.F) {
 	for _, s := range []string{
-		"ok v1.AAAA\n", "ok \n", "ok\n", "wait start\nwait prompt\nok x\n", "wait start\nwait prompt\nwait start\nok x\n", "fault missing \n", "fault locked\n",
-		"fault from-the-future some text %s\n", "ok x", "", "\n", "okay x\n", "ok x\nok y\n", strings.Repeat("y", 2*maxLine) + "\nok x\n", "wait\nok \x00\xff\n",
+		"ok v1.AAAA\n", "ok \n", "ok\n", "wait start\nwait prompt\nok x\n", "wait start\nwait " +
+			"prompt\nwait start\nok x\n", "fault missing \n", "fault locked\n",
+		"fault from-the-future some text %s\n", "ok x", "", "\n", "okay x\n", "ok x\nok " +
+			"y\n", strings.Repeat("y", 2*maxLine) + "\nok x\n", "wait\nok \x00\xff\n",
 		"ok " + strings.Repeat("z", maxLine-4) + "\n",
 	} {
 		f.Add([]byte(s))
@@ -59,7 +62,11 @@ func FuzzChildAnswer(f *testing.F) {
 
 func checkReason(t *testing.T, err error) {
 	t.Helper()
-	possible := []credential.Reason{credential.KeyLost, credential.KeyringRefused, credential.KeyringUnavailable}
+	possible := []credential.Reason{
+		credential.KeyLost,
+		credential.KeyringRefused,
+		credential.KeyringUnavailable,
+	}
 	if reason := credential.ReasonOf(err); !slices.Contains(possible, reason) || err.Error() == "" {
 		t.Errorf("reason %s: %v", reason, err)
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/zen-agent/zen/internal/sessionbus"
 )
 
-// Names of the Secret Service (https://specifications.freedesktop.org/secret-service-spec/).
+// Names of the Secret Service
+// (https://specifications.freedesktop.org/secret-service-spec/).
 const (
 	busName         = "org.freedesktop.secrets"
 	servicePath     = dbus.ObjectPath("/org/freedesktop/secrets")
@@ -21,8 +22,9 @@ const (
 	ifaceCollection = "org.freedesktop.Secret.Collection"
 )
 
-// inspect asks the bus, on a connection of its own and without showing any prompt, what to expect of the operation: whether
-// the service is there, has a keyring, and will prompt. It tells the parent what to wait for. A probe starts nothing.
+// inspect asks the bus, on a connection of its own and without showing any prompt, what
+// to expect of the operation: whether the service is there, has a keyring, and will
+// prompt. It tells the parent what to wait for. A probe starts nothing.
 func inspect(ctx context.Context, q request, a answer) (fault, string) {
 	address := os.Getenv(sessionbus.Variable)
 	if !sessionbus.IsLocal(address) {
@@ -59,13 +61,17 @@ type inspector struct {
 }
 
 func (i inspector) running() (owned bool, err error) {
-	err = i.conn.BusObject().CallWithContext(i.ctx, "org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&owned)
+	err = i.conn.BusObject().
+		CallWithContext(i.ctx, "org.freedesktop.DBus.NameHasOwner", 0, busName).
+		Store(&owned)
 	return owned, err
 }
 
 func (i inspector) startable() bool {
 	var names []string
-	err := i.conn.BusObject().CallWithContext(i.ctx, "org.freedesktop.DBus.ListActivatableNames", 0).Store(&names)
+	err := i.conn.BusObject().
+		CallWithContext(i.ctx, "org.freedesktop.DBus.ListActivatableNames", 0).
+		Store(&names)
 	return err == nil && slices.Contains(names, busName)
 }
 
@@ -79,7 +85,8 @@ func (i inspector) collection(q request, a answer) (fault, string) {
 	paths, _ := all.Value().([]dbus.ObjectPath)
 	path := loginCollection
 	if !slices.Contains(paths, path) {
-		if err := service.CallWithContext(i.ctx, ifaceService+".ReadAlias", 0, "default").Store(&path); err != nil {
+		if err := service.CallWithContext(i.ctx, ifaceService+".ReadAlias", 0,
+			"default").Store(&path); err != nil {
 			return classify(err)
 		}
 	}
@@ -105,10 +112,12 @@ func (i inspector) locked(collection dbus.ObjectPath) bool {
 	return locked
 }
 
-// itemLocked reports whether the item itself is locked, as KeePassXC's are until a person allows the access.
+// itemLocked reports whether the item itself is locked, as KeePassXC's are until a person
+// allows the access.
 func (i inspector) itemLocked(service dbus.BusObject, q request) bool {
 	var unlocked, locked []dbus.ObjectPath
 	attributes := map[string]string{"service": Service, "username": userPrefix + q.id}
-	err := service.CallWithContext(i.ctx, ifaceService+".SearchItems", 0, attributes).Store(&unlocked, &locked)
+	err := service.CallWithContext(i.ctx, ifaceService+".SearchItems", 0, attributes).
+		Store(&unlocked, &locked)
 	return err == nil && len(locked) > 0
 }

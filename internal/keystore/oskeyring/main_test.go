@@ -14,8 +14,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// newSlot returns a slot with this binary as child. The deadlines leave room for a slow machine; tests of deadlines set
-// their own.
+// newSlot returns a slot with this binary as child. The deadlines leave room for a slow
+// machine; tests of deadlines set their own.
 func newSlot(t testing.TB, environ []string) *Slot {
 	t.Helper()
 	exe, err := os.Executable()

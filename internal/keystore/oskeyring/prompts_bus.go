@@ -6,9 +6,10 @@ import "github.com/godbus/dbus/v5"
 
 const promptCompleted = "org.freedesktop.Secret.Prompt.Completed"
 
-// watchPrompts listens on the connection that go-keyring uses, and returns a function that reports whether a prompt was
-// dismissed since: go-keyring drops that answer, and reports success for an item that a person did not let it store. Signals
-// get here before go-keyring sees them, as this channel was registered first.
+// watchPrompts listens on the connection that go-keyring uses, and returns a function
+// that reports whether a prompt was dismissed since: go-keyring drops that answer, and
+// reports success for an item that a person did not let it store. Signals get here before
+// go-keyring sees them, as this channel was registered first.
 func watchPrompts() (dismissed func() bool) {
 	conn, err := dbus.SessionBus()
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 // ChildArgument is the hidden first argument that makes zend the guarded child.
 const ChildArgument = "__keyring"
 
-// The child reads four lines from its standard input: protocol, operation, id, value (empty unless it sets). The parent then
-// keeps the pipe open; its end ends the child. The child writes any number of "wait" lines, then one "ok" or "fault" line.
+// The child reads four lines from its standard input: protocol, operation, id, value
+// (empty unless it sets). The parent then keeps the pipe open; its end ends the child.
+// The child writes any number of "wait" lines, then one "ok" or "fault" line.
 const protocol = "zen-keyring 1"
 
 // Operations.
@@ -81,7 +82,8 @@ func (a answer) fault(f fault, text string) {
 	a.line(wordFault, string(f)+" "+safetext.Short(text, maxText))
 }
 
-// line writes one line. A parent that is gone needs none: then the child's input ends, and the child with it.
+// line writes one line. A parent that is gone needs none: then the child's input ends,
+// and the child with it.
 func (a answer) line(word, rest string) { _, _ = io.WriteString(a.w, word+" "+rest+"\n") }
 
 // maxText bounds what of a foreign error text is passed on, in characters.

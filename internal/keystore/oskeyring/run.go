@@ -14,11 +14,12 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// call runs one operation in a child of its own and always returns by the deadline, with the child and all it started gone.
-// The value is the caller's to wipe.
+// call runs one operation in a child of its own and always returns by the deadline, with
+// the child and all it started gone. The value is the caller's to wipe.
 func (s *Slot) call(ctx context.Context, op, id string, value []byte) ([]byte, error) {
 	if strings.ContainsAny(id, "\r\n") || len(id) > maxLine/2 {
-		return nil, credential.NewError(credential.InvalidInput, "a key's id has no line breaks and is short", "")
+		return nil, credential.NewError(credential.InvalidInput, "a key's id has no line breaks and is "+
+			"short", "")
 	}
 	env, err := s.childEnviron()
 	if err != nil {
@@ -32,11 +33,21 @@ func (s *Slot) call(ctx context.Context, op, id string, value []byte) ([]byte, e
 	defer context.AfterFunc(ctx, func() { cancel(ended(context.Cause(ctx))) })()
 	end := deadline{cancel: cancel}
 	defer end.stop()
-	program := childproc.Program{Executable: s.Executable, Argument: ChildArgument, Environ: env, Buffer: maxLine}
+	program := childproc.Program{
+		Executable: s.Executable,
+		Argument:   ChildArgument,
+		Environ:    env,
+		Buffer:     maxLine,
+	}
 	say := func(w io.Writer) { send(w, request{op: op, id: id}, value) }
 	var answer []byte
 	var problem error
-	err = childproc.Ask(limited, program, say, func(r *bufio.Reader) { answer, problem = s.await(limited, &end, r) })
+	err = childproc.Ask(
+		limited,
+		program,
+		say,
+		func(r *bufio.Reader) { answer, problem = s.await(limited, &end, r) },
+	)
 	if err != nil {
 		return nil, explain(faultNoChild, err.Error())
 	}
@@ -69,20 +80,24 @@ func (s *Slot) childEnviron() ([]string, error) {
 
 // ended explains that the caller gave up waiting.
 func ended(cause error) error {
-	return &credential.Error{Reason: credential.Timeout, Message: "gave up waiting for the OS keyring", Cause: cause}
+	return &credential.Error{Reason: credential.Timeout, Message: "gave up waiting for the OS " +
+		"keyring", Cause: cause}
 }
 
-// maxWaits bounds how often a child can ask for more time: once for the service to start, once for a prompt.
+// maxWaits bounds how often a child can ask for more time: once for the service to start,
+// once for a prompt.
 const maxWaits = 2
 
-// await waits for the child's answer, longer when it says what it waits for, until ctx ends with an explanation.
+// await waits for the child's answer, longer when it says what it waits for, until ctx
+// ends with an explanation.
 func (s *Slot) await(ctx context.Context, end *deadline, r *bufio.Reader) ([]byte, error) {
 	end.move(or(s.Deadline, DefaultDeadline), faultHung)
 	for waits := 0; ; waits++ {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
 			clear(line)
-			return nil, cmp.Or(context.Cause(ctx), explain(faultCrashed, "its process ended without an answer"))
+			return nil, cmp.Or(context.Cause(ctx), explain(faultCrashed, "its process ended without an "+
+				"answer"))
 		}
 		word, rest, _ := bytes.Cut(line[:len(line)-1], []byte{' '})
 		switch {
@@ -100,7 +115,8 @@ func (s *Slot) await(ctx context.Context, end *deadline, r *bufio.Reader) ([]byt
 	}
 }
 
-// deadline cancels a context with the error that explains it to a person, unless it is moved before.
+// deadline cancels a context with the error that explains it to a person, unless it is
+// moved before.
 type deadline struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
@@ -117,7 +133,8 @@ func (d *deadline) stop() {
 	}
 }
 
-// patience is how long to wait for what the child waits for, and what it means when that does not come.
+// patience is how long to wait for what the child waits for, and what it means when that
+// does not come.
 func (s *Slot) patience(what string) (time.Duration, fault) {
 	if what == waitPrompt {
 		return or(s.PromptDeadline, DefaultPromptDeadline), faultUnanswered

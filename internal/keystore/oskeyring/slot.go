@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/keystore"
 )
 
-// Service is the item's service attribute: "secret-tool search --all service zen" lists zen's items.
+// Service is the item's service attribute: "secret-tool search --all service zen" lists
+// zen's items.
 const Service = "zen"
 
 // userPrefix begins the item's user attribute; the key's id follows.
@@ -24,7 +25,9 @@ const (
 
 // Slot keeps keys in the OS keyring. Executable is required.
 type Slot struct {
-	Executable     string          // absolute path of a program that calls ChildMain when its first argument is ChildArgument
+	// absolute path of a program that calls ChildMain when its first argument is
+	// ChildArgument
+	Executable     string
 	Environ        func() []string // nil: os.Environ; where the bus and the display are
 	Deadline       time.Duration   // zero: DefaultDeadline
 	StartDeadline  time.Duration   // zero: DefaultStartDeadline
@@ -39,7 +42,8 @@ func (*Slot) Kind() string { return keystore.KindOSKeyring }
 // Detail describes the slot for a person.
 func (*Slot) Detail() string { return detail }
 
-// Probe asks, without any prompt and without starting anything, whether there is a keyring.
+// Probe asks, without any prompt and without starting anything, whether there is a
+// keyring.
 func (s *Slot) Probe(ctx context.Context) error {
 	_, err := s.call(ctx, opProbe, "", nil)
 	return err
@@ -59,7 +63,8 @@ func (s *Slot) Load(ctx context.Context, id string) ([]byte, error) {
 	return key, nil
 }
 
-// Save stores the key and reads it back in a new process, because a keyring may say that it stored what it did not.
+// Save stores the key and reads it back in a new process, because a keyring may say that
+// it stored what it did not.
 func (s *Slot) Save(ctx context.Context, id string, key []byte) error {
 	value := encode(key)
 	defer clear(value)
@@ -97,7 +102,8 @@ func encode(key []byte) []byte {
 
 func decode(value []byte) ([]byte, bool) {
 	text, ok := bytes.CutPrefix(value, []byte(valuePrefix))
-	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(keystore.KeySize) { // the decoder would skip line breaks
+	// the decoder would skip line breaks
+	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(keystore.KeySize) {
 		return nil, false
 	}
 	key, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)

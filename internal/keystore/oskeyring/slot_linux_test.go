@@ -34,13 +34,15 @@ func TestItemIsFoundBySecretTool(t *testing.T) {
 	}
 	bus := keystoretest.StartDaemon(t)
 	bus.StartGnomeKeyring(t)
-	if err := newSlot(t, bus.Environ()).Save(t.Context(), "5e0a/01", make([]byte, keystore.KeySize)); err != nil {
+	if err := newSlot(t, bus.Environ()).Save(t.Context(), "5e0a/01",
+		make([]byte, keystore.KeySize)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(tool, "search", "--all", "service", "zen")
 	cmd.Env = bus.Environ()
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "vault-key:5e0a/01") || !strings.Contains(string(out), "secret = v1.AAAA") {
+	if err != nil || !strings.Contains(string(out), "vault-key:5e0a/01") ||
+		!strings.Contains(string(out), "secret = v1.AAAA") {
 		t.Fatalf("secret-tool search service zen: %v\n%s", err, out)
 	}
 }
@@ -65,8 +67,9 @@ func TestLockedKeyringIsUnlockedByItsPrompt(t *testing.T) {
 	}
 }
 
-// faultCase is a misbehaving service, and what zen makes of it. A deadline that is expected to pass is short; all others
-// are long, so that it is the fault that ends the call.
+// faultCase is a misbehaving service, and what zen makes of it. A deadline that is
+// expected to pass is short; all others are long, so that it is the fault that ends the
+// call.
 type faultCase struct {
 	name    string
 	faults  keystoretest.Faults
@@ -80,28 +83,130 @@ type faultCase struct {
 func faultCases() []faultCase {
 	type F = keystoretest.Faults
 	return []faultCase{
-		{name: "never answers", faults: F{Hang: "all"}, short: true, want: credential.KeyringUnavailable, text: "did not answer within"},
-		{name: "hangs in OpenSession", faults: F{Hang: "OpenSession"}, short: true, want: credential.KeyringUnavailable, text: "did not answer within"},
-		{name: "hangs in CreateItem", faults: F{Hang: "CreateItem"}, save: true, short: true, want: credential.KeyringUnavailable, text: "did not answer within"},
-		{name: "hangs in GetSecret", faults: F{Hang: "GetSecret"}, short: true, want: credential.KeyringUnavailable, text: "did not answer within"},
-		{name: "prompt is not answered", faults: F{Locked: true, Prompt: "hang"}, short: true, want: credential.KeyringRefused, text: "nobody answered"},
-		{name: "prompt is dismissed", faults: F{Locked: true, Prompt: "dismiss"}, headful: true, want: credential.KeyringRefused, text: "dismissed"},
-		{name: "prompt cannot be shown", faults: F{Locked: true, Prompt: "dismiss"}, want: credential.KeyringUnavailable, text: "nothing here can show its prompt"},
-		{name: "bus dies during the prompt", faults: F{Locked: true, Prompt: "kill bus"}, want: credential.KeyringUnavailable, text: "in the middle"},
-		{name: "service dies in GetSecret", faults: F{Die: "GetSecret"}, want: credential.KeyringUnavailable, text: "in the middle"},
-		{name: "service dies in CreateItem", faults: F{Die: "CreateItem"}, save: true, want: credential.KeyringUnavailable, text: "in the middle"},
-		{name: "stores nothing", faults: F{StoreNothing: true}, save: true, want: credential.KeyringUnavailable, text: "does not have it"},
-		{name: "dismissed while storing", faults: F{DismissStore: true}, headful: true, save: true, want: credential.KeyringRefused, text: "dismissed"},
+		{
+			name:   "never answers",
+			faults: F{Hang: "all"},
+			short:  true,
+			want:   credential.KeyringUnavailable,
+			text:   "did not answer within",
+		},
+		{
+			name:   "hangs in OpenSession",
+			faults: F{Hang: "OpenSession"},
+			short:  true,
+			want:   credential.KeyringUnavailable,
+			text:   "did not answer within",
+		},
+		{
+			name:   "hangs in CreateItem",
+			faults: F{Hang: "CreateItem"},
+			save:   true,
+			short:  true,
+			want:   credential.KeyringUnavailable,
+			text:   "did not answer within",
+		},
+		{
+			name:   "hangs in GetSecret",
+			faults: F{Hang: "GetSecret"},
+			short:  true,
+			want:   credential.KeyringUnavailable,
+			text:   "did not answer within",
+		},
+		{
+			name:   "prompt is not answered",
+			faults: F{Locked: true, Prompt: "hang"},
+			short:  true,
+			want:   credential.KeyringRefused,
+			text:   "nobody answered",
+		},
+		{
+			name:    "prompt is dismissed",
+			faults:  F{Locked: true, Prompt: "dismiss"},
+			headful: true,
+			want:    credential.KeyringRefused,
+			text:    "dismissed",
+		},
+		{
+			name:   "prompt cannot be shown",
+			faults: F{Locked: true, Prompt: "dismiss"},
+			want:   credential.KeyringUnavailable,
+			text:   "nothing here can show its prompt",
+		},
+		{
+			name:   "bus dies during the prompt",
+			faults: F{Locked: true, Prompt: "kill bus"},
+			want:   credential.KeyringUnavailable,
+			text:   "in the middle",
+		},
+		{
+			name:   "service dies in GetSecret",
+			faults: F{Die: "GetSecret"},
+			want:   credential.KeyringUnavailable,
+			text:   "in the middle",
+		},
+		{
+			name:   "service dies in CreateItem",
+			faults: F{Die: "CreateItem"},
+			save:   true,
+			want:   credential.KeyringUnavailable,
+			text:   "in the middle",
+		},
+		{
+			name:   "stores nothing",
+			faults: F{StoreNothing: true},
+			save:   true,
+			want:   credential.KeyringUnavailable,
+			text:   "does not have it",
+		},
+		{
+			name:    "dismissed while storing",
+			faults:  F{DismissStore: true},
+			headful: true,
+			save:    true,
+			want:    credential.KeyringRefused,
+			text:    "dismissed",
+		},
 		{
 			name: "storing needs a prompt that cannot be shown", faults: F{DismissStore: true}, save: true,
 			want: credential.KeyringUnavailable, text: "nothing here can show its prompt",
 		},
-		{name: "wrong data when saved", faults: F{WrongData: "v1.AAAA"}, save: true, want: credential.KeyringUnavailable, text: "not the vault's key"},
-		{name: "no version", faults: F{WrongData: "hunter2"}, want: credential.KeyringUnavailable, text: "not the vault's key"},
-		{name: "key too short", faults: F{WrongData: "v1.AAAA"}, want: credential.KeyringUnavailable, text: "not the vault's key"},
-		{name: "several lines", faults: F{WrongData: "v1.AA\nok v1.AA"}, want: credential.KeyringUnavailable, text: "not the vault's key"},
-		{name: "64 KiB", faults: F{WrongData: strings.Repeat("A", 1<<16)}, want: credential.KeyringUnavailable, text: "not the vault's key"},
-		{name: "no keyring yet", faults: F{NoCollection: true}, want: credential.KeyringUnavailable, text: "no keyring in it"},
+		{
+			name:   "wrong data when saved",
+			faults: F{WrongData: "v1.AAAA"},
+			save:   true,
+			want:   credential.KeyringUnavailable,
+			text:   "not the vault's key",
+		},
+		{
+			name:   "no version",
+			faults: F{WrongData: "hunter2"},
+			want:   credential.KeyringUnavailable,
+			text:   "not the vault's key",
+		},
+		{
+			name:   "key too short",
+			faults: F{WrongData: "v1.AAAA"},
+			want:   credential.KeyringUnavailable,
+			text:   "not the vault's key",
+		},
+		{
+			name:   "several lines",
+			faults: F{WrongData: "v1.AA\nok v1.AA"},
+			want:   credential.KeyringUnavailable,
+			text:   "not the vault's key",
+		},
+		{
+			name:   "64 KiB",
+			faults: F{WrongData: strings.Repeat("A", 1<<16)},
+			want:   credential.KeyringUnavailable,
+			text:   "not the vault's key",
+		},
+		{
+			name:   "no keyring yet",
+			faults: F{NoCollection: true},
+			want:   credential.KeyringUnavailable,
+			text:   "no keyring in it",
+		},
 	}
 }
 
@@ -170,7 +275,8 @@ func checkFault(t *testing.T, err error, want credential.Reason, text string) {
 	}
 }
 
-// guardedChildren lists processes of this executable that run as guarded children, dead ones that nobody waited for included.
+// guardedChildren lists processes of this executable that run as guarded children, dead
+// ones that nobody waited for included.
 func guardedChildren(t *testing.T) (list []string) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -184,23 +290,33 @@ func guardedChildren(t *testing.T) (list []string) {
 		}
 		comm, rest, _ := strings.Cut(string(b), ") ")
 		fields := strings.Fields(rest)
-		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && strings.Contains(comm, "(oskeyring.test") {
+		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) &&
+			strings.Contains(comm, "(oskeyring.test") {
 			list = append(list, strings.TrimSpace(string(b)))
 		}
 	}
 	return list
 }
 
-// Faults by the dozen leave nothing behind in the process that calls. ZEN_FAULT_ROUNDS sets how often each one happens.
+// Faults by the dozen leave nothing behind in the process that calls. ZEN_FAULT_ROUNDS
+// sets how often each one happens.
 func TestFaultsLeakNothing(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	fake := keystoretest.StartFakeSecrets(t, bus, keystoretest.Faults{})
 	slot := newSlot(t, bus.Environ())
 	slot.PromptDeadline, slot.Deadline = 200*time.Millisecond, 200*time.Millisecond
 	kinds := []keystoretest.Faults{
-		{Hang: "all"}, {Hang: "Unlock"}, {Locked: true, Prompt: "hang"}, {Locked: true, Prompt: "dismiss"}, {StoreNothing: true}, {WrongData: "x"},
+		{
+			Hang: "all",
+		},
+		{Hang: "Unlock"},
+		{Locked: true, Prompt: "hang"},
+		{Locked: true, Prompt: "dismiss"},
+		{StoreNothing: true},
+		{WrongData: "x"},
 	}
-	if err := newSlot(t, bus.Environ()).Save(t.Context(), "warm/up", make([]byte, keystore.KeySize)); err != nil {
+	if err := newSlot(t, bus.Environ()).Save(t.Context(), "warm/up",
+		make([]byte, keystore.KeySize)); err != nil {
 		t.Fatal(err)
 	}
 	before := usage(t)
@@ -214,7 +330,8 @@ func TestFaultsLeakNothing(t *testing.T) {
 	}
 	fake.SetFaults(keystoretest.Faults{})
 	for range 500 { // the fake service's own goroutines take a moment to end
-		if now := usage(t); now.goroutines <= before.goroutines && now.files <= before.files && now.children <= before.children {
+		if now := usage(t); now.goroutines <= before.goroutines && now.files <= before.files &&
+			now.children <= before.children {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -257,9 +374,15 @@ func TestWithoutBusOrService(t *testing.T) {
 		{"nothing set", nil, "there is no session message bus"},
 		{"no socket in the runtime directory", []string{"XDG_RUNTIME_DIR=" + empty}, "is not a socket"},
 		{"autolaunch", []string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, "does not name a Unix socket"},
-		{"over the network", []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent;tcp:host=localhost,port=1"}, "does not name a Unix socket"},
-		{"a program", []string{"DBUS_SESSION_BUS_ADDRESS=unixexec:path=/bin/true"}, "does not name a Unix socket"},
-		{"nobody listens", []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + empty + "/bus"}, "cannot be reached"},
+		{
+			"over the network",
+			[]string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent;tcp:host=localhost,port=1"},
+			"does not name a Unix socket",
+		},
+		{"a program", []string{"DBUS_SESSION_BUS_ADDRESS=unixexec:path=/bin/true"}, "does not name a " +
+			"Unix socket"},
+		{"nobody listens", []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + empty + "/bus"}, "cannot be " +
+			"reached"},
 		{"no service", bus.Environ(), "no program here offers"},
 		{"bus in the runtime directory", []string{"XDG_RUNTIME_DIR=" + bus.Dir}, "no program here offers"},
 	}
@@ -292,7 +415,8 @@ func TestProbeStartsNothing(t *testing.T) {
 	}
 }
 
-// The bus starts the service, which never comes up: the longer deadline for starting applies, and holds.
+// The bus starts the service, which never comes up: the longer deadline for starting
+// applies, and holds.
 func TestServiceThatNeverStarts(t *testing.T) {
 	bus := keystoretest.StartDaemon(t)
 	bus.Activatable(t, "org.freedesktop.secrets", "/bin/sleep 1000")
@@ -342,7 +466,8 @@ func TestKeyIsNotInArgumentsOrEnvironment(t *testing.T) {
 		env = []byte(strings.Join(environment(environ).child(bus.Address), "\x00"))
 	}
 	for line := range strings.SplitSeq(string(env), "\x00") {
-		if strings.Contains(line, "hunter2") || strings.Contains(line, "BwcHBwcH") || strings.HasPrefix(line, "PATH=") {
+		if strings.Contains(line, "hunter2") || strings.Contains(line, "BwcHBwcH") ||
+			strings.HasPrefix(line, "PATH=") {
 			t.Errorf("the child's environment holds %q", line)
 		}
 	}

@@ -26,8 +26,10 @@ func TestValueRoundTrip(t *testing.T) {
 	}
 	for name, bad := range map[string]string{
 		"empty": "", "no version": string(value[3:]), "next version": "v2." + string(value[3:]),
-		"short": string(value[:len(value)-1]), "long": string(value) + "A", "line break": string(value) + "\n",
-		"stray bits": string(value[:len(value)-1]) + "_", "standard alphabet": strings.ReplaceAll(string(value), "-", "+"),
+		"short": string(value[:len(value)-1]), "long": string(value) + "A", "line break": string(value) +
+			"\n",
+		"stray bits":        string(value[:len(value)-1]) + "_",
+		"standard alphabet": strings.ReplaceAll(string(value), "-", "+"),
 	} {
 		if _, ok := decode([]byte(bad)); ok {
 			t.Errorf("%s: decode(%q) worked", name, bad)
@@ -41,7 +43,10 @@ func TestRequestRoundTrip(t *testing.T) {
 	if want := (request{op: opSet, id: "5e0a/01", value: "v1.AA"}); err != nil || got != want {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	for _, bad := range []string{"", "zen-keyring 2\nget\na\n\n", "zen-keyring 1\nget\na", strings.Repeat("x", 10*maxLine)} {
+	for _, bad := range []string{
+		"", "zen-keyring 2\nget\na\n\n", "zen-keyring 1\nget\na",
+		strings.Repeat("x", 10*maxLine),
+	} {
 		if _, err := readRequest(bufio.NewReaderSize(strings.NewReader(bad), maxLine)); err == nil {
 			t.Errorf("readRequest(%.20q) worked", bad)
 		}
@@ -49,7 +54,16 @@ func TestRequestRoundTrip(t *testing.T) {
 }
 
 func TestChildEnvironmentHasOnlyWhatItNeeds(t *testing.T) {
-	got := environment{"HOME=/h", "PATH=/bin", "GITHUB_TOKEN=t", "LANG=de_DE", "HOME=/h2", "DBUS_SESSION_BUS_ADDRESS=tcp:x"}.child("unix:path=/b")
+	got := environment{
+		"HOME=/h",
+		"PATH=/bin",
+		"GITHUB_TOKEN=t",
+		"LANG=de_DE",
+		"HOME=/h2",
+		"DBUS_SESSION_BUS_ADDRESS=tcp:x",
+	}.child(
+		"unix:path=/b",
+	)
 	want := []string{"HOME=/h2", "LANG=de_DE", "DBUS_SESSION_BUS_ADDRESS=unix:path=/b"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -63,7 +77,8 @@ func TestEveryFaultIsExplained(t *testing.T) {
 			t.Errorf("%s: %+v", f, err)
 		}
 	}
-	if err := explain("from-the-future", "text"); !credential.KeyringUnavailable.Is(err) || !strings.Contains(err.Error(), "from-the-future text") {
+	if err := explain("from-the-future", "text"); !credential.KeyringUnavailable.Is(err) ||
+		!strings.Contains(err.Error(), "from-the-future text") {
 		t.Errorf("unknown fault: %v", err)
 	}
 }
@@ -75,17 +90,20 @@ func TestBadExecutable(t *testing.T) {
 		t.Fatal(err)
 	}
 	noisy := filepath.Join(dir, "noisy")
-	if err := os.WriteFile(noisy, []byte("#!/bin/sh\nwhile :; do echo wait prompt; done\n"), 0o700); err != nil {
+	if err := os.WriteFile(noisy, []byte("#!/bin/sh\nwhile :; do echo wait prompt; "+
+		"done\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	long := filepath.Join(dir, "long")
 	if err := os.WriteFile(long, []byte("#!/bin/sh\nhead -c 100000 /dev/zero\nread x\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for exe, want := range map[string]string{filepath.Join(dir, "none"): "cannot start", silent: "in the middle", noisy: "in the middle", long: "in the middle"} {
+	for exe, want := range map[string]string{filepath.Join(dir, "none"): "cannot start", silent: "in the " +
+		"middle", noisy: "in the middle", long: "in the middle"} {
 		slot := newSlot(t, []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent"})
 		slot.Executable = exe
-		if err := slot.Probe(t.Context()); !credential.KeyringUnavailable.Is(err) || !strings.Contains(err.Error(), want) {
+		if err := slot.Probe(t.Context()); !credential.KeyringUnavailable.Is(err) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", filepath.Base(exe), err, want)
 		}
 	}
@@ -106,7 +124,11 @@ func TestChildRefusesWhatIsNoRequest(t *testing.T) {
 	for _, c := range []struct {
 		args  []string
 		stdin string
-	}{{[]string{ChildArgument, "x"}, probe}, {[]string{ChildArgument}, "GET / HTTP/1.1\n"}, {[]string{ChildArgument}, ""}} {
+	}{
+		{[]string{ChildArgument, "x"}, probe},
+		{[]string{ChildArgument}, "GET / HTTP/1.1\n"},
+		{[]string{ChildArgument}, ""},
+	} {
 		cmd := exec.Command(exe, c.args...)
 		cmd.Stdin = strings.NewReader(c.stdin)
 		out, err := cmd.Output()

@@ -63,7 +63,8 @@ func slotKinds(v *keystore.Vault) (kinds []string) {
 	return kinds
 }
 
-// The key of a vault is one item of the keyring, and nothing on the disk opens the vault without it.
+// The key of a vault is one item of the keyring, and nothing on the disk opens the vault
+// without it.
 func TestVaultKeyIsAnItem(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	fake := keystoretest.StartFakeSecrets(t, bus, keystoretest.Faults{})
@@ -76,7 +77,8 @@ func TestVaultKeyIsAnItem(t *testing.T) {
 		t.Fatalf("items %d, slots %q", len(items), slotKinds(v))
 	}
 	for user, value := range items {
-		if !strings.HasPrefix(user, "vault-key:"+v.State().ID+"/") || !strings.HasPrefix(value, "v1.") || len(value) != 46 {
+		if !strings.HasPrefix(user, "vault-key:"+v.State().ID+"/") || !strings.HasPrefix(value, "v1.") ||
+			len(value) != 46 {
 			t.Errorf("item of %q has %d bytes", user, len(value))
 		}
 		wantNotOnDisk(t, path, value, strings.TrimPrefix(value, "v1."))
@@ -174,7 +176,8 @@ func TestSlotOfNewVault(t *testing.T) {
 	}
 }
 
-// A keyring that fails does not keep anybody from public images: the vault stays readable, and opens when the keyring is back.
+// A keyring that fails does not keep anybody from public images: the vault stays
+// readable, and opens when the keyring is back.
 func TestVaultOutlivesItsKeyring(t *testing.T) {
 	bus := keystoretest.StartBus(t)
 	fake := keystoretest.StartFakeSecrets(t, bus, keystoretest.Faults{})
@@ -198,8 +201,8 @@ func TestVaultOutlivesItsKeyring(t *testing.T) {
 	wantSecret(t, v, "a")
 }
 
-// A real gnome-keyring is killed and started again while a vault is in use: what is open stays open, each attempt to open
-// ends, and after the restart it opens.
+// A real gnome-keyring is killed and started again while a vault is in use: what is open
+// stays open, each attempt to open ends, and after the restart it opens.
 func TestGnomeKeyringKilledUnderLoad(t *testing.T) {
 	bus := keystoretest.StartDaemon(t)
 	kill := bus.StartGnomeKeyring(t)
@@ -242,14 +245,18 @@ func TestGnomeKeyringKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// loadUntil loads a key again and again. It may fail with a reason, and never gives another key.
+// loadUntil loads a key again and again. It may fail with a reason, and never gives
+// another key.
 func loadUntil(ctx context.Context, slot *Slot, id string) error {
 	for ctx.Err() == nil {
 		key, err := slot.Load(ctx, id)
 		switch {
 		case err == nil && !slices.Equal(key, make([]byte, keystore.KeySize)):
 			return fmt.Errorf("another key of %d bytes", len(key))
-		case err == nil, credential.KeyringUnavailable.Is(err), credential.KeyringRefused.Is(err), credential.Timeout.Is(err):
+		case err == nil,
+			credential.KeyringUnavailable.Is(err),
+			credential.KeyringRefused.Is(err),
+			credential.Timeout.Is(err):
 		default:
 			return fmt.Errorf("%s: %w", credential.ReasonOf(err), err)
 		}

@@ -28,7 +28,8 @@ const (
 	No
 )
 
-// Desktop asks a person on the desktop. Ask returns when they answered, when ctx ends, or at once when nobody can be asked.
+// Desktop asks a person on the desktop. Ask returns when they answered, when ctx ends, or
+// at once when nobody can be asked.
 type Desktop interface {
 	Ask(ctx context.Context, question api.Approval) Answer
 }
@@ -45,7 +46,8 @@ type Options struct {
 	Auditor Auditor          // nil: answers are not recorded
 	Wall    func() time.Time // the wall clock; nil: time.Now
 
-	// Past tells what was used since a moment, oldest first: zend that was restarted has counted nothing. It may be nil.
+	// Past tells what was used since a moment, oldest first: zend that was restarted has
+	// counted nothing. It may be nil.
 	Past func(since time.Time, f func(api.AuditEntry)) error
 
 	Log *slog.Logger
@@ -72,7 +74,8 @@ type bucketKey struct {
 	what string
 }
 
-// maxBuckets bounds what is remembered about rates; full ones, which remember nothing, are dropped then.
+// maxBuckets bounds what is remembered about rates; full ones, which remember nothing,
+// are dropped then.
 const maxBuckets = 1024
 
 // New returns a Gate without rules, which lets everything through.
@@ -80,7 +83,12 @@ func New(opt Options) *Gate {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gate{opt: opt, clock: clock.New(opt.Wall), buckets: make(map[bucketKey]*policy.Bucket), open: make(map[question]*request)}
+	g := &Gate{
+		opt:     opt,
+		clock:   clock.New(opt.Wall),
+		buckets: make(map[bucketKey]*policy.Bucket),
+		open:    make(map[question]*request),
+	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
@@ -91,13 +99,15 @@ func (g *Gate) Close() {
 	g.desktop.Wait()
 }
 
-// Refuse refuses everything that rules could forbid, until SetRules: the rules cannot be read, which is what why says.
+// Refuse refuses everything that rules could forbid, until SetRules: the rules cannot be
+// read, which is what why says.
 func (g *Gate) Refuse(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.known = false
 	g.unknown = &credential.Error{
-		Reason: credential.Denied, Message: "zen cannot read its rules, and hands out nothing until it can: " + why.Error(),
+		Reason: credential.Denied, Message: "zen cannot read its rules, and hands out nothing until it " +
+			"can: " + why.Error(),
 		Hint: "edit " + g.opt.File + ", then check it: zen doctor settings", Cause: why,
 	}
 }
@@ -109,8 +119,8 @@ func (g *Gate) Refusal() *credential.Error {
 	return g.unknown
 }
 
-// SetRules replaces the rules, unless they are the same. What was counted and answered under the old ones is forgotten; who
-// waits goes on waiting.
+// SetRules replaces the rules, unless they are the same. What was counted and answered
+// under the old ones is forgotten; who waits goes on waiting.
 func (g *Gate) SetRules(rules []policy.Rule) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -145,27 +155,32 @@ func (g *Gate) Explain(s access.Subject) []string {
 		return []string{unknown.Message}
 	}
 	var texts []string
-	for _, r := range policy.About(g.Rules(), policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}) {
+	for _, r := range policy.About(g.Rules(),
+		policy.Use{Connector: s.Connector, Address: s.Address, Login: s.Login}) {
 		texts = append(texts, r.Text())
 	}
 	return texts
 }
 
-// Rename refuses to rename a service connector when the rules would not ask the same of it afterwards: they know connectors by name.
+// Rename refuses to rename a service connector when the rules would not ask the same of
+// it afterwards: they know connectors by name.
 func (g *Gate) Rename(from, to string) error {
 	if unknown := g.Refusal(); unknown != nil {
 		return unknown
 	}
 	if r, ok := policy.LostByName(g.Rules(), from, to); ok {
 		return credential.NewError(credential.Denied,
-			fmt.Sprintf("rule %d of the policy is about service connector '%s', and would not be about '%s'", r.Number, from, to),
-			fmt.Sprintf("edit %s: add a copy of the rule with connector = %q, then rename it again", g.opt.File, to))
+			fmt.Sprintf("rule %d of the policy is about service connector '%s', and would not be about "+
+				"'%s'", r.Number, from, to),
+			fmt.Sprintf("edit %s: add a copy of the rule with connector = %q, then rename it "+
+				"again", g.opt.File, to))
 	}
 	return nil
 }
 
-// Allow refuses, or lets through, who is about to get a secret; it may take until a person answered. Everything else that a
-// caller can do hands it nothing: where a secret goes to a registry, a program or a server, the destination decides.
+// Allow refuses, or lets through, who is about to get a secret; it may take until a
+// person answered. Everything else that a caller can do hands it nothing: where a secret
+// goes to a registry, a program or a server, the destination decides.
 func (g *Gate) Allow(ctx context.Context, caller access.Caller, s access.Subject) error {
 	if !s.To.Receives() {
 		return nil
@@ -231,7 +246,8 @@ func (g *Gate) count(u policy.Use, limits []policy.Limit) error {
 	for _, l := range limits {
 		b := g.bucket(bucketKey{l.Rule, u.What()}, l.Rate, now)
 		if wait := b.Wait(now); wait > 0 {
-			return credential.NewError(credential.RateLimited, fmt.Sprintf("%s was used too often: %s is what rule %d of the policy allows",
+			return credential.NewError(credential.RateLimited, fmt.Sprintf("%s was used too often: %s is "+
+				"what rule %d of the policy allows",
 				u.What(), l.Rate, l.Rule), "wait "+seconds(wait)+" and try again")
 		}
 		buckets = append(buckets, b)
@@ -242,7 +258,8 @@ func (g *Gate) count(u policy.Use, limits []policy.Limit) error {
 	return nil
 }
 
-// recall counts what the zend before handed out. What more was used than a rate allows, under another rule, counts for nothing.
+// recall counts what the zend before handed out. What more was used than a rate allows,
+// under another rule, counts for nothing.
 func (g *Gate) recall() {
 	longest := time.Duration(0)
 	for _, r := range g.rules {
@@ -255,12 +272,14 @@ func (g *Gate) recall() {
 	last := now.Add(-longest)
 	err := g.opt.Past(last.Wall, func(e api.AuditEntry) {
 		result := credential.Reason(e.Result)
-		if !handsOut(access.Action(e.Action)) || result == credential.Denied || result == credential.RateLimited {
+		if !handsOut(access.Action(e.Action)) || result == credential.Denied ||
+			result == credential.RateLimited {
 			return
 		}
 		a, _ := address.Parse(e.Address) // none for a connector that is for several
 		u := policy.Use{Connector: e.Connector, Address: a, Login: a}
-		if at := now.Add(-max(0, now.Wall.Sub(e.Time))); at.Reached(last) { // a clock that was set back makes none of them earlier
+		// a clock that was set back makes none of them earlier
+		if at := now.Add(-max(0, now.Wall.Sub(e.Time))); at.Reached(last) {
 			last = at
 		}
 		for _, r := range policy.About(g.rules, u) {

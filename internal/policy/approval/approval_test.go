@@ -54,7 +54,10 @@ func (r *rig) Record(c access.Caller, s access.Subject, result error, detail str
 	if c.Exe != nil {
 		who = c.Exe()
 	}
-	r.audit = append(r.audit, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", s.Action, s.Connector, s.Address, detail, who)))
+	r.audit = append(
+		r.audit,
+		strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", s.Action, s.Connector, s.Address, detail, who)),
+	)
 }
 
 func (r *rig) audited() []string {
@@ -79,7 +82,12 @@ func docker(dir string) access.Caller {
 
 func get(connector string) access.Subject {
 	a, _ := address.Parse("ghcr.io")
-	return access.Subject{Action: access.Get, Address: a, Connector: connector, To: access.Destination{Place: access.Client}}
+	return access.Subject{
+		Action:    access.Get,
+		Address:   a,
+		Connector: connector,
+		To:        access.Destination{Place: access.Client},
+	}
 }
 
 // outcome is "ok", or the reason and the message.
@@ -137,7 +145,8 @@ func (r *rig) only() api.Approval {
 
 func (r *rig) answer(deny bool) {
 	r.t.Helper()
-	if _, err := r.Answer(r.t.Context(), access.Caller{Exe: func() string { return "zen" }}, api.AnswerApproval{ID: r.only().ID, Deny: deny}); err != nil {
+	if _, err := r.Answer(r.t.Context(), access.Caller{Exe: func() string { return "zen" }},
+		api.AnswerApproval{ID: r.only().ID, Deny: deny}); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -150,7 +159,10 @@ func confirmed(keep time.Duration) policy.Rule {
 func TestWithoutRulesNothingIsLookedUp(t *testing.T) {
 	g := New(Options{})
 	defer g.Close()
-	never := access.Caller{Exe: func() string { panic("asked for the program") }, Parents: func() []string { panic("asked for the parents") }}
+	never := access.Caller{
+		Exe:     func() string { panic("asked for the program") },
+		Parents: func() []string { panic("asked for the parents") },
+	}
 	if err := g.Allow(t.Context(), never, get("prod")); err != nil {
 		t.Error(err)
 	}
@@ -160,13 +172,15 @@ func TestWithoutRulesNothingIsLookedUp(t *testing.T) {
 	}
 }
 
-// Rules bind whoever receives a secret. Whatever else happens to it is up to where it goes.
+// Rules bind whoever receives a secret. Whatever else happens to it is up to where it
+// goes.
 func TestOnlyReceiversAreRestricted(t *testing.T) {
 	g := New(Options{})
 	defer g.Close()
 	g.SetRules([]policy.Rule{{Number: 1, Executables: []string{"podman"}}})
 	for place, restricted := range map[access.Place]bool{
-		access.Client: true, access.Screen: true, access.Registry: false, access.Program: false, access.Server: false, "": false,
+		access.Client: true, access.Screen: true, access.Registry: false, access.Program: false,
+		access.Server: false, "": false,
 	} {
 		s := get("prod")
 		s.To = access.Destination{Place: place}
@@ -179,7 +193,8 @@ func TestOnlyReceiversAreRestricted(t *testing.T) {
 func TestRefusalSaysWhatToDo(t *testing.T) {
 	r := newRig(t, policy.Rule{Connector: "prod", Executables: []string{"/usr/bin/podman"}})
 	err := r.Allow(t.Context(), docker("/src"), get("prod"))
-	r.want(outcome(err), "denied: service connector 'prod' is only for /usr/bin/podman, and not for /usr/bin/docker")
+	r.want(outcome(err), "denied: service connector 'prod' is only for /usr/bin/podman, and not for "+
+		"/usr/bin/docker")
 	if hint := hintOf(err); hint != "if it should be, edit /home/me/config.toml" {
 		t.Errorf("hint: %s", hint)
 	}
@@ -216,7 +231,8 @@ func TestRate(t *testing.T) {
 			r.want(r.ask(docker("/src"), get("prod")), "ok")
 		}
 		err := r.Allow(t.Context(), docker("/src"), get("prod"))
-		r.want(outcome(err), "rate_limited: service connector 'prod' was used too often: 2 times in 1m is what rule 1 of the policy allows")
+		r.want(outcome(err), "rate_limited: service connector 'prod' was used too often: 2 times in 1m "+
+			"is what rule 1 of the policy allows")
 		if hint := hintOf(err); hint != "wait 30s and try again" {
 			t.Errorf("hint: %s", hint)
 		}
@@ -239,11 +255,25 @@ func TestRatesAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		entry := func(ago time.Duration, connector, result string) api.AuditEntry {
-			return api.AuditEntry{Time: start.Add(-ago), Action: "get", Address: "ghcr.io", Connector: connector, Result: result}
+			return api.AuditEntry{
+				Time:      start.Add(-ago),
+				Action:    "get",
+				Address:   "ghcr.io",
+				Connector: connector,
+				Result:    result,
+			}
 		}
 		past := []api.AuditEntry{
-			entry(2*time.Hour, "prod", "ok"), entry(3*time.Minute, "other", "ok"), entry(2*time.Minute, "prod", "rate_limited"),
-			entry(time.Minute, "prod", "ok"), entry(time.Minute, "dev", "unreachable"), entry(time.Minute, "dev", "denied"),
+			entry(
+				2*time.Hour,
+				"prod",
+				"ok",
+			), entry(3*time.Minute, "other", "ok"), entry(2*time.Minute, "prod", "rate_limited"),
+			entry(
+				time.Minute,
+				"prod",
+				"ok",
+			), entry(time.Minute, "dev", "unreachable"), entry(time.Minute, "dev", "denied"),
 		}
 		for range 100 { // under another rule
 			past = append(past, entry(time.Second, "busy", "ok"))
@@ -260,7 +290,8 @@ func TestRatesAfterARestart(t *testing.T) {
 		rules := []policy.Rule{{Number: 1, Rate: policy.Rate{Count: 2, Per: time.Hour}}}
 		g.SetRules(nil)
 		g.Refuse(errors.New("broken"))
-		if err := g.Allow(t.Context(), docker("/src"), get("prod")); !credential.Denied.Is(err) || hintOf(err) == "" {
+		if err := g.Allow(t.Context(), docker("/src"), get("prod")); !credential.Denied.Is(err) ||
+			hintOf(err) == "" {
 			t.Errorf("the rules are not known: %v", err)
 		}
 		g.SetRules(rules)
@@ -282,7 +313,11 @@ func TestRatesAfterARestart(t *testing.T) {
 // A use that one rate refuses does not count for the others.
 func TestRatesAreTakenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, policy.Rule{Rate: policy.Rate{Count: 3, Per: time.Hour}}, policy.Rule{Rate: policy.Rate{Count: 1, Per: time.Minute}})
+		r := newRig(
+			t,
+			policy.Rule{Rate: policy.Rate{Count: 3, Per: time.Hour}},
+			policy.Rule{Rate: policy.Rate{Count: 1, Per: time.Minute}},
+		)
 		r.want(r.ask(docker("/src"), get("prod")), "ok")
 		for range 10 {
 			r.want(r.ask(docker("/src"), get("prod")), "1 times in 1m is what rule 2")
@@ -311,7 +346,12 @@ func TestBucketsAreForgotten(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	r := newRig(t, confirmed(0), policy.Rule{Connector: "dev", Confirm: true}, policy.Rule{Executables: []string{"docker"}})
+	r := newRig(
+		t,
+		confirmed(0),
+		policy.Rule{Connector: "dev", Confirm: true},
+		policy.Rule{Executables: []string{"docker"}},
+	)
 	got := strings.Join(r.Explain(get("prod")), "\n")
 	if got != "rule 1 of the policy: a person is asked each time\nrule 3 of the policy: only for docker" {
 		t.Errorf("%s", got)

@@ -19,10 +19,15 @@ import (
 
 // How long things last.
 const (
-	maxWait    = 2 * time.Minute        // the longest that anybody waits for a person
-	margin     = 500 * time.Millisecond // before a client's deadline its request is given up, so that it hears why
-	linger     = 2 * time.Minute        // a question that nobody waits for any more stays open, or its answer good, for this long
-	refusalFor = 10 * time.Second       // a no answers the same question for this long: who is refused often asks again at once
+	maxWait = 2 * time.Minute // the longest that anybody waits for a person
+	// before a client's deadline its request is given up, so that it hears why
+	margin = 500 * time.Millisecond
+	// a question that nobody waits for any more stays open, or its answer good, for this
+	// long
+	linger = 2 * time.Minute
+	// a no answers the same question for this long: who is refused often asks again at
+	// once
+	refusalFor = 10 * time.Second
 )
 
 // maxOpen bounds the questions that are open at the same time.
@@ -52,7 +57,13 @@ type request struct {
 }
 
 // confirm waits until a person answered, or as long as the client does.
-func (g *Gate) confirm(ctx context.Context, caller access.Caller, action access.Action, u policy.Use, keep time.Duration) error {
+func (g *Gate) confirm(
+	ctx context.Context,
+	caller access.Caller,
+	action access.Action,
+	u policy.Use,
+	keep time.Duration,
+) error {
 	q := question{action, u.What(), strings.Join(u.Programs, "\n"), u.Dir}
 	g.mu.Lock()
 	r, err := g.ask(q, caller, u, keep)
@@ -87,16 +98,26 @@ func (g *Gate) confirm(ctx context.Context, caller access.Caller, action access.
 		"zen approve "+r.id+", then try again; ZEN_TIMEOUT=60s makes clients wait longer")
 }
 
-// ask opens a question, or finds it open. A nil request without an error is a yes that was given before.
+// ask opens a question, or finds it open. A nil request without an error is a yes that
+// was given before.
 func (g *Gate) ask(q question, caller access.Caller, u policy.Use, keep time.Duration) (*request, error) {
 	now := g.clock.Now()
 	g.expire(now)
 	r := g.open[q]
 	switch {
 	case r == nil && len(g.open) >= maxOpen:
-		return nil, credential.NewError(credential.RateLimited, "too many requests wait for somebody to allow them", "zen approve")
+		return nil, credential.NewError(credential.RateLimited, "too many requests wait for somebody to "+
+			"allow them", "zen approve")
 	case r == nil:
-		r = &request{id: g.newID(), use: u, action: q.action, pid: caller.PID, asked: now, keep: keep, done: make(chan struct{})}
+		r = &request{
+			id:     g.newID(),
+			use:    u,
+			action: q.action,
+			pid:    caller.PID,
+			asked:  now,
+			keep:   keep,
+			done:   make(chan struct{}),
+		}
 		g.open[q] = r
 	case r.answer == No:
 		return nil, refused(u)
@@ -113,13 +134,15 @@ func (g *Gate) ask(q question, caller access.Caller, u policy.Use, keep time.Dur
 }
 
 func refused(u policy.Use) error {
-	return credential.NewError(credential.Denied, fmt.Sprintf("%s was not allowed to use %s", askerText(u), u.What()),
+	return credential.NewError(credential.Denied, fmt.Sprintf("%s was not allowed to use "+
+		"%s", askerText(u), u.What()),
 		"whoever was asked said no; try again to be asked again")
 }
 
 func askerText(u policy.Use) string { return cmp.Or(u.Asker(), "an unknown program") }
 
-// waitFor is how long a request may wait for a person, so that its client still hears what became of it.
+// waitFor is how long a request may wait for a person, so that its client still hears
+// what became of it.
 func waitFor(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -129,7 +152,8 @@ func waitFor(ctx context.Context) time.Duration {
 	return min(left-min(margin, left/4), maxWait)
 }
 
-// expire forgets the questions that nobody waits for any more, and the answers that do not count any more.
+// expire forgets the questions that nobody waits for any more, and the answers that do
+// not count any more.
 func (g *Gate) expire(now clock.Instant) {
 	for q, r := range g.open {
 		if (r.waiting == 0 || r.answer != NoAnswer) && now.Reached(r.until) {
@@ -204,13 +228,19 @@ func (g *Gate) unanswered() []*request {
 
 func (r *request) view() api.Approval {
 	return api.Approval{
-		ID: r.id, Asked: r.asked.Wall.UTC(), Action: string(r.action), Address: r.use.Address.String(), Connector: r.use.Connector,
-		Asker: r.use.Asker(), Programs: r.use.Programs, PID: r.pid, Dir: r.use.Dir, KeepSeconds: int(r.keep / time.Second), Waiting: r.waiting,
+		ID: r.id, Asked: r.asked.Wall.UTC(), Action: string(r.action), Address: r.use.Address.String(),
+		Connector: r.use.Connector,
+		Asker:     r.use.Asker(), Programs: r.use.Programs, PID: r.pid, Dir: r.use.Dir,
+		KeepSeconds: int(r.keep / time.Second), Waiting: r.waiting,
 	}
 }
 
 // Answer answers one open question, or all of them. It returns what was answered.
-func (g *Gate) Answer(_ context.Context, caller access.Caller, req api.AnswerApproval) (api.ApprovalList, error) {
+func (g *Gate) Answer(
+	_ context.Context,
+	caller access.Caller,
+	req api.AnswerApproval,
+) (api.ApprovalList, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.expire(g.clock.Now())
@@ -226,13 +256,15 @@ func (g *Gate) Answer(_ context.Context, caller access.Caller, req api.AnswerApp
 		}
 	}
 	if len(list.Items) == 0 && !req.All {
-		return list, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("no request '%s' waits for somebody to allow it", req.ID),
+		return list, credential.NewError(credential.NoSuchEntity, fmt.Sprintf("no request '%s' waits for "+
+			"somebody to allow it", req.ID),
 			"see which do: zen approve")
 	}
 	return list, nil
 }
 
-// settle gives the answer to those who wait, or keeps it for who asks next. A yes that is for once is used up by those who wait.
+// settle gives the answer to those who wait, or keeps it for who asks next. A yes that is
+// for once is used up by those who wait.
 func (g *Gate) settle(r *request, answer Answer, caller access.Caller, detail string) {
 	now := g.clock.Now()
 	r.answer = answer
@@ -245,8 +277,12 @@ func (g *Gate) settle(r *request, answer Answer, caller access.Caller, detail st
 		if answer == No {
 			action = access.Deny
 		}
-		g.opt.Auditor.Record(caller, access.Subject{Action: action, Address: r.use.Address, Connector: r.use.Connector}, nil,
-			strings.TrimSpace(fmt.Sprintf("%s %s", askerText(r.use), detail)))
+		g.opt.Auditor.Record(
+			caller,
+			access.Subject{Action: action, Address: r.use.Address, Connector: r.use.Connector},
+			nil,
+			strings.TrimSpace(fmt.Sprintf("%s %s", askerText(r.use), detail)),
+		)
 	}
 }
 

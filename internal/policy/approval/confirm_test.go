@@ -22,8 +22,12 @@ func TestYes(t *testing.T) {
 		waiting := r.begin(docker("/src"), get("prod"))
 		time.Sleep(5 * time.Second)
 		q := r.only()
-		if q.Asker != "/usr/bin/docker" || q.Connector != "prod" || q.Address != "ghcr.io" || q.Dir != "/src" || q.PID != 42 ||
-			q.Action != "get" || q.Waiting != 1 || len(q.Programs) != 3 || !regexp.MustCompile(`^[a-z2-7]{4}$`).MatchString(q.ID) ||
+		if q.Asker != "/usr/bin/docker" || q.Connector != "prod" || q.Address != "ghcr.io" ||
+			q.Dir != "/src" || q.PID != 42 ||
+			q.Action != "get" ||
+			q.Waiting != 1 ||
+			len(q.Programs) != 3 ||
+			!regexp.MustCompile(`^[a-z2-7]{4}$`).MatchString(q.ID) ||
 			time.Since(q.Asked) != 5*time.Second {
 			t.Errorf("the question is %+v", q)
 		}
@@ -42,7 +46,8 @@ func TestYes(t *testing.T) {
 	})
 }
 
-// The helper is told before it gives up, and the answer that came too late is for the next try.
+// The helper is told before it gives up, and the answer that came too late is for the
+// next try.
 func TestNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, confirmed(0))
@@ -52,8 +57,10 @@ func TestNobodyAnswers(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		id := r.only().ID
-		r.want(outcome(err), "timeout: nobody allowed /usr/bin/docker to use service connector 'prod' within 10s")
-		if hint := hintOf(err); hint != "zen approve "+id+", then try again; ZEN_TIMEOUT=60s makes clients wait longer" {
+		r.want(outcome(err), "timeout: nobody allowed /usr/bin/docker to use service connector 'prod' "+
+			"within 10s")
+		if hint := hintOf(err); hint != "zen approve "+id+", then try again; ZEN_TIMEOUT=60s makes "+
+			"clients wait longer" {
 			t.Errorf("hint: %s", hint)
 		}
 		time.Sleep(time.Minute)
@@ -82,7 +89,8 @@ func deadline(t *testing.T, d time.Duration) context.Context {
 
 func TestWaitingFollowsTheClient(t *testing.T) {
 	for limit, want := range map[time.Duration]time.Duration{
-		helperTime: helperTime - margin, time.Minute: time.Minute - margin, time.Second: 750 * time.Millisecond, time.Hour: maxWait, 0: maxWait,
+		helperTime: helperTime - margin, time.Minute: time.Minute - margin,
+		time.Second: 750 * time.Millisecond, time.Hour: maxWait, 0: maxWait,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, confirmed(0))
@@ -165,7 +173,8 @@ func TestAYesIsForTheQuestion(t *testing.T) {
 	})
 }
 
-// Clients that ask the same at the same time are one question; one answer lets all of them go on.
+// Clients that ask the same at the same time are one question; one answer lets all of
+// them go on.
 func TestManyClientsOneQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, confirmed(0))
@@ -186,7 +195,8 @@ func TestManyClientsOneQuestion(t *testing.T) {
 	})
 }
 
-// Who was refused and asks again at once is refused at once; a while later a person is asked again.
+// Who was refused and asks again at once is refused at once; a while later a person is
+// asked again.
 func TestNoLastsAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, confirmed(time.Hour))
@@ -208,10 +218,15 @@ func TestNoLastsAWhile(t *testing.T) {
 func TestAnswerByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, policy.Rule{Confirm: true})
-		if _, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{ID: "nope"}); !credential.NoSuchEntity.Is(err) || !strings.Contains(err.Error(), "'nope'") {
+		if _, err := r.Answer(t.Context(), access.Caller{},
+			api.AnswerApproval{ID: "nope"}); !credential.NoSuchEntity.Is(
+			err,
+		) ||
+			!strings.Contains(err.Error(), "'nope'") {
 			t.Errorf("%v", err)
 		}
-		if list, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{All: true}); err != nil || len(list.Items) != 0 {
+		if list, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{All: true}); err != nil ||
+			len(list.Items) != 0 {
 			t.Errorf("all of none: %+v, %v", list, err)
 		}
 		var waiting []<-chan string
@@ -223,12 +238,18 @@ func TestAnswerByName(t *testing.T) {
 		if len(list) != 3 || list[0].Connector != "c0" || list[2].Connector != "c2" {
 			t.Fatalf("%+v", list)
 		}
-		got, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{ID: strings.ToUpper(list[1].ID)})
+		got, err := r.Answer(
+			t.Context(),
+			access.Caller{},
+			api.AnswerApproval{ID: strings.ToUpper(list[1].ID)},
+		)
 		if err != nil || len(got.Items) != 1 || got.Items[0].Connector != "c1" {
 			t.Errorf("%+v, %v", got, err)
 		}
 		r.want(<-waiting[1], "ok")
-		if got, err := r.Answer(t.Context(), access.Caller{}, api.AnswerApproval{All: true, Deny: true}); err != nil || len(got.Items) != 2 {
+		if got, err := r.Answer(t.Context(), access.Caller{},
+			api.AnswerApproval{All: true, Deny: true}); err != nil ||
+			len(got.Items) != 2 {
 			t.Errorf("%+v, %v", got, err)
 		}
 		r.want(<-waiting[0], "denied")
@@ -242,7 +263,8 @@ func TestTooManyQuestions(t *testing.T) {
 		for i := range maxOpen {
 			r.begin(docker(fmt.Sprintf("/%d", i)), get("prod"))
 		}
-		r.want(r.ask(docker("/more"), get("prod")), "rate_limited: too many requests wait for somebody to allow them")
+		r.want(r.ask(docker("/more"), get("prod")), "rate_limited: too many requests wait for somebody "+
+			"to allow them")
 		if n := len(r.Pending()); n != maxOpen {
 			t.Errorf("%d are open", n)
 		}
@@ -272,7 +294,11 @@ func TestRulesChange(t *testing.T) {
 // Programs, rates, then a person: nobody is bothered for what is refused anyway.
 func TestAPersonIsAskedLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, confirmed(time.Hour), policy.Rule{Executables: []string{"docker"}, Rate: policy.Rate{Count: 2, Per: time.Hour}})
+		r := newRig(
+			t,
+			confirmed(time.Hour),
+			policy.Rule{Executables: []string{"docker"}, Rate: policy.Rate{Count: 2, Per: time.Hour}},
+		)
 		evil := docker("/src")
 		evil.Parents = func() []string { return []string{"/tmp/evil"} }
 		r.want(r.ask(evil, get("prod")), "denied")
@@ -327,7 +353,8 @@ func TestDesktop(t *testing.T) {
 			s.answer <- answer
 			r.want(<-waiting, want)
 			synctest.Wait()
-			if got := r.audited(); len(got) != 1 || !strings.HasSuffix(got[0], "prod ghcr.io /usr/bin/docker on the desktop") {
+			if got := r.audited(); len(got) != 1 || !strings.HasSuffix(got[0], "prod ghcr.io "+
+				"/usr/bin/docker on the desktop") {
 				t.Errorf("audit: %q", got)
 			}
 		})

@@ -21,7 +21,8 @@ import (
 	"github.com/zen-agent/zen/internal/sessionbus"
 )
 
-// The program, and where it is looked for: never in PATH, which whoever started zend chose.
+// The program, and where it is looked for: never in PATH, which whoever started zend
+// chose.
 const program = "notify-send"
 
 func directories() []string {
@@ -47,8 +48,9 @@ type Notifier struct {
 	Log    *slog.Logger
 }
 
-// Ask shows a notification with two buttons, for as long as ctx allows. With a notify-send that knows no buttons (before 0.8) it
-// tells what to type, and returns at once, as it does where there is no desktop.
+// Ask shows a notification with two buttons, for as long as ctx allows. With a
+// notify-send that knows no buttons (before 0.8) it tells what to type, and returns at
+// once, as it does where there is no desktop.
 func (n *Notifier) Ask(ctx context.Context, question api.Approval) approval.Answer {
 	path := n.find()
 	if path == "" {
@@ -64,7 +66,16 @@ func (n *Notifier) Ask(ctx context.Context, question api.Approval) approval.Answ
 	}
 	environ := sessionbus.Environ(getenv, bus)
 	summary, body := texts(question)
-	out, err := run(ctx, environ, path, "--action="+actionAllow+"=Allow", "--action="+actionDeny+"=Deny", "--", summary, body)
+	out, err := run(
+		ctx,
+		environ,
+		path,
+		"--action="+actionAllow+"=Allow",
+		"--action="+actionDeny+"=Deny",
+		"--",
+		summary,
+		body,
+	)
 	if _, failed := errors.AsType[*exec.ExitError](err); failed && ctx.Err() == nil {
 		out, err = run(ctx, environ, path, "--", summary, body+"\nTo answer, type: zen approve "+question.ID)
 	}
@@ -98,9 +109,13 @@ func (n *Notifier) find() string {
 	return ""
 }
 
-// run runs notify-send until it ends by itself, or ctx does: then it closes its notification.
+// run runs notify-send until it ends by itself, or ctx does: then it closes its
+// notification.
 func run(ctx context.Context, environ []string, path string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, path, append([]string{"--app-name=zen", "--urgency=critical", "--icon=dialog-password"}, args...)...)
+	cmd := exec.CommandContext(
+		ctx,
+		path,
+		append([]string{"--app-name=zen", "--urgency=critical", "--icon=dialog-password"}, args...)...)
 	cmd.Env, cmd.Dir = environ, "/"
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = closing
@@ -110,7 +125,8 @@ func run(ctx context.Context, environ []string, path string, args ...string) ([]
 	return out.Bytes(), err
 }
 
-// texts are what the notification says. Its body may be read as markup, so what comes from elsewhere is escaped there.
+// texts are what the notification says. Its body may be read as markup, so what comes
+// from elsewhere is escaped there.
 func texts(q api.Approval) (summary, body string) {
 	who := safetext.Short(filepath.Base(cmp.Or(q.Asker, "an unknown program")), maxText)
 	what := safetext.Short(cmp.Or(q.Connector, q.Address), maxText)
@@ -129,7 +145,11 @@ func texts(q api.Approval) (summary, body string) {
 		lines = append(lines, "Directory: "+safetext.Short(q.Dir, maxText))
 	}
 	if q.KeepSeconds > 0 {
-		lines = append(lines, "Approval is remembered for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".")
+		lines = append(
+			lines,
+			"Approval is remembered for "+(time.Duration(q.KeepSeconds)*time.Second).String()+".",
+		)
 	}
-	return summary, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(lines, "\n"))
+	return summary, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").
+		Replace(strings.Join(lines, "\n"))
 }

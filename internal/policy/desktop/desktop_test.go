@@ -15,7 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/policy/approval"
 )
 
-// rig is a Notifier with a script in place of notify-send, which writes its arguments and environment to a file.
+// rig is a Notifier with a script in place of notify-send, which writes its arguments and
+// environment to a file.
 type rig struct {
 	*Notifier
 	t   *testing.T
@@ -31,7 +32,8 @@ func newRig(t *testing.T, script string) *rig {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := &rig{t: t, dir: dir}
-	head := "#!/bin/sh\nfor a; do printf '%s\\n' \"$a\" >>" + dir + "/args; done\nenv >" + dir + "/env\nprintf 'call\\n' >>" + dir + "/args\n"
+	head := "#!/bin/sh\nfor a; do printf '%s\\n' \"$a\" >>" + dir + "/args; done\nenv >" + dir +
+		"/env\nprintf 'call\\n' >>" + dir + "/args\n"
 	if err := os.WriteFile(filepath.Join(dir, program), []byte(head+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +45,10 @@ func newRig(t *testing.T, script string) *rig {
 	r.Notifier = &Notifier{
 		Dirs: []string{"/nonexistent", dir}, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 		Getenv: func(name string) string {
-			return map[string]string{"XDG_RUNTIME_DIR": dir, "HOME": "/home/me", "GITHUB_TOKEN": "secret"}[name]
+			return map[string]string{
+				"XDG_RUNTIME_DIR": dir, "HOME": "/home/me",
+				"GITHUB_TOKEN": "secret",
+			}[name]
 		},
 	}
 	return r
@@ -59,23 +64,36 @@ func (r *rig) file(name string) string {
 }
 
 func question() api.Approval {
-	return api.Approval{ID: "k7qm", Action: "get", Connector: "prod", Address: "ghcr.io", Asker: "/usr/bin/docker", Dir: "/src/app", KeepSeconds: 600}
+	return api.Approval{
+		ID:          "k7qm",
+		Action:      "get",
+		Connector:   "prod",
+		Address:     "ghcr.io",
+		Asker:       "/usr/bin/docker",
+		Dir:         "/src/app",
+		KeepSeconds: 600,
+	}
 }
 
 func TestButtons(t *testing.T) {
 	for script, want := range map[string]approval.Answer{
-		"echo allow": approval.Yes, "echo deny": approval.No, "echo": approval.NoAnswer, "": approval.NoAnswer, "echo default": approval.NoAnswer, "echo allowed": approval.NoAnswer,
+		"echo allow": approval.Yes, "echo deny": approval.No, "echo": approval.NoAnswer,
+		"": approval.NoAnswer, "echo default": approval.NoAnswer, "echo allowed": approval.NoAnswer,
 	} {
 		r := newRig(t, script+"\n")
 		if got := r.Ask(t.Context(), question()); got != want {
 			t.Errorf("%q: %v", script, got)
 		}
-		const args = "--app-name=zen\n--urgency=critical\n--icon=dialog-password\n--action=allow=Allow\n--action=deny=Deny\n--\nMay docker use prod?\n" +
-			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nApproval is remembered for 10m0s.\ncall\n"
+		const args = "--app-name=zen\n--urgency=critical\n--icon=dialog-password\n" +
+			"--action=allow=Allow\n--action=deny=Deny\n" +
+			"--\nMay docker use prod?\n" +
+			"Registry: ghcr.io\nProgram: /usr/bin/docker\nDirectory: /src/app\nApproval is remembered " +
+			"for 10m0s.\ncall\n"
 		if got := r.file("args"); got != args {
 			t.Errorf("it was called with %q", got)
 		}
-		if env := r.file("env"); strings.Contains(env, "secret") || !strings.Contains(env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+r.dir+"/bus\n") ||
+		if env := r.file("env"); strings.Contains(env, "secret") ||
+			!strings.Contains(env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+r.dir+"/bus\n") ||
 			!strings.Contains(env, "HOME=/home/me\n") {
 			t.Errorf("its environment: %s", env)
 		}
@@ -84,11 +102,13 @@ func TestButtons(t *testing.T) {
 
 // A notify-send from before 0.8 knows no --action: it tells what to type.
 func TestWithoutButtons(t *testing.T) {
-	r := newRig(t, `case "$*" in *--action*) echo "Unknown option --action=allow=Allow" >&2; exit 1;; esac`+"\n")
+	r := newRig(t, `case "$*" in *--action*) echo "Unknown option --action=allow=Allow" >&2; exit 1;; `+
+		`esac`+"\n")
 	if got := r.Ask(t.Context(), question()); got != approval.NoAnswer {
 		t.Errorf("%v", got)
 	}
-	if got := r.file("args"); !strings.HasSuffix(got, "\nTo answer, type: zen approve k7qm\ncall\n") || strings.Count(got, "call\n") != 2 {
+	if got := r.file("args"); !strings.HasSuffix(got, "\nTo answer, type: zen approve "+
+		"k7qm\ncall\n") || strings.Count(got, "call\n") != 2 {
 		t.Errorf("it was called with %q", got)
 	}
 	if r.log.Len() > 0 {
@@ -98,7 +118,8 @@ func TestWithoutButtons(t *testing.T) {
 
 func TestNoDesktop(t *testing.T) {
 	r := newRig(t, "exit 1\n")
-	if got := r.Ask(t.Context(), question()); got != approval.NoAnswer || !strings.Contains(r.log.String(), "Cannot ask on the desktop") {
+	if got := r.Ask(t.Context(), question()); got != approval.NoAnswer ||
+		!strings.Contains(r.log.String(), "Cannot ask on the desktop") {
 		t.Errorf("%v, logged %s", got, &r.log)
 	}
 	for name, change := range map[string]func(r *rig){
@@ -121,9 +142,11 @@ func TestNoDesktop(t *testing.T) {
 	}
 }
 
-// A question that is answered elsewhere is taken back: notify-send closes its notification on an interrupt.
+// A question that is answered elsewhere is taken back: notify-send closes its
+// notification on an interrupt.
 func TestTakenBack(t *testing.T) {
-	r := newRig(t, "trap 'echo closed >"+"$0.closed; exit 0' INT\necho up >$0.up\nwhile :; do sleep 0.01; done\n")
+	r := newRig(t, "trap 'echo closed >"+"$0.closed; exit 0' INT\necho up >$0.up\nwhile :; do sleep "+
+		"0.01; done\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for !exists(filepath.Join(r.dir, program+".up")) {
@@ -134,7 +157,8 @@ func TestTakenBack(t *testing.T) {
 	if got := r.Ask(ctx, question()); got != approval.NoAnswer {
 		t.Errorf("%v", got)
 	}
-	if r.file(program+".closed") != "closed\n" || strings.Count(r.file("args"), "call\n") != 1 || r.log.Len() > 0 {
+	if r.file(program+".closed") != "closed\n" || strings.Count(r.file("args"), "call\n") != 1 ||
+		r.log.Len() > 0 {
 		t.Errorf("args %q, logged %s", r.file("args"), &r.log)
 	}
 }
@@ -152,7 +176,8 @@ func TestTexts(t *testing.T) {
 	q := question()
 	q.Action, q.Asker, q.Dir = "reveal", "/tmp/<b>&\x1b[2J\u202egnp\ndocker", "/"+strings.Repeat("ü", 1000)
 	summary, body = texts(q)
-	if summary != `May <b>&\x1b[2J\u202egnp docker use prod?` || !strings.Contains(body, "It wants to show the secrets.\nProgram: /tmp/&lt;b&gt;&amp;\\x1b[2J\\u202egnp docker\n") ||
+	if summary != `May <b>&\x1b[2J\u202egnp docker use prod?` || !strings.Contains(body, "It wants to "+
+		"show the secrets.\nProgram: /tmp/&lt;b&gt;&amp;\\x1b[2J\\u202egnp docker\n") ||
 		len(body) > 600 {
 		t.Errorf("%q, %q", summary, body)
 	}

@@ -13,13 +13,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// maxChildren is how many questions are asked at the same time; each takes a process of some megabytes.
+// maxChildren is how many questions are asked at the same time; each takes a process of
+// some megabytes.
 const maxChildren = 8
 
 // patience is longer than registryauth takes for anything.
 const patience = 40 * time.Second
 
-// margin is how much earlier than the parent a child gives up: it can say what it waited for.
+// margin is how much earlier than the parent a child gives up: it can say what it waited
+// for.
 const margin = 200 * time.Millisecond
 
 // Asker asks registries by children. Use New. It is safe for concurrent use.
@@ -28,7 +30,8 @@ type Asker struct {
 	turns   chan struct{}
 }
 
-// New returns an Asker that executes the program at this absolute path with ChildArgument.
+// New returns an Asker that executes the program at this absolute path with
+// ChildArgument.
 func New(executable string) *Asker {
 	program := childproc.Program{Executable: executable, Argument: ChildArgument, Buffer: maxLine}
 	return &Asker{program, make(chan struct{}, maxChildren)}
@@ -43,22 +46,32 @@ func (k *Asker) Verify(
 }
 
 // IdentityToken is registryauth.Checker's.
-func (k *Asker) IdentityToken(ctx context.Context, to connector.Target, cred credential.Credential) (credential.Credential, error) {
+func (k *Asker) IdentityToken(
+	ctx context.Context,
+	to connector.Target,
+	cred credential.Credential,
+) (credential.Credential, error) {
 	a, secret, err := k.ask(ctx, question{Op: opIdentityToken}, to, cred)
 	return credential.Credential{Username: a.Username, Secret: secret}, err
 }
 
 // Limits is registryauth.Checker's.
-func (k *Asker) Limits(ctx context.Context, to connector.Target, cred credential.Credential) (connector.Limits, error) {
+func (k *Asker) Limits(
+	ctx context.Context,
+	to connector.Target,
+	cred credential.Credential,
+) (connector.Limits, error) {
 	a, _, err := k.ask(ctx, question{Op: opLimits}, to, cred)
 	return a.Limits, err
 }
 
-// ask has one child answer, and returns when it is gone. The secret is the caller's to wipe.
+// ask has one child answer, and returns when it is gone. The secret is the caller's to
+// wipe.
 func (k *Asker) ask(
 	ctx context.Context, q question, to connector.Target, cred credential.Credential,
 ) (a answer, granted credential.Secret, err error) {
-	q.Protocol, q.Registry, q.Plain, q.Username, q.Secret = protocol, to.Registry.String(), to.PlainHTTP, cred.Username, cred.Secret.Len()
+	q.Protocol, q.Registry, q.Plain, q.Username, q.Secret = protocol, to.Registry.String(), to.PlainHTTP,
+		cred.Username, cred.Secret.Len()
 	if deadline, ok := ctx.Deadline(); ok {
 		q.Millis = max(1, (time.Until(deadline) - margin).Milliseconds())
 	}
@@ -86,12 +99,17 @@ func (k *Asker) ask(
 
 func gaveUp(ctx context.Context, to connector.Target) error {
 	return &credential.Error{
-		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given up", Cause: context.Cause(ctx),
+		Reason: credential.Timeout, Message: "asking " + to.Registry.Host() + " was given " +
+			"up", Cause: context.Cause(ctx),
 	}
 }
 
 // converse asks a child.
-func (k *Asker) converse(ctx context.Context, q question, secret credential.Secret) (a answer, granted credential.Secret, err error) {
+func (k *Asker) converse(
+	ctx context.Context,
+	q question,
+	secret credential.Secret,
+) (a answer, granted credential.Secret, err error) {
 	say := func(w io.Writer) { _ = send(w, q, secret) } // who did not get it does not answer
 	var heard error
 	err = childproc.Ask(ctx, k.program, say, func(r *bufio.Reader) {
@@ -107,7 +125,8 @@ func (k *Asker) converse(ctx context.Context, q question, secret credential.Secr
 
 func cannotAsk(err error) error {
 	return &credential.Error{
-		Reason: credential.Internal, Message: fmt.Sprintf("the process that asks registries failed: %v", err), Cause: err,
+		Reason: credential.Internal, Message: fmt.Sprintf("the process that asks registries failed: "+
+			"%v", err), Cause: err,
 		Hint: "look whether zend is where it was installed, or zen daemon restart",
 	}
 }

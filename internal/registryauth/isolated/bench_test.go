@@ -16,7 +16,12 @@ func BenchmarkVerify(b *testing.B) {
 	for name, c := range map[string]checker{"here": registryauth.New(), "isolated": asker(b)} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				got, err := c.Verify(b.Context(), target(b, r.Host), alice(password), connector.VerifyOptions{})
+				got, err := c.Verify(
+					b.Context(),
+					target(b, r.Host),
+					alice(password),
+					connector.VerifyOptions{},
+				)
 				if err != nil || got.Verification != api.VerificationValid {
 					b.Fatalf("%+v, %v", got, err)
 				}

@@ -15,8 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/registryauth"
 )
 
-// ChildMain is the child: it answers the one question on stdin on stdout and returns the exit status. args are the arguments
-// after ChildArgument; there are none.
+// ChildMain is the child: it answers the one question on stdin on stdout and returns the
+// exit status. args are the arguments after ChildArgument; there are none.
 func ChildMain(args []string, stdin io.Reader, stdout io.Writer) int {
 	return childproc.Main(args, bufio.NewReaderSize(stdin, maxLine), receiveQuestion, func(q asked) error {
 		ctx := context.Background()
@@ -48,10 +48,16 @@ func receiveQuestion(r *bufio.Reader) (q asked, err error) {
 }
 
 // handle asks the registry. A panic of the libraries is an answer too.
-func handle(ctx context.Context, c *registryauth.Checker, q question, secret credential.Secret) (a answer, granted credential.Secret) {
+func handle(
+	ctx context.Context,
+	c *registryauth.Checker,
+	q question,
+	secret credential.Secret,
+) (a answer, granted credential.Secret) {
 	defer func() {
 		if p := recover(); p != nil {
-			a = answer{Fault: &fault{Reason: credential.Internal, Message: fmt.Sprintf("asking the registry failed: %v", p)}}
+			a = answer{Fault: &fault{Reason: credential.Internal, Message: fmt.Sprintf("asking the "+
+				"registry failed: %v", p)}}
 		}
 	}()
 	registry, err := address.Parse(q.Registry)
@@ -59,7 +65,8 @@ func handle(ctx context.Context, c *registryauth.Checker, q question, secret cre
 		return answer{Fault: faultOf(err)}, granted
 	}
 	if !q.Plain && !registry.IsLoopback() {
-		go func() { _, _ = x509.SystemCertPool() }() // it takes 12 ms, which TLS would wait for after it has connected
+		// it takes 12 ms, which TLS would wait for after it has connected
+		go func() { _, _ = x509.SystemCertPool() }()
 	}
 	to := connector.Target{Registry: registry, PlainHTTP: q.Plain}
 	cred := credential.Credential{Username: q.Username, Secret: secret}

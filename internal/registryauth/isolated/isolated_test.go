@@ -89,7 +89,10 @@ func TestAnswersAreTheSame(t *testing.T) {
 			Username: credential.TokenUsername, Secret: credential.SecretString("t"),
 		}, api.VerificationRejected},
 		{"large", basic.Host, "", alice(strings.Repeat("x", 40_000)), api.VerificationRejected},
-		{"nobody there", strings.TrimPrefix(gone.URL, "http://"), "", alice(password), api.VerificationSkipped},
+		{
+			"nobody there", strings.TrimPrefix(gone.URL, "http://"), "", alice(password),
+			api.VerificationSkipped,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			opt := connector.VerifyOptions{Push: tt.push}
@@ -110,7 +113,9 @@ func TestAnswersAreTheSame(t *testing.T) {
 	if err != nil || !cred.IsIdentityToken() || cred.Secret.IsEmpty() {
 		t.Fatalf("no identity token: %v", err)
 	}
-	if r, err := here.Verify(t.Context(), target(t, bearer.Host), cred, connector.VerifyOptions{}); err != nil || r.Verification != api.VerificationValid {
+	if r, err := here.Verify(t.Context(), target(t, bearer.Host), cred,
+		connector.VerifyOptions{}); err != nil ||
+		r.Verification != api.VerificationValid {
 		t.Errorf("the identity token is worth nothing: %+v, %v", r, err)
 	}
 }
@@ -144,7 +149,12 @@ func TestErrorsAreTheSame(t *testing.T) {
 }
 
 type checker = interface {
-	Verify(context.Context, connector.Target, credential.Credential, connector.VerifyOptions) (connector.Report, error)
+	Verify(
+		context.Context,
+		connector.Target,
+		credential.Credential,
+		connector.VerifyOptions,
+	) (connector.Report, error)
 	IdentityToken(context.Context, connector.Target, credential.Credential) (credential.Credential, error)
 	Limits(context.Context, connector.Target, credential.Credential) (connector.Limits, error)
 }
@@ -172,7 +182,8 @@ func TestSecretIsNotInArgumentsOrEnvironment(t *testing.T) {
 	}
 }
 
-// A child that cannot be started, dies, talks nonsense or too much is an error that says so, and never a result.
+// A child that cannot be started, dies, talks nonsense or too much is an error that says
+// so, and never a result.
 func TestChildrenThatFail(t *testing.T) {
 	to := target(t, "registry.example")
 	for name, k := range map[string]*Asker{
@@ -188,7 +199,8 @@ func TestChildrenThatFail(t *testing.T) {
 	} {
 		for _, secret := range []string{password, strings.Repeat("x", 1<<20)} {
 			cred, err := k.IdentityToken(t.Context(), to, alice(secret))
-			if !credential.Internal.Is(err) || !cred.Secret.IsEmpty() || strings.Contains(err.Error(), password) {
+			if !credential.Internal.Is(err) || !cred.Secret.IsEmpty() ||
+				strings.Contains(err.Error(), password) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -218,7 +230,8 @@ func hanging(t *testing.T) (host string, inside <-chan struct{}) {
 	return ln.Addr().String(), asked
 }
 
-// Who gives up does not wait, and no child is left; a deadline is told as the registry's fault, by the child.
+// Who gives up does not wait, and no child is left; a deadline is told as the registry's
+// fault, by the child.
 func TestGivingUp(t *testing.T) {
 	host, inside := hanging(t)
 	k := asker(t)
@@ -263,7 +276,8 @@ func TestTurns(t *testing.T) {
 	var all sync.WaitGroup
 	for range 3 * maxChildren {
 		all.Go(func() {
-			if _, err := k.Verify(t.Context(), target(t, strings.TrimPrefix(srv.URL, "http://")), alice(password), connector.VerifyOptions{}); err != nil {
+			if _, err := k.Verify(t.Context(), target(t, strings.TrimPrefix(srv.URL, "http://")),
+				alice(password), connector.VerifyOptions{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -285,7 +299,11 @@ func TestChildEndsWithItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := os.StartProcess(self, []string{self, ChildArgument}, &os.ProcAttr{Files: []*os.File{childIn, nil, nil}})
+	p, err := os.StartProcess(
+		self,
+		[]string{self, ChildArgument},
+		&os.ProcAttr{Files: []*os.File{childIn, nil, nil}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,18 +338,25 @@ func TestChildRefuses(t *testing.T) {
 		{"a long line", strings.Repeat(" ", 2*maxLine) + good, nil},
 	} {
 		var out bytes.Buffer
-		if status := ChildMain(tt.args, strings.NewReader(tt.in), &out); status != childproc.ExitUsage || out.Len() > 0 {
+		if status := ChildMain(tt.args, strings.NewReader(tt.in), &out); status != childproc.ExitUsage ||
+			out.Len() > 0 {
 			t.Errorf("%s: status %d, said %q", tt.name, status, out.String())
 		}
 	}
-	a, _ := handle(t.Context(), registryauth.New(), question{Op: "steal", Registry: "registry.example"}, credential.Secret{})
+	a, _ := handle(
+		t.Context(),
+		registryauth.New(),
+		question{Op: "steal", Registry: "registry.example"},
+		credential.Secret{},
+	)
 	if a.Fault == nil || a.Fault.Reason != credential.Internal {
 		t.Errorf("an unknown operation: %+v", a)
 	}
 }
 
-// FuzzWire checks that what one side sends is what the other gets, whatever the secret and however the reader's buffer cuts it,
-// and that no copy of the secret stays in the buffer.
+// FuzzWire checks that what one side sends is what the other gets, whatever the secret
+// and however the reader's buffer cuts it, and that no copy of the secret stays in the
+// buffer.
 func FuzzWire(f *testing.F) {
 	f.Add("alice", "team/app", []byte("secret"))
 	f.Add("", "\n", []byte("\n{}\n"))
@@ -341,7 +366,13 @@ func FuzzWire(f *testing.F) {
 		if len(username)+len(push) > maxLine/16 {
 			return
 		}
-		sent := question{Protocol: protocol, Op: opVerify, Username: username, Push: push, Secret: len(secret)}
+		sent := question{
+			Protocol: protocol,
+			Op:       opVerify,
+			Username: username,
+			Push:     push,
+			Secret:   len(secret),
+		}
 		var wire bytes.Buffer
 		if err := send(&wire, sent, credential.NewSecret(bytes.Clone(secret))); err != nil {
 			t.Fatal(err)

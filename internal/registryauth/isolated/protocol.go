@@ -14,8 +14,9 @@ import (
 // ChildArgument is the hidden first argument that makes zend the child.
 const ChildArgument = "__registry"
 
-// Each direction is one line of JSON without a secret, and then the bytes of the secret, of which the line gives the number. The
-// parent then keeps the pipe open; its end ends the child.
+// Each direction is one line of JSON without a secret, and then the bytes of the secret,
+// of which the line gives the number. The parent then keeps the pipe open; its end ends
+// the child.
 const protocol = "zen-registry 1"
 
 // Operations.
@@ -25,7 +26,8 @@ const (
 	opLimits        = "limits"
 )
 
-// Bounds on what is read from the other side, in bytes. Words of a registry are shortened long before.
+// Bounds on what is read from the other side, in bytes. Words of a registry are shortened
+// long before.
 const (
 	maxLine   = 256 << 10
 	maxSecret = 4 << 20
@@ -103,7 +105,8 @@ func receiveLine(r *bufio.Reader, line any) error {
 	return json.Unmarshal(text, line)
 }
 
-// receiveSecret reads the n bytes of a secret. What of it the reader took along with the line is cleared there.
+// receiveSecret reads the n bytes of a secret. What of it the reader took along with the
+// line is cleared there.
 func receiveSecret(r *bufio.Reader, n int) (credential.Secret, error) {
 	if n < 0 || n > maxSecret {
 		return credential.Secret{}, errTooMuch

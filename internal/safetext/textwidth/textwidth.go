@@ -1,5 +1,6 @@
-// Package textwidth says how many columns a terminal gives to a text, and cuts texts to columns. It is
-// apart from safetext because its tables are too heavy for docker-credential-zen.
+// Package textwidth says how many columns a terminal gives to a text, and cuts texts to
+// columns. It is apart from safetext because its tables are too heavy for
+// docker-credential-zen.
 package textwidth
 
 import (
@@ -9,8 +10,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Of is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji wide, as
-// in every terminal that is not set to an East Asian locale.
+// Of is how many columns a terminal gives to s. Ambiguous characters are narrow and emoji
+// wide, as in every terminal that is not set to an East Asian locale.
 func Of(s string) int {
 	if strings.IndexFunc(s, notASCII) < 0 {
 		return len(s)
@@ -19,8 +20,8 @@ func Of(s string) int {
 	return condition.StringWidth(s)
 }
 
-// notASCII reports whether r is anything but a printable ASCII character, of which each takes one
-// column.
+// notASCII reports whether r is anything but a printable ASCII character, of which each
+// takes one column.
 func notASCII(r rune) bool { return r < ' ' || r > '~' }
 
 // Cut shortens s to at most columns, an ellipsis included.
@@ -34,8 +35,8 @@ func Cut(s string, columns int) string {
 	return Split(s, columns-1)[0] + "…"
 }
 
-// Split cuts s into parts of at most columns, between what a person sees as characters. Each part
-// has at least one.
+// Split cuts s into parts of at most columns, between what a person sees as characters.
+// Each part has at least one.
 func Split(s string, columns int) []string {
 	var parts []string
 	part, used := "", 0

@@ -23,10 +23,11 @@ type needle struct {
 	bytes    []byte
 }
 
-// NeedlesOf returns the spellings of a password: the bytes themselves, and the part of their base64 that does not depend on
-// the neighbours, for each of the three ways to fall on base64's groups of 3 bytes. The latter finds the password inside
-// longer base64 too, such as the user:password of a client's configuration. Passwords of letters and digits look the same in
-// all of base64's alphabets.
+// NeedlesOf returns the spellings of a password: the bytes themselves, and the part of
+// their base64 that does not depend on the neighbours, for each of the three ways to fall
+// on base64's groups of 3 bytes. The latter finds the password inside longer base64 too,
+// such as the user:password of a client's configuration. Passwords of letters and digits
+// look the same in all of base64's alphabets.
 func NeedlesOf(password credential.Secret) Needles {
 	list := Needles{{"clear text", slices.Clone(password.Reveal())}}
 	for shift := range 3 {
@@ -59,8 +60,9 @@ type Finding struct {
 	Leaks     []string // place and spelling
 }
 
-// Files reads every regular file below the roots. A root that does not exist has nothing to find; a file that vanishes
-// meanwhile neither; one that cannot be read is an error, since it could hold anything. It fails when it read nothing at all.
+// Files reads every regular file below the roots. A root that does not exist has nothing
+// to find; a file that vanishes meanwhile neither; one that cannot be read is an error,
+// since it could hold anything. It fails when it read nothing at all.
 func Files(ctx context.Context, roots []string, list Needles) (Finding, error) {
 	var f Finding
 	for _, root := range roots {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// pollEvery is how often the processes are looked at: docker-credential-zen lives for a few milliseconds, and a run makes
-// several calls of it.
+// pollEvery is how often the processes are looked at: docker-credential-zen lives for a
+// few milliseconds, and a run makes several calls of it.
 const pollEvery = 4 * time.Millisecond
 
-// Watcher looks at the command line and environment of every process of this user, again and again, as a nosy neighbour
-// would with ps.
+// Watcher looks at the command line and environment of every process of this user, again
+// and again, as a nosy neighbour would with ps.
 type Watcher struct {
 	needles Needles
 	proc    string
@@ -30,7 +30,13 @@ type Watcher struct {
 
 // Watch begins to look, until Stop.
 func Watch(list Needles) *Watcher {
-	w := &Watcher{needles: list, proc: "/proc", uid: uint32(os.Getuid()), stopped: make(chan struct{}), seen: map[string]bool{}}
+	w := &Watcher{
+		needles: list,
+		proc:    "/proc",
+		uid:     uint32(os.Getuid()),
+		stopped: make(chan struct{}),
+		seen:    map[string]bool{},
+	}
 	w.done.Go(w.poll)
 	return w
 }
@@ -76,8 +82,8 @@ func (w *Watcher) scan() {
 	}
 }
 
-// process searches one process. What belongs to others, has ended, or is not for us to read (a program that is not dumpable)
-// is nothing that this user can see.
+// process searches one process. What belongs to others, has ended, or is not for us to
+// read (a program that is not dumpable) is nothing that this user can see.
 func (w *Watcher) process(pid string) {
 	dir := filepath.Join(w.proc, pid)
 	var st syscall.Stat_t

@@ -9,7 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// A /proc of our own, since a real process with a secret in its arguments would show it to the whole machine.
+// A /proc of our own, since a real process with a secret in its arguments would show it
+// to the whole machine.
 func TestWatcherSeesArgumentsAndEnvironment(t *testing.T) {
 	proc := t.TempDir()
 	for path, content := range map[string]string{
@@ -26,13 +27,19 @@ func TestWatcherSeesArgumentsAndEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &Watcher{needles: NeedlesOf(credential.SecretString(planted)), proc: proc, uid: uint32(os.Getuid()), seen: map[string]bool{}}
+	w := &Watcher{
+		needles: NeedlesOf(credential.SecretString(planted)),
+		proc:    proc,
+		uid:     uint32(os.Getuid()),
+		seen:    map[string]bool{},
+	}
 	got := w.Look()
 	if got.Processes != 3 {
 		t.Errorf("looked at %d processes, want 3", got.Processes)
 	}
 	leaks := strings.Join(got.Leaks, " ")
-	if len(got.Leaks) != 2 || !strings.Contains(leaks, "10/cmdline") || !strings.Contains(leaks, "11/environ") {
+	if len(got.Leaks) != 2 || !strings.Contains(leaks, "10/cmdline") ||
+		!strings.Contains(leaks, "11/environ") {
 		t.Errorf("leaks: %s", leaks)
 	}
 }

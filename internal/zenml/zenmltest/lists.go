@@ -9,7 +9,9 @@ import (
 // Registry is a hydrated ComponentResponse of a container registry; connector may be nil.
 func Registry(id, name, uri string, connector *Connector) map[string]any {
 	metadata := map[string]any{
-		"configuration": map[string]any{"uri": uri}, "environment": map[string]any{}, "labels": map[string]any{}, "connector": nil,
+		"configuration": map[string]any{
+			"uri": uri,
+		}, "environment": map[string]any{}, "labels": map[string]any{}, "connector": nil,
 		"connector_resource_id": nil,
 	}
 	if connector != nil {
@@ -22,7 +24,8 @@ func component(id, name, kind, flavor string, metadata map[string]any) map[strin
 	return map[string]any{
 		"id": id, "name": name, "permission_denied": false,
 		"body": map[string]any{
-			"created": "2026-11-23T09:38:47.306447", "updated": "2026-11-23T09:39:01.735289", "type": kind, "flavor_name": flavor,
+			"created": "2026-11-23T09:38:47.306447", "updated": "2026-11-23T09:39:01.735289", "type": kind,
+			"flavor_name": flavor,
 		},
 		"metadata": metadata, "resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
@@ -46,12 +49,16 @@ func Stack(id, name string, registry map[string]any) map[string]any {
 	}
 	return map[string]any{
 		"id": id, "name": name, "permission_denied": false,
-		"body":     map[string]any{"created": "2026-11-23T09:37:50.364681", "updated": "2026-11-23T09:37:50.364702"},
+		"body": map[string]any{
+			"created": "2026-11-23T09:37:50.364681",
+			"updated": "2026-11-23T09:37:50.364702",
+		},
 		"metadata": map[string]any{"components": components, "description": "", "labels": map[string]any{}},
 	}
 }
 
-// component changes which connector a container registry is linked to, as an update does: what it does not name is unlinked.
+// component changes which connector a container registry is linked to, as an update does:
+// what it does not name is unlinked.
 func (s *Server) component(w http.ResponseWriter, r *http.Request, id string) {
 	var req struct {
 		Connector string `json:"connector"`

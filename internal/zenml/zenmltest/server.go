@@ -1,5 +1,6 @@
-// Package zenmltest is a contract fake of a ZenML server: the part of its REST API that zen uses, with the answers' shapes
-// taken from recordings of a real 0.98.0 server. It is for tests only.
+// Package zenmltest is a contract fake of a ZenML server: the part of its REST API that
+// zen uses, with the answers' shapes taken from recordings of a real 0.98.0 server. It is
+// for tests only.
 package zenmltest
 
 import (
@@ -49,14 +50,16 @@ type Connector struct {
 	Username, Password         string        // what /client mints
 	Registry                   string        // the registry /client answers for
 	Life                       time.Duration // of what /client mints; 0: expires_at is null
-	Skew                       int           // expires_skew_tolerance in seconds; 0: null, which counts as 300
-	Ends                       time.Time     // expires_at of the connector, after which it mints nothing; zero: null
-	Mints                      int           // answers of /client
-	Description                string
-	Labels                     map[string]string
-	More                       map[string]any // attributes beside user name, password and registry
-	ExpirationSeconds          any
-	InUse                      bool // a component of a stack uses it
+	// expires_skew_tolerance in seconds; 0: null, which counts as 300
+	Skew int
+	// expires_at of the connector, after which it mints nothing; zero: null
+	Ends              time.Time
+	Mints             int // answers of /client
+	Description       string
+	Labels            map[string]string
+	More              map[string]any // attributes beside user name, password and registry
+	ExpirationSeconds any
+	InUse             bool // a component of a stack uses it
 }
 
 // DeviceToken is what the fake gives a device that was allowed.
@@ -74,13 +77,15 @@ func Start() *Server {
 func StartTLS() *Server {
 	s := newServer()
 	s.srv = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // clients that do not trust it are what it is for
+	// clients that do not trust it are what it is for
+	s.srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.srv.StartTLS()
 	s.URL = s.srv.URL
 	return s
 }
 
-// New is a fake that nobody listens for: it is a handler, for a test that brings its own network.
+// New is a fake that nobody listens for: it is a handler, for a test that brings its own
+// network.
 func New() *Server {
 	s := newServer()
 	s.URL = "http://127.0.0.1:8237"
@@ -92,7 +97,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, 
 
 func newServer() *Server {
 	return &Server{
-		ID: "d5abb2d2-e398-428b-a6e4-b19c08204186", Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER", APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password", "default": ""},
+		ID: "d5abb2d2-e398-428b-a6e4-b19c08204186", Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER",
+		APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password", "default": ""},
 		Interval: 1, tokens: map[string]time.Time{},
 	}
 }
@@ -155,7 +161,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/device_authorization":
 		answer(w, map[string]any{
 			"device_code": "0fa43256", "user_code": "d3f0d666", "verification_uri": "/devices/verify",
-			"verification_uri_complete": "/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666", "expires_in": 300, "interval": s.Interval,
+			"verification_uri_complete": "/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666",
+			"expires_in":                300, "interval": s.Interval,
 		})
 	default:
 		s.authorized(w, r, path)
@@ -176,7 +183,8 @@ func fail(w http.ResponseWriter, status int, class, message string) {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	user, secret := r.PostFormValue("username"), r.PostFormValue("password")
 	if user == "" && secret != s.APIKey || user != "" && (secret == "" || s.Users[user] != secret) {
-		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: invalid username or password")
+		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: invalid username "+
+			"or password")
 		return
 	}
 	s.serial++
@@ -187,18 +195,36 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		end, life = time.Now().Add(time.Duration(s.TokenLife)*time.Second), s.TokenLife
 	}
 	s.tokens[token] = end
-	answer(w, map[string]any{"access_token": token, "token_type": "bearer", "expires_in": life, "refresh_token": nil})
+	answer(
+		w,
+		map[string]any{
+			"access_token":  token,
+			"token_type":    "bearer",
+			"expires_in":    life,
+			"refresh_token": nil,
+		},
+	)
 }
 
 func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	if r.PostFormValue("device_code") != "0fa43256" || r.PostFormValue("client_id") == "" || !s.Allowed {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(map[string]any{"error": "authorization_pending", "error_description": "nobody allowed it yet"})
+		json.NewEncoder(w).
+			Encode(map[string]any{"error": "authorization_pending", "error_description": "nobody allowed " +
+				"it yet"})
 		return
 	}
 	s.tokens[DeviceToken] = time.Now().Add(time.Hour)
-	answer(w, map[string]any{"access_token": DeviceToken, "token_type": "bearer", "expires_in": 3600, "device_id": "c7ba3f7c"})
+	answer(
+		w,
+		map[string]any{
+			"access_token": DeviceToken,
+			"token_type":   "bearer",
+			"expires_in":   3600,
+			"device_id":    "c7ba3f7c",
+		},
+	)
 }
 
 func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string) {
@@ -220,12 +246,20 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string)
 		io.WriteString(w, `{"detail":"Not authenticated"}`)
 		return
 	case !ok || !end.IsZero() && time.Now().After(end):
-		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: error decoding access token: Invalid JWT token: Signature has expired.")
+		fail(w, http.StatusUnauthorized, "CredentialsNotValid", "Authentication error: error decoding "+
+			"access token: Invalid JWT token: Signature has expired.")
 		return
 	}
 	switch {
 	case path == "/current-user":
-		answer(w, map[string]any{"id": "190c74b9-9ef6-4324-939c-32508517a594", "name": name, "body": map[string]any{"is_admin": true}})
+		answer(
+			w,
+			map[string]any{
+				"id":   "190c74b9-9ef6-4324-939c-32508517a594",
+				"name": name,
+				"body": map[string]any{"is_admin": true},
+			},
+		)
 	case path == "/service_connectors" && r.Method == http.MethodPost:
 		s.register(w, r)
 	case path == "/service_connectors":
@@ -295,12 +329,18 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 	return map[string]any{
 		"id": c.ID, "name": c.Name, "permission_denied": false,
 		"body": map[string]any{
-			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102", "description": c.Description,
+			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102",
+			"description":    c.Description,
 			"connector_type": map[string]any{"name": "Service Connector", "connector_type": kind},
-			"auth_method":    c.method(), "resource_types": []string{"docker-registry"}, "resource_id": orNull(c.ResourceID),
+			"auth_method":    c.method(), "resource_types": []string{"docker-registry"},
+			"resource_id":        orNull(c.ResourceID),
 			"supports_instances": c.ResourceID == "", "expires_at": expires, "expires_skew_tolerance": skew,
 		},
-		"metadata":  map[string]any{"configuration": config, "expiration_seconds": c.ExpirationSeconds, "labels": labels},
+		"metadata": map[string]any{
+			"configuration":      config,
+			"expiration_seconds": c.ExpirationSeconds,
+			"labels":             labels,
+		},
 		"resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
 }
@@ -327,7 +367,9 @@ func (s *Server) verify(w http.ResponseWriter, c *Connector) {
 	}
 	answer(w, map[string]any{
 		"id": c.ID, "name": c.Name, "connector_type": map[string]any{"connector_type": c.Type}, "error": nil,
-		"resources": []map[string]any{{"resource_type": "docker-registry", "resource_ids": ids, "error": nil}},
+		"resources": []map[string]any{
+			{"resource_type": "docker-registry", "resource_ids": ids, "error": nil},
+		},
 	})
 }
 
@@ -336,13 +378,15 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) 
 	i := slices.IndexFunc(s.Connectors, func(c *Connector) bool { return c.ID == id })
 	switch {
 	case i < 0:
-		fail(w, http.StatusNotFound, "KeyError", "\"Unable to get service connector with ID '"+id+"': No service connector with this ID found\"")
+		fail(w, http.StatusNotFound, "KeyError", "\"Unable to get service connector with ID "+
+			"'"+id+"': No service connector with this ID found\"")
 	case action == "client":
 		s.client(w, r, s.Connectors[i])
 	case action == "verify" && r.Method == http.MethodPut:
 		s.verify(w, s.Connectors[i])
 	case r.Method == http.MethodDelete && s.Connectors[i].InUse:
-		fail(w, http.StatusForbidden, "IllegalOperationError", "Service connector with ID "+id+" cannot be deleted as it is still referenced by 2 stack components. "+
+		fail(w, http.StatusForbidden, "IllegalOperationError", "Service connector with "+
+			"ID "+id+" cannot be deleted as it is still referenced by 2 stack components. "+
 			"Before deleting this service connector, make sure to remove it from all stack components.")
 	case r.Method == http.MethodDelete:
 		s.Connectors = slices.Delete(s.Connectors, i, i+1)
@@ -356,13 +400,17 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request, rest string) 
 }
 
 func (s *Server) client(w http.ResponseWriter, r *http.Request, c *Connector) {
-	if want := r.URL.Query().Get("resource_id"); want != "" && want != c.ResourceID && !slices.Contains(c.Instances, want) {
-		fail(w, http.StatusUnauthorized, "AuthorizationException", "The connector does not allow access to the provided '"+want+
-			"' Docker/OCI container registry resource. It only allows access to the following resource: '"+c.ResourceID+"'.")
+	if want := r.URL.Query().Get("resource_id"); want != "" && want != c.ResourceID &&
+		!slices.Contains(c.Instances, want) {
+		fail(w, http.StatusUnauthorized, "AuthorizationException", "The connector does not allow access "+
+			"to the provided '"+want+
+			"' Docker/OCI container registry resource. It only allows access to the following resource: "+
+			"'"+c.ResourceID+"'.")
 		return
 	}
 	if !c.Ends.IsZero() && time.Now().After(c.Ends.Add(-c.tolerance())) {
-		fail(w, http.StatusUnauthorized, "AuthorizationException", "the connector's authentication credentials have expired.")
+		fail(w, http.StatusUnauthorized, "AuthorizationException", "the connector's authentication "+
+			"credentials have expired.")
 		return
 	}
 	c.Mints++
@@ -370,7 +418,14 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request, c *Connector) {
 	if c.Life > 0 {
 		expires = stamp(time.Now().Add(c.Life))
 	}
-	answer(w, c.response("docker", map[string]any{"username": c.Username, "password": c.Password, "registry": c.Registry}, expires))
+	answer(
+		w,
+		c.response(
+			"docker",
+			map[string]any{"username": c.Username, "password": c.Password, "registry": c.Registry},
+			expires,
+		),
+	)
 }
 
 func (c *Connector) tolerance() time.Duration {

@@ -20,7 +20,8 @@ type request struct {
 	ExpirationSeconds any               `json:"expiration_seconds"`
 }
 
-// read reads a request. As the real server does, it repeats the whole input in what it says of one that is not valid.
+// read reads a request. As the real server does, it repeats the whole input in what it
+// says of one that is not valid.
 func read(w http.ResponseWriter, r *http.Request) (request, bool) {
 	var req request
 	err := json.NewDecoder(r.Body).Decode(&req)
@@ -36,7 +37,8 @@ func read(w http.ResponseWriter, r *http.Request) (request, bool) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnprocessableEntity)
 	json.NewEncoder(w).Encode([]string{"ValueError", fmt.Sprintf(
-		"1 validation errors:\n  {'type': 'missing', 'loc': ('body', '%s'), 'msg': 'Field required', 'input': %v}\n", missing, req.Configuration)})
+		"1 validation errors:\n  {'type': 'missing', 'loc': ('body', '%s'), 'msg': 'Field required', "+
+			"'input': %v}\n", missing, req.Configuration)})
 	return req, false
 }
 
@@ -45,7 +47,8 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 	case slices.ContainsFunc(s.Connectors, func(c *Connector) bool { return c.Name == req.Name }):
-		fail(w, http.StatusConflict, "EntityExistsError", "Unable to create the requested service connector with name '"+req.Name+
+		fail(w, http.StatusConflict, "EntityExistsError", "Unable to create the requested service "+
+			"connector with name '"+req.Name+
 			"': Found another existing service connector with the same name.")
 	default:
 		s.serial++
@@ -62,7 +65,8 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, c *Connector) {
 		return
 	}
 	if c.InUse && req.ResourceID != c.ResourceID {
-		fail(w, http.StatusForbidden, "IllegalOperationError", "The resource ID of a service connector that is already actively used in one or more "+
+		fail(w, http.StatusForbidden, "IllegalOperationError", "The resource ID of a service connector "+
+			"that is already actively used in one or more "+
 			"stack components cannot be changed.")
 		return
 	}
@@ -72,7 +76,10 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, c *Connector) {
 
 // set changes what the request names: a configuration and labels as a whole.
 func (c *Connector) set(req request) {
-	for dst, v := range map[*string]string{&c.Name: req.Name, &c.Type: req.Type, &c.Description: req.Description, &c.AuthMethod: req.AuthMethod} {
+	for dst, v := range map[*string]string{
+		&c.Name: req.Name, &c.Type: req.Type,
+		&c.Description: req.Description, &c.AuthMethod: req.AuthMethod,
+	} {
 		if v != "" {
 			*dst = v
 		}
@@ -86,7 +93,10 @@ func (c *Connector) set(req request) {
 	}
 	c.Username, c.Password, c.Registry, c.More = "", "", "", map[string]any{}
 	for name, v := range req.Configuration {
-		known := map[string]*string{"username": &c.Username, "password": &c.Password, "registry": &c.Registry}[name]
+		known := map[string]*string{
+			"username": &c.Username, "password": &c.Password,
+			"registry": &c.Registry,
+		}[name]
 		if text, ok := v.(string); ok && known != nil {
 			*known = text
 		} else {
@@ -95,13 +105,17 @@ func (c *Connector) set(req request) {
 	}
 }
 
-// check answers the check of a connector that is not registered yet. As the real server it does not ask the registry.
+// check answers the check of a connector that is not registered yet. As the real server
+// it does not ask the registry.
 func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	req, ok := read(w, r)
 	if !ok {
 		return
 	}
-	c := &Connector{Type: req.Type, Instances: []string{"eu-docker.example.dev/p/one", "eu-docker.example.dev/p/two"}}
+	c := &Connector{
+		Type:      req.Type,
+		Instances: []string{"eu-docker.example.dev/p/one", "eu-docker.example.dev/p/two"},
+	}
 	if req.Type == "docker" {
 		c.Instances, c.ResourceID = nil, "docker.io"
 		if registry, _ := req.Configuration["registry"].(string); registry != "" {
@@ -121,51 +135,78 @@ func required(kind, method string) []string {
 	return nil
 }
 
-// types are a type with one authentication method, and one with several methods, resource types and instances.
+func secret(title string) map[string]any {
+	return map[string]any{"format": "password", "title": title, "type": "string", "writeOnly": true}
+}
+
+func optional(title, kind string) map[string]any {
+	return map[string]any{
+		"anyOf":   []map[string]any{{"type": kind}, {"type": "null"}},
+		"default": nil,
+		"title":   title,
+	}
+}
+
+func registries(instances bool, methods ...string) map[string]any {
+	return map[string]any{
+		"name": "Docker/OCI container registry", "resource_type": "docker-registry",
+		"description":  "Registries.",
+		"auth_methods": methods, "supports_instances": instances, "emoji": ":whale:",
+	}
+}
+
+func method(name string, required []string, properties map[string]any, life any) map[string]any {
+	return map[string]any{
+		"name": "Method " + name, "auth_method": name, "description": "Use it.",
+		"config_schema": map[string]any{
+			"properties": properties,
+			"required":   required,
+			"title":      "C",
+			"type":       "object",
+		},
+		"min_expiration_seconds": nil, "max_expiration_seconds": nil, "default_expiration_seconds": life,
+	}
+}
+
+// types are a type with one authentication method, and one with several methods, resource
+// types and instances.
 func types() []map[string]any {
-	secret := func(title string) map[string]any {
-		return map[string]any{"format": "password", "title": title, "type": "string", "writeOnly": true}
-	}
-	optional := func(title, kind string) map[string]any {
-		return map[string]any{"anyOf": []map[string]any{{"type": kind}, {"type": "null"}}, "default": nil, "title": title}
-	}
-	registries := func(instances bool, methods ...string) map[string]any {
-		return map[string]any{
-			"name": "Docker/OCI container registry", "resource_type": "docker-registry", "description": "Registries.",
-			"auth_methods": methods, "supports_instances": instances, "emoji": ":whale:",
-		}
-	}
-	method := func(name string, required []string, properties map[string]any, life any) map[string]any {
-		return map[string]any{
-			"name": "Method " + name, "auth_method": name, "description": "Use it.",
-			"config_schema":          map[string]any{"properties": properties, "required": required, "title": "C", "type": "object"},
-			"min_expiration_seconds": nil, "max_expiration_seconds": nil, "default_expiration_seconds": life,
-		}
-	}
 	return []map[string]any{
 		{
-			"name": "Docker Service Connector", "connector_type": "docker", "description": "\nDocker.", "emoji": ":whale:",
+			"name": "Docker Service Connector", "connector_type": "docker", "description": "\nDocker.",
+			"emoji":          ":whale:",
 			"resource_types": []map[string]any{registries(false, "password")},
-			"auth_methods": []map[string]any{method("password", []string{"username", "password"}, map[string]any{
-				"username": secret("Username"), "password": secret("Password"),
-				"registry": optional("Registry server URL. Omit to use DockerHub.", "string"),
-			}, nil)},
+			"auth_methods": []map[string]any{
+				method("password", []string{"username", "password"}, map[string]any{
+					"username": secret("Username"), "password": secret("Password"),
+					"registry": optional("Registry server URL. Omit to use DockerHub.", "string"),
+				}, nil),
+			},
 			"local": true, "remote": false, "supports_auto_configuration": false,
 		},
 		{
-			"name": "GCP Service Connector", "connector_type": "gcp", "description": "Google.", "emoji": ":blue_circle:",
+			"name": "GCP Service Connector", "connector_type": "gcp", "description": "Google.",
+			"emoji": ":blue_circle:",
 			"resource_types": []map[string]any{
 				registries(true, "service-account", "oauth2-token"),
 				{
-					"name": "GCS bucket", "resource_type": "gcs-bucket", "description": "Buckets.", "emoji": ":bucket:",
+					"name": "GCS bucket", "resource_type": "gcs-bucket", "description": "Buckets.",
+					"emoji":        ":bucket:",
 					"auth_methods": []string{"service-account", "oauth2-token"}, "supports_instances": true,
 				},
 			},
 			"auth_methods": []map[string]any{
 				method("service-account", []string{"project_id", "service_account_json"}, map[string]any{
-					"project_id": map[string]any{"title": "Project", "type": "string"}, "service_account_json": secret("Key"),
-					"generate_temporary_tokens": map[string]any{"title": "Temporary", "type": "boolean", "default": true},
-					"scopes":                    optional("Scopes", "array"),
+					"project_id": map[string]any{
+						"title": "Project",
+						"type":  "string",
+					}, "service_account_json": secret("Key"),
+					"generate_temporary_tokens": map[string]any{
+						"title":   "Temporary",
+						"type":    "boolean",
+						"default": true,
+					},
+					"scopes": optional("Scopes", "array"),
 				}, nil),
 				method("oauth2-token", []string{"token"}, map[string]any{"token": secret("Token")}, 3600),
 			},
