@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // snapshot is the content of every file below a directory of the home.
@@ -309,17 +310,33 @@ func TestVaultOfANewerZen(t *testing.T) {
 	}
 }
 
-// A broken config.toml keeps nobody from working, and is told.
+// While config.toml cannot be read, rules in it could forbid anything: zend hands out nothing, says why,
+// and goes on when the file is corrected.
 func TestBrokenConfig(t *testing.T) {
 	h := newHome(t)
-	h.write(".config/zen/config.toml", "idle_exit = [what\n")
 	h.storeSecret("known.example", "alice", "the-secret")
-	if got := h.secretOf("known.example"); got != "the-secret" {
-		t.Errorf("the secret is %q", got)
+	h.zenOK("daemon", "stop")
+	h.write(".config/zen/config.toml", "idle_exit = [what\n")
+	r := h.run("known.example", "docker-credential-zen", "get")
+	if r.code == 0 || !strings.Contains(r.stdout, "config.toml, line 1") ||
+		!strings.Contains(r.stderr, "zen doctor settings") {
+		t.Errorf("with rules that cannot be read:\n%s", r)
+	}
+	if r := h.run("unknown.example", "docker-credential-zen", "get"); !strings.Contains(r.stdout, "not found") {
+		t.Errorf("an unknown host:\n%s", r)
 	}
 	notices, err := json.Marshal(h.status().Notices)
 	h.check(err)
 	if !strings.Contains(string(notices), "config.toml") {
 		t.Errorf("zen status does not tell of the broken config.toml: %s", notices)
+	}
+	h.write(".config/zen/config.toml", "")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if r = h.run("known.example", "docker-credential-zen", "get"); r.code == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after the file was corrected:\n%s", r)
+		}
 	}
 }

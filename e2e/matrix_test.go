@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +50,7 @@ func pullers() []puller {
 			return []string{"oras", "manifest", "fetch", "--plain-http", image}
 		}},
 		{name: "skopeo", args: func(h *home, image string) []string {
-			to := "dir:" + h.path("tmp/"+filepath.Base(image))
+			to := "dir:" + h.path("tmp/"+strings.ReplaceAll(image, "/", "-"))
 			return []string{
 				"skopeo",
 				"--insecure-policy",
