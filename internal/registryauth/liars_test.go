@@ -320,6 +320,40 @@ func TestPlainHTTPOnlyWhereItWasSaid(t *testing.T) {
 	}
 }
 
+// Whoever accepts plain http for a registry accepts it for that host alone, on any port.
+func TestPlainHTTPIsForTheRegistrysHost(t *testing.T) {
+	for realm, verdict := range map[string]string{
+		"http://reg.example.com/token":           "valid",
+		"http://reg.example.com:5001/token":      "valid",
+		"http://auth.example.com/token":          "unreachable",
+		"http://x.reg.example.com/token":         "unreachable",
+		"http://reg.example.com.evil/token":      "unreachable",
+		"http://203.0.113.9/token":               "unreachable",
+		"http://evil.example:80/reg.example.com": "unreachable",
+	} {
+		t.Run(realm, func(t *testing.T) {
+			n := newInternet(t)
+			auth := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+				serveToken(w, token(map[bool]string{true: "alice"}[knows(r)]))
+			})
+			u, err := url.Parse(realm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			addr := u.Host
+			if u.Port() == "" {
+				addr += ":80"
+			}
+			n.hosts["reg.example.com:5000"] = newFake(t, bearerRegistry(realm, nil, everyToken))
+			n.hosts[addr] = auth
+			want(t, verify(t, n.check, "http://reg.example.com:5000", password), verdict, "")
+			if auth.gotSecret() != (verdict == "valid") {
+				t.Errorf("the token service got %q", auth.secrets)
+			}
+		})
+	}
+}
+
 func TestHTTPThatSendsToHTTPS(t *testing.T) {
 	n := newInternet(t)
 	n.hosts["reg.example.com:80"] = newFake(t, func(w http.ResponseWriter, r *http.Request) {

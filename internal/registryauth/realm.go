@@ -43,9 +43,10 @@ func (h *handshake) unfitRealm(u *url.URL) string {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		// The user accepted plain http for the registry by writing http://; on this
-		// machine, for this machine only.
-		if local := isLoopback(registry); local && !isLoopback(u.Host) || !local && h.guard.https {
+		// Whoever accepted plain http did so for the registry's own host, and on this machine for
+		// this machine.
+		here := isLoopback(registry) && isLoopback(u.Host)
+		if !here && (h.guard.https || !sameHost(u.Host, registry)) {
 			return "over plain http"
 		}
 	default:
@@ -63,4 +64,13 @@ func (h *handshake) unfitRealm(u *url.URL) string {
 		return "a private address"
 	}
 	return ""
+}
+
+// sameHost reports whether two hosts are the same but for their ports.
+func sameHost(a, b string) bool {
+	name := func(host string) string {
+		u := url.URL{Host: host}
+		return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	}
+	return name(a) == name(b)
 }
