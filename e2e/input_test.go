@@ -322,8 +322,9 @@ func TestBrokenConfig(t *testing.T) {
 		!strings.Contains(r.stderr, "zen doctor settings") {
 		t.Errorf("with rules that cannot be read:\n%s", r)
 	}
-	if r := h.run("unknown.example", "docker-credential-zen", "get"); !strings.Contains(r.stdout, "not found") {
-		t.Errorf("an unknown host:\n%s", r)
+	unknown := h.run("unknown.example", "docker-credential-zen", "get")
+	if !strings.Contains(unknown.stdout, "not found") {
+		t.Errorf("an unknown host:\n%s", unknown)
 	}
 	notices, err := json.Marshal(h.status().Notices)
 	h.check(err)
