@@ -81,7 +81,11 @@ func TestNothingGoesUnencrypted(t *testing.T) {
 	h.fails(costs, password, "zen", append(register, "--registry=http://lab.example:443")...)
 	h.fails(costs, password, "zen", append(register, "--registry=http://lab.example", "--no-verify")...)
 	h.ok(password, "zen", append(register, "--registry=lab.example")...)
-	h.fails(costs, "", "zen", "service-connector", "update", "lab", "--registry=http://lab.example:443")
+	update := []string{"service-connector", "update", "lab", "--registry=http://lab.example:443"}
+	stays := []string{"is not sent to registry http://lab.example:443", "type the password again"}
+	h.fails(stays, "", "zen", update...)
+	update = append(update, "--password-stdin")
+	h.fails(costs, password, "zen", update...)
 	h.zen("service-connector", "verify", "lab")
 	h.zen("login", "lab")
 	plain, tls := w.seen()
@@ -89,7 +93,7 @@ func TestNothingGoesUnencrypted(t *testing.T) {
 		t.Fatalf("without TLS was asked %q, with it %q", plain, tls)
 	}
 
-	h.zenOK("service-connector", "update", "lab", "--registry=http://lab.example:443", "--insecure")
+	h.ok(password, "zen", append(update, "--insecure")...)
 	h.zenOK("login", "lab")
 	if r := h.zenOK("status"); strings.Contains(r.String(), "unencrypted") {
 		t.Errorf("what was agreed to is told of: %s", r)
