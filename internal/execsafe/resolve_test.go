@@ -3,6 +3,7 @@ package execsafe
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"strings"
 	"syscall"
@@ -51,9 +52,7 @@ func fake(extra map[string]node) system {
 		"/home/bob/bin/p": file(0, 0o755),
 		"/tmp":            dir(0, 0o1777),
 	}
-	for name, n := range extra {
-		nodes[name] = n
-	}
+	maps.Copy(nodes, extra)
 	return system{
 		uid: alice, admins: -1,
 		lstat: func(name string) (status, error) {

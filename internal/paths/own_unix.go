@@ -40,9 +40,11 @@ func OpenFile(name string, flags int) (fd int, err error) {
 
 // notAFile explains what open(2) says of things that are no regular files.
 func notAFile(name string, err error) error {
-	switch err {
-	case nil:
+	if err == nil {
 		return nil
+	}
+	errno, _ := errors.AsType[unix.Errno](err)
+	switch errno {
 	case unix.ELOOP:
 		return insecure(name, "is a symbolic link", "replace it by the file that it leads to, or remove "+
 			"it: rm "+name)

@@ -62,7 +62,7 @@ func fitDir(dir string, tighten bool) error {
 // a symbolic link, as for CheckDir. The caller closes the descriptor.
 func OpenDir(dir string) (fd int, err error) {
 	fd, err = openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
-	if err == unix.ELOOP || err == unix.ENOTDIR { // which of them for a link, differs
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) { // which of them for a link, differs
 		fd, err = openLinked(dir, err)
 	}
 	if err != nil {
@@ -145,7 +145,7 @@ func makeDirs(dir string) error {
 func makeAll(dir string) (fd int, err error) {
 	fd, err = openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	parent := path.Dir(dir)
-	if err != unix.ENOENT || parent == dir {
+	if !errors.Is(err, unix.ENOENT) || parent == dir {
 		return fd, pathError("open", dir, err)
 	}
 	up, err := makeAll(parent)
