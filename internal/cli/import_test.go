@@ -430,7 +430,10 @@ func TestImportIsReadBack(t *testing.T) {
 		setup func(*importZend)
 		say   string
 	}{
-		{"another secret", func(z *importZend) { z.lie = true }, "zen stored it, and gives another login"},
+		{
+			"another secret", func(z *importZend) { z.lie = true },
+			"zen stored it, but answers with another login",
+		},
 		{
 			"get fails",
 			func(z *importZend) {

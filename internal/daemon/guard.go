@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/zen-agent/zen/internal/access"
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -16,18 +17,18 @@ import (
 // is run.
 func (d *daemon) newGuard() *guard.Guard {
 	return guard.New(guard.Options{
-		Env:   clientconfig.Env{Getenv: os.Getenv, State: d.dirs.State, Program: d.opt.Executable},
-		Vault: guardVault{broker: d.broker, exe: d.opt.Executable}, Log: d.log,
+		Env: clientconfig.Env{Getenv: os.Getenv, State: d.dirs.State, Program: d.opt.Executable},
+		Zen: brokerForGuard{broker: d.broker, exe: d.opt.Executable}, Log: d.log,
 	})
 }
 
-// guardVault is the broker as the guard sees it. In the audit log it is zend that asks.
-type guardVault struct {
+// brokerForGuard is the broker as the guard sees it. In the audit log it is zend that asks.
+type brokerForGuard struct {
 	broker *broker.Broker
 	exe    string
 }
 
-func (v guardVault) caller(profile string) access.Caller {
+func (v brokerForGuard) caller(profile string) access.Caller {
 	return access.Caller{
 		PID:     os.Getpid(),
 		UID:     os.Geteuid(),
@@ -36,16 +37,16 @@ func (v guardVault) caller(profile string) access.Caller {
 	}
 }
 
-func (v guardVault) Holds(
+func (v brokerForGuard) Holds(
 	ctx context.Context,
 	profile, serverURL string,
 	cred credential.Credential,
-) (guard.Holding, error) {
+) (adopt.Holding, error) {
 	h, err := v.broker.Credentials.Holds(ctx, v.caller(profile), serverURL, cred)
-	return guard.Holding(h), err
+	return adopt.Holding(h), err
 }
 
-func (v guardVault) Verify(
+func (v brokerForGuard) Verify(
 	ctx context.Context,
 	serverURL string,
 	cred credential.Credential,
@@ -53,6 +54,8 @@ func (v guardVault) Verify(
 	return v.broker.Credentials.VerifyCredential(ctx, v.caller(""), serverURL, cred)
 }
 
-func (v guardVault) Store(ctx context.Context, profile, serverURL string, cred credential.Credential) error {
+func (v brokerForGuard) Store(
+	ctx context.Context, profile, serverURL string, cred credential.Credential,
+) error {
 	return v.broker.Credentials.Store(ctx, v.caller(profile), serverURL, cred)
 }

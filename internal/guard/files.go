@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -21,7 +22,7 @@ type file struct {
 
 // docker reports whether the file is in docker's format, and names the helpers of those
 // who read it.
-func (f file) docker() bool { return f.logins && f.client != "podman" && f.client != "regctl" }
+func (f file) docker() bool { return f.logins && adopt.DockerFormat(f.client) }
 
 // places are the variables that say where clients keep their files.
 func places() []string {

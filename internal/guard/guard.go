@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -29,31 +30,12 @@ const (
 	Import Mode = "import" // that, and credentials in plain text are moved into the vault
 )
 
-// Holding is what zen has for a registry, beside a login that was found in a file.
-type Holding struct {
-	Connector string // name of the service connector that answers; "" for a stored login
-	Exact     bool   // the login is for this very address, not for one above it
-	Same      bool   // clients are given the very credential
-}
-
-// Vault is where logins go. A profile is that of the helper which the client executes, ""
-// for docker-credential-zen itself. Credentials stay the caller's to wipe.
-type Vault interface {
-	// Holds compares a credential with what zen has. NotLoggedIn means that it has
-	// nothing.
-	Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (Holding, error)
-	// Verify asks the registry about a credential.
-	Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error)
-	// Store makes zen answer with a credential.
-	Store(ctx context.Context, profile, serverURL string, cred credential.Credential) error
-}
-
 // Options are what a Guard needs.
 type Options struct {
-	Env   clientconfig.Env // as zend has it; that of the user's shells may differ
-	Vault Vault
-	Log   *slog.Logger
-	Now   func() time.Time // nil: time.Now
+	Env clientconfig.Env // as zend has it; that of the user's shells may differ
+	Zen adopt.Zen
+	Log *slog.Logger
+	Now func() time.Time // nil: time.Now
 }
 
 // How long files are left alone before they are looked at, and how long at most while
@@ -74,17 +56,16 @@ const (
 
 // Guard is a guard. Its methods may be called at any time.
 type Guard struct {
-	env   clientconfig.Env
-	vault Vault
-	log   *slog.Logger
-	now   func() time.Time
-	wake  chan struct{}
-	run   func(filewatch.Watch, context.Context) error // filewatch.Watch.Run
+	env  clientconfig.Env
+	zen  adopt.Zen
+	log  *slog.Logger
+	now  func() time.Time
+	wake chan struct{}
+	run  func(filewatch.Watch, context.Context) error // filewatch.Watch.Run
 
 	// These are the looking goroutine's.
-	memory   memory
-	seed     maphash.Seed
-	verdicts map[uint64]api.CredentialReport // of registries, by digest: they are asked once
+	memory memory
+	seed   maphash.Seed
 	// digest of the login that was last taken out of a place, or put back there
 	taken map[place]uint64
 	// digests of the logins that were in a file when it was last made to name zen again
@@ -102,14 +83,13 @@ func New(o Options) *Guard {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	seed := maphash.MakeSeed()
 	return &Guard{
-		env: dependable(
-			o.Env,
-		), vault: o.Vault, log: o.Log, now: o.Now, wake: make(chan struct{}, 1), run: filewatch.Watch.Run,
-		mode:   Off,
-		memory: memory{file: memoryFile(o.Env.State)}, seed: maphash.MakeSeed(),
-		verdicts: map[uint64]api.CredentialReport{}, taken: map[place]uint64{},
-		mended: map[string][]uint64{},
+		env: dependable(o.Env), log: o.Log, now: o.Now, wake: make(chan struct{}, 1),
+		run: filewatch.Watch.Run, mode: Off,
+		memory: memory{file: memoryFile(o.Env.State)}, seed: seed,
+		zen:   &patient{Zen: o.Zen, seed: seed, verdicts: map[uint64]api.CredentialReport{}},
+		taken: map[place]uint64{}, mended: map[string][]uint64{},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -62,15 +63,15 @@ func (v *fakeVault) Holds(
 	_ context.Context,
 	profile, serverURL string,
 	cred credential.Credential,
-) (Holding, error) {
+) (adopt.Holding, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	a, err := address.Parse(serverURL)
 	if err != nil {
-		return Holding{}, err
+		return adopt.Holding{}, err
 	}
 	if name := v.minted[a.String()]; name != "" {
-		return Holding{Connector: name, Exact: true}, nil
+		return adopt.Holding{Connector: name, Exact: true}, nil
 	}
 	for up, ok := a, true; ok; up, ok = up.Parent() {
 		have := v.stored[up.String()+"@"+profile]
@@ -79,12 +80,12 @@ func (v *fakeVault) Holds(
 		}
 		if have != "" {
 			if v.locked {
-				return Holding{Exact: up == a}, errLocked
+				return adopt.Holding{Exact: up == a}, errLocked
 			}
-			return Holding{Exact: up == a, Same: have == text(cred)}, nil
+			return adopt.Holding{Exact: up == a, Same: have == text(cred)}, nil
 		}
 	}
-	return Holding{}, credential.NewError(credential.NotLoggedIn, "nobody is logged in", "")
+	return adopt.Holding{}, credential.NewError(credential.NotLoggedIn, "nobody is logged in", "")
 }
 
 func (v *fakeVault) Verify(
@@ -195,7 +196,7 @@ func newHome(t *testing.T, mode Mode) *home {
 // restart is what a new zend knows.
 func (h *home) restart(mode Mode) {
 	h.guard = New(Options{
-		Env: h.env, Vault: h.vault, Log: slog.New(slog.NewTextHandler(h.log, nil)),
+		Env: h.env, Zen: h.vault, Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		Now: func() time.Time { return time.Now().Add(h.clock.Sub(time.Time{})) },
 	})
 	h.guard.SetMode(mode)
@@ -486,19 +487,20 @@ func TestLeaves(t *testing.T) {
 			"unlock the vault: zen unlock"},
 		"rejected": {
 			func(_ *home, v *fakeVault) { v.verdicts["alice:"+canary] = api.VerificationRejected },
-			clear + "the registry says rejected -> log in again: docker login ghcr.io",
+			clear + "the registry says rejected -> log in again: docker login ghcr.io, or import it all " +
+				"the same: zen import --no-verify",
 		},
 		"another login, not accepted": {
 			func(_ *home, v *fakeVault) {
 				v.stored["ghcr.io"] = "bob:x"
 				v.verdicts["alice:"+canary] = api.VerificationUnreachable
-			}, clear + "zen has another login there, by docker login -> choose one of them: zen import " +
-				"--prefer zen, or --prefer source",
+			}, clear + "zen has another login for this registry, by docker login -> choose one of the two " +
+				"logins: zen import --prefer zen, or --prefer source",
 		},
 		"a service connector": {
 			func(_ *home, v *fakeVault) { v.minted["ghcr.io"] = "prod" },
-			clear + "zen has another login there, by service connector 'prod' -> choose one of them: zen " +
-				"import --prefer zen, or --prefer source",
+			clear + "zen has another login for this registry, by service connector 'prod' -> choose one of " +
+				"the two logins: zen import --prefer zen, or --prefer source",
 		},
 		"read-only": {
 			func(h *home, _ *fakeVault) { h.must(os.Chmod(h.at(docker), 0o400)) },

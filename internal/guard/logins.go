@@ -2,20 +2,16 @@ package guard
 
 import (
 	"context"
-	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
-
-func credentialOf(k *logins.Login) credential.Credential {
-	return credential.Credential{Username: k.Username, Secret: k.Secret}
-}
 
 // place is where a login is kept. What stands before an @ in a key could be a password.
 func (s *scene) place(k *logins.Login) place {
@@ -24,19 +20,34 @@ func (s *scene) place(k *logins.Login) place {
 
 // digest tells one login from another for as long as this process lives.
 func (g *Guard) digest(k *logins.Login) uint64 {
-	var h maphash.Hash
-	h.SetSeed(g.seed)
-	var size [8]byte
-	binary.LittleEndian.PutUint64(size[:], uint64(len(k.ServerURL)))
-	h.Write(size[:])
-	h.WriteString(k.ServerURL)
-	binary.LittleEndian.PutUint64(size[:], uint64(len(k.Username)))
-	h.Write(size[:])
-	h.WriteString(k.Username)
-	// not into h, which keeps a copy
-	binary.LittleEndian.PutUint64(size[:], maphash.Bytes(g.seed, k.Secret.Reveal()))
-	h.Write(size[:])
-	return h.Sum64()
+	return digest(g.seed, k.ServerURL, k.Username, k.Secret)
+}
+
+func digest(seed maphash.Seed, serverURL, username string, secret credential.Secret) uint64 {
+	return maphash.Comparable(seed, [3]any{serverURL, username, maphash.Bytes(seed, secret.Reveal())})
+}
+
+// patient is zen for somebody who comes back with the same login: its registry is asked
+// once, until it answers.
+type patient struct {
+	adopt.Zen
+
+	seed     maphash.Seed
+	verdicts map[uint64]api.CredentialReport
+}
+
+func (p *patient) Verify(
+	ctx context.Context, serverURL string, cred credential.Credential,
+) (api.CredentialReport, error) {
+	id := digest(p.seed, serverURL, cred.Username, cred.Secret)
+	if report, known := p.verdicts[id]; known {
+		return report, nil
+	}
+	report, err := p.Zen.Verify(ctx, serverURL, cred)
+	if v := report.Verification; err == nil && (v == api.VerificationValid || v == api.VerificationRejected) {
+		p.verdicts[id] = report
+	}
+	return report, err
 }
 
 // left tells of a login that stays in its file, and why.
@@ -71,74 +82,29 @@ func (s *scene) consider(ctx context.Context, k *logins.Login) {
 			s.again(ctx, at)
 		}
 		s.left(k, s.client+" does not ask zen for them", "zen import")
-	case s.keep(ctx, k):
-		s.ready = append(s.ready, k)
+	default:
+		s.adopt(ctx, k)
 	}
 }
 
-// keep makes zen answer with the login, unless that would take something from somebody,
-// and reports whether it may leave the file.
-func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
-	has, err := s.holds(ctx, k)
-	if err != nil && !credential.NotLoggedIn.Is(err) {
-		s.leftBy(k, err)
-		return false
-	}
-	if s.putBack(ctx, k, has.Same) {
+// adopt makes zen answer with the login, unless that would take something from somebody.
+// It may leave the file then.
+func (s *scene) adopt(ctx context.Context, k *logins.Login) {
+	it := &adopt.Item{Login: k, Profile: s.profile(k)}
+	s.adopter.Compare(ctx, it)
+	s.answers[k] = it.Answered
+	if it.State != adopt.Failed && s.putBack(ctx, k, it.State == adopt.Same) {
 		s.left(k, "zen already moved them once, and they were put back", "zen import")
-		return false
+		return
 	}
-	if has.Same {
-		return true
+	s.adopter.Check(ctx, []*adopt.Item{it})
+	s.adopter.Take(ctx, it)
+	s.answers[k] = it.Answered
+	if !it.Held() {
+		s.leftBy(k, it.Why)
+		return
 	}
-	if err := s.check(ctx, k, has); err != nil {
-		s.leftBy(k, err)
-		return false
-	}
-	if err := s.vault.Store(ctx, s.profile(k), k.ServerURL, credentialOf(k)); err != nil {
-		s.leftBy(k, err)
-		return false
-	}
-	has, err = s.holds(ctx, k)
-	if err == nil && !has.Same {
-		err = credential.NewError(credential.Internal, "zen stored it, and answers with another "+
-			"login", "zen why "+k.Address.String())
-	}
-	if err != nil {
-		s.leftBy(k, err)
-	}
-	return err == nil
-}
-
-// check returns why a login should not be stored. Another one that zen has gives way only
-// to one that the registry accepts, and one by a service connector never.
-func (s *scene) check(ctx context.Context, k *logins.Login, has Holding) error {
-	conflict := func(by string) error {
-		return credential.NewError(credential.Exists, "zen has another login there, by "+by,
-			"choose one of them: zen import --prefer zen, or --prefer source")
-	}
-	if has.Exact && has.Connector != "" {
-		return conflict("service connector '" + has.Connector + "'")
-	}
-	id := s.digest(k)
-	report, known := s.verdicts[id]
-	if !known {
-		var err error
-		if report, err = s.vault.Verify(ctx, k.ServerURL, credentialOf(k)); err != nil {
-			return err
-		}
-		if report.Verification == api.VerificationValid || report.Verification == api.VerificationRejected {
-			s.verdicts[id] = report
-		}
-	}
-	switch {
-	case report.Verification == api.VerificationRejected:
-		return credential.NewError(credential.Rejected, report.Detail, "log in again: docker "+
-			"login "+k.Address.Host())
-	case has.Exact && report.Verification != api.VerificationValid:
-		return conflict("docker login")
-	}
-	return nil
+	s.ready = append(s.ready, it)
 }
 
 // putBack reports whether a login is one that was taken out of the same place before.
@@ -181,46 +147,31 @@ func (s *scene) news() bool {
 // takeOut removes from the file what zen answers for, as far as the client asks zen.
 // Where it was is remembered first, for zen import --undo.
 func (s *scene) takeOut(ctx context.Context, repaired bool) {
-	leaving := slices.DeleteFunc(slices.Clone(s.ready), func(k *logins.Login) bool {
-		if repaired || s.asksZen(s.now, k) {
+	leaving := slices.DeleteFunc(s.ready, func(it *adopt.Item) bool {
+		if repaired || s.asksZen(s.now, it.Login) {
 			return false
 		}
-		s.left(k, s.client+" does not ask zen for them", "zen import")
+		s.left(it.Login, s.client+" does not ask zen for them", "zen import")
 		return true
 	})
 	if len(leaving) == 0 {
 		return
 	}
-	var records []logins.Record
-	for _, k := range leaving {
-		records = append(records, k.Record(s.look.now()))
-	}
-	err := logins.Remember(ctx, s.env.State, records)
-	var stay []*logins.Login
-	if err == nil {
-		stay, err = logins.Scrub(ctx, s.path, leaving)
-	}
-	for _, k := range leaving {
-		switch {
-		case err != nil:
-			s.leftBy(k, err)
-		case slices.Contains(stay, k): // another program changed it meanwhile: there is an event to come
-			s.left(k, "another program changed them meanwhile", "zen import")
-		default:
-			at := s.place(k)
-			s.taken[at] = s.digest(k)
-			s.forgot(s.memory.did(ctx, at, "", s.look.now()))
-			d := remedy{
-				text: "the login for " + registry(
-					k,
-				) + " was in plain text in " + safetext.Name(
-					s.path,
-				) + " and is in the vault now",
-			}
-			if s.client == "docker" {
-				d.file, d.registry = s.path, k.Address
-			}
-			s.tell(d)
+	s.adopter.TakeOut(ctx, s.path, leaving)
+	for _, it := range leaving {
+		k := it.Login
+		if !it.Removed {
+			s.leftBy(k, it.Why) // when another program changed the file, there is an event to come
+			continue
 		}
+		at := s.place(k)
+		s.taken[at] = s.digest(k)
+		s.forgot(s.memory.did(ctx, at, "", s.look.now()))
+		d := remedy{text: "the login for " + registry(k) + " was in plain text in " + safetext.Name(s.path) +
+			" and is in the vault now"}
+		if s.client == "docker" {
+			d.file, d.registry = s.path, k.Address
+		}
+		s.tell(d)
 	}
 }

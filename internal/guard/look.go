@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
@@ -115,12 +116,15 @@ type scene struct {
 	kept      []*logins.Login
 	now, then *jsonedit.Document // a file in docker's format, as it is and as it will be once it was repaired
 	answers   map[*logins.Login]bool
-	ready     []*logins.Login // zen answers with the very same, so that they may go
+	adopter   *adopt.Adopter
+	ready     []*adopt.Item // zen answers with the very same, so that they may go
 }
 
 // file looks at one file.
 func (l *look) file(ctx context.Context, f file) {
-	s := &scene{look: l, file: f, answers: map[*logins.Login]bool{}}
+	s := &scene{look: l, file: f, answers: map[*logins.Login]bool{}, adopter: &adopt.Adopter{
+		Zen: l.zen, Rule: adopt.KeepProven, State: l.env.State, Now: l.Guard.now,
+	}}
 	strays, err := s.read(ctx)
 	defer s.wipe()
 	if err != nil {
@@ -183,18 +187,7 @@ func (s *scene) forget(ctx context.Context, strays []clientconfig.Stray) {
 // helper is the one that the client asks for a login's registry, by a document of its
 // file if that is in docker's format.
 func (s *scene) helper(d *jsonedit.Document, k *logins.Login) string {
-	if s.docker() {
-		return clientconfig.HelperFor(d, k.Key)
-	}
-	config, key := "podman", k.Address.Host()
-	if s.client == "regctl" {
-		config, key = "docker", k.Address.ServerURL()
-	}
-	asked, err := s.env.Asks(config, k.Address, key)
-	if err != nil || len(asked) == 0 {
-		return ""
-	}
-	return asked[0].Helper
+	return adopt.HelperOf(s.env, d, k)
 }
 
 func (s *scene) asksZen(d *jsonedit.Document, k *logins.Login) bool {
@@ -203,13 +196,6 @@ func (s *scene) asksZen(d *jsonedit.Document, k *logins.Login) bool {
 
 // profile is the one under which the client will ask zen.
 func (s *scene) profile(k *logins.Login) string { return clientconfig.Profile(s.helper(s.then, k)) }
-
-// holds compares a login with what zen will answer to the client.
-func (s *scene) holds(ctx context.Context, k *logins.Login) (Holding, error) {
-	has, err := s.vault.Holds(ctx, s.profile(k), k.ServerURL, credentialOf(k))
-	s.answers[k] = err == nil
-	return has, err
-}
 
 // repairable tells of the strays that are left as they are, and returns the others.
 func (s *scene) repairable(ctx context.Context, strays []clientconfig.Stray) (todo []clientconfig.Stray) {
@@ -311,7 +297,7 @@ func (s *scene) answered(ctx context.Context, k *logins.Login) bool {
 	if k.Useless {
 		return true // nobody loses it
 	}
-	_, err := s.holds(ctx, k)
+	_, err := s.zen.Holds(ctx, s.profile(k), k.ServerURL, k.Credential())
 	return err == nil
 }
 

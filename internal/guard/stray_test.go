@@ -119,7 +119,8 @@ func TestRepairTakesNoLoginAway(t *testing.T) {
 	h.vault.verdicts["alice:"+canary] = "rejected"
 	h.look()
 	h.wantFile(docker, stray)
-	h.wantNotices(clear+"; the registry says rejected -> log in again: docker login ghcr.io", gone+why)
+	h.wantNotices(clear+"; the registry says rejected -> log in again: docker login ghcr.io, or import "+
+		"it all the same: zen import --no-verify", gone+why)
 
 	h.vault.stored["ghcr.io"] = "bob:another" // docker asked zen for that one before
 	h.look()

@@ -148,7 +148,8 @@ func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found l
 	o importOptions,
 ) error {
 	ctx := cmd.Context()
-	job := &importJob{app: a, env: env, options: o, rows: rowsOf(found)}
+	job := a.newImport(env, &zendClient{}, o)
+	job.rows = rowsOf(env, found)
 	defer a.sayNotes(found.Notes)
 	if len(job.rows) == 0 {
 		return a.showImport(cmd, o, nil, noImports)
@@ -158,7 +159,7 @@ func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found l
 		if err != nil {
 			return err
 		}
-		job.zend = zendClient{client}
+		job.zend.Caller = client
 		if err := job.plan(ctx); err != nil {
 			return err
 		}

@@ -6,144 +6,141 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/command"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// What becomes of a login, and what is to become of it.
-const (
-	importPlanned = "to import"
-	// zen has a login for the registry, and the helper's secret is not known yet
-	importCompare  = "to compare"
-	importSame     = "in zen"   // zen has the same already
-	importConflict = "conflict" // zen has another login for the registry
-	importDone     = "imported"
-	importFailed   = "failed"
-	importDropped  = "dropped"  // zen's own login was to be kept
-	importRestored = "restored" // by --undo
-)
-
 // importRow is one login, or one place that could not be looked into.
 type importRow struct {
-	login        *logins.Login // nil for such a place
-	source       string
-	place        string
-	status       string
-	verification string
-	detail       string
-	hint         string
-	removed      bool // it is not in its old place any more
-	unfinished   bool // it should have gone from there
+	adopt.Item
+
+	source     string
+	place      string
+	unfinished bool // it should have gone from its old place
 }
 
-func rowsOf(found logins.Found) []*importRow {
+func rowsOf(env clientconfig.Env, found logins.Found) []*importRow {
 	rows := []*importRow{}
 	for _, l := range found.Logins {
-		r := &importRow{login: l, source: l.Source, place: l.Place(), status: importPlanned}
-		if l.Problem != nil {
-			r.fail(l.Problem)
-		}
-		rows = append(rows, r)
+		rows = append(rows, newRow(env, l, adopt.Planned))
 	}
 	for _, f := range found.Failures {
 		r := &importRow{source: f.Source, place: f.Place}
-		r.fail(f.Err)
+		r.Fail(f.Err)
 		rows = append(rows, r)
 	}
 	return rows
 }
 
-// fail ends the row with an error.
-func (r *importRow) fail(err error) {
-	r.status = importFailed
-	r.note(err)
-}
-
-// note says what went wrong beside the row's result.
-func (r *importRow) note(err error) {
-	r.detail, r.hint = err.Error(), ""
-	if e, ok := errors.AsType[*credential.Error](err); ok {
-		r.hint = e.HintText()
+func newRow(env clientconfig.Env, l *logins.Login, state adopt.State) *importRow {
+	r := &importRow{
+		Item:   adopt.Item{Login: l, State: state, Profile: adopt.ProfileOf(env, l)},
+		source: l.Source, place: l.Place(),
 	}
+	if l.Problem != nil {
+		r.Fail(l.Problem)
+	}
+	return r
 }
 
-// pending reports whether something is still to be done.
-func (r *importRow) pending() bool {
-	return r.login != nil &&
-		(r.status == importPlanned || r.status == importCompare || r.status == importSame)
+// items are the adopter's part of rows.
+func items(rows []*importRow) (list []*adopt.Item) {
+	for _, r := range rows {
+		list = append(list, &r.Item)
+	}
+	return list
 }
 
-// held reports whether zen answers for the registry by now, so that the old place is not
-// needed.
-func (r *importRow) held() bool {
-	return r.status == importDone || r.status == importSame || r.status == importDropped
+// detail is what a person should know beside the state.
+func (r *importRow) detail() string {
+	var parts []string
+	if r.Why != nil {
+		text := r.Why.Error()
+		if r.Left {
+			text = "still in its old place: " + text
+		}
+		parts = append(parts, text)
+	}
+	if r.Remark != "" {
+		parts = append(parts, r.Remark)
+	}
+	return strings.Join(parts, "\n")
+}
+
+func (r *importRow) hint() string {
+	if e, ok := errors.AsType[*credential.Error](r.Why); ok {
+		return e.HintText()
+	}
+	return ""
 }
 
 func (r *importRow) registry() string {
 	switch {
-	case r.login == nil:
+	case r.Login == nil:
 		return ""
-	case r.login.ServerURL == "":
+	case r.Login.ServerURL == "":
 		// what is before it could be a password
-		return r.login.Key[strings.LastIndexByte(r.login.Key, '@')+1:]
+		return r.Login.Key[strings.LastIndexByte(r.Login.Key, '@')+1:]
 	}
-	return r.login.Address.String()
+	return r.Login.Address.String()
 }
 
 func (r *importRow) username() string {
-	if r.login == nil {
+	if r.Login == nil {
 		return ""
 	}
-	return r.login.Username
+	return r.Login.Username
 }
 
 // key is the registry as the source has it, without what could be a password.
 func (r *importRow) key() string {
-	if r.login == nil {
+	if r.Login == nil {
 		return ""
 	}
-	return r.login.Key[strings.LastIndexByte(r.login.Key, '@')+1:]
+	return r.Login.Key[strings.LastIndexByte(r.Login.Key, '@')+1:]
 }
 
 // result is the row's end for a person.
 func (r *importRow) result() string {
-	mark := map[string]string{
-		importFailed:   "💥 ",
-		importConflict: "❗ ",
-		importDone:     "✅ ",
-		importSame:     "✅ ",
-		importDropped:  "✅ ",
-		importRestored: "✅ ",
+	mark := map[adopt.State]string{
+		adopt.Failed:   "💥 ",
+		adopt.Conflict: "❗ ",
+		adopt.Done:     "✅ ",
+		adopt.Same:     "✅ ",
+		adopt.Dropped:  "✅ ",
+		adopt.Restored: "✅ ",
 	}
-	text := mark[r.status] + r.phrase()
-	if r.detail != "" {
-		text += "\n" + r.detail
+	text := mark[r.State] + r.phrase()
+	if detail := r.detail(); detail != "" {
+		text += "\n" + detail
 	}
 	return text
 }
 
 func (r *importRow) phrase() string {
 	out := ""
-	if r.removed && r.login.File != "" {
+	if r.Removed && r.Login.File != "" {
 		out = ", taken out of the file"
-	} else if r.removed {
+	} else if r.Removed {
 		out = ", erased there"
 	}
-	switch r.status {
-	case importSame:
+	switch r.State {
+	case adopt.Same:
 		return "in zen already" + out
-	case importDropped:
+	case adopt.Dropped:
 		return "zen's own login is kept" + out
-	case importRestored:
+	case adopt.Restored:
 		return "put back"
-	case importDone:
-		if r.verification != api.VerificationValid && r.verification != api.VerificationSkipped {
+	case adopt.Done:
+		if r.Verification != api.VerificationValid && r.Verification != api.VerificationSkipped {
 			return "imported unverified" + out
 		}
 	}
-	return r.status + out
+	return string(r.State) + out
 }
 
 // tilde writes a path below the home directory as a person does.
@@ -166,11 +163,11 @@ func (a *Commands) importColumns() []command.Column[*importRow] {
 		},
 		{Key: "key", When: command.Exact, Value: func(r *importRow) any { return r.key() }},
 		{Key: "result", When: command.InTable, Value: func(r *importRow) any { return r.result() }},
-		{Key: "status", When: command.Exact, Value: func(r *importRow) any { return r.status }},
-		{Key: "verification", When: command.Exact, Value: func(r *importRow) any { return r.verification }},
-		{Key: "removed", When: command.Exact, Value: func(r *importRow) any { return r.removed }},
-		{Key: "detail", When: command.Exact, Value: func(r *importRow) any { return r.detail }},
-		{Key: "hint", When: command.Exact, Value: func(r *importRow) any { return r.hint }},
+		{Key: "status", When: command.Exact, Value: func(r *importRow) any { return string(r.State) }},
+		{Key: "verification", When: command.Exact, Value: func(r *importRow) any { return r.Verification }},
+		{Key: "removed", When: command.Exact, Value: func(r *importRow) any { return r.Removed }},
+		{Key: "detail", When: command.Exact, Value: func(r *importRow) any { return r.detail() }},
+		{Key: "hint", When: command.Exact, Value: func(r *importRow) any { return r.hint() }},
 	}
 }
 
@@ -187,9 +184,9 @@ func (a *Commands) showImport(cmd *cobra.Command, o importOptions, rows []*impor
 	}
 	said := map[string]bool{}
 	for _, r := range rows {
-		if r.hint != "" && !said[r.hint] {
-			said[r.hint] = true
-			a.Hint(r.hint)
+		if hint := r.hint(); hint != "" && !said[hint] {
+			said[hint] = true
+			a.Hint(hint)
 		}
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
@@ -12,19 +13,18 @@ import (
 // takeOut removes from their old places what zen has by now. It is remembered first, for
 // --undo.
 func (j *importJob) takeOut(ctx context.Context) {
-	j.ready = map[string]error{}
 	byFile := map[string][]*importRow{}
 	var files []string
 	for _, r := range j.rows {
 		switch {
-		case !r.held() || ctx.Err() != nil:
-		case r.login.Helper != "":
+		case !r.Held() || ctx.Err() != nil:
+		case r.Login.Helper != "":
 			j.erase(ctx, r)
 		case j.mayLeave(ctx, r):
-			if byFile[r.login.File] == nil {
-				files = append(files, r.login.File)
+			if byFile[r.Login.File] == nil {
+				files = append(files, r.Login.File)
 			}
-			byFile[r.login.File] = append(byFile[r.login.File], r)
+			byFile[r.Login.File] = append(byFile[r.Login.File], r)
 		}
 	}
 	for _, file := range files {
@@ -32,15 +32,9 @@ func (j *importJob) takeOut(ctx context.Context) {
 	}
 }
 
-// stay says why a login is still in its old place.
-func (r *importRow) stay(err error) {
-	r.note(err)
-	r.detail = "still in its old place: " + r.detail
-}
-
 // mayLeave reports whether nobody needs the file for this login any more.
 func (j *importJob) mayLeave(ctx context.Context, r *importRow) bool {
-	client := r.login.Client
+	client := r.Login.Client
 	if client == "" {
 		return true // a leftover
 	}
@@ -50,11 +44,11 @@ func (j *importJob) mayLeave(ctx context.Context, r *importRow) bool {
 		j.ready[client] = err
 	}
 	if err == nil && client == "docker" {
-		err = j.dockerLeaves(r.login)
+		err = j.dockerLeaves(r.Login)
 	}
 	if err != nil {
 		r.unfinished = !j.options.noSetup
-		r.stay(err)
+		r.Stay(err)
 	}
 	return err == nil
 }
@@ -91,25 +85,17 @@ func (j *importJob) makeReady(ctx context.Context, client string) error {
 		)
 	}
 	mine := func(r *importRow) bool {
-		return r.login != nil &&
-			configured(r.login.Client) == configured(client)
+		return r.Login != nil &&
+			adopt.Configured(r.Login.Client) == adopt.Configured(client)
 	}
 	var hosts []string
 	if slices.ContainsFunc(
 		j.rows,
-		func(r *importRow) bool { return mine(r) && !r.held() && !r.login.Useless },
+		func(r *importRow) bool { return mine(r) && !r.Held() && !r.Login.Useless },
 	) {
 		hosts = j.hosts(mine) // the others are still needed
 	}
 	return j.setUp(ctx, client, hosts)
-}
-
-// configured is the client whose configuration says which helper another one asks.
-func configured(client string) string {
-	if client == "regctl" {
-		return "docker"
-	}
-	return client
 }
 
 func (j *importJob) setUp(ctx context.Context, client string, hosts []string) error {
@@ -125,10 +111,10 @@ func (j *importJob) setUp(ctx context.Context, client string, hosts []string) er
 // hosts are the registries of the rows that zen has, as zen setup takes them.
 func (j *importJob) hosts(which func(*importRow) bool) (hosts []string) {
 	for _, r := range j.rows {
-		if !r.held() || !which(r) || r.login.Address.IsHubToken() {
+		if !r.Held() || !which(r) || r.Login.Address.IsHubToken() {
 			continue
 		}
-		if host := r.login.Address.Host(); !slices.Contains(hosts, host) {
+		if host := r.Login.Address.Host(); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}
@@ -161,14 +147,14 @@ func (j *importJob) clientsToSetUp(ctx context.Context) (clients []string) {
 		return nil
 	}
 	for _, r := range j.rows {
-		if (!r.pending() && !r.held()) || r.login.Client == "" ||
+		if (!r.Pending() && !r.Held()) || r.Login.Client == "" ||
 			slices.ContainsFunc(clients, func(c string) bool {
-				return configured(c) == configured(r.login.Client)
+				return adopt.Configured(c) == adopt.Configured(r.Login.Client)
 			}) {
 			continue
 		}
-		if needed, err := j.needsSetup(ctx, r.login.Client); err == nil && needed {
-			clients = append(clients, r.login.Client)
+		if needed, err := j.needsSetup(ctx, r.Login.Client); err == nil && needed {
+			clients = append(clients, r.Login.Client)
 		}
 	}
 	return clients
@@ -176,48 +162,15 @@ func (j *importJob) clientsToSetUp(ctx context.Context) (clients []string) {
 
 // scrub takes rows out of one file.
 func (j *importJob) scrub(ctx context.Context, file string, rows []*importRow) {
-	var list []*logins.Login
+	j.adopter.TakeOut(ctx, file, items(rows))
 	for _, r := range rows {
-		list = append(list, r.login)
+		r.unfinished = r.Left
 	}
-	err := j.remember(ctx, rows)
-	var stay []*logins.Login
-	if err == nil {
-		stay, err = logins.Scrub(ctx, file, list)
-	}
-	for _, r := range rows {
-		switch {
-		case err != nil:
-			r.unfinished = true
-			r.stay(err)
-		case slices.Contains(stay, r.login):
-			r.unfinished = true
-			r.stay(credential.NewError(credential.InUse, "another program changed it "+
-				"meanwhile", "zen import"))
-		default:
-			r.removed = true
+	if first := rows[0]; first.Login.Leftover && j.options.remove && !first.Left {
+		if err := first.Login.RemoveLeftover(); err != nil {
+			first.unfinished, first.Why = true, err
 		}
 	}
-	if err == nil && rows[0].login.Leftover && j.options.remove {
-		if err := rows[0].login.RemoveLeftover(); err != nil {
-			rows[0].unfinished = true
-			rows[0].note(err)
-		}
-	}
-}
-
-// remember keeps for --undo where the rows were. Nobody would want a leftover back.
-func (j *importJob) remember(ctx context.Context, rows []*importRow) error {
-	var records []logins.Record
-	for _, r := range rows {
-		if !r.login.Leftover && r.status != importDropped {
-			records = append(records, r.login.Record(j.app.now()))
-		}
-	}
-	if len(records) == 0 {
-		return nil
-	}
-	return logins.Remember(ctx, j.env.State, records)
 }
 
 // erase makes another helper forget a login, if that was asked for and docker does not
@@ -226,19 +179,12 @@ func (j *importJob) erase(ctx context.Context, r *importRow) {
 	if !j.options.remove {
 		return
 	}
-	err := j.helperLeaves(ctx, r.login)
-	if err == nil {
-		err = j.remember(ctx, []*importRow{r})
+	if err := j.helperLeaves(ctx, r.Login); err != nil {
+		r.Stay(err)
+	} else {
+		j.adopter.Erase(ctx, &r.Item)
 	}
-	if err == nil {
-		err = r.login.Erase(ctx)
-	}
-	if err != nil {
-		r.unfinished = true
-		r.stay(err)
-		return
-	}
-	r.removed = true
+	r.unfinished = r.Left
 }
 
 // helperLeaves points docker at zen where it still asks the helper that keeps the login.
@@ -252,9 +198,9 @@ func (j *importJob) helperLeaves(ctx context.Context, l *logins.Login) error {
 		return credential.NewError(credential.Unavailable, w.Message, w.Hint)
 	}
 	if !j.options.noSetup {
-		ofHelper := func(r *importRow) bool { return r.login != nil && r.login.Helper == l.Helper }
+		ofHelper := func(r *importRow) bool { return r.Login != nil && r.Login.Helper == l.Helper }
 		var hosts []string
-		if slices.ContainsFunc(j.rows, func(r *importRow) bool { return ofHelper(r) && !r.held() }) ||
+		if slices.ContainsFunc(j.rows, func(r *importRow) bool { return ofHelper(r) && !r.Held() }) ||
 			!j.isStore(l, name) {
 			hosts = j.hosts(ofHelper)
 		}

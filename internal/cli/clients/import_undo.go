@@ -3,14 +3,12 @@ package clients
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
-	"github.com/zen-agent/zen/internal/credential"
 )
 
 // recordedRows are the logins that zen took from the given sources, or from anywhere.
@@ -21,11 +19,7 @@ func recordedRows(finder logins.Finder, records []logins.Record, from []string) 
 			continue
 		}
 		l := finder.Login(r)
-		row := &importRow{login: l, source: l.Source, place: l.Place(), status: "to restore"}
-		if l.Problem != nil {
-			row.fail(l.Problem)
-		}
-		rows = append(rows, row)
+		rows = append(rows, newRow(finder.Env, l, adopt.Restoring))
 	}
 	return rows
 }
@@ -63,17 +57,17 @@ func (a *Commands) undoImport(
 	if err != nil {
 		return err
 	}
-	zend := zendClient{client}
-	existing, err := zend.logins(ctx)
-	if err != nil {
+	zend := &zendClient{Caller: client}
+	if err := zend.load(ctx); err != nil {
 		return err
 	}
+	adopter := a.newImport(finder.Env, zend, o).adopter
 	failed := false
 	for _, row := range rows {
-		if row.status != importFailed && ctx.Err() == nil {
-			row.restore(ctx, zend, existing[row.login.Address.String()], finder.Env.State)
+		if row.State == adopt.Restoring && ctx.Err() == nil {
+			adopter.Restore(ctx, zend, &row.Item)
 		}
-		failed = failed || row.status != importRestored
+		failed = failed || row.State != adopt.Restored
 	}
 	if err := a.showImport(cmd, o, rows, ""); err != nil {
 		return err
@@ -87,42 +81,4 @@ func (a *Commands) undoImport(
 		return ui.StatusError(1)
 	}
 	return nil
-}
-
-// restore gets the login from zen and puts it back; then it is forgotten that it was ever
-// taken.
-func (r *importRow) restore(ctx context.Context, zend zendClient, has api.Login, state string) {
-	if has.ConnectorID != "" {
-		r.fail(credential.NewError(credential.InUse, "zen answers by "+ui.AnsweredBy(has)+" by now, "+
-			"whose credentials do not belong there", ""))
-		return
-	}
-	cred, err := zend.get(ctx, r.login.ServerURL)
-	defer cred.Secret.Wipe()
-	if err == nil && cred.Username != r.login.Username {
-		err = credential.NewError(credential.InUse, "zen has the login of another user by now, "+
-			"'"+cred.Username+"'", "")
-	}
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	record := r.login.Record(time.Time{})
-	r.login.Secret = cred.Secret
-	if r.login.Helper != "" {
-		err = r.login.Return(ctx)
-	} else if done, restoreErr := r.login.Restore(ctx); restoreErr != nil || !done {
-		if err = restoreErr; err == nil {
-			err = credential.NewError(credential.Exists, "there is another login by now", "leave it: zen "+
-				"logout "+r.login.Address.String())
-		}
-	}
-	if err == nil {
-		err = logins.Forget(ctx, state, []logins.Record{record})
-	}
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	r.status = importRestored
 }

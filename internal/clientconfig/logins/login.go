@@ -42,6 +42,11 @@ func (l *Login) Place() string { return l.File + l.Helper }
 // Same reports whether two logins have the same user name and secret.
 func (l *Login) Same(o *Login) bool { return l.Username == o.Username && l.Secret.Equal(o.Secret) }
 
+// Credential is the login's user name and secret, which stays the login's.
+func (l *Login) Credential() credential.Credential {
+	return credential.Credential{Username: l.Username, Secret: l.Secret}
+}
+
 // locate finds out which registry a key means. In keys with a scheme the path is left
 // out, as docker, podman and helm do it (docker/cli, credentials.ConvertToHostname);
 // without one it is podman's namespace (containers-auth.json(5)). That a key says http://

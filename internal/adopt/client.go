@@ -1,0 +1,51 @@
+package adopt
+
+import (
+	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/clientconfig/logins"
+)
+
+// Configured is the client whose configuration says which helper another one asks.
+func Configured(client string) string {
+	if client == "regctl" {
+		return "docker"
+	}
+	return client
+}
+
+// DockerFormat reports whether the file of a login names helpers itself, as docker's.
+func DockerFormat(client string) bool { return client != "podman" && client != "regctl" }
+
+// HelperOf is the helper that its client asks for a login's registry, "" for none. A
+// document is that of the login's file, if that is in docker's format.
+func HelperOf(env clientconfig.Env, d *jsonedit.Document, l *logins.Login) string {
+	if DockerFormat(l.Client) {
+		return clientconfig.HelperFor(d, l.Key)
+	}
+	key := l.Address.Host()
+	if Configured(l.Client) == "docker" {
+		key = l.Address.ServerURL()
+	}
+	asked, err := env.Asks(Configured(l.Client), l.Address, key)
+	if err != nil || len(asked) == 0 {
+		return ""
+	}
+	return asked[0].Helper
+}
+
+// ProfileOf is the profile under which the client of a login asks zen, as its file stands.
+func ProfileOf(env clientconfig.Env, l *logins.Login) string {
+	if l.File == "" {
+		return ""
+	}
+	var d *jsonedit.Document
+	if DockerFormat(l.Client) {
+		var err error
+		if d, err = clientconfig.ReadDocker(l.File); err != nil {
+			return "" // who reads the logins of the file says what is wrong with it
+		}
+		defer func() { clear(d.Bytes()) }()
+	}
+	return clientconfig.Profile(HelperOf(env, d, l))
+}
