@@ -153,6 +153,7 @@ chaos: have-go ## zend killed, crowded and asked a million times: nothing may fa
 	$(GO) test -tags chaos -count 1 -timeout 15m -v ./test/chaos/
 	$(GO) test -tags chaos -count 1 -timeout 10m -v -run Killed ./internal/keystore/
 	ZEN_FAULT_ROUNDS=84 $(GO) test -count 1 -timeout 10m -v -run FaultsLeakNothing ./internal/keystore/oskeyring
+	ZEN_WRITER_ROUNDS=12 $(GO) test -count 1 -timeout 10m -v -run BesideFastWriter ./internal/clientconfig/fileedit
 
 ## Checking
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,12 +61,15 @@ func (m *machine) mkdir(name string, mode os.FileMode) {
 	}
 }
 
+// longAgo is when files were written: a new one is left alone for a while.
+func longAgo() time.Time { return time.Now().Add(-time.Hour) }
+
 func (m *machine) write(name, text string, mode os.FileMode) {
 	m.t.Helper()
 	m.mkdir(filepath.Dir(name), 0o755)
 	os.Remove(m.at(name))
 	if err := errors.Join(os.WriteFile(m.at(name), []byte(text), 0o600),
-		os.Chmod(m.at(name), mode)); err != nil {
+		os.Chmod(m.at(name), mode), os.Chtimes(m.at(name), longAgo(), longAgo())); err != nil {
 		m.t.Fatal(err)
 	}
 }

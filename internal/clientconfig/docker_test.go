@@ -307,7 +307,7 @@ func (p configPlace) write(text string) {
 	p.t.Helper()
 	file := p.path[len(p.path)-1]
 	if err := errors.Join(os.RemoveAll(file), os.WriteFile(file, []byte(text), 0o600),
-		os.Chmod(file, p.mode)); err != nil {
+		os.Chmod(file, p.mode), os.Chtimes(file, longAgo(), longAgo())); err != nil {
 		p.t.Fatal(err)
 	}
 }

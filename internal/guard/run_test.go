@@ -234,13 +234,16 @@ func TestTwoWritersAtOnce(t *testing.T) {
 	h := newHome(t, Import)
 	h.config(`{"credsStore":"zen","auths":{}}`)
 	r := h.run()
-	const rounds = 20
+	const rounds = 8
 	var tools sync.WaitGroup
 	tools.Go(func() {
 		for i := range rounds {
 			host := "h" + strconv.Itoa(i) + ".example"
 			for !h.stored(host) { // the other one may have read the file before and write it after
 				h.dockerLogin(host)
+				r.eventually("the login is moved or lost", func() bool {
+					return h.stored(host) || !strings.Contains(h.read(docker), host)
+				})
 			}
 		}
 	})

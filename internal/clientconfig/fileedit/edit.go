@@ -3,9 +3,11 @@ package fileedit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -28,26 +30,34 @@ type Result struct {
 	Changed bool
 }
 
-// attempts bounds how often Edit starts anew because of other writers.
-const attempts = 50
+// A file is written only when nobody else has written it for the time of quiet: programs
+// without a lock read, change and write it, and lose what came in between. Edit gives up
+// when that does not happen in time.
+const (
+	quiet    = 200 * time.Millisecond
+	patience = 5 * time.Second
+)
 
 // Edit changes the file at path under a lock that keeps out other calls of Edit for files
-// of the same directory. A missing directory is created with mode 0700, a missing file
-// with 0600. Errors are *credential.Error unless they come from change.
+// of the same directory, once no other program has written it for 200 ms. A missing
+// directory is created with mode 0700, a missing file with 0600. Errors are
+// *credential.Error unless they come from change; CannotWrite after 5 s if other programs
+// never leave the file alone.
 func Edit(ctx context.Context, path string, change Change) (Result, error) {
 	if err := makeDir(path); err != nil {
 		return Result{}, err
 	}
 	var result Result
-	for range attempts {
+	for deadline := time.Now().Add(patience); ; {
 		again, err := attempt(ctx, path, change, &result)
 		if err != nil || !again {
 			return result, err
 		}
+		if time.Now().After(deadline) {
+			return result, credential.NewError(credential.CannotWrite, "another program is writing "+
+				safetext.Name(result.Target), "try again when nothing else uses it")
+		}
 	}
-	return result, credential.NewError(credential.CannotWrite,
-		safetext.Name(result.Target)+" is being changed by another program all the time", "try again "+
-			"when nothing else uses it")
 }
 
 // attempt makes the change once, under the lock of the directory where path leads now.
@@ -66,7 +76,7 @@ func attempt(ctx context.Context, path string, change Change, result *Result) (a
 	if locked {
 		removeStale(target)
 	}
-	result.Changed, again, err = try(path, target, change)
+	result.Changed, again, err = try(ctx, path, target, change)
 	return again, err
 }
 
@@ -106,7 +116,7 @@ func Read(path string) (Content, error) {
 }
 
 // try makes the change of the file itself, which path leads to.
-func try(path, target string, change Change) (changed, again bool, err error) {
+func try(ctx context.Context, path, target string, change Change) (changed, again bool, err error) {
 	before, info, err := read(target)
 	if err == nil {
 		err = trusted(path, target, info)
@@ -121,6 +131,9 @@ func try(path, target string, change Change) (changed, again bool, err error) {
 	if err := writable(target, info); err != nil {
 		return false, false, err
 	}
+	if again, err = busy(ctx, target, info); again || err != nil {
+		return false, again, err
+	}
 	if !after.Exists {
 		again, err = remove(target, before)
 	} else {
@@ -132,6 +145,34 @@ func try(path, target string, change Change) (changed, again bool, err error) {
 	return !again && err == nil, again, err
 }
 
+// busy waits until the file has been left alone for a while. It reports at once that
+// somebody wrote it since info was read. One that does not exist has no writer yet.
+func busy(ctx context.Context, target string, info fs.FileInfo) (bool, error) {
+	if info == nil {
+		return false, nil
+	}
+	// a time in the future, of another machine's clock, counts as now
+	over := time.Now().Add(min(quiet, quiet-time.Since(info.ModTime())))
+	for left := time.Until(over); left > 0; left = time.Until(over) {
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(min(left, quiet/10)):
+		}
+		if !untouched(target, info) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// untouched reports whether the file is still the one of which info was read.
+func untouched(target string, info fs.FileInfo) bool {
+	now, err := os.Lstat(target)
+	return err == nil && os.SameFile(now, info) && now.ModTime().Equal(info.ModTime()) &&
+		now.Size() == info.Size()
+}
+
 func same(a, b Content) bool { return a.Exists == b.Exists && bytes.Equal(a.Data, b.Data) }
 
 // replace publishes after in before's place. info is nil when there was no file.
@@ -141,9 +182,12 @@ func replace(target string, info fs.FileInfo, before, after Content) (again bool
 		return false, err
 	}
 	defer discard(temp)
-	if before.Exists {
+	switch {
+	case before.Exists && !untouched(target, info):
+		return true, nil
+	case before.Exists:
 		again, err = exchange(temp, target, before, after)
-	} else {
+	default:
 		again, err = create(temp, target)
 	}
 	return again, cannotWrite(target, err)
@@ -173,7 +217,13 @@ func writeTemp(target string, info fs.FileInfo, data []byte) (name string, err e
 	if _, err := f.Write(data); err != nil {
 		return "", cannotWrite(target, err)
 	}
-	return f.Name(), cannotWrite(target, f.Sync())
+	if err := f.Sync(); err != nil {
+		return "", cannotWrite(target, err)
+	}
+	// the next edit has not to wait for this one: it has the lock
+	before := time.Now().Add(-quiet)
+	_ = os.Chtimes(f.Name(), before, before)
+	return f.Name(), nil
 }
 
 // create puts temp in target's place unless a file came there meanwhile.
@@ -218,26 +268,30 @@ func readOut(temp string) (Content, error) {
 }
 
 // putBack undoes a swap that took out what another program had just written: what is in
-// temp goes back into target's place, as long as what comes out is what was put there
-// last.
+// temp goes back into target's place, if that still holds what was put there. What is
+// newer stays, and comes back if it appeared in that very moment.
 func putBack(temp, target string, placed Content) error {
-	for range attempts {
-		next, err := readOut(temp)
-		if err != nil {
+	for {
+		now, err := readOut(target)
+		if os.IsNotExist(err) || err == nil && !same(now, placed) {
+			return nil // removed or written since
+		}
+		next, readErr := readOut(temp)
+		if err = errors.Join(err, readErr); err != nil {
 			return err
 		}
 		if err := swap(temp, target); err != nil {
 			if os.IsNotExist(err) {
-				return nil // target was removed since
+				return nil
 			}
 			return err
 		}
-		if out, err := readOut(temp); err != nil || same(out, placed) {
+		out, err := readOut(temp)
+		if err != nil || same(out, placed) {
 			return err
 		}
-		placed = next
+		placed = next // the newer one is in temp, and goes back
 	}
-	return nil
 }
 
 // rename is for systems that cannot exchange files: a program that writes between the

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
@@ -30,7 +32,8 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	longAgo := time.Now().Add(-time.Hour) // a new one is left alone for a while
+	if err := errors.Join(os.Chmod(path, mode), os.Chtimes(path, longAgo, longAgo)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -522,7 +525,7 @@ func TestEditAgainstRenamingWriter(t *testing.T) {
 			last = line
 		}
 	})
-	for range 200 {
+	for range 5 {
 		calls := 0
 		_, err := fileedit.Edit(t.Context(), path, func(before fileedit.Content) (fileedit.Content, error) {
 			if calls++; calls < 4 {
@@ -540,4 +543,75 @@ func TestEditAgainstRenamingWriter(t *testing.T) {
 		t.Errorf("%q, want %q: their last write is lost", got, last)
 	}
 	only(t, dir, "f")
+}
+
+// A program that reads the file, adds a line and renames it into place, again and again,
+// loses none of its lines beside Edit, which gives up when it is never left alone.
+func TestEditBesideFastWriter(t *testing.T) {
+	for _, pause := range []time.Duration{0, 5 * time.Millisecond, 300 * time.Millisecond} {
+		t.Run(pause.String(), func(t *testing.T) {
+			t.Parallel()
+			besideWriter(t, pause, pause < 200*time.Millisecond)
+		})
+	}
+}
+
+func besideWriter(t *testing.T, pause time.Duration, refused bool) {
+	path := filepath.Join(t.TempDir(), "f")
+	write(t, path, "", 0o600)
+	stop, started := make(chan struct{}), make(chan struct{})
+	lines := 0
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for {
+			data, err := os.ReadFile(path)
+			line := fmt.Sprintf("theirs %d\n", lines)
+			if err := errors.Join(err, os.WriteFile(path+"1", append(data, line...), 0o600),
+				os.Rename(path+"1", path)); err != nil {
+				t.Error(err)
+				return
+			}
+			if lines++; lines == 2 {
+				close(started)
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(pause):
+			}
+		}
+	})
+	<-started
+	for range rounds(t) {
+		_, err := fileedit.Edit(t.Context(), path, func(before fileedit.Content) (fileedit.Content, error) {
+			return fileedit.Content{Data: append(bytes.Clone(before.Data), "ours\n"...), Exists: true}, nil
+		})
+		if refused && (!credential.CannotWrite.Is(err) ||
+			err.Error() != "another program is writing "+path) || !refused && err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	close(stop)
+	writer.Wait()
+	got := text(t, path)
+	for n := range lines {
+		if !strings.Contains(got, fmt.Sprintf("theirs %d\n", n)) {
+			t.Errorf("line %d of %d is lost", n, lines)
+		}
+	}
+	if strings.Contains(got, "ours") == refused {
+		t.Errorf("ours is there: %v", !refused)
+	}
+}
+
+// rounds is how often a file is edited beside a writer: once, or more often in make chaos.
+func rounds(t *testing.T) int {
+	n := 1
+	if text := os.Getenv("ZEN_WRITER_ROUNDS"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
 }

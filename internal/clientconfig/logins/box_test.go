@@ -2,6 +2,7 @@ package logins
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,7 +48,9 @@ func (b *box) write(name, text string) {
 	if err := os.MkdirAll(filepath.Dir(b.at(name)), 0o700); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(b.at(name), []byte(text), mode); err != nil {
+	longAgo := time.Now().Add(-time.Hour) // a new one is left alone for a while
+	if err := errors.Join(os.WriteFile(b.at(name), []byte(text), mode),
+		os.Chtimes(b.at(name), longAgo, longAgo)); err != nil {
 		b.t.Fatal(err)
 	}
 }
