@@ -131,6 +131,7 @@ type UseConnector struct {
 	ResourceID   string `json:"resource_id,omitempty"`
 	Push         string `json:"push,omitempty"`   // verify: repository to check push permission on
 	Server       string `json:"server,omitempty"` // where the connector lives; "": this machine first
+	Exact        bool   `json:"exact,omitempty"`  // get: see Ref
 }
 
 // ResourcesQuery is the params of connector.resources.

@@ -26,7 +26,7 @@ func (b *Connectors) ConnectorTypes(
 	q api.ConnectorTypesQuery,
 ) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
-	h, err := b.homes.Named(q.Server)
+	h, err := b.homes.Named(q.Server, catalog.ByPrefix)
 	if err != nil {
 		return list, err
 	}
@@ -41,6 +41,14 @@ func (b *Connectors) ConnectorTypes(
 		}
 	}
 	return list, nil
+}
+
+// how is how much of a name a request has to give.
+func how(exact bool) catalog.Match {
+	if exact {
+		return catalog.Exactly
+	}
+	return catalog.ByPrefix
 }
 
 func hasResourceType(t api.ConnectorType, want string) bool {
@@ -62,7 +70,7 @@ func (b *Connectors) QueryConnectors(q api.Query) (list api.ConnectorList, err e
 // Connector answers connector.get: the connector as list shows it, and what it gives
 // access to.
 func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server, how(use.Exact))
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -80,7 +88,7 @@ func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.C
 func (b *Connectors) RegisterConnector(
 	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -94,7 +102,7 @@ func (b *Connectors) UpdateConnector(
 	for i, name := range req.Remove { // people type attributes as options too, with dashes
 		req.Remove[i] = strings.ReplaceAll(name, "-", "_")
 	}
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -107,7 +115,7 @@ func (b *Connectors) DeleteConnector(
 	caller access.Caller,
 	req api.DeleteConnector,
 ) (api.ConnectorResult, error) {
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -132,7 +140,7 @@ func (b *Connectors) RevealConnector(
 ) (api.ServiceConnector, map[string]credential.Secret, error) {
 	var conn api.ServiceConnector
 	var err error
-	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(use.Ref) })
+	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(use.Ref, catalog.ByPrefix) })
 	if err != nil {
 		return conn, nil, err
 	}
@@ -147,7 +155,7 @@ func (b *Connectors) VerifyConnector(
 	caller access.Caller,
 	use api.UseConnector,
 ) (api.ConnectorResult, error) {
-	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server, catalog.ByPrefix)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}

@@ -30,7 +30,7 @@ func (b *Servers) ServerList() api.ServerList {
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref
 // is the active one.
 func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref) })
+	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref, catalog.ByPrefix) })
 	if err != nil {
 		return result, err
 	}
@@ -143,7 +143,7 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 	var remotes []api.ServiceConnector
 	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
 		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.Owner, now, now
-		if old, err := c.Servers.Resolve(s.URL); err == nil && old.URL == s.URL {
+		if old, err := c.Servers.Resolve(s.URL, catalog.Exactly); err == nil && old.URL == s.URL {
 			s.ID, s.Created = old.ID, old.Created
 			if s.Name == "" {
 				s.Name = old.Name
@@ -168,7 +168,7 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 			b.Engine.Drop(conn.ID)
 		}
 	}
-	b.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID) })
+	b.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID, catalog.Exactly) })
 	return s, err
 }
 

@@ -93,6 +93,6 @@ func (b *Stacks) ListStacks(ctx context.Context, q api.Query) (list api.StackLis
 
 // Stack answers stack.get; an empty ref is the active stack.
 func (b *Stacks) Stack(ctx context.Context, ref api.Ref) (result api.StackResult, err error) {
-	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server)
+	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server, how(ref.Exact))
 	return result, err
 }

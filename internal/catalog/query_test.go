@@ -106,7 +106,7 @@ func TestOrderWhenNobodyAsksForOne(t *testing.T) {
 
 func TestFilterConnectors(t *testing.T) {
 	w := shelf(t)
-	bad, _ := w.Connectors.Resolve("bad")
+	bad, _ := w.Connectors.Resolve("bad", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -176,9 +176,9 @@ func TestFilterConnectors(t *testing.T) {
 
 func TestFilterRegistries(t *testing.T) {
 	w := shelf(t)
-	reg, _ := w.Connectors.Resolve("reg")
-	s, _ := w.Stacks.Resolve("s")
-	gh, _ := w.Registries.Resolve("gh")
+	reg, _ := w.Connectors.Resolve("reg", ByPrefix)
+	s, _ := w.Stacks.Resolve("s", ByPrefix)
+	gh, _ := w.Registries.Resolve("gh", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -207,7 +207,7 @@ func TestFilterRegistries(t *testing.T) {
 
 func TestFilterStacks(t *testing.T) {
 	w := shelf(t)
-	local, _ := w.Registries.Resolve("local")
+	local, _ := w.Registries.Resolve("local", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -382,7 +382,7 @@ func BenchmarkList(b *testing.B) {
 
 func BenchmarkChange(b *testing.B) {
 	w := large(b)
-	conn, err := w.Connectors.Resolve("connector-7")
+	conn, err := w.Connectors.Resolve("connector-7", ByPrefix)
 	if err != nil {
 		b.Fatal(err)
 	}

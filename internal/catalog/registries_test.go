@@ -134,7 +134,7 @@ func TestRegisterRegistry(t *testing.T) {
 		Labels: map[string]string{"a": "b"}, Owner: "me", Created: w.now, Updated: w.now,
 	}
 	wantSame(t, "result", r, want)
-	got, err := w.Registries.Resolve("c7")
+	got, err := w.Registries.Resolve("c7", ByPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestConnectRegistryRefuses(t *testing.T) {
 			[]string{"'gone' was deleted meanwhile"},
 		},
 		"no such registry": {"nope", hub, credential.NoSuchEntity, []string{
-			"No stack_components have been found that have a name/ID prefix that matches the provided " +
+			"No stack_components have been found that have an ID prefix that matches the provided " +
 				"string 'nope'.",
 		}},
 		"no registry in the active stack": {

@@ -20,7 +20,7 @@ const fileVersion = "0.98.0"
 
 // Export returns a stack in ZenML's export format; an empty ref is the active one.
 func (c Stacks) Export(ref string) (api.StackFile, error) {
-	s, err := c.Resolve(ref)
+	s, err := c.Resolve(ref, ByPrefix)
 	if err != nil {
 		return api.StackFile{}, err
 	}
@@ -118,7 +118,7 @@ func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.St
 	if err != nil {
 		return s, Change{}, err
 	}
-	s, err = after.Stacks.Resolve(s.ID)
+	s, err = after.Stacks.Resolve(s.ID, Exactly)
 	return s, change, err
 }
 

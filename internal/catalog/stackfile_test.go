@@ -85,7 +85,7 @@ func TestImportOfWhatZenMLWrote(t *testing.T) {
 	if s.Name != "s7" || s.Active || s.Owner != "me" || s.Components["orchestrator"].Flavor != "local" {
 		t.Errorf("stack is %+v", s)
 	}
-	r, err := w.Registries.Resolve("c8")
+	r, err := w.Registries.Resolve("c8", ByPrefix)
 	if err != nil || r.URI() != "127.0.0.1:5050" || r.Flavor != "default" ||
 		r.ID != s.Components["container_registry"].ID {
 		t.Errorf("registry is %+v, %v", r, err)
@@ -122,7 +122,7 @@ func TestImportOfOlderFiles(t *testing.T) {
 		"ratio": 0.25, "nothing": nil,
 		"nested": map[string]any{"list": []any{int64(1), "two", map[string]any{"three": int64(3)}}},
 	})
-	r, err := w.Registries.Resolve("gh")
+	r, err := w.Registries.Resolve("gh", ByPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ components:
 	wantSame(t, "components", components(s), []string{
 		"artifact_store=default", "container_registry=gh", "orchestrator=default",
 	})
-	if r, err := w.Registries.Resolve("gh"); err != nil || r.Flavor != "github" {
+	if r, err := w.Registries.Resolve("gh", ByPrefix); err != nil || r.Flavor != "github" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 }

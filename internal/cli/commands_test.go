@@ -51,6 +51,45 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
+// An unset variable is no argument that was left out: what is active, everywhere and this
+// machine are meant by saying nothing, never by an empty text.
+func TestNothingIsNotSaidByAnEmptyText(t *testing.T) {
+	a := testApp(t, &fakeZend{}, "", &strings.Builder{})
+	arguments, options := 0, 0
+	everyCommand(a.root(), func(cmd *cobra.Command) {
+		if cmd.Name() == "help" || cmd.Name() == "completion" || cmd.HasSubCommands() {
+			return
+		}
+		for n := 1; n <= 3; n++ {
+			args := slices.Repeat([]string{"x"}, n)
+			if cmd.ValidateArgs(args) != nil {
+				continue
+			}
+			for i := range args {
+				arguments++
+				empty := slices.Clone(args)
+				empty[i] = ""
+				if err := cmd.ValidateArgs(empty); err == nil {
+					t.Errorf("%s takes %q", cmd.CommandPath(), empty)
+				}
+			}
+		}
+		for _, name := range []string{"server", "connector", "registry", "dir", "path", "profile"} {
+			flag := cmd.Flags().Lookup(name)
+			if flag == nil || strings.Contains(flag.Usage, "OPERATOR") || cmd.Name() == "list" {
+				continue // an empty filter finds what has none
+			}
+			options++
+			if cmd.Flags().Set(name, "") == nil {
+				t.Errorf("%s takes an empty --%s", cmd.CommandPath(), name)
+			}
+		}
+	})
+	if arguments < 40 || options < 20 {
+		t.Errorf("tried only %d arguments and %d options", arguments, options)
+	}
+}
+
 // What the examples type must be understood: they are parsed, not run.
 func TestExamplesAreUnderstood(t *testing.T) {
 	a := testApp(t, &fakeZend{}, "", &strings.Builder{})

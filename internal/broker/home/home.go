@@ -20,7 +20,7 @@ type Home interface {
 	// Types describes the types of connectors that can be registered here.
 	Types(ctx context.Context) ([]api.ConnectorType, error)
 
-	// Find finds a connector by name, id or prefix, here only.
+	// Find finds a connector that is to be changed, here only.
 	Find(ctx context.Context, ref string) (api.ServiceConnector, error)
 
 	// Linked finds the connector that a container registry of this home is connected to.
@@ -101,13 +101,12 @@ func (h *Homes) At(name string) Home {
 	return z
 }
 
-// Named is the home that a person names: a server by name, id, prefix or URL; "" is this
-// machine.
-func (h *Homes) Named(ref string) (Home, error) {
+// Named is the home that a person names; "" is this machine.
+func (h *Homes) Named(ref string, how catalog.Match) (Home, error) {
 	if ref == "" {
 		return local{h}, nil
 	}
-	s, err := h.server(ref)
+	s, err := h.server(ref, how)
 	return server{h, s, true}, err
 }
 

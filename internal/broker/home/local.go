@@ -328,7 +328,7 @@ func (l local) Delete(
 
 // Find finds a connector of this machine; if a server has it, the error says so.
 func (l local) Find(ctx context.Context, ref string) (api.ServiceConnector, error) {
-	conn, err := l.resolveConnector(ref)
+	conn, err := l.resolveConnector(ref, catalog.Exactly)
 	if err != nil {
 		return conn, l.elsewhere(ctx, ref, err)
 	}
@@ -340,18 +340,18 @@ func (l local) Linked(_ context.Context, id string) (conn api.ServiceConnector, 
 	var ok bool
 	l.Read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(id) })
 	if !ok {
-		return l.resolveConnector(id)
+		return l.resolveConnector(id, catalog.Exactly)
 	}
 	return conn, nil
 }
 
 // Connect links a container registry to a connector, of whatever home.
 func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	l.Read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref) })
+	l.Read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref, catalog.Exactly) })
 	if err != nil {
 		return result, l.RegistryElsewhere(ctx, req.Ref, true, err)
 	}
-	conn, err := l.FindConnector(ctx, req.Connector, "")
+	conn, err := l.FindConnector(ctx, req.Connector, "", catalog.Exactly)
 	if err != nil {
 		return result, err
 	}

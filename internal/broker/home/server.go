@@ -36,7 +36,7 @@ func (z server) Types(ctx context.Context) ([]api.ConnectorType, error) {
 
 // Find finds a connector of the server.
 func (z server) Find(ctx context.Context, ref string) (api.ServiceConnector, error) {
-	return z.FindConnector(ctx, ref, z.api.Name)
+	return z.FindConnector(ctx, ref, z.api.Name, catalog.Exactly)
 }
 
 // Linked is Find.
@@ -145,7 +145,7 @@ func (z server) Register(
 		err,
 		"on server "+z.api.Name,
 	)
-	if _, taken := z.resolveConnector(conn.Name); err == nil && taken == nil {
+	if _, taken := z.resolveConnector(conn.Name, catalog.Exactly); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
 			"this machine has a service connector '%s' too, which is the one that is meant without "+
 				"--server %s", conn.Name, z.api.Name))
@@ -443,7 +443,7 @@ func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
 // Connect links a container registry of the server to a connector of the same server,
 // after the registry accepted what that mints.
 func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	reg, err := z.FindRegistry(ctx, req.Ref, z.api.Name)
+	reg, err := z.FindRegistry(ctx, req.Ref, z.api.Name, catalog.Exactly)
 	if err != nil {
 		return result, err
 	}
@@ -466,7 +466,7 @@ func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result ap
 
 // Disconnect unlinks a container registry of the server from its connector.
 func (z server) Disconnect(ctx context.Context, ref string) (result api.RegistryResult, err error) {
-	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name); err != nil ||
+	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name, catalog.Exactly); err != nil ||
 		result.Registry.ConnectorID == "" {
 		return result, err
 	}

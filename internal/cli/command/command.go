@@ -1,10 +1,12 @@
 package command
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
@@ -33,7 +35,8 @@ func NoSuchCommand(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// Arguments checks the number of a command's arguments; names are those of the help.
+// Arguments checks a command's arguments; names are those of the help. An empty one is a
+// variable that was not set, and never means what a missing one does.
 func Arguments(least, most int, names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least {
@@ -43,7 +46,30 @@ func Arguments(least, most int, names ...string) cobra.PositionalArgs {
 			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
 			return ui.Misused(cmd, "Got unexpected extra argument (%s)", name)
 		}
+		if i := slices.Index(args, ""); i >= 0 {
+			return ui.Misused(cmd, "Argument %d is empty.", i+1)
+		}
 		return nil
+	}
+}
+
+// neverEmpty is the value of an option that refuses to be empty.
+type neverEmpty struct{ pflag.Value }
+
+// Set refuses an empty text.
+func (v neverEmpty) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty")
+	}
+	return v.Value.Set(s)
+}
+
+// NeverEmpty makes a command refuse empty values of options whose absence means
+// something else: everywhere, this machine, what is active.
+func NeverEmpty(cmd *cobra.Command, options ...string) {
+	for _, name := range options {
+		flag := cmd.Flags().Lookup(name)
+		flag.Value = neverEmpty{flag.Value}
 	}
 }
 

@@ -62,7 +62,7 @@ func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOpti
 		ctx,
 		a.zend,
 		api.MethodConnectorGet,
-		api.UseConnector{Ref: ref, Server: o.server},
+		api.UseConnector{Ref: ref, Server: o.server, Exact: true},
 	)
 	if err != nil {
 		return err
