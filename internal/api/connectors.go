@@ -31,6 +31,8 @@ type ServiceConnector struct {
 	Insecure bool `json:"insecure,omitempty"`
 	// the ZenML server it lives on; "" is this machine
 	Server string `json:"server,omitempty"`
+	// of one that a login uses: its server does not have it any more
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // What a check against the registry can find out.

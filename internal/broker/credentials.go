@@ -66,6 +66,9 @@ func (b *Credentials) Get(
 		return credential.Credential{}, explainGet(err, login)
 	}
 	b.noteServed(login.ID, cred)
+	if login.Server != "" {
+		b.homes.LookAgain(ctx, login.ConnectorID)
+	}
 	return cred, nil
 }
 

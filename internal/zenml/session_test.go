@@ -273,6 +273,13 @@ func TestExpiry(t *testing.T) {
 		{"less the tolerance", "u", "p", asked.Add(time.Hour), skew(300), 55 * time.Minute},
 		{"a tolerance longer than the life", "u", "p", asked.Add(time.Minute), skew(300), 30 * time.Second},
 		{"already over", "u", "p", asked.Add(-time.Minute), skew(300), -time.Minute},
+		{"a password of a connector that ends much later", "u", "p", asked.AddDate(1, 0, 0), nil, lifeStatic},
+		{"the same, less a tolerance", "u", "p", asked.AddDate(1, 0, 0), skew(300), lifeStatic},
+		{"one that ends a bit later", "u", "p", asked.Add(62 * time.Minute), skew(300), 57 * time.Minute},
+		{"a JWT as a password", "u", jwt, asked.Add(3 * time.Hour), nil, lifeStatic},
+		{"ECR by the server", userECR, "opaque", asked.Add(12 * time.Hour), nil, 12 * time.Hour},
+		{"Google by the server", userGAR, "ya29.x", asked.Add(2 * time.Hour), skew(300), 115 * time.Minute},
+		{"ACR by the server", userACR, "a.b.c", asked.Add(3 * time.Hour), nil, 3 * time.Hour},
 		{"ECR says it itself", userECR, ecr, time.Time{}, nil, 12 * time.Hour},
 		{"ECR does not say", userECR, "opaque", time.Time{}, nil, lifeECR},
 		{

@@ -85,6 +85,8 @@ type Homes struct {
 
 	Client     Servers        // nil: there are no servers
 	ServerKind connector.Kind // of the connectors that live there
+
+	looked looked
 }
 
 // Of is the home of a connector.

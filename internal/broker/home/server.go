@@ -75,9 +75,14 @@ func (z server) TypeName(conn api.ServiceConnector) string {
 	return strings.ToUpper(conn.Type[:1]) + conn.Type[1:] + " Service Connector"
 }
 
-// Expired knows nothing: the server may have got new credentials since the connector was
-// listed.
-func (z server) Expired(api.ServiceConnector) error { return nil }
+// Expired knows what was deleted. The server may have got new credentials for the others
+// since they were listed.
+func (z server) Expired(conn api.ServiceConnector) error {
+	if conn.Deleted {
+		return deleted(conn)
+	}
+	return nil
+}
 
 // Keep keeps enough to ask for a credential again.
 func (z server) Keep(c *catalog.Catalog, conn api.ServiceConnector) (catalog.Change, error) {

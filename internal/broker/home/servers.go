@@ -173,7 +173,16 @@ func (h *Homes) Connectors(
 		only,
 		func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
 			items, err := h.Client.Connectors(ctx, s, h.ServerKey(s))
-			return placed(items, s, remotes), err
+			if err != nil {
+				return nil, err
+			}
+			ids := make([]string, len(items))
+			for i, conn := range items {
+				ids[i] = conn.ID
+			}
+			items = placed(items, s, remotes)
+			h.notice(ctx, s, ids, items)
+			return items, nil
 		},
 	)
 	for i := range out {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
@@ -329,7 +330,7 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 	return map[string]any{
 		"id": c.ID, "name": c.Name, "permission_denied": false,
 		"body": map[string]any{
-			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102",
+			"created": "2026-11-23T09:38:52.047088", "updated": c.updated(),
 			"description":    c.Description,
 			"connector_type": map[string]any{"name": "Service Connector", "connector_type": kind},
 			"auth_method":    c.method(), "resource_types": []string{"docker-registry"},
@@ -343,6 +344,14 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 		},
 		"resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
+}
+
+// updated is another time after every change, of a secret too (ZenML,
+// ServiceConnectorSchema.update).
+func (c *Connector) updated() string {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%q", []string{c.Name, c.Username, c.Password, c.Registry, c.ResourceID, c.Description})
+	return fmt.Sprintf("2026-11-23T09:38:52.%06d", h.Sum32()%1e6)
 }
 
 func (c *Connector) method() string {
