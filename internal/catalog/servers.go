@@ -47,11 +47,11 @@ func (c Servers) view(s *api.Server) api.Server {
 // Resolve finds a server, also by its URL; an empty ref is the active one.
 func (c Servers) Resolve(ref string, how Match) (api.Server, error) {
 	all := make([]entity, 0, len(c.servers))
-	for id, s := range c.servers {
+	for _, s := range c.List() {
 		if s.URL == ref || ref == "" && s.Active {
-			return c.view(s), nil
+			return s, nil
 		}
-		all = append(all, entity{id, s.Name})
+		all = append(all, entity{s.ID, s.Name})
 	}
 	if len(all) == 0 || ref == "" {
 		return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a "+
@@ -66,9 +66,9 @@ func (c Servers) Resolve(ref string, how Match) (api.Server, error) {
 
 // At returns the server of an address as somebody else may spell it.
 func (c Servers) At(url string) (api.Server, error) {
-	for _, s := range c.servers {
+	for _, s := range c.List() {
 		if strings.EqualFold(s.URL, strings.TrimSuffix(strings.TrimRight(url, "/"), "/api/v1")) {
-			return c.view(s), nil
+			return s, nil
 		}
 	}
 	return api.Server{}, credential.NewError(
@@ -101,15 +101,8 @@ func (c Servers) Put(s api.Server) (Change, error) {
 	}
 	for _, o := range c.servers {
 		if o.Name == s.Name && o.ID != s.ID {
-			return Change{}, credential.NewError(credential.Exists,
-				fmt.Sprintf("zen is connected to another server of the name '%s' already: %s", s.Name, o.URL),
-				"choose another name: --name NAME, or: zen server disconnect "+safetext.ShellWord(s.Name))
+			return Change{}, nameTaken(*o)
 		}
-	}
-	if old := c.servers[s.ID]; old != nil && old.Name != s.Name {
-		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen "+
-				"server disconnect "+safetext.ShellWord(old.Name))
 	}
 	s.Active = len(c.servers) == 0 || c.servers[s.ID] != nil && c.servers[s.ID].Active
 	return put(serverRecord(s))

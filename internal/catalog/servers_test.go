@@ -72,11 +72,6 @@ func TestServers(t *testing.T) {
 	) {
 		t.Errorf("a taken name: %v", err)
 	}
-	if _, err := w.Servers.Put(api.Server{ID: "s1", Name: "other", URL: "https://x"}); !credential.Exists.Is(
-		err,
-	) {
-		t.Errorf("renaming by connecting: %v", err)
-	}
 	if _, err := w.Servers.Put(api.Server{
 		ID: "s3", Name: "a\x1bb",
 		URL: "https://x",

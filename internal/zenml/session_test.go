@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +110,8 @@ func TestTLS(t *testing.T) {
 
 func TestDeviceFlow(t *testing.T) {
 	s := start(t)
-	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthDevice, key(zenmltest.DeviceToken) })
+	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthDevice, key(zenmltest.DeviceToken) },
+		func(c *Config) { c.Host = "ann's lap\r\ntop.example.com" })
 	d, err := c.StartDevice(t.Context(), "11111111-1111-1111-1111-111111111111")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +119,9 @@ func TestDeviceFlow(t *testing.T) {
 	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" ||
 		time.Until(d.Until) < 4*time.Minute {
 		t.Errorf("device is %+v", d)
+	}
+	if s.DeviceHost != "annslaptop.example.com" || s.DeviceOS != runtime.GOOS {
+		t.Errorf("whoever is to allow it sees the machine %q with %q", s.DeviceHost, s.DeviceOS)
 	}
 	d.interval = time.Millisecond
 	if _, _, err := c.pollDevice(t.Context(), d); !errors.Is(err, ErrPending) {
