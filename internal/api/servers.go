@@ -67,12 +67,12 @@ type ServerDevice struct {
 
 // ServerResult answers server.connect, get, use and disconnect.
 type ServerResult struct {
-	Server     Server `json:"server"`
-	Pending    bool   `json:"pending,omitempty"`      // connect: nobody allowed the device yet; ask again
+	Server  Server `json:"server"`
+	Pending bool   `json:"pending,omitempty"` // connect: nobody allowed the device yet; ask again
 	// connect: nothing was kept, see ServerDevice
 	Moved      *Server `json:"moved,omitempty"`
 	Connectors *int    `json:"connectors,omitempty"`   // get: how many it has for registries
-	Ended      int    `json:"ended_logins,omitempty"` // disconnect: logins that ended with it
+	Ended      int     `json:"ended_logins,omitempty"` // disconnect: logins that ended with it
 }
 
 // ServerList answers server.list.

@@ -40,7 +40,7 @@ func shelf(t testing.TB) *world {
 	done[api.ContainerRegistry](w)(w.Registries.Register(api.RegisterRegistry{
 		Name: "gh", Labels: map[string]string{"env": "dev"},
 		Configuration: map[string]string{
-			"uri": "ghcr.io/me", "default_repository": "us", "automatic_token_authentication": "True",
+			"uri": "ghcr.io/me", "default_repository": "us",
 		},
 	}, nil, w.tick(), "other"))
 	w.stack("s", "local", true)
@@ -196,7 +196,6 @@ func TestFilterRegistries(t *testing.T) {
 		{only("stack_id", s.ID), []string{"local"}},
 		{only("uri", "contains:.io/"), []string{"gh", "dh"}},
 		{only("default_repository", "us"), []string{"gh"}},
-		{only("automatic_token_authentication", "true"), []string{"gh"}},
 		{only("active", "false"), []string{"gh", "dh"}},
 		{only("created", "gte:"+gh.Created.Format(time.DateTime)), []string{"gh"}},
 		{api.Query{Labels: map[string]*string{"env": nil}}, []string{"gh"}},

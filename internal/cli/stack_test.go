@@ -238,7 +238,6 @@ func TestStackFileKeepsValues(t *testing.T) {
     type: artifact_store
   container_registry:
   - configuration:
-      automatic_token_authentication: true
       uri: ghcr.io/me
     flavor: github
     labels:
