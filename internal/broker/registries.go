@@ -125,7 +125,7 @@ func (b *Registries) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.R
 // ListRegistries answers registry.list: the container registries of this machine and of
 // every server.
 func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
-	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), ""))
+	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), b.only(q)))
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}

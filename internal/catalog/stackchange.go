@@ -110,7 +110,7 @@ func (c Stacks) rename(s *api.Stack, name *string) error {
 		return nil
 	}
 	if s.ID == defaultStackID {
-		return credential.NewError(credential.InvalidInput, "The default stack cannot be renamed.",
+		return credential.NewError(credential.InvalidInput, "The default stack cannot be modified.",
 			"zen stack copy "+defaultName+" "+safetext.ShellWord(*name))
 	}
 	if err := checkName("stack", *name); err != nil {

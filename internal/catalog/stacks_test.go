@@ -57,7 +57,7 @@ func TestDefaultStack(t *testing.T) {
 		wantError(t, err, credential.InvalidInput, "The default stack cannot be deleted.")
 	}
 	_, _, err = w.Stacks.Update(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
-	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy "+
+	wantError(t, err, credential.InvalidInput, "The default stack cannot be modified.", "zen stack copy "+
 		"default mine")
 	_, _, err = w.Stacks.Register(api.RegisterStack{Name: "default"}, w.now, "me")
 	wantError(t, err, credential.Exists)

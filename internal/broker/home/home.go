@@ -27,7 +27,7 @@ type Home interface {
 	Linked(ctx context.Context, id string) (api.ServiceConnector, error)
 
 	// Listed is a connector as lists show it.
-	Listed(conn api.ServiceConnector) api.ServiceConnector
+	Listed(ctx context.Context, conn api.ServiceConnector) api.ServiceConnector
 
 	// Resources are what a connector gives access to, as far as it says so itself.
 	Resources(conn api.ServiceConnector) []api.Resource
@@ -48,6 +48,15 @@ type Home interface {
 	// Expired is the error for a connector whose own credentials are known to have run
 	// out.
 	Expired(conn api.ServiceConnector) error
+
+	// Reveal returns a connector's secret attributes for a person's eyes; the caller wipes
+	// them.
+	Reveal(
+		ctx context.Context,
+		use door.Use,
+		s access.Subject,
+		conn api.ServiceConnector,
+	) (map[string]credential.Secret, error)
 
 	// Keep is what has to be kept here of a connector that a login or a container
 	// registry uses.

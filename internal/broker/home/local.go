@@ -28,7 +28,7 @@ func (l local) Option() string { return "" }
 func (l local) Types(context.Context) ([]api.ConnectorType, error) { return l.State.Types, nil }
 
 // Listed is the connector with what the catalog knows of its use.
-func (l local) Listed(conn api.ServiceConnector) api.ServiceConnector {
+func (l local) Listed(_ context.Context, conn api.ServiceConnector) api.ServiceConnector {
 	l.Read(func(c *catalog.Catalog) {
 		list, err := c.Connectors.Query(api.Query{Filters: map[string][]string{"id": {conn.ID}}}, l.Now())
 		if err == nil && len(list.Items) == 1 {
@@ -77,6 +77,13 @@ func (l local) Grant(conn api.ServiceConnector) (g door.Grant, err error) {
 
 // Expired is the error for a connector whose credentials have run out.
 func (l local) Expired(conn api.ServiceConnector) error { return l.Lapsed(conn) }
+
+// Reveal opens the connector's sealed record.
+func (l local) Reveal(
+	ctx context.Context, use door.Use, s access.Subject, conn api.ServiceConnector,
+) (map[string]credential.Secret, error) {
+	return l.Door.Reveal(ctx, use, s, conn.ID)
+}
 
 // Keep has nothing to do: the connector is kept anyway.
 func (l local) Keep(*catalog.Catalog, api.ServiceConnector) (catalog.Change, error) {
@@ -176,6 +183,10 @@ func (l local) keepConnector(
 		return api.ConnectorResult{}, err
 	}
 	if err := l.Expired(conn); err != nil {
+		if earlier.ID == "" { // nothing is kept that could be updated
+			err = credential.NewError(credential.Expired, err.Error(), "leave out --expires-at, or give one "+
+				"that is to come")
+		}
 		return api.ConnectorResult{}, err
 	}
 	resources, err := l.Check(

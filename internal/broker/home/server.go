@@ -44,8 +44,26 @@ func (z server) Linked(ctx context.Context, id string) (api.ServiceConnector, er
 	return z.Find(ctx, id)
 }
 
-// Listed is the connector as the server lists it.
-func (z server) Listed(conn api.ServiceConnector) api.ServiceConnector { return conn }
+// Listed is the connector as the server lists it, and which secrets it must have: a
+// server tells no names of secrets that it does not tell.
+func (z server) Listed(ctx context.Context, conn api.ServiceConnector) api.ServiceConnector {
+	t, err := z.typeNamed(ctx, conn.Type)
+	if err != nil {
+		return conn
+	}
+	method, err := connector.MethodOf(t, conn.AuthMethod)
+	if err != nil {
+		return conn
+	}
+	conn.SecretAttributes = slices.Clone(conn.SecretAttributes)
+	for _, a := range method.Attributes {
+		if a.Secret && a.Required && !slices.Contains(conn.SecretAttributes, a.Name) {
+			conn.SecretAttributes = append(conn.SecretAttributes, a.Name)
+		}
+	}
+	slices.Sort(conn.SecretAttributes)
+	return conn
+}
 
 // Resources are what the connector names; of one for all that it can reach, container
 // registries are what counts here.
@@ -82,6 +100,26 @@ func (z server) Expired(conn api.ServiceConnector) error {
 		return deleted(conn)
 	}
 	return nil
+}
+
+// Reveal asks the server for the connector's configuration, and keeps back what is shown
+// anyway.
+func (z server) Reveal(
+	ctx context.Context, use door.Use, s access.Subject, conn api.ServiceConnector,
+) (map[string]credential.Secret, error) {
+	if z.Client == nil {
+		return nil, ErrNoServers
+	}
+	return z.Door.RevealFrom(ctx, use, s, func(ctx context.Context) (map[string]credential.Secret, error) {
+		secrets, err := z.Client.Configuration(ctx, z.api, z.key(), conn.ID)
+		for name := range conn.Configuration {
+			if secret, ok := secrets[name]; ok {
+				secret.Wipe()
+				delete(secrets, name)
+			}
+		}
+		return secrets, err
+	})
 }
 
 // Keep keeps enough to ask for a credential again.

@@ -1,7 +1,9 @@
 package command
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +35,27 @@ func NoSuchCommand(cmd *cobra.Command, args []string) error {
 		err.Hint = cmd.CommandPath() + " " + near[0]
 	}
 	return err
+}
+
+// Absent stands for commands of ZenML that zen does not have; each value says what to
+// type instead. Whatever comes after one of them, its options and --help too, that is the
+// answer.
+func Absent(instead map[string]string) *cobra.Command {
+	names := slices.SortedFunc(maps.Keys(instead), func(a, b string) int {
+		return cmp.Or(len(a)-len(b), strings.Compare(a, b)) // the help leaves room for the first
+	})
+	return &cobra.Command{
+		Use: names[0], Aliases: names[1:], Short: "Not in zen", Example: "  zen stack list",
+		Hidden: true, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			name := cmd.CalledAs()
+			group := strings.TrimPrefix(cmd.Parent().CommandPath(), "zen ")
+			return &ui.UsageError{
+				Message: "zen has no '" + group + " " + name + "'.",
+				Command: cmd.Parent(), Hint: instead[name],
+			}
+		},
+	}
 }
 
 // Arguments checks a command's arguments; names are those of the help. An empty one is a

@@ -161,7 +161,7 @@ func (a *Commands) stackSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.sayActive(result.Stack)
+			a.Say("Active global stack set to: '%s'", result.Stack.Name)
 			return nil
 		},
 	}
