@@ -17,6 +17,7 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/keystore"
 )
 
 // Credentials answers the clients of registries: get, store, erase and list, and what is
@@ -260,6 +261,15 @@ func (b *Credentials) List(ctx context.Context, caller access.Caller) (map[strin
 	}
 	b.Audit(caller, access.Subject{Action: access.List}, nil, fmt.Sprintf("%d names", len(items)))
 	return items, nil
+}
+
+// Unlisted is why List named nobody although there may be logins: the vault is locked. A
+// client that asks only for what is listed would go on without a word.
+func (b *Credentials) Unlisted(ctx context.Context) error {
+	if b.Settings().ListPolicy == "none" || b.Vault.State().State == keystore.StateUnlocked {
+		return nil
+	}
+	return b.Vault.EnsureOpen(ctx)
 }
 
 // isStatic reports whether a login hands out a stored secret rather than a minted one.
