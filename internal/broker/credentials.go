@@ -49,7 +49,11 @@ func (b *Credentials) Get(
 	}
 	login, err := b.loginFor(caller, a)
 	if err != nil {
-		return credential.Credential{}, b.unknown(ctx, a, err)
+		err = b.unknown(ctx, a, err)
+		if b.misses != nil && b.Settings().Misses {
+			b.misses.Record(caller, access.Subject{Action: access.Get, Address: a}, err, serverURL)
+		}
+		return credential.Credential{}, err
 	}
 	src, inClear := b.source(login, a), scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback()
 	if inClear {
