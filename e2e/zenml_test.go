@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -45,6 +46,8 @@ func TestRealZenML(t *testing.T) {
 			tell("a hundred at once", (*zenmlServer).hundredAtOnce)
 			tell("a key is revoked and rotated", (*zenmlServer).keyIsRevoked)
 			tell("other ways to log in", (*zenmlServer).otherLogins)
+			tell("connectors change on the server", (*zenmlServer).connectorsChange)
+			tell("the server moves", (*zenmlServer).serverMoves)
 			asked()
 			tell("the server stops and starts", (*zenmlServer).serverStops)
 		})
@@ -479,6 +482,16 @@ func (s *zenmlServer) otherLogins() {
 		s.t.Fatal(err)
 	}
 	device, code := page.Query().Get("device_id"), page.Query().Get("user_code")
+	var asks struct {
+		Body struct {
+			Host string `json:"hostname"`
+			OS   string `json:"os"`
+		} `json:"body"`
+	}
+	s.Admin(s.t, "GET", "/devices/"+device+"?user_code="+code, "", &asks)
+	if host, _ := os.Hostname(); asks.Body.Host != host || asks.Body.OS != "linux" {
+		s.t.Errorf("whoever is to allow it sees the machine %+v, want %q", asks.Body, host)
+	}
 	s.Admin(
 		s.t,
 		"PUT",
@@ -500,6 +513,68 @@ func (s *zenmlServer) otherLogins() {
 	for _, secret := range append(in.handedOut(), r.password, jwt) {
 		h.holdsNo(secret)
 	}
+}
+
+// What is renamed, changed or deleted on the server is noticed by a list; and a password
+// with a far end of its connector is kept for an hour at most.
+func (s *zenmlServer) connectorsChange() {
+	r := basicRegistry(s.t)
+	id := s.registers("changes", r, `,"expires_at":"2099-01-01T00:00:00"`)
+	h := newHome(s.t)
+	h.connect(s.URL, s.NewAccount(s.t, "changes"))
+	h.zenOK("login", "changes", "--ttl", "8h")
+	var status struct {
+		Logins []struct {
+			Connector string    `json:"connector_name"`
+			Server    string    `json:"server"`
+			Ends      time.Time `json:"token_expires"`
+			Problem   string    `json:"problem"`
+		} `json:"logins"`
+	}
+	see := func() {
+		s.t.Helper()
+		if err := json.Unmarshal([]byte(h.zenOK("status", "-o", "json").stdout), &status); err != nil ||
+			len(status.Logins) != 1 {
+			s.t.Fatalf("%+v, %v", status, err)
+		}
+	}
+	if see(); status.Logins[0].Server != "team" || time.Until(status.Logins[0].Ends) > time.Hour {
+		s.t.Errorf("after the login: %+v", status)
+	}
+	s.Admin(s.t, "PUT", "/service_connectors/"+id, `{"name":"changed"}`, nil)
+	h.zenOK("service-connector", "list")
+	if see(); status.Logins[0].Connector != "changed" || status.Logins[0].Problem != "" {
+		s.t.Errorf("after it was renamed: %+v", status)
+	}
+	h.zenOK("login", "changed")
+	s.Admin(s.t, "DELETE", "/service_connectors/"+id, "", nil)
+	h.zenOK("service-connector", "list")
+	if see(); status.Logins[0].Problem != "service connector 'changed' was deleted on server 'team'" {
+		s.t.Errorf("after it was deleted: %+v", status)
+	}
+	h.fails([]string{"does not have the service connector any more"}, r.host, "docker-credential-zen", "get")
+}
+
+// A server that is reached under another address keeps its name and its logins.
+func (s *zenmlServer) serverMoves() {
+	r := basicRegistry(s.t)
+	s.registers("moves", r, "")
+	h, in, bot := newHome(s.t), s.door(), s.NewAccount(s.t, "moves")
+	h.connect(s.URL, bot)
+	h.zenOK("login", "moves")
+	again := []string{"server", "connect", in.url, "--api-key-stdin"}
+	h.fails([]string{"connected to as 'team'", "add --replace"}, bot.Key, "zen", again...)
+	h.ok(bot.Key, "zen", append(again, "--replace")...)
+	if got := h.helper("get", r.host); got.code != 0 || !strings.Contains(got.stdout, r.password) {
+		s.t.Errorf("after it has moved:\n%s", got)
+	}
+	if got := h.zenOK("server", "list", "-o", "csv"); !strings.Contains(got.stdout, "team,"+in.url) ||
+		strings.Contains(got.stdout, s.URL+",") {
+		s.t.Errorf("servers:\n%s", got)
+	}
+	other := s.NewAccount(s.t, "moves-too")
+	h.fails([]string{"is another account"}, other.Key, "zen", again...)
+	h.ok(other.Key, "zen", append(again, "--name", "second")...)
 }
 
 // shown collects what a running program says.

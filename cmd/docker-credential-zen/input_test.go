@@ -19,7 +19,7 @@ import (
 const (
 	controlText = "zen: the registry address has a control character in it\n"
 	spaceText   = "zen: the registry address has a space in it\n"
-	charsText   = "zen: the registry address has one of these characters in it: \\ % ? # or the like\n"
+	charsText   = "zen: the registry address has one of these characters in it: \\ % # or the like\n"
 	asciiText   = "zen: the registry address has a character outside ASCII in it\n"
 	atText      = "zen: the registry address has an @ in it\n"
 	longText    = "zen: the registry address is too long\n"
@@ -61,8 +61,8 @@ func adversarial() map[string]string {
 		"https://docker.io@evil.com": atText, "user:pw@ghcr.io": atText, "ghcr.io@evil.com": atText,
 		"ghcr.io/app@sha256:00":     atText,
 		`https://ghcr.io\@evil.com`: charsText, `ghcr.io\evil.com`: charsText, "ghcr.io#evil": charsText,
-		"ghcr.io?x=y": charsText,
-		"ghcr%2eio":   charsText, "ghcr.io%00": charsText, "ghcr.io%2fevil": charsText, "$HOME": charsText,
+		"ghcr.io%3Fx=y": charsText,
+		"ghcr%2eio":     charsText, "ghcr.io%00": charsText, "ghcr.io%2fevil": charsText, "$HOME": charsText,
 		"~": charsText, "~/x": charsText,
 		"*.ghcr.io": charsText, "ghcr.io;id": charsText, "`id`": charsText, "ghcr.io'": charsText,
 		`"ghcr.io"`:               charsText,
@@ -87,7 +87,7 @@ func adversarial() map[string]string {
 		"/": notAddress(
 			"/",
 			noHost,
-		), ":443": notAddress(":443", noHost), "//ghcr.io": notAddress("//ghcr.io", noHost),
+		), ":443": notAddress(":443", noHost), "///x": notAddress("///x", noHost),
 		"https:ghcr.io": notAddress("https:ghcr.io", badPort),
 		"ftp://ghcr.io": notAddress(
 			"ftp://ghcr.io",
@@ -176,6 +176,7 @@ func TestSpellings(t *testing.T) {
 		"ghcr.io": "ghcr.io", "ghcr.io\n": "ghcr.io", "ghcr.io\r\n": "ghcr.io", " ghcr.io ": "ghcr.io",
 		"ghcr.io \n": "ghcr.io", "HTTPS://GHCR.IO": "ghcr.io",
 		"ghcr.io:443": "ghcr.io", "https://ghcr.io:443": "ghcr.io", "https://ghcr.io/": "ghcr.io",
+		"//ghcr.io": "ghcr.io", "ghcr.io?a=b": "ghcr.io",
 		"https://ghcr.io/v2/": "ghcr.io",
 		"ghcr.io/team/app":    "ghcr.io", "https://index.docker.io/v1/": "docker.io",
 		"docker.io":                      "docker.io",

@@ -301,6 +301,11 @@ func TestAnswersAreSafeToPrint(t *testing.T) {
 	z := w.startZend()
 	z.answers("{\"items\":{\"ghcr.io\":\"a\u202eb\u200b\"}}")
 	w.run("", "list").check(t, "list", `{"ghcr.io":"a\u202eb\u200b"}`+"\n", "", 0)
+	z.answers("{\"items\":{},\"note\":\"lo\u202ecked\",\"hint\":\"zen unlock\"}")
+	w.index(indexHeader, "ghcr.io")
+	w.run("", "list").check(t, "a locked list", "{}\n", "zen: lo\\u202ecked\nHint: zen unlock\n", 0)
+	w.index(indexHeader)
+	w.run("", "list").check(t, "a locked list of nobody", "{}\n", "", 0)
 	z.put("ghcr.io", "a", "s")
 	z.answers("{\"Username\":\"a\u202eb\",\"Secret\":\"s\"}")
 	w.run("ghcr.io", "get").

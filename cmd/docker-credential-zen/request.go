@@ -158,18 +158,28 @@ func (r *request) list() answer {
 		return failed(err)
 	}
 	items := []byte("{}")
-	err = safejson.Members(reply.Result, func(key, value []byte) error {
-		if string(key) == "items" {
+	var note, hint string
+	err = safejson.Members(reply.Result, func(key, value []byte) (err error) {
+		switch name := string(key); name {
+		case "items":
 			items = value
 			return safejson.Strings(value, func(string, []byte) {})
+		case "note":
+			note, err = text(name, value)
+		case "hint":
+			hint, err = text(name, value)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return failed(credential.NewError(credential.Internal, "zend answered with something that is no "+
 			"list", "zen daemon restart"))
 	}
-	return succeeded(bytes.Clone(safejson.Escape(items)))
+	out := succeeded(bytes.Clone(safejson.Escape(items)))
+	if note != "" && r.knowsAny() != no {
+		return out.withNote(credential.NewError(credential.Locked, note, hint))
+	}
+	return out
 }
 
 // params are those of get, erase and list.

@@ -78,6 +78,15 @@ func TestParse(t *testing.T) {
 		{"[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"},
 		{strings.Repeat("a", 63) + ".io", strings.Repeat("a", 63) + ".io"},
 
+		// As registryurl.Parse of docker-credential-helpers takes them.
+		{"//ghcr.io", "ghcr.io"},
+		{"//ghcr.io:2376", "ghcr.io:2376"},
+		{"//index.docker.io/v1/", "docker.io"},
+		{"ghcr.io?x=1", "ghcr.io"},
+		{"https://ghcr.io:2376/some/path?foo=bar", "ghcr.io:2376/some/path"},
+		{"evil.example?.ghcr.io/x", "evil.example"},
+		{"ghcr.io/?a=https://evil.example/%2F..", "ghcr.io"},
+
 		// Repository paths.
 		{"ghcr.io/team/app", "ghcr.io/team/app"},
 		{"ghcr.io/team/app/", "ghcr.io/team/app"},
@@ -106,7 +115,9 @@ func TestParseErrors(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"", "empty"},
 		{"/", "host is missing"},
-		{"//ghcr.io", "host is missing"},
+		{"//", "host is missing"},
+		{"///x", "host is missing"},
+		{"?ghcr.io", "empty"},
 		{"https://", "host is missing"},
 		{"https:///x", "host is missing"}, // moby#47795: must never be taken for Docker Hub
 		{":443", "host is missing"},
@@ -172,7 +183,10 @@ func TestParseErrors(t *testing.T) {
 		{"ghcr.io/team/app@sha256:0000", "@"},
 		{`https://ghcr.io\@evil.example`, `\`},
 		{`ghcr.io\evil`, `\`},
-		{"ghcr.io?x=1", "?"},
+		{"ghcr.io?x=a@b", "an @"},
+		{"ghcr.io?x=\r", "control"},
+		{"ghcr.io?x=\\", "like"},
+		{"ghcr.io?x y", "space"},
 		{"ghcr.io#x", "#"},
 		{"ghcr.io/%2e%2e/x", "%"},
 		{"ghcr.io%00", "%"},
@@ -241,7 +255,8 @@ func TestParseErrors(t *testing.T) {
 
 func TestParseErrorKeepsQuiet(t *testing.T) {
 	for _, in := range []string{
-		"https://user:hunter2@ghcr.io", "ghcr.io?token=hunter2", "ghcr.io\nhunter2",
+		"https://user:hunter2@ghcr.io", "ghcr.io:x?token=hunter2", "ghcr.io\nhunter2",
+		"ftp://ghcr.io?token=hunter2", "ghcr.io/../?token=hunter2", "ghcr.io?token=hunter2@",
 		"hunter2\u00e9",
 	} {
 		_, err := address.Parse(in)

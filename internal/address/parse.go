@@ -22,8 +22,9 @@ const (
 const maxInput = 1024
 
 // Parse returns the address that s spells, with or without scheme, port, API version or
-// repository path. Its error is a *credential.Error with reason InvalidInput and repeats
-// nothing of s that could be a password.
+// repository path; a query says nothing, as with docker-credential-helpers. Its error is a
+// *credential.Error with reason InvalidInput and repeats nothing of s that could be a
+// password.
 func Parse(s string) (Address, error) {
 	a, _, err := ParseScheme(s)
 	return a, err
@@ -58,14 +59,22 @@ func ParseKey(key string) (Address, error) {
 
 // split checks the characters of s and takes its scheme off.
 func split(s string) (Scheme, string, error) {
+	s, query, _ := strings.Cut(s, "?")
 	if err := checkBytes(s); err != nil {
 		return NoScheme, "", err
+	}
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f || c == '@' || c == '\\' {
+			message, hint := badByte(c)
+			return NoScheme, "", invalid("the registry address has "+message, hint)
+		}
 	}
 	return cutScheme(s)
 }
 
 // parse reads rest, which is s without its scheme.
 func parse(s, rest string, scheme Scheme) (Address, error) {
+	s, _, _ = strings.Cut(s, "?") // it may hold a token, which no error repeats
 	authority, path, _ := strings.Cut(rest, "/")
 	host, err := parseAuthority(authority, scheme)
 	if err != nil {
@@ -103,7 +112,7 @@ func isHub(host string) bool {
 
 // checkBytes refuses, before anything is taken apart, all that has no place in an address
 // and has fooled parsers: control characters (CVE-2020-5260, CVE-2024-52006), userinfo,
-// backslashes, escapes, queries, other scripts.
+// backslashes, escapes, fragments, other scripts.
 func checkBytes(s string) error {
 	switch {
 	case s == "":
@@ -134,11 +143,15 @@ func badByte(c byte) (message, hint string) {
 	case isAlnum(lower(c)), strings.IndexByte(".:/_-[]", c) >= 0:
 		return "", ""
 	}
-	return "one of these characters in it: \\ % ? # or the like", plain
+	return "one of these characters in it: \\ % # or the like", plain
 }
 
-// cutScheme takes http:// or https:// off s. Any other scheme is an error.
+// cutScheme takes http:// or https:// off s, or // alone, which names none. Any other
+// scheme is an error.
 func cutScheme(s string) (Scheme, string, error) {
+	if rest, ok := strings.CutPrefix(s, "//"); ok {
+		return NoScheme, rest, nil
+	}
 	name, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		return NoScheme, s, nil

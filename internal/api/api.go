@@ -30,6 +30,9 @@ type Ref struct {
 	// registry.get, registry.disconnect, stack.get: where it lives; "": this machine
 	// first
 	Server string `json:"server,omitempty"`
+	// registry.get, stack.get: what is found is going to be changed, so that no prefix of
+	// a name will do; whatever changes something by itself never takes one
+	Exact bool `json:"exact,omitempty"`
 }
 
 // Page is ZenML's pagination object.

@@ -38,11 +38,14 @@ type AuditQuery struct {
 	Since time.Time `json:"since,omitzero"`
 	Host  string    `json:"host,omitempty"`
 	Limit int       `json:"limit,omitempty"`
+	// instead: what clients asked for that nobody is logged in to
+	Misses bool `json:"misses,omitempty"`
 }
 
 // AuditList answers audit.
 type AuditList struct {
 	Items []AuditEntry `json:"items"`
+	Off   bool         `json:"off,omitempty"` // of misses: the settings do not want them kept
 }
 
 // AuditEntry is one line of the audit log. It never holds a secret.

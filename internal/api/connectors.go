@@ -31,6 +31,8 @@ type ServiceConnector struct {
 	Insecure bool `json:"insecure,omitempty"`
 	// the ZenML server it lives on; "" is this machine
 	Server string `json:"server,omitempty"`
+	// of one that a login uses: its server does not have it any more
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // What a check against the registry can find out.
@@ -131,6 +133,7 @@ type UseConnector struct {
 	ResourceID   string `json:"resource_id,omitempty"`
 	Push         string `json:"push,omitempty"`   // verify: repository to check push permission on
 	Server       string `json:"server,omitempty"` // where the connector lives; "": this machine first
+	Exact        bool   `json:"exact,omitempty"`  // get: see Ref
 }
 
 // ResourcesQuery is the params of connector.resources.

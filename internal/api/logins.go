@@ -77,6 +77,7 @@ type Login struct {
 	ServerURL     string     `json:"server_url"`
 	ConnectorID   string     `json:"connector_id,omitempty"` // "" for a stored credential (docker login)
 	ConnectorName string     `json:"connector_name,omitempty"`
+	Server        string     `json:"server,omitempty"`      // that the connector lives on; computed
 	ResourceID    string     `json:"resource_id,omitempty"` // of the connector, as the login chose it
 	Username      string     `json:"username,omitempty"`    // of a stored credential
 	Source        string     `json:"source"`                // "connector" or "docker login"

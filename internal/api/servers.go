@@ -44,6 +44,10 @@ type ConnectServer struct {
 	// what server.device answered; all else but Name is known from it
 	Device string `json:"device,omitempty"`
 
+	// take the place of the same server under another address or, with its name, of
+	// another account on it
+	Replace bool `json:"replace,omitempty"`
+
 	// with ServerAuthDevice and an access token as the key: when that ends
 	Until *time.Time `json:"until,omitempty"`
 }
@@ -56,14 +60,19 @@ type ServerDevice struct {
 	URL      string    `json:"url,omitempty"` // to open in a browser
 	UserCode string    `json:"user_code,omitempty"`
 	Until    time.Time `json:"until,omitzero"`
+	// nothing was begun: it is this server that zen is connected to, under another
+	// address; see ConnectServer.Replace
+	Moved *Server `json:"moved,omitempty"`
 }
 
 // ServerResult answers server.connect, get, use and disconnect.
 type ServerResult struct {
-	Server     Server `json:"server"`
-	Pending    bool   `json:"pending,omitempty"`      // connect: nobody allowed the device yet; ask again
-	Connectors *int   `json:"connectors,omitempty"`   // get: how many it has for registries
-	Ended      int    `json:"ended_logins,omitempty"` // disconnect: logins that ended with it
+	Server  Server `json:"server"`
+	Pending bool   `json:"pending,omitempty"` // connect: nobody allowed the device yet; ask again
+	// connect: nothing was kept, see ServerDevice
+	Moved      *Server `json:"moved,omitempty"`
+	Connectors *int    `json:"connectors,omitempty"`   // get: how many it has for registries
+	Ended      int     `json:"ended_logins,omitempty"` // disconnect: logins that ended with it
 }
 
 // ServerList answers server.list.

@@ -20,6 +20,7 @@ type Config struct {
 	Engine  *tokencache.Cache
 	Policy  door.Policy
 	Auditor door.Auditor
+	Misses  door.Auditor // records gets of what nobody is logged in to, when Settings say so; may be nil
 	Index   state.HostIndex
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -54,6 +55,8 @@ type core struct {
 	homes *home.Homes
 	usage *usage
 	large func(context.Context) error
+
+	misses door.Auditor
 }
 
 // New returns a Broker over an opened (not necessarily unlocked) vault. It leaves the
@@ -79,7 +82,7 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &core{
 		State: s, homes: &home.Homes{State: s, Client: cfg.Servers, ServerKind: cfg.ServerKind},
-		usage: newUsage(), large: cfg.Large,
+		usage: newUsage(), large: cfg.Large, misses: cfg.Misses,
 	}
 	keys := &Keys{b}
 	s.Door = &door.Door{

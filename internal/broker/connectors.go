@@ -26,7 +26,7 @@ func (b *Connectors) ConnectorTypes(
 	q api.ConnectorTypesQuery,
 ) (api.ConnectorTypes, error) {
 	list := api.ConnectorTypes{Items: []api.ConnectorType{}}
-	h, err := b.homes.Named(q.Server)
+	h, err := b.homes.Named(q.Server, catalog.ByPrefix)
 	if err != nil {
 		return list, err
 	}
@@ -41,6 +41,14 @@ func (b *Connectors) ConnectorTypes(
 		}
 	}
 	return list, nil
+}
+
+// how is how much of a name a request has to give.
+func how(exact bool) catalog.Match {
+	if exact {
+		return catalog.Exactly
+	}
+	return catalog.ByPrefix
 }
 
 func hasResourceType(t api.ConnectorType, want string) bool {
@@ -62,12 +70,12 @@ func (b *Connectors) QueryConnectors(q api.Query) (list api.ConnectorList, err e
 // Connector answers connector.get: the connector as list shows it, and what it gives
 // access to.
 func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.ConnectorResult, error) {
-	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server, how(use.Exact))
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
 	h := b.homes.Of(conn)
-	conn = h.Listed(conn)
+	conn = h.Listed(ctx, conn)
 	return api.ConnectorResult{
 		Connector: conn,
 		Resources: h.Resources(conn),
@@ -80,7 +88,7 @@ func (b *Connectors) Connector(ctx context.Context, use api.UseConnector) (api.C
 func (b *Connectors) RegisterConnector(
 	ctx context.Context, caller access.Caller, req api.RegisterConnector, config map[string]credential.Secret,
 ) (api.ConnectorResult, error) {
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -94,7 +102,7 @@ func (b *Connectors) UpdateConnector(
 	for i, name := range req.Remove { // people type attributes as options too, with dashes
 		req.Remove[i] = strings.ReplaceAll(name, "-", "_")
 	}
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -107,7 +115,7 @@ func (b *Connectors) DeleteConnector(
 	caller access.Caller,
 	req api.DeleteConnector,
 ) (api.ConnectorResult, error) {
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -130,14 +138,12 @@ func (b *Connectors) RevealConnector(
 	caller access.Caller,
 	use api.UseConnector,
 ) (api.ServiceConnector, map[string]credential.Secret, error) {
-	var conn api.ServiceConnector
-	var err error
-	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(use.Ref) })
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server, catalog.ByPrefix)
 	if err != nil {
 		return conn, nil, err
 	}
-	attrs, err := b.Door.Reveal(ctx, door.Use{Caller: caller, For: access.Reveal},
-		access.Subject{Address: home.Canonical(conn.ResourceID), Connector: conn.Name}, conn.ID)
+	subject := access.Subject{Address: home.Canonical(conn.ResourceID), Connector: conn.Name}
+	attrs, err := b.homes.Of(conn).Reveal(ctx, door.Use{Caller: caller, For: access.Reveal}, subject, conn)
 	return conn, attrs, err
 }
 
@@ -147,7 +153,7 @@ func (b *Connectors) VerifyConnector(
 	caller access.Caller,
 	use api.UseConnector,
 ) (api.ConnectorResult, error) {
-	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server)
+	conn, err := b.homes.FindConnector(ctx, use.Ref, use.Server, catalog.ByPrefix)
 	if err != nil {
 		return api.ConnectorResult{}, err
 	}
@@ -267,7 +273,7 @@ func offers(r api.Resource, want string) bool {
 // ListConnectors answers connector.list: the connectors of this machine and of every
 // server.
 func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.ConnectorList, err error) {
-	remote, warnings, err := b.homes.Remote(ctx, "", home.Patience(q))
+	remote, warnings, err := b.homes.Remote(ctx, b.only(q), home.Patience(q))
 	if err == nil {
 		err = b.largeIfAll(ctx, q)
 	}
@@ -277,6 +283,18 @@ func (b *Connectors) ListConnectors(ctx context.Context, q api.Query) (list api.
 	b.Read(func(c *catalog.Catalog) { list, err = c.Connectors.Query(q, b.Now(), remote...) })
 	list.Warnings = warnings
 	return list, err
+}
+
+// only is the server that a list is for, "" if it is not for just one.
+func (b *core) only(q api.Query) (name string) {
+	if names := q.Filters["server"]; len(names) == 1 && q.Operator != "or" {
+		b.Read(func(c *catalog.Catalog) {
+			if s, ok := c.Servers.Named(strings.TrimPrefix(names[0], "equals:")); ok {
+				name = s.Name
+			}
+		})
+	}
+	return name
 }
 
 // PlainNotices name the connectors whose registry is asked over plain http and was so

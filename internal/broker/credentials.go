@@ -17,6 +17,7 @@ import (
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/connector"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/keystore"
 )
 
 // Credentials answers the clients of registries: get, store, erase and list, and what is
@@ -48,7 +49,11 @@ func (b *Credentials) Get(
 	}
 	login, err := b.loginFor(caller, a)
 	if err != nil {
-		return credential.Credential{}, b.unknown(ctx, a, err)
+		err = b.unknown(ctx, a, err)
+		if b.misses != nil && b.Settings().Misses {
+			b.misses.Record(caller, access.Subject{Action: access.Get, Address: a}, err, serverURL)
+		}
+		return credential.Credential{}, err
 	}
 	src, inClear := b.source(login, a), scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback()
 	if inClear {
@@ -66,6 +71,9 @@ func (b *Credentials) Get(
 		return credential.Credential{}, explainGet(err, login)
 	}
 	b.noteServed(login.ID, cred)
+	if login.Server != "" {
+		b.homes.LookAgain(ctx, login.ConnectorID)
+	}
 	return cred, nil
 }
 
@@ -257,6 +265,15 @@ func (b *Credentials) List(ctx context.Context, caller access.Caller) (map[strin
 	}
 	b.Audit(caller, access.Subject{Action: access.List}, nil, fmt.Sprintf("%d names", len(items)))
 	return items, nil
+}
+
+// Unlisted is why List named nobody although there may be logins: the vault is locked. A
+// client that asks only for what is listed would go on without a word.
+func (b *Credentials) Unlisted(ctx context.Context) error {
+	if b.Settings().ListPolicy == "none" || b.Vault.State().State == keystore.StateUnlocked {
+		return nil
+	}
+	return b.Vault.EnsureOpen(ctx)
 }
 
 // isStatic reports whether a login hands out a stored secret rather than a minted one.

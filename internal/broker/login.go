@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,10 +89,10 @@ func (b *Sessions) loginConnector(
 	req api.LoginRequest,
 ) (conn api.ServiceConnector, resource, stack string, err error) {
 	if req.Name != "" {
-		conn, err = b.homes.FindConnector(ctx, req.Name, req.Server)
+		conn, err = b.homes.FindConnector(ctx, req.Name, req.Server, catalog.ByPrefix)
 		return conn, req.ResourceID, "", err
 	}
-	reg, err := b.homes.FindRegistry(ctx, req.Registry, req.Server)
+	reg, err := b.homes.FindRegistry(ctx, req.Registry, req.Server, catalog.ByPrefix)
 	if req.Registry == "" && req.ZenML != nil && credential.NoSuchEntity.Is(err) {
 		var chosen api.Stack
 		reg, chosen, err = b.homes.RegistryOfZenML(ctx, *req.ZenML)
@@ -289,7 +290,7 @@ func (b *Sessions) Logout(
 	ended, err := b.end(ctx, match)
 	if err == nil && len(ended) == 0 && !req.All {
 		err = credential.NewError(credential.NotLoggedIn, fmt.Sprintf("'%s' is not logged "+
-			"in", req.Name), "see who is: zen status")
+			"in", req.Name), b.meant(req.Name))
 	}
 	for _, l := range ended {
 		b.Audit(
@@ -309,6 +310,21 @@ func (b *Sessions) Logout(
 	return api.LogoutResult{Ended: ended}, err
 }
 
+// meant is the hint for a name that nobody is logged in by: of a prefix, the whole name.
+func (b *Sessions) meant(name string) string {
+	var begun []string
+	for _, l := range b.logins() {
+		if l.ConnectorName != name && strings.HasPrefix(l.ConnectorName, name) {
+			begun = append(begun, "'"+l.ConnectorName+"'")
+		}
+	}
+	slices.Sort(begun)
+	if begun = slices.Compact(begun); len(begun) > 0 {
+		return "type the whole name, of " + strings.Join(begun, ", ")
+	}
+	return "see who is: zen status"
+}
+
 func (b *Sessions) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error) {
 	scope := func(l api.Login) bool {
 		return (req.Dir == "" || l.Dir == req.Dir) && (req.Profile == "" || l.Profile == req.Profile)
@@ -318,12 +334,12 @@ func (b *Sessions) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, err
 	}
 	var conn api.ServiceConnector
 	var err error
-	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(req.Name) })
+	b.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(req.Name, catalog.Exactly) })
 	if credential.NoSuchEntity.Is(err) {
 		var remotes []api.ServiceConnector
 		b.Read(func(c *catalog.Catalog) { remotes = c.Servers.Remotes() })
 		if len(remotes) > 0 {
-			conn, err = catalog.ResolveIn(remotes, req.Name)
+			conn, err = catalog.FindConnector(remotes, catalog.WantedConnector(req.Name, catalog.Exactly))
 		}
 	}
 	if err == nil {

@@ -57,7 +57,7 @@ func (b *Registries) connectorFor(ctx context.Context, ref string) (*api.Service
 	if ref == "" {
 		return nil, nil
 	}
-	conn, err := b.homes.FindConnector(ctx, ref, "")
+	conn, err := b.homes.FindConnector(ctx, ref, "", catalog.Exactly)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (b *Registries) ConnectRegistry(
 	ctx context.Context,
 	req api.ConnectRegistry,
 ) (api.RegistryResult, error) {
-	h, err := b.homes.Named(req.Server)
+	h, err := b.homes.Named(req.Server, catalog.Exactly)
 	if err != nil {
 		return api.RegistryResult{}, err
 	}
@@ -115,7 +115,7 @@ func (b *Registries) ConnectRegistry(
 
 // DisconnectRegistry unlinks a registry from its connector.
 func (b *Registries) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.RegistryResult, error) {
-	h, err := b.homes.Named(ref.Server)
+	h, err := b.homes.Named(ref.Server, catalog.Exactly)
 	if err != nil {
 		return api.RegistryResult{}, err
 	}
@@ -125,7 +125,7 @@ func (b *Registries) DisconnectRegistry(ctx context.Context, ref api.Ref) (api.R
 // ListRegistries answers registry.list: the container registries of this machine and of
 // every server.
 func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.RegistryList, err error) {
-	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), ""))
+	remote, warnings := home.Together(b.homes.Registries(ctx, home.Patience(q), b.only(q)))
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
@@ -136,7 +136,7 @@ func (b *Registries) ListRegistries(ctx context.Context, q api.Query) (list api.
 
 // Registry answers registry.get; an empty ref is the active stack's.
 func (b *Registries) Registry(ctx context.Context, ref api.Ref) (result api.RegistryResult, err error) {
-	result.Registry, err = b.homes.FindRegistry(ctx, ref.Name, ref.Server)
+	result.Registry, err = b.homes.FindRegistry(ctx, ref.Name, ref.Server, how(ref.Exact))
 	if err != nil || result.Registry.Server != "" {
 		return result, err
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +29,7 @@ func (b *Servers) ServerList() api.ServerList {
 // Server answers server.get: the server, asked whether it still accepts us; an empty ref
 // is the active one.
 func (b *Servers) Server(ctx context.Context, ref string) (result api.ServerResult, err error) {
-	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref) })
+	b.Read(func(c *catalog.Catalog) { result.Server, err = c.Servers.Resolve(ref, catalog.ByPrefix) })
 	if err != nil {
 		return result, err
 	}
@@ -61,14 +60,27 @@ func (b *Servers) ServerDevice(ctx context.Context, req api.ConnectServer) (api.
 	s := serverOf(req)
 	s.Auth = api.ServerAuthDevice
 	s, err := b.homes.Client.Greet(ctx, s)
-	if err != nil || s.Auth == api.ServerAuthNone {
+	if err != nil {
 		return api.ServerDevice{}, err
+	}
+	moved, err := b.greeted(s, req.Replace)
+	if err != nil || moved != nil || s.Auth == api.ServerAuthNone {
+		return api.ServerDevice{Moved: moved}, err
 	}
 	client := uuid.NewString()
 	if id := b.Vault.State().ID; id != "" {
 		client = uuid.NewSHA1(uuid.NameSpaceOID, []byte("zen device "+id)).String()
 	}
 	return b.homes.Client.StartDevice(ctx, s, client)
+}
+
+// greeted refuses what is known to be in vain before anybody logs in.
+func (b *Servers) greeted(s api.Server, replace bool) (moved *api.Server, err error) {
+	b.Read(func(c *catalog.Catalog) { moved, err = c.Servers.Greeted(s) })
+	if replace {
+		moved = nil
+	}
+	return moved, err
 }
 
 func serverOf(req api.ConnectServer) api.Server {
@@ -78,8 +90,8 @@ func serverOf(req api.ConnectServer) api.Server {
 	}
 }
 
-// ConnectServer proves that a server accepts the key and keeps it. Connecting again to
-// the same address takes the place of what was. The key is the caller's to wipe.
+// ConnectServer proves that a server accepts the key and keeps it. Connecting again with
+// the same account takes the place of what was. The key is the caller's to wipe.
 func (b *Servers) ConnectServer(
 	ctx context.Context,
 	caller access.Caller,
@@ -102,9 +114,13 @@ func (b *Servers) ConnectServer(
 		found.Name = req.Name
 		s, key = found, token
 	}
+	var moved *api.Server
 	s, err := b.provenServer(ctx, s, key)
 	if err == nil {
-		s, err = b.keepServer(ctx, s, key)
+		s, moved, err = b.keepServer(ctx, s, key, req.Replace)
+	}
+	if moved != nil {
+		return api.ServerResult{Server: s, Moved: moved}, nil
 	}
 	b.Audit(
 		caller,
@@ -123,6 +139,9 @@ func (b *Servers) provenServer(ctx context.Context, s api.Server, key credential
 	if err != nil {
 		return asked, err
 	}
+	if _, err := b.greeted(s, true); err != nil {
+		return asked, err
+	}
 	s.User, err = b.homes.Client.Login(
 		ctx,
 		s,
@@ -137,22 +156,21 @@ func (b *Servers) provenServer(ctx context.Context, s api.Server, key credential
 	return s, err
 }
 
-// keepServer stores a server that was proven.
-func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.Secret) (api.Server, error) {
+// keepServer stores a server that was proven, unless it is one under another address
+// and nobody said that this is to change.
+func (b *Servers) keepServer(
+	ctx context.Context, s api.Server, key credential.Secret, replace bool,
+) (_ api.Server, moved *api.Server, err error) {
 	now := b.Now().UTC()
 	var remotes []api.ServiceConnector
-	err := b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
-		s.ID, s.Owner, s.Created, s.Updated = uuid.NewString(), b.Owner, now, now
-		if old, err := c.Servers.Resolve(s.URL); err == nil && old.URL == s.URL {
-			s.ID, s.Created = old.ID, old.Created
-			if s.Name == "" {
-				s.Name = old.Name
-			}
+	err = b.Change(ctx, func(c *catalog.Catalog) (state.Edit, error) {
+		as := s
+		as.ID, as.Owner, as.Created, as.Updated = uuid.NewString(), b.Owner, now, now
+		var err error
+		if as, moved, err = c.Servers.Connecting(as, replace); err != nil || moved != nil {
+			return state.Edit{}, err
 		}
-		if s.Name == "" {
-			s.Name = hostOf(s.URL)
-		}
-		remotes = c.Servers.Remotes()
+		s, remotes = as, c.Servers.Remotes()
 		change, err := c.Servers.Put(s)
 		attrs := map[string]credential.Secret{}
 		if !key.IsEmpty() && s.Auth != api.ServerAuthNone {
@@ -160,23 +178,16 @@ func (b *Servers) keepServer(ctx context.Context, s api.Server, key credential.S
 		}
 		return state.Edit{Change: change, Secrets: map[string]credential.Secret{s.ID: door.Pack(attrs)}}, err
 	})
-	if err != nil {
-		return s, err
+	if err != nil || moved != nil {
+		return s, moved, err
 	}
 	for _, conn := range remotes { // what failed for want of a key may work now
 		if conn.Server == s.Name {
 			b.Engine.Drop(conn.ID)
 		}
 	}
-	b.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID) })
-	return s, err
-}
-
-func hostOf(raw string) string {
-	if u, err := url.Parse(raw); err == nil {
-		return u.Host
-	}
-	return raw
+	b.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(s.ID, catalog.Exactly) })
+	return s, nil, err
 }
 
 // UseServer makes a server the active one.

@@ -82,7 +82,7 @@ func (b *Stacks) ImportStack(ctx context.Context, req api.ImportStack) (api.Stac
 
 // ListStacks answers stack.list: the stacks of this machine and of every server.
 func (b *Stacks) ListStacks(ctx context.Context, q api.Query) (list api.StackList, err error) {
-	remote, warnings := home.Together(b.homes.Stacks(ctx, home.Patience(q), ""))
+	remote, warnings := home.Together(b.homes.Stacks(ctx, home.Patience(q), b.only(q)))
 	if err := b.largeIfAll(ctx, q); err != nil {
 		return list, err
 	}
@@ -93,6 +93,6 @@ func (b *Stacks) ListStacks(ctx context.Context, q api.Query) (list api.StackLis
 
 // Stack answers stack.get; an empty ref is the active stack.
 func (b *Stacks) Stack(ctx context.Context, ref api.Ref) (result api.StackResult, err error) {
-	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server)
+	result.Stack, err = b.homes.FindStack(ctx, ref.Name, ref.Server, how(ref.Exact))
 	return result, err
 }

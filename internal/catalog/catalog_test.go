@@ -131,7 +131,7 @@ func TestComputedFieldsAreNotStored(t *testing.T) {
 	if r := c.Registries.List()[0]; r.Active || r.ConnectorName != "" || r.ConnectorType != "" {
 		t.Errorf("registry is %+v", r)
 	}
-	if s, err := c.Stacks.Resolve("s"); err != nil || s.Active {
+	if s, err := c.Stacks.Resolve("s", ByPrefix); err != nil || s.Active {
 		t.Errorf("stack is %+v, %v", s, err)
 	}
 	if l := c.Logins.List()[0]; l.ServerURL != "ghcr.io" || l.Username != "" {
@@ -160,12 +160,13 @@ func TestNamesFollowRenames(t *testing.T) {
 	if l := w.Logins.List()[0]; l.ConnectorName != "dockerhub" {
 		t.Errorf("login is by %q", l.ConnectorName)
 	}
-	if r, err := w.Registries.Resolve("main"); err != nil || r.ConnectorName != "dockerhub" ||
+	if r, err := w.Registries.Resolve("main", ByPrefix); err != nil || r.ConnectorName != "dockerhub" ||
 		r.ConnectorType != "docker" ||
 		!r.Active {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
-	if st, err := w.Stacks.Resolve("s"); err != nil || st.Components["container_registry"].Name != "main" {
+	if st, err := w.Stacks.Resolve("s", ByPrefix); err != nil ||
+		st.Components["container_registry"].Name != "main" {
 		t.Errorf("stack is %+v, %v", st, err)
 	}
 }
@@ -194,19 +195,19 @@ func TestDanglingReferences(t *testing.T) {
 		},
 		{ID: activeID, Kind: KindActive, Public: json.RawMessage(`{"stack_id":"gone"}`)},
 	}})
-	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" || !s.Active {
+	if s, err := w.Stacks.Resolve("", ByPrefix); err != nil || s.Name != "default" || !s.Active {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
-	if s, err := w.Stacks.Resolve("s"); err != nil || len(s.Components) != 0 {
+	if s, err := w.Stacks.Resolve("s", ByPrefix); err != nil || len(s.Components) != 0 {
 		t.Errorf("stack is %+v, %v", s, err)
 	}
 	done[api.Stack](w)(w.Stacks.Set("s"))
-	_, err := w.Registries.Resolve("")
+	_, err := w.Registries.Resolve("", ByPrefix)
 	wantError(t, err, credential.NoSuchEntity)
 	if l, ok := w.Logins.For(parse(t, "ghcr.io"), "", "", w.now); !ok || l.ConnectorName != "" {
 		t.Errorf("login is %+v", l)
 	}
-	if r, err := w.Registries.Resolve("r"); err != nil || r.ConnectorName != "" {
+	if r, err := w.Registries.Resolve("r", ByPrefix); err != nil || r.ConnectorName != "" {
 		t.Errorf("registry is %+v, %v", r, err)
 	}
 	_, _, err = w.Registries.Update(
@@ -226,7 +227,7 @@ func TestDanglingReferences(t *testing.T) {
 	)
 	done[api.ContainerRegistry](w)(w.Registries.Disconnect("r", w.tick()))
 	w.commit(Change{Delete: []string{activeID}})
-	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "default" {
+	if s, err := w.Stacks.Resolve("", ByPrefix); err != nil || s.Name != "default" {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
 }
@@ -287,7 +288,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 			), Name: connector(), Type: "docker", ResourceID: host(), Created: now, Revision: 1,
 		}))
 	case 2:
-		s, e := w.Connectors.Resolve(connector())
+		s, e := w.Connectors.Resolve(connector(), ByPrefix)
 		if e != nil {
 			return Change{}, e
 		}
@@ -300,7 +301,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 			Name: registry(), Configuration: map[string]string{"uri": host()},
 			Labels: map[string]string{"k": "v"},
 		}
-		s, e := w.Connectors.Resolve(connector())
+		s, e := w.Connectors.Resolve(connector(), ByPrefix)
 		if e == nil && random.IntN(2) == 0 {
 			_, change, err = w.Registries.Register(req, &s, now, "me")
 		} else {
@@ -317,7 +318,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 	case 8:
 		_, change, err = w.Registries.Delete(registry())
 	case 9:
-		s, e := w.Connectors.Resolve(connector())
+		s, e := w.Connectors.Resolve(connector(), ByPrefix)
 		if e != nil {
 			return Change{}, e
 		}
@@ -359,7 +360,7 @@ func randomChange(w *world, random *rand.Rand) (change Change, err error) {
 			), Address: host(), Dir: pick("", "/proj"), Profile: pick("", "ci"),
 			Created: now,
 		}
-		if s, e := w.Connectors.Resolve(connector()); e == nil {
+		if s, e := w.Connectors.Resolve(connector(), ByPrefix); e == nil {
 			l.ConnectorID = s.ID
 		}
 		if random.IntN(3) == 0 {

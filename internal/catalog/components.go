@@ -80,7 +80,7 @@ func (c Stacks) setComponent(components map[string]api.Component, t, name string
 		if name == "" {
 			return checkName("stack component", name)
 		}
-		r, err := Registries(c).Resolve(name)
+		r, err := Registries(c).Resolve(name, Exactly)
 		if err == nil {
 			components[t] = api.Component{ID: r.ID}
 		}

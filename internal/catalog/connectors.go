@@ -62,13 +62,13 @@ func (c *state) connectorByID(id string) *api.ServiceConnector {
 	return c.remotes[id]
 }
 
-// Resolve finds a service connector by name, id, or a prefix of either.
-func (c Connectors) Resolve(ref string) (api.ServiceConnector, error) {
+// Resolve finds a service connector.
+func (c Connectors) Resolve(ref string, how Match) (api.ServiceConnector, error) {
 	all := make([]entity, 0, len(c.connectors))
 	for id, s := range c.connectors {
 		all = append(all, entity{id, s.Name})
 	}
-	id, err := resolve("service_connectors", seeConnectors, ref, all)
+	id, err := resolve("service_connectors", seeConnectors, ref, all, how)
 	if err != nil {
 		return api.ServiceConnector{}, err
 	}
@@ -196,7 +196,7 @@ func (c *state) connectedTo(id string) []*api.ContainerRegistry {
 // Delete removes a service connector and its logins. It is refused while a container
 // registry uses it.
 func (c Connectors) Delete(ref string) (api.ServiceConnector, Change, error) {
-	s, err := c.Resolve(ref)
+	s, err := c.Resolve(ref, Exactly)
 	if err != nil {
 		return s, Change{}, err
 	}

@@ -18,7 +18,7 @@ func TestPutConnector(t *testing.T) {
 	}
 	s.Description, s.Revision = "changed", 2
 	w.put(s)
-	if got, err := w.Connectors.Resolve("reg"); err != nil || got.Description != "changed" ||
+	if got, err := w.Connectors.Resolve("reg", ByPrefix); err != nil || got.Description != "changed" ||
 		len(w.Connectors.List()) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -30,7 +29,6 @@ type flavor struct {
 	uriSample     string
 	hosts         string // regular expression for the whole host; "" is any
 	pathless      bool   // the uri is a host and nothing else
-	more          []api.Attribute
 }
 
 // flavors are ZenML's, in the order of its list. ZenML itself checks the uri of aws only,
@@ -64,11 +62,6 @@ func flavors() []flavor {
 			uriHelp: "ghcr.io/<organization>, or containers.<host> of a GitHub " +
 				"Enterprise", uriSample: "ghcr.io/<organization>",
 			hosts: `ghcr\.io|docker\.pkg\.github\.com|containers\.[a-z0-9.-]+(:\d+)?`,
-			more: []api.Attribute{{
-				Name: "automatic_token_authentication", Title: "Automatic Token " +
-					"Authentication", Type: typeBoolean, Default: "false",
-				Description: "Use the token of GitHub Actions where it runs there.",
-			}},
 		}, {
 			name: "aws", integration: "aws", description: "Amazon Elastic Container " +
 				"Registry.", connectorType: "aws",
@@ -88,12 +81,13 @@ func flavors() []flavor {
 	}
 }
 
-// typeBoolean is the type of an attribute that is true or false.
-const typeBoolean = "boolean"
+// retired is an attribute that github had in older ZenML, which no ZenML takes any more:
+// one that has it refuses the stack's file.
+const retired = "automatic_token_authentication"
 
-// attributes are those that every flavor has, and the flavor's own.
+// attributes are those that every flavor has; none has others.
 func (f flavor) attributes() []api.Attribute {
-	return append([]api.Attribute{
+	return []api.Attribute{
 		{
 			Name: attributeURI, Title: "Uri", Type: "string", Required: true,
 			Description: "Address of the registry: host[:port][/path].",
@@ -106,7 +100,7 @@ func (f flavor) attributes() []api.Attribute {
 			Description: "Name of a ZenML secret that holds a username and a password; zen keeps it and " +
 				"does not use it.",
 		},
-	}, f.more...)
+	}
 }
 
 // attributeURI is the attribute that every registry must have.
@@ -168,14 +162,6 @@ func (f flavor) configure(attributes map[string]string) (map[string]string, erro
 		v := attributes[a.Name]
 		if v == "" {
 			continue
-		}
-		if a.Type == typeBoolean {
-			b, err := strconv.ParseBool(strings.ToLower(v))
-			if err != nil {
-				return nil, credential.NewError(credential.InvalidInput, "attribute '"+a.Name+"' must be "+
-					"true or false", "")
-			}
-			v = strconv.FormatBool(b)
 		}
 		out[a.Name] = v
 	}

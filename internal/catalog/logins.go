@@ -90,7 +90,7 @@ func (c Logins) For(a address.Address, dir, profile string, now time.Time) (api.
 func (c Logins) view(l *login) api.Login {
 	out := l.Login
 	if conn := c.connectorByID(l.ConnectorID); conn != nil {
-		out.ConnectorName = conn.Name
+		out.ConnectorName, out.Server = conn.Name, conn.Server
 	}
 	return out
 }

@@ -60,10 +60,40 @@ type entity struct{ id, name string }
 // maxCandidates bounds how many entities an ambiguous prefix names.
 const maxCandidates = 10
 
+// Match is how much of a name finds an entity.
+type Match int
+
+// Ways to match. A script that deletes 'prod' twice must not delete 'prod-eu' the second
+// time: whatever changes or ends something takes no prefix of a name.
+const (
+	ByPrefix Match = iota // name or id, or a prefix of either that fits just one: to read
+	Exactly               // the whole name, or minID characters of an id: to change
+)
+
+// minID is how many characters of an id name an entity that is to be changed: those
+// before the first dash.
+const minID = 8
+
+// fits reports whether ref is enough of a name or an id.
+func (m Match) fits(e entity, ref string) bool {
+	if m == Exactly {
+		return len(ref) >= minID && strings.HasPrefix(e.id, strings.ToLower(ref))
+	}
+	return strings.HasPrefix(e.name, ref) || strings.HasPrefix(e.id, strings.ToLower(ref))
+}
+
+// words is what was looked for, in ZenML's words.
+func (m Match) words() string {
+	if m == Exactly {
+		return "an ID prefix"
+	}
+	return "a name/ID prefix"
+}
+
 // resolve finds the entity that ref means: by its id, by its whole name, else by a prefix
-// of either that fits just one (ZenML, Client._get_entity_by_id_or_name_or_prefix; there
-// some commands take prefixes of ids only).
-func resolve(plural, hint, ref string, all []entity) (string, error) {
+// that fits just one (ZenML, Client._get_entity_by_id_or_name_or_prefix; there, too, only
+// some commands take prefixes of names).
+func resolve(plural, hint, ref string, all []entity, how Match) (string, error) {
 	if ref == "" {
 		return "", credential.NewError(credential.InvalidInput,
 			"A name must be supplied. Please see the command help for more information.", hint)
@@ -76,7 +106,7 @@ func resolve(plural, hint, ref string, all []entity) (string, error) {
 			byID = append(byID, e)
 		case e.name == ref:
 			byName = append(byName, e)
-		case strings.HasPrefix(e.name, ref) || strings.HasPrefix(e.id, strings.ToLower(ref)):
+		case how.fits(e, ref):
 			byPrefix = append(byPrefix, e)
 		}
 	}
@@ -86,12 +116,26 @@ func resolve(plural, hint, ref string, all []entity) (string, error) {
 		case 1:
 			return found[0].id, nil
 		default:
-			return "", ambiguous(plural, ref, found)
+			return "", ambiguous(plural, ref, found, how)
 		}
 	}
+	if similar := begunBy(ref, all); how == Exactly && len(similar) > 0 {
+		hint = "type the whole name, of " + quoted(similar)
+	}
 	return "", credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
-		"No %s have been found that have a name/ID prefix that matches the provided string "+
-			"'%s'.", plural, shorten(ref)), hint)
+		"No %s have been found that have %s that matches the provided string "+
+			"'%s'.", plural, how.words(), shorten(ref)), hint)
+}
+
+// begunBy are the names that begin with ref, or have an id that does; of many, some.
+func begunBy(ref string, all []entity) (names []string) {
+	for _, e := range all {
+		if ByPrefix.fits(e, ref) {
+			names = append(names, e.name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxCandidates)]
 }
 
 // canonicalID brings a full UUID into the form that ids have; anything else stays as it
@@ -106,7 +150,7 @@ func canonicalID(ref string) string {
 	return ref
 }
 
-func ambiguous(plural, ref string, found []entity) error {
+func ambiguous(plural, ref string, found []entity, how Match) error {
 	slices.SortFunc(
 		found,
 		func(a, b entity) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) },
@@ -120,8 +164,8 @@ func ambiguous(plural, ref string, found []entity) error {
 		names = append(names, fmt.Sprintf("%s (%s)", e.name, e.id))
 	}
 	return credential.NewError(credential.Ambiguous, fmt.Sprintf(
-		"%d %s have been found that have a name/ID prefix that matches the provided string '%s': [%s].",
-		len(found), plural, shorten(ref), strings.Join(names, ", ")),
+		"%d %s have been found that have %s that matches the provided string '%s': [%s].",
+		len(found), plural, how.words(), shorten(ref), strings.Join(names, ", ")),
 		"Please provide more characters to uniquely identify only one of them.")
 }
 

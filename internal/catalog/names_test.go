@@ -57,7 +57,7 @@ func TestResolve(t *testing.T) {
 		"ba5046e8-ca5e-45e6-a7b7-6f969cac96e7": "dockerhub",
 		"BA5046E8-CA5E-45E6-A7B7-6F969CAC96E7": "dockerhub",
 	} {
-		id, err := resolve("service_connectors", "", ref, all)
+		id, err := resolve("service_connectors", "", ref, all, ByPrefix)
 		if err != nil {
 			t.Errorf("%s: %v", ref, err)
 			continue
@@ -72,20 +72,20 @@ func TestResolve(t *testing.T) {
 		"nope", "Docker", "egistry", "2b0f01b",
 		"00000000-0000-0000-0000-000000000000",
 	} {
-		_, err := resolve("service_connectors", seeConnectors, ref, all)
+		_, err := resolve("service_connectors", seeConnectors, ref, all, ByPrefix)
 		wantError(t, err, credential.NoSuchEntity, "zen service-connector list",
 			"No service_connectors have been found that have a name/ID prefix that matches the provided "+
 				"string '"+ref+"'.")
 	}
-	_, err := resolve("service_connectors", "", "f2b0", all)
+	_, err := resolve("service_connectors", "", "f2b0", all, ByPrefix)
 	wantError(t, err, credential.Ambiguous,
 		"2 service_connectors have been found that have a name/ID prefix that matches the provided "+
 			"string 'f2b0': "+
 			"[reg (f2b0f01b-c4b1-4d47-a939-98479421c2f8), registry (f2b0aaaa-c4b1-4d47-a939-98479421c2f8)].",
 		"Please provide more characters")
-	_, err = resolve("service_connectors", "", "re", all)
+	_, err = resolve("service_connectors", "", "re", all, ByPrefix)
 	wantError(t, err, credential.Ambiguous, "2 service_connectors")
-	_, err = resolve("service_connectors", "", "", all)
+	_, err = resolve("service_connectors", "", "", all, ByPrefix)
 	wantError(t, err, credential.InvalidInput, "A name must be supplied")
 }
 
@@ -94,7 +94,7 @@ func TestResolveNamesNotTooMany(t *testing.T) {
 	for i := range 50 {
 		all = append(all, entity{fmt.Sprintf("%02d", i), fmt.Sprintf("reg%02d", i)})
 	}
-	_, err := resolve("stacks", "", "reg", all)
+	_, err := resolve("stacks", "", "reg", all, ByPrefix)
 	wantError(t, err, credential.Ambiguous, "50 stacks", "reg00 (00), ", "reg09 (09), ...]")
 }
 
@@ -103,43 +103,107 @@ func TestIDWinsOverName(t *testing.T) {
 	w := newWorld(t)
 	a := w.connector("a", "docker", "docker.io")
 	w.connector(a.ID, "docker", "ghcr.io")
-	if s, err := w.Connectors.Resolve(a.ID); err != nil || s.Name != "a" {
+	if s, err := w.Connectors.Resolve(a.ID, ByPrefix); err != nil || s.Name != "a" {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
 
-// Names, ids and prefixes of both are taken by every command.
-func TestPrefixesEverywhere(t *testing.T) {
+// To read, a prefix that fits one is enough; to change, only a whole name, or enough of an
+// id that nobody types it by mistake.
+func TestResolveExactly(t *testing.T) {
+	all := []entity{
+		{"f2b0f01b-c4b1-4d47-a939-98479421c2f8", "prod"},
+		{"f2b0f01b-aaaa-4d47-a939-98479421c2f8", "prod-eu"},
+		{"ba5046e8-ca5e-45e6-a7b7-6f969cac96e7", "hub"},
+	}
+	for ref, want := range map[string]string{
+		"prod":                                 "f2b0f01b-c4b1-4d47-a939-98479421c2f8",
+		"hub":                                  "ba5046e8-ca5e-45e6-a7b7-6f969cac96e7",
+		"ba5046e8":                             "ba5046e8-ca5e-45e6-a7b7-6f969cac96e7",
+		"BA5046E8-CA":                          "ba5046e8-ca5e-45e6-a7b7-6f969cac96e7",
+		"F2B0F01B-AAAA-4D47-A939-98479421C2F8": "f2b0f01b-aaaa-4d47-a939-98479421c2f8",
+		"f2b0f01b-a":                           "f2b0f01b-aaaa-4d47-a939-98479421c2f8",
+	} {
+		if id, err := resolve("stacks", "", ref, all, Exactly); err != nil || id != want {
+			t.Errorf("%s: %s, %v", ref, id, err)
+		}
+	}
+	for ref, hint := range map[string]string{
+		"prod-": "type the whole name, of 'prod-eu'", "pro": "type the whole name, of 'prod', 'prod-eu'",
+		"h": "'hub'", "ba5046e": "type the whole name, of 'hub'", "nope": seeStacks, "-eu": seeStacks,
+	} {
+		_, err := resolve("stacks", seeStacks, ref, all, Exactly)
+		wantError(t, err, credential.NoSuchEntity, hint,
+			"No stacks have been found that have an ID prefix that matches the provided string '"+ref+"'.")
+	}
+	_, err := resolve("stacks", "", "f2b0f01b", all, Exactly)
+	wantError(t, err, credential.Ambiguous, "2 stacks have been found that have an ID prefix")
+	_, err = resolve("stacks", "", "", all, Exactly)
+	wantError(t, err, credential.InvalidInput, "A name must be supplied")
+}
+
+// Whatever changes something takes a whole name or enough of an id, and no prefix of a
+// name, though there is nothing else that it could mean.
+func TestNoPrefixChangesAnything(t *testing.T) {
 	w := newWorld(t)
 	s := w.connector("connector", "docker", "docker.io")
 	r := w.registry("registry", "", "docker.io/me")
-	st := w.stack("stack", "regi", false)
-	for _, ref := range []string{"registry", "reg", r.ID, r.ID[:8]} {
-		done[api.ContainerRegistry](w)(w.Registries.Connect(ref, s, w.tick()))
-		done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{Ref: ref}, w.tick()))
-		done[api.ContainerRegistry](w)(w.Registries.Disconnect(ref, w.tick()))
-		if _, _, err := w.Registries.Delete(ref); !credential.InUse.Is(err) {
-			t.Errorf("delete %s: %v", ref, err)
-		}
-		done[api.Stack](w)(w.Stacks.Update(api.UpdateStack{
-			Ref: "st", Components: map[string]*string{"container_registry": &ref},
-		}, w.tick()))
+	st := w.stack("stack", "registry", false)
+	const serverID = "5a5046e8-ca5e-45e6-a7b7-6f969cac96e7"
+	w.serverOf(serverID, "server", "https://zenml.example.com")
+	changes := map[string]struct {
+		id     string
+		change func(ref string) error
+	}{
+		"connector delete": {s.ID, func(ref string) error { return last(w.Connectors.Delete(ref)) }},
+		"registry connect": {r.ID, func(ref string) error {
+			return last(w.Registries.Connect(ref, s, w.tick()))
+		}},
+		"registry update": {r.ID, func(ref string) error {
+			return last(w.Registries.Update(api.UpdateRegistry{Ref: ref}, w.tick()))
+		}},
+		"registry disconnect": {r.ID, func(ref string) error {
+			return last(w.Registries.Disconnect(ref, w.tick()))
+		}},
+		"registry copy": {r.ID, func(ref string) error {
+			return last(w.Registries.Copy(ref, "new", w.tick(), "me"))
+		}},
+		"registry delete": {r.ID, func(ref string) error { return last(w.Registries.Delete(ref)) }},
+		"stack update": {st.ID, func(ref string) error {
+			return last(w.Stacks.Update(api.UpdateStack{Ref: ref}, w.tick()))
+		}},
+		"stack component": {r.ID, func(ref string) error {
+			return last(w.Stacks.Update(api.UpdateStack{
+				Ref: "stack", Components: map[string]*string{"container_registry": &ref},
+			}, w.tick()))
+		}},
+		"stack set": {st.ID, func(ref string) error { return last(w.Stacks.Set(ref)) }},
+		"stack copy": {st.ID, func(ref string) error {
+			return last(w.Stacks.Copy(ref, "new", w.tick(), "me"))
+		}},
+		"stack delete": {st.ID, func(ref string) error {
+			return last(w.Stacks.Delete(api.DeleteStack{Ref: ref}))
+		}},
+		"server use": {serverID, func(ref string) error { return last(w.Servers.Use(ref)) }},
+		"server disconnect": {serverID, func(ref string) error {
+			_, _, _, err := w.Servers.Delete(ref)
+			return err
+		}},
 	}
-	for i, ref := range []string{"stack", "sta", st.ID, st.ID[:8]} {
-		done[api.Stack](w)(w.Stacks.Set(ref))
-		if _, err := w.Stacks.Export(ref); err != nil {
-			t.Errorf("export %s: %v", ref, err)
+	names := map[string]string{s.ID: "connector", r.ID: "registry", st.ID: "stack", serverID: "server"}
+	for what, tt := range changes {
+		name := names[tt.id]
+		for _, ref := range []string{name, tt.id, tt.id[:8]} {
+			if err := tt.change(ref); err != nil && !credential.InUse.Is(err) {
+				t.Errorf("%s %s: %v", what, ref, err)
+			}
 		}
-		if _, _, err := w.Stacks.Copy(ref, fmt.Sprint("copy", i), w.tick(), "me"); err != nil {
-			t.Errorf("copy %s: %v", ref, err)
-		}
-		if _, _, err := w.Stacks.Delete(api.DeleteStack{Ref: ref}); !credential.InUse.Is(err) {
-			t.Errorf("delete %s: %v", ref, err)
-		}
-	}
-	for _, ref := range []string{"connector", "con", s.ID, s.ID[:8]} {
-		if gone, _, err := w.Connectors.Delete(ref); err != nil || gone.ID != s.ID {
-			t.Errorf("delete %s: %v", ref, err)
+		for _, ref := range []string{name[:1], name[:len(name)-1], tt.id[:7]} {
+			if err := tt.change(ref); !credential.NoSuchEntity.Is(err) {
+				t.Errorf("%s %s: %v, want no such entity", what, ref, err)
+			}
 		}
 	}
 }
+
+func last[A, B any](_ A, _ B, err error) error { return err }

@@ -40,7 +40,7 @@ func shelf(t testing.TB) *world {
 	done[api.ContainerRegistry](w)(w.Registries.Register(api.RegisterRegistry{
 		Name: "gh", Labels: map[string]string{"env": "dev"},
 		Configuration: map[string]string{
-			"uri": "ghcr.io/me", "default_repository": "us", "automatic_token_authentication": "True",
+			"uri": "ghcr.io/me", "default_repository": "us",
 		},
 	}, nil, w.tick(), "other"))
 	w.stack("s", "local", true)
@@ -106,7 +106,7 @@ func TestOrderWhenNobodyAsksForOne(t *testing.T) {
 
 func TestFilterConnectors(t *testing.T) {
 	w := shelf(t)
-	bad, _ := w.Connectors.Resolve("bad")
+	bad, _ := w.Connectors.Resolve("bad", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -176,9 +176,9 @@ func TestFilterConnectors(t *testing.T) {
 
 func TestFilterRegistries(t *testing.T) {
 	w := shelf(t)
-	reg, _ := w.Connectors.Resolve("reg")
-	s, _ := w.Stacks.Resolve("s")
-	gh, _ := w.Registries.Resolve("gh")
+	reg, _ := w.Connectors.Resolve("reg", ByPrefix)
+	s, _ := w.Stacks.Resolve("s", ByPrefix)
+	gh, _ := w.Registries.Resolve("gh", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -196,7 +196,6 @@ func TestFilterRegistries(t *testing.T) {
 		{only("stack_id", s.ID), []string{"local"}},
 		{only("uri", "contains:.io/"), []string{"gh", "dh"}},
 		{only("default_repository", "us"), []string{"gh"}},
-		{only("automatic_token_authentication", "true"), []string{"gh"}},
 		{only("active", "false"), []string{"gh", "dh"}},
 		{only("created", "gte:"+gh.Created.Format(time.DateTime)), []string{"gh"}},
 		{api.Query{Labels: map[string]*string{"env": nil}}, []string{"gh"}},
@@ -207,7 +206,7 @@ func TestFilterRegistries(t *testing.T) {
 
 func TestFilterStacks(t *testing.T) {
 	w := shelf(t)
-	local, _ := w.Registries.Resolve("local")
+	local, _ := w.Registries.Resolve("local", ByPrefix)
 	for _, tt := range []struct {
 		q    api.Query
 		want []string
@@ -382,7 +381,7 @@ func BenchmarkList(b *testing.B) {
 
 func BenchmarkChange(b *testing.B) {
 	w := large(b)
-	conn, err := w.Connectors.Resolve("connector-7")
+	conn, err := w.Connectors.Resolve("connector-7", ByPrefix)
 	if err != nil {
 		b.Fatal(err)
 	}

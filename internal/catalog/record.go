@@ -164,6 +164,7 @@ func decode(r Record) (any, error) {
 			return nil, damaged(r, err)
 		}
 		g.Active, g.ConnectorName, g.ConnectorType = false, "", ""
+		delete(g.Configuration, retired)
 		return &g, nil
 	case KindStack:
 		s, err := readStack(r)

@@ -39,9 +39,8 @@ func (c Registries) view(r api.ContainerRegistry) api.ContainerRegistry {
 	return r
 }
 
-// Resolve finds a container registry by name, id, or a prefix of either; an empty ref is
-// the active stack's.
-func (c Registries) Resolve(ref string) (api.ContainerRegistry, error) {
+// Resolve finds a container registry; an empty ref is the active stack's.
+func (c Registries) Resolve(ref string, how Match) (api.ContainerRegistry, error) {
 	if ref == "" {
 		if r := c.registries[c.inUse.registry]; r != nil {
 			return c.view(*r), nil
@@ -54,7 +53,7 @@ func (c Registries) Resolve(ref string) (api.ContainerRegistry, error) {
 	for id, r := range c.registries {
 		all = append(all, entity{id, r.Name})
 	}
-	id, err := resolve("stack_components", seeRegistries, ref, all)
+	id, err := resolve("stack_components", seeRegistries, ref, all, how)
 	if err != nil {
 		return api.ContainerRegistry{}, err
 	}
@@ -231,7 +230,7 @@ func (c Registries) UsersOf(connectorID string) []string {
 // Update changes a container registry's name, attributes or labels. A uri that the linked
 // connector cannot reach is refused.
 func (c Registries) Update(req api.UpdateRegistry, now time.Time) (api.ContainerRegistry, Change, error) {
-	r, err := c.Resolve(req.Ref)
+	r, err := c.Resolve(req.Ref, Exactly)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -318,7 +317,7 @@ func (c Registries) Copy(
 	now time.Time,
 	owner string,
 ) (api.ContainerRegistry, Change, error) {
-	r, err := c.Resolve(ref)
+	r, err := c.Resolve(ref, Exactly)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -328,7 +327,7 @@ func (c Registries) Copy(
 
 // Delete removes a container registry. It is refused while a stack uses it.
 func (c Registries) Delete(ref string) (api.ContainerRegistry, Change, error) {
-	r, err := c.Resolve(ref)
+	r, err := c.Resolve(ref, Exactly)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -356,7 +355,7 @@ func (c Registries) Connect(
 	conn api.ServiceConnector,
 	now time.Time,
 ) (api.ContainerRegistry, Change, error) {
-	r, err := c.Resolve(ref)
+	r, err := c.Resolve(ref, Exactly)
 	if err != nil {
 		return r, Change{}, err
 	}
@@ -370,7 +369,7 @@ func (c Registries) Connect(
 // Disconnect unlinks a container registry from its connector; one that has none stays as
 // it is.
 func (c Registries) Disconnect(ref string, now time.Time) (api.ContainerRegistry, Change, error) {
-	r, err := c.Resolve(ref)
+	r, err := c.Resolve(ref, Exactly)
 	if err != nil || r.ConnectorID == "" {
 		return r, Change{}, err
 	}

@@ -134,7 +134,7 @@ func TestRegisterRegistry(t *testing.T) {
 		Labels: map[string]string{"a": "b"}, Owner: "me", Created: w.now, Updated: w.now,
 	}
 	wantSame(t, "result", r, want)
-	got, err := w.Registries.Resolve("c7")
+	got, err := w.Registries.Resolve("c7", ByPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,14 +185,12 @@ func TestRegisterRegistryRefuses(t *testing.T) {
 					"uri, default_repository, authentication_secret",
 			},
 		},
-		"another flavor's attribute": {api.RegisterRegistry{
-			Name: "c6", Flavor: "dockerhub",
-			Configuration: conf("uri", "docker.io", "automatic_token_authentication", "true"),
-		}, credential.InvalidInput, []string{"['automatic_token_authentication'] for dockerhub"}},
-		"attribute that is not boolean": {api.RegisterRegistry{
+		"an attribute that ZenML does not take any more": {api.RegisterRegistry{
 			Name: "c6", Flavor: "github",
-			Configuration: conf("uri", "ghcr.io", "automatic_token_authentication", "perhaps"),
-		}, credential.InvalidInput, []string{"'automatic_token_authentication' must be true or false"}},
+			Configuration: conf("uri", "ghcr.io", "automatic_token_authentication", "true"),
+		}, credential.InvalidInput, []string{
+			"Invalid configuration keys ['automatic_token_authentication'] for github container_registry.",
+		}},
 		"a slash in aws": {api.RegisterRegistry{
 			Name: "e", Configuration: conf("uri", "715803424592.dkr.ecr.us-east-1.amazonaws.com/app"),
 		}, credential.InvalidInput, []string{
@@ -335,7 +333,7 @@ func TestConnectRegistryRefuses(t *testing.T) {
 			[]string{"'gone' was deleted meanwhile"},
 		},
 		"no such registry": {"nope", hub, credential.NoSuchEntity, []string{
-			"No stack_components have been found that have a name/ID prefix that matches the provided " +
+			"No stack_components have been found that have an ID prefix that matches the provided " +
 				"string 'nope'.",
 		}},
 		"no registry in the active stack": {
@@ -544,4 +542,25 @@ func TestDeleteRegistry(t *testing.T) {
 	}
 	_, _, err = w.Registries.Delete("local")
 	wantError(t, err, credential.NoSuchEntity, "zen container-registry list")
+}
+
+// What an older zen kept of an attribute that ZenML does not take any more is forgotten,
+// so that the registry can be changed and exported.
+func TestRetiredAttribute(t *testing.T) {
+	w := newWorld(t)
+	r := w.registry("gh", "github", "ghcr.io/me")
+	old := r
+	old.Configuration = map[string]string{"uri": "ghcr.io/me", retired: "true"}
+	w.commit(must(put(registryRecord(old))))
+	got := done[api.ContainerRegistry](w)(w.Registries.Update(api.UpdateRegistry{
+		Ref: "gh", Labels: map[string]*string{"env": new(string)},
+	}, w.tick()))
+	wantSame(t, "configuration", got.Configuration, map[string]string{"uri": "ghcr.io/me"})
+}
+
+func must(c Change, err error) Change {
+	if err != nil {
+		panic(err)
+	}
+	return c
 }

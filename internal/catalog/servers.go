@@ -44,21 +44,20 @@ func (c Servers) view(s *api.Server) api.Server {
 	return out
 }
 
-// Resolve finds a server by name, id, or a prefix of either, or by its URL; an empty ref
-// is the active one.
-func (c Servers) Resolve(ref string) (api.Server, error) {
+// Resolve finds a server, also by its URL; an empty ref is the active one.
+func (c Servers) Resolve(ref string, how Match) (api.Server, error) {
 	all := make([]entity, 0, len(c.servers))
-	for id, s := range c.servers {
+	for _, s := range c.List() {
 		if s.URL == ref || ref == "" && s.Active {
-			return c.view(s), nil
+			return s, nil
 		}
-		all = append(all, entity{id, s.Name})
+		all = append(all, entity{s.ID, s.Name})
 	}
 	if len(all) == 0 || ref == "" {
 		return api.Server{}, credential.NewError(credential.NoSuchEntity, "zen is not connected to a "+
 			"ZenML server", "zen server connect URL")
 	}
-	id, err := resolve("servers", seeServers, ref, all)
+	id, err := resolve("servers", seeServers, ref, all, how)
 	if err != nil {
 		return api.Server{}, err
 	}
@@ -67,9 +66,9 @@ func (c Servers) Resolve(ref string) (api.Server, error) {
 
 // At returns the server of an address as somebody else may spell it.
 func (c Servers) At(url string) (api.Server, error) {
-	for _, s := range c.servers {
+	for _, s := range c.List() {
 		if strings.EqualFold(s.URL, strings.TrimSuffix(strings.TrimRight(url, "/"), "/api/v1")) {
-			return c.view(s), nil
+			return s, nil
 		}
 	}
 	return api.Server{}, credential.NewError(
@@ -102,15 +101,8 @@ func (c Servers) Put(s api.Server) (Change, error) {
 	}
 	for _, o := range c.servers {
 		if o.Name == s.Name && o.ID != s.ID {
-			return Change{}, credential.NewError(credential.Exists,
-				fmt.Sprintf("zen is connected to another server of the name '%s' already: %s", s.Name, o.URL),
-				"choose another name: --name NAME, or: zen server disconnect "+safetext.ShellWord(s.Name))
+			return Change{}, nameTaken(*o)
 		}
-	}
-	if old := c.servers[s.ID]; old != nil && old.Name != s.Name {
-		return Change{}, credential.NewError(credential.Exists,
-			fmt.Sprintf("zen is connected to %s already, as '%s'", s.URL, old.Name), "to rename it: zen "+
-				"server disconnect "+safetext.ShellWord(old.Name))
 	}
 	s.Active = len(c.servers) == 0 || c.servers[s.ID] != nil && c.servers[s.ID].Active
 	return put(serverRecord(s))
@@ -118,7 +110,7 @@ func (c Servers) Put(s api.Server) (Change, error) {
 
 // Use makes a server the active one.
 func (c Servers) Use(ref string) (api.Server, Change, error) {
-	s, err := c.Resolve(ref)
+	s, err := c.Resolve(ref, Exactly)
 	if err != nil || s.Active {
 		return s, Change{}, err
 	}
@@ -141,7 +133,7 @@ func (c Servers) Use(ref string) (api.Server, Change, error) {
 // Delete disconnects a server: its logins end, container registries are unlinked from its
 // connectors, and another server becomes the active one if it was.
 func (c Servers) Delete(ref string) (s api.Server, ended []api.Login, change Change, err error) {
-	if s, err = c.Resolve(ref); err != nil {
+	if s, err = c.Resolve(ref, Exactly); err != nil {
 		return s, nil, Change{}, err
 	}
 	ended, change = Logins(c).End(func(l api.Login) bool {
@@ -233,24 +225,41 @@ func (c Servers) inUseThrough(other string, s api.ServiceConnector) error {
 			"server disconnect "+safetext.ShellWord(second.Name))
 }
 
-// ResolveIn finds a connector in a list of a server's by name, id, or a prefix of either.
-func ResolveIn(list []api.ServiceConnector, ref string) (api.ServiceConnector, error) {
-	return Find(
-		list,
-		"service_connectors",
-		ref,
-		func(s api.ServiceConnector) (id, name string) { return s.ID, s.Name },
-	)
+// Wanted is what Find looks for.
+type Wanted struct {
+	Ref    string
+	How    Match
+	Plural string // what ZenML calls such entities
+	See    string // the hint when there is none
 }
 
-// Find finds an entity in a list of a server's by name, id, or a prefix of either. plural
-// is what ZenML calls such entities.
-func Find[T any](list []T, plural, ref string, name func(T) (id, name string)) (found T, err error) {
+// WantedConnector looks for a service connector.
+func WantedConnector(ref string, how Match) Wanted {
+	return Wanted{Ref: ref, How: how, Plural: "service_connectors", See: seeConnectors}
+}
+
+// WantedRegistry looks for a container registry.
+func WantedRegistry(ref string, how Match) Wanted {
+	return Wanted{Ref: ref, How: how, Plural: "stack_components", See: seeRegistries}
+}
+
+// WantedStack looks for a stack.
+func WantedStack(ref string, how Match) Wanted {
+	return Wanted{Ref: ref, How: how, Plural: "stacks", See: seeStacks}
+}
+
+// FindConnector finds a connector in a list of a server's.
+func FindConnector(list []api.ServiceConnector, w Wanted) (api.ServiceConnector, error) {
+	return Find(list, w, func(s api.ServiceConnector) (id, name string) { return s.ID, s.Name })
+}
+
+// Find finds an entity in a list of a server's.
+func Find[T any](list []T, w Wanted, name func(T) (id, name string)) (found T, err error) {
 	all := make([]entity, len(list))
 	for i, item := range list {
 		all[i].id, all[i].name = name(item)
 	}
-	id, err := resolve(plural, seeServers, ref, all)
+	id, err := resolve(w.Plural, w.See, w.Ref, all, w.How)
 	i := slices.IndexFunc(all, func(e entity) bool { return e.id == id })
 	if err != nil || i < 0 {
 		return found, err

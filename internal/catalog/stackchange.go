@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func (c Stacks) named(name string) *api.Stack {
 // Update changes a stack's name, description, components or labels; an empty ref is the
 // active one.
 func (c Stacks) Update(req api.UpdateStack, now time.Time) (api.Stack, Change, error) {
-	found, err := c.find(req.Ref)
+	found, err := c.find(req.Ref, Exactly)
 	if err != nil {
 		return api.Stack{}, Change{}, err
 	}
@@ -109,7 +110,7 @@ func (c Stacks) rename(s *api.Stack, name *string) error {
 		return nil
 	}
 	if s.ID == defaultStackID {
-		return credential.NewError(credential.InvalidInput, "The default stack cannot be renamed.",
+		return credential.NewError(credential.InvalidInput, "The default stack cannot be modified.",
 			"zen stack copy "+defaultName+" "+safetext.ShellWord(*name))
 	}
 	if err := checkName("stack", *name); err != nil {
@@ -131,7 +132,7 @@ func (c Stacks) Delete(req api.DeleteStack) (api.Stack, Change, error) {
 		return api.Stack{}, Change{}, credential.NewError(credential.InvalidInput,
 			"A name must be supplied. Please see the command help for more information.", seeStacks)
 	}
-	s, err := c.Resolve(req.Ref)
+	s, err := c.Resolve(req.Ref, Exactly)
 	if err != nil {
 		return s, Change{}, err
 	}
@@ -155,7 +156,7 @@ func (c Stacks) Delete(req api.DeleteStack) (api.Stack, Change, error) {
 
 // Copy makes a stack with everything that another has.
 func (c Stacks) Copy(ref, name string, now time.Time, owner string) (api.Stack, Change, error) {
-	found, err := c.find(ref)
+	found, err := c.find(ref, Exactly)
 	if err != nil {
 		return api.Stack{}, Change{}, err
 	}
@@ -166,12 +167,12 @@ func (c Stacks) Copy(ref, name string, now time.Time, owner string) (api.Stack, 
 
 // Set makes a stack the active one.
 func (c Stacks) Set(ref string) (api.Stack, Change, error) {
-	s, err := c.Resolve(ref)
-	if credential.NoSuchEntity.Is(err) {
+	s, err := c.Resolve(ref, Exactly)
+	if e, ok := errors.AsType[*credential.Error](err); ok && e.Reason == credential.NoSuchEntity {
 		err = credential.NewError(credential.NoSuchEntity, fmt.Sprintf(
 			"Stack '%s' cannot be activated. Please make sure it is registered and you have the "+
 				"necessary permissions to access it.",
-			shorten(ref)), seeStacks)
+			shorten(ref)), e.Hint)
 	}
 	if err != nil || s.Active {
 		return s, Change{}, err

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/zen-agent/zen/internal/api"
@@ -20,7 +19,7 @@ const fileVersion = "0.98.0"
 
 // Export returns a stack in ZenML's export format; an empty ref is the active one.
 func (c Stacks) Export(ref string) (api.StackFile, error) {
-	s, err := c.Resolve(ref)
+	s, err := c.Resolve(ref, ByPrefix)
 	if err != nil {
 		return api.StackFile{}, err
 	}
@@ -52,24 +51,9 @@ func exported(t string, component api.Component) api.FileComponent {
 		Configuration: make(map[string]any),
 	}
 	for k, v := range component.Configuration {
-		// zen keeps a registry's attributes as text, ZenML's only other type among them
-		// is boolean.
-		if b, err := strconv.ParseBool(fmt.Sprint(v)); err == nil && t == componentRegistry &&
-			isBoolean(component.Flavor, k) {
-			v = b
-		}
 		out.Configuration[k] = v
 	}
 	return out
-}
-
-// isBoolean reports whether an attribute of a flavor of container registries is true or
-// false.
-func isBoolean(flavor, attribute string) bool {
-	f, err := flavorNamed(flavor)
-	return err == nil && slices.ContainsFunc(f.attributes(), func(a api.Attribute) bool {
-		return a.Name == attribute && a.Type == typeBoolean
-	})
 }
 
 // Import makes a stack, and its container registry unless an equal one is there, out of
@@ -118,7 +102,7 @@ func (c Stacks) Import(req api.ImportStack, now time.Time, owner string) (api.St
 	if err != nil {
 		return s, Change{}, err
 	}
-	s, err = after.Stacks.Resolve(s.ID)
+	s, err = after.Stacks.Resolve(s.ID, Exactly)
 	return s, change, err
 }
 
@@ -160,6 +144,7 @@ func (c Stacks) importRegistry(
 	if err != nil {
 		return api.Component{}, Change{}, err
 	}
+	delete(configuration, retired)
 	labels, err := plainAttributes(f.Labels)
 	if err != nil {
 		return api.Component{}, Change{}, err

@@ -105,17 +105,16 @@ func (c Stacks) List() []api.Stack {
 	return out
 }
 
-// Resolve finds a stack by name, id, or a prefix of either; an empty ref is the active
-// one.
-func (c Stacks) Resolve(ref string) (api.Stack, error) {
-	s, err := c.find(ref)
+// Resolve finds a stack; an empty ref is the active one.
+func (c Stacks) Resolve(ref string, how Match) (api.Stack, error) {
+	s, err := c.find(ref, how)
 	if err != nil {
 		return api.Stack{}, err
 	}
 	return c.view(s), nil
 }
 
-func (c Stacks) find(ref string) (*api.Stack, error) {
+func (c Stacks) find(ref string, how Match) (*api.Stack, error) {
 	if ref == "" {
 		return c.activeStack(), nil
 	}
@@ -124,7 +123,7 @@ func (c Stacks) find(ref string) (*api.Stack, error) {
 	for i, s := range stacks {
 		all[i] = entity{s.ID, s.Name}
 	}
-	id, err := resolve("stacks", seeStacks, ref, all)
+	id, err := resolve("stacks", seeStacks, ref, all, how)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func components(s api.Stack) []string {
 // ZenML has a stack from the start; its documentation begins with "stack update -c NAME".
 func TestDefaultStack(t *testing.T) {
 	w := newWorld(t)
-	s, err := w.Stacks.Resolve("")
+	s, err := w.Stacks.Resolve("", ByPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestDefaultStack(t *testing.T) {
 		updated.Components["container_registry"].Name != "hub" {
 		t.Errorf("updated stack is %+v", updated)
 	}
-	if r, err := w.Registries.Resolve(""); err != nil || r.Name != "hub" || !r.Active ||
+	if r, err := w.Registries.Resolve("", ByPrefix); err != nil || r.Name != "hub" || !r.Active ||
 		len(w.Stacks.List()) != 1 {
 		t.Errorf("active registry is %+v, %v", r, err)
 	}
@@ -57,7 +57,7 @@ func TestDefaultStack(t *testing.T) {
 		wantError(t, err, credential.InvalidInput, "The default stack cannot be deleted.")
 	}
 	_, _, err = w.Stacks.Update(api.UpdateStack{Ref: "default", Name: new("mine")}, w.now)
-	wantError(t, err, credential.InvalidInput, "The default stack cannot be renamed.", "zen stack copy "+
+	wantError(t, err, credential.InvalidInput, "The default stack cannot be modified.", "zen stack copy "+
 		"default mine")
 	_, _, err = w.Stacks.Register(api.RegisterStack{Name: "default"}, w.now, "me")
 	wantError(t, err, credential.Exists)
@@ -82,7 +82,7 @@ func TestRegisterStack(t *testing.T) {
 	if !s.Active || s.Owner != "me" || s.Description != "text" || !s.Created.Equal(w.now) || s.ID == "" {
 		t.Errorf("stack is %+v", s)
 	}
-	got, err := w.Stacks.Resolve("s")
+	got, err := w.Stacks.Resolve("s", ByPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestRegisterStackRefuses(t *testing.T) {
 		"no such registry": {api.RegisterStack{
 			Name: "s3", Components: map[string]string{"container_registry": "nope"},
 		}, credential.NoSuchEntity, []string{
-			"No stack_components have been found that have a name/ID prefix that matches the provided " +
+			"No stack_components have been found that have an ID prefix that matches the provided " +
 				"string 'nope'.",
 		}},
 		"empty registry": {
@@ -195,7 +195,7 @@ func TestUpdateStack(t *testing.T) {
 	if len(s.Labels) != 0 {
 		t.Errorf("labels are %v", s.Labels)
 	}
-	_, err := w.Registries.Resolve("")
+	_, err := w.Registries.Resolve("", ByPrefix)
 	wantError(t, err, credential.NoSuchEntity, "No container registry is set for the active stack "+
 		"'renamed'.", "zen stack update -c NAME")
 }
@@ -216,7 +216,7 @@ func TestUpdateStackRefuses(t *testing.T) {
 		},
 		"bad name": {api.UpdateStack{Name: new(" ")}, credential.InvalidInput, nil},
 		"no such stack": {api.UpdateStack{Ref: "s4"}, credential.NoSuchEntity, []string{
-			"No stacks have been found that have a name/ID prefix that matches the provided string " +
+			"No stacks have been found that have an ID prefix that matches the provided string " +
 				"'s4'.", "zen stack list",
 		}},
 		"no such registry": {
@@ -312,10 +312,10 @@ func TestSetStack(t *testing.T) {
 	if s := done[api.Stack](w)(w.Stacks.Set("s")); !s.Active || s.Name != "s" {
 		t.Errorf("stack is %+v", s)
 	}
-	if s, err := w.Stacks.Resolve(""); err != nil || s.Name != "s" || !s.Active {
+	if s, err := w.Stacks.Resolve("", ByPrefix); err != nil || s.Name != "s" || !s.Active {
 		t.Errorf("active stack is %+v, %v", s, err)
 	}
-	if s, _ := w.Stacks.Resolve("default"); s.Active {
+	if s, _ := w.Stacks.Resolve("default", ByPrefix); s.Active {
 		t.Error("the built-in stack is still active")
 	}
 	s, change, err := w.Stacks.Set("s")
@@ -333,7 +333,7 @@ func TestSetStack(t *testing.T) {
 	w.stack("t1", "", false)
 	w.stack("t2", "", false)
 	_, _, err = w.Stacks.Set("t")
-	wantError(t, err, credential.Ambiguous, "t1 (", "t2 (")
+	wantError(t, err, credential.NoSuchEntity, "type the whole name, of 't1', 't2'")
 }
 
 // What a file from elsewhere says of a component is not lost when only its name is used

@@ -51,6 +51,70 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
+// An unset variable is no argument that was left out: what is active, everywhere and this
+// machine are meant by saying nothing, never by an empty text.
+func TestNothingIsNotSaidByAnEmptyText(t *testing.T) {
+	a := testApp(t, &fakeZend{}, "", &strings.Builder{})
+	arguments, options := 0, 0
+	everyCommand(a.root(), func(cmd *cobra.Command) {
+		if cmd.Name() == "help" || cmd.Name() == "completion" || cmd.Hidden || cmd.HasSubCommands() {
+			return
+		}
+		for n := 1; n <= 3; n++ {
+			args := slices.Repeat([]string{"x"}, n)
+			if cmd.ValidateArgs(args) != nil {
+				continue
+			}
+			for i := range args {
+				arguments++
+				empty := slices.Clone(args)
+				empty[i] = ""
+				if err := cmd.ValidateArgs(empty); err == nil {
+					t.Errorf("%s takes %q", cmd.CommandPath(), empty)
+				}
+			}
+		}
+		for _, name := range []string{"server", "connector", "registry", "dir", "path", "profile"} {
+			flag := cmd.Flags().Lookup(name)
+			if flag == nil || strings.Contains(flag.Usage, "OPERATOR") || cmd.Name() == "list" {
+				continue // an empty filter finds what has none
+			}
+			options++
+			if cmd.Flags().Set(name, "") == nil {
+				t.Errorf("%s takes an empty --%s", cmd.CommandPath(), name)
+			}
+		}
+	})
+	if arguments < 40 || options < 20 {
+		t.Errorf("tried only %d arguments and %d options", arguments, options)
+	}
+}
+
+// A command of ZenML that zen does not have says what to type, whatever follows it.
+func TestAbsentCommands(t *testing.T) {
+	const linked = "zen container-registry connect NAME --connector CONNECTOR"
+	for line, want := range map[string]string{
+		"stack connect s -c a2":                     linked,
+		"stack connect --help":                      linked,
+		"stack set-default":                         "zen stack set default",
+		"stack register-secrets x -i":               "zenml stack register-secrets",
+		"stack export-requirements s --file x":      "zenml stack export-requirements",
+		"stack deploy -p aws":                       "zenml stack deploy",
+		"container-registry logs hub --follow":      "zenml container-registry logs",
+		"registry explain":                          "zen container-registry --help",
+		"container-registry flavor register a.b.C":  "zenml container-registry flavor register",
+		"container-registry flavor delete mine --x": "zenml container-registry flavor delete",
+	} {
+		var said strings.Builder
+		a := testApp(t, &fakeZend{}, "", &said)
+		code := a.run(t.Context(), strings.Fields(line))
+		if !strings.Contains(said.String(), "Error: zen has no '") ||
+			!strings.Contains(said.String(), "Hint: "+want+"\n") || code != 2 {
+			t.Errorf("zen %s ends with %d:\n%s", line, code, said.String())
+		}
+	}
+}
+
 // What the examples type must be understood: they are parsed, not run.
 func TestExamplesAreUnderstood(t *testing.T) {
 	a := testApp(t, &fakeZend{}, "", &strings.Builder{})

@@ -27,5 +27,6 @@ func manCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`DIRECTORY` to write to, which must exist")
+	command.NeverEmpty(cmd, "dir")
 	return cmd
 }

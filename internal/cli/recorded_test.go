@@ -265,7 +265,8 @@ func TestZenMLsHelpIsCovered(t *testing.T) {
 		_, commands, _ := strings.Cut(r.zenml, "\nCommands:\n")
 		for _, m := range regexp.MustCompile(`(?m)^  ([a-z-]+) `).FindAllStringSubmatch(commands, -1) {
 			check(strings.Join(append(path, m[1]), " "),
-				slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == m[1] }))
+				slices.ContainsFunc(cmd.Commands(),
+					func(c *cobra.Command) bool { return c.Name() == m[1] && !c.Hidden }))
 		}
 		for _, m := range regexp.MustCompile(`(?m)^  (?:(-[A-Za-z]+), )?(--[a-z_-]+)`).
 			FindAllStringSubmatch(r.zenml, -1) {

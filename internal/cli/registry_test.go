@@ -52,10 +52,10 @@ func TestRegistryGolden(t *testing.T) {
 			"registry register hub2 -f dockerhub --uri=example.com/me",
 			"registry register gh2 -f github --uri=x.io/me",
 			"registry register aws -f aws --uri=715803424592.dkr.ecr.us-east-1.amazonaws.com/x",
-			"registry register gh -f github --uri=ghcr.io/me --automatic-token-authentication=maybe",
-			"registry register gh -f github --uri=ghcr.io/me --automatic_token_authentication true -o yaml",
+			"registry register gh -f github --uri=ghcr.io/me --automatic-token-authentication=true",
+			"registry register gh -f github --uri=ghcr.io/me --default_repository me -o yaml",
 			"registry register connected --uri=HOST --connector reg",
-			"registry register connected2 --uri=HOST -c re -r HOST --no-verify",
+			"registry register connected2 --uri=HOST -c reg -r HOST --no-verify",
 			"registry register connected3 --uri=HOST/team/app -c reg -o json",
 			"registry register elsewhere --uri=example.com -c reg",
 			"registry register nobody --uri=example.com -c nope",
@@ -147,7 +147,7 @@ func TestRegistryGolden(t *testing.T) {
 				"registry copy two three", "registry copy two three", "registry copy nope "+
 					"x", "registry describe three",
 				"registry delete three", "registry delete two", "registry delete nope", "registry "+
-					"delete", "registry delete un",
+					"delete", "registry delete un", "registry delete uno",
 				"registry list",
 			),
 		},
@@ -159,14 +159,16 @@ func TestRegistryGolden(t *testing.T) {
 			cases: lines(
 				"container-registry connect two --connector reg", "registry connect two --connector reg "+
 					"--resource-id HOST",
-				"registry connect two -c reg -r example.com", "registry connect -c re -o json",
+				"registry connect two -c reg -r example.com", "registry connect -c reg -o json",
+				"registry connect two -c re",
 				"registry connect two -c reg --no-verify",
 				"registry connect two -c second", "registry connect one -c reg", "registry connect two "+
 					"-c nope",
 				"registry connect nope -c reg",
 				"registry connect two", "registry connect two -c reg -i", "registry describe "+
 					"two", "registry disconnect two",
-				"registry disconnect", "registry disconnect nope", "registry describe two",
+				"registry disconnect", "registry disconnect tw", "registry disconnect nope",
+				"registry describe two",
 			),
 		},
 		{
@@ -179,7 +181,7 @@ func TestRegistryGolden(t *testing.T) {
 				{line: "registry connect gar -i"},
 				{line: "registry connect two -i", stdin: "nosuch\n\nreg\n"},
 				{line: "registry connect two -i", stdin: "nosuch\n"},
-				{line: "registry connect two -i", stdin: "sec\n"},
+				{line: "registry connect two -i", stdin: "sec\nsecond\n"},
 				{line: "registry describe two"},
 			},
 		},

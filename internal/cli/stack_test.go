@@ -26,7 +26,7 @@ func TestStackGolden(t *testing.T) {
 				"two",
 			"stack register",
 			"stack register a b",
-			"stack register s4 -c tw --label env=prod --output json",
+			"stack register s4 -c two --label env=prod --output json",
 			"stack register s5 -a s3 -o kubeflow -c two -r mlflow -s k8s -s sagemaker -f feast -d kserve "+
 				"-e mlflow -e wandb -al slack -an "+
 				"argilla -dv evidently -i kaniko -D dd -l logs -sb box",
@@ -94,7 +94,7 @@ func TestStackGolden(t *testing.T) {
 				"stack get",
 				"stack get -o csv",
 				"stack set nope",
-				"stack set def",
+				"stack set def", "stack set default",
 				"stack set",
 			),
 		},
@@ -137,7 +137,8 @@ func TestStackGolden(t *testing.T) {
 				goldenCase{line: "stack delete copied", stdin: "maybe\nn\n"},
 				goldenCase{line: "stack delete copied"},
 				goldenCase{line: "stack delete copied", stdin: "y\n"},
-				goldenCase{line: "stack delete oth --recursive", stdin: "yes\n"},
+				goldenCase{line: "stack delete oth --recursive --yes"},
+				goldenCase{line: "stack delete others --recursive", stdin: "yes\n"},
 				goldenCase{line: "stack list"},
 				goldenCase{line: "registry list"},
 				goldenCase{line: "stack update s -c two"},
@@ -237,7 +238,6 @@ func TestStackFileKeepsValues(t *testing.T) {
     type: artifact_store
   container_registry:
   - configuration:
-      automatic_token_authentication: true
       uri: ghcr.io/me
     flavor: github
     labels:

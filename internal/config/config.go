@@ -33,6 +33,7 @@ type Config struct {
 	IdleExit Duration   `toml:"idle_exit"` // idle time after which zend ends; 0: never
 	// what is done about credentials in plain text and clients that lost zen
 	Guard  GuardMode `toml:"guard"`
+	Misses bool      `toml:"misses"` // what nobody is logged in to is kept for zen audit --misses
 	Policy []Rule    `toml:"policy"` // who may use what; none: everybody who is the user
 }
 

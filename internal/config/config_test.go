@@ -76,7 +76,8 @@ func TestLoadRefuses(t *testing.T) {
 	const times = `write a number and a unit such as "45s", "30m", "12h" or "7d", or "0" for never`
 	tests := []struct{ name, text, want string }{
 		{"unknown", "list = \"all\"\n\nidle-exit = \"1h\"\n", `config.toml, line 3: there is no setting ` +
-			`"idle-exit"; settings are log_level, list, login_ttl, auto_lock, idle_exit, guard, policy`},
+			`"idle-exit"; settings are ` +
+			`log_level, list, login_ttl, auto_lock, idle_exit, guard, misses, policy`},
 		{"unknown table", "# x\n[keyring]\nimport = true\n", `config.toml, line 2: there is no setting ` +
 			`"keyring"; settings are`},
 		{"guard", "guard = true\n", `config.toml, line 1: guard: true is not allowed; write "report", ` +

@@ -97,10 +97,14 @@ func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 		names = append(names, m.Method)
 	}
 	if name == "" {
+		first := names[0]
+		if first == "implicit" && len(names) > 1 { // servers do not allow it unless they are told to
+			first = names[1]
+		}
 		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
 			"Multiple authentication methods are available for the %s service connector type. Please "+
 				"specify one of the following: [%s].",
-			t.Name, strings.Join(names, ", ")), "add --auth-method="+names[0])
+			t.Name, strings.Join(names, ", ")), "add --auth-method="+first)
 	}
 	return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(
 		"The '%s' service connector type does not support the '%s' authentication "+

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,26 @@ func TestList(t *testing.T) {
 	for _, value := range []string{"a", `"a"`, `{"a":1}`, `["a"`, `[null]`, `["a"] ["b"]`} {
 		if got, err := connector.List(value); err == nil {
 			t.Errorf("%s: got %q", value, got)
+		}
+	}
+}
+
+// The first method of a type is proposed, but not one that servers refuse unless they are
+// told to allow it.
+func TestProposedMethod(t *testing.T) {
+	for want, names := range map[string][]string{
+		"key":      {"implicit", "key"},
+		"role":     {"role", "implicit"},
+		"implicit": {"implicit", "implicit"},
+	} {
+		var typ api.ConnectorType
+		for _, name := range names {
+			typ.AuthMethods = append(typ.AuthMethods, api.AuthMethod{Method: name})
+		}
+		_, err := connector.MethodOf(typ, "")
+		e, ok := errors.AsType[*credential.Error](err)
+		if !ok || e.Hint != "add --auth-method="+want {
+			t.Errorf("%q: %v", names, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 
@@ -135,6 +136,10 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 	if err != nil {
 		return err
 	}
+	var note error
+	if len(items) == 0 {
+		note = b.Credentials.Unlisted(ctx)
+	}
 	call.Result.Append(func(dst []byte) []byte {
 		dst = append(dst, `{"items":{`...)
 		for i, url := range slices.Sorted(maps.Keys(items)) {
@@ -145,9 +150,23 @@ func list(ctx context.Context, b *broker.Broker, call *server.Call) error {
 			dst = append(dst, ':')
 			dst = safejson.AppendString(dst, items[url])
 		}
-		return append(dst, "}}"...)
+		return append(appendNote(append(dst, '}'), note), '}')
 	})
 	return nil
+}
+
+// appendNote appends what a person should know of an answer that clients get as it is.
+func appendNote(dst []byte, note error) []byte {
+	if note == nil {
+		return dst
+	}
+	dst = append(dst, `,"note":`...)
+	dst = safejson.AppendString(dst, note.Error())
+	if e, ok := errors.AsType[*credential.Error](note); ok && e.HintText() != "" {
+		dst = append(dst, `,"hint":`...)
+		dst = safejson.AppendString(dst, e.HintText())
+	}
+	return dst
 }
 
 // caller is the peer as the broker knows it.

@@ -32,6 +32,7 @@ type parts struct {
 	memory          *memorySlot
 	engine          *tokencache.Cache
 	audit           *audit.Log
+	misses          *audit.Log // empty unless the settings want it
 	gate            *approval.Gate
 	guard           *guard.Guard
 	servers         *zenmlServers
@@ -41,6 +42,10 @@ type parts struct {
 	mu      sync.Mutex
 	lasting []api.Notice // what was found at the start and stays true
 }
+
+// maxMisses bounds a file of what nobody is logged in to, of which there are two, in
+// bytes.
+const maxMisses = 256 << 10
 
 // build makes the parts and wires them. It fails only when another zend has the vault: a
 // damaged vault, a broken config.toml or a disk that cannot be written to must not keep
@@ -64,6 +69,7 @@ func (d *daemon) build() error {
 	}
 	p.vault = vault
 	p.audit = audit.New(audit.Options{Path: d.dirs.Audit(), Log: d.log})
+	p.misses = audit.New(audit.Options{Path: d.dirs.Misses(), MaxSize: maxMisses, Keep: 1, Log: d.log})
 	p.gate = approval.New(approval.Options{
 		File: d.dirs.ConfigFile(), Desktop: &desktop.Notifier{Log: d.log}, Auditor: p.audit,
 		Past: p.audit.Each, Log: d.log,
@@ -73,7 +79,7 @@ func (d *daemon) build() error {
 	registries := isolated.New(d.opt.Executable)
 	d.broker, err = broker.New(broker.Config{
 		Vault: vault, Kinds: kinds(registries), Engine: p.engine, Policy: p.gate, Auditor: p.audit,
-		Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
+		Misses: p.misses, Index: hostIndex{d.dirs.Hosts()}, Log: d.log, Owner: owner(),
 		Large: server.Large, Servers: p.servers, ServerKind: serverkind.New(p.servers.pool, registries),
 	})
 	if err != nil {
@@ -141,15 +147,21 @@ func (p *parts) close() (err error) {
 		if p.servers != nil {
 			p.servers.Forget()
 		}
-		err = errors.Join(p.vault.Close(), p.audit.Close())
+		err = errors.Join(p.vault.Close(), p.audit.Close(), p.misses.Close())
 	})
 	return err
 }
 
 func (d *daemon) auditEntries(_ context.Context, _ server.Peer, q api.AuditQuery) (api.AuditList, error) {
-	items, err := d.parts.audit.Query(q)
+	from := d.parts.audit
+	var off bool
+	if q.Misses {
+		from = d.parts.misses
+		off = !d.broker.Settings().Misses
+	}
+	items, err := from.Query(q)
 	if items == nil {
 		items = []api.AuditEntry{}
 	}
-	return api.AuditList{Items: items}, err
+	return api.AuditList{Items: items, Off: off}, err
 }

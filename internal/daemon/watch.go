@@ -57,6 +57,7 @@ func (d *daemon) apply(cfg config.Config) {
 		ListPolicy: string(
 			cfg.List,
 		), LoginTTL: time.Duration(cfg.LoginTTL), AutoLock: time.Duration(cfg.AutoLock),
+		Misses: cfg.Misses,
 	})
 	d.parts.apply(cfg)
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -96,7 +97,9 @@ func (z *zenmlServers) StartDevice(
 	s api.Server,
 	clientID string,
 ) (api.ServerDevice, error) {
-	c, err := zenml.New(configOf(s, nil))
+	cfg := configOf(s, nil)
+	cfg.Host, _ = os.Hostname()
+	c, err := zenml.New(cfg)
 	if err != nil {
 		return api.ServerDevice{}, err
 	}

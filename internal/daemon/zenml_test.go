@@ -222,6 +222,7 @@ func TestRevokedKey(t *testing.T) {
 func TestSeveralServers(t *testing.T) {
 	r := newServerRig(t).ready()
 	other := zenmltest.Start()
+	other.ID = "another"
 	t.Cleanup(other.Close)
 	other.Connectors = []*zenmltest.Connector{
 		r.entry(
@@ -390,6 +391,7 @@ func TestServerThatHangs(t *testing.T) {
 	r := newServerRig(t).ready()
 	release := make(chan struct{})
 	hang := zenmltest.Start()
+	hang.ID = "another"
 	t.Cleanup(hang.Close)
 	t.Cleanup(func() { close(release) })
 	if err := r.connect(hang, "slow"); err != nil {
@@ -415,6 +417,7 @@ func TestNobodyWaitsForAServerThatHangs(t *testing.T) {
 	r := newServerRig(t).ready()
 	release := make(chan struct{})
 	hang := zenmltest.Start()
+	hang.ID = "another"
 	t.Cleanup(hang.Close)
 	t.Cleanup(func() { close(release) })
 	if err := r.connect(hang, "slow"); err != nil {

@@ -377,12 +377,16 @@ func TestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{d.Vault(), d.Hosts(), d.Log(), d.Audit(), d.ConfigFile(), d.Lock(), d.SpawnLock(), socket}
+	got := []string{
+		d.Vault(), d.Hosts(), d.Log(), d.Audit(), d.Misses(), d.ConfigFile(),
+		d.Lock(), d.SpawnLock(), socket,
+	}
 	want := []string{
 		"/d/vault.json",
 		"/d/hosts",
 		"/s/zend.log",
 		"/s/audit.jsonl",
+		"/s/misses.jsonl",
 		"/c/config.toml",
 		"/r/zend.lock",
 		"/r/spawn.lock",

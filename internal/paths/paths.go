@@ -58,6 +58,9 @@ func (d Dirs) Log() string { return path.Join(d.State, "zend.log") }
 // Audit is the log of who asked for what.
 func (d Dirs) Audit() string { return path.Join(d.State, "audit.jsonl") }
 
+// Misses is the log of what clients asked for that nobody is logged in to.
+func (d Dirs) Misses() string { return path.Join(d.State, "misses.jsonl") }
+
 // ConfigFile holds the user's settings.
 func (d Dirs) ConfigFile() string { return path.Join(d.Config, "config.toml") }
 

@@ -49,6 +49,7 @@ type Config struct {
 	CACert   []byte // PEM; empty: the system's roots
 	Insecure bool   // allow http to another host than loopback, and AuthNone there
 	Version  string // zen's version, for the User-Agent
+	Host     string // what this machine is called; a person who allows a device sees it
 	Now      func() time.Time
 }
 
@@ -151,6 +152,7 @@ type call struct {
 	rawOut *[]byte // the answer's bytes, when it holds a secret; the caller wipes them
 	long   bool
 	anon   bool // send no token
+	named  bool // say what machine asks
 }
 
 // do sends a call with a token and, when the server says that the token is not valid,
@@ -209,7 +211,11 @@ func (c *Client) request(ctx context.Context, k call, token string) (*http.Reque
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "zen/"+c.cfg.Version)
+	agent := "zen/" + c.cfg.Version
+	if k.named {
+		agent += machine(c.cfg.Host)
+	}
+	req.Header.Set("User-Agent", agent)
 	switch {
 	case k.form != nil:
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -277,7 +277,7 @@ func (c *Client) resourceIDs(answer resourcesModel) ([]string, error) {
 		}
 	}
 	if len(ids) == 0 && why != "" {
-		return nil, credential.NewError(credential.Rejected, "ZenML server "+c.base.Host+": "+line(why), "")
+		return nil, c.cloudError(line(why))
 	}
 	return ids, nil
 }
@@ -320,7 +320,12 @@ func (c *Client) Credential(
 		return minted, err
 	}
 	switch e.Reason {
-	case credential.Denied, credential.Expired, credential.NoSuchEntity, credential.InvalidInput:
+	case credential.NoSuchEntity:
+		gone := *e
+		gone.Message = "ZenML server " + c.base.Host + " does not have the service connector any more"
+		gone.Hint = "see what it has: zen service-connector list"
+		err = &waitError{&gone, refusalCounts}
+	case credential.Denied, credential.Rejected, credential.Expired, credential.InvalidInput:
 		err = &waitError{e, refusalCounts}
 	}
 	return minted, err

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"runtime"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -48,7 +51,7 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 	form := url.Values{"client_id": {clientID}}
 	if err := c.do(ctx, call{
 		method: http.MethodPost, path: "/device_authorization", form: form, out: &a,
-		anon: true,
+		anon: true, named: true,
 	}); err != nil {
 		return nil, err
 	}
@@ -70,6 +73,21 @@ func (c *Client) StartDevice(ctx context.Context, clientID string) (*Device, err
 		d.interval = min(max(time.Duration(a.Interval)*time.Second, minInterval), maxInterval)
 	}
 	return d, nil
+}
+
+// machine is what a server shows of a device to the person who is to allow it, as its own
+// command says it in the User-Agent (zenml auth_models.py, OAuthDeviceUserAgentHeader).
+func machine(host string) string {
+	host = strings.Map(func(r rune) rune {
+		if r == '-' || r == '.' || r == '_' || r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		return -1
+	}, host)
+	if host == "" {
+		host = "unknown"
+	}
+	return " Host/" + host + " OS/" + runtime.GOOS
 }
 
 // page is the address of the page to open. The server may give a path; another host's

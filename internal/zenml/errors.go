@@ -154,8 +154,14 @@ func (c *Client) statusError(status int, raw []byte) *credential.Error {
 			c.base.Host,
 			message,
 		)
+	case status == http.StatusUnauthorized && class == "AuthorizationException":
+		return c.cloudError(message)
+	case status == http.StatusForbidden && strings.Contains(message, "still referenced by"):
+		e.Reason = credential.InUse
+		e.Message = "ZenML server " + c.base.Host + ": " + message
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		e.Reason = credential.Denied
+		e.Message = "ZenML server " + c.base.Host + ": " + message
 	case status == http.StatusNotFound && class == "":
 		return c.strange("it does not know ZenML's API")
 	case status == http.StatusNotFound:

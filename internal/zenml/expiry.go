@@ -27,17 +27,31 @@ const (
 	lifeStatic = time.Hour
 )
 
+// isToken reports whether a credential ends by itself, as what clouds make does.
+func isToken(cred credential.Credential) bool {
+	switch cred.Username {
+	case userECR, userGAR, userACR:
+		return true
+	}
+	return false
+}
+
 // expiry is when a credential is to be replaced. The server's expires_at counts, less its
 // tolerance; without one, the end that is written in the token, or a life that fits the
-// user name.
+// user name. A password is good for lifeStatic at most: expires_at is the end of its
+// connector then, which may be changed or deleted long before.
 func expiry(cred credential.Credential, expiresAt time.Time, skew *int, asked time.Time) time.Time {
 	asked = asked.Round(0)
 	if !expiresAt.IsZero() {
-		if skew == nil || *skew <= 0 {
-			return expiresAt
+		end := expiresAt
+		if skew != nil && *skew > 0 {
+			life := max(expiresAt.Sub(asked), 0)
+			end = expiresAt.Add(-min(time.Duration(min(*skew, 1<<30))*time.Second, life/2))
 		}
-		life := max(expiresAt.Sub(asked), 0)
-		return expiresAt.Add(-min(time.Duration(min(*skew, 1<<30))*time.Second, life/2))
+		if limit := asked.Add(lifeStatic); !isToken(cred) && end.After(limit) {
+			return limit
+		}
+		return end
 	}
 	life, written := lifeStatic, time.Time{}
 	switch cred.Username {

@@ -161,11 +161,11 @@ func TestRecordedCredential(t *testing.T) {
 		t.Errorf("got %q for %s, %v", got.Username, got.Registry, err)
 	}
 	_, err = c.Credential(t.Context(), recordedID, "other.io", parse(t, "other.io"))
-	if !credential.Denied.Is(err) || !strings.Contains(err.Error(), "only allows access to the following "+
-		"resource: '127.0.0.1:5050'") {
+	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "only allows access to the "+
+		"following resource: '127.0.0.1:5050'") {
 		t.Errorf("another resource: %v", err)
 	}
-	if err := c.Delete(t.Context(), recordedID); !credential.Denied.Is(err) ||
+	if err := c.Delete(t.Context(), recordedID); !credential.InUse.Is(err) ||
 		!strings.Contains(err.Error(), "still referenced by 2 stack components") {
 		t.Errorf("deleting what is in use: %v", err)
 	}

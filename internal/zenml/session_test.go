@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +110,8 @@ func TestTLS(t *testing.T) {
 
 func TestDeviceFlow(t *testing.T) {
 	s := start(t)
-	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthDevice, key(zenmltest.DeviceToken) })
+	c := client(t, s, func(c *Config) { c.Auth, c.Key = AuthDevice, key(zenmltest.DeviceToken) },
+		func(c *Config) { c.Host = "ann's lap\r\ntop.example.com" })
 	d, err := c.StartDevice(t.Context(), "11111111-1111-1111-1111-111111111111")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +119,9 @@ func TestDeviceFlow(t *testing.T) {
 	if d.URL != s.URL+"/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666" || d.UserCode != "d3f0d666" ||
 		time.Until(d.Until) < 4*time.Minute {
 		t.Errorf("device is %+v", d)
+	}
+	if s.DeviceHost != "annslaptop.example.com" || s.DeviceOS != runtime.GOOS {
+		t.Errorf("whoever is to allow it sees the machine %q with %q", s.DeviceHost, s.DeviceOS)
 	}
 	d.interval = time.Millisecond
 	if _, _, err := c.pollDevice(t.Context(), d); !errors.Is(err, ErrPending) {
@@ -273,6 +278,13 @@ func TestExpiry(t *testing.T) {
 		{"less the tolerance", "u", "p", asked.Add(time.Hour), skew(300), 55 * time.Minute},
 		{"a tolerance longer than the life", "u", "p", asked.Add(time.Minute), skew(300), 30 * time.Second},
 		{"already over", "u", "p", asked.Add(-time.Minute), skew(300), -time.Minute},
+		{"a password of a connector that ends much later", "u", "p", asked.AddDate(1, 0, 0), nil, lifeStatic},
+		{"the same, less a tolerance", "u", "p", asked.AddDate(1, 0, 0), skew(300), lifeStatic},
+		{"one that ends a bit later", "u", "p", asked.Add(62 * time.Minute), skew(300), 57 * time.Minute},
+		{"a JWT as a password", "u", jwt, asked.Add(3 * time.Hour), nil, lifeStatic},
+		{"ECR by the server", userECR, "opaque", asked.Add(12 * time.Hour), nil, 12 * time.Hour},
+		{"Google by the server", userGAR, "ya29.x", asked.Add(2 * time.Hour), skew(300), 115 * time.Minute},
+		{"ACR by the server", userACR, "a.b.c", asked.Add(3 * time.Hour), nil, 3 * time.Hour},
 		{"ECR says it itself", userECR, ecr, time.Time{}, nil, 12 * time.Hour},
 		{"ECR does not say", userECR, "opaque", time.Time{}, nil, lifeECR},
 		{

@@ -63,7 +63,7 @@ func TestWrittenConnectors(t *testing.T) {
 		t.Errorf("deleted: %v, %d connectors", err, len(s.Connectors))
 	}
 	s.Connectors[0].InUse = true
-	if err := c.Delete(ctx, s.Connectors[0].ID); !credential.Denied.Is(err) ||
+	if err := c.Delete(ctx, s.Connectors[0].ID); !credential.InUse.Is(err) ||
 		!strings.Contains(err.Error(), "still referenced") {
 		t.Errorf("in use: %v", err)
 	}

@@ -134,9 +134,19 @@ func (d *Door) open(ctx context.Context, id string) (map[string]credential.Secre
 func (d *Door) Reveal(
 	ctx context.Context, u Use, s access.Subject, record string,
 ) (secrets map[string]credential.Secret, err error) {
+	return d.RevealFrom(ctx, u, s, func(ctx context.Context) (map[string]credential.Secret, error) {
+		return d.open(ctx, record)
+	})
+}
+
+// RevealFrom is Reveal of what is kept elsewhere.
+func (d *Door) RevealFrom(
+	ctx context.Context, u Use, s access.Subject,
+	stored func(context.Context) (map[string]credential.Secret, error),
+) (secrets map[string]credential.Secret, err error) {
 	s.Action, s.To = access.Reveal, access.Destination{Place: access.Screen}
 	err = d.Pass(ctx, u, s, func(ctx context.Context) (string, error) {
-		secrets, err = d.open(ctx, record)
+		secrets, err = stored(ctx)
 		return "", err
 	})
 	return secrets, err

@@ -10,42 +10,49 @@ import (
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/catalog"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// FindConnector finds a connector by name, id or prefix: on this machine, else on the
-// active server, else on one of the others; with a server's name on that one only.
-func (h *Homes) FindConnector(ctx context.Context, ref, server string) (api.ServiceConnector, error) {
+// FindConnector finds a connector: on this machine, else on the active server, else on one
+// of the others; with a server's name on that one only.
+func (h *Homes) FindConnector(
+	ctx context.Context, ref, server string, how catalog.Match,
+) (api.ServiceConnector, error) {
+	want := catalog.WantedConnector(ref, how)
 	var conn api.ServiceConnector
 	var err error
 	if server == "" {
-		if conn, err = h.resolveConnector(ref); !credential.NoSuchEntity.Is(err) || !h.hasServers() {
+		if conn, err = h.resolveConnector(ref, how); !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 			return conn, err
 		}
 	} else {
 		var s api.Server
-		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server, how) })
 		if err != nil {
 			return conn, err
 		}
 		server = s.Name
+		want.See += " --server " + safetext.ShellWord(server)
 	}
 	// the active one's counts anyway, and others may not answer
 	if servers := h.all(); server == "" && len(servers) > 0 {
-		conn, missing := choose(h.Connectors(ctx, ListTime, servers[0].Name), ref, err)
+		conn, missing := choose(h.Connectors(ctx, ListTime, servers[0].Name), want, err)
 		if missing == nil || len(servers) == 1 {
 			return conn, missing
 		}
 	}
-	return choose(h.Connectors(ctx, ListTime, server), ref, err)
+	return choose(h.Connectors(ctx, ListTime, server), want, err)
 }
 
-// choose picks the connector that ref means among those of several servers; missing is
-// the error when there is none.
-func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (api.ServiceConnector, error) {
+// choose picks the wanted connector among those of several servers; missing is the error
+// when there is none.
+func choose(
+	lists []Listed[api.ServiceConnector], want catalog.Wanted, missing error,
+) (api.ServiceConnector, error) {
 	var found []api.ServiceConnector
 	var silent []string
 	for _, from := range lists {
-		conn, err := catalog.ResolveIn(from.Items, ref)
+		conn, err := catalog.FindConnector(from.Items, want)
 		switch {
 		case err == nil && from.Server.Active:
 			return conn, nil
@@ -73,7 +80,7 @@ func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (ap
 			credential.Ambiguous,
 			fmt.Sprintf(
 				"several servers have a service connector '%s': %s",
-				ref,
+				want.Ref,
 				strings.Join(names, ", "),
 			),
 			"add --server "+names[0],
@@ -83,7 +90,7 @@ func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (ap
 			credential.Unreachable,
 			fmt.Sprintf(
 				"no service connector '%s' was found; %s",
-				ref,
+				want.Ref,
 				strings.Join(silent, "; "),
 			),
 			"zen server list",
@@ -91,7 +98,7 @@ func choose(lists []Listed[api.ServiceConnector], ref string, missing error) (ap
 	case missing == nil:
 		missing = credential.NewError(
 			credential.NoSuchEntity,
-			"no service connector '"+ref+"' was found",
+			"no service connector '"+want.Ref+"' was found",
 			"zen service-connector list",
 		)
 	}
@@ -120,7 +127,7 @@ func (h *Homes) Remote(
 ) (conns []api.ServiceConnector, warnings []string, err error) {
 	if server != "" {
 		var s api.Server
-		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(server, catalog.ByPrefix) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -138,18 +145,18 @@ func (h *Homes) Remote(
 	return conns, warnings, nil
 }
 
-// findOn finds what ref means among what servers list: the active server's, else the only
+// findOn finds what is wanted among what servers list: the active server's, else the only
 // one. missing is the error when there is none.
 func findOn[T any](
 	lists []Listed[T],
-	what, ref string,
+	want catalog.Wanted,
 	name func(T) (id, name string),
 	missing error,
 ) (found T, err error) {
 	var none T
 	var on, quiet []string
 	for _, from := range lists {
-		item, err := catalog.Find(from.Items, what, ref, name)
+		item, err := catalog.Find(from.Items, want, name)
 		switch {
 		case err == nil && from.Server.Active:
 			return item, nil
@@ -171,7 +178,8 @@ func findOn[T any](
 		return found, nil
 	case len(on) > 1:
 		return none, credential.NewError(credential.Ambiguous,
-			fmt.Sprintf("several servers have '%s': %s", ref, strings.Join(on, ", ")), "add --server "+on[0])
+			fmt.Sprintf("several servers have '%s': %s", want.Ref, strings.Join(on, ", ")),
+			"add --server "+on[0])
 	case len(quiet) > 0 && missing != nil:
 		return none, credential.NewError(
 			credential.Unreachable,
@@ -179,7 +187,8 @@ func findOn[T any](
 			"zen server list",
 		)
 	case missing == nil:
-		missing = credential.NewError(credential.NoSuchEntity, "'"+ref+"' was not found", "zen server list")
+		missing = credential.NewError(credential.NoSuchEntity, "'"+want.Ref+"' was not found",
+			"zen server list")
 	}
 	return none, missing
 }
@@ -191,33 +200,38 @@ func stackName(s api.Stack) (id, name string) { return s.ID, s.Name }
 // FindRegistry finds a container registry: on this machine, else on a server; with a
 // server's name on that one only. An empty ref is the one of the active stack of this
 // machine.
-func (h *Homes) FindRegistry(ctx context.Context, ref, server string) (reg api.ContainerRegistry, err error) {
-	server, err = h.serverName(server)
+func (h *Homes) FindRegistry(
+	ctx context.Context, ref, server string, how catalog.Match,
+) (reg api.ContainerRegistry, err error) {
+	server, err = h.serverName(server, how)
 	if err != nil {
 		return reg, err
 	}
 	if server == "" {
-		h.Read(func(c *catalog.Catalog) { reg, err = c.Registries.Resolve(ref) })
+		h.Read(func(c *catalog.Catalog) { reg, err = c.Registries.Resolve(ref, how) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 			return reg, err
 		}
 	}
-	return findOn(h.Registries(ctx, ListTime, server), "stack_components", ref, registryName, err)
+	want := catalog.WantedRegistry(ref, how)
+	return findOn(h.Registries(ctx, ListTime, server), want, registryName, err)
 }
 
 // FindStack finds a stack in the same way.
-func (h *Homes) FindStack(ctx context.Context, ref, server string) (s api.Stack, err error) {
-	server, err = h.serverName(server)
+func (h *Homes) FindStack(
+	ctx context.Context, ref, server string, how catalog.Match,
+) (s api.Stack, err error) {
+	server, err = h.serverName(server, how)
 	if err != nil {
 		return s, err
 	}
 	if server == "" {
-		h.Read(func(c *catalog.Catalog) { s, err = c.Stacks.Resolve(ref) })
+		h.Read(func(c *catalog.Catalog) { s, err = c.Stacks.Resolve(ref, how) })
 		if ref == "" || !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 			return s, err
 		}
 	}
-	return findOn(h.Stacks(ctx, ListTime, server), "stacks", ref, stackName, err)
+	return findOn(h.Stacks(ctx, ListTime, server), catalog.WantedStack(ref, how), stackName, err)
 }
 
 // RegistryElsewhere completes the error about a container registry that this machine does
@@ -226,7 +240,8 @@ func (h *Homes) RegistryElsewhere(ctx context.Context, ref string, linking bool,
 	if !credential.NoSuchEntity.Is(err) || !h.hasServers() || ref == "" {
 		return err
 	}
-	reg, other := findOn(h.Registries(ctx, ListTime, ""), "stack_components", ref, registryName, err)
+	reg, other := findOn(h.Registries(ctx, ListTime, ""), catalog.WantedRegistry(ref, catalog.Exactly),
+		registryName, err)
 	if other != nil {
 		return err
 	}
@@ -244,7 +259,7 @@ func (h *Homes) StackElsewhere(ctx context.Context, ref string, err error) error
 	if !credential.NoSuchEntity.Is(err) || !h.hasServers() || ref == "" {
 		return err
 	}
-	s, other := findOn(h.Stacks(ctx, ListTime, ""), "stacks", ref, stackName, err)
+	s, other := findOn(h.Stacks(ctx, ListTime, ""), catalog.WantedStack(ref, catalog.Exactly), stackName, err)
 	if other != nil {
 		return err
 	}
@@ -265,7 +280,7 @@ func (h *Homes) elsewhere(ctx context.Context, ref string, err error) error {
 	if !credential.NoSuchEntity.Is(err) || !h.hasServers() {
 		return err
 	}
-	conn, other := choose(h.Connectors(ctx, ListTime, ""), ref, err)
+	conn, other := choose(h.Connectors(ctx, ListTime, ""), catalog.WantedConnector(ref, catalog.Exactly), err)
 	if other != nil || conn.Server == "" {
 		return err
 	}
@@ -285,7 +300,7 @@ func (h *Homes) RegistryOfZenML(
 	if err != nil {
 		return reg, stack, err
 	}
-	if stack, err = h.FindStack(ctx, active.ID, s.Name); err != nil {
+	if stack, err = h.FindStack(ctx, active.ID, s.Name, catalog.Exactly); err != nil {
 		return reg, stack, err
 	}
 	id := stack.Components[componentRegistry].ID
@@ -295,13 +310,13 @@ func (h *Homes) RegistryOfZenML(
 				"registry", stack.Name, s.Name),
 			"zenml stack update "+stack.Name+" -c NAME")
 	}
-	reg, err = h.FindRegistry(ctx, id, s.Name)
+	reg, err = h.FindRegistry(ctx, id, s.Name, catalog.Exactly)
 	return reg, stack, err
 }
 
 const componentRegistry = "container_registry"
 
-func (h *Homes) resolveConnector(ref string) (conn api.ServiceConnector, err error) {
-	h.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(ref) })
+func (h *Homes) resolveConnector(ref string, how catalog.Match) (conn api.ServiceConnector, err error) {
+	h.Read(func(c *catalog.Catalog) { conn, err = c.Connectors.Resolve(ref, how) })
 	return conn, err
 }

@@ -20,14 +20,14 @@ type Home interface {
 	// Types describes the types of connectors that can be registered here.
 	Types(ctx context.Context) ([]api.ConnectorType, error)
 
-	// Find finds a connector by name, id or prefix, here only.
+	// Find finds a connector that is to be changed, here only.
 	Find(ctx context.Context, ref string) (api.ServiceConnector, error)
 
 	// Linked finds the connector that a container registry of this home is connected to.
 	Linked(ctx context.Context, id string) (api.ServiceConnector, error)
 
 	// Listed is a connector as lists show it.
-	Listed(conn api.ServiceConnector) api.ServiceConnector
+	Listed(ctx context.Context, conn api.ServiceConnector) api.ServiceConnector
 
 	// Resources are what a connector gives access to, as far as it says so itself.
 	Resources(conn api.ServiceConnector) []api.Resource
@@ -48,6 +48,15 @@ type Home interface {
 	// Expired is the error for a connector whose own credentials are known to have run
 	// out.
 	Expired(conn api.ServiceConnector) error
+
+	// Reveal returns a connector's secret attributes for a person's eyes; the caller wipes
+	// them.
+	Reveal(
+		ctx context.Context,
+		use door.Use,
+		s access.Subject,
+		conn api.ServiceConnector,
+	) (map[string]credential.Secret, error)
 
 	// Keep is what has to be kept here of a connector that a login or a container
 	// registry uses.
@@ -85,6 +94,8 @@ type Homes struct {
 
 	Client     Servers        // nil: there are no servers
 	ServerKind connector.Kind // of the connectors that live there
+
+	looked looked
 }
 
 // Of is the home of a connector.
@@ -101,13 +112,12 @@ func (h *Homes) At(name string) Home {
 	return z
 }
 
-// Named is the home that a person names: a server by name, id, prefix or URL; "" is this
-// machine.
-func (h *Homes) Named(ref string) (Home, error) {
+// Named is the home that a person names; "" is this machine.
+func (h *Homes) Named(ref string, how catalog.Match) (Home, error) {
 	if ref == "" {
 		return local{h}, nil
 	}
-	s, err := h.server(ref)
+	s, err := h.server(ref, how)
 	return server{h, s, true}, err
 }
 

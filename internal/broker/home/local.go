@@ -28,7 +28,7 @@ func (l local) Option() string { return "" }
 func (l local) Types(context.Context) ([]api.ConnectorType, error) { return l.State.Types, nil }
 
 // Listed is the connector with what the catalog knows of its use.
-func (l local) Listed(conn api.ServiceConnector) api.ServiceConnector {
+func (l local) Listed(_ context.Context, conn api.ServiceConnector) api.ServiceConnector {
 	l.Read(func(c *catalog.Catalog) {
 		list, err := c.Connectors.Query(api.Query{Filters: map[string][]string{"id": {conn.ID}}}, l.Now())
 		if err == nil && len(list.Items) == 1 {
@@ -77,6 +77,13 @@ func (l local) Grant(conn api.ServiceConnector) (g door.Grant, err error) {
 
 // Expired is the error for a connector whose credentials have run out.
 func (l local) Expired(conn api.ServiceConnector) error { return l.Lapsed(conn) }
+
+// Reveal opens the connector's sealed record.
+func (l local) Reveal(
+	ctx context.Context, use door.Use, s access.Subject, conn api.ServiceConnector,
+) (map[string]credential.Secret, error) {
+	return l.Door.Reveal(ctx, use, s, conn.ID)
+}
 
 // Keep has nothing to do: the connector is kept anyway.
 func (l local) Keep(*catalog.Catalog, api.ServiceConnector) (catalog.Change, error) {
@@ -176,6 +183,10 @@ func (l local) keepConnector(
 		return api.ConnectorResult{}, err
 	}
 	if err := l.Expired(conn); err != nil {
+		if earlier.ID == "" { // nothing is kept that could be updated
+			err = credential.NewError(credential.Expired, err.Error(), "leave out --expires-at, or give one "+
+				"that is to come")
+		}
 		return api.ConnectorResult{}, err
 	}
 	resources, err := l.Check(
@@ -328,7 +339,7 @@ func (l local) Delete(
 
 // Find finds a connector of this machine; if a server has it, the error says so.
 func (l local) Find(ctx context.Context, ref string) (api.ServiceConnector, error) {
-	conn, err := l.resolveConnector(ref)
+	conn, err := l.resolveConnector(ref, catalog.Exactly)
 	if err != nil {
 		return conn, l.elsewhere(ctx, ref, err)
 	}
@@ -340,18 +351,18 @@ func (l local) Linked(_ context.Context, id string) (conn api.ServiceConnector, 
 	var ok bool
 	l.Read(func(c *catalog.Catalog) { conn, ok = c.Connectors.ByID(id) })
 	if !ok {
-		return l.resolveConnector(id)
+		return l.resolveConnector(id, catalog.Exactly)
 	}
 	return conn, nil
 }
 
 // Connect links a container registry to a connector, of whatever home.
 func (l local) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	l.Read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref) })
+	l.Read(func(c *catalog.Catalog) { _, err = c.Registries.Resolve(req.Ref, catalog.Exactly) })
 	if err != nil {
 		return result, l.RegistryElsewhere(ctx, req.Ref, true, err)
 	}
-	conn, err := l.FindConnector(ctx, req.Connector, "")
+	conn, err := l.FindConnector(ctx, req.Connector, "", catalog.Exactly)
 	if err != nil {
 		return result, err
 	}

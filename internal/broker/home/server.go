@@ -36,7 +36,7 @@ func (z server) Types(ctx context.Context) ([]api.ConnectorType, error) {
 
 // Find finds a connector of the server.
 func (z server) Find(ctx context.Context, ref string) (api.ServiceConnector, error) {
-	return z.FindConnector(ctx, ref, z.api.Name)
+	return z.FindConnector(ctx, ref, z.api.Name, catalog.Exactly)
 }
 
 // Linked is Find.
@@ -44,8 +44,26 @@ func (z server) Linked(ctx context.Context, id string) (api.ServiceConnector, er
 	return z.Find(ctx, id)
 }
 
-// Listed is the connector as the server lists it.
-func (z server) Listed(conn api.ServiceConnector) api.ServiceConnector { return conn }
+// Listed is the connector as the server lists it, and which secrets it must have: a
+// server tells no names of secrets that it does not tell.
+func (z server) Listed(ctx context.Context, conn api.ServiceConnector) api.ServiceConnector {
+	t, err := z.typeNamed(ctx, conn.Type)
+	if err != nil {
+		return conn
+	}
+	method, err := connector.MethodOf(t, conn.AuthMethod)
+	if err != nil {
+		return conn
+	}
+	conn.SecretAttributes = slices.Clone(conn.SecretAttributes)
+	for _, a := range method.Attributes {
+		if a.Secret && a.Required && !slices.Contains(conn.SecretAttributes, a.Name) {
+			conn.SecretAttributes = append(conn.SecretAttributes, a.Name)
+		}
+	}
+	slices.Sort(conn.SecretAttributes)
+	return conn
+}
 
 // Resources are what the connector names; of one for all that it can reach, container
 // registries are what counts here.
@@ -75,9 +93,34 @@ func (z server) TypeName(conn api.ServiceConnector) string {
 	return strings.ToUpper(conn.Type[:1]) + conn.Type[1:] + " Service Connector"
 }
 
-// Expired knows nothing: the server may have got new credentials since the connector was
-// listed.
-func (z server) Expired(api.ServiceConnector) error { return nil }
+// Expired knows what was deleted. The server may have got new credentials for the others
+// since they were listed.
+func (z server) Expired(conn api.ServiceConnector) error {
+	if conn.Deleted {
+		return deleted(conn)
+	}
+	return nil
+}
+
+// Reveal asks the server for the connector's configuration, and keeps back what is shown
+// anyway.
+func (z server) Reveal(
+	ctx context.Context, use door.Use, s access.Subject, conn api.ServiceConnector,
+) (map[string]credential.Secret, error) {
+	if z.Client == nil {
+		return nil, ErrNoServers
+	}
+	return z.Door.RevealFrom(ctx, use, s, func(ctx context.Context) (map[string]credential.Secret, error) {
+		secrets, err := z.Client.Configuration(ctx, z.api, z.key(), conn.ID)
+		for name := range conn.Configuration {
+			if secret, ok := secrets[name]; ok {
+				secret.Wipe()
+				delete(secrets, name)
+			}
+		}
+		return secrets, err
+	})
+}
 
 // Keep keeps enough to ask for a credential again.
 func (z server) Keep(c *catalog.Catalog, conn api.ServiceConnector) (catalog.Change, error) {
@@ -145,7 +188,7 @@ func (z server) Register(
 		err,
 		"on server "+z.api.Name,
 	)
-	if _, taken := z.resolveConnector(conn.Name); err == nil && taken == nil {
+	if _, taken := z.resolveConnector(conn.Name, catalog.Exactly); err == nil && taken == nil {
 		result.Warnings = append(result.Warnings, fmt.Sprintf(
 			"this machine has a service connector '%s' too, which is the one that is meant without "+
 				"--server %s", conn.Name, z.api.Name))
@@ -443,7 +486,7 @@ func withoutConfiguration(conn api.ServiceConnector) api.ServiceConnector {
 // Connect links a container registry of the server to a connector of the same server,
 // after the registry accepted what that mints.
 func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result api.RegistryResult, err error) {
-	reg, err := z.FindRegistry(ctx, req.Ref, z.api.Name)
+	reg, err := z.FindRegistry(ctx, req.Ref, z.api.Name, catalog.Exactly)
 	if err != nil {
 		return result, err
 	}
@@ -466,7 +509,7 @@ func (z server) Connect(ctx context.Context, req api.ConnectRegistry) (result ap
 
 // Disconnect unlinks a container registry of the server from its connector.
 func (z server) Disconnect(ctx context.Context, ref string) (result api.RegistryResult, err error) {
-	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name); err != nil ||
+	if result.Registry, err = z.FindRegistry(ctx, ref, z.api.Name, catalog.Exactly); err != nil ||
 		result.Registry.ConnectorID == "" {
 		return result, err
 	}

@@ -93,21 +93,21 @@ var ErrNoServers = credential.NewError(credential.Unavailable, "this zend talks 
 // ServerKey opens a server's secret for just as long as it is needed.
 func (h *Homes) ServerKey(s api.Server) ServerKey { return h.Door.Key(s.ID, connector.AttrKey, s.URL) }
 
-// server finds a connected server by name, id, prefix or URL.
-func (h *Homes) server(ref string) (s api.Server, err error) {
+// server finds a connected server.
+func (h *Homes) server(ref string, how catalog.Match) (s api.Server, err error) {
 	if h.Client == nil {
 		return s, ErrNoServers
 	}
-	h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(ref) })
+	h.Read(func(c *catalog.Catalog) { s, err = c.Servers.Resolve(ref, how) })
 	return s, err
 }
 
 // serverName is the name of the server that ref means; "" stays so.
-func (h *Homes) serverName(ref string) (string, error) {
+func (h *Homes) serverName(ref string, how catalog.Match) (string, error) {
 	if ref == "" {
 		return "", nil
 	}
-	s, err := h.server(ref)
+	s, err := h.server(ref, how)
 	return s.Name, err
 }
 
@@ -173,7 +173,16 @@ func (h *Homes) Connectors(
 		only,
 		func(ctx context.Context, s api.Server) ([]api.ServiceConnector, error) {
 			items, err := h.Client.Connectors(ctx, s, h.ServerKey(s))
-			return placed(items, s, remotes), err
+			if err != nil {
+				return nil, err
+			}
+			ids := make([]string, len(items))
+			for i, conn := range items {
+				ids[i] = conn.ID
+			}
+			items = placed(items, s, remotes)
+			h.notice(ctx, s, ids, items)
+			return items, nil
 		},
 	)
 	for i := range out {

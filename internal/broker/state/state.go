@@ -37,6 +37,7 @@ type Settings struct {
 	// "none"
 	ListPolicy string
 	LoginTTL   time.Duration // default time limit of a login; 0 is none
+	Misses     bool          // what nobody is logged in to is recorded
 	AutoLock   time.Duration // the vault is locked when it was not used for this long; 0 is never
 }
 

@@ -60,6 +60,7 @@ docker-credential-zen-PROFILE: a link to docker-credential-zen, which zen makes 
 	flags.StringArrayVar(&o.Hosts, "host", nil, "only for this `REGISTRY`, in any spelling; may be given "+
 		"several times")
 	flags.StringVar(&o.Profile, "profile", "", "use the logins of this `PROFILE`")
+	command.NeverEmpty(cmd, "profile")
 	flags.BoolVar(&o.undo, "undo", false, "take back what setup did")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "show what would change and write nothing")
 	command.Complete(cmd, "host", command.CompleteFrom(a.zend, 0, command.LoginNames))

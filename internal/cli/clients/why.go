@@ -48,6 +48,7 @@ does not ask zen.`,
 	cmd.Flags().StringVar(&o.as, "as", "", "as this `CLIENT` asks: docker, podman, crane, ...")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "as a client in this `DIRECTORY` (default: the current one)")
 	cmd.Flags().StringVar(&o.Profile, "profile", "", "as a client that uses this `PROFILE`")
+	command.NeverEmpty(cmd, "dir", "profile")
 	command.Complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return clients.Names(), cobra.ShellCompDirectiveNoFileComp
 	})

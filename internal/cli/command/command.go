@@ -1,10 +1,14 @@
 package command
 
 import (
+	"cmp"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/zen-agent/zen/internal/cli/ui"
 )
@@ -33,7 +37,29 @@ func NoSuchCommand(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// Arguments checks the number of a command's arguments; names are those of the help.
+// Absent stands for commands of ZenML that zen does not have; each value says what to
+// type instead. Whatever comes after one of them, its options and --help too, that is the
+// answer.
+func Absent(instead map[string]string) *cobra.Command {
+	names := slices.SortedFunc(maps.Keys(instead), func(a, b string) int {
+		return cmp.Or(len(a)-len(b), strings.Compare(a, b)) // the help leaves room for the first
+	})
+	return &cobra.Command{
+		Use: names[0], Aliases: names[1:], Short: "Not in zen", Example: "  zen stack list",
+		Hidden: true, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			name := cmd.CalledAs()
+			group := strings.TrimPrefix(cmd.Parent().CommandPath(), "zen ")
+			return &ui.UsageError{
+				Message: "zen has no '" + group + " " + name + "'.",
+				Command: cmd.Parent(), Hint: instead[name],
+			}
+		},
+	}
+}
+
+// Arguments checks a command's arguments; names are those of the help. An empty one is a
+// variable that was not set, and never means what a missing one does.
 func Arguments(least, most int, names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least {
@@ -43,7 +69,30 @@ func Arguments(least, most int, names ...string) cobra.PositionalArgs {
 			name, _, _ := strings.Cut(args[most], "=") // what follows may be a secret
 			return ui.Misused(cmd, "Got unexpected extra argument (%s)", name)
 		}
+		if i := slices.Index(args, ""); i >= 0 {
+			return ui.Misused(cmd, "Argument %d is empty.", i+1)
+		}
 		return nil
+	}
+}
+
+// neverEmpty is the value of an option that refuses to be empty.
+type neverEmpty struct{ pflag.Value }
+
+// Set refuses an empty text.
+func (v neverEmpty) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty")
+	}
+	return v.Value.Set(s)
+}
+
+// NeverEmpty makes a command refuse empty values of options whose absence means
+// something else: everywhere, this machine, what is active.
+func NeverEmpty(cmd *cobra.Command, options ...string) {
+	for _, name := range options {
+		flag := cmd.Flags().Lookup(name)
+		flag.Value = neverEmpty{flag.Value}
 	}
 }
 

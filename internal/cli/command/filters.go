@@ -180,5 +180,6 @@ func AddServer(connect zend.Connect, cmd *cobra.Command, server *string) {
 func AddServerOf(connect zend.Connect, cmd *cobra.Command, server *string, what string) {
 	cmd.Flags().StringVar(server, "server", "", "the "+what+" of this ZenML server `NAME`, not one of "+
 		"this machine")
+	NeverEmpty(cmd, "server")
 	Complete(cmd, "server", CompleteFrom(connect, 0, ServerNames))
 }

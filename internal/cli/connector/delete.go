@@ -32,7 +32,7 @@ while a container registry uses the connector. A connector of a ZenML server is 
 			if err != nil {
 				return err
 			}
-			a.Say("Deleted service connector: %s", args[0])
+			a.Say("Deleted service connector: %s", result.Connector.Name)
 			if result.Ended > 0 {
 				a.Say("%s ended with it.", ui.Count(result.Ended, "login"))
 			}

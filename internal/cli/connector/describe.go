@@ -69,17 +69,11 @@ func (a *Commands) describeConnector(ctx context.Context, ref string, o *describ
 		}
 	}
 	config := configuration(c)
-	if o.showSecrets && c.Server != "" {
-		return ui.Refused(
-			"the secrets of service connector '"+c.Name+"' are on server '"+c.Server+"'",
-			"leave out --show-secrets",
-		)
-	}
 	if o.showSecrets {
 		if err := a.ConfirmShowingSecrets(ctx, "service connector '"+c.Name+"'"); err != nil {
 			return err
 		}
-		shown, err := zend.Reveal(ctx, a.zend, api.UseConnector{Ref: c.ID})
+		shown, err := zend.Reveal(ctx, a.zend, api.UseConnector{Ref: c.ID, Server: c.Server})
 		if err != nil {
 			return err
 		}

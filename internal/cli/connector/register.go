@@ -194,8 +194,8 @@ func (a *Commands) registerConnector(cmd *cobra.Command, name string, o *registe
 	}
 	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorRegister, req, config)
 	if err != nil {
-		return ui.Prefixed(ui.Hinted(err, credential.Rejected, "check them, or register without asking "+
-			"the registry: --no-verify"), failed)
+		return ui.Prefixed(ui.Hinted(err, credential.Rejected,
+			"check the credentials, or register without asking the registry: --no-verify"), failed)
 	}
 	return a.showRegistered(ctx, o.output, result, o.noVerify)
 }

@@ -50,6 +50,7 @@ func (a *Commands) connectorTypesCommand() *cobra.Command {
 // addTypesOf gives a command --server, for the types that a server knows.
 func (a *Commands) addTypesOf(cmd *cobra.Command, server *string) {
 	cmd.Flags().StringVar(server, "server", "", "the types that this ZenML server `NAME` knows")
+	command.NeverEmpty(cmd, "server")
 	command.Complete(cmd, "server", command.CompleteFrom(a.zend, 0, command.ServerNames))
 }
 

@@ -62,7 +62,7 @@ func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOpti
 		ctx,
 		a.zend,
 		api.MethodConnectorGet,
-		api.UseConnector{Ref: ref, Server: o.server},
+		api.UseConnector{Ref: ref, Server: o.server, Exact: true},
 	)
 	if err != nil {
 		return err
@@ -77,6 +77,9 @@ func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOpti
 		return err
 	}
 	defer config.Wipe()
+	if len(config) == 0 && changesNothing(req) {
+		return ui.Misused(cmd, "There is nothing to change: please name an attribute, an option or a label.")
+	}
 	result, err := zend.CallWith[api.ConnectorResult](ctx, a.zend, api.MethodConnectorUpdate, req, config)
 	if err != nil {
 		if ui.IsUnknown(err) {
@@ -106,6 +109,13 @@ func (o *updateOptions) request(cmd *cobra.Command, ref string) (api.UpdateConne
 		Labels:               labels, Remove: o.remove, NoVerify: o.noVerify, Insecure: o.insecure,
 		Server: o.server,
 	}, err
+}
+
+// changesNothing reports whether an update without attributes leaves all as it is.
+func changesNothing(req api.UpdateConnector) bool {
+	return req.Name == nil && req.Description == nil && req.AuthMethod == nil && req.ResourceType == nil &&
+		req.ResourceID == nil && req.ExpiresAt == nil && req.ExpiresSkewTolerance == nil &&
+		req.ExpirationSeconds == nil && len(req.Labels)+len(req.Remove) == 0 && !req.Insecure
 }
 
 // showUpdated says what an update came to.

@@ -25,7 +25,7 @@ func (a *Commands) updateInteractively(cmd *cobra.Command, ref string, o *update
 		ctx,
 		a.zend,
 		api.MethodConnectorGet,
-		api.UseConnector{Ref: ref, Server: o.server},
+		api.UseConnector{Ref: ref, Server: o.server, Exact: true},
 	)
 	if err != nil {
 		return err

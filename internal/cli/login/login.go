@@ -61,6 +61,7 @@ pull will work.`,
 	}
 	cmd.Flags().StringVar(&o.registry, "registry", "", "log in through the connector of this container "+
 		"registry `NAME`")
+	command.NeverEmpty(cmd, "registry")
 	a.addLoginFlags(cmd, &o)
 	return cmd
 }
@@ -98,6 +99,7 @@ func (a *Commands) addLoginFlags(cmd *cobra.Command, o *loginOptions) {
 	flags.BoolVar(&o.replace, "replace", false, "take the place of a login for another part of the same host")
 	resource.AddFlags(a.zend, cmd, &o.Flags)
 	command.AddServer(a.zend, cmd, &o.server)
+	command.NeverEmpty(cmd, "dir", "path", "profile", "resource-id")
 }
 
 func (o *loginOptions) request(cmd *cobra.Command, name string) (api.LoginRequest, error) {

@@ -17,10 +17,12 @@ func (a *Commands) LogoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logout NAME|REGISTRY", Short: "End logins, of a service connector or of a registry",
 		Long: `End logins: docker-credential-zen answers for the registry no more. The service
-connector stays; credentials that came by docker login are deleted with their login.`,
+connector stays; credentials that came by docker login are deleted with their login. It takes a
+whole name, an id or 8 characters of it, or a registry's address.`,
 		Example: `  zen logout dockerhub
   zen logout registry.example.com
   zen logout --all`,
+		Args:              command.Arguments(0, 1),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.LoginNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -60,6 +62,7 @@ func (a *Commands) ConnectorLogoutCommand() *cobra.Command {
 func addScope(cmd *cobra.Command, req *api.LogoutRequest) {
 	cmd.Flags().StringVar(&req.Dir, "dir", "", "only logins that are bound to this `DIRECTORY`")
 	cmd.Flags().StringVar(&req.Profile, "profile", "", "only logins of this `PROFILE`")
+	command.NeverEmpty(cmd, "dir", "profile")
 }
 
 func (a *Commands) logOut(cmd *cobra.Command, req api.LogoutRequest) error {

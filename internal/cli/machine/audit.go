@@ -28,6 +28,7 @@ type auditOptions struct {
 	columns string
 	lines   bool
 	follow  bool
+	misses  bool
 }
 
 // AuditLog shows the audit log.
@@ -67,6 +68,9 @@ of it. --json prints it as it is kept, one JSON object a line; --follow goes on 
 			if err != nil {
 				return err
 			}
+			if list.Off {
+				a.Warn("what nobody is logged in to is not kept", "to keep it: misses = true in config.toml")
+			}
 			return command.ShowList(a.UI, cmd, o.output, command.Listing[api.AuditEntry]{
 				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has " +
 					"no entries that match.",
@@ -80,13 +84,15 @@ of it. --json prints it as it is kept, one JSON object a line; --follow goes on 
 	flags.IntVarP(&o.limit, "limit", "n", 50, "at most this `NUMBER` of entries, the newest")
 	flags.BoolVar(&o.lines, "json", false, "one JSON object a line, as it is kept")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "go on with what is added, until Ctrl-C")
+	flags.BoolVar(&o.misses, "misses", false, "what clients asked for that nobody is logged in to, when "+
+		"the setting misses has it kept")
 	flags.StringVarP(&o.columns, "columns", "c", "", "`COLUMN,...` to show, or all")
 	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
 }
 
 func (o *auditOptions) query(cmd *cobra.Command, now time.Time) (api.AuditQuery, error) {
-	q := api.AuditQuery{Host: o.host, Limit: o.limit}
+	q := api.AuditQuery{Host: o.host, Limit: o.limit, Misses: o.misses}
 	if o.limit < 1 {
 		return q, ui.Misused(cmd, "'--limit' is at least 1.")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +25,13 @@ type linkFlags struct {
 
 func (a *Commands) addLinkFlags(cmd *cobra.Command, o *linkFlags) {
 	flags := cmd.Flags()
-	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME`, "+
-		"ID or prefix")
+	flags.StringVarP(&o.connector, "connector", "c", "", "connect it to this service connector: `NAME` "+
+		"or ID")
 	flags.StringVarP(&o.resourceID, "resource-id", "r", "", "the `ID` of the resource; the uri says it "+
 		"already")
 	flags.BoolVar(&o.noVerify, "no-verify", false, "do not ask the registry whether the credentials are "+
 		"right")
+	command.NeverEmpty(cmd, "connector")
 	command.Complete(cmd, "connector", command.CompleteFrom(a.zend, 0, command.ConnectorNames))
 }
 
@@ -85,7 +85,7 @@ func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOpt
 		ctx,
 		a.zend,
 		api.MethodRegistryGet,
-		api.Ref{Name: ref, Server: o.server},
+		api.Ref{Name: ref, Server: o.server, Exact: true},
 	)
 	if err != nil {
 		return err
@@ -208,40 +208,33 @@ func (a *Commands) compatible(ctx context.Context, r api.ContainerRegistry) ([]a
 	}), err
 }
 
-// pick finds the connector that an answer means: by id or name, else by the beginning of
-// either if that fits one only.
+// pick finds the connector that an answer means: by name or id.
 func pick(list []api.Resource, answer string) (id string, ok bool) {
-	var begin []string
 	for _, r := range list {
-		switch {
-		case r.ConnectorID == answer || r.ConnectorName == answer:
+		if r.ConnectorID == answer || r.ConnectorName == answer {
 			return r.ConnectorID, true
-		case strings.HasPrefix(r.ConnectorID, answer) || strings.HasPrefix(r.ConnectorName, answer):
-			begin = append(begin, r.ConnectorID)
 		}
 	}
-	if len(begin) != 1 {
-		return "", false
-	}
-	return begin[0], true
+	return "", false
 }
 
 func (a *Commands) registryDisconnectCommand() *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
-		Use: "disconnect [NAME_ID_OR_PREFIX]", Short: "Disconnect container registry from a service " +
+		Use: "disconnect NAME_ID_OR_PREFIX", Short: "Disconnect container registry from a service " +
 			"connector",
 		Example: "  zen container-registry disconnect hub",
 		Args: command.Arguments(
-			0,
 			1,
+			1,
+			"NAME_ID_OR_PREFIX",
 		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			result, err := zend.Call[api.RegistryResult](
 				cmd.Context(),
 				a.zend,
 				api.MethodRegistryDisconnect,
-				api.Ref{Name: ui.Optional(args), Server: server},
+				api.Ref{Name: args[0], Server: server},
 			)
 			if err != nil {
 				return err

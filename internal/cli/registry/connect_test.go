@@ -14,8 +14,8 @@ func TestPick(t *testing.T) {
 		},
 	}
 	for answer, want := range map[string]string{
-		"hub": "aa11", "hub-": "ab22", "ab22": "ab22", "ab": "ab22", "bb": "bb33", "aa": "bb33", "a": "",
-		"hu": "", "nope": "",
+		"hub": "aa11", "hub-": "", "hub-staging": "ab22", "ab22": "ab22", "ab": "", "aa": "bb33",
+		"a": "", "hu": "", "nope": "", "": "",
 	} {
 		if got, ok := pick(list, answer); got != want || ok != (want != "") {
 			t.Errorf("pick(%q) = %q, %v, want %q", answer, got, ok, want)

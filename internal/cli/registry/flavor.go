@@ -19,7 +19,11 @@ import (
 func (a *Commands) registryFlavorCommand() *cobra.Command {
 	return command.Group("flavor", "See the flavors of container registries",
 		"  zen container-registry flavor list\n  zen container-registry flavor describe default",
-		a.registryFlavorListCommand(), a.registryFlavorDescribeCommand())
+		a.registryFlavorListCommand(), a.registryFlavorDescribeCommand(),
+		command.Absent(map[string]string{
+			"register": "zenml container-registry flavor register",
+			"delete":   "zenml container-registry flavor delete",
+		}))
 }
 
 func (a *Commands) registryFlavorListCommand() *cobra.Command {

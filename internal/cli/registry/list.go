@@ -41,6 +41,7 @@ equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and 
 	filters := append(
 		command.CommonFilters(),
 		command.Filter{Field: "flavor", Kind: "STRING"},
+		command.Filter{Field: "type", Kind: "STRING"},
 		command.Filter{Field: "uri", Kind: "STRING"},
 		command.Filter{Field: "connector", Kind: "STRING"},
 		command.Filter{

@@ -32,6 +32,9 @@ func (a *Commands) Command(login *cobra.Command) *cobra.Command {
 		a.registryDisconnectCommand(),
 		login,
 		a.registryFlavorCommand(),
+		command.Absent(map[string]string{
+			"explain": "zen container-registry --help", "logs": "zenml container-registry logs",
+		}),
 	)
 	cmd.Aliases = []string{"registry"}
 	return cmd

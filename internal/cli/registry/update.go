@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,12 +73,10 @@ func (a *Commands) registryRemoveAttributeCommand() *cobra.Command {
 			"registered container registry",
 		Example: `  zen container-registry remove-attribute hub default_repository
   zen container-registry remove-attribute hub --label env`,
+		Args:              command.Arguments(1, math.MaxInt, "NAME_ID_OR_PREFIX"),
 		ValidArgsFunction: command.CompleteFrom(a.zend, 1, command.RegistryNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
-				return ui.Misused(cmd, "Missing argument 'NAME_ID_OR_PREFIX'.")
-			case len(args) == 1 && len(labels) == 0:
+			if len(args) == 1 && len(labels) == 0 {
 				return ui.Misused(cmd, "Missing argument 'ATTRIBUTE...'.")
 			}
 			req := api.UpdateRegistry{

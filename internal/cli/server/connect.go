@@ -39,6 +39,7 @@ type serverConnectOptions struct {
 	caCert        string
 	noBrowser     bool
 	fromZenML     bool
+	replace       bool
 }
 
 func (a *Commands) serverConnectCommand() *cobra.Command {
@@ -52,13 +53,18 @@ The key or the password is sealed in the vault, and access tokens are kept in me
 either zen opens a page of the server in a browser, where the login is allowed; such a login ends
 after a while. A server on this machine that lets everybody in needs nothing.
 
-Without a URL it is` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
+Without a URL it is ` + envStoreURL + `, with the key in ` + envStoreAPIKey + `, or the user name in
 ` + envStoreUsername + ` and the password in ` + envStorePassword + `. A login that the zenml command has on
-this machine is offered, or taken with --from-zenml. Connecting again to the same server replaces the key.`,
+this machine is offered, or taken with --from-zenml.
+
+Connecting again with the same account replaces the key. A server is known by the id that it gives:
+when it has moved, zen asks whether to follow it, and without a terminal --replace says so. Another
+account on the same server takes a --name of its own.`,
 		Example: `  zen server connect https://zenml.example.com --api-key-stdin < key
   zen server connect https://zenml.example.com --api-key @key.txt --name prod
   zen server connect https://zenml.example.com --username alice
   zen server connect --from-zenml
+  zen server connect https://zenml.example.org --api-key-stdin --replace < key
   zen server connect http://127.0.0.1:8237`,
 		Args: command.Arguments(0, 1, "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,6 +86,9 @@ this machine is offered, or taken with --from-zenml. Connecting again to the sam
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the address to open, and open nothing")
 	flags.BoolVar(&o.fromZenML, "from-zenml", false, "use the login that the zenml command has on this "+
 		"machine")
+	flags.BoolVar(&o.replace, "replace", false, "follow the server to this address; with --name, change "+
+		"its account")
+	command.NeverEmpty(cmd, "name", "username", "api-key", "ssl-ca-cert")
 	return cmd
 }
 
@@ -120,7 +129,9 @@ func (o *serverConnectOptions) request(
 	url string,
 	getenv func(string) string,
 ) (api.ConnectServer, error) {
-	req := api.ConnectServer{URL: url, Name: o.name, Username: o.username, Insecure: o.insecure}
+	req := api.ConnectServer{
+		URL: url, Name: o.name, Username: o.username, Insecure: o.insecure, Replace: o.replace,
+	}
 	if url == "" {
 		req.URL = getenv(envStoreURL)
 	}
@@ -211,6 +222,13 @@ func (a *Commands) connectByDevice(
 ) error {
 	req.Auth = ""
 	device, err := zend.Call[api.ServerDevice](ctx, a.zend, api.MethodServerDevice, req)
+	if err == nil && device.Moved != nil {
+		if err := a.confirmMove(ctx, *device.Moved); err != nil {
+			return err
+		}
+		req.Replace = true
+		device, err = zend.Call[api.ServerDevice](ctx, a.zend, api.MethodServerDevice, req)
+	}
 	if err != nil {
 		return ui.Prefixed(err, "Could not connect: ")
 	}
@@ -222,7 +240,27 @@ func (a *Commands) connectByDevice(
 	if !o.noBrowser && a.Term.Attended() {
 		openBrowser(ctx, device.URL)
 	}
-	return a.finishConnect(ctx, api.ConnectServer{Device: device.Device, Name: req.Name}, nil)
+	return a.finishConnect(ctx, api.ConnectServer{
+		Device: device.Device, Name: req.Name, Replace: req.Replace,
+	}, nil)
+}
+
+// confirmMove asks whether zen shall follow a server to a new address. Where nobody can be
+// asked, the option says it.
+func (a *Commands) confirmMove(ctx context.Context, s api.Server) error {
+	text := "This is the ZenML server that zen is connected to as '" + s.Name + "' (" + s.URL + "), by the " +
+		"id that it gives."
+	if !a.Term.Attended() {
+		return &credential.Error{
+			Reason: credential.Exists, Message: "Could not connect: " + text,
+			Hint: "to use the new address for it add --replace; for another account add --name NAME",
+		}
+	}
+	yes, err := a.Confirm(ctx, text+"\nWould you like to use the new address for it from now on?", true)
+	if err == nil && !yes {
+		err = ui.ErrAborted
+	}
+	return err
 }
 
 // openBrowser opens an address in whatever the desktop opens such with. It may not work:
@@ -262,11 +300,22 @@ func (a *Commands) finishConnect(ctx context.Context, req api.ConnectServer, wit
 	if err != nil {
 		return ui.Prefixed(err, "Could not connect: ")
 	}
-	a.sayConnected(ctx, result.Server)
+	if moved := result.Moved; moved != nil {
+		if err := a.confirmMove(ctx, *moved); err != nil {
+			return err
+		}
+		if req.Device != "" { // it allowed one login, and that is used up
+			return ui.Refused("the login in the browser was for the account that is known under "+moved.URL,
+				"allow it once more: zen server connect "+safetext.ShellWord(result.Server.URL)+" --replace")
+		}
+		req.Replace = true
+		return a.finishConnect(ctx, req, with)
+	}
+	a.sayConnected(result.Server)
 	return nil
 }
 
-func (a *Commands) sayConnected(ctx context.Context, s api.Server) {
+func (a *Commands) sayConnected(s api.Server) {
 	as := ""
 	if s.User != "" && s.Auth != api.ServerAuthNone {
 		as = " as '" + s.User + "'"
@@ -280,23 +329,5 @@ func (a *Commands) sayConnected(ctx context.Context, s api.Server) {
 	}
 	if !s.Active {
 		a.Say("Another server is the active one; see zen server use.")
-	}
-	a.warnOfTwin(ctx, s)
-}
-
-// warnOfTwin tells of a server that zen is connected to under another address too: its
-// service connectors would be there twice.
-func (a *Commands) warnOfTwin(ctx context.Context, s api.Server) {
-	list, err := zend.Call[api.ServerList](ctx, a.zend, api.MethodServerList, api.Empty{})
-	if err != nil || s.ServerID == "" {
-		return // it is connected, whatever else there is
-	}
-	for _, o := range list.Items {
-		if o.ServerID == s.ServerID && o.ID != s.ID {
-			a.Warn(fmt.Sprintf("this is the ZenML server that zen is connected to as '%s' (%s) already, "+
-				"by the id that it gives", o.Name, o.URL),
-				"to stay connected once only: zen server disconnect "+safetext.ShellWord(s.Name))
-			return
-		}
 	}
 }

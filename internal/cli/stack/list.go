@@ -42,6 +42,7 @@ startswith, endswith, oneof, gt, gte, lt, lte, and may be repeated.`,
 	}
 	filters := append(
 		command.CommonFilters(),
+		command.Filter{Field: "description", Kind: "STRING"},
 		command.Filter{Field: "component_id", Kind: "UUID"},
 		command.Filter{Field: "component", Kind: "STRING"},
 		command.Filter{Field: "server", Kind: "STRING"},

@@ -45,7 +45,7 @@ default ones.`,
 			if err := a.showStack(o, result.Stack); err != nil || !set {
 				return err
 			}
-			a.sayActive(result.Stack)
+			a.Say("Active global stack set to:'%s'", result.Stack.Name)
 			return nil
 		},
 	}
@@ -55,6 +55,3 @@ default ones.`,
 	command.AddOutputAs(a.UI, cmd, &o, "") // -o is the orchestrator
 	return cmd
 }
-
-// sayActive says which stack is the active one now.
-func (a *Commands) sayActive(s api.Stack) { a.Say("Active global stack set to:'%s'", s.Name) }

@@ -31,6 +31,13 @@ func (a *Commands) Command() *cobra.Command {
 		a.stackDeleteCommand(),
 		a.stackExportCommand(),
 		a.stackImportCommand(),
+		command.Absent(map[string]string{
+			"connect":             "zen container-registry connect NAME --connector CONNECTOR",
+			"deploy":              "zenml stack deploy",
+			"register-secrets":    "zenml stack register-secrets",
+			"export-requirements": "zenml stack export-requirements",
+			"set-default":         "zen stack set default",
+		}),
 	)
 }
 

@@ -161,7 +161,7 @@ func (a *Commands) stackSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.sayActive(result.Stack)
+			a.Say("Active global stack set to: '%s'", result.Stack.Name)
 			return nil
 		},
 	}
@@ -182,7 +182,8 @@ func (a *Commands) stackDeleteCommand() *cobra.Command {
 		), ValidArgsFunction: command.CompleteFrom(a.zend, 1, stackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			found, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackGet, api.Ref{Name: args[0]})
+			found, err := zend.Call[api.StackResult](ctx, a.zend, api.MethodStackGet,
+				api.Ref{Name: args[0], Exact: true})
 			if err != nil {
 				return err
 			}

@@ -139,10 +139,13 @@ func Prose(text string) string {
 
 // AnsweredBy says whose credentials a login uses.
 func AnsweredBy(l api.Login) string {
-	if l.ConnectorName != "" {
-		return "service connector '" + l.ConnectorName + "'"
+	switch {
+	case l.ConnectorName == "":
+		return l.Source
+	case l.Server != "":
+		return "service connector '" + l.ConnectorName + "' on server '" + l.Server + "'"
 	}
-	return l.Source
+	return "service connector '" + l.ConnectorName + "'"
 }
 
 // LoginScope says which clients a login is for.

@@ -4,9 +4,11 @@
 package zenmltest
 
 import (
+	"cmp"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,10 +36,13 @@ type Server struct {
 	Stacks     []map[string]any
 	Broken     http.HandlerFunc // when set, answers everything instead
 	Allowed    bool             // a person allowed the device
-	Interval   int              // seconds between two questions about a device
+	DeviceHost string           // what the page says of the device that asks
+	DeviceOS   string
+	Interval   int // seconds between two questions about a device
 
 	srv      *httptest.Server
 	tokens   map[string]time.Time // token -> end; zero: none
+	names    map[string]string    // token -> user name, of who logged in with a password
 	requests []string
 	serial   int
 }
@@ -99,7 +104,7 @@ func newServer() *Server {
 	return &Server{
 		ID: "d5abb2d2-e398-428b-a6e4-b19c08204186", Version: "0.98.0", Scheme: "OAUTH2_PASSWORD_BEARER",
 		APIKey: "ZENKEY_test", Users: map[string]string{"admin": "password", "default": ""},
-		Interval: 1, tokens: map[string]time.Time{},
+		Interval: 1, tokens: map[string]time.Time{}, names: map[string]string{},
 	}
 }
 
@@ -159,6 +164,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/login":
 		s.login(w, r)
 	case path == "/device_authorization":
+		s.DeviceHost, s.DeviceOS = machine(r.UserAgent())
 		answer(w, map[string]any{
 			"device_code": "0fa43256", "user_code": "d3f0d666", "verification_uri": "/devices/verify",
 			"verification_uri_complete": "/devices/verify?device_id=c7ba3f7c&user_code=d3f0d666",
@@ -194,7 +200,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if s.TokenLife > 0 {
 		end, life = time.Now().Add(time.Duration(s.TokenLife)*time.Second), s.TokenLife
 	}
-	s.tokens[token] = end
+	s.tokens[token], s.names[token] = end, user
 	answer(
 		w,
 		map[string]any{
@@ -204,6 +210,19 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 			"refresh_token": nil,
 		},
 	)
+}
+
+// machine reads a User-Agent as ZenML does (auth_models.py, OAuthDeviceUserAgentHeader).
+func machine(agent string) (host, system string) {
+	for _, property := range strings.Split(strings.TrimSpace(agent), " ") {
+		switch key, value, _ := strings.Cut(property, "/"); key {
+		case "Host":
+			host = value
+		case "OS":
+			system = value
+		}
+	}
+	return host, system
 }
 
 func (s *Server) device(w http.ResponseWriter, r *http.Request) {
@@ -230,7 +249,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 func (s *Server) authorized(w http.ResponseWriter, r *http.Request, path string) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	end, ok := s.tokens[token]
-	name := "admin"
+	name := cmp.Or(s.names[token], "admin")
 	_, hasDefault := s.Users["default"]
 	switch {
 	case s.Scheme == "NO_AUTH" && !hasDefault: // nothing catches the exception
@@ -329,7 +348,7 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 	return map[string]any{
 		"id": c.ID, "name": c.Name, "permission_denied": false,
 		"body": map[string]any{
-			"created": "2026-11-23T09:38:52.047088", "updated": "2026-11-23T09:38:52.047102",
+			"created": "2026-11-23T09:38:52.047088", "updated": c.updated(),
 			"description":    c.Description,
 			"connector_type": map[string]any{"name": "Service Connector", "connector_type": kind},
 			"auth_method":    c.method(), "resource_types": []string{"docker-registry"},
@@ -343,6 +362,14 @@ func (c *Connector) response(kind string, config map[string]any, expires any) ma
 		},
 		"resources": map[string]any{"user": map[string]any{"name": "zenbot"}},
 	}
+}
+
+// updated is another time after every change, of a secret too (ZenML,
+// ServiceConnectorSchema.update).
+func (c *Connector) updated() string {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%q", []string{c.Name, c.Username, c.Password, c.Registry, c.ResourceID, c.Description})
+	return fmt.Sprintf("2026-11-23T09:38:52.%06d", h.Sum32()%1e6)
 }
 
 func (c *Connector) method() string {
