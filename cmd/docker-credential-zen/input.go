@@ -86,7 +86,7 @@ func await(fd int, events int16, deadline time.Time) bool {
 }
 
 // parseServerURL returns the address that get and erase are about, as the client spelled
-// it. One line ending is no part of it; any further control character is refused rather
+// it. One line ending is not a part of it; any further control character is refused rather
 // than joined over: "ghc\nr.io" is not ghcr.io.
 func parseServerURL(input []byte) (string, address.Address, error) {
 	line, _ := bytes.CutSuffix(input, []byte{'\n'})
@@ -104,7 +104,7 @@ func checkServerURL(url string) (string, address.Address, error) {
 	return url, a, err
 }
 
-// login is what store is told.
+// login is what store receives.
 type login struct {
 	url      string
 	username string

@@ -34,7 +34,7 @@ func notAddress(s, why string) string {
 const (
 	onlyHTTP   = "only http:// and https:// can stand before a host"
 	noHost     = "the host is missing"
-	badLabel   = "the host has a part that is no host name"
+	badLabel   = "a part of the host is not a valid host name"
 	badPort    = "the port must be a number from 1 to 65535"
 	manyColons = "there are several colons in the host"
 	badIPv4    = "an IPv4 address is four numbers from 0 to 255, without leading zeros"

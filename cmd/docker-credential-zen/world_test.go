@@ -234,7 +234,7 @@ func (z *zend) get(p params, result *server.Buffer) error {
 			return nil
 		}
 	}
-	return credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+p.url, "")
+	return credential.NewError(credential.NotLoggedIn, "not logged in to "+p.url, "")
 }
 
 func (z *zend) store(p params, _ *server.Buffer) error {

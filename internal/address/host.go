@@ -74,7 +74,7 @@ func parseHost(host string) (string, error) {
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
 		if !validLabel(label) {
-			return "", fault{"the host has a part that is no host name", "use letters, digits and - " +
+			return "", fault{"a part of the host is not a valid host name", "use letters, digits and - " +
 				"between dots, no dot at the end"}
 		}
 	}

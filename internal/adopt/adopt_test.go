@@ -39,7 +39,10 @@ func (f *fake) Holds(_ context.Context, profile, _ string, cred credential.Crede
 	return h, nil
 }
 
-func errNobody() error { return credential.NewError(credential.NotLoggedIn, "nobody is logged in", "") }
+func errNobody() error {
+	return credential.NewError(credential.NotLoggedIn, "not logged in to any "+
+		"registry", "")
+}
 
 func (f *fake) Verify(context.Context, string, credential.Credential) (api.CredentialReport, error) {
 	f.mu.Lock()
@@ -255,10 +258,10 @@ func TestRestoreIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	for why, zen := range map[string]*fake{
 		"zen has the login of another user by now, 'bob'": {stored: map[string]string{"": "bob:pw"}},
-		"zen answers by service connector 'prod' by now, whose credentials do not belong there": {
+		"zen answers by service connector 'prod' now; its credentials are not written to files": {
 			stored: map[string]string{"": "alice:pw"}, has: Holding{Connector: "prod"},
 		},
-		"nobody is logged in": {stored: map[string]string{}},
+		"not logged in to any registry": {stored: map[string]string{}},
 	} {
 		it := &Item{Login: file(t, filepath.Join(dir, "config.json"), alice)[0], State: Restoring}
 		(&Adopter{State: dir, Now: time.Now}).Restore(t.Context(), zen, it)

@@ -83,8 +83,8 @@ func (a *Adopter) restore(ctx context.Context, from Giver, it *Item) error {
 	defer cred.Secret.Wipe()
 	switch {
 	case connector != "":
-		return credential.NewError(credential.InUse, "zen answers by service connector '"+connector+"' by "+
-			"now, whose credentials do not belong there", "")
+		return credential.NewError(credential.InUse, "zen answers by service connector '"+connector+"' "+
+			"now; its credentials are not written to files", "")
 	case err != nil:
 		return err
 	case cred.Username != l.Username:

@@ -56,8 +56,8 @@ func (w *writer) write(entries []api.AuditEntry, lost int64) (err error) {
 	return err
 }
 
-// add appends an entry to the buffer. No two entries have the same time, so that who
-// follows the log can say where it was.
+// add appends an entry to the buffer. No two entries have the same time, so that a reader
+// of the log can say where it was.
 func (w *writer) add(e api.AuditEntry) {
 	if !e.Time.After(w.last) {
 		e.Time = w.last.Add(1)

@@ -31,7 +31,7 @@ const (
 )
 
 func notLoggedIn(a address.Address) error {
-	return credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+a.String(), "zen login "+
+	return credential.NewError(credential.NotLoggedIn, "not logged in to "+a.String(), "zen login "+
 		"NAME, or docker login "+a.Host())
 }
 

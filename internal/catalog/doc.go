@@ -1,6 +1,6 @@
 // Package catalog holds zen's entities in memory (service connectors, container
 // registries, stacks, logins, which stack is active) and ZenML's rules about them: names
-// and prefixes, filters and pages, flavors and their uris, who uses whom.
+// and prefixes, filters and pages, flavors and their uris, what uses what.
 //
 // Nothing here changes by itself. Functions that change something compute a [Change],
 // which the caller commits to its store and then gives to [Catalog.Apply]; what was not

@@ -181,7 +181,7 @@ func (c Servers) Remotes() []api.ServiceConnector {
 }
 
 // PutRemote keeps a connector of a server for a login that uses it. Its id is the
-// server's choice, so it must not be that of anything else; it is no change when what is
+// server's choice, so it must not be that of anything else; nothing changes when what is
 // kept says the same.
 func (c Servers) PutRemote(s api.ServiceConnector) (Change, error) {
 	if _, ok := c.Named(s.Server); !ok {

@@ -13,7 +13,7 @@ import (
 )
 
 // Register makes a stack. Every stack has an orchestrator and an artifact store (ZenML
-// demands both on the command line); who names none gets the built-in ones, since nothing
+// demands both on the command line); a stack without one gets the built-in ones, since nothing
 // runs here.
 func (c Stacks) Register(req api.RegisterStack, now time.Time, owner string) (api.Stack, Change, error) {
 	s := api.Stack{

@@ -9,7 +9,7 @@ import (
 // Exit statuses of a child; its parent goes by its answer only.
 const (
 	ExitAnswered = 0
-	ExitUsage    = 2 // what it was asked is no question
+	ExitUsage    = 2 // what it was asked is not a question
 	ExitOrphaned = 3 // nobody is there to be answered
 )
 

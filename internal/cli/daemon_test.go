@@ -73,9 +73,11 @@ func TestDaemonStop(t *testing.T) {
 		says     string
 		code     int
 	}{
-		{"runs", []any{running, running, absent()}, "zend has ended.", 0},
-		{"runs and is started again by a client", []any{running, running, api.Status{PID: 2}}, "zend has " +
-			"ended.", 0},
+		{"runs", []any{running, running, absent()}, "zend stopped.", 0},
+		{
+			"runs and is started again by a client", []any{running, running, api.Status{PID: 2}},
+			"zend stopped.", 0,
+		},
 		{"does not run", []any{absent()}, "zend is not running.", 0},
 		{"is somebody else's", []any{credential.NewError(credential.ForeignPeer, "the socket belongs to "+
 			"another user", "")}, "another user", 4},

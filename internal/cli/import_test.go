@@ -87,7 +87,7 @@ func (z *importZend) answer(method, server, username, secret string) (any, error
 	case api.MethodGet:
 		l, ok := z.kept[at]
 		if !ok {
-			return nil, credential.NewError(credential.NotLoggedIn, "nobody is logged in to "+at, "")
+			return nil, credential.NewError(credential.NotLoggedIn, "not logged in to "+at, "")
 		}
 		if z.lie {
 			return map[string]string{"ServerURL": server, "Username": l.Username, "Secret": "something " +
@@ -363,7 +363,7 @@ func TestImportSeveralPlaces(t *testing.T) {
 		// the other login.
 		"containers docker.io alice in zen: still in its old place: podman, skopeo and buildah have one "+
 			"list of helpers for all "+
-			"registries: a helper for single hosts would not get what podman login is told",
+			"registries: podman login would not reach a helper of single hosts",
 		"containers quay.io q failed rejected: quay.io refused the credentials",
 		"docker docker.io alice conflict: the login of ~/.docker/config.json for this registry was imported",
 	)
@@ -613,8 +613,8 @@ func TestImportUndo(t *testing.T) {
 	b.config(strings.Replace(emptied, `"d.example": {}`, `"d.example": {"auth": "eDp5"}`, 1))
 	b.want("--undo --yes --from docker", 1,
 		"docker a.example alice restored",
-		"docker b.example bob failed: zen answers by service connector 'conn' by now, whose credentials "+
-			"do not belong there",
+		"docker b.example bob failed: zen answers by service connector 'conn' now; its credentials "+
+			"are not written to files",
 		"docker c.example carl failed: zen has the login of another user by now, 'somebody else'",
 		"docker d.example dave failed: there is another login by now",
 	)

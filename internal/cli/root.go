@@ -114,7 +114,7 @@ func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
 }
 
-// helpCommand is cobra's, except that a command that there is not is an error.
+// helpCommand is cobra's, except that an unknown command is an error.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Show the help of a command",

@@ -263,10 +263,10 @@ func TestNewPassphraseIsTypedTwice(t *testing.T) {
 	d.answer("New passphrase: ", "")
 	d.answer("New passphrase: ", canary)
 	d.answer("Repeat it: ", canary+"x")
-	d.expect("not the same")
+	d.expect("do not match")
 	d.answer("New passphrase: ", canary)
 	d.answer("Repeat it: ", canary)
-	d.expect("The passphrase opens the vault from now on")
+	d.expect("Passphrase set. After a reboot: zen unlock")
 	d.end(0)
 	d.hides(canary)
 	if got := z.sent("vault.passphrase"); len(got) != 1 || got[0].secrets["passphrase"] != canary {

@@ -29,7 +29,7 @@ func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
 			return nil, err
 		}
 		if a.IsHubToken() {
-			return nil, credential.NewError(credential.InvalidInput, a.String()+" is no repository",
+			return nil, credential.NewError(credential.InvalidInput, a.String()+" is not a repository",
 				"zen setup buildx --host docker.io")
 		}
 		name := a.Host()

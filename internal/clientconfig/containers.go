@@ -44,9 +44,8 @@ credential-helpers = ["` + helper + `"]
 func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
 	if len(hosts) > 0 {
 		return nil, credential.NewError(credential.InvalidInput,
-			"podman, skopeo and buildah have one list of helpers for all registries: a helper for single "+
-				"hosts would not get what "+
-				"podman login is told", "zen setup podman")
+			"podman, skopeo and buildah have one list of helpers for all registries: podman login would not "+
+				"reach a helper of single hosts", "zen setup podman")
 	}
 	dirs, err := env.containersDirs()
 	if err != nil {

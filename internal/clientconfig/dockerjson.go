@@ -182,7 +182,7 @@ func isSecret(d *jsonedit.Document, path ...string) bool {
 }
 
 // loginOf names the registry of a key of auths, which may be an old spelling such as
-// https://ghcr.io/v1/. A key that is no address is shown without what stands before an @,
+// https://ghcr.io/v1/. A key that is not an address is shown without what stands before an @,
 // which could be a password.
 func loginOf(key string) login {
 	a, err := address.ParseKey(key)

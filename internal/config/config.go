@@ -326,7 +326,7 @@ func wrong(text, path string, line int, cause error) error {
 	}
 }
 
-// unknownSetting names the line of a key that is no setting.
+// unknownSetting names the line of a key that is not a setting.
 func unknownSetting(path string, content []byte, key toml.Key) error {
 	name, names := key[0], settings(reflect.TypeFor[Config]())
 	if len(key) > 1 && slices.Contains(names, name) { // of a table in a list of tables

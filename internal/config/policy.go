@@ -138,7 +138,8 @@ func (r *Rate) UnmarshalTOML(v any) error {
 	n, err := strconv.Atoi(times)
 	per, spanErr := ParseDuration(span)
 	if err != nil || spanErr != nil || n < 1 || n > maxRate || per < time.Second || per > maxDuration {
-		return fmt.Errorf(`%s is no rate; write a number and a time, such as "30/1m" for 30 times a `+
+		return fmt.Errorf(`%s is not a valid rate; write a number and a time, such as "30/1m" for 30 `+
+			`times a `+
 			`minute`, show(v))
 	}
 	*r = Rate{Count: n, Per: per}

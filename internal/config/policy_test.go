@@ -91,10 +91,11 @@ func TestPolicyRefuses(t *testing.T) {
 		{"nothing", "connector = \"x\"\n", "config.toml, line 4: policy, rule 2: it asks for nothing"},
 		{"keep alone", "rate = \"1/1s\"\nconfirm_keep = \"1m\"\n", "policy, rule 2: confirm_keep has a " +
 			"meaning beside confirm = true only"},
-		{"rate without a time", "rate = \"30\"\n", `config.toml, line 5: policy.rate: "30" is no rate`},
-		{"rate of none", "rate = \"0/1m\"\n", `"0/1m" is no rate`},
-		{"rate in no time", "rate = \"1/0\"\n", `"1/0" is no rate`},
-		{"huge rate", "rate = \"1000001/1s\"\n", "is no rate"},
+		{"rate without a time", "rate = \"30\"\n", `config.toml, line 5: policy.rate: "30" is not a ` +
+			`valid rate`},
+		{"rate of none", "rate = \"0/1m\"\n", `"0/1m" is not a valid rate`},
+		{"rate in no time", "rate = \"1/0\"\n", `"1/0" is not a valid rate`},
+		{"huge rate", "rate = \"1000001/1s\"\n", "is not a valid rate"},
 		{"text for true", "confirm = \"yes\"\n", "config.toml, line 5: policy.confirm: a value of type " +
 			"string is not allowed; write true or false"},
 		{"text for a list", "executables = \"docker\"\n", "config.toml, line 5: policy.executables: a " +

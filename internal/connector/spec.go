@@ -98,7 +98,7 @@ func MethodOf(t api.ConnectorType, name string) (api.AuthMethod, error) {
 	}
 	if name == "" {
 		first := names[0]
-		if first == "implicit" && len(names) > 1 { // servers do not allow it unless they are told to
+		if first == "implicit" && len(names) > 1 { // servers do not allow it unless they are asked to
 			first = names[1]
 		}
 		return api.AuthMethod{}, credential.NewError(credential.InvalidInput, fmt.Sprintf(

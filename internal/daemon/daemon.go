@@ -120,8 +120,8 @@ func listen(dirs paths.Dirs) (*server.Listener, error) {
 	return server.Listen(socket, dirs.Lock())
 }
 
-// unfitDirs returns what is wrong with the directories of the vault and the logs. That is
-// no reason not to start: nothing is read from them or written to them, and hosts that
+// unfitDirs returns what is wrong with the directories of the vault and the logs. zend
+// starts all the same: nothing is read from them or written to them, and hosts that
 // nobody logged in to have to be answered all the same. The socket's directory is another
 // matter.
 func unfitDirs(dirs paths.Dirs) (list []error) {

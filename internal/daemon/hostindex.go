@@ -54,7 +54,7 @@ func (h hostIndex) Read() ([]address.Address, error) {
 	}
 	text, ok := strings.CutPrefix(string(content), hostIndexHeader)
 	if !ok {
-		return nil, fmt.Errorf("%s is no host index", h.path)
+		return nil, fmt.Errorf("%s is not a host index", h.path)
 	}
 	var list []address.Address
 	for line := range strings.Lines(text) {

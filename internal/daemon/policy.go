@@ -96,7 +96,7 @@ func (d *daemon) policyNotices() (list []api.Notice) {
 		if name, ok := r.NamesConnector(); ok && !known[name] {
 			list = append(list, api.Notice{
 				Time: time.Now().UTC(), Text: fmt.Sprintf("rule %d of the policy is about service "+
-					"connector '%s', which there is not", r.Number, name),
+					"connector '%s', which does not exist", r.Number, name),
 				Hint: "edit " + d.dirs.ConfigFile(),
 			})
 		}

@@ -66,7 +66,7 @@ func TestPolicyIsTakenOver(t *testing.T) {
 	w.wantGet("ghcr.io", "denied")
 	eventually(t, "the rule about nothing is told of", func() bool {
 		return len(w.status().Notices) == 1 && strings.Contains(w.status().Notices[0].Text, "rule 2 of "+
-			"the policy is about service connector 'prod', which there is not")
+			"the policy is about service connector 'prod', which does not exist")
 	})
 	w.store("quay.io")
 	w.write(w.dirs.ConfigFile(), "[[policy]]\nconfirm = true\n")

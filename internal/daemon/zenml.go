@@ -69,7 +69,7 @@ func (z *zenmlServers) Greet(ctx context.Context, s api.Server) (api.Server, err
 	case info.AuthScheme == zenml.SchemeNone:
 		s.Auth = api.ServerAuthNone
 		cfg.Auth = zenml.AuthNone
-		_, err = zenml.New(cfg) // only where that is no danger
+		_, err = zenml.New(cfg) // only where that is safe
 	case s.Auth == api.ServerAuthNone:
 		err = credential.NewError(credential.NeedsLogin, s.URL+" does not let everybody in",
 			"give an API key, --api-key-stdin, or a user name, --username NAME")

@@ -57,7 +57,7 @@ func clientFiles(_ context.Context, f Facts) []Result {
 	files, found := f.configFiles()
 	for _, file := range files {
 		if f.UID == 0 || f.foreignHome() {
-			break // root can do everything; a home that is another's is told by user
+			break // root can do everything; the check user reports a home that is another's
 		}
 		for _, path := range []string{filepath.Dir(file.path), file.path} {
 			owner, ok := f.System.Owner(path)
@@ -197,7 +197,7 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 	named := 0
 	look := func(file configFile, helper, member, host string) {
 		if helper == "" || helper == ownHelper {
-			return // the latter is told by helper
+			return // the check helper reports the latter
 		}
 		named++
 		if f.Env.FindHelper(helper) == "" {
@@ -215,7 +215,7 @@ func configuredHelpers(_ context.Context, f Facts) []Result {
 		}
 	}
 	if len(f.Env.InstalledReaders("podman")) > 0 {
-		// a file that cannot be read is told by client-files
+		// client-files reports a file that cannot be read
 		list, _ := f.Env.Asks("podman", address.Address{}, "")
 		for _, a := range list {
 			look(configFile{client: "podman", path: a.File}, a.Helper, a.Member, "")
@@ -265,12 +265,12 @@ func credHelpers(_ context.Context, f Facts) []Result {
 		for _, key := range file.doc.Keys("credHelpers") {
 			helper, _ := file.doc.Text("credHelpers", key)
 			if clientconfig.IsZen(helper) || helper != "" && f.Env.FindHelper(helper) == "" {
-				continue // the latter is told by configured-helpers
+				continue // configured-helpers reports the latter
 			}
 			found = append(found, f.shadowing(file, key, helper))
 		}
 	}
-	return otherwise(found, "no registry is kept from zen by credHelpers")
+	return otherwise(found, "no credHelpers entry bypasses zen")
 }
 
 func (f Facts) shadowing(file configFile, key, helper string) Result {
@@ -311,7 +311,7 @@ func dockerAuthConfig(_ context.Context, f Facts) []Result {
 	return []Result{r}
 }
 
-// dockerAccess: who needs sudo for the engine runs docker as root, with root's
+// dockerAccess: anyone who needs sudo for the engine runs docker as root, with root's
 // configuration.
 func dockerAccess(_ context.Context, f Facts) []Result {
 	if f.UID == 0 || f.Env.FindProgram("docker") == "" || f.Env.Getenv("DOCKER_HOST") != "" ||

@@ -158,8 +158,7 @@ func systemSetUps() []broken {
 			m.fallback("HOME", m.at("home"), "/root", "is not yours")
 		}, []string{"ok: the socket is DIR/run/zen/zend.sock"}},
 
-		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is as it should be, or not " +
-			"there"}},
+		{"settings", "none", nil, []string{"ok: DIR/zen/config/config.toml is valid or absent"}},
 		{"settings", "no directories", func(m *machine) { m.facts.DirsErr = errors.New("none") }, nil},
 		{"settings", "a mistake", func(m *machine) {
 			m.write("zen/config/config.toml", "list = "+
@@ -179,7 +178,7 @@ func systemSetUps() []broken {
 			m.write("zen/config/config.toml", "list = "+
 				"\"none\"\n")
 		}, []string{
-			"ok: DIR/zen/config/config.toml is as it should be, or not there",
+			"ok: DIR/zen/config/config.toml is valid or absent",
 		}},
 		{"settings", "nothing is listed for regctl", func(m *machine) {
 			m.program("regctl")
@@ -247,7 +246,7 @@ func zendSetUps() []broken {
 			"warning: zend is of version 1.2.2, zen of version 1.2.3 => zen daemon restart",
 		}},
 
-		{"zend-notices", "none", nil, []string{"ok: zend has nothing to say"}},
+		{"zend-notices", "none", nil, []string{"ok: zend has no notices"}},
 		{"zend-notices", "does not run", stopped, nil},
 		{"zend-notices", "some", func(m *machine) {
 			m.facts.Zend.Status.Notices = []api.Notice{
@@ -347,10 +346,10 @@ func zendSetUps() []broken {
 			},
 		},
 
-		{"logins", "all is well", nil, []string{"ok: 1 logged in, none of them with a problem that is " +
-			"known"}},
-		{"logins", "none", func(m *machine) { m.facts.Zend.Status.Logins = nil }, []string{"ok: nobody " +
-			"is logged in"}},
+		{"logins", "all is well", nil, []string{"ok: 1 logged in, no known problems"}},
+		{"logins", "none", func(m *machine) { m.facts.Zend.Status.Logins = nil }, []string{"ok: not " +
+			"logged in " +
+			"to any registry"}},
 		{"logins", "no zend", stopped, nil},
 		{"logins", "a locked vault is told once", func(m *machine) {
 			vault("locked", "the vault is locked", "")(m)
@@ -540,7 +539,7 @@ func clientSetUps() []broken {
 				"so passwords are written into it " +
 				"in plain text => zen setup helm",
 		}},
-		{"client-setup", "nobody is logged in", func(m *machine) {
+		{"client-setup", "not logged in to any registry", func(m *machine) {
 			m.program("docker")
 			m.docker(`{"auths": {"x.io": {}}}`)
 			m.facts.Zend.Status.Logins = nil
@@ -623,7 +622,7 @@ func clientSetUps() []broken {
 			m.docker(`{"credsStore": "pass", "credHelpers": ` +
 				`{"a.io": "x"}}`)
 		}, []string{
-			"ok: no registry is kept from zen by credHelpers",
+			"ok: no credHelpers entry bypasses zen",
 		}},
 		{"cred-helpers", "some", func(m *machine) {
 			m.program("docker-credential-gcloud")

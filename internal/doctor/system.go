@@ -208,5 +208,5 @@ func settings(_ context.Context, f Facts) []Result {
 			"that are listed, so for none",
 			`write list = "all" or list = "static"`)
 	}
-	return fine(safetext.Name(file) + " is as it should be, or not there")
+	return fine(safetext.Name(file) + " is valid or absent")
 }

@@ -75,7 +75,7 @@ func zendNotices(ctx context.Context, f Facts) []Result {
 		}
 		found = append(found, Result{Status: Warning, Message: n.Text, Hint: n.Hint})
 	}
-	return otherwise(found, "zend has nothing to say")
+	return otherwise(found, "zend has no notices")
 }
 
 // vault: whether credentials can be taken out of it.
@@ -162,10 +162,9 @@ func logins(_ context.Context, f Facts) []Result {
 		found = append(found, Result{Status: Problem, Message: l.Address + ": " + l.Problem, Hint: hint})
 	}
 	if len(s.Logins) == 0 {
-		return fine("nobody is logged in")
+		return fine("not logged in to any registry")
 	}
-	return otherwise(found, strconv.Itoa(len(s.Logins))+" logged in, none of them with a problem that is "+
-		"known")
+	return otherwise(found, strconv.Itoa(len(s.Logins))+" logged in, no known problems")
 }
 
 // loggedIn reports whether zen has a login for a registry, or for a repository on it.

@@ -8,7 +8,7 @@
 //
 //   - of a directory, that it itself is removed, moved or replaced, and nothing that
 //     happens in it. So /, /home, /tmp or a home
-//     directory are no reason to wake up, whoever may write there;
+//     directory do not wake it up, whoever may write there;
 //   - of a symbolic link, its end too: a switched link is another link, or the old one
 //     moved;
 //   - of the file, what is written to it, and its attributes;

@@ -50,7 +50,7 @@ func directories(ways []way) map[string]bool {
 	return wanted
 }
 
-// watch watches directories. One that cannot be read is no failure: what happens in it is
+// watch watches directories. One that cannot be read is not a failure: what happens in it is
 // not seen, and what is in it mostly cannot be read either.
 func (p *portable) watch(ways []way, _ []string) (changed bool, err error) {
 	wanted, have := directories(ways), p.fs.WatchList()

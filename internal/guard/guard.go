@@ -48,7 +48,7 @@ const (
 // poll is how often files are looked at when the system cannot tell of changes.
 const poll = time.Minute
 
-// How long it is told what was done, and of how much.
+// How long the guard reports what it did, and how much of it.
 const (
 	toldFor = 24 * time.Hour
 	toldOf  = 20
@@ -199,7 +199,7 @@ func (g *Guard) publish(found []finding) {
 	g.found = found
 }
 
-// remedy is something that was done, as it is told.
+// remedy is something that was done, as it is reported.
 type remedy struct {
 	text     string
 	time     time.Time

@@ -85,7 +85,7 @@ func (v *fakeVault) Holds(
 			return adopt.Holding{Exact: up == a, Same: have == text(cred)}, nil
 		}
 	}
-	return adopt.Holding{}, credential.NewError(credential.NotLoggedIn, "nobody is logged in", "")
+	return adopt.Holding{}, credential.NewError(credential.NotLoggedIn, "not logged in to any registry", "")
 }
 
 func (v *fakeVault) Verify(

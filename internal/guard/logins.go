@@ -69,7 +69,7 @@ func (s *scene) leftBy(k *logins.Login, err error) {
 	s.left(k, err.Error(), hint)
 }
 
-// consider decides what becomes of a login: it is told of, or zen has it by now and it
+// consider decides what becomes of a login: it is reported, or zen has it by now and it
 // may go.
 func (s *scene) consider(ctx context.Context, k *logins.Login) {
 	switch {
@@ -134,7 +134,7 @@ func (s *scene) again(ctx context.Context, at place) {
 
 // news reports whether there is a login in the file that was not there when zen last made
 // it name zen again, nor was taken out of it: a tool put it there and wrote the whole
-// file anew, which is no quarrel. It has to be one that zen is to move.
+// file anew, which is not a quarrel. It has to be one that zen is to move.
 func (s *scene) news() bool {
 	return s.mode == Import && slices.ContainsFunc(s.kept, func(k *logins.Login) bool {
 		at, id := s.place(k), s.digest(k)

@@ -16,7 +16,7 @@ const (
 	sentAttempts = 8
 	// unsentAttempts is for those that reached none, because zend ended, or was killed,
 	// while it started. With the pauses between them they take about 200 ms, so that a
-	// zend that can never start is told soon.
+	// zend that can never start is reported soon.
 	unsentAttempts = 10
 	firstPause     = time.Millisecond
 	longestPause   = 50 * time.Millisecond

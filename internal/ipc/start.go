@@ -95,7 +95,7 @@ func unavailable(message, hint string, cause error) error {
 }
 
 // spawnAndDial starts zend and connects to it. A zend that failed because another one was
-// quicker is no failure.
+// quicker is not a failure.
 func (s *Starter) spawnAndDial(conn *Conn, socket string, l *limit, end time.Time) error {
 	started := s.spawn(l, end)
 	err := conn.dial(socket, l)

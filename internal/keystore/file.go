@@ -42,7 +42,7 @@ const maxFile = 512 << 20
 //
 // mac is HMAC-SHA256 over the SHA-256 of everything before the "seal" line; sha256 covers
 // everything before its own digits. The last line, from "sha256" on, and the first member
-// are the same in every future format: that is how damage is told from a newer format.
+// are the same in every future format: that distinguishes damage from a newer format.
 // There is one spelling of every file: what parse accepts, encode gives back byte for
 // byte.
 const (

@@ -203,7 +203,7 @@ func (set slotSet) armAgain(ctx context.Context, next *file, slots []slotEntry, 
 }
 
 // rearm renews session keys that are gone, after the vault was opened another way. A
-// failure leaves the vault open; it is told in State.
+// failure leaves the vault open; State says so.
 func (v *Vault) rearm(ctx context.Context) {
 	v.mu.RLock()
 	f, k := v.f, v.keys

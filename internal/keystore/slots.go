@@ -47,7 +47,8 @@ const (
 // matter of course.
 func endsWithSession(kind string) bool { return kind == KindSession || kind == KindMemory }
 
-const detailPassphrase = "a passphrase (Argon2id), asked for by zen unlock: who gets the file must guess it"
+const detailPassphrase = "a passphrase (Argon2id), asked for by zen unlock: anyone who gets the file " +
+	"must guess it"
 
 // keyID is the name under which a slot keeps its key. Each slot entry has its own, so
 // that a rotation can store the new key before the file changes and delete the old one
@@ -132,7 +133,7 @@ func (set slotSet) discard(ctx context.Context, slot KeySlot, id string) {
 }
 
 // choose makes the first slot of a new vault: the first candidate that works here. A
-// person's refusal is not passed over: who dismisses the keyring's prompt did not ask for
+// person's refusal is not passed over: dismissing the keyring's prompt does not ask for
 // a weaker place. Other reasons are noted in the entry.
 func (set slotSet) choose(ctx context.Context, vaultID string, k *keys) (slotEntry, error) {
 	var notes []string

@@ -34,7 +34,7 @@ func (v *Vault) State() api.VaultStatus {
 	return s
 }
 
-// errNotAsked is no problem: nobody needed the vault so far.
+// errNotAsked is not a problem: nobody needed the vault so far.
 var errNotAsked = credential.NewError(credential.Locked, "the vault is not open yet", hintUnlock)
 
 // condition names the state, and says why the content cannot be used now; nil when the

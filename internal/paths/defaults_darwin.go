@@ -8,7 +8,7 @@ const (
 	stateDir  = "Library/Logs/zen"
 	cacheDir  = "Library/Caches/zen"
 
-	runtimeIsXDG = false // macOS has no such variable: its absence is no news
+	runtimeIsXDG = false // macOS has no such variable: its absence means nothing
 )
 
 // MaxSocketPath is the number of bytes a socket's path may have: sun_path without its NUL

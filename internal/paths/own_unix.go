@@ -38,7 +38,7 @@ func OpenFile(name string, flags int) (fd int, err error) {
 	return fd, nil
 }
 
-// notAFile explains what open(2) says of things that are no regular files.
+// notAFile explains what open(2) says of things that are not regular files.
 func notAFile(name string, err error) error {
 	if err == nil {
 		return nil

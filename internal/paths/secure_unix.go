@@ -219,7 +219,7 @@ func foreignHint(name string) string {
 	return "set HOME to your own home directory"
 }
 
-// unfit says why dir is no runtime directory of the user uid, or "": it must be a real
+// unfit says why dir is not a runtime directory of the user uid, or "": it must be a real
 // directory, the user's, and writable by nobody else.
 func unfit(dir string, uid int) string {
 	if dir[0] != '/' {

@@ -5,5 +5,5 @@
 // Rules only ever restrict: without one that is about a credential, every program of the
 // user may use it, and of several each has to be satisfied. What is known of a program
 // comes from processes of the same user, who can deceive: rules keep honest programs
-// apart and tell of mistakes, they are no wall against code that runs as the user.
+// apart and tell of mistakes, they are not a wall against code that runs as the user.
 package policy

@@ -151,7 +151,7 @@ func isProgram(want, program string, resolve resolver) bool {
 	return isPlain(want) && strings.Contains(want, "/") && resolve(want) == program
 }
 
-// isPlain reports whether a pattern is no pattern but a name.
+// isPlain reports whether a pattern is a name rather than a pattern.
 func isPlain(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
 // NamesConnector returns the one service connector that the rule names; it is not ok when

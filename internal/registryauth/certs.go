@@ -13,7 +13,7 @@ const maxPEM = 4 << 20
 
 // rootsFor returns the authorities to trust for a registry: the system's, and those in
 // DIR/HOST[:PORT]/*.crt where docker and podman look (docker-certs.d). Nil means the
-// system's alone. Files that cannot be read or are no certificates are passed over, as
+// system's alone. Files that cannot be read or are not certificates are passed over, as
 // they are for another program's use; a registry that needed them is then not trusted.
 func rootsFor(host string, dirs []string) *x509.CertPool {
 	var pool *x509.CertPool

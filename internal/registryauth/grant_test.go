@@ -125,7 +125,7 @@ func TestGrant(t *testing.T) {
 		{"trouble", password, tokenService{offline: says(503, "down"), password: never}, "unreachable: " +
 			"HOST has trouble"},
 		{"too many", password, tokenService{offline: says(429, ""), password: never}, "unreachable: HOST " +
-			"answers no more for now"},
+			"refuses further requests for now"},
 		{
 			"one that it does not take",
 			password,

@@ -24,7 +24,7 @@ import (
 const (
 	maxHeader = 64 << 10
 	maxBody   = 1 << 20
-	maxError  = 64 << 10 // of an answer whose words are told to a person
+	maxError  = 64 << 10 // of an answer whose words a person sees
 )
 
 var (

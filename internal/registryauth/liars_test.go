@@ -79,7 +79,7 @@ func TestNoCredentialForLiars(t *testing.T) {
 		"internal error": {status(500, "application/json", `{"errors":[{"code":"UNKNOWN","message":"disk `+
 			`on fire"}]}`), "has trouble: disk on fire"},
 		"too many requests": {status(429, "application/json", `{"message":"slow `+
-			`down"}`), "answers no more for now: slow down"},
+			`down"}`), "refuses further requests for now: slow down"},
 		"terminal escapes in its words": {
 			status(500, "text/plain", "\x1b[2J\x07gone\u202e"),
 			`has trouble: \x1b[2J\agone\u202e`,

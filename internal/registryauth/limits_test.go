@@ -71,7 +71,7 @@ func TestLimits(t *testing.T) {
 		{
 			"too many, and no more said",
 			func(w http.ResponseWriter, _ bool) { w.WriteHeader(http.StatusTooManyRequests) },
-			"unreachable: HOST answers no more for now",
+			"unreachable: HOST refuses further requests for now",
 		},
 		{
 			"trouble",

@@ -269,7 +269,7 @@ func (h *handshake) control(ctx context.Context, mine string) error {
 	if err == nil && a.refused() {
 		return nil
 	}
-	return h.unverified("it gives no more than it gives to everybody")
+	return h.unverified("it gives an anonymous client just as much")
 }
 
 // scopes are what a token is asked for: nothing, as docker login does, where that says

@@ -85,17 +85,17 @@ func TestTokensAreComparedWithTheAnonymousOne(t *testing.T) {
 		}, func(t string) bool { return t == "somebody's" }, "valid", ""},
 		"opaque, all open the door": {
 			func(*http.Request) string { return "opaque" }, everyToken,
-			"unverified", "no more than it gives to everybody",
+			"unverified", "it gives an anonymous client just as much",
 		},
 		// goharbor/harbor#11632: 200 with an empty access list for a wrong password.
 		"empty access whoever asks": {
 			func(*http.Request) string { return token("") }, everyToken,
-			"unverified", "no more than it gives to everybody",
+			"unverified", "it gives an anonymous client just as much",
 		},
 		"same user whoever asks": {func(*http.Request) string {
 			return token("guest",
 				"repository:public:pull")
-		}, everyToken, "unverified", "no more"},
+		}, everyToken, "unverified", "just as much"},
 		"is not taken by the registry": {
 			func(r *http.Request) string { return token(map[bool]string{false: "alice"}[anonymous(r)]) },
 			func(string) bool { return false }, "rejected", "authentication required",

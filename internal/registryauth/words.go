@@ -51,7 +51,7 @@ func (h *handshake) noRegistry(why string) verdict {
 	return verdict{connector.Report{
 		Verification: api.VerificationUnreachable,
 		Detail:       h.host + " does not answer like a registry: " + why,
-		Hint:         "check the address, and whether your network asks you to sign in first",
+		Hint:         "check the address, and whether your network asks you to log in first",
 	}}
 }
 
@@ -60,7 +60,7 @@ func (h *handshake) trouble(a answer) verdict {
 	v := verdict{connector.Report{Verification: api.VerificationUnreachable}}
 	switch {
 	case a.status == http.StatusTooManyRequests:
-		v.Detail = h.host + " answers no more for now: " + h.words(a)
+		v.Detail = h.host + " refuses further requests for now: " + h.words(a)
 		v.Hint = "wait a while and try again"
 	case a.status >= 500:
 		v.Detail = h.host + " has trouble: " + h.words(a)

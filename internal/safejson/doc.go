@@ -4,7 +4,7 @@
 //
 // One set of rules holds for all documents: UTF-8, at most MaxDepth levels, and no member
 // twice in an object whose members are read. Half a surrogate pair is valid, as the RFC
-// has it, but is no text: it is not decoded. Names of members are not taken for secrets:
+// has it, but is not text: it is not decoded. Names of members are not taken for secrets:
 // errors quote them.
 //
 // It is a leaf that docker-credential-zen links: no fmt, encoding/json or reflect.

@@ -128,7 +128,7 @@ type Info struct {
 	AuthScheme string `json:"auth_scheme"` // NO_AUTH, HTTP_BASIC, OAUTH2_PASSWORD_BEARER, EXTERNAL
 }
 
-// Info asks the server who it is and refuses what is no usable ZenML server.
+// Info asks the server who it is and refuses what is not a usable ZenML server.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var i Info
 	if err := c.do(ctx, call{method: http.MethodGet, path: "/info", out: &i, anon: true}); err != nil {

@@ -152,7 +152,7 @@ func (c *Client) pollDevice(ctx context.Context, d *Device) (credential.Secret, 
 	case errors.As(err, &refused):
 		return credential.Secret{}, time.Time{}, c.deviceRefused(d, refused, err)
 	case err != nil && (credential.Unreachable.Is(err) || ctx.Err() != nil):
-		// a person is on it: one failed question is no reason to give up
+		// a person is on it: one failed question does not end the login
 		return credential.Secret{}, time.Time{}, ErrPending
 	case err != nil:
 		return credential.Secret{}, time.Time{}, err

@@ -65,7 +65,7 @@ type properties []struct {
 func (p *properties) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return err // null is no properties
+		return err // null means no properties
 	}
 	for dec.More() && len(*p) < maxTypes {
 		name, err := dec.Token()

@@ -188,7 +188,7 @@ func (c *Client) Configuration(ctx context.Context, id string) (map[string]crede
 }
 
 // typedValue is a value of a configuration as a person types it, in bytes of its own:
-// what is no text is its JSON.
+// anything but text is its JSON.
 func typedValue(raw json.RawMessage) ([]byte, bool) {
 	switch {
 	case len(raw) == 0 || string(raw) == "null":

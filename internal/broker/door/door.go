@@ -153,7 +153,7 @@ func (d *Door) RevealFrom(
 }
 
 // Key returns what opens one attribute of a server's record for just as long as the
-// server wants to see it. Who asks is what the context says.
+// server wants to see it. The context says who asks.
 func (d *Door) Key(record, attribute, url string) func(context.Context) (credential.Secret, error) {
 	return func(ctx context.Context) (key credential.Secret, err error) {
 		s := access.Subject{Action: access.Login, To: access.Destination{Place: access.Server, Name: url}}

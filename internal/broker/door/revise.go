@@ -154,7 +154,9 @@ func (d *Door) Explain(s Source, connectorName string) (steps []string) {
 				" only; for another one it has to be typed again")
 		}
 	}
-	if d.Policy != nil { // whether a client satisfies it shows when it asks: who asks now is somebody else
+	// whether a client satisfies it shows when it asks: the one who asks now is somebody
+	// else
+	if d.Policy != nil {
 		steps = append(steps, d.Policy.Explain(s.getting(connectorName))...)
 	}
 	return steps

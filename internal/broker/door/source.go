@@ -55,7 +55,7 @@ func (s Source) getting(connectorName string) access.Subject {
 	}
 }
 
-// Serve hands out a login's credential to whoever asks for it, who wipes it.
+// Serve hands out a login's credential to whoever asks for it and wipes it.
 func (d *Door) Serve(
 	ctx context.Context, u Use, connectorName string, s Source,
 ) (cred credential.Credential, err error) {

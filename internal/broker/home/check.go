@@ -29,7 +29,7 @@ func ResourceOf(conn api.ServiceConnector) api.Resource {
 }
 
 // Check lists what a grant gives access to and asks the registry about it. Rejected is an
-// error; what could not be asked is told in the resource.
+// error; the resource says what could not be asked.
 func (h *Homes) Check(
 	ctx context.Context, use door.Use, g door.Grant, conn api.ServiceConnector, skip bool, push string,
 ) ([]api.Resource, error) {

@@ -250,7 +250,7 @@ func (h *Homes) RegistryElsewhere(ctx context.Context, ref string, linking bool,
 		hint = "add --server " + reg.Server
 	}
 	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("container registry '%s' is not one of this machine; it lives on server "+
+		fmt.Sprintf("container registry '%s' is not local; it belongs to server "+
 			"'%s'", reg.Name, reg.Server), hint)
 }
 
@@ -266,7 +266,7 @@ func (h *Homes) StackElsewhere(ctx context.Context, ref string, err error) error
 	return credential.NewError(
 		credential.NoSuchEntity,
 		fmt.Sprintf(
-			"stack '%s' is not one of this machine; it lives on server '%s'",
+			"stack '%s' is not local; it belongs to server '%s'",
 			s.Name,
 			s.Server,
 		),
@@ -285,7 +285,7 @@ func (h *Homes) elsewhere(ctx context.Context, ref string, err error) error {
 		return err
 	}
 	return credential.NewError(credential.NoSuchEntity,
-		fmt.Sprintf("service connector '%s' is not one of this machine; it lives on server "+
+		fmt.Sprintf("service connector '%s' is not local; it belongs to server "+
 			"'%s'", conn.Name, conn.Server), "add --server "+conn.Server)
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// ServerKey gives the secret of a server to whoever logs in there, and who wipes it.
+// ServerKey gives the secret of a server to whoever logs in there, and the caller wipes it.
 type ServerKey = func(ctx context.Context) (credential.Secret, error)
 
 // Servers talks to ZenML servers. Errors are made for a person.
@@ -87,7 +87,7 @@ type Draft struct {
 	Config map[string]credential.Secret
 }
 
-// ErrNoServers is the error for who wants one.
+// ErrNoServers is the error where one is needed.
 var ErrNoServers = credential.NewError(credential.Unavailable, "this zend talks to no ZenML servers", "")
 
 // ServerKey opens a server's secret for just as long as it is needed.

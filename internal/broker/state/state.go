@@ -22,7 +22,7 @@ import (
 	"github.com/zen-agent/zen/internal/tokencache"
 )
 
-// HostIndex is told the addresses that have a login, whenever they change, so that
+// HostIndex receives the addresses that have a login, whenever they change, so that
 // docker-credential-zen can tell unknown hosts from known ones while zend is down, and
 // zend itself while it cannot read the vault.
 type HostIndex interface {
@@ -46,7 +46,7 @@ type State struct {
 	Vault  *keystore.Vault
 	Engine *tokencache.Cache
 	Door   *door.Door
-	Index  HostIndex // nil: nobody is told
+	Index  HostIndex // nil: nobody needs them
 	Log    *slog.Logger
 	Now    func() time.Time
 	Owner  string // user name shown as owner of entities
@@ -98,9 +98,9 @@ func (s *State) Reload() error {
 	return err
 }
 
-// load reads the catalog from the vault's public records. Records that make no sense are
-// no reason to end: zend has to answer for hosts that nobody logged in to, and to say
-// what is wrong.
+// load reads the catalog from the vault's public records. Records that make no sense do
+// not end it: zend has to answer for hosts that nobody logged in to, and to say what is
+// wrong.
 func (s *State) load() error {
 	var list []catalog.Record
 	for _, r := range s.Vault.Records() {
@@ -238,7 +238,7 @@ func (s *State) Unreadable(ctx context.Context) error {
 }
 
 // WriteIndex tells the host index which addresses have a login, unless that cannot be
-// known. The broker does so after each change; who starts it does so once, when there is
+// known. The broker does so after each change; its creator does so once, when there is
 // time: nobody who gets an answer from this broker needs the index. Its failure is logged
 // only: zend writes it again at the next change and start.
 func (s *State) WriteIndex() {

@@ -7,7 +7,7 @@ import (
 )
 
 // HintSetup says how clients come to use a login, unless docker does already. A
-// configuration that cannot be read is no reason to fail: zen setup docker says what is
+// configuration that cannot be read does not make it fail: zen setup docker says what is
 // wrong with it.
 func (a *Commands) HintSetup(serverURL, profile string) {
 	registry, err := address.Parse(serverURL)

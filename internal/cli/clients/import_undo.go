@@ -45,7 +45,8 @@ func (a *Commands) undoImport(
 			a.Say("This was a dry run: nothing was changed.")
 			return nil
 		}
-		yes, err := a.Confirm(ctx, "Put these logins back? Those of files will be in plain text.", false)
+		yes, err := a.Confirm(ctx, "Restore these logins? Files will hold their passwords in plain text "+
+			"again.", false)
 		if err == nil && !yes {
 			err = ui.ErrAborted
 		}

@@ -100,7 +100,7 @@ func (z *zendClient) Give(
 	return cred, "", err
 }
 
-// Verify implements adopt.Zen. A zend that cannot do that yet is no reason to fail.
+// Verify implements adopt.Zen. A zend that cannot do that yet does not make it fail.
 func (z *zendClient) Verify(
 	ctx context.Context, server string, cred credential.Credential,
 ) (report api.CredentialReport, err error) {

@@ -32,7 +32,7 @@ func (a *Commands) WhyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "why HOST[/PATH]", Short: "Explain who would answer for a registry, or why nobody",
 		Long: `Explain step by step who would answer when a client asks for a registry's
-credentials, without asking for them. With --as it is told how that client asks: which configuration
+credentials, without asking for them. With --as CLIENT it shows how that client asks: which configuration
 it reads and whether that names zen, under which keys it asks, and what becomes of each. The exit
 status is 0 when zen would answer, else that of the error the client would get, or 1 when the client
 does not ask zen.`,

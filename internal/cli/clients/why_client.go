@@ -26,7 +26,7 @@ type clientWalk struct {
 	doc     whyDocument
 	settled bool           // the client has what it wants, or gives up
 	answer  *api.WhyResult // what zend said last
-	failure *api.WhyResult // the first thing it said that was no answer and not that nobody is logged in
+	failure *api.WhyResult // the first thing it said that is neither an answer nor "not logged in"
 }
 
 func (w *clientWalk) step(text string) { w.doc.Steps = append(w.doc.Steps, text) }

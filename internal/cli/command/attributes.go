@@ -132,7 +132,7 @@ func (a *Line) normalizeFor(cmd *cobra.Command, args []string) (_ []string, err 
 		}
 		out[i] = "--" + flag.Name + out[i][len("--"+name):]
 		if !hasValue && flag.NoOptDefVal == "" {
-			i++ // the option's value is no option, whatever it looks like
+			i++ // the option's value is not an option, whatever it looks like
 		}
 	}
 	return out, nil

@@ -41,7 +41,7 @@ func (w *wizard) name(fallback, own string) (string, error) {
 		}
 		list, err := zend.Call[api.ConnectorList](w.ctx, w.Commands.zend, api.MethodConnectorList,
 			api.Query{Filters: map[string][]string{"name": {"equals:" + name}}, Size: -1})
-		// One of the same name elsewhere is no obstacle.
+		// One of the same name elsewhere is not in the way.
 		if err != nil ||
 			!slices.ContainsFunc(
 				list.Items,

@@ -190,7 +190,7 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 	}
 	if dir := result.Login.Dir; dir != "" {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			a.Warn("there is no directory "+dir+": until there is, the login answers nobody", "")
+			a.Warn("there is no directory "+dir+": until it exists, the login has no effect", "")
 		}
 	}
 	if result.Login.IdentityToken {
@@ -203,7 +203,7 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 	return nil
 }
 
-// loginFailed is the error of a login. Who named nothing may not know of stacks: there is
+// loginFailed is the error of a login. Anyone who named nothing may not know of stacks: there is
 // a simpler way.
 func loginFailed(err error, failed string, req api.LoginRequest) error {
 	unknown := credential.NoSuchEntity.Is(err)

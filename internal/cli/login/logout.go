@@ -16,7 +16,7 @@ func (a *Commands) LogoutCommand() *cobra.Command {
 	var req api.LogoutRequest
 	cmd := &cobra.Command{
 		Use: "logout NAME|REGISTRY", Short: "End logins, of a service connector or of a registry",
-		Long: `End logins: docker-credential-zen answers for the registry no more. The service
+		Long: `End logins: docker-credential-zen no longer answers for the registry. The service
 connector stays; credentials that came by docker login are deleted with their login. It takes a
 whole name, an id or 8 characters of it, or a registry's address.`,
 		Example: `  zen logout dockerhub

@@ -69,7 +69,7 @@ of it. --json prints it as it is kept, one JSON object a line; --follow goes on 
 				return err
 			}
 			if list.Off {
-				a.Warn("what nobody is logged in to is not kept", "to keep it: misses = true in config.toml")
+				a.Warn("misses are not recorded", "to keep it: misses = true in config.toml")
 			}
 			return command.ShowList(a.UI, cmd, o.output, command.Listing[api.AuditEntry]{
 				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has " +

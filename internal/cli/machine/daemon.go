@@ -69,7 +69,7 @@ func (a *Daemon) daemonStartCommand() *cobra.Command {
 
 func (a *Daemon) daemonStopCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "stop", Short: "Let zend finish what it is doing and end",
+		Use: "stop", Short: "Finish open requests and stop zend",
 		Long: `End zend. Requests in flight are finished first. Logins stay; the next client starts
 zend again. A session vault's key stays with the kernel.`,
 		Example: "  zen daemon stop",
@@ -94,7 +94,7 @@ zend again. A session vault's key stays with the kernel.`,
 			if _, err := a.awaitRunning(ctx, gone); err != nil {
 				return err
 			}
-			a.Say("zend has ended.")
+			a.Say("zend stopped.")
 			return nil
 		},
 	}
@@ -102,7 +102,7 @@ zend again. A session vault's key stays with the kernel.`,
 
 func (a *Daemon) daemonRestartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "restart", Short: "Let zend go on as the program that is installed now",
+		Use: "restart", Short: "Restart zend as the version that is installed now",
 		Long: "Restart zend, after an upgrade for example. Requests in flight are finished, and " +
 			"clients see no interruption.",
 		Example: "  zen daemon restart",

@@ -226,7 +226,7 @@ const (
 // keyLines says what keeps the vault's key.
 func keyLines(v api.VaultStatus) string {
 	if len(v.Slots) == 0 && v.State == vaultAbsent {
-		return "none yet: the first thing that is kept makes one"
+		return "no key yet; the first credential that you store creates one"
 	}
 	if len(v.Slots) == 0 {
 		return "-"

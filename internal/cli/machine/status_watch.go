@@ -96,7 +96,7 @@ func (a *Status) watchOn(ctx context.Context, s *screen) error {
 		case <-resized:
 		case key, ok := <-keys:
 			if !ok {
-				keys = nil // the end of the input is no wish to quit: it may be </dev/null
+				keys = nil // the end of the input does not mean to quit: it may be </dev/null
 				continue
 			}
 			switch key {
@@ -152,7 +152,7 @@ func (a *Status) watchLines(ctx context.Context, o ui.Output) error {
 	return context.Cause(ctx)
 }
 
-// fact is one thing that is so, and stays so until another is told of the same subject.
+// fact is one thing that is so, and stays so until another one of the same subject comes.
 type fact struct{ subject, text string }
 
 // facts are what the moment says, with points in time instead of durations, which would
@@ -339,7 +339,7 @@ next:
 				continue next
 			}
 		}
-		if text[0] == '\x1b' { // another sequence: its letters are no keys
+		if text[0] == '\x1b' { // another sequence: its letters are not keys
 			return append(keys, keyOther)
 		}
 		keys, text = append(keys, keyOther), text[1:]

@@ -205,7 +205,7 @@ func (a *Vault) setPassphrase(cmd *cobra.Command, o passphraseOptions) error {
 	_, err = zend.CallWith[api.Empty](ctx, a.zend, api.MethodVaultPassphrase, api.PassphraseRequest{},
 		zend.Secrets{api.SecretPassphrase: passphrase})
 	if err == nil {
-		a.Say("The passphrase opens the vault from now on: zen unlock")
+		a.Say("Passphrase set. After a reboot: zen unlock")
 	}
 	return err
 }
@@ -242,7 +242,7 @@ func (a *Vault) newPassphrase(ctx context.Context, fromPipe bool) (credential.Se
 			return first, nil
 		}
 		first.Wipe()
-		a.Say("Error: the two are not the same. Please try again.")
+		a.Say("Error: the passphrases do not match. Please try again.")
 	}
 }
 

@@ -92,8 +92,8 @@ func (a *Commands) connectRegistry(cmd *cobra.Command, ref string, o *connectOpt
 	}
 	// changing what others use too has to be asked for
 	if s := current.Registry.Server; s != "" && o.server == "" {
-		return ui.Refused("container registry '"+current.Registry.Name+"' is not one of this machine; it "+
-			"lives on server '"+s+"'", "add --server "+s)
+		return ui.Refused("container registry '"+current.Registry.Name+"' is not local; it "+
+			"belongs to server '"+s+"'", "add --server "+s)
 	}
 	link := o.linkFlags
 	if o.interactive {

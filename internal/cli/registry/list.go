@@ -61,7 +61,7 @@ equals, notequals, contains, startswith, endswith, oneof, gt, gte, lt, lte, and 
 	return cmd
 }
 
-// registryColumns are ZenML's columns, and more for who asks for them.
+// registryColumns are ZenML's columns, and more for anyone who asks for them.
 func registryColumns() []command.Column[api.ContainerRegistry] {
 	type registry = api.ContainerRegistry
 	return []command.Column[registry]{

@@ -57,7 +57,7 @@ func flavorNames(ctx context.Context, client zend.Caller) ([]string, error) {
 	return names, err
 }
 
-// plainValues reads attributes that are no secrets.
+// plainValues reads attributes that are not secrets.
 func (a *Commands) plainValues(ctx context.Context, attrs command.Attributes) (map[string]string, error) {
 	read, err := attrs.Values(ctx, a.UI)
 	if err != nil {

@@ -136,7 +136,7 @@ func SecretAttributes(t api.ConnectorType, method string) []string {
 	return names
 }
 
-// Unknown is the error about a type that there is not.
+// Unknown is the error about an unknown type.
 func (b *TypeBook) Unknown(name string) error {
 	return credential.NewError(credential.NoSuchEntity, fmt.Sprintf("Service connector type '%s' not "+
 		"found.", name),

@@ -21,7 +21,7 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Environment variables by which ZenML's own command is told about its server.
+// Environment variables that tell ZenML's own command about its server.
 const (
 	envStoreURL      = "ZENML_STORE_URL"
 	envStoreAPIKey   = "ZENML_STORE_API_KEY" //nolint:gosec // the name of a variable
@@ -73,7 +73,7 @@ account on the same server takes a --name of its own.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.name, "name", "", "what zen calls the server: `NAME`; its host when left out")
+	flags.StringVar(&o.name, "name", "", "`NAME` of the server in zen; its host by default")
 	flags.StringVar(&o.apiKey, "api-key", "", "`KEY` of a service account, or @FILE")
 	flags.BoolVar(&o.apiKeyStdin, "api-key-stdin", false, "read the API key from standard input")
 	flags.StringVar(&o.username, "username", "", "log in as this user `NAME`, with a password that is "+
@@ -322,7 +322,7 @@ func (a *Commands) sayConnected(s api.Server) {
 	}
 	a.Say("Connected to server '%s' (%s, ZenML %s)%s.", s.Name, s.URL, s.Version, as)
 	if s.Auth == api.ServerAuthNone {
-		a.Say("It lets everybody in: no key or password is needed, and none is kept.")
+		a.Say("The server asks for no login: no key or password is needed, and none is stored.")
 	}
 	if s.Until != nil {
 		a.Say("The login ends in %s.", ui.Span(s.Until.Sub(a.now()).Round(time.Second)))

@@ -24,7 +24,7 @@ func (a *Commands) EnvCommand() *cobra.Command {
 		shell string
 	)
 	cmd := &cobra.Command{
-		Use: "zenml-env", Short: "Print the environment in which zenml's own registry logins end in zen",
+		Use: "zenml-env", Short: "Print variables that make zenml store its registry logins in zen",
 		Long: `Print the variables with which a zenml process, or any other that runs docker and
 podman for you, keeps its logins in zen and nothing in plain text: what it stores with docker login
 or podman login goes into the vault, and what it pulls and pushes with comes from there. A shell

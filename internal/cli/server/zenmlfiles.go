@@ -13,7 +13,7 @@ import (
 	"github.com/zen-agent/zen/internal/paths"
 )
 
-// Environment variables by which ZenML is told where its files are, and which stack is
+// Environment variables that tell ZenML where its files are, and which stack is
 // active (ZenML 0.98, constants.py).
 const (
 	envZenMLConfig      = "ZENML_CONFIG_PATH"

@@ -198,7 +198,7 @@ func (a *Commands) readStack(ctx context.Context, name string) (file api.StackFi
 		return file, ui.Refused(shownFile(name)+" is not a stack in ZenML's format: it has no "+
 			"components", hint)
 	}
-	if _, err := json.Marshal(file); err != nil { // keys that are no text, numbers that are none
+	if _, err := json.Marshal(file); err != nil { // keys that are not text, numbers that are none
 		return file, ui.Refused(shownFile(name)+" holds what no stack can have: "+err.Error(), hint)
 	}
 	return file, nil

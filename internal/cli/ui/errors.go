@@ -39,7 +39,7 @@ func Misused(cmd *cobra.Command, format string, args ...any) error {
 	return &UsageError{Message: fmt.Sprintf(format, args...), Command: cmd}
 }
 
-// Refused returns an error about what the user typed that is no fault of grammar: ZenML
+// Refused returns an error about what the user typed that is not a fault of grammar: ZenML
 // ends with 1 for these.
 func Refused(message, hint string) error {
 	return credential.NewError(credential.InvalidInput, message, hint)

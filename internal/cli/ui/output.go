@@ -64,7 +64,7 @@ type Object []Member
 func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // <PORT> is no tag
+	enc.SetEscapeHTML(false) // <PORT> is not a tag
 	b.WriteByte('{')
 	for i, m := range o {
 		if i > 0 {

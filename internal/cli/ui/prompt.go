@@ -163,7 +163,7 @@ func appendWiping(b []byte, c byte) []byte {
 }
 
 // hiddenLine asks and reads one line, without echo when standard input is a terminal. The
-// echo ends before the question is shown: who answers it at once, by pasting for example,
+// echo ends before the question is shown: a person who answers it at once, by pasting for example,
 // must not see it either.
 func (a *UI) hiddenLine(ctx context.Context, question string) ([]byte, error) {
 	tty := a.Term.In

@@ -10,7 +10,7 @@ import (
 type Terminal struct {
 	In    *os.File // standard input when it is a terminal, else nil
 	Err   bool     // standard error is a terminal
-	Width int      // columns for tables on standard output; 0 when it is no terminal: as wide as they are
+	Width int      // columns for tables on standard output; 0 when it is not a terminal: as wide as they are
 	Color bool     // standard error may have colours and a spinner
 
 	Screen *os.File // standard output when it is a terminal that can be drawn on as a whole, else nil

@@ -98,8 +98,8 @@ func RemoveDir(ctx context.Context, dir string) error {
 	return os.Remove(dir)
 }
 
-// Read returns what is in the file at path, following symbolic links. A file that does
-// not exist is no error.
+// Read returns what is in the file at path, following symbolic links. A missing file is
+// not an error.
 func Read(path string) (Content, error) {
 	target, err := Resolve(path)
 	if err != nil {

@@ -243,7 +243,7 @@ func (s *search) desktopGone(ctx context.Context, n named, asked map[string]bool
 	}
 }
 
-// ask lists the logins of a helper. What goes wrong with one that nobody named is no
+// ask lists the logins of a helper. What goes wrong with one that nobody named is not a
 // failure: it may never have been used.
 func (s *search) ask(ctx context.Context, source, name string, keys []string, used bool) {
 	h := s.helper(source, name)

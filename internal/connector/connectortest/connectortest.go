@@ -107,7 +107,7 @@ func describeMethod(t *testing.T, m api.AuthMethod) {
 	for _, a := range m.Attributes {
 		names = append(names, a.Name)
 		if !identifier.MatchString(a.Name) || a.Title == "" {
-			t.Errorf("attribute %q of %q is no identifier or has no title", a.Name, m.Method)
+			t.Errorf("attribute %q of %q is not an identifier or has no title", a.Name, m.Method)
 		}
 		if !slices.Contains([]string{"string", "boolean", "integer", "array"}, a.Type) {
 			t.Errorf("attribute %q of %q has an unknown type %q", a.Name, m.Method, a.Type)

@@ -36,7 +36,7 @@ func explain(p program, out output, err error) error {
 	return fault(why, fmt.Sprintf("failed (%v)%s", exit.ProcessState, meaning))
 }
 
-// unreadable makes an error of output that is no credential.
+// unreadable makes an error of output that is not a credential.
 func unreadable(p program, err error) error {
 	return credential.NewError(
 		credential.InvalidInput,

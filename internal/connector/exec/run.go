@@ -159,7 +159,7 @@ func (c *capture) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
-// Write is ReadFrom for who does not know it.
+// Write implements io.Writer for callers that do not know ReadFrom.
 func (c *capture) Write(p []byte) (int, error) {
 	n, err := c.ReadFrom(bytes.NewReader(p))
 	return int(n), err

@@ -36,10 +36,10 @@ type Listener struct {
 }
 
 // Listen takes the lock file, waiting for a zend that is ending, and binds the socket. It
-// is bound under another name, closed to everybody else, and then renamed: who sees the
-// name can connect, and a socket left behind by a killed zend is replaced in one step. It
-// is a VaultBusy error when another zend serves, and anything at path that is not the
-// user's socket is left alone.
+// is bound under another name, closed to everybody else, and then renamed: anyone who
+// sees the name can connect, and a socket left behind by a killed zend is replaced in one
+// step. It is a VaultBusy error when another zend serves, and anything at path that is
+// not the user's socket is left alone.
 func Listen(path, lockPath string) (*Listener, error) {
 	lock, err := takeLock(lockPath, path, lockWait)
 	if err != nil {

@@ -44,7 +44,7 @@ func (r *Ready) Failed(err error) {
 	}
 }
 
-// tell writes the one line. Nobody may be reading any more, which is no reason to fail.
+// tell writes the one line. Nobody may be reading any more, which does not matter.
 func (r *Ready) tell(line []byte) {
 	if r == nil {
 		return

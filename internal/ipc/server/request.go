@@ -82,7 +82,7 @@ func (r *request) set(key, value []byte) (err error) {
 
 func checkID(value []byte) ([]byte, error) {
 	if c := value[0]; c == '{' || c == '[' || c == 't' || c == 'f' {
-		return nil, badRequest("id is no number or string")
+		return nil, badRequest("id is not a number or string")
 	}
 	if len(value) > maxID {
 		return nil, badRequest("id is too long")
@@ -104,7 +104,7 @@ func name(what string, value []byte) (string, error) {
 func milliseconds(value []byte) (time.Duration, error) {
 	n, err := strconv.ParseUint(string(value[:min(len(value), 20)]), 10, 32)
 	if err != nil {
-		return 0, badRequest("timeout_ms is no positive integer")
+		return 0, badRequest("timeout_ms is not a positive integer")
 	}
 	return time.Duration(n) * time.Millisecond, nil
 }

@@ -39,7 +39,7 @@ type Limits struct {
 	Idle      time.Duration // between two requests; 60 s
 	Call      time.Duration // for a handler; 3 min, enough for a person who is asked by the keyring
 	Write     time.Duration // for the client to take a response; 10 s
-	Drain     time.Duration // for requests in flight when Serve is told to stop; 10 s
+	Drain     time.Duration // for requests in flight when Serve has to stop; 10 s
 }
 
 func (l Limits) withDefaults() Limits {

@@ -84,7 +84,7 @@ func (b *localBus) enter(p *peer) bool {
 	return true
 }
 
-// leave forgets a peer. Who waits for its answers is told that there will be none.
+// leave forgets a peer. Whoever waits for its answers learns that there will be none.
 func (b *localBus) leave(p *peer) {
 	p.conn.Close()
 	b.mu.Lock()

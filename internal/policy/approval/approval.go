@@ -64,7 +64,7 @@ type Gate struct {
 	mu      sync.Mutex
 	rules   []policy.Rule
 	known   bool              // rules were set
-	unknown *credential.Error // what everybody is told while the rules are not known
+	unknown *credential.Error // what everybody gets while the rules are not known
 	buckets map[bucketKey]*policy.Bucket
 	open    map[question]*request
 }
@@ -112,7 +112,7 @@ func (g *Gate) Refuse(why error) {
 	}
 }
 
-// Refusal is what everybody is told while the rules are not known; nil: they are.
+// Refusal is what everybody gets while the rules are not known; nil: they are.
 func (g *Gate) Refusal() *credential.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -120,7 +120,7 @@ func (g *Gate) Refusal() *credential.Error {
 }
 
 // SetRules replaces the rules, unless they are the same. What was counted and answered
-// under the old ones is forgotten; who waits goes on waiting.
+// under the old ones is forgotten; a request that waits goes on waiting.
 func (g *Gate) SetRules(rules []policy.Rule) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -178,7 +178,7 @@ func (g *Gate) Rename(from, to string) error {
 	return nil
 }
 
-// Allow refuses, or lets through, who is about to get a secret; it may take until a
+// Allow refuses, or lets through, a client that is about to get a secret; it may take until a
 // person answered. Everything else that a caller can do hands it nothing: where a secret
 // goes to a registry, a program or a server, the destination decides.
 func (g *Gate) Allow(ctx context.Context, caller access.Caller, s access.Subject) error {
@@ -312,5 +312,5 @@ func (g *Gate) bucket(key bucketKey, rate policy.Rate, now clock.Instant) *polic
 	return b
 }
 
-// seconds rounds up: who waits that long has waited long enough.
+// seconds rounds up: waiting that long is long enough.
 func seconds(d time.Duration) string { return (d + time.Second - 1).Truncate(time.Second).String() }

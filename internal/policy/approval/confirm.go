@@ -25,7 +25,7 @@ const (
 	// a question that nobody waits for any more stays open, or its answer good, for this
 	// long
 	linger = 2 * time.Minute
-	// a no answers the same question for this long: who is refused often asks again at
+	// a no answers the same question for this long: a client that is refused often asks again at
 	// once
 	refusalFor = 10 * time.Second
 )
@@ -263,7 +263,7 @@ func (g *Gate) Answer(
 	return list, nil
 }
 
-// settle gives the answer to those who wait, or keeps it for who asks next. A yes that is
+// settle gives the answer to those who wait, or keeps it for the next one. A yes that is
 // for once is used up by those who wait.
 func (g *Gate) settle(r *request, answer Answer, caller access.Caller, detail string) {
 	now := g.clock.Now()
