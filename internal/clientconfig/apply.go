@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -24,7 +25,7 @@ func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	reports, err := e.each(c, o, func(s *setup) error {
+	reports, err := bound{e, c}.each(o, func(s *setup) error {
 		change := s.apply
 		if c.own {
 			change = s.applyOwn
@@ -35,23 +36,29 @@ func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, erro
 		return nil, err
 	}
 	for _, r := range reports {
-		r.forClient(asked, c)
+		r.forClient(name, c)
 	}
 	first := reports[0]
-	first.Warnings = append(first.Warnings, e.surroundings(c, first)...)
+	first.Warnings = append(first.Warnings, bound{e, c}.surroundings(first)...)
 	if c.after != nil {
 		c.after(e, first)
 	}
-	if asked.name != c.name && asked.after != nil {
+	if asked.Name != c.Name && asked.after != nil {
 		asked.after(e, first)
 	}
 	return reports, err
 }
 
+// bound is a client in its surroundings.
+type bound struct {
+	Env
+	Client
+}
+
 // each does something to every file of a client. What fails does not keep the others from
 // being done.
-func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error) {
-	places, err := c.places(e, c, o.Hosts)
+func (c bound) each(o Options, do func(*setup) error) ([]*Report, error) {
+	places, err := c.places(c.Env, c.Client, o.Hosts)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +68,7 @@ func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error)
 	var reports []*Report
 	var failed error
 	for _, p := range places {
-		s, err := e.newSetup(c, p, o)
+		s, err := c.newSetup(p, o)
 		if err == nil {
 			err = do(s)
 		}
@@ -82,7 +89,7 @@ func (e Env) each(c client, o Options, do func(*setup) error) ([]*Report, error)
 // setup is one file of one call of Apply or Undo.
 type setup struct {
 	env        Env
-	client     client
+	client     Client
 	whose      string // the client whose file it is
 	dry        bool
 	file       string
@@ -93,41 +100,41 @@ type setup struct {
 	report     *Report
 	dirs       []string           // directories that are missing, the innermost first
 	remembered bool               // a record was written
-	old        record             // what was remembered about target, without Ending
+	old        journal.Entry      // what was remembered about target, without Ending
 	ended      bool               // an Undo had begun
 	keep       []*jsonedit.Change // what Undo leaves in place
 }
 
-func (e Env) newSetup(c client, p place, o Options) (*setup, error) {
+func (c bound) newSetup(p place, o Options) (*setup, error) {
 	target, err := fileedit.Resolve(p.file)
 	if err != nil {
 		return nil, err
 	}
-	name := c.name
-	if docker, err := e.dockerFile(); err == nil && p.file == docker {
+	name := c.Name
+	if docker, err := filesOf(c.Env).docker(); err == nil && p.file == docker {
 		name = "docker" // buildx reads it too
 	}
 	helper, err := helperOf(o.Profile)
 	return &setup{
-		env: e, client: c, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys,
+		env: c.Env, client: c.Client, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys,
 		dirs:   missingDirs(p.file),
 		helper: helper, profile: o.Profile != "",
 	}, err
 }
 
 // forClient names the client in a report.
-func (r *Report) forClient(asked, configured client) {
-	r.Client = configured.name
-	if asked.name != configured.name {
-		r.For = asked.name
+func (r *Report) forClient(asked string, configured Client) {
+	r.Client = configured.Name
+	if asked != configured.Name {
+		r.For = asked
 	}
 }
 
 // recall looks up what is remembered. While a file is edited its lock keeps others from
 // changing that.
 func (s *setup) recall() error {
-	list, err := s.env.recorded()
-	s.old = recordOf(list, s.target)
+	list, err := s.env.journal().Entries()
+	s.old = journal.Of(list, s.target)
 	s.ended, s.old.Ending = s.old.Ending, false
 	return err
 }
@@ -154,22 +161,22 @@ func (s *setup) edit(
 	}
 	if err != nil && s.remembered {
 		// what was not done need not be undone; a memory of it does no harm either
-		_ = s.env.recollect(ctx, s.target, s.old)
+		_ = s.env.journal().Put(ctx, s.target, s.old)
 	}
 	return err
 }
 
 // remember keeps r before the file is written: a crash in between leaves a memory of
 // changes that are not there, which Undo passes over.
-func (s *setup) remember(ctx context.Context, r record) error {
+func (s *setup) remember(ctx context.Context, r journal.Entry) error {
 	if r.File == "" {
-		r.Client, r.File = s.client.name, s.target
+		r.Client, r.File = s.client.Name, s.target
 	}
 	if s.file != s.target {
 		r.Path = s.file
 	}
 	s.remembered = true
-	return s.env.recollect(ctx, s.target, r)
+	return s.env.journal().Put(ctx, s.target, r)
 }
 
 // resume forgets that an Undo had begun, which was interrupted before it changed
@@ -183,7 +190,7 @@ func (s *setup) resume(ctx context.Context) error {
 
 // apply makes the new content of a file in docker's format and remembers how to undo it.
 func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Content, error) {
-	d, err := parseDocker(s.target, before.Data)
+	d, err := ParseDocker(s.target, before.Data)
 	if err != nil {
 		return before, err
 	}
@@ -209,14 +216,14 @@ func (s *setup) apply(ctx context.Context, before fileedit.Content) (fileedit.Co
 	if !before.Exists {
 		r = s.created()
 	}
-	r.add(changes)
+	r.Add(changes)
 	r.After, r.Size = digest(maskDocker(next)), len(next.Bytes())
 	return fileedit.Content{Data: next.Bytes(), Exists: true}, s.remember(ctx, r)
 }
 
 // created is the record of a file that there was not.
-func (s *setup) created() record {
-	return record{Created: true, Dirs: append(slices.Clone(s.dirs), s.old.Dirs...)}
+func (s *setup) created() journal.Entry {
+	return journal.Entry{Created: true, Dirs: append(slices.Clone(s.dirs), s.old.Dirs...)}
 }
 
 func (s *setup) version(d *jsonedit.Document, exists bool) version {
@@ -238,7 +245,7 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 	helpers, _ := helpersOf(before.Data)
 	was := ""
 	switch {
-	case !before.Exists && s.named(effective(s.env.confs())), before.Exists && s.named(helpers):
+	case !before.Exists && s.named(effective(containersOf(s.env).confs())), before.Exists && s.named(helpers):
 		return before, s.resume(ctx)
 	case !before.Exists:
 	case namesZen(helpers) && digest(before.Data) == s.old.After:
@@ -247,7 +254,7 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 		return before, credential.NewError(credential.InvalidInput,
 			safetext.Name(s.target)+" was written by zen, but somebody changed it and it does not "+
 				"name "+s.helper+" any more",
-			"rm "+safetext.ShellWord(s.target)+", then: zen setup "+s.client.name)
+			"rm "+safetext.ShellWord(s.target)+", then: zen setup "+s.client.Name)
 	}
 	text := []byte(dropInText(s.helper))
 	s.report.Changed, s.report.Created = true, !before.Exists

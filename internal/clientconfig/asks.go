@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,39 +23,19 @@ type Asked struct {
 
 // Asks finds out whom a client asks for a registry under a key, in the order in which it
 // does; the next one is asked when one has nothing. config is the client whose
-// configuration is read: "docker", "helm", "buildx" or "podman". An empty key means
-// registries that are not named one by one. It only reads.
+// configuration is read (Client.Config). An empty key means registries that are not named
+// one by one. It only reads.
 func (e Env) Asks(config string, registry address.Address, key string) ([]Asked, error) {
-	switch config {
-	case "podman":
-		return e.podmanAsks(registry, key)
-	case "helm":
-		own, err := e.helmFile()
-		if err != nil {
-			return nil, err
-		}
-		return e.dockerAsks(key, own, e.dockerFile) // helm's own file, and docker's for what is not there
-	case "buildx":
-		if file := e.buildxFile(registry); file != "" {
-			return e.dockerAsks(key, file)
-		}
+	c, err := Named(config)
+	if err != nil {
+		return nil, err
 	}
-	return e.dockerAsks(key, "", e.dockerFile)
-}
-
-// dockerAsks is for files in docker's format: one by its path, then those that functions
-// find.
-func (e Env) dockerAsks(key, file string, more ...func() (string, error)) ([]Asked, error) {
-	files := []string{file}
-	if file == "" {
-		files = nil
+	if c.own {
+		return containersOf(e).asks(registry, key)
 	}
-	for _, find := range more {
-		path, err := find()
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, path)
+	files, err := c.files(filesOf(e), registry)
+	if err != nil {
+		return nil, err
 	}
 	var list []Asked
 	for _, file := range files {
@@ -76,7 +55,7 @@ func ReadDocker(file string) (*jsonedit.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseDocker(file, content.Data)
+	return ParseDocker(file, content.Data)
 }
 
 // asked is whom docker's code asks for a key (configfile.GetCredentialsStore).
@@ -101,41 +80,17 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 	return a
 }
 
-// holdsSecret reports whether the entry of auths holds a password or a token.
-func holdsSecret(d *jsonedit.Document, key string) bool {
-	return slices.ContainsFunc(
-		d.Keys(auths, key),
-		func(field string) bool { return isSecret(d, auths, key, field) },
-	)
-}
-
-// buildxFile is the file for a repository or a registry alone that buildx takes instead
-// of docker's, "" if there is none. One that is for single scopes too (…@pull) is passed
-// over: which of them counts depends on what buildx does.
-func (e Env) buildxFile(registry address.Address) string {
-	places, err := buildxPlaces(e, client{}, []string{registry.String(), hostOf(registry)})
-	if err != nil {
-		return ""
-	}
-	for _, p := range places {
-		if content, err := fileedit.Read(p.file); err == nil && content.Exists {
-			return p.file
-		}
-	}
-	return ""
-}
-
-// podmanAsks goes through the helpers of podman, skopeo and buildah (containers/image,
+// asks goes through the helpers of podman, skopeo and buildah (containers/image,
 // pkg/docker/config.getCredentials).
-func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
+func (c containers) asks(registry address.Address, key string) ([]Asked, error) {
 	var list []Asked
-	used := e.podmanHelpers()
+	used := c.helpers()
 	for _, helper := range used.helpers {
 		if helper != authFileHelper {
 			list = append(list, Asked{File: used.file, Member: confMember, Helper: helper})
 			continue
 		}
-		for _, file := range e.authFiles() {
+		for _, file := range c.authFiles() {
 			d, err := ReadDocker(file)
 			if err != nil {
 				return list, err
@@ -158,59 +113,50 @@ func (e Env) podmanAsks(registry address.Address, key string) ([]Asked, error) {
 	return list, nil
 }
 
-// podmanHelpers are the helpers that are asked now, zen's own file included, and the file
-// that says so; "" if none does. A file that CONTAINERS_REGISTRIES_CONF names is read
-// alone, as newer versions do; those of 2022 read the drop-ins beside it.
-func (e Env) podmanHelpers() conf {
+// helpers are the helpers that are asked now, zen's own file included, and the file that
+// says so; "" if none does. A file that CONTAINERS_REGISTRIES_CONF names is read alone,
+// as newer versions do; those of 2022 read the drop-ins beside it.
+func (c containers) helpers() conf {
 	used := conf{helpers: []string{authFileHelper}}
 	take := func(file string) {
 		if helpers, ok := helpersIn(file); ok {
 			used = conf{file: file, helpers: helpers}
 		}
 	}
-	if file := e.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
+	if file := c.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
 		take(file)
 	} else {
-		for _, c := range e.confFiles() {
-			used = c
+		for _, f := range c.confFiles() {
+			used = f
 		}
 	}
-	if file := e.Getenv("CONTAINERS_REGISTRIES_CONF_OVERRIDE"); file != "" {
+	if file := c.Getenv("CONTAINERS_REGISTRIES_CONF_OVERRIDE"); file != "" {
 		take(file)
 	}
 	return used
 }
 
-// ConfigFiles are the files by which clients choose helpers that are in docker's format.
-// They need not exist.
-func (e Env) ConfigFiles() ([]LoginFile, error) {
-	files, err := e.LoginFiles()
-	if err != nil {
-		return nil, err
-	}
-	files = slices.DeleteFunc(files, func(f LoginFile) bool {
-		return f.Client == "regctl" || filepath.Base(f.Path) == ".dockercfg"
-	})
-	base, err := e.buildxDir()
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range buildxFiles(base) {
-		files = append(files, LoginFile{"buildx", p.file})
-	}
-	return files, nil
+// Use says where docker gets the credential for a registry from.
+type Use struct {
+	Asked
+
+	Zen      bool // the helper is zen's and nothing comes before it
+	Shadowed bool // DOCKER_AUTH_CONFIG comes first for this registry
 }
 
-// InstalledReaders are the clients on PATH that read a client's configuration, itself
-// among them.
-func (e Env) InstalledReaders(config string) []string {
-	var names []string
-	for _, name := range e.Installed() {
-		if _, c, err := lookup(name); err == nil && c.name == config {
-			names = append(names, name)
-		}
+// Docker finds out whom docker would ask for a registry. It only reads.
+func (e Env) Docker(a address.Address) (Use, error) {
+	key := a.Registry().ServerURL()
+	if a.IsHubToken() {
+		key = hubKey
 	}
-	return names
+	list, err := e.Asks("docker", a, key)
+	if err != nil {
+		return Use{}, err
+	}
+	u := Use{Asked: list[0], Shadowed: slices.Contains(e.shadowed(), loginOf(key).name)}
+	u.Zen = IsZen(u.Helper) && !u.Shadowed
+	return u, nil
 }
 
 // PodmanOverrides tells what keeps podman, skopeo and buildah from using zen as "zen
@@ -239,6 +185,3 @@ func Profile(helper string) string {
 	}
 	return profile
 }
-
-// FindProgram returns the program on PATH, "" if there is none.
-func (e Env) FindProgram(name string) string { return e.find(name) }

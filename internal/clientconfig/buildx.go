@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -13,13 +14,13 @@ import (
 // single registry or repository, buildx/config/HOST[/REPOSITORY][@SCOPES]/config.json
 // (docker/buildx, util/dockerutil/dockerconfig). With hosts, which may have a path, it is
 // those; without, docker's file and all that exist.
-func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
-	base, err := env.buildxDir()
+func buildxPlaces(env Env, _ Client, hosts []string) ([]place, error) {
+	base, err := filesOf(env).buildxDir()
 	if err != nil {
 		return nil, err
 	}
 	if len(hosts) == 0 {
-		main, err := env.dockerFile()
+		main, err := filesOf(env).docker()
 		return append([]place{{file: main}}, buildxFiles(base)...), err
 	}
 	var places []place
@@ -46,11 +47,11 @@ func buildxPlaces(env Env, _ client, hosts []string) ([]place, error) {
 
 // buildxDir is the directory of the files for single repositories (docker/buildx,
 // util/confutil).
-func (e Env) buildxDir() (string, error) {
-	if dir := e.Getenv("BUILDX_CONFIG"); dir != "" {
+func (f files) buildxDir() (string, error) {
+	if dir := f.Getenv("BUILDX_CONFIG"); dir != "" {
 		return absolute("BUILDX_CONFIG", filepath.Join(dir, "config"))
 	}
-	file, err := e.dockerFile()
+	file, err := f.docker()
 	return filepath.Join(filepath.Dir(file), "buildx", "config"), err
 }
 
@@ -70,4 +71,18 @@ func buildxFiles(base string) []place {
 		return nil
 	})
 	return places
+}
+
+// buildx is the file by which buildx chooses its helper: one for the repository or for
+// the registry alone, else docker's. One that is for single scopes too (…@pull) is passed
+// over: which of them counts depends on what buildx does.
+func (f files) buildx(registry address.Address) ([]string, error) {
+	// an address for which there can be no such file has none
+	places, _ := buildxPlaces(f.Env, Client{}, []string{registry.String(), hostOf(registry)})
+	for _, p := range places {
+		if content, err := fileedit.Read(p.file); err == nil && content.Exists {
+			return []string{p.file}, nil
+		}
+	}
+	return inOrder(files.docker)(f, registry)
 }

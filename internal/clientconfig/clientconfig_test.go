@@ -487,9 +487,8 @@ func TestRefusesFiles(t *testing.T) {
 						err := m.env.Undo(t.Context(), docker, o)
 					return err
 				},
-				"list": func(clientconfig.Options) error {
-					_, _,
-						err := m.env.PlaintextLogins()
+				"look": func(clientconfig.Options) error {
+					_, err := clientconfig.ReadDocker(m.at("home/.docker/config.json"))
 					return err
 				},
 			} {

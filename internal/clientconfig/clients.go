@@ -1,8 +1,6 @@
 package clientconfig
 
 import (
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -14,20 +12,43 @@ import (
 // helperName is what a configuration calls docker-credential-zen.
 const helperName = "zen"
 
-// client is one program, or a family of programs with one configuration, that can be
-// pointed at zen.
-type client struct {
-	name string
-	// the client whose configuration it reads; "" means one of its own
-	reads    string
-	programs []string                                     // one of them on PATH shows that it is installed
-	places   func(Env, client, []string) ([]place, error) // what to change, for these hosts or for all
-	// its file is all zen's, in the format of registries.conf
-	own     bool
-	envAuth bool // it asks DOCKER_AUTH_CONFIG first
+// Client is a program, or several that ask in the same way: a row of the table of
+// clients.
+type Client struct {
+	Name   string
+	Also   []string // other programs that share its code, or do as it does
+	Config string   // the client whose configuration it reads, itself among them
+
+	EnvAuth bool    // it takes logins from DOCKER_AUTH_CONFIG first
+	Listing Listing // what it does with the helper's list
+	Marker  bool    // it asks only for registries that its configuration names, with or without a login
+	Stops   bool    // an error at one key keeps it from trying the next
+	Note    string  // what surprises; may be empty
+
+	setUp    []string // those of its names that zen setup takes
+	programs []string // one of them on PATH shows that it is installed
+	// what to change, for these hosts or for all; nil for a client without a
+	// configuration of its own
+	places func(Env, Client, []string) ([]place, error)
+	// by which it chooses its helper, all in docker's format and in order
+	files func(files, address.Address) ([]string, error)
+	own   bool // places are all zen's, in the format of registries.conf
 	// adds what else keeps it from asking zen; may be nil
 	after func(env Env, r *Report)
+	keys  func(address.Address) []string
 }
+
+// Listing is what a client does with the list of a helper.
+type Listing int
+
+// Kinds of listing.
+const (
+	NeverLists Listing = iota
+	ListsFirst         // it asks for a registry only if the list names it
+	// it asks for everything in the list, whatever registry it needs, and takes one error
+	// for all
+	ListsAll
+)
 
 // place is a file and what is to be set in it.
 type place struct {
@@ -35,85 +56,163 @@ type place struct {
 	keys []string // members of credHelpers; none means credsStore
 }
 
-// clients is the table of all that can be set up.
-func clients() []client {
-	return []client{
+// Table is the table of clients. The keys were seen with docker 28 and 29, buildx 0.38,
+// crane 0.22, oras 1.3, helm 3.22, regctl 0.11, skopeo 1.9, buildah 1.28 and
+// Testcontainers for Node 12, and read in the sources of the others.
+func Table() []Client { return append(configured(), dockersReaders()...) }
+
+// configured are the clients with a configuration of their own.
+func configured() []Client {
+	return []Client{
 		{
-			name: "docker", programs: []string{"docker"}, places: dockerPlaces(Env.dockerFile),
-			envAuth: true,
-		},
-		{
-			name:     "podman",
+			Name: "docker", Config: "docker", EnvAuth: true, keys: host,
+			Note:  "since docker 29 an error of the helper ends a pull, also of a public image",
+			setUp: []string{"docker"}, programs: []string{"docker"},
+			places: dockerPlaces(files.docker), files: inOrder(files.docker),
+		}, {
+			Name: "podman", Also: []string{"buildah", "cri-o", "skopeo"}, Config: "podman", keys: plainName,
+			Stops: true, Note: "it knows no credsStore",
+			setUp:    []string{"podman", "skopeo", "buildah"},
 			programs: []string{"podman", "skopeo", "buildah"},
-			places:   podmanPlaces,
-			own:      true,
-			after:    podmanWarnings,
+			places:   podmanPlaces, own: true, after: podmanWarnings,
+		}, {
+			Name: "helm", Config: "helm", keys: host,
+			Note:  "it looks into its own file first and into docker's after that",
+			setUp: []string{"helm"}, programs: []string{"helm"},
+			places: dockerPlaces(files.helm), files: inOrder(files.helm, files.docker),
+		}, {
+			Name: "buildx", Also: []string{"buildkit", "compose"}, Config: "buildx", EnvAuth: true,
+			keys: buildKit, Note: "BuildKit keeps what it got for almost five minutes",
+			setUp: []string{"buildx"}, programs: []string{"docker-buildx", "buildx"},
+			places: buildxPlaces, files: files.buildx,
 		},
-		{name: "helm", programs: []string{"helm"}, places: dockerPlaces(Env.helmFile)},
-		{name: "buildx", programs: []string{"docker-buildx", "buildx"}, places: buildxPlaces, envAuth: true},
-		{name: "skopeo", reads: "podman"},
-		{name: "buildah", reads: "podman"},
-		{name: "nerdctl", reads: "docker", programs: []string{"nerdctl"}},
-		{name: "crane", reads: "docker", programs: []string{"crane"}},
-		{name: "oras", reads: "docker", programs: []string{"oras"}},
-		{name: "regctl", reads: "docker", programs: []string{"regctl"}, after: regctlWarnings},
 	}
 }
 
-// Clients returns the names of the clients that can be set up.
+// dockersReaders are the clients that read docker's configuration.
+func dockersReaders() []Client {
+	return []Client{
+		{
+			Name: "docker-build", Config: "docker", EnvAuth: true, Listing: ListsAll, keys: host,
+			Note: "the classic builder sends everything that the helper lists to the engine; buildx asks " +
+				"for single registries",
+		}, {
+			Name: "nerdctl", Also: []string{"finch"}, Config: "docker", keys: withPort,
+			Note:  "it tries every spelling, and stores logins under the one with the port",
+			setUp: []string{"nerdctl"}, programs: []string{"nerdctl"},
+		}, {
+			Name: "crane", Also: []string{"cosign", "flux", "gcrane", "kaniko", "ko", "syft", "trivy"},
+			Config: "docker", Stops: true, keys: repositoryFirst,
+			Note:  "it asks for the repository before the registry, so a login for a path is found",
+			setUp: []string{"crane"}, programs: []string{"crane"},
+		}, {
+			Name: "oras", Config: "docker", keys: host,
+			Note:  "it asks only after the registry said that it wants credentials",
+			setUp: []string{"oras"}, programs: []string{"oras"},
+		}, {
+			Name: "regctl", Also: []string{"regbot", "regsync"}, Config: "docker", Listing: ListsFirst,
+			keys: host, Note: "it asks only for registries that the helper lists",
+			setUp: []string{"regctl"}, programs: []string{"regctl"}, after: regctlWarnings,
+		}, {
+			Name: "oras-py", Config: "docker", keys: plainName,
+		}, {
+			Name: "docker-py", Also: []string{"ansible", "docker-compose", "zenml"}, Config: "docker",
+			keys: host,
+			Note: "it sends everything that the helper lists to the engine when it builds",
+		}, {
+			Name: "testcontainers-java", Config: "docker", keys: host,
+			Note: "it takes the first failure that it sees for the sign of an unknown registry",
+		}, {
+			Name: "testcontainers-go", Config: "docker", Marker: true, keys: host,
+			Note: "it asks for every registry that the configuration names, and one error fails all",
+		}, {
+			Name: "testcontainers-node", Config: "docker", keys: host,
+		}, {
+			Name: "devcontainers", Also: []string{"vscode"}, Config: "docker", keys: host,
+		},
+	}
+}
+
+// Clients returns the names that zen setup takes.
 func Clients() []string {
 	var names []string
-	for _, c := range clients() {
-		names = append(names, c.name)
+	for _, c := range Table() {
+		names = append(names, c.setUp...)
 	}
 	return names
+}
+
+// Named finds a client by its name or that of a program which does as it does, without
+// regard to case.
+func Named(name string) (Client, error) {
+	for _, c := range Table() {
+		if slices.ContainsFunc(c.names(), func(n string) bool { return strings.EqualFold(n, name) }) {
+			return c, nil
+		}
+	}
+	return Client{}, credential.NewError(credential.InvalidInput,
+		"unknown client '"+name+"'; known: "+strings.Join(Names(), ", "), "zen why HOST --as docker")
+}
+
+func (c Client) names() []string { return append([]string{c.Name}, c.Also...) }
+
+// Names are the names of all clients and of the programs that do as they do, sorted.
+func Names() []string {
+	var names []string
+	for _, c := range Table() {
+		names = append(names, c.names()...)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lookup finds a client by a name that zen setup takes, and the one whose configuration
+// it reads.
+func lookup(name string) (asked, configured Client, err error) {
+	list := Table()
+	i := slices.IndexFunc(list, func(c Client) bool { return slices.Contains(c.setUp, name) })
+	if i < 0 {
+		return asked, asked, credential.NewError(credential.InvalidInput, "unknown client "+
+			safetext.Name(name)+"; supported: "+strings.Join(Clients(), ", "), "zen setup docker")
+	}
+	configured, err = Named(list[i].Config)
+	return list[i], configured, err
 }
 
 // Installed returns the names of the clients that are on PATH.
-func (e Env) Installed() []string {
+func (e Env) Installed() []string { return e.InstalledReaders("") }
+
+// InstalledReaders are the clients on PATH that read a client's configuration, itself
+// among them; "" stands for any.
+func (e Env) InstalledReaders(config string) []string {
 	var names []string
-	for _, c := range clients() {
-		if slices.ContainsFunc(c.programs, func(p string) bool { return e.find(p) != "" }) {
-			names = append(names, c.name)
+	for _, c := range Table() {
+		if (config == "" || c.Config == config) &&
+			slices.ContainsFunc(c.programs, func(p string) bool { return e.find(p) != "" }) {
+			names = append(names, c.Name)
 		}
 	}
 	return names
 }
 
-// lookup finds a client by its name, and the one whose configuration it reads.
-func lookup(name string) (asked, configured client, err error) {
-	list := clients()
-	find := func(name string) (client, bool) {
-		i := slices.IndexFunc(list, func(c client) bool { return c.name == name })
-		if i < 0 {
-			return client{}, false
+// inOrder is for clients that choose their helper by certain files.
+func inOrder(find ...func(files) (string, error)) func(files, address.Address) ([]string, error) {
+	return func(f files, _ address.Address) (list []string, err error) {
+		for _, of := range find {
+			path, err := of(f)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, path)
 		}
-		return list[i], true
+		return list, nil
 	}
-	asked, ok := find(name)
-	if !ok {
-		return asked, asked, credential.NewError(
-			credential.InvalidInput,
-			"unknown client "+safetext.Name(
-				name,
-			)+"; supported: "+strings.Join(
-				Clients(),
-				", ",
-			),
-			"zen setup docker",
-		)
-	}
-	if asked.reads == "" {
-		return asked, asked, nil
-	}
-	configured, _ = find(asked.reads)
-	return asked, configured, nil
 }
 
 // dockerPlaces are those of a client with one file in docker's format.
-func dockerPlaces(file func(Env) (string, error)) func(Env, client, []string) ([]place, error) {
-	return func(env Env, c client, hosts []string) ([]place, error) {
-		path, err := file(env)
+func dockerPlaces(file func(files) (string, error)) func(Env, Client, []string) ([]place, error) {
+	return func(env Env, c Client, hosts []string) ([]place, error) {
+		path, err := file(filesOf(env))
 		if err != nil {
 			return nil, err
 		}
@@ -126,8 +225,8 @@ func dockerPlaces(file func(Env) (string, error)) func(Env, client, []string) ([
 			if a.Path() != "" || a.IsHubToken() {
 				return nil, credential.NewError(
 					credential.InvalidInput,
-					c.name+" chooses the helper by the registry's host alone, not by "+a.String(),
-					"zen setup "+c.name+" --host "+hostOf(a),
+					c.Name+" chooses the helper by the registry's host alone, not by "+a.String(),
+					"zen setup "+c.Name+" --host "+hostOf(a),
 				)
 			}
 			if key := a.ServerURL(); !slices.Contains(p.keys, key) {
@@ -144,28 +243,4 @@ func hostOf(a address.Address) string {
 		return "docker.io"
 	}
 	return a.Host()
-}
-
-// helmFile is helm's own file of logins, in docker's format (helm, pkg/helmpath and
-// pkg/cli).
-func (e Env) helmFile() (string, error) {
-	if file := e.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
-		return absolute("HELM_REGISTRY_CONFIG", file)
-	}
-	if dir := e.Getenv("HELM_CONFIG_HOME"); dir != "" {
-		return absolute("HELM_CONFIG_HOME", filepath.Join(dir, "registry", "config.json"))
-	}
-	dir, err := e.helmHome()
-	return filepath.Join(dir, "helm", "registry", "config.json"), err
-}
-
-func (e Env) helmHome() (string, error) {
-	if dir := e.Getenv("XDG_CONFIG_HOME"); dir != "" {
-		return absolute("XDG_CONFIG_HOME", dir)
-	}
-	home, err := e.home()
-	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Preferences"), err
-	}
-	return filepath.Join(home, ".config"), err
 }

@@ -39,15 +39,20 @@ credential-helpers = ["` + helper + `"]
 `
 }
 
+// containers is where podman, skopeo and buildah look.
+type containers struct{ Env }
+
+func containersOf(e Env) containers { return containers{e} }
+
 // podmanPlaces: newer versions look below XDG_CONFIG_HOME, older ones (containers/image
 // before 5.38) in ~/.config always.
-func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
+func podmanPlaces(env Env, _ Client, hosts []string) ([]place, error) {
 	if len(hosts) > 0 {
 		return nil, credential.NewError(credential.InvalidInput,
 			"podman, skopeo and buildah have one list of helpers for all registries: podman login would not "+
 				"reach a helper of single hosts", "zen setup podman")
 	}
-	dirs, err := env.containersDirs()
+	dirs, err := containersOf(env).dirs()
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +63,15 @@ func podmanPlaces(env Env, _ client, hosts []string) ([]place, error) {
 	return places, nil
 }
 
-// containersDirs are the user's directories that one version or another reads, the newest
+// dirs are the user's directories that one version or another reads, the newest
 // version's first.
-func (e Env) containersDirs() ([]string, error) {
-	home, err := e.home()
+func (c containers) dirs() ([]string, error) {
+	home, err := c.home()
 	if err != nil {
 		return nil, err
 	}
 	dirs := []string{filepath.Join(home, ".config", "containers")}
-	if xdg := e.Getenv("XDG_CONFIG_HOME"); xdg != "" {
+	if xdg := c.Getenv("XDG_CONFIG_HOME"); xdg != "" {
 		dir, err := absolute("XDG_CONFIG_HOME", filepath.Join(xdg, "containers"))
 		if err != nil {
 			return nil, err
@@ -116,17 +121,17 @@ type conf struct {
 
 // confs are the files besides zen's that set credential-helpers, in the order they are
 // read.
-func (e Env) confs() []conf {
+func (c containers) confs() []conf {
 	return slices.DeleteFunc(
-		e.confFiles(),
-		func(c conf) bool { return !c.main && filepath.Base(c.file) == dropIn },
+		c.confFiles(),
+		func(f conf) bool { return !f.main && filepath.Base(f.file) == dropIn },
 	)
 }
 
 // confFiles are all files that set credential-helpers, in the order they are read.
-func (e Env) confFiles() []conf {
+func (c containers) confFiles() []conf {
 	var list []conf
-	files, err := e.registriesConfs()
+	files, err := c.registriesConfs()
 	if err != nil {
 		return nil
 	}
@@ -140,13 +145,13 @@ func (e Env) confFiles() []conf {
 
 // registriesConfs are the files that podman, skopeo and buildah read, in order, when no
 // variable names others.
-func (e Env) registriesConfs() ([]string, error) {
-	user, err := e.containersDirs()
+func (c containers) registriesConfs() ([]string, error) {
+	user, err := c.dirs()
 	if err != nil {
 		return nil, err
 	}
 	var files []string
-	dirs := append(user, e.Root+"/etc/containers", e.Root+"/usr/share/containers")
+	dirs := append(user, c.Root+"/etc/containers", c.Root+"/usr/share/containers")
 	for _, dir := range dirs {
 		file := filepath.Join(dir, "registries.conf")
 		if _, err := os.Stat(file); err == nil {
@@ -211,7 +216,7 @@ func podmanWarnings(env Env, r *Report) {
 		}
 	}
 	if slices.Contains(before, authFileHelper) {
-		env.hiddenAuthFiles(r)
+		containersOf(env).hiddenAuthFiles(r)
 	}
 }
 
@@ -219,7 +224,7 @@ func podmanWarnings(env Env, r *Report) {
 // overrides.
 func podmanOverrides(env Env, r *Report) (before []string) {
 	before = []string{authFileHelper}
-	for _, c := range env.confs() {
+	for _, c := range containersOf(env).confs() {
 		if !c.main && filepath.Base(c.file) > dropIn {
 			if !namesZen(c.helpers) {
 				r.warn(
@@ -257,8 +262,8 @@ func quoteAll(list []string) string {
 }
 
 // hiddenAuthFiles names the logins in the files that are not read any more.
-func (e Env) hiddenAuthFiles(r *Report) {
-	for _, file := range e.authFiles() {
+func (c containers) hiddenAuthFiles(r *Report) {
+	for _, file := range c.authFiles() {
 		content, err := fileedit.Read(file)
 		if err != nil {
 			continue
@@ -297,29 +302,48 @@ func (e Env) hiddenAuthFiles(r *Report) {
 
 // authFiles are where podman, skopeo and buildah look for logins, as far as docker does
 // not (containers-auth.json(5)).
-func (e Env) authFiles() []string {
-	if file := e.Getenv("REGISTRY_AUTH_FILE"); file != "" {
+func (c containers) authFiles() []string {
+	if file := c.Getenv("REGISTRY_AUTH_FILE"); file != "" {
 		return []string{file}
 	}
 	var files []string
 	if runtime.GOOS == "linux" {
-		dir := e.Getenv("XDG_RUNTIME_DIR")
+		dir := c.Getenv("XDG_RUNTIME_DIR")
 		if dir == "" {
-			dir = e.Root + "/run/containers/" + strconv.Itoa(os.Getuid())
+			dir = c.Root + "/run/containers/" + strconv.Itoa(os.Getuid())
 			files = append(files, filepath.Join(dir, "auth.json"))
 		} else {
 			files = append(files, filepath.Join(dir, "containers", "auth.json"))
 		}
 	}
-	dirs, err := e.containersDirs()
+	dirs, err := c.dirs()
 	if err != nil {
 		return files
 	}
 	for _, dir := range dirs {
 		files = append(files, filepath.Join(dir, "auth.json"))
 	}
-	if file, err := e.dockerFile(); err == nil {
+	if file, err := filesOf(c.Env).docker(); err == nil {
 		files = append(files, file)
 	}
 	return files
+}
+
+// allAuthFiles are those and the ones that REGISTRY_AUTH_FILE hides.
+func (c containers) allAuthFiles() ([]string, error) {
+	shown := c
+	shown.Getenv = func(name string) string {
+		if name == "REGISTRY_AUTH_FILE" {
+			return ""
+		}
+		return c.Getenv(name)
+	}
+	files := append(c.authFiles(), shown.authFiles()...)
+	for i, path := range files {
+		var err error
+		if files[i], err = absolute("REGISTRY_AUTH_FILE", path); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }

@@ -20,9 +20,9 @@ const (
 	credHelpers = "credHelpers"
 )
 
-// parseDocker reads a file in docker's format. It refuses what cannot be edited without a
+// ParseDocker reads a file in docker's format. It refuses what cannot be edited without a
 // guess; file is for the error.
-func parseDocker(file string, data []byte) (*jsonedit.Document, error) {
+func ParseDocker(file string, data []byte) (*jsonedit.Document, error) {
 	d, err := jsonedit.Parse(data)
 	if err == nil {
 		err = checkDocker(d)
@@ -149,6 +149,10 @@ func helperFor(d *jsonedit.Document, key string) string {
 	return helper
 }
 
+// HelperFor is the name of the helper that docker executes for a key of auths: "" for
+// none.
+func HelperFor(d *jsonedit.Document, key string) string { return helperFor(d, loginOf(key).key) }
+
 // login is an entry of auths that holds a secret.
 type login struct {
 	name string // the registry as zen prints it
@@ -159,15 +163,19 @@ type login struct {
 func plaintext(d *jsonedit.Document) []login {
 	var list []login
 	for _, key := range d.Keys(auths) {
-		if !slices.ContainsFunc(
-			d.Keys(auths, key),
-			func(field string) bool { return isSecret(d, auths, key, field) },
-		) {
-			continue
+		if holdsSecret(d, key) {
+			list = append(list, loginOf(key))
 		}
-		list = append(list, loginOf(key))
 	}
 	return list
+}
+
+// holdsSecret reports whether the entry of auths holds a password or a token.
+func holdsSecret(d *jsonedit.Document, key string) bool {
+	return slices.ContainsFunc(
+		d.Keys(auths, key),
+		func(field string) bool { return isSecret(d, auths, key, field) },
+	)
 }
 
 // isSecret reports whether the field at path holds a password or a token (docker/cli,

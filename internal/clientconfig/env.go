@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -14,6 +15,11 @@ type Env struct {
 	Program string // path of the zen that runs: docker-credential-zen is expected beside it; may be empty
 	Root    string // what stands before /etc, /usr and /run; empty
 }
+
+func (e Env) journal() journal.Journal { return journal.In(e.State) }
+
+// RecordFile is where zen remembers what it changed.
+func (e Env) RecordFile() string { return e.journal().File() }
 
 // home is the user's home directory as docker finds it: HOME, else what the system knows.
 func (e Env) home() (string, error) {
@@ -27,22 +33,10 @@ func (e Env) home() (string, error) {
 		"directory")
 }
 
-// dockerDir is where docker keeps its files: $DOCKER_CONFIG, which is taken as it is,
-// else ~/.docker (docker/cli, cli/config.Dir).
-func (e Env) dockerDir() (string, error) {
-	if dir := e.Getenv("DOCKER_CONFIG"); dir != "" {
-		return dir, nil
-	}
+// below is a path in the user's home directory.
+func (e Env) below(parts ...string) (string, error) {
 	home, err := e.home()
-	return filepath.Join(home, ".docker"), err
-}
-
-func (e Env) dockerFile() (string, error) {
-	dir, err := e.dockerDir()
-	if err != nil {
-		return "", err
-	}
-	return absolute("DOCKER_CONFIG", filepath.Join(dir, "config.json"))
+	return filepath.Join(append([]string{home}, parts...)...), err
 }
 
 // absolute makes a path that a variable gives absolute, as programs do that take it

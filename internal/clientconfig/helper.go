@@ -122,3 +122,19 @@ func sameFile(a, b string) bool {
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)
 }
+
+// FindHelper returns the program on PATH that clients execute for a helper, "" if there
+// is none.
+func (e Env) FindHelper(name string) string { return e.find("docker-credential-" + name) }
+
+// FindProgram returns the program on PATH, "" if there is none.
+func (e Env) FindProgram(name string) string { return e.find(name) }
+
+// HelperMissing says why clients that are pointed at zen could not ask it, if there is no
+// docker-credential-zen on PATH.
+func (e Env) HelperMissing() (Warning, bool) {
+	if e.FindHelper(helperName) != "" {
+		return Warning{}, false
+	}
+	return e.missing(), true
+}

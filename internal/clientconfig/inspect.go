@@ -152,10 +152,10 @@ func (e Env) detected() string {
 }
 
 // surroundings tells what outside the file keeps the client from asking zen.
-func (e Env) surroundings(c client, r *Report) []Warning {
-	list := e.helperWarnings()
-	if c.envAuth && e.Getenv("DOCKER_AUTH_CONFIG") != "" {
-		list = append(list, e.authConfigWarning())
+func (c bound) surroundings(r *Report) []Warning {
+	list := c.helperWarnings()
+	if c.EnvAuth && c.Getenv("DOCKER_AUTH_CONFIG") != "" {
+		list = append(list, c.authConfigWarning())
 	}
 	if foreign(filepath.Dir(r.Target)) {
 		list = append(list, Warning{

@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
@@ -45,7 +46,7 @@ func (e Env) Private(ctx context.Context, dir string) (vars []Variable, err erro
 		path := filepath.Dir(own) + string(os.PathListSeparator) + e.Getenv("PATH")
 		vars = append(vars, Variable{"PATH", path, "clients find " + program})
 	}
-	asked, err := e.dockerAsks("", "", e.dockerFile)
+	asked, err := e.Asks("docker", address.Address{}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +59,14 @@ func (e Env) Private(ctx context.Context, dir string) (vars []Variable, err erro
 		vars = append(vars, Variable{"DOCKER_CONFIG", docker, "docker login stores into zen, and docker " +
 			"asks it"})
 	}
-	podman, err := e.privatePodman(ctx, dir, ownDocker)
+	podman, err := containersOf(e).private(ctx, dir, ownDocker)
 	return append(vars, podman...), err
 }
 
 // privateDocker makes a directory like the user's DOCKER_CONFIG. Contexts and plugins are
 // those of the user: links.
 func (e Env) privateDocker(ctx context.Context, dir string) error {
-	real, err := e.dockerDir()
+	real, err := filesOf(e).dockerDir()
 	if err != nil {
 		return err
 	}
@@ -141,17 +142,17 @@ func mirror(real, dir string) error {
 	return nil
 }
 
-// privatePodman makes the files by which podman asks zen. With a DOCKER_CONFIG podman
+// private makes the files by which podman asks zen. With a DOCKER_CONFIG podman
 // login would write into that one's config.json, in plain text, unless REGISTRY_AUTH_FILE
 // names a file of podman's own (containers/common 0.57), which has to exist.
-func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
-	if e.find("podman") == "" && e.find("buildah") == "" && e.find("skopeo") == "" {
+func (c containers) private(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
+	if c.find("podman") == "" && c.find("buildah") == "" && c.find("skopeo") == "" {
 		return nil, nil
 	}
 	if err := paths.MakeDir(dir); err != nil {
 		return nil, cannotMake(dir, err)
 	}
-	if ownDocker || e.Getenv("DOCKER_CONFIG") != "" || e.Getenv("REGISTRY_AUTH_FILE") != "" {
+	if ownDocker || c.Getenv("DOCKER_CONFIG") != "" || c.Getenv("REGISTRY_AUTH_FILE") != "" {
 		file := filepath.Join(dir, "auth.json")
 		if err := writePrivate(ctx, file, []byte("{}\n")); err != nil {
 			return nil, err
@@ -159,10 +160,10 @@ func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (var
 		vars = append(vars, Variable{"REGISTRY_AUTH_FILE", file, "podman login leaves no password in " +
 			"docker's file"})
 	}
-	if namesZen(e.podmanHelpers().helpers) {
+	if namesZen(c.helpers().helpers) {
 		return vars, nil
 	}
-	text, err := e.mergedRegistriesConf()
+	text, err := c.mergedRegistriesConf()
 	if err != nil {
 		return nil, err
 	}
@@ -176,13 +177,13 @@ func (e Env) privatePodman(ctx context.Context, dir string, ownDocker bool) (var
 // is asked: a file that CONTAINERS_REGISTRIES_CONF names is read alone. Tables are merged
 // as the clients do it (containers-registries.conf.d(5)): registries by their prefix,
 // aliases one by one, all else by its name.
-func (e Env) mergedRegistriesConf() ([]byte, error) {
+func (c containers) mergedRegistriesConf() ([]byte, error) {
 	merged := map[string]any{}
-	files, err := e.registriesConfs()
+	files, err := c.registriesConfs()
 	if err != nil {
 		return nil, err
 	}
-	if file := e.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
+	if file := c.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
 		files = []string{file}
 	}
 	for _, file := range files {

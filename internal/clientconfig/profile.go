@@ -2,13 +2,13 @@ package clientconfig
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -46,29 +46,28 @@ func CheckProfile(profile string) error {
 
 // Link is a name of its own under which clients execute docker-credential-zen for a
 // profile.
-type Link struct {
-	Profile string `json:"profile"`
-	Path    string `json:"path"`
-	Target  string `json:"target"` // what it leads to, as it is written in it
-}
+type Link = journal.Link
 
-// Link makes sure that clients find the helper of a profile, on PATH: in the directory of
+// Links are the names of that kind on this machine.
+type Links struct{ Env }
+
+// Make makes sure that clients find the helper of a profile, on PATH: in the directory of
 // docker-credential-zen, else in one below the user's home. It returns what it made, or
 // would make; nil if there is one already.
-func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, error) {
+func (k Links) Make(ctx context.Context, profile string, dryRun bool) (*Link, error) {
 	helper, err := helperOf(profile)
 	if err != nil {
 		return nil, err
 	}
-	zen := e.FindHelper(helperName)
+	zen := k.FindHelper(helperName)
 	if zen == "" {
-		zen = e.own()
+		zen = k.own()
 	}
 	if zen == "" {
-		w := e.missing()
+		w := k.missing()
 		return nil, credential.NewError(credential.NoSuchEntity, w.Message, w.Hint)
 	}
-	if found := e.FindHelper(helper); found != "" {
+	if found := k.FindHelper(helper); found != "" {
 		if !sameFile(found, zen) {
 			return nil, credential.NewError(
 				credential.Exists,
@@ -79,7 +78,7 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 		return nil, nil
 	}
 	name := "docker-credential-" + helper + exeSuffix
-	dirs := e.linkDirs(zen)
+	dirs := k.dirs(zen)
 	if len(dirs) == 0 {
 		return nil, credential.NewError(
 			credential.CannotWrite,
@@ -104,14 +103,14 @@ func (e Env) Link(ctx context.Context, profile string, dryRun bool) (*Link, erro
 	if dryRun {
 		return l, nil
 	}
-	return l, e.makeLink(ctx, l)
+	return l, k.make(ctx, l)
 }
 
-// linkDirs are the directories of PATH into which the user can put a link, and only the
+// dirs are the directories of PATH into which the user can put a link, and only the
 // user below the home directory.
-func (e Env) linkDirs(zen string) []string {
-	list := e.path()
-	home, err := e.home()
+func (k Links) dirs(zen string) []string {
+	list := k.path()
+	home, err := k.home()
 	if i := slices.Index(list, filepath.Dir(zen)); i >= 0 {
 		list = append([]string{list[i]}, list...)
 	}
@@ -122,32 +121,32 @@ func (e Env) linkDirs(zen string) []string {
 	})
 }
 
-// makeLink remembers a link before it is made: a memory of one that is not there does no
+// make remembers a link before it is made: a memory of one that is not there does no
 // harm.
-func (e Env) makeLink(ctx context.Context, l *Link) error {
-	if err := e.editLinks(ctx, func(list []Link) []Link { return append(list, *l) }); err != nil {
+func (k Links) make(ctx context.Context, l *Link) error {
+	if err := k.journal().AddLink(ctx, *l); err != nil {
 		return err
 	}
 	err := os.Symlink(l.Target, l.Path)
 	if err == nil {
 		return nil
 	}
-	_ = e.forgetLink(ctx, *l)
+	_ = k.journal().DropLink(ctx, *l)
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: "the link cannot be made: " + err.Error(), Cause: err,
 		Hint: "make it yourself: ln -s " + safetext.ShellWord(l.Target) + " " + safetext.ShellWord(l.Path),
 	}
 }
 
-// Unlink removes the links that zen made and that no client's configuration names any
+// RemoveUnused removes the links that zen made and that no client's configuration names any
 // more, and returns them. In a dry run the files of the reports count as what they would
 // be.
-func (e Env) Unlink(ctx context.Context, undone []*Report, dryRun bool) ([]Link, error) {
-	list, err := e.links()
+func (k Links) RemoveUnused(ctx context.Context, undone []*Report, dryRun bool) ([]Link, error) {
+	list, err := k.journal().Links()
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	named, err := e.helpersNamed(func(file string) bool {
+	named, err := k.named(func(file string) bool {
 		return dryRun &&
 			slices.ContainsFunc(undone, func(r *Report) bool { return r.Changed && r.Target == file })
 	})
@@ -164,9 +163,9 @@ func (e Env) Unlink(ctx context.Context, undone []*Report, dryRun bool) ([]Link,
 		switch {
 		case dryRun:
 		case ours:
-			err = e.RemoveLink(ctx, l)
+			err = k.Remove(ctx, l)
 		default:
-			err = e.forgetLink(ctx, l)
+			err = k.journal().DropLink(ctx, l)
 		}
 		if !dryRun && err != nil {
 			return removed, err
@@ -178,21 +177,21 @@ func (e Env) Unlink(ctx context.Context, undone []*Report, dryRun bool) ([]Link,
 	return removed, nil
 }
 
-// RemoveLink removes a link that Link made.
-func (e Env) RemoveLink(ctx context.Context, l Link) error {
+// Remove removes a link that Make made.
+func (k Links) Remove(ctx context.Context, l Link) error {
 	if err := os.Remove(l.Path); err != nil {
 		return &credential.Error{
 			Reason: credential.CannotWrite, Message: "the link cannot be removed: " + err.Error(), Cause: err,
 			Hint: "sudo rm " + safetext.ShellWord(l.Path),
 		}
 	}
-	return e.forgetLink(ctx, l)
+	return k.journal().DropLink(ctx, l)
 }
 
-// helpersNamed are the helpers of zen's that the configurations of clients name, files
+// named are the helpers of zen's that the configurations of clients name, files
 // that are excepted left out.
-func (e Env) helpersNamed(except func(file string) bool) ([]string, error) {
-	files, err := e.ConfigFiles()
+func (k Links) named(except func(file string) bool) ([]string, error) {
+	files, err := k.ConfigFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +199,12 @@ func (e Env) helpersNamed(except func(file string) bool) ([]string, error) {
 	for _, f := range files {
 		paths = append(paths, f.Path)
 	}
-	recorded, err := e.recorded()
+	recorded, err := k.journal().Entries()
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range recorded {
-		if !r.own() {
+		if !own(r) {
 			paths = append(paths, r.File)
 		}
 	}
@@ -219,7 +218,7 @@ func (e Env) helpersNamed(except func(file string) bool) ([]string, error) {
 		}
 		named = append(named, helpers...)
 	}
-	for _, c := range e.confFiles() {
+	for _, c := range containersOf(k.Env).confFiles() {
 		if target, err := fileedit.Resolve(c.file); err != nil || !except(target) {
 			named = append(named, c.helpers...)
 		}
@@ -234,7 +233,7 @@ func zenIn(path string) (helpers []string, err error) {
 		return nil, err
 	}
 	defer clear(content.Data) // there may be passwords in it
-	d, err := parseDocker(path, content.Data)
+	d, err := ParseDocker(path, content.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -243,54 +242,4 @@ func zenIn(path string) (helpers []string, err error) {
 		helpers = append(helpers, helper)
 	}
 	return helpers, nil
-}
-
-// linkRecords is the content of the file in which zen remembers its links.
-type linkRecords struct {
-	Version int    `json:"version"`
-	Links   []Link `json:"links"`
-}
-
-func (e Env) linkFile() string { return filepath.Join(e.State, "setup", "links.json") }
-
-func (e Env) links() ([]Link, error) {
-	content, err := fileedit.ReadOwn(e.linkFile())
-	if err != nil {
-		return nil, err
-	}
-	return decodeLinks(e.linkFile(), content)
-}
-
-func decodeLinks(file string, content fileedit.Content) ([]Link, error) {
-	if !content.Exists {
-		return nil, nil
-	}
-	var r linkRecords
-	if err := json.Unmarshal(content.Data, &r); err != nil || r.Version < 1 {
-		return nil, damagedRecord(file, err)
-	}
-	if r.Version > recordVersion {
-		return nil, newerRecord(file)
-	}
-	return r.Links, nil
-}
-
-func (e Env) forgetLink(ctx context.Context, l Link) error {
-	return e.editLinks(ctx, func(list []Link) []Link {
-		return slices.DeleteFunc(list, func(o Link) bool { return o.Path == l.Path })
-	})
-}
-
-func (e Env) editLinks(ctx context.Context, edit func([]Link) []Link) error {
-	return fileedit.EditOwn(ctx, e.linkFile(), func(before fileedit.Content) (fileedit.Content, error) {
-		list, err := decodeLinks(e.linkFile(), before)
-		if err != nil {
-			return before, err
-		}
-		if list = edit(list); len(list) == 0 {
-			return fileedit.Content{}, nil
-		}
-		data, err := json.MarshalIndent(linkRecords{Version: recordVersion, Links: list}, "", "  ")
-		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
-	})
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
+func (m *machine) links() clientconfig.Links { return clientconfig.Links{Env: m.env} }
+
 func profiled(profile string, list ...string) clientconfig.Options {
 	return clientconfig.Options{Profile: profile, Hosts: list}
 }
 
 func (m *machine) link(profile string, dryRun bool) *clientconfig.Link {
 	m.t.Helper()
-	l, err := m.env.Link(m.t.Context(), profile, dryRun)
+	l, err := m.links().Make(m.t.Context(), profile, dryRun)
 	if err != nil {
 		m.t.Fatalf("%v (%s)", err, hint(err))
 	}
@@ -27,7 +29,7 @@ func (m *machine) link(profile string, dryRun bool) *clientconfig.Link {
 
 func (m *machine) unlink(dryRun bool, undone ...*clientconfig.Report) []clientconfig.Link {
 	m.t.Helper()
-	list, err := m.env.Unlink(m.t.Context(), undone, dryRun)
+	list, err := m.links().RemoveUnused(m.t.Context(), undone, dryRun)
 	if err != nil {
 		m.t.Fatalf("%v (%s)", err, hint(err))
 	}
@@ -221,13 +223,13 @@ func TestLinkOfOthers(t *testing.T) {
 	if list := m.unlink(false); len(list) != 0 || m.read("bin/docker-credential-zen-work") == "" {
 		t.Errorf("removed %+v", list)
 	}
-	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) ||
+	if _, err := m.links().Make(t.Context(), "work", false); !credential.Exists.Is(err) ||
 		hint(err) != "rm "+path {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
 	os.Remove(path)
 	m.symlink("bin/docker-credential-zen-work", "nowhere")
-	if _, err := m.env.Link(t.Context(), "work", false); !credential.Exists.Is(err) ||
+	if _, err := m.links().Make(t.Context(), "work", false); !credential.Exists.Is(err) ||
 		hint(err) != "rm "+path {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
@@ -236,7 +238,7 @@ func TestLinkOfOthers(t *testing.T) {
 func TestLinkPlaces(t *testing.T) {
 	m := newMachine(t)
 	for _, profile := range []string{"-x", ".x", "a/b", "a b", "ü", "a\nb", strings.Repeat("x", 65)} {
-		if _, err := m.env.Link(t.Context(), profile, false); !credential.InvalidInput.Is(err) ||
+		if _, err := m.links().Make(t.Context(), profile, false); !credential.InvalidInput.Is(err) ||
 			hint(err) == "" {
 			t.Errorf("%q: %v", profile, err)
 		}
@@ -260,12 +262,13 @@ func TestLinkPlaces(t *testing.T) {
 	}
 	os.Remove(path)
 	m.vars["PATH"] = m.at("usr") + ":" + m.at("home/open")
-	_, err := m.env.Link(t.Context(), "work", true)
+	_, err := m.links().Make(t.Context(), "work", true)
 	if !credential.CannotWrite.Is(err) || hint(err) != "sudo ln -s docker-credential-zen "+zen+"-work" {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
 	os.Remove(zen)
-	if _, err = m.env.Link(t.Context(), "work", true); !credential.NoSuchEntity.Is(err) || hint(err) == "" {
+	_, err = m.links().Make(t.Context(), "work", true)
+	if !credential.NoSuchEntity.Is(err) || hint(err) == "" {
 		t.Errorf("%v (%s)", err, hint(err))
 	}
 }

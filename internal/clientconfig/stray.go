@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -58,18 +59,18 @@ func (e Env) Strays(ctx context.Context, file Recorded) ([]Stray, error) {
 
 // strays compares the content of a recorded file with what is remembered now.
 func (e Env) strays(file Recorded, content fileedit.Content) ([]Stray, error) {
-	list, err := e.recorded()
+	list, err := e.journal().Entries()
 	if err != nil || !isDir(filepath.Dir(file.Path)) {
 		return nil, err
 	}
-	return recordOf(list, file.File).strays(file.Path, content)
+	return strays(journal.Of(list, file.File), file.Path, content)
 }
 
-func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
+func strays(r journal.Entry, file string, content fileedit.Content) ([]Stray, error) {
 	if r.File == "" || r.Ending {
 		return nil, nil
 	}
-	if r.own() {
+	if own(r) {
 		if helpers, _ := helpersOf(content.Data); namesZen(helpers) {
 			return nil, nil
 		}
@@ -79,7 +80,7 @@ func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
 		}
 		return []Stray{s}, nil
 	}
-	d, err := parseDocker(file, content.Data)
+	d, err := ParseDocker(file, content.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (r record) strays(file string, content fileedit.Content) ([]Stray, error) {
 }
 
 // own reports whether the file is all zen's, in the format of registries.conf.
-func (r record) own() bool {
+func own(r journal.Entry) bool {
 	_, c, err := lookup(r.Client)
 	return err == nil && c.own
 }
@@ -165,7 +166,7 @@ func mended(file string, before fileedit.Content, strays []Stray) (fileedit.Cont
 	case len(strays) == 0:
 		return before, nil
 	case len(strays[0].path) > 0:
-		d, err := parseDocker(file, before.Data)
+		d, err := ParseDocker(file, before.Data)
 		if err == nil {
 			d, err = Mend(d, strays)
 		}

@@ -22,7 +22,7 @@ type Recorded struct {
 
 // Recorded lists the files that zen changed.
 func (e Env) Recorded() ([]Recorded, error) {
-	list, err := e.recorded()
+	list, err := e.journal().Entries()
 	if err != nil {
 		return nil, err
 	}
@@ -39,20 +39,20 @@ func (e Env) Recorded() ([]Recorded, error) {
 // members that name zen are removed. There is a report for each file, also beside an
 // error.
 func (e Env) Undo(ctx context.Context, name string, o Options) ([]*Report, error) {
-	asked, c, err := lookup(name)
+	_, c, err := lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	reports, err := e.each(c, o, func(s *setup) error { return s.undoFile(ctx) })
+	reports, err := bound{e, c}.each(o, func(s *setup) error { return s.undoFile(ctx) })
 	if len(reports) == 0 {
 		return nil, err
 	}
 	list, listErr := e.Recorded()
 	for _, r := range reports {
-		r.forClient(asked, c)
+		r.forClient(name, c)
 	}
 	for _, other := range list {
-		if other.Client == c.name &&
+		if other.Client == c.Name &&
 			!slices.ContainsFunc(reports, func(r *Report) bool { return r.Target == other.File }) {
 			reports[0].Elsewhere = append(reports[0].Elsewhere, other.File)
 		}
@@ -81,7 +81,7 @@ func (s *setup) undoFile(ctx context.Context) error {
 	if !content.Exists || s.report.Created {
 		left = removeDirs(ctx, s.old.Dirs)
 	}
-	return s.env.forget(ctx, s.target, left)
+	return s.env.journal().Forget(ctx, s.target, left)
 }
 
 // takeBack is Undo's change of any file.
@@ -113,7 +113,7 @@ func (s *setup) settled() bool { return len(s.keep) == 0 }
 // undo makes the old content from the new: it takes back everything that is remembered,
 // then does again what was not asked to be undone, so that the memory of that is exact.
 func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Content, error) {
-	d, err := parseDocker(s.target, now.Data)
+	d, err := ParseDocker(s.target, now.Data)
 	if err != nil {
 		return now, err
 	}

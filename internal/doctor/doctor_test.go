@@ -19,7 +19,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/doctor"
-	"github.com/zen-agent/zen/internal/doctor/clients"
+
 	"github.com/zen-agent/zen/internal/paths"
 )
 
@@ -499,7 +499,7 @@ func clientSetUps() []broken {
 		}},
 
 		{"client-setup", "no clients", nil, []string{
-			"ok: no client that zen knows is on PATH: docker, podman, helm, buildx, skopeo, buildah, " +
+			"ok: no client that zen knows is on PATH: docker, podman, skopeo, buildah, helm, buildx, " +
 				"nerdctl, crane, oras, regctl",
 		}},
 		{"client-setup", "all ask", func(m *machine) {
@@ -934,7 +934,7 @@ func TestEveryCheckIsDocumented(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md has no row for %s", name)
 		}
 	}
-	for _, name := range clients.Names() {
+	for _, name := range clientconfig.Names() {
 		if !regexp.MustCompile(`[ (|]` + name + `[,) ]`).Match(text) {
 			t.Errorf("docs/troubleshooting.md does not tell how %s asks", name)
 		}

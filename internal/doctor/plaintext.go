@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zen-agent/zen/internal/clientconfig"
 	kept "github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -28,7 +29,7 @@ const guardImports = "import"
 // find looks into the clients' files; no helper is executed. Secrets that were read on
 // the way are wiped.
 func (f Facts) find(ctx context.Context) (files []inClear, failures []Result) {
-	found, err := kept.Finder{Env: f.Env}.Find(ctx, []string{"docker", "containers", "helm", "regctl"})
+	found, err := kept.Finder{Env: f.Env}.Find(ctx, clientconfig.Sources())
 	if err != nil {
 		return nil, []Result{failure(Problem, err)}
 	}

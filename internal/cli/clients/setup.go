@@ -102,7 +102,7 @@ func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) err
 	var doc setupDocument
 	var failures []error
 	if o.Profile != "" && !o.undo {
-		link, err := env.Link(cmd.Context(), o.Profile, o.DryRun)
+		link, err := clientconfig.Links{Env: env}.Make(cmd.Context(), o.Profile, o.DryRun)
 		if err != nil {
 			return err
 		}
@@ -119,9 +119,9 @@ func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) err
 	}
 	switch {
 	case o.undo:
-		doc.Links, err = env.Unlink(cmd.Context(), doc.Items, o.DryRun)
+		doc.Links, err = clientconfig.Links{Env: env}.RemoveUnused(cmd.Context(), doc.Items, o.DryRun)
 	case len(doc.Items) == 0 && len(doc.Links) > 0 && !o.DryRun: // it is of no use
-		err = env.RemoveLink(cmd.Context(), doc.Links[0])
+		err = clientconfig.Links{Env: env}.Remove(cmd.Context(), doc.Links[0])
 	}
 	if err != nil {
 		failures = append(failures, err)

@@ -14,8 +14,8 @@ import (
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/cli/zend"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/doctor/clients"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -50,7 +50,7 @@ does not ask zen.`,
 	cmd.Flags().StringVar(&o.Profile, "profile", "", "as a client that uses this `PROFILE`")
 	command.NeverEmpty(cmd, "dir", "profile")
 	command.Complete(cmd, "as", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return clients.Names(), cobra.ShellCompDirectiveNoFileComp
+		return clientconfig.Names(), cobra.ShellCompDirectiveNoFileComp
 	})
 	command.AddOutput(a.UI, cmd, &o.output)
 	return cmd
@@ -109,7 +109,7 @@ func (a *Commands) askWhy(ctx context.Context, req api.WhyRequest) (api.WhyResul
 
 // whyAs explains what a client would come to.
 func (a *Commands) whyAs(ctx context.Context, o whyOptions) (whyDocument, error) {
-	client, err := clients.Lookup(o.as)
+	client, err := clientconfig.Named(o.as)
 	if err != nil {
 		return whyDocument{}, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
-	"github.com/zen-agent/zen/internal/doctor/clients"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -18,7 +17,7 @@ import (
 type clientWalk struct {
 	app      *Commands
 	name     string // of the client as the user called it
-	client   clients.Client
+	client   clientconfig.Client
 	env      clientconfig.Env
 	registry address.Address
 	request  api.WhyRequest
@@ -156,7 +155,7 @@ func (w *clientWalk) askZen(ctx context.Context, k *clientKey) error {
 // listed settles what zen would answer, unless the client asks only for what zen lists
 // and that is not among it.
 func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
-	if w.client.Listing == clients.NeverLists {
+	if w.client.Listing == clientconfig.NeverLists {
 		w.conclude()
 		return nil
 	}
@@ -181,7 +180,7 @@ func (w *clientWalk) listed(ctx context.Context, req api.WhyRequest) error {
 		len(list.Items),
 		"registry name",
 	) + " that docker-credential-zen lists"
-	if w.client.Listing == clients.ListsAll {
+	if w.client.Listing == clientconfig.ListsAll {
 		what += ", and " + w.name + " asks for all of them"
 	}
 	w.step(what)

@@ -17,36 +17,10 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// format is how a file names what a login consists of. Members are found without regard
-// to case, as clients find them (encoding/json).
-type format struct {
-	root                        []string // path of the object whose members are the logins
-	auth, user, password, token string
-	marker                      bool // an entry without secrets stays as a sign that there is a login
-	helpers                     bool // the file names helpers, as docker's
-}
+// format is how a file names what a login consists of.
+type format struct{ clientconfig.Format }
 
-// formatOf is the format of a client's file.
-func formatOf(client, path string) format {
-	switch {
-	case filepath.Base(path) == ".dockercfg":
-		return format{auth: "auth", user: "username", password: "password", token: "identitytoken"}
-	case client == "regctl": // regclient, config.Host
-		return format{root: []string{"hosts"}, user: "user", password: "pass", token: "token", marker: true}
-	}
-	return format{ // docker/cli, types.AuthConfig
-		root: []string{"auths"}, auth: "auth", user: "username", password: "password", token: "identitytoken",
-		marker: client != "podman", helpers: true,
-	}
-}
-
-// sourceOf is what the logins of a client's files are called.
-func sourceOf(client string) string {
-	if client == "podman" {
-		return "containers"
-	}
-	return client
-}
+func formatOf(client, path string) format { return format{clientconfig.FormatOf(client, path)} }
 
 // parse reads a file of the format. A nil document means that there is no such file.
 func (f format) parse(path string) (*jsonedit.Document, error) {
@@ -58,7 +32,7 @@ func (f format) parse(path string) (*jsonedit.Document, error) {
 }
 
 func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
-	if f.helpers {
+	if f.Helpers {
 		return clientconfig.ParseDocker(path, data)
 	}
 	d, err := jsonedit.Parse(data)
@@ -96,12 +70,12 @@ func Read(client, path string) ([]*Login, error) {
 // first: others are older.
 func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
 	var list []*Login
-	for _, key := range d.Keys(f.root...) {
-		l := &Login{Source: sourceOf(client), Client: client, File: path, Key: key, format: f}
+	for _, key := range d.Keys(f.Root...) {
+		l := &Login{Source: f.Source, Client: client, File: path, Key: key, format: f}
 		if !f.read(d, l) {
 			continue
 		}
-		l.locate(f.registry(d, key))
+		l.locate(f.Registry(d, key))
 		l.check()
 		list = append(list, l)
 	}
@@ -120,42 +94,12 @@ func spelling(l *Login) int {
 	return 1
 }
 
-// registry is the name of the registry that an entry is for. regctl's may have a name of
-// their own. That such an entry says "tls": "disabled" is what somebody told regctl, not
-// zen.
-func (f format) registry(d *jsonedit.Document, key string) string {
-	if f.auth != "" {
-		return key
-	}
-	if hostname, ok := d.Text(f.path(key, "hostname")...); ok && hostname != "" {
-		return hostname
-	}
-	return key
-}
-
-func (f format) path(more ...string) []string { return append(slices.Clone(f.root), more...) }
-
 // read puts the user name, the secret and the members of an entry into l, in the order in
 // which clients look at them: an identity token comes before auth, and that before what
 // is beside it. It reports whether there is a secret at all.
 func (f format) read(d *jsonedit.Document, l *Login) bool {
-	auth, user, password, token := f.text(
-		d,
-		l,
-		f.auth,
-	), f.text(
-		d,
-		l,
-		f.user,
-	), f.text(
-		d,
-		l,
-		f.password,
-	), f.text(
-		d,
-		l,
-		f.token,
-	)
+	auth, user := f.text(d, l, f.Auth), f.text(d, l, f.User)
+	password, token := f.text(d, l, f.Password), f.text(d, l, f.Token)
 	bearer := f.text(d, l, "registrytoken")
 	defer func() {
 		for _, m := range []member{auth, user, password, token, bearer} {
@@ -203,11 +147,11 @@ func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 	if name == "" {
 		return m
 	}
-	for _, key := range d.Keys(f.path(l.Key)...) {
+	for _, key := range d.Keys(f.Path(l.Key)...) {
 		if !strings.EqualFold(key, name) {
 			continue
 		}
-		raw, _ := d.Raw(f.path(l.Key, key)...)
+		raw, _ := d.Raw(f.Path(l.Key, key)...)
 		if text, err := safejson.Unquote(raw); err == nil {
 			clear(m.value)
 			m.value, m.names = text, append(m.names, key)

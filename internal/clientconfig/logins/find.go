@@ -23,7 +23,7 @@ func stores() []string { return clientconfig.Stores() }
 // Sources are the places that can be looked into, in the order in which they are: where
 // the same registry is found twice, the first one counts.
 func Sources() []string {
-	return append([]string{"docker", "containers", "helm", "regctl"}, stores()...)
+	return append(clientconfig.Sources(), stores()...)
 }
 
 // desktopKept is where Docker Desktop's helper kept logins; that stays when Docker
@@ -116,14 +116,14 @@ func (s *search) file(client, path string, leftover bool) {
 	if d == nil && err == nil {
 		return
 	}
-	wanted := s.wants(sourceOf(client))
+	wanted := s.wants(f.Source)
 	if err != nil {
 		if wanted {
-			s.found.Failures = append(s.found.Failures, Failure{sourceOf(client), path, err})
+			s.found.Failures = append(s.found.Failures, Failure{f.Source, path, err})
 		}
 		return
 	}
-	if f.helpers && !leftover {
+	if f.Helpers && !leftover {
 		s.names(path, d)
 	}
 	if !wanted {

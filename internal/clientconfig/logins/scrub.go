@@ -50,12 +50,12 @@ func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) 
 	}
 	var err error
 	for _, name := range now.members {
-		if d, _, err = d.Remove(l.format.path(l.Key, name)...); err != nil {
+		if d, _, err = d.Remove(l.format.Path(l.Key, name)...); err != nil {
 			return d, false, err
 		}
 	}
-	if !l.format.marker && len(d.Keys(l.format.path(l.Key)...)) == 0 {
-		d, _, err = d.Remove(l.format.path(l.Key)...)
+	if !l.format.Marker && len(d.Keys(l.format.Path(l.Key)...)) == 0 {
+		d, _, err = d.Remove(l.format.Path(l.Key)...)
 	}
 	return d, err == nil, err
 }
@@ -108,18 +108,18 @@ func (l *Login) putBack(f format, d *jsonedit.Document) (*jsonedit.Document, err
 		defer clear(value)
 		text := safejson.AppendString(nil, value)
 		defer clear(text)
-		d, _, err = d.Set(string(text), f.path(l.Key, name)...)
+		d, _, err = d.Set(string(text), f.Path(l.Key, name)...)
 		return err
 	}
 	var err error
 	switch {
 	case l.IsToken():
-		err = set(f.token, l.Secret.Clone().Reveal())
-	case f.auth != "":
-		err = set(f.auth, encodeAuth(l.Username, l.Secret))
+		err = set(f.Token, l.Secret.Clone().Reveal())
+	case f.Auth != "":
+		err = set(f.Auth, encodeAuth(l.Username, l.Secret))
 	default:
-		if err = set(f.user, []byte(l.Username)); err == nil {
-			err = set(f.password, l.Secret.Clone().Reveal())
+		if err = set(f.User, []byte(l.Username)); err == nil {
+			err = set(f.Password, l.Secret.Clone().Reveal())
 		}
 	}
 	return d, err

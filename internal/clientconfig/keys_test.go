@@ -1,4 +1,4 @@
-package clients_test
+package clientconfig_test
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/doctor/clients"
+	"github.com/zen-agent/zen/internal/clientconfig"
 )
 
 const hub = "https://index.docker.io/v1/"
@@ -69,7 +69,7 @@ func TestKeys(t *testing.T) {
 		}},
 	} {
 		for name := range strings.FieldsSeq(tt.clients) {
-			c, err := clients.Lookup(name)
+			c, err := clientconfig.Named(name)
 			if err != nil {
 				t.Error(err)
 				continue
@@ -101,7 +101,7 @@ func TestKeysAreOfTheRegistry(t *testing.T) {
 		"localhost:5000/x", "[::1]:5000", "10.0.0.1/x",
 	} {
 		host := parse(t, parse(t, registry).Host())
-		for _, c := range clients.All() {
+		for _, c := range clientconfig.Table() {
 			for _, key := range c.Keys(parse(t, registry)) {
 				if a, err := address.ParseKey(key); err != nil || !host.Covers(a) {
 					t.Errorf("%s asks for %s under %s, which is %s, %v", c.Name, registry, key, a, err)
@@ -112,11 +112,11 @@ func TestKeysAreOfTheRegistry(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	names := clients.Names()
+	names := clientconfig.Names()
 	if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
 		t.Errorf("names are not sorted, or not each once: %q", names)
 	}
-	for _, c := range clients.All() {
+	for _, c := range clientconfig.Table() {
 		if !slices.Contains([]string{"docker", "podman", "helm", "buildx"}, c.Config) {
 			t.Errorf("%s reads the configuration of %q", c.Name, c.Config)
 		}
@@ -124,10 +124,10 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: the note is no part of a sentence: %s", c.Name, c.Note)
 		}
 	}
-	if c, err := clients.Lookup("Skopeo"); err != nil || c.Name != "podman" {
+	if c, err := clientconfig.Named("Skopeo"); err != nil || c.Name != "podman" {
 		t.Errorf("skopeo is %q, %v", c.Name, err)
 	}
-	_, err := clients.Lookup("wget")
+	_, err := clientconfig.Named("wget")
 	if err == nil || !strings.Contains(err.Error(), "skopeo") {
 		t.Errorf("an unknown client: %v", err)
 	}

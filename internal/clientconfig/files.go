@@ -1,0 +1,204 @@
+package clientconfig
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+)
+
+// Format is a row of the table of files in which clients keep logins: where they are, how
+// an entry is written, and whose they are. Members are found without regard to case, as
+// clients find them (encoding/json).
+type Format struct {
+	Owner  string // the client that writes it, as Apply takes it
+	Source string // what zen import calls its logins
+
+	Root                        []string // path of the object whose members are the logins
+	Auth, User, Password, Token string   // members of an entry; "" for what it does not have
+	Marker                      bool     // an entry without secrets stays as a sign that there is a login
+	Helpers                     bool     // the file names helpers, as docker's
+
+	base  string // of the files, where the owner has others
+	where func(files) ([]string, error)
+}
+
+// formats is the table of files. The docker format is that of docker/cli,
+// types.AuthConfig; docker before 1.7 had ~/.dockercfg, which podman reads to this day;
+// regctl's is regclient's config.Host.
+func formats() []Format {
+	docker := Format{
+		Owner: "docker", Source: "docker", Root: []string{auths}, Auth: "auth", User: "username",
+		Password: "password", Token: "identitytoken", Marker: true, Helpers: true, where: one(files.docker),
+	}
+	containers, helm := docker, docker
+	containers.Owner, containers.Source, containers.Marker = "podman", "containers", false
+	containers.where = func(f files) ([]string, error) { return containersOf(f.Env).allAuthFiles() }
+	dockercfg := containers
+	dockercfg.Root, dockercfg.Marker, dockercfg.Helpers, dockercfg.base = nil, false, false, ".dockercfg"
+	dockercfg.where = one(func(f files) (string, error) { return f.below(dockercfg.base) })
+	helm.Owner, helm.Source, helm.where = "helm", "helm", one(files.helm)
+	return []Format{docker, containers, dockercfg, helm, {
+		Owner: "regctl", Source: "regctl", Root: []string{"hosts"}, User: "user", Password: "pass",
+		Token: "token", Marker: true, where: files.regctl,
+	}}
+}
+
+func one(file func(files) (string, error)) func(files) ([]string, error) {
+	return func(f files) ([]string, error) {
+		path, err := file(f)
+		return []string{path}, err
+	}
+}
+
+// FormatOf is the row of the table for a client's file. Any other client, and what a
+// client left behind, has docker's format.
+func FormatOf(client, path string) Format {
+	list := formats()
+	i := slices.IndexFunc(list, func(f Format) bool { return f.base != "" && f.base == filepath.Base(path) })
+	if i < 0 {
+		i = slices.IndexFunc(list, func(f Format) bool { return f.base == "" && f.Owner == client })
+	}
+	return list[max(i, 0)]
+}
+
+// Path is where a member of an entry, or the entry, is in a file of the format.
+func (f Format) Path(more ...string) []string { return append(slices.Clone(f.Root), more...) }
+
+// Registry is the name of the registry that an entry is for. regctl's may have a name of
+// their own. That such an entry says "tls": "disabled" is what somebody told regctl, not
+// zen.
+func (f Format) Registry(d *jsonedit.Document, key string) string {
+	if f.Auth != "" {
+		return key
+	}
+	if hostname, ok := d.Text(f.Path(key, "hostname")...); ok && hostname != "" {
+		return hostname
+	}
+	return key
+}
+
+// Sources are what zen import calls the places in which clients keep logins.
+func Sources() []string {
+	var list []string
+	for _, f := range formats() {
+		list = append(list, f.Source)
+	}
+	return slices.Compact(list)
+}
+
+// LoginFile is a file in which a client keeps credentials in plain text, unless a helper
+// does. It need not exist.
+type LoginFile struct {
+	Client string // who reads it, as Apply takes it
+	Path   string // absolute
+}
+
+// LoginFiles are the places where clients keep credentials in plain text, docker's first.
+// Also those are among them that a variable such as REGISTRY_AUTH_FILE hides at the
+// moment.
+func (e Env) LoginFiles() ([]LoginFile, error) {
+	var list []LoginFile
+	for _, f := range formats() {
+		paths, err := f.where(filesOf(e))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			if !slices.ContainsFunc(list, func(o LoginFile) bool { return o.Path == path }) {
+				list = append(list, LoginFile{f.Owner, path})
+			}
+		}
+	}
+	return list, nil
+}
+
+// ConfigFiles are the files by which clients choose helpers that are in docker's format.
+// They need not exist.
+func (e Env) ConfigFiles() ([]LoginFile, error) {
+	list, err := e.LoginFiles()
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(f LoginFile) bool { return !FormatOf(f.Client, f.Path).Helpers })
+	base, err := filesOf(e).buildxDir()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range buildxFiles(base) {
+		list = append(list, LoginFile{"buildx", p.file})
+	}
+	return list, nil
+}
+
+// files is where clients keep what is theirs.
+type files struct{ Env }
+
+func filesOf(e Env) files { return files{e} }
+
+// dockerDir is where docker keeps its files: $DOCKER_CONFIG, which is taken as it is,
+// else ~/.docker (docker/cli, cli/config.Dir).
+func (f files) dockerDir() (string, error) {
+	if dir := f.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir, nil
+	}
+	return f.below(".docker")
+}
+
+func (f files) docker() (string, error) {
+	dir, err := f.dockerDir()
+	if err != nil {
+		return "", err
+	}
+	return absolute("DOCKER_CONFIG", filepath.Join(dir, "config.json"))
+}
+
+// helm is helm's own file of logins, in docker's format (helm, pkg/helmpath and
+// pkg/cli).
+func (f files) helm() (string, error) {
+	if file := f.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
+		return absolute("HELM_REGISTRY_CONFIG", file)
+	}
+	dir, err := f.helmDir()
+	return filepath.Join(dir, "registry", "config.json"), err
+}
+
+func (f files) helmDir() (string, error) {
+	if dir := f.Getenv("HELM_CONFIG_HOME"); dir != "" {
+		return absolute("HELM_CONFIG_HOME", dir)
+	}
+	if dir := f.Getenv("XDG_CONFIG_HOME"); dir != "" {
+		return absolute("XDG_CONFIG_HOME", filepath.Join(dir, "helm"))
+	}
+	if runtime.GOOS == "darwin" {
+		return f.below("Library", "Preferences", "helm")
+	}
+	return f.below(".config", "helm")
+}
+
+// regctl are where regctl looks for its configuration (regclient,
+// cmd/regctl.ConfigLoadDefault).
+func (f files) regctl() ([]string, error) {
+	home, err := f.home()
+	if err != nil {
+		return nil, err
+	}
+	xdg := f.Getenv("XDG_CONFIG_HOME")
+	if xdg == "" {
+		xdg = filepath.Join(home, ".config")
+	}
+	list := []string{
+		filepath.Join(home, ".regctl", "config.json"),
+		filepath.Join(xdg, "regctl", "config.json"),
+	}
+	if file := f.Getenv("REGCTL_CONFIG"); file != "" {
+		list = append([]string{file}, list...)
+	}
+	for i, file := range list {
+		if list[i], err = absolute("REGCTL_CONFIG", file); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
