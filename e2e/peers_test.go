@@ -494,10 +494,19 @@ func TestZendCannotBeLookedInto(t *testing.T) {
 	}
 }
 
-// The helper holds a password for a moment, and defends itself like zend.
+// The helper and zen hold a password for a moment, and defend themselves like zend.
 func TestHelperCannotBeLookedInto(t *testing.T) {
+	for _, command := range [][]string{
+		{"docker-credential-zen", "store"},
+		{"zen", "service-connector", "register", "hub", "--type=docker", "--username=a", "--password-stdin"},
+	} {
+		t.Run(command[0], func(t *testing.T) { cannotBeLookedInto(t, command) })
+	}
+}
+
+func cannotBeLookedInto(t *testing.T, command []string) {
 	h := newHomeFor(t, nobody)
-	cmd := h.command("docker-credential-zen", "store")
+	cmd := h.command(command[0], command[1:]...)
 	in, err := cmd.StdinPipe()
 	h.check(err)
 	h.check(cmd.Start())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/harden"
 	"github.com/zen-agent/zen/internal/ipc"
 	"github.com/zen-agent/zen/internal/paths"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -43,7 +44,7 @@ const (
 )
 
 func main() {
-	harden()
+	harden.Process()
 	unix.Exit(run(os.Args).send())
 }
 

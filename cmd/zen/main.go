@@ -6,10 +6,12 @@ import (
 	"os"
 
 	"github.com/zen-agent/zen/internal/cli"
+	"github.com/zen-agent/zen/internal/harden"
 	"github.com/zen-agent/zen/internal/selftest"
 )
 
 func main() {
+	harden.Process()
 	if len(os.Args) > 1 && os.Args[1] == selftest.ChildArgument {
 		os.Exit(selftest.ChildMain(os.Args[2:], os.Stdout, os.Stderr))
 	}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"io"
 	"os"
+
+	"github.com/zen-agent/zen/internal/harden"
 )
 
 // Exit statuses of a child; its parent goes by its answer only.
@@ -22,7 +24,7 @@ func Main[Q any](
 	read func(*bufio.Reader) (Q, error),
 	answer func(Q) error,
 ) int {
-	harden()
+	harden.Process()
 	q, err := read(r)
 	if err != nil || len(args) > 0 {
 		return ExitUsage

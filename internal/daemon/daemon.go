@@ -13,12 +13,15 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/config"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/execsafe"
+	"github.com/zen-agent/zen/internal/harden"
 	"github.com/zen-agent/zen/internal/ipc/server"
 	"github.com/zen-agent/zen/internal/keystore"
 	"github.com/zen-agent/zen/internal/paths"
@@ -70,7 +73,7 @@ type daemon struct {
 // Run serves until ctx ends, a client asks for it, zend is idle for as long as
 // configured, or its socket was replaced. A nil error is a clean end.
 func Run(ctx context.Context, opt Options) (err error) {
-	harden()
+	keepPrivate()
 	// until it serves: a third of the time that it takes to load many logins, and there
 	// is little garbage
 	debug.SetGCPercent(-1)
@@ -311,4 +314,10 @@ func (d *daemon) restartRequest(context.Context, server.Peer, api.Empty) (api.Em
 	d.ln.KeepOpen()
 	d.stop(errRestart)
 	return api.Empty{}, nil
+}
+
+// keepPrivate keeps others away from this process's memory and files.
+func keepPrivate() {
+	harden.Process()
+	unix.Umask(0o077)
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "harden":
-		harden()
+		keepPrivate()
 		showHardening()
 	case "zend":
 		searchWhenAsked()

@@ -23,7 +23,7 @@ type rule struct {
 func leaves() []string {
 	return []string{
 		"internal/access", "internal/address", "internal/api", "internal/childproc", "internal/clock",
-		"internal/credential", "internal/execsafe", "internal/filewatch",
+		"internal/credential", "internal/execsafe", "internal/filewatch", "internal/harden",
 		"internal/paths", "internal/safejson", "internal/safetext/...", "internal/sessionbus",
 	}
 }
@@ -249,6 +249,7 @@ func vocabulary() []string {
 		"internal/safetext",
 		"internal/paths",
 		"internal/execsafe",
+		"internal/harden",
 	}
 }
 

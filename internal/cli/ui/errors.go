@@ -88,12 +88,16 @@ func IsEnd(err error) bool {
 	return errors.Is(err, ErrInterrupted) || errors.Is(err, ErrAborted)
 }
 
-// Interruptible returns a context that ends with errInterrupted on SIGINT and SIGTERM. A
-// second signal kills.
+// Interruptible returns a context that ends with errInterrupted on SIGINT, SIGTERM,
+// SIGQUIT (Ctrl-\) and SIGHUP, so that a terminal that shows nothing of what is typed
+// does so again. A second signal kills. A SIGHUP that is ignored stays so (nohup).
 func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		select {
 		case <-signals:

@@ -180,6 +180,7 @@ func (a *UI) hiddenLine(ctx context.Context, question string) ([]byte, error) {
 	if err := echoOff(int(tty.Fd())); err != nil {
 		return nil, err
 	}
+	defer whenStopped(int(tty.Fd()), before, func() { fmt.Fprint(a.Err, question) })()
 	fmt.Fprint(a.Err, question)
 	line, err := a.Await(ctx, func() ([]byte, error) { return term.ReadPassword(int(tty.Fd())) })
 	fmt.Fprintln(a.Err)
