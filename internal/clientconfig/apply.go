@@ -39,12 +39,9 @@ func (e Env) Apply(ctx context.Context, name string, o Options) ([]*Report, erro
 		r.forClient(name, c)
 	}
 	first := reports[0]
-	first.Warnings = append(first.Warnings, bound{e, c}.surroundings(first)...)
+	bound{e, c}.surroundings(asked, first)
 	if c.after != nil {
 		c.after(e, first)
-	}
-	if asked.Name != c.Name && asked.after != nil {
-		asked.after(e, first)
 	}
 	return reports, err
 }
@@ -271,7 +268,7 @@ func (s *setup) applyOwn(ctx context.Context, before fileedit.Content) (fileedit
 		r = s.created()
 	}
 	r.After, r.Size = digest(text), len(text)
-	if s.helper != helperName {
+	if s.helper != Helper {
 		r.Helper = s.helper
 	}
 	return fileedit.Content{Data: text, Exists: true}, s.remember(ctx, r)

@@ -60,6 +60,7 @@ func ReadDocker(file string) (*jsonedit.Document, error) {
 
 // asked is whom docker's code asks for a key (configfile.GetCredentialsStore).
 func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
+	format := FormatOf("docker", file)
 	a := Asked{File: file, Helper: helperFor(d, key)}
 	if _, ok := d.Raw(credHelpers, key); ok {
 		a.Member = memberName([]string{credHelpers, key})
@@ -74,7 +75,7 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 	for _, k := range d.Keys(auths) {
 		if k == key || loginOf(k).key == key {
 			a.Named = true
-			a.InClear = a.InClear || a.Helper == "" && holdsSecret(d, k)
+			a.InClear = a.InClear || a.Helper == "" && format.holds(d, k)
 		}
 	}
 	return a
@@ -84,7 +85,7 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 // pkg/docker/config.getCredentials).
 func (c containers) asks(registry address.Address, key string) ([]Asked, error) {
 	var list []Asked
-	used := c.helpers()
+	used, format := c.helpers(), FormatOf("podman", "")
 	for _, helper := range used.helpers {
 		if helper != authFileHelper {
 			list = append(list, Asked{File: used.file, Member: confMember, Helper: helper})
@@ -103,7 +104,7 @@ func (c containers) asks(registry address.Address, key string) ([]Asked, error) 
 			for _, k := range d.Keys(auths) {
 				held, err := address.ParseKey(k)
 				a.InClear = a.InClear ||
-					a.Helper == "" && holdsSecret(d, k) && err == nil && held.Covers(registry)
+					a.Helper == "" && format.holds(d, k) && err == nil && held.Covers(registry)
 			}
 			if a.Helper != "" || a.InClear {
 				list = append(list, a)
@@ -159,29 +160,26 @@ func (e Env) Docker(a address.Address) (Use, error) {
 	return u, nil
 }
 
-// PodmanOverrides tells what keeps podman, skopeo and buildah from using zen as "zen
-// setup podman" wants it.
-func (e Env) PodmanOverrides() []Warning {
-	var r Report
-	podmanOverrides(e, &r)
-	return r.Warnings
-}
-
-// AuthConfig is the warning about DOCKER_AUTH_CONFIG and the registries in it, if it is
-// set.
-func (e Env) AuthConfig() (w Warning, registries []string, set bool) {
-	if e.Getenv("DOCKER_AUTH_CONFIG") == "" {
-		return w, nil, false
-	}
-	return e.authConfigWarning(), e.shadowed(), true
-}
-
 // Profile is the profile of zen that a helper's name means: "work" for "zen-work", "" for
 // "zen" and for other helpers.
 func Profile(helper string) string {
-	profile, _ := strings.CutPrefix(helper, helperName+"-")
+	profile, _ := strings.CutPrefix(helper, Helper+"-")
 	if profile == helper {
 		return ""
 	}
 	return profile
 }
+
+// DockerFile is docker's configuration.
+func (e Env) DockerFile() (string, error) { return filesOf(e).docker() }
+
+// PodmanHelpers are the helpers that podman, skopeo and buildah ask now, and the file
+// that says so; "" if none does.
+func (e Env) PodmanHelpers() (file string, helpers []string) {
+	used := containersOf(e).helpers()
+	return used.file, used.helpers
+}
+
+// RegistriesConfs are the files by which they choose, in the order in which they are
+// read.
+func (e Env) RegistriesConfs() ([]string, error) { return containersOf(e).registriesConfs() }

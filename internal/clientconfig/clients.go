@@ -9,8 +9,8 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// helperName is what a configuration calls docker-credential-zen.
-const helperName = "zen"
+// Helper is what a configuration calls docker-credential-zen.
+const Helper = "zen"
 
 // Client is a program, or several that ask in the same way: a row of the table of
 // clients.
@@ -33,7 +33,7 @@ type Client struct {
 	// by which it chooses its helper, all in docker's format and in order
 	files func(files, address.Address) ([]string, error)
 	own   bool // places are all zen's, in the format of registries.conf
-	// adds what else keeps it from asking zen; may be nil
+	// tells what an edit changes for the client beside its file; may be nil
 	after func(env Env, r *Report)
 	keys  func(address.Address) []string
 }
@@ -112,7 +112,7 @@ func dockersReaders() []Client {
 		}, {
 			Name: "regctl", Also: []string{"regbot", "regsync"}, Config: "docker", Listing: ListsFirst,
 			keys: host, Note: "it asks only for registries that the helper lists",
-			setUp: []string{"regctl"}, programs: []string{"regctl"}, after: regctlWarnings,
+			setUp: []string{"regctl"}, programs: []string{"regctl"},
 		}, {
 			Name: "oras-py", Config: "docker", keys: plainName,
 		}, {
@@ -140,6 +140,27 @@ func Clients() []string {
 		names = append(names, c.setUp...)
 	}
 	return names
+}
+
+// Configured are the clients with a file of their own, in the order in which these are
+// looked into.
+func Configured() (names []string) {
+	for _, f := range formats() {
+		names = append(names, f.Owner)
+	}
+	for _, c := range configured() {
+		names = append(names, c.Name)
+	}
+	return unique(names)
+}
+
+func unique(names []string) (list []string) {
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // Named finds a client by its name or that of a program which does as it does, without

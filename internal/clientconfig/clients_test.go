@@ -425,9 +425,8 @@ func TestRegctlWarning(t *testing.T) {
 		}
 		m.write(file, `{"hosts": {"ghcr.io": {"user": "alice", "pass": "`+canary+`"}, "quay.io": `+
 			`{"credHelper": "docker-credential-x"}}}`, 0o600)
-		want := []string{"regctl keeps logins of its own in plain text in DIR/" + filepath.ToSlash(file) +
-			" and cannot be told to use a helper for all registries: ghcr.io => move them into the " +
-			"vault: zen import"}
+		want := []string{"DIR/" + filepath.ToSlash(file) + " stores credentials in plain text: ghcr.io => " +
+			"move them into the vault: zen import"}
 		r := m.one(m.applyTo("regctl", all()))
 		if diff := cmp.Diff(want, m.warnings(r)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -183,31 +183,41 @@ func effective(list []conf) []string {
 	return helpers
 }
 
-// warnAuthFile tells what a variable that names a file of logins does: the clients demand
-// that there is one ("checking authfile"), and one in docker's format gets the passwords
-// of podman login past the helpers of registries.conf (containers/common 0.57,
+// authFileProblems is what a variable that names a file of logins does: the clients
+// demand that there is one ("checking authfile"), and one in docker's format gets the
+// passwords of podman login past the helpers of registries.conf (containers/common 0.57,
 // pkg/auth.systemContextWithOptions).
-func warnAuthFile(env Env, r *Report) {
-	variable, file := "REGISTRY_AUTH_FILE", env.Getenv("REGISTRY_AUTH_FILE")
-	if dir := env.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
+func (c containers) authFileProblems() (list []Problem) {
+	variable, file := "REGISTRY_AUTH_FILE", c.Getenv("REGISTRY_AUTH_FILE")
+	if dir := c.Getenv("DOCKER_CONFIG"); file == "" && dir != "" {
 		variable, file = "DOCKER_CONFIG", filepath.Join(dir, "config.json")
-		r.warn(`DOCKER_CONFIG is set: "podman login" of newer versions writes passwords `+
-			`into `+safetext.Name(file)+" in plain text",
-			"log in with zen login, or unset DOCKER_CONFIG")
+		list = append(list, overriding(`DOCKER_CONFIG is set: "podman login" of newer versions writes `+
+			"passwords into "+safetext.Name(file)+" in plain text",
+			"log in with zen login, or unset DOCKER_CONFIG"))
 	}
 	if file == "" {
-		return
+		return list
 	}
 	if _, err := os.Stat(file); os.IsNotExist(err) {
-		r.warn(variable+" is set, but there is no "+safetext.Name(file)+": podman and buildah refuse to "+
-			"work then", "unset "+variable)
+		list = append(list, overriding(variable+" is set, but there is no "+safetext.Name(file)+
+			": podman and buildah refuse to work then", "unset "+variable))
 	}
+	return list
 }
 
-// podmanWarnings tells what overrides zen's file, which helpers it overrides, and which
-// logins are out of use.
+func overriding(message, hint string) Problem {
+	return Problem{Warning: Warning{message, hint}, Kind: Overridden, Client: "podman"}
+}
+
+// podmanWarnings tells which helpers zen's file overrides, and which logins are out of
+// use.
 func podmanWarnings(env Env, r *Report) {
-	before := podmanOverrides(env, r)
+	before := []string{authFileHelper}
+	for _, c := range containersOf(env).confs() {
+		if !c.comesAfter() {
+			before = c.helpers
+		}
+	}
 	for _, helper := range before {
 		if helper != authFileHelper && !IsZen(helper) {
 			r.warn("docker-credential-"+safetext.Name(helper)+" was asked by podman, skopeo and buildah "+
@@ -220,37 +230,27 @@ func podmanWarnings(env Env, r *Report) {
 	}
 }
 
-// podmanOverrides tells what overrides zen's file, and returns the helpers that it
-// overrides.
-func podmanOverrides(env Env, r *Report) (before []string) {
-	before = []string{authFileHelper}
-	for _, c := range containersOf(env).confs() {
-		if !c.main && filepath.Base(c.file) > dropIn {
-			if !namesZen(c.helpers) {
-				r.warn(
-					safetext.Name(
-						c.file,
-					)+" comes after zen's file and sets "+confMember+" = "+quoteAll(
-						c.helpers,
-					),
-					"take "+confMember+" out of "+safetext.Name(c.file),
-				)
-			}
-			continue
+// comesAfter reports whether a file is read after zen's, and so overrides it.
+func (c conf) comesAfter() bool { return !c.main && filepath.Base(c.file) > dropIn }
+
+// overrides is what overrides zen's file.
+func (c containers) overrides() (list []Problem) {
+	for _, f := range c.confs() {
+		if f.comesAfter() && !namesZen(f.helpers) {
+			list = append(list, overriding(safetext.Name(f.file)+" comes after zen's file and sets "+
+				confMember+" = "+quoteAll(f.helpers), "take "+confMember+" out of "+safetext.Name(f.file)))
 		}
-		before = c.helpers
 	}
 	for _, variable := range []string{"CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE"} {
-		if file := env.Getenv(variable); file != "" {
+		if file := c.Getenv(variable); file != "" {
 			if helpers, _ := helpersIn(file); !namesZen(helpers) {
-				r.warn(variable+" names another configuration, "+safetext.Name(file)+", which does not "+
-					"name zen",
-					"unset "+variable+`, or put into that file: `+confMember+` = ["zen"]`)
+				list = append(list, overriding(variable+" names another configuration, "+safetext.Name(file)+
+					", which does not name zen",
+					"unset "+variable+`, or put into that file: `+confMember+` = ["zen"]`))
 			}
 		}
 	}
-	warnAuthFile(env, r)
-	return before
+	return append(list, c.authFileProblems()...)
 }
 
 func quoteAll(list []string) string {
@@ -273,7 +273,7 @@ func (c containers) hiddenAuthFiles(r *Report) {
 			continue
 		}
 		var names []string
-		for _, l := range plaintext(d) {
+		for _, l := range FormatOf("podman", file).plaintext(d) {
 			names = append(names, l.name)
 		}
 		r.Plaintext = append(r.Plaintext, names...)

@@ -1,14 +1,12 @@
 package clientconfig
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
-	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -20,25 +18,9 @@ const (
 	credHelpers = "credHelpers"
 )
 
-// ParseDocker reads a file in docker's format. It refuses what cannot be edited without a
-// guess; file is for the error.
+// ParseDocker reads a file in docker's format; file is for the error.
 func ParseDocker(file string, data []byte) (*jsonedit.Document, error) {
-	d, err := jsonedit.Parse(data)
-	if err == nil {
-		err = checkDocker(d)
-	}
-	if err == nil {
-		return d, nil
-	}
-	place, message := safetext.Name(file), err.Error()
-	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
-		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
-		message = syntax.Message
-	}
-	return nil, &credential.Error{
-		Reason: credential.InvalidInput, Message: place + ": " + message,
-		Hint: "correct the file; zen changed nothing in it", Cause: err,
-	}
+	return FormatOf("docker", file).Parse(file, data)
 }
 
 // checkDocker refuses a file whose members that matter are not of docker's types, or
@@ -157,36 +139,8 @@ func HelperFor(d *jsonedit.Document, key string) string { return helperFor(d, lo
 type login struct {
 	name string // the registry as zen prints it
 	key  string // of the registry in credHelpers
-}
-
-// plaintext lists the entries of auths that hold a secret, in order.
-func plaintext(d *jsonedit.Document) []login {
-	var list []login
-	for _, key := range d.Keys(auths) {
-		if holdsSecret(d, key) {
-			list = append(list, loginOf(key))
-		}
-	}
-	return list
-}
-
-// holdsSecret reports whether the entry of auths holds a password or a token.
-func holdsSecret(d *jsonedit.Document, key string) bool {
-	return slices.ContainsFunc(
-		d.Keys(auths, key),
-		func(field string) bool { return isSecret(d, auths, key, field) },
-	)
-}
-
-// isSecret reports whether the field at path holds a password or a token (docker/cli,
-// types.AuthConfig).
-func isSecret(d *jsonedit.Document, path ...string) bool {
-	switch strings.ToLower(path[len(path)-1]) {
-	case "auth", "password", "identitytoken", "registrytoken":
-		raw, _ := d.Raw(path...)
-		return raw[0] == '"' && len(raw) > len(`""`)
-	}
-	return false
+	// it is spelled as clients ask; others are older
+	current bool
 }
 
 // loginOf names the registry of a key of auths, which may be an old spelling such as
@@ -198,5 +152,21 @@ func loginOf(key string) login {
 		return login{name: safetext.Name(key[strings.LastIndexByte(key, '@')+1:]), key: key}
 	}
 	// docker looks at the host alone (credentials.ConvertToHostname)
-	return login{name: a.String(), key: a.Registry().ServerURL()}
+	return login{
+		name: a.String(), key: a.Registry().ServerURL(), current: key == a.ServerURL() || key == a.String(),
+	}
+}
+
+// DockerContext is the engine that docker's configuration chooses; "" for the usual one.
+func (e Env) DockerContext() string {
+	file, err := filesOf(e).docker()
+	if err != nil {
+		return ""
+	}
+	d, err := ReadDocker(file)
+	if err != nil {
+		return ""
+	}
+	context, _ := d.Text("currentContext")
+	return strings.TrimPrefix(context, "default")
 }

@@ -80,5 +80,5 @@ func (e Env) find(name string) string {
 // IsZen reports whether the helper that a configuration names is zen's: "zen", or
 // "zen-NAME" for a profile.
 func IsZen(helper string) bool {
-	return helper == helperName || strings.HasPrefix(helper, helperName+"-")
+	return helper == Helper || strings.HasPrefix(helper, Helper+"-")
 }

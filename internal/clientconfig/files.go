@@ -1,11 +1,16 @@
 package clientconfig
 
 import (
+	"errors"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // Format is a row of the table of files in which clients keep logins: where they are, how
@@ -61,6 +66,53 @@ func FormatOf(client, path string) Format {
 		i = slices.IndexFunc(list, func(f Format) bool { return f.base == "" && f.Owner == client })
 	}
 	return list[max(i, 0)]
+}
+
+// Parse reads a file of the format; path is for the error. It refuses what cannot be
+// edited without a guess.
+func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
+	d, err := jsonedit.Parse(data)
+	if err == nil && f.Helpers {
+		err = checkDocker(d)
+	}
+	if err == nil {
+		return d, nil
+	}
+	place, message := safetext.Name(path), err.Error()
+	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
+		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
+		message = syntax.Message
+	}
+	return nil, &credential.Error{
+		Reason: credential.InvalidInput, Message: place + ": " + message,
+		Hint: "correct the file; zen changed nothing in it", Cause: err,
+	}
+}
+
+// plaintext lists the entries that hold a secret, those that are spelled as clients ask
+// first.
+func (f Format) plaintext(d *jsonedit.Document) (list []login) {
+	var older []login
+	for _, key := range d.Keys(f.Root...) {
+		switch l := loginOf(f.Registry(d, key)); {
+		case !f.holds(d, key):
+		case l.current:
+			list = append(list, l)
+		default:
+			older = append(older, l)
+		}
+	}
+	return append(list, older...)
+}
+
+// holds reports whether an entry holds a password or a token.
+func (f Format) holds(d *jsonedit.Document, key string) bool {
+	return slices.ContainsFunc(d.Keys(f.Path(key)...), func(member string) bool {
+		raw, _ := d.Raw(f.Path(key, member)...)
+		return raw[0] == '"' && len(raw) > len(`""`) &&
+			slices.ContainsFunc([]string{f.Auth, f.Password, f.Token, "registrytoken"},
+				func(name string) bool { return strings.EqualFold(name, member) })
+	})
 }
 
 // Path is where a member of an entry, or the entry, is in a file of the format.

@@ -12,27 +12,14 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// program is the file that clients execute.
-const program = "docker-credential-" + helperName + exeSuffix
+// Program is the file that clients execute.
+const Program = "docker-credential-" + Helper + exeSuffix
 
-// helperWarnings tells what is wrong with docker-credential-zen as clients find it, by
-// PATH.
-func (e Env) helperWarnings() []Warning {
-	if w, missing := e.HelperMissing(); missing {
-		return []Warning{w}
-	}
-	var list []Warning
-	if w, other := e.HelperReplaced(); other {
-		list = append(list, w)
-	}
-	return append(list, e.HelperExposed()...)
-}
-
-// HelperReplaced says that clients find another docker-credential-zen than the one that
+// helperReplaced says that clients find another docker-credential-zen than the one that
 // belongs to the zen that runs.
-func (e Env) HelperReplaced() (Warning, bool) {
-	own, found := e.own(), e.FindHelper(helperName)
-	if own == "" || found == "" || sameFile(own, found) {
+func (e Env) helperReplaced() (Warning, bool) {
+	own, found := e.HelperBeside(), e.FindHelper(Helper)
+	if own == "" || found == "" || SameFile(own, found) {
 		return Warning{}, false
 	}
 	return Warning{
@@ -42,19 +29,19 @@ func (e Env) HelperReplaced() (Warning, bool) {
 	}, true
 }
 
-// HelperExposed tells how somebody besides the user and root could make clients execute
+// helperExposed tells how somebody besides the user and root could make clients execute
 // another docker-credential-zen: by what they find, or by a directory of PATH into which
 // they look before.
-func (e Env) HelperExposed() []Warning {
+func (e Env) helperExposed() []Warning {
 	var list []Warning
-	found := e.FindHelper(helperName)
+	found := e.FindHelper(Helper)
 	for _, dir := range e.path() {
 		if found != "" && dir == filepath.Dir(found) {
 			break
 		}
 		if err := execsafe.Directory(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w := warning(err)
-			w.Message = "clients look for " + program + " in " + safetext.Name(dir) + " first: " + w.Message
+			w.Message = "clients look for " + Program + " in " + safetext.Name(dir) + " first: " + w.Message
 			w.Hint = strings.TrimSuffix("take "+safetext.ShellWord(dir)+" off PATH, or: "+w.Hint, ", or: ")
 			list = append(list, w)
 		}
@@ -78,7 +65,7 @@ func warning(err error) Warning {
 // missing says why there is no docker-credential-zen to execute.
 func (e Env) missing() Warning {
 	for _, dir := range e.path() {
-		file := filepath.Join(dir, program)
+		file := filepath.Join(dir, Program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return Warning{Message: safetext.Name(file) + " is not executable: no client can ask " +
 				"zen", Hint: "chmod +x " + safetext.ShellWord(file)}
@@ -91,10 +78,10 @@ func (e Env) missing() Warning {
 		}
 	}
 	w := Warning{
-		Message: program + " is not on PATH: no client can ask zen",
+		Message: Program + " is not on PATH: no client can ask zen",
 		Hint:    "install it into a directory that is on PATH",
 	}
-	if own := e.own(); own != "" {
+	if own := e.HelperBeside(); own != "" {
 		w.Hint = exportPath(filepath.Dir(own))
 	}
 	return w
@@ -102,14 +89,14 @@ func (e Env) missing() Warning {
 
 // HelperInstalled reports whether there is a docker-credential-zen: on PATH, or beside
 // this program, whose PATH need not be the clients'.
-func (e Env) HelperInstalled() bool { return e.FindHelper(helperName) != "" || e.own() != "" }
+func (e Env) HelperInstalled() bool { return e.FindHelper(Helper) != "" || e.HelperBeside() != "" }
 
-// own is the docker-credential-zen beside this program, or "".
-func (e Env) own() string {
+// HelperBeside is the docker-credential-zen beside this program, or "".
+func (e Env) HelperBeside() string {
 	if e.Program == "" {
 		return ""
 	}
-	if file := filepath.Join(filepath.Dir(e.Program), program); executable(file) {
+	if file := filepath.Join(filepath.Dir(e.Program), Program); executable(file) {
 		return file
 	}
 	return ""
@@ -117,7 +104,8 @@ func (e Env) own() string {
 
 func exportPath(dir string) string { return "export PATH=" + safetext.ShellWord(dir) + `:"$PATH"` }
 
-func sameFile(a, b string) bool {
+// SameFile reports whether two paths lead to one file.
+func SameFile(a, b string) bool {
 	x, errA := os.Stat(a)
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)
@@ -133,7 +121,7 @@ func (e Env) FindProgram(name string) string { return e.find(name) }
 // HelperMissing says why clients that are pointed at zen could not ask it, if there is no
 // docker-credential-zen on PATH.
 func (e Env) HelperMissing() (Warning, bool) {
-	if e.FindHelper(helperName) != "" {
+	if e.FindHelper(Helper) != "" {
 		return Warning{}, false
 	}
 	return e.missing(), true

@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -16,30 +15,28 @@ import (
 // inspect tells what an edit of a file means for the logins that exist.
 func (s *setup) inspect(before, after *jsonedit.Document) {
 	r := s.report
-	var rest []string
-	for _, l := range plaintext(before) {
+	for _, l := range FormatOf("docker", s.target).plaintext(before) {
 		r.Plaintext = append(r.Plaintext, l.name)
 		if helperFor(before, l.key) == "" && helperFor(after, l.key) != "" {
 			r.Hidden = append(r.Hidden, l.name)
-		} else {
-			rest = append(rest, l.name)
 		}
 	}
 	if len(r.Hidden) > 0 {
 		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in plain text: "+
 			strings.Join(r.Hidden, ", "), s.takeOut())
 	}
-	if len(rest) > 0 {
-		r.warn(
-			safetext.Name(s.target)+" stores credentials in plain text: "+strings.Join(rest, ", "),
-			s.takeOut(),
-		)
-	}
-	if bytes.HasPrefix(after.Bytes(), []byte("\ufeff")) {
-		r.warn(safetext.Name(s.target)+" begins with a byte order mark: "+s.whose+" cannot read it",
-			"sed -i '1s/^\\xEF\\xBB\\xBF//' "+safetext.ShellWord(s.target))
-	}
 	s.inspectOthers(before, after)
+	for _, p := range (diagnosis{s.env}).document(LoginFile{s.whose, s.target}, after) {
+		p.Registries = slices.DeleteFunc(p.Registries, func(name string) bool {
+			return slices.Contains(r.Hidden, name)
+		})
+		switch {
+		case p.Kind == PlainText && len(p.Registries) > 0:
+			r.warn(storesInPlainText(s.target, p.Registries), s.takeOut())
+		case p.Kind == Unreadable, p.Kind == BadEntry, p.Kind == OtherHelper:
+			r.warn(p.Message, p.Hint)
+		}
+	}
 }
 
 // moveIn is how what clients and helpers keep comes into zen.
@@ -104,21 +101,6 @@ func (s *setup) inspectOthers(before, after *jsonedit.Document) {
 			"from now on it writes logins to all other registries into the file in plain "+
 			"text", "zen setup "+name)
 	}
-	for _, key := range after.Keys(credHelpers) {
-		helper, _ := after.Text(credHelpers, key)
-		if IsZen(helper) || !IsZen(now) {
-			continue
-		}
-		host := loginOf(key).name
-		by := "by docker-credential-" + safetext.Name(helper)
-		if helper == "" {
-			by = "from the file in plain text"
-		}
-		r.warn(
-			host+" is still served "+by+" (credHelpers)",
-			"zen setup "+name+" --host "+safetext.ShellWord(host),
-		)
-	}
 }
 
 func (r *Report) warn(message, hint string) {
@@ -151,32 +133,20 @@ func (e Env) detected() string {
 	return store
 }
 
-// surroundings tells what outside the file keeps the client from asking zen.
-func (c bound) surroundings(r *Report) []Warning {
-	list := c.helperWarnings()
-	if c.EnvAuth && c.Getenv("DOCKER_AUTH_CONFIG") != "" {
-		list = append(list, c.authConfigWarning())
+// surroundings tells what outside the file keeps the client from asking zen, and asked,
+// if that is another client that reads it.
+func (c bound) surroundings(asked Client, r *Report) {
+	list := Of(c.Diagnose(c.Name), HelperAbsent, HelperOther, HelperUnsafe, InVariable, Overridden)
+	if asked.Name != c.Name {
+		list = append(list, Of(c.Diagnose(asked.Name), PlainText)...)
+	}
+	for _, p := range list {
+		r.Warnings = append(r.Warnings, p.Warning)
 	}
 	if foreign(filepath.Dir(r.Target)) {
-		list = append(list, Warning{
-			Message: safetext.Name(filepath.Dir(r.Target)) + " belongs to another user",
-			Hint:    "run zen as that user, without sudo",
-		})
+		r.warn(safetext.Name(filepath.Dir(r.Target))+" belongs to another user",
+			"run zen as that user, without sudo")
 	}
-	return list
-}
-
-// authConfigWarning tells of DOCKER_AUTH_CONFIG, which docker asks before any helper
-// (since 28.3).
-func (e Env) authConfigWarning() Warning {
-	message := "DOCKER_AUTH_CONFIG is set, and docker takes logins from there first"
-	if hosts := e.shadowed(); len(hosts) > 0 {
-		message = "DOCKER_AUTH_CONFIG is set: docker takes the login for " + strings.Join(
-			hosts,
-			", ",
-		) + " from there, not from zen"
-	}
-	return Warning{Message: message, Hint: "unset DOCKER_AUTH_CONFIG"}
 }
 
 // shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read

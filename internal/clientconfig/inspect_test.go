@@ -141,10 +141,10 @@ func TestWarnings(t *testing.T) {
 			m.config(`{"credHelpers": {"gcr.io": "gcloud", "https://index.docker.io/v1/": "", "ghcr.io": ` +
 				`"zen"}}`)
 		}, []string{
-			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host " +
-				"gcr.io",
-			"docker.io is still served from the file in plain text (credHelpers) => zen setup docker " +
-				"--host docker.io",
+			"for gcr.io docker asks docker-credential-gcloud, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => zen setup docker --host gcr.io",
+			"for docker.io docker asks the logins in the file, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => zen setup docker --host docker.io",
 		}},
 		{"byte order mark", all(), func(m *machine) { m.config("\ufeff{}") }, []string{
 			`DIR/home/.docker/config.json begins with a byte order mark: docker cannot read it => sed -i ` +
@@ -157,8 +157,8 @@ func TestWarnings(t *testing.T) {
 			"docker no longer uses the logins that DIR/home/.docker/config.json holds in plain text: " +
 				"ghcr.io => " + moveIn,
 			"DIR/home/.docker/config.json stores credentials in plain text: gcr.io => " + moveIn,
-			"gcr.io is still served by docker-credential-gcloud (credHelpers) => zen setup docker --host " +
-				"gcr.io",
+			"for gcr.io docker asks docker-credential-gcloud, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => zen setup docker --host gcr.io",
 		}},
 		{"DOCKER_AUTH_CONFIG", all(), func(m *machine) {
 			m.vars["DOCKER_AUTH_CONFIG"] = `{"auths":{"quay.io":{"auth":"` + basic() +

@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
@@ -18,13 +17,7 @@ const (
 
 // Keys are the keys under which the client asks for a registry or a repository, in order.
 func (c Client) Keys(registry address.Address) []string {
-	var keys []string
-	for _, key := range c.keys(registry) {
-		if !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
+	return unique(c.keys(registry))
 }
 
 // isHub reports whether a is on Docker Hub.

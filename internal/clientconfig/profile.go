@@ -22,7 +22,7 @@ const maxProfile = 64
 // or "zen" for none.
 func helperOf(profile string) (string, error) {
 	if profile == "" {
-		return helperName, nil
+		return Helper, nil
 	}
 	odd := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
@@ -34,7 +34,7 @@ func helperOf(profile string) (string, error) {
 			"profile "+safetext.Name(profile)+
 			": it takes letters, digits and the characters . _ -", "choose a short name, such as work")
 	}
-	return helperName + "-" + profile, nil
+	return Helper + "-" + profile, nil
 }
 
 // CheckProfile returns an error for a name of a profile that no helper can have, so that
@@ -59,16 +59,16 @@ func (k Links) Make(ctx context.Context, profile string, dryRun bool) (*Link, er
 	if err != nil {
 		return nil, err
 	}
-	zen := k.FindHelper(helperName)
+	zen := k.FindHelper(Helper)
 	if zen == "" {
-		zen = k.own()
+		zen = k.HelperBeside()
 	}
 	if zen == "" {
 		w := k.missing()
 		return nil, credential.NewError(credential.NoSuchEntity, w.Message, w.Hint)
 	}
 	if found := k.FindHelper(helper); found != "" {
-		if !sameFile(found, zen) {
+		if !SameFile(found, zen) {
 			return nil, credential.NewError(
 				credential.Exists,
 				safetext.Name(found)+" is not "+safetext.Name(zen),

@@ -74,7 +74,7 @@ func strays(r journal.Entry, file string, content fileedit.Content) ([]Stray, er
 		if helpers, _ := helpersOf(content.Data); namesZen(helpers) {
 			return nil, nil
 		}
-		s := Stray{Client: r.Client, File: file, Member: confMember, value: cmp.Or(r.Helper, helperName)}
+		s := Stray{Client: r.Client, File: file, Member: confMember, value: cmp.Or(r.Helper, Helper)}
 		if helpers, _ := helpersOf(content.Data); content.Exists && len(helpers) > 0 {
 			s.Helper = helpers[0]
 		}

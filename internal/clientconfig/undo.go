@@ -129,7 +129,7 @@ func (s *setup) undo(ctx context.Context, now fileedit.Content) (fileedit.Conten
 	if err != nil {
 		return now, err
 	}
-	for _, l := range plaintext(back) {
+	for _, l := range FormatOf("docker", s.target).plaintext(back) {
 		s.report.Plaintext = append(s.report.Plaintext, l.name)
 	}
 	after := fileedit.Content{Data: back.Bytes(), Exists: true}

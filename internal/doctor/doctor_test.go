@@ -573,7 +573,7 @@ func clientSetUps() []broken {
 		},
 
 		{"configured-helpers", "none", func(m *machine) { m.docker(`{"credsStore": "zen"}`) }, []string{
-			"ok: no configuration names another helper than zen's",
+			"ok: every helper that a configuration names is on PATH",
 		}},
 		{"configured-helpers", "installed", func(m *machine) {
 			m.program("docker-credential-pass")
@@ -602,12 +602,12 @@ func clientSetUps() []broken {
 			"problem: DIR/home/.config/containers/auth.json names docker-credential-gone " +
 				"(credHelpers[\"a.io\"]), which is not on PATH => " +
 				"zen setup podman",
-			"problem: DIR/home/.config/helm/registry/config.json names docker-credential-secretservice " +
-				"(credsStore), which is not on PATH => " +
-				"zen setup helm",
 			"problem: DIR/home/.config/containers/registries.conf names docker-credential-lost " +
 				"(credential-helpers), which is not on PATH => " +
 				"zen setup podman",
+			"problem: DIR/home/.config/helm/registry/config.json names docker-credential-secretservice " +
+				"(credsStore), which is not on PATH => " +
+				"zen setup helm",
 		}},
 		{"configured-helpers", "a profile without its link", func(m *machine) {
 			m.docker(`{"credsStore": ` +
@@ -795,7 +795,7 @@ func plaintextSetUps() []broken {
 			m.write("home/.docker/config.json8", `{"auths": {"gh`)
 		}, []string{
 			"warning: DIR/home/.docker/config.json123456 was left behind by a client that was " +
-				"interrupted and stores credentials in plain text: " +
+				"interrupted, and stores credentials in plain text: " +
 				"ghcr.io => zen import",
 			"warning: DIR/home/.docker/config.json7 was left behind by a client that was interrupted => " +
 				"rm DIR/home/.docker/config.json7",

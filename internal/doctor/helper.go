@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/execsafe"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -12,10 +13,8 @@ const ownHelper = "zen"
 
 // helper: clients execute docker-credential-zen by its bare name.
 func helper(_ context.Context, f Facts) []Result {
-	if w, missing := f.Env.HelperMissing(); missing {
-		return one(Problem, w.Message, w.Hint)
-	}
-	return fine("clients execute " + safetext.Name(f.Env.FindHelper(ownHelper)))
+	absent := clientconfig.Of(f.Env.Diagnose("docker"), clientconfig.HelperAbsent)
+	return otherwise(results(absent), "clients execute "+safetext.Name(f.Env.FindHelper(ownHelper)))
 }
 
 // helperVersion: one that was left in place by an upgrade speaks of yesterday. What
@@ -47,12 +46,6 @@ func helperPath(_ context.Context, f Facts) []Result {
 	if path == "" {
 		return nil
 	}
-	var found []Result
-	for _, w := range f.Env.HelperExposed() {
-		found = append(found, Result{Status: Problem, Message: w.Message, Hint: w.Hint})
-	}
-	if w, other := f.Env.HelperReplaced(); other {
-		found = append(found, Result{Status: Warning, Message: w.Message, Hint: w.Hint})
-	}
-	return otherwise(found, "nobody else can put another docker-credential-zen before it")
+	found := clientconfig.Of(f.Env.Diagnose("docker"), clientconfig.HelperUnsafe, clientconfig.HelperOther)
+	return otherwise(results(found), "nobody else can put another docker-credential-zen before it")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/api"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -61,16 +62,16 @@ func zendVersion(_ context.Context, f Facts) []Result {
 }
 
 // zendNotices are what zend itself wants people to know, without what it did and what
-// settings and plaintext-logins tell.
-func zendNotices(ctx context.Context, f Facts) []Result {
+// other checks tell.
+func zendNotices(_ context.Context, f Facts) []Result {
 	if f.Zend.Status == nil {
 		return nil
 	}
-	files, _ := f.find(ctx)
+	told := f.diagnoses(clientconfig.PlainText, clientconfig.Leftover, clientconfig.Unreadable)
 	var found []Result
 	for _, n := range f.Zend.Status.Notices {
 		if n.Done || n.Urgent ||
-			slices.ContainsFunc(files, func(c inClear) bool { return c.text() == n.Text }) {
+			slices.ContainsFunc(told, func(p clientconfig.Problem) bool { return p.Message == n.Text }) {
 			continue
 		}
 		found = append(found, Result{Status: Warning, Message: n.Text, Hint: n.Hint})

@@ -43,7 +43,7 @@ func (g *Guard) look(ctx context.Context) time.Duration {
 			return 0
 		}
 		l.file(ctx, f)
-		for _, path := range logins.Leftovers(f.target) {
+		for _, path := range clientconfig.Leftovers(f.target) {
 			l.leftover(f, path)
 		}
 	}
@@ -56,11 +56,8 @@ func (g *Guard) look(ctx context.Context) time.Duration {
 func (l *look) add(f finding) { l.found = append(l.found, f) }
 
 func (l *look) trouble(f file, err error) {
-	text := err.Error()
-	if !strings.Contains(text, f.path) {
-		text = f.path + ": " + text
-	}
-	l.add(finding{what: text, hint: hintOf(err)})
+	p := clientconfig.Unread(clientconfig.LoginFile{Client: f.client, Path: f.path}, err)
+	l.add(finding{what: p.Message, hint: p.Hint})
 }
 
 // forgot reports what could not be remembered: it would be done again after a restart.
@@ -85,17 +82,9 @@ func (l *look) leftover(f file, path string) {
 		}
 		return
 	}
-	list, err := logins.Read(f.client, path)
-	if err != nil {
-		return // half a file, which nobody reads
-	}
-	defer logins.Wipe(list)
-	for _, k := range list {
-		l.add(finding{
-			file: path, what: " was left behind by a client that was interrupted, and stores credentials " +
-				"in plain text", registries: []string{registry(k)},
-			hint: l.where(f, "zen import --remove"),
-		})
+	p := clientconfig.LeftBehind(clientconfig.LoginFile{Client: f.client, Path: f.path}, path)
+	if len(p.Registries) > 0 {
+		l.add(finding{what: p.Message, hint: l.where(f, "zen import --remove")})
 	}
 }
 

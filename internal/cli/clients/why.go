@@ -121,7 +121,10 @@ func (a *Commands) whyAs(ctx context.Context, o whyOptions) (whyDocument, error)
 	if err != nil {
 		return whyDocument{}, err
 	}
-	w := &clientWalk{app: a, name: o.as, client: client, env: env, registry: registry, request: o.WhyRequest}
+	w := &clientWalk{
+		app: a, name: o.as, client: client, env: env, problems: env.Diagnose(client.Config),
+		registry: registry, request: o.WhyRequest,
+	}
 	w.doc.Client, w.doc.Address = o.as, registry.String()
 	if err := w.walk(ctx); err != nil {
 		return whyDocument{}, err

@@ -19,6 +19,7 @@ type clientWalk struct {
 	name     string // of the client as the user called it
 	client   clientconfig.Client
 	env      clientconfig.Env
+	problems []clientconfig.Problem // of the client's configuration
 	registry address.Address
 	request  api.WhyRequest
 
@@ -44,7 +45,7 @@ func (w *clientWalk) walk(ctx context.Context) error {
 		text += " (" + w.client.Note + ")"
 	}
 	w.step(text)
-	if w.fromEnvironment() {
+	if w.fromEnvironment(); w.settled {
 		return nil
 	}
 	for _, key := range keys {
@@ -65,16 +66,15 @@ func (w *clientWalk) walk(ctx context.Context) error {
 }
 
 // fromEnvironment is for logins that come before any helper.
-func (w *clientWalk) fromEnvironment() bool {
-	warning, registries, set := w.env.AuthConfig()
+func (w *clientWalk) fromEnvironment() {
 	host := w.registry.Host()
-	if !w.client.EnvAuth || !set || !slices.Contains(registries, host) {
-		return false
+	for _, p := range clientconfig.Of(w.problems, clientconfig.InVariable) {
+		if w.client.EnvAuth && slices.Contains(p.Registries, host) {
+			w.step("DOCKER_AUTH_CONFIG has a login for " + host + ", and " + w.name + " takes it without " +
+				"asking anybody")
+			w.elsewhere("the login in DOCKER_AUTH_CONFIG is used", p.Hint)
+		}
 	}
-	w.step("DOCKER_AUTH_CONFIG has a login for " + host + ", and " + w.name + " takes it without asking " +
-		"anybody")
-	w.elsewhere("the login in DOCKER_AUTH_CONFIG is used", warning.Hint)
-	return true
 }
 
 // ask is one question to one helper, or a look into a file of logins.
@@ -119,8 +119,9 @@ func (w *clientWalk) ask(ctx context.Context, key string, asked clientconfig.Ask
 func (w *clientWalk) missing(helper string) {
 	message, hint := "docker-credential-"+safetext.Name(helper)+" is not on PATH", "zen doctor helper "+
 		"configured-helpers"
-	if warning, is := w.env.HelperMissing(); is && clientconfig.IsZen(helper) {
-		message, hint = warning.Message, warning.Hint
+	absent := clientconfig.Of(w.problems, clientconfig.HelperAbsent)
+	if len(absent) > 0 && clientconfig.IsZen(helper) {
+		message, hint = absent[0].Message, absent[0].Hint
 	}
 	w.elsewhere(message, hint)
 }

@@ -8,13 +8,13 @@ import (
 
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
-	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/clientconfig/private"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // zenmlEnvDocument is what scripts get.
 type zenmlEnvDocument struct {
-	Items []clientconfig.Variable `json:"items"`
+	Items []private.Variable `json:"items"`
 }
 
 // EnvCommand is zen zenml-env.
@@ -64,7 +64,7 @@ func (a *Commands) zenmlEnv(cmd *cobra.Command, o ui.Output, shell string) error
 	if err != nil {
 		return err
 	}
-	vars, err := env.Private(cmd.Context(), filepath.Join(dirs.State, "zenml-env"))
+	vars, err := private.Make(cmd.Context(), env, filepath.Join(dirs.State, "zenml-env"))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (a *Commands) zenmlEnv(cmd *cobra.Command, o ui.Output, shell string) error
 }
 
 // assignment is a line of a shell that sets a variable.
-func assignment(shell string, v clientconfig.Variable) string {
+func assignment(shell string, v private.Variable) string {
 	if shell == "fish" {
 		return "set -gx " + v.Name + " " + safetext.ShellWord(v.Value)
 	}

@@ -1,12 +1,7 @@
 package logins
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -14,7 +9,6 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safejson"
-	"github.com/zen-agent/zen/internal/safetext"
 )
 
 // format is how a file names what a login consists of.
@@ -22,32 +16,13 @@ type format struct{ clientconfig.Format }
 
 func formatOf(client, path string) format { return format{clientconfig.FormatOf(client, path)} }
 
-// parse reads a file of the format. A nil document means that there is no such file.
-func (f format) parse(path string) (*jsonedit.Document, error) {
+// open reads a file of the format. A nil document means that there is no such file.
+func (f format) open(path string) (*jsonedit.Document, error) {
 	content, err := fileedit.Read(path)
 	if err != nil || !content.Exists {
 		return nil, err
 	}
-	return f.document(path, content.Data)
-}
-
-func (f format) document(path string, data []byte) (*jsonedit.Document, error) {
-	if f.Helpers {
-		return clientconfig.ParseDocker(path, data)
-	}
-	d, err := jsonedit.Parse(data)
-	if err == nil {
-		return d, nil
-	}
-	place, message := path, err.Error()
-	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
-		place += ":" + strconv.Itoa(syntax.Line) + ":" + strconv.Itoa(syntax.Column)
-		message = syntax.Message
-	}
-	return nil, &credential.Error{
-		Reason: credential.InvalidInput, Message: safetext.Name(place) + ": " + message, Cause: err,
-		Hint: "correct the file; zen changed nothing in it",
-	}
+	return f.Parse(path, content.Data)
 }
 
 // Read returns the logins in a client's file. One that does not exist has none. The
@@ -59,7 +34,7 @@ func Read(client, path string) ([]*Login, error) {
 	}
 	defer clear(content.Data)
 	f := formatOf(client, path)
-	d, err := f.document(path, content.Data)
+	d, err := f.Parse(path, content.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -158,23 +133,4 @@ func (f format) text(d *jsonedit.Document, l *Login, name string) (m member) {
 		}
 	}
 	return m
-}
-
-// Leftovers are the temporary files beside a client's file that its writer left behind
-// when it was killed: docker's config.json with digits, podman's .tmp-auth.json with
-// digits.
-func Leftovers(path string) []string {
-	dir, name := filepath.Split(path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	pattern := regexp.MustCompile(`^(\.tmp-)?` + regexp.QuoteMeta(name) + `[0-9]+$`)
-	var list []string
-	for _, e := range entries {
-		if e.Type().IsRegular() && pattern.MatchString(e.Name()) {
-			list = append(list, filepath.Join(dir, e.Name()))
-		}
-	}
-	return list
 }

@@ -501,7 +501,7 @@ func FuzzTakeOut(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, client := range []string{"docker", "podman"} {
 			format := formatOf(client, "config.json")
-			d, err := format.document("config.json", []byte(text))
+			d, err := format.Parse("config.json", []byte(text))
 			if err != nil {
 				return
 			}

@@ -94,7 +94,7 @@ func (f Finder) Find(ctx context.Context, from []string) (Found, error) {
 		}
 		seen[target] = true
 		s.file(file.Client, file.Path, false)
-		for _, path := range Leftovers(target) {
+		for _, path := range clientconfig.Leftovers(target) {
 			old = append(old, clientconfig.LoginFile{Client: file.Client, Path: path})
 		}
 	}
@@ -112,7 +112,7 @@ func (s *search) wants(source string) bool {
 // file reads one file: its logins, and the helpers that it names.
 func (s *search) file(client, path string, leftover bool) {
 	f := formatOf(client, path)
-	d, err := f.parse(path)
+	d, err := f.open(path)
 	if d == nil && err == nil {
 		return
 	}

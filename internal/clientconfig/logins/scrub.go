@@ -19,7 +19,7 @@ func Scrub(ctx context.Context, file string, list []*Login) (stay []*Login, err 
 		if !before.Exists {
 			return before, nil
 		}
-		d, err := list[0].format.document(file, before.Data)
+		d, err := list[0].format.Parse(file, before.Data)
 		if err != nil {
 			return before, err
 		}
@@ -63,7 +63,7 @@ func (l *Login) takeOut(d *jsonedit.Document) (*jsonedit.Document, bool, error) 
 // RemoveLeftover deletes the file that a client left behind and that l was in, if no
 // login is in it any more.
 func (l *Login) RemoveLeftover() error {
-	d, err := l.format.parse(l.File)
+	d, err := l.format.open(l.File)
 	if err != nil || d == nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (l *Login) RemoveLeftover() error {
 func (l *Login) Restore(ctx context.Context) (done bool, err error) {
 	f := formatOf(l.Client, l.File)
 	_, err = fileedit.Edit(ctx, l.File, func(before fileedit.Content) (fileedit.Content, error) {
-		d, err := f.document(l.File, before.Data)
+		d, err := f.Parse(l.File, before.Data)
 		if err != nil {
 			return before, err
 		}

@@ -1,4 +1,4 @@
-package clientconfig
+package private
 
 import (
 	"os"
@@ -7,10 +7,14 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/zen-agent/zen/internal/clientconfig"
 )
 
 // privateRig is a home with podman and docker-credential-zen on PATH.
-func privateRig(t *testing.T, files map[string]string) (e Env, home string, vars func() map[string]string) {
+func privateRig(t *testing.T, files map[string]string) (
+	e clientconfig.Env, home string, vars func() map[string]string,
+) {
 	t.Helper()
 	home = t.TempDir()
 	files["bin/podman"], files["bin/docker-credential-zen"] = "#!/bin/sh\n", "#!/bin/sh\n"
@@ -24,10 +28,12 @@ func privateRig(t *testing.T, files map[string]string) (e Env, home string, vars
 		}
 	}
 	env := map[string]string{"HOME": home, "PATH": filepath.Join(home, "bin")}
-	e = Env{Getenv: func(name string) string { return env[name] }, Root: filepath.Join(home, "root")}
+	e = clientconfig.Env{
+		Getenv: func(name string) string { return env[name] }, Root: filepath.Join(home, "root"),
+	}
 	return e, home, func() map[string]string {
 		t.Helper()
-		list, err := e.Private(t.Context(), filepath.Join(home, "private"))
+		list, err := Make(t.Context(), e, filepath.Join(home, "private"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +153,7 @@ func TestPrivateRefusesWhatItCannotRead(t *testing.T) {
 		"root/etc/containers/registries.conf": "= no",
 	} {
 		e, home, _ := privateRig(t, map[string]string{name: content})
-		if _, err := e.Private(t.Context(), filepath.Join(home, "private")); err == nil {
+		if _, err := Make(t.Context(), e, filepath.Join(home, "private")); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}

@@ -1,4 +1,4 @@
-package clientconfig
+package private
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/credential"
@@ -21,62 +22,64 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// Variable is an environment variable for programs that run docker and podman.
+// Variable is an environment variable for clientconfig.Programs that run docker and podman.
 type Variable struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Why   string `json:"why"` // for a person
 }
 
-// Private makes, in a directory of zen's own, configuration files by which the docker and
+// surroundings are those of the user's clients.
+type surroundings struct{ clientconfig.Env }
+
+// Make makes, in a directory of zen's own, configuration files by which the docker and
 // podman of one process ask zen, and returns the variables that name them. What is set up
 // for all processes already needs none. The user's files stay as they are; what they say
 // of other things counts for the process too, except logins, and members that hold
 // passwords.
-func (e Env) Private(ctx context.Context, dir string) (vars []Variable, err error) {
-	if e.FindHelper(helperName) == "" {
-		own := e.own()
+func Make(ctx context.Context, env clientconfig.Env, dir string) (vars []Variable, err error) {
+	e := surroundings{env}
+	if e.FindHelper(clientconfig.Helper) == "" {
+		own := e.HelperBeside()
 		if own == "" {
 			return nil, credential.NewError(
 				credential.NoSuchEntity,
-				"there is no "+program+" on PATH",
+				"there is no "+clientconfig.Program+" on PATH",
 				"install it beside zen",
 			)
 		}
 		path := filepath.Dir(own) + string(os.PathListSeparator) + e.Getenv("PATH")
-		vars = append(vars, Variable{"PATH", path, "clients find " + program})
+		vars = append(vars, Variable{"PATH", path, "clients find " + clientconfig.Program})
 	}
 	asked, err := e.Asks("docker", address.Address{}, "")
 	if err != nil {
 		return nil, err
 	}
 	docker := filepath.Join(dir, "docker")
-	ownDocker := !IsZen(asked[0].Helper) || asked[0].Chosen
+	ownDocker := !clientconfig.IsZen(asked[0].Helper) || asked[0].Chosen
 	if ownDocker {
-		if err := e.privateDocker(ctx, docker); err != nil {
+		if err := e.docker(ctx, docker); err != nil {
 			return nil, err
 		}
 		vars = append(vars, Variable{"DOCKER_CONFIG", docker, "docker login stores into zen, and docker " +
 			"asks it"})
 	}
-	podman, err := containersOf(e).private(ctx, dir, ownDocker)
+	podman, err := e.podman(ctx, dir, ownDocker)
 	return append(vars, podman...), err
 }
 
-// privateDocker makes a directory like the user's DOCKER_CONFIG. Contexts and plugins are
+// docker makes a directory like the user's DOCKER_CONFIG. Contexts and plugins are
 // those of the user: links.
-func (e Env) privateDocker(ctx context.Context, dir string) error {
-	real, err := filesOf(e).dockerDir()
+func (e surroundings) docker(ctx context.Context, dir string) error {
+	file, err := e.DockerFile()
 	if err != nil {
 		return err
 	}
-	if real, err = absolute("DOCKER_CONFIG", real); err != nil {
-		return err
-	}
-	if sameFile(real, dir) {
+	real := filepath.Dir(file)
+	if clientconfig.SameFile(real, dir) {
 		return nil // this is such a process already
 	}
-	d, err := ReadDocker(filepath.Join(real, "config.json"))
+	d, err := clientconfig.ReadDocker(file)
 	if err != nil {
 		return err
 	}
@@ -95,11 +98,11 @@ func (e Env) privateDocker(ctx context.Context, dir string) error {
 // withoutLogins is a configuration of docker's that asks zen. Of the rest, what can hold
 // a password is left out.
 func withoutLogins(d *jsonedit.Document) (*jsonedit.Document, error) {
-	out, _, err := d.Set(`"`+helperName+`"`, credsStore)
+	out, _, err := d.Set(`"`+clientconfig.Helper+`"`, "credsStore")
 	if err != nil {
 		return nil, err
 	}
-	drop := []string{auths, "HttpHeaders"}
+	drop := []string{"auths", "HttpHeaders"}
 	if proxies, ok := d.Raw("proxies"); ok && bytes.ContainsRune(proxies, '@') {
 		drop = append(drop, "proxies")
 	}
@@ -142,17 +145,17 @@ func mirror(real, dir string) error {
 	return nil
 }
 
-// private makes the files by which podman asks zen. With a DOCKER_CONFIG podman
+// podman makes the files by which podman asks zen. With a DOCKER_CONFIG podman
 // login would write into that one's config.json, in plain text, unless REGISTRY_AUTH_FILE
 // names a file of podman's own (containers/common 0.57), which has to exist.
-func (c containers) private(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
-	if c.find("podman") == "" && c.find("buildah") == "" && c.find("skopeo") == "" {
+func (e surroundings) podman(ctx context.Context, dir string, ownDocker bool) (vars []Variable, err error) {
+	if len(e.InstalledReaders("podman")) == 0 {
 		return nil, nil
 	}
 	if err := paths.MakeDir(dir); err != nil {
 		return nil, cannotMake(dir, err)
 	}
-	if ownDocker || c.Getenv("DOCKER_CONFIG") != "" || c.Getenv("REGISTRY_AUTH_FILE") != "" {
+	if ownDocker || e.Getenv("DOCKER_CONFIG") != "" || e.Getenv("REGISTRY_AUTH_FILE") != "" {
 		file := filepath.Join(dir, "auth.json")
 		if err := writePrivate(ctx, file, []byte("{}\n")); err != nil {
 			return nil, err
@@ -160,10 +163,10 @@ func (c containers) private(ctx context.Context, dir string, ownDocker bool) (va
 		vars = append(vars, Variable{"REGISTRY_AUTH_FILE", file, "podman login leaves no password in " +
 			"docker's file"})
 	}
-	if namesZen(c.helpers().helpers) {
+	if _, helpers := e.PodmanHelpers(); len(helpers) > 0 && clientconfig.IsZen(helpers[0]) {
 		return vars, nil
 	}
-	text, err := c.mergedRegistriesConf()
+	text, err := e.mergedRegistriesConf()
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +180,13 @@ func (c containers) private(ctx context.Context, dir string, ownDocker bool) (va
 // is asked: a file that CONTAINERS_REGISTRIES_CONF names is read alone. Tables are merged
 // as the clients do it (containers-registries.conf.d(5)): registries by their prefix,
 // aliases one by one, all else by its name.
-func (c containers) mergedRegistriesConf() ([]byte, error) {
+func (e surroundings) mergedRegistriesConf() ([]byte, error) {
 	merged := map[string]any{}
-	files, err := c.registriesConfs()
+	files, err := e.RegistriesConfs()
 	if err != nil {
 		return nil, err
 	}
-	if file := c.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
+	if file := e.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
 		files = []string{file}
 	}
 	for _, file := range files {
@@ -202,7 +205,7 @@ func (c containers) mergedRegistriesConf() ([]byte, error) {
 			merged[name] = mergedValue(name, merged[name], value)
 		}
 	}
-	merged[confMember] = []string{helperName}
+	merged["credential-helpers"] = []string{clientconfig.Helper}
 	var out bytes.Buffer
 	out.WriteString("# Written by \"zen zenml-env\" from " + strings.Join(files, ", ") + ".\n")
 	err = toml.NewEncoder(&out).Encode(merged)
