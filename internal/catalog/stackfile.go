@@ -50,9 +50,7 @@ func exported(t string, component api.Component) api.FileComponent {
 		Flavor:        component.Flavor,
 		Configuration: make(map[string]any),
 	}
-	for k, v := range component.Configuration {
-		out.Configuration[k] = v
-	}
+	maps.Copy(out.Configuration, component.Configuration)
 	return out
 }
 

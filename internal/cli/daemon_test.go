@@ -75,7 +75,8 @@ func TestDaemonStop(t *testing.T) {
 	}{
 		{"runs", []any{running, running, absent()}, "zend stopped.", 0},
 		{
-			"runs and is started again by a client", []any{running, running, api.Status{PID: 2}},
+			"runs and is started again by a client",
+			[]any{running, running, api.Status{PID: 2}},
 			"zend stopped.", 0,
 		},
 		{"does not run", []any{absent()}, "zend is not running.", 0},

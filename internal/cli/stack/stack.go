@@ -31,7 +31,7 @@ func (a *Commands) Command() *cobra.Command {
 		a.stackDeleteCommand(),
 		a.stackExportCommand(),
 		a.stackImportCommand(),
-		command.Absent(map[string]string{
+		command.Absent(map[string]string{ //nolint:gosec // G101: names of commands
 			"connect":             "zen container-registry connect NAME --connector CONNECTOR",
 			"deploy":              "zenml stack deploy",
 			"register-secrets":    "zenml stack register-secrets",

@@ -214,7 +214,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 
 // machine reads a User-Agent as ZenML does (auth_models.py, OAuthDeviceUserAgentHeader).
 func machine(agent string) (host, system string) {
-	for _, property := range strings.Split(strings.TrimSpace(agent), " ") {
+	for property := range strings.SplitSeq(strings.TrimSpace(agent), " ") {
 		switch key, value, _ := strings.Cut(property, "/"); key {
 		case "Host":
 			host = value
