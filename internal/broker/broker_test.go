@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -410,6 +411,55 @@ func TestStoreOfWhatWasServedChangesNothing(t *testing.T) {
 	}
 	if last := r.audit.last(); !strings.Contains(last, "replaced the login by service connector 'reg'") {
 		t.Errorf("audit says %q", last)
+	}
+}
+
+// A login over https that is stored again for http answers clients that say http, too: no
+// store succeeds without effect.
+func TestStoreForHTTP(t *testing.T) {
+	r := newRig(t)
+	r.store("ghcr.io", "bob", "one")
+	r.wantGet("http://ghcr.io", "denied")
+	r.store("http://ghcr.io", "bob", "one")
+	r.wantGet("http://ghcr.io", "bob:one")
+	r.wantGet("ghcr.io", "bob:one")
+	if l := r.allLogins(access.Caller{}); len(l) != 1 || !l[0].PlainHTTP {
+		t.Errorf("logins are %+v", l)
+	}
+	secrets := secretsOf("username", "alice", "password", "pw", "registry", "quay.io")
+	if _, err := r.RegisterConnector(t.Context(), access.Caller{},
+		api.RegisterConnector{Name: "c", Type: "docker", NoVerify: true}, secrets); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Login(t.Context(), access.Caller{},
+		api.LoginRequest{Name: "c", NoVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantGet("quay.io", "alice:pw")
+	err := r.Store(t.Context(), access.Caller{}, "http://quay.io",
+		credential.Credential{Username: "alice", Secret: credential.SecretString("pw")})
+	if !credential.InvalidInput.Is(err) || !strings.Contains(err.Error(), "over https only") {
+		t.Errorf("storing for http what a connector answers: %v", err)
+	}
+	r.wantGet("quay.io", "alice:pw")
+}
+
+// A time limit that no clock can hold is refused, rather than taken for none.
+func TestTimeLimits(t *testing.T) {
+	r := newRig(t)
+	reg := registry(t)
+	r.register("reg", reg.Host, "pw")
+	for ttl, valid := range map[int]bool{
+		api.NoTTL: true, 0: true, 1: true, maxTTLSeconds: true, maxTTLSeconds + 1: false, -2: false,
+		9_300_000_000: false, math.MaxInt: false, math.MinInt: false,
+	} {
+		res, err := r.Login(t.Context(), access.Caller{}, api.LoginRequest{Name: "reg", TTLSeconds: ttl})
+		if valid != (err == nil) || !valid && !credential.InvalidInput.Is(err) {
+			t.Errorf("%d s: %v", ttl, err)
+		}
+		if valid && (res.Login.Until == nil) != (ttl <= 0) {
+			t.Errorf("%d s: until %v", ttl, res.Login.Until)
+		}
 	}
 }
 

@@ -165,9 +165,17 @@ func (b *Credentials) Store(
 		Profile: caller.Profile, PlainHTTP: scheme == address.HTTP, Created: b.Now().UTC(), Until: b.until(0),
 	}
 	if old, err := b.loginFor(caller, a); err == nil && old.Address == login.Address {
-		if b.isStored(ctx, old, cred) {
+		// what is asked for by https only would be refused to a client that says http
+		plain := login.PlainHTTP && !old.PlainHTTP && !a.IsLoopback()
+		switch stored := b.isStored(ctx, old, cred); {
+		case stored && !plain:
 			b.Audit(caller, subject, nil, "unchanged")
 			return nil
+		case stored && old.ConnectorID != "":
+			err := credential.NewError(credential.InvalidInput, "zen answers for "+a.String()+" by "+
+				source(old)+", over https only", "log in without http://: docker login "+a.String())
+			b.Audit(caller, subject, err, "")
+			return err
 		}
 		login.Dir, login.Profile = old.Dir, old.Profile // take the place of the one that answered here
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,10 @@ func (b *core) until(ttlSeconds int) *time.Time {
 	return &t
 }
 
+// maxTTLSeconds is 100 years: more makes no difference to anybody, and three times as much
+// is more than a time.Duration holds.
+const maxTTLSeconds = 100 * 365 * 24 * 60 * 60
+
 // Login makes a connector answer for its registry. It first proves that a pull will work:
 // the connector mints, and the registry accepts what was minted.
 func (b *Sessions) Login(
@@ -45,6 +50,10 @@ func (b *Sessions) Login(
 	caller access.Caller,
 	req api.LoginRequest,
 ) (api.LoginResult, error) {
+	if req.TTLSeconds < api.NoTTL || req.TTLSeconds > maxTTLSeconds {
+		return api.LoginResult{}, credential.NewError(credential.InvalidInput,
+			strconv.Itoa(req.TTLSeconds)+" s is not a valid time limit of a login", "at most 100 years: --ttl 8h")
+	}
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {
 		return api.LoginResult{}, err

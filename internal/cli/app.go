@@ -49,6 +49,9 @@ func newApp() *app {
 		if !start {
 			client.Start = nil
 		}
+		// a request may wait for a person, but not for a zend that was stopped: 5 s at most
+		client.Patience = 3 * time.Second
+		client.Wait = func() bool { return client.Answers(2 * time.Second) }
 		return client, nil
 	}
 	return a

@@ -82,6 +82,15 @@ func (c *Client) Call(method string, params []byte, deadline time.Time) (Reply, 
 	return newReply(line)
 }
 
+// Answers reports whether the zend that runs answers at all within a time, which it does
+// while other requests wait for a person or a registry.
+func (c *Client) Answers(within time.Duration) bool {
+	asker := &Client{Socket: c.Socket, Name: c.Name}
+	reply, err := asker.Call(api.MethodStatus, nil, time.Now().Add(within))
+	reply.Wipe()
+	return err == nil
+}
+
 // Dial connects to zend, starting it if need be, for several calls over one connection.
 // Calls over a kept connection are not repeated.
 func (c *Client) Dial(deadline time.Time) (*Conn, error) {
