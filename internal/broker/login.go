@@ -39,8 +39,8 @@ func (b *core) until(ttlSeconds int) *time.Time {
 	return &t
 }
 
-// maxTTLSeconds is 100 years: more makes no difference to anybody, and three times as much
-// is more than a time.Duration holds.
+// maxTTLSeconds is 100 years: more makes no difference to anybody, and three times as
+// much is more than a time.Duration holds.
 const maxTTLSeconds = 100 * 365 * 24 * 60 * 60
 
 // Login makes a connector answer for its registry. It first proves that a pull will work:
@@ -52,7 +52,8 @@ func (b *Sessions) Login(
 ) (api.LoginResult, error) {
 	if req.TTLSeconds < api.NoTTL || req.TTLSeconds > maxTTLSeconds {
 		return api.LoginResult{}, credential.NewError(credential.InvalidInput,
-			strconv.Itoa(req.TTLSeconds)+" s is not a valid time limit of a login", "at most 100 years: --ttl 8h")
+			strconv.Itoa(req.TTLSeconds)+" s is not a valid time limit of a login", "at most 100 years: " +
+				"--ttl 8h")
 	}
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
 	if err != nil {

@@ -17,6 +17,7 @@ func TestAttributes(t *testing.T) {
 	if err := os.WriteFile(file, []byte(canary+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// a type that zen does not know may have any attribute
 	for _, tt := range []struct {
 		name, line, stdin string
 		want              map[string]string
@@ -30,8 +31,8 @@ func TestAttributes(t *testing.T) {
 			map[string]string{"username": "u", "password": "p"},
 		},
 		{
-			"before the name", "--username=u --region=eu --password-stdin", "p",
-			map[string]string{"username": "u", "region": "eu", "password": "p"},
+			"before the name", "--username=u --registry=eu.example --password-stdin", "p",
+			map[string]string{"username": "u", "registry": "eu.example", "password": "p"},
 		},
 		{
 			"dashes are underscores", "--aws-region=x --aws_key=y", "",
@@ -49,13 +50,12 @@ func TestAttributes(t *testing.T) {
 			"another from standard input", "--username=u --token-stdin", "t\n\n",
 			map[string]string{"username": "u", "token": "t\n"},
 		},
-		{"empty", "--username= --password-stdin", "p", map[string]string{"username": "", "password": "p"}},
 		{"an equals sign in the value", "--username=a=b", "", map[string]string{"username": "a=b"}},
 		{"the last one counts", "--username=a --username=b", "", map[string]string{"username": "b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			z := startZend(t, smallWorld())
-			args := append(words("service-connector register "+tt.line+" --type docker --resource-type "+
+			args := append(words("service-connector register "+tt.line+" --type newer --resource-type "+
 				"docker-registry -ri=docker.io"), "new")
 			r := zen(t, z, tt.stdin, terminalOf{}, args...)
 			got := z.sent(api.MethodConnectorRegister)
@@ -66,7 +66,7 @@ func TestAttributes(t *testing.T) {
 				t.Errorf("zend was sent: -want +got\n%s", diff)
 			}
 			if want := `{"name":"new","resource_id":"docker.io","resource_type":"docker-registry",` +
-				`"type":"docker"}`; got[0].params != want {
+				`"type":"newer"}`; got[0].params != want {
 				t.Errorf("zend was sent %s", got[0].params)
 			}
 		})
@@ -82,6 +82,18 @@ func TestAttributesRefused(t *testing.T) {
 			"directory"},
 		{"n --type docker --password-stdin --username-stdin", "one attribute only"},
 		{"n --type docker -- --password=" + canary, "Got unexpected extra argument"},
+		// what is mistyped, or empty, would send the password to Docker Hub
+		{
+			"n --type docker --username=u --password-stdin --registy=localhost:5000",
+			"No such option: --registy. Did you mean --registry?",
+		},
+		{"n --type docker --username=u --password-stdin --uri=localhost:5000", "No such option: --uri."},
+		{
+			"n --type docker --username=u --password-stdin --no-verify --usernam=v",
+			"Did you mean --username?",
+		},
+		{"n --type docker --username=u --password-stdin --registry=", "Option '--registry' needs a value."},
+		{"n --type docker --username= --password-stdin", "Option '--username' needs a value."},
 	} {
 		z := startZend(t, smallWorld())
 		r := zen(t, z, "x", terminalOf{}, words("service-connector register "+tt.line)...)

@@ -235,3 +235,17 @@ func (attrs Attributes) Literal(name string) bool {
 	value, ok := attrs[name]
 	return ok && value != FromStdin && (!strings.HasPrefix(value, "@") || strings.HasPrefix(value, "@@"))
 }
+
+// DidYouMean is what follows a mistyped option of an attribute: a full stop, or the
+// options of the attributes that are spelled like it.
+func DidYouMean(name string, attributes []string) string {
+	all := &cobra.Command{SuggestionsMinimumDistance: 2}
+	for _, attr := range attributes {
+		all.AddCommand(&cobra.Command{Use: attr, Run: func(*cobra.Command, []string) {}})
+	}
+	like := all.SuggestionsFor(name)
+	if len(like) == 0 {
+		return "."
+	}
+	return ". Did you mean --" + strings.ReplaceAll(strings.Join(like, " or --"), "_", "-") + "?"
+}

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +104,28 @@ func (a *Commands) config(
 	return o.attrs.Values(ctx, a.UI)
 }
 
+// known refuses attributes that a type does not have, and empty ones: a password that is
+// given with a mistyped --registry, or with one of an unset variable, would go to another
+// registry. A type that zend does not know is zend's to refuse.
+func (o *connectorFlags) known(cmd *cobra.Command, t api.ConnectorType) error {
+	var names []string
+	for _, m := range t.AuthMethods {
+		for _, attr := range m.Attributes {
+			names = append(names, attr.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.attrs)) {
+		switch option := "--" + strings.ReplaceAll(name, "_", "-"); {
+		case len(names) == 0:
+		case !slices.Contains(names, name):
+			return ui.Misused(cmd, "No such option: %s%s", option, command.DidYouMean(name, names))
+		case o.attrs[name] == "":
+			return ui.Misused(cmd, "Option '%s' needs a value.", option)
+		}
+	}
+	return nil
+}
+
 type registerOptions struct {
 	connectorFlags
 
@@ -118,8 +141,8 @@ func (a *Commands) connectorRegisterCommand() *cobra.Command {
 			"register a service connector",
 		Long: `Register a service connector: the credentials of one account, sealed in the vault.
 
-Options that zen does not know are attributes of the connector's type, as 'zen service-connector
-describe-type TYPE' lists them: --username=alice. --ATTRIBUTE=@FILE takes the value from a file,
+The attributes of the connector's type are options, as 'zen service-connector describe-type TYPE'
+lists them: --username=alice. --ATTRIBUTE=@FILE takes the value from a file,
 --ATTRIBUTE-stdin from standard input (@@ stands for a value that begins with @). On a terminal zen
 asks for a required secret that was left out.
 
@@ -179,6 +202,9 @@ func (a *Commands) registerConnector(cmd *cobra.Command, name string, o *registe
 		return ui.Prefixed(err, failed)
 	}
 	kind, _ := book.Find(o.connectorType)
+	if err := o.known(cmd, kind); err != nil {
+		return err
+	}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, resource.SecretAttributes(kind, o.authMethod))
 	if err != nil {
 		return err

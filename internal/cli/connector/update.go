@@ -72,6 +72,9 @@ func (a *Commands) updateConnector(cmd *cobra.Command, ref string, o *updateOpti
 		return ui.Prefixed(err, updateFailed)
 	}
 	kind, _ := book.Find(current.Connector.Type)
+	if err := o.known(cmd, kind); err != nil {
+		return err
+	}
 	config, err := a.config(ctx, cmd, &o.connectorFlags, resource.SecretAttributes(kind, ""))
 	if err != nil {
 		return err
