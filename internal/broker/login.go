@@ -52,7 +52,7 @@ func (b *Sessions) Login(
 ) (api.LoginResult, error) {
 	if req.TTLSeconds < api.NoTTL || req.TTLSeconds > maxTTLSeconds {
 		return api.LoginResult{}, credential.NewError(credential.InvalidInput,
-			strconv.Itoa(req.TTLSeconds)+" s is not a valid time limit of a login", "at most 100 years: " +
+			strconv.Itoa(req.TTLSeconds)+" s is not a valid time limit of a login", "at most 100 years: "+
 				"--ttl 8h")
 	}
 	conn, wanted, stack, err := b.loginConnector(ctx, req)
