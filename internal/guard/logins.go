@@ -80,6 +80,9 @@ func (s *scene) consider(ctx context.Context, k *logins.Login) {
 // and reports whether it may leave the file.
 func (s *scene) keep(ctx context.Context, k *logins.Login) bool {
 	has, err := s.holds(ctx, k)
+	if err == nil && has.Exact && !has.Same && k.Narrow() {
+		has, err = s.holds(ctx, k)
+	}
 	if err != nil && !credential.NotLoggedIn.Is(err) {
 		s.leftBy(k, err)
 		return false

@@ -85,6 +85,10 @@ func (j *importJob) compare(ctx context.Context, r *importRow) {
 	switch {
 	case err == nil && have.Username == r.login.Username && have.Secret.Equal(r.login.Secret):
 		r.status = importSame
+	case r.login.Narrow():
+		if _, ok := j.existing[r.login.Address.String()]; ok {
+			j.compare(ctx, r)
+		}
 	case j.options.prefer == preferSource:
 		r.detail = "in place of zen's login by " + ui.AnsweredBy(login)
 	case err != nil:
