@@ -100,7 +100,7 @@ func checkServerURL(url string) (string, address.Address, error) {
 	if url == "" {
 		return "", address.Address{}, protocolError(missingServerURL)
 	}
-	a, err := address.Parse(url)
+	a, _, err := address.ParseURL(url)
 	return url, a, err
 }
 

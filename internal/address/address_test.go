@@ -124,6 +124,7 @@ func TestParseErrors(t *testing.T) {
 		{"/v1/", "host is missing"},
 
 		{"ftp://ghcr.io", "only http"},
+		{"oci://reg.example/charts/app", "leave out the scheme: reg.example"},
 		{"file:///etc/passwd", "only http"},
 		{"://ghcr.io", "only http"},
 		{"https ://ghcr.io", "space"},
@@ -452,4 +453,43 @@ func parse(t *testing.T, s string) address.Address {
 		t.Fatalf("%s: %v", s, err)
 	}
 	return a
+}
+
+// TestParseURL has the keys of public reports: docker finds each by its host alone.
+func TestParseURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"ghcr.io":                 "ghcr.io",
+		"ghcr.io/team/app":        "ghcr.io/team/app",
+		"ghcr.io?x=1":             "ghcr.io",
+		"ghcr.io/MY_ORG/Services": "ghcr.io",
+		"https://reg.example.com/artifactory/api/docker/Docker-Local/v2/": "reg.example.com",
+		"https://gitlab.example.com:5050/Group/My%20Project":              "gitlab.example.com:5050",
+		"https://quay.example.com/v2/?x=1":                                "quay.example.com",
+		"http://10.0.0.1:5000/V2/":                                        "10.0.0.1:5000",
+		"GHCR.io/o/r:tag":                                                 "ghcr.io",
+		hubURL:                                                            "docker.io",
+		hubURL + "access-token":                                           "docker.io/v1/access-token",
+	} {
+		a, scheme, err := address.ParseURL(in)
+		if err != nil || a.String() != want {
+			t.Errorf("%s: got %v, %v, want %s", in, a, err, want)
+		}
+		before, _, found := strings.Cut(in, "://")
+		if !found {
+			before = ""
+		}
+		if string(scheme) != before {
+			t.Errorf("%s: scheme %q", in, scheme)
+		}
+	}
+	for _, in := range []string{
+		"", "/X", "Alpine:latest/X", "ghcr.io/Team@evil.example", `ghcr.io\X`, "ghcr.io/../X",
+		"ghcr.io/X/./y", "ghcr.io//X", "ghcr.io/X//", "ghcr.io/X\n", "ghcr.io/X y", "ftp://ghcr.io/X",
+		"https://user:pw@ghcr.io/X", "ghcr.io/\u00dc", hubURL + "Access-Token", "docker.io/Ann",
+		"ghcr.io/X" + strings.Repeat("x", 2000), "*.ghcr.io/X", "${HOST}/X",
+	} {
+		if a, _, err := address.ParseURL(in); !credential.InvalidInput.Is(err) || a != (address.Address{}) {
+			t.Errorf("%q: got %v, %v", in, a, err)
+		}
+	}
 }

@@ -18,6 +18,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s, "ghcr.io/team")
 	}
 	f.Fuzz(func(t *testing.T, s, other string) {
+		checkURL(t, s)
 		a, err := address.Parse(s)
 		if err != nil {
 			checkRefusal(t, s, err)
@@ -31,6 +32,33 @@ func FuzzParse(f *testing.F) {
 			checkPair(t, a, b)
 		}
 	})
+}
+
+// checkURL holds for whatever a client calls a registry: the host is the one that is
+// there, and nothing else is made of what Parse takes.
+func checkURL(t *testing.T, s string) {
+	t.Helper()
+	a, _, err := address.ParseURL(s)
+	strict, strictErr := address.Parse(s)
+	switch {
+	case strictErr == nil:
+		if err != nil || a != strict {
+			t.Errorf("%q: %v, %v, and strictly %v", s, a, err, strict)
+		}
+	case err != nil:
+		checkRefusal(t, s, err)
+	default:
+		checkProperties(t, a)
+		_, rest, found := strings.Cut(s, "://")
+		if !found {
+			rest = s
+		}
+		rest, _, _ = strings.Cut(rest, "/")
+		if b, err := address.Parse(rest); a.Path() != "" || a.IsHub() || err != nil ||
+			!strings.HasPrefix(a.Host(), strings.TrimSuffix(strings.TrimSuffix(b.Host(), ":443"), ":80")) {
+			t.Errorf("%q is taken for %s", s, a)
+		}
+	}
 }
 
 // checkProperties holds for every address that Parse returns.

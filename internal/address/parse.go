@@ -57,6 +57,52 @@ func ParseKey(key string) (Address, error) {
 	return parse(key, rest, NoScheme)
 }
 
+// ParseURL is ParseScheme for what clients call a registry that is given by the URL of its
+// API, or by a project's, in their files and to a helper: "ghcr.io/MY_ORG/Services",
+// "https://reg.example/artifactory/api/docker/Local/v2/?x=1". Docker looks at the host
+// alone there (docker/cli, credentials.ConvertToHostname), so a path that no repository
+// can have is left out. Not on Docker Hub, where a path can be a token's.
+func ParseURL(s string) (Address, Scheme, error) {
+	a, scheme, err := ParseScheme(s)
+	if err == nil {
+		return a, scheme, nil
+	}
+	host, path, found := strings.Cut(s, "://")
+	if !found {
+		host, path = "", s
+	} else {
+		host += "://"
+	}
+	authority, path, _ := strings.Cut(path, "/")
+	if !plainPath(path) || len(s) > maxInput {
+		return Address{}, NoScheme, err
+	}
+	a, scheme, hostErr := ParseScheme(host + authority)
+	if hostErr != nil || a.IsHub() {
+		return Address{}, NoScheme, err
+	}
+	return a, scheme, nil
+}
+
+// plainPath reports whether a path is one that an URL can have, and that leads nowhere
+// else: without empty parts, "." and "..".
+func plainPath(path string) bool {
+	if path == "" {
+		return false
+	}
+	for i := range len(path) {
+		if c := path[i]; c <= ' ' || c >= 0x7f || c == '@' || c == '\\' {
+			return false
+		}
+	}
+	for part := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
+}
+
 // split checks the characters of s and takes its scheme off.
 func split(s string) (Scheme, string, error) {
 	s, query, _ := strings.Cut(s, "?")
@@ -162,8 +208,11 @@ func cutScheme(s string) (Scheme, string, error) {
 	case HTTPS:
 		return HTTPS, rest, nil
 	}
-	return NoScheme, "", explain(s, fault{"only http:// and https:// can stand before a " +
-		"host", "leave out the scheme"})
+	hint := "leave out the scheme"
+	if host, _, _ := strings.Cut(rest, "/"); host != "" {
+		hint += ": " + host
+	}
+	return NoScheme, "", explain(s, fault{"only http:// and https:// can stand before a host", hint})
 }
 
 // fault is what is wrong with one part of an address.

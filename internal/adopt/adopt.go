@@ -99,6 +99,8 @@ func (a *Adopter) Compare(ctx context.Context, it *Item) {
 		if err != nil {
 			it.Fail(err)
 		}
+	case it.Login.Narrow():
+		a.Compare(ctx, it) // the repositories' login, beside zen's for the host
 	case a.Rule == KeepFound:
 		it.Remark = "in place of zen's login by " + has.By()
 	case err != nil:

@@ -463,6 +463,22 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+// docker 27.2 logs in to what was typed, and logs out from it; it asks for the host.
+func TestKeysWithAPathThatNoRepositoryHas(t *testing.T) {
+	r := newRig(t)
+	for _, key := range []string{
+		"ghcr.io/MY_ORG/Services", "https://ghcr.io/Group/My%20Project", "ghcr.io/v2/?x",
+	} {
+		r.store(key, "ann", "pw")
+		r.wantGet("ghcr.io", "ann:pw")
+		r.wantGet(key, "ann:pw")
+		if err := r.Erase(t.Context(), access.Caller{}, key); err != nil {
+			t.Errorf("erase %s: %v", key, err)
+		}
+		r.wantGet("ghcr.io", "not_logged_in")
+	}
+}
+
 func TestHubSpellingsAndSubKeys(t *testing.T) {
 	r := newRig(t)
 	r.store("https://index.docker.io/v1/", "hub", "pat")

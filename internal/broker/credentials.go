@@ -43,7 +43,7 @@ func (b *Credentials) Get(
 	caller access.Caller,
 	serverURL string,
 ) (credential.Credential, error) {
-	a, scheme, err := address.ParseScheme(serverURL)
+	a, scheme, err := address.ParseURL(serverURL)
 	if err != nil {
 		return credential.Credential{}, err
 	}
@@ -155,7 +155,7 @@ func (b *Credentials) Store(
 	serverURL string,
 	cred credential.Credential,
 ) error {
-	a, scheme, err := address.ParseScheme(serverURL)
+	a, scheme, err := address.ParseURL(serverURL)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func source(l api.Login) string {
 // Erase ends the login for exactly this address (docker logout). Erasing what is absent
 // succeeds; a connector stays.
 func (b *Credentials) Erase(ctx context.Context, caller access.Caller, serverURL string) error {
-	a, err := address.Parse(serverURL)
+	a, _, err := address.ParseURL(serverURL)
 	if err != nil {
 		return err
 	}

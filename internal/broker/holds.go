@@ -25,7 +25,7 @@ func (b *Credentials) Holds(
 	serverURL string,
 	cred credential.Credential,
 ) (Holding, error) {
-	a, scheme, err := address.ParseScheme(serverURL)
+	a, scheme, err := address.ParseURL(serverURL)
 	if err != nil {
 		return Holding{}, err
 	}

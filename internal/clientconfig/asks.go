@@ -43,7 +43,7 @@ func (e Env) Asks(config string, registry address.Address, key string) ([]Asked,
 		if err != nil {
 			return list, err
 		}
-		list = append(list, e.asked(file, d, key))
+		list = append(list, e.asked(file, d, registry, key))
 	}
 	return list, nil
 }
@@ -59,7 +59,7 @@ func ReadDocker(file string) (*jsonedit.Document, error) {
 }
 
 // asked is whom docker's code asks for a key (configfile.GetCredentialsStore).
-func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
+func (e Env) asked(file string, d *jsonedit.Document, registry address.Address, key string) Asked {
 	format := FormatOf("docker", file)
 	a := Asked{File: file, Helper: helperFor(d, key)}
 	if _, ok := d.Raw(credHelpers, key); ok {
@@ -73,7 +73,7 @@ func (e Env) asked(file string, d *jsonedit.Document, key string) Asked {
 	}
 	_, a.Named = d.Raw(credHelpers, key)
 	for _, k := range d.Keys(auths) {
-		if k == key || loginOf(k).key == key {
+		if format.Rule.Finds(registry, key, k) {
 			a.Named = true
 			a.InClear = a.InClear || a.Helper == "" && format.holds(d, k)
 		}
@@ -102,9 +102,8 @@ func (c containers) asks(registry address.Address, key string) ([]Asked, error) 
 				a.Member = memberName([]string{credHelpers, key})
 			}
 			for _, k := range d.Keys(auths) {
-				held, err := address.ParseKey(k)
 				a.InClear = a.InClear ||
-					a.Helper == "" && format.holds(d, k) && err == nil && held.Covers(registry)
+					a.Helper == "" && format.holds(d, k) && format.Rule.Finds(registry, key, k)
 			}
 			if a.Helper != "" || a.InClear {
 				list = append(list, a)

@@ -139,6 +139,7 @@ func HelperFor(d *jsonedit.Document, key string) string { return helperFor(d, lo
 type login struct {
 	name string // the registry as zen prints it
 	key  string // of the registry in credHelpers
+	host address.Address
 	// it is spelled as clients ask; others are older
 	current bool
 }
@@ -147,13 +148,14 @@ type login struct {
 // https://ghcr.io/v1/. A key that is not an address is shown without what stands before an @,
 // which could be a password.
 func loginOf(key string) login {
-	a, err := address.ParseKey(key)
+	a, err := ByHost.Address(key)
 	if err != nil {
 		return login{name: safetext.Name(key[strings.LastIndexByte(key, '@')+1:]), key: key}
 	}
 	// docker looks at the host alone (credentials.ConvertToHostname)
 	return login{
-		name: a.String(), key: a.Registry().ServerURL(), current: key == a.ServerURL() || key == a.String(),
+		name: a.String(), key: a.Registry().ServerURL(), host: a.Registry(),
+		current: key == a.ServerURL() || key == a.String(),
 	}
 }
 

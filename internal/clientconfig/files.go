@@ -1,6 +1,7 @@
 package clientconfig
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"runtime"
@@ -24,6 +25,7 @@ type Format struct {
 	Auth, User, Password, Token string   // members of an entry; "" for what it does not have
 	Marker                      bool     // an entry without secrets stays as a sign that there is a login
 	Helpers                     bool     // the file names helpers, as docker's
+	Rule                        Rule     // by which its owner looks up a registry
 
 	base  string // of the files, where the owner has others
 	where func(files) ([]string, error)
@@ -38,7 +40,8 @@ func formats() []Format {
 		Password: "password", Token: "identitytoken", Marker: true, Helpers: true, where: one(files.docker),
 	}
 	containers, helm := docker, docker
-	containers.Owner, containers.Source, containers.Marker = "podman", "containers", false
+	containers.Owner, containers.Source, containers.Rule = "podman", "containers", ByNamespace
+	containers.Marker = false
 	containers.where = func(f files) ([]string, error) { return containersOf(f.Env).allAuthFiles() }
 	dockercfg := containers
 	dockercfg.Root, dockercfg.Marker, dockercfg.Helpers, dockercfg.base = nil, false, false, ".dockercfg"
@@ -46,7 +49,7 @@ func formats() []Format {
 	helm.Owner, helm.Source, helm.where = "helm", "helm", one(files.helm)
 	return []Format{docker, containers, dockercfg, helm, {
 		Owner: "regctl", Source: "regctl", Root: []string{"hosts"}, User: "user", Password: "pass",
-		Token: "token", Marker: true, where: files.regctl,
+		Token: "token", Marker: true, Rule: ByName, where: files.regctl,
 	}}
 }
 
@@ -94,7 +97,11 @@ func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
 func (f Format) plaintext(d *jsonedit.Document) (list []login) {
 	var older []login
 	for _, key := range d.Keys(f.Root...) {
-		switch l := loginOf(f.Registry(d, key)); {
+		l := loginOf(f.Registry(d, key))
+		if host := l.host.String(); f.Rule == ByHost && l.host.Host() != hubName && !f.holds(d, host) {
+			l.name = cmp.Or(host, l.name) // docker finds it by the host
+		}
+		switch {
 		case !f.holds(d, key):
 		case l.current:
 			list = append(list, l)

@@ -22,7 +22,7 @@ func SetRegistry(config map[string]string, fallback string) (registry string, er
 		delete(config, AttrRegistry)
 		return fallback, nil
 	}
-	a, scheme, err := address.ParseScheme(given)
+	a, scheme, err := address.ParseURL(given)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +41,7 @@ func SetRegistry(config map[string]string, fallback string) (registry string, er
 // that is to be asked over plain http: a password on its way there can be read by anyone
 // on the network. It is not ok for any other.
 func Unencrypted(config map[string]string) (a address.Address, ok bool) {
-	a, scheme, err := address.ParseScheme(config[AttrRegistry])
+	a, scheme, err := address.ParseURL(config[AttrRegistry])
 	return a, err == nil && scheme == address.HTTP && a.Host() != hub && !a.IsLoopback()
 }
 
@@ -75,6 +75,6 @@ func RegistryOf(spec Spec, fallback string) (a address.Address, plain, ok bool) 
 	if registry == "" {
 		registry = fallback
 	}
-	a, scheme, err := address.ParseScheme(registry)
+	a, scheme, err := address.ParseURL(registry)
 	return a, scheme == address.HTTP && (spec.Insecure || a.IsLoopback()), err == nil
 }

@@ -316,7 +316,7 @@ func TestReports(t *testing.T) {
 		"~/.dockercfg stores credentials in plain text: e.example -> zen import",
 		"~/.config/helm/registry/config.json stores credentials in plain text: b.example -> zen import",
 		"~/.regctl/config.json stores credentials in plain text: c.example -> zen import",
-		"~/.docker/config.json stores credentials in plain text: ghcr.io, quay.io/team, docker.io -> zen "+
+		"~/.docker/config.json stores credentials in plain text: ghcr.io, docker.io, quay.io -> zen "+
 			"import",
 	)
 	logged := h.log.String()

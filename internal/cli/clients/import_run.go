@@ -67,7 +67,6 @@ func (j *importJob) plan(ctx context.Context) error {
 		if !r.Pending() {
 			continue
 		}
-		at := target{r.Profile, r.Login.Address.String()}
 		_, has := j.zend.login(r.Profile, r.Login.Address)
 		if has && r.Login.Secret.IsEmpty() {
 			r.State = adopt.Comparing
@@ -76,6 +75,7 @@ func (j *importJob) plan(ctx context.Context) error {
 		if has {
 			j.adopter.Compare(ctx, &r.Item)
 		}
+		at := target{r.Profile, r.Login.Address.String()}
 		switch {
 		case r.State != adopt.Planned || r.Remark != "":
 		case first[at] == nil:

@@ -50,9 +50,12 @@ func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
 		if !f.read(d, l) {
 			continue
 		}
-		l.locate(f.Registry(d, key))
+		l.locate(f.Rule, f.Registry(d, key))
 		l.check()
 		list = append(list, l)
+	}
+	if f.Rule == clientconfig.ByHost {
+		settle(list)
 	}
 	slices.SortStableFunc(list, func(a, b *Login) int { return spelling(a) - spelling(b) })
 	return list

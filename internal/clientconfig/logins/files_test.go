@@ -182,6 +182,65 @@ func TestFindInFiles(t *testing.T) {
 			},
 		},
 		{
+			name: "keys of docker's that are no host", files: map[string]string{docker: `{"auths": {
+				"one.example/ann/foo": {"auth": "` + auth("a", "1") + `"},
+				"caps.example/MY_ORG/Services": {"auth": "` + auth("a", "2") + `"},
+				"https://esc.example:5050/Group/My%20Project": {"auth": "` + auth("a", "3") + `"},
+				"https://query.example/v2/?x=1": {"auth": "` + auth("a", "4") + `"},
+				"oci://oci.example/charts": {"auth": "` + auth("a", "5") + `"},
+				"tag.example/x:tag": {"auth": "` + auth("a", "6") + `"},
+				"exact.example/ann": {"auth": "` + auth("b", "7") + `"},
+				"exact.example": {"auth": "` + auth("a", "8") + `"},
+				"exact.example/MY_ORG": {"auth": "` + auth("c", "9") + `"},
+				"same.example/ann": {"auth": "` + auth("a", "10") + `"},
+				"https://same.example/v1/": {"auth": "` + auth("a", "10") + `"},
+				"index.docker.io/ann/app": {"auth": "` + auth("a", "11") + `"}
+			}}`},
+			want: []string{
+				"docker home/.docker/config.json exact.example/ann=>exact.example/ann b:7",
+				"docker home/.docker/config.json exact.example=>exact.example a:8",
+				"docker home/.docker/config.json one.example/ann/foo=>one.example a:1",
+				"docker home/.docker/config.json caps.example/MY_ORG/Services=>caps.example a:2",
+				"docker home/.docker/config.json https://esc.example:5050/Group/My%20Project=>" +
+					"esc.example:5050 a:3",
+				"docker home/.docker/config.json https://query.example/v2/?x=1=>query.example a:4",
+				"docker home/.docker/config.json oci://oci.example/charts=>oci.example a:5",
+				"docker home/.docker/config.json tag.example/x:tag=>tag.example a:6",
+				"docker home/.docker/config.json exact.example/MY_ORG=>exact.example c:9",
+				"docker home/.docker/config.json same.example/ann=>same.example a:10",
+				"docker home/.docker/config.json https://same.example/v1/=>same.example a:10",
+				"docker home/.docker/config.json index.docker.io/ann/app=>docker.io/ann/app a:11",
+			},
+		},
+		{
+			name: "several logins for a host", files: map[string]string{docker: `{"auths": {
+				"a.example/x": {"auth": "` + auth("a", "1") + `"},
+				"https://a.example/y": {"auth": "` + auth("b", "2") + `"},
+				"*.b.example": {"auth": "` + auth("a", "3") + `"},
+				"${HOST}": {"auth": "` + auth("a", "4") + `"}
+			}}`},
+			want: []string{
+				"docker home/.docker/config.json a.example/x=>a.example a:1 !the file has several logins " +
+					"for a.example with different credentials, of which docker takes any",
+				"docker home/.docker/config.json https://a.example/y=>a.example b:2 !the file has " +
+					"several logins for a.example with different credentials, of which docker takes any",
+				"docker home/.docker/config.json *.b.example=> a:3 !it is not the name of a registry: " +
+					"docker knows no patterns here, and takes * as it is",
+				"docker home/.docker/config.json ${HOST}=> a:4 !it is not the name of a registry: a " +
+					"variable in it was not replaced by its value",
+			},
+		},
+		{
+			name: "keys of podman's", files: map[string]string{containers: `{"auths": {
+				"a.example/x": {"auth": "` + auth("a", "1") + `"},
+				"https://a.example/y": {"auth": "` + auth("b", "2") + `"}
+			}}`},
+			want: []string{
+				"containers home/.config/containers/auth.json a.example/x=>a.example/x a:1",
+				"containers home/.config/containers/auth.json https://a.example/y=>a.example b:2",
+			},
+		},
+		{
 			name: "leftovers come last", files: map[string]string{
 				docker: `{"auths": {"ghcr.io": {"auth": "` + auth(
 					"a",
@@ -553,5 +612,18 @@ func sameBut(t *testing.T, d, next *jsonedit.Document, taken map[string]bool) {
 				same("auths", key, name)
 			}
 		}
+	}
+}
+
+// A key with a path is the host's login for docker, unless zen has another one for the
+// host: then it is that of the path, for which other clients ask.
+func TestNarrow(t *testing.T) {
+	b := newBox(t)
+	b.write("home/.docker/config.json", `{"auths": {"ghcr.io/ann/foo": {"auth": "`+auth("a", "1")+`"}}}`)
+	found, _ := b.find("docker")
+	l := found.Logins[0]
+	if l.ServerURL != "ghcr.io" || !l.Narrow() || l.ServerURL != "ghcr.io/ann/foo" || l.Narrow() ||
+		l.Address.Path() != "ann/foo" {
+		t.Errorf("%s", b.line(l))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safejson"
 )
@@ -74,7 +75,7 @@ func (h *helper) list(ctx context.Context) ([]*Login, error) {
 
 func (h *helper) login(key string) *Login {
 	l := &Login{Source: h.source, Helper: h.program, Key: key, helper: h}
-	l.locate(key)
+	l.locate(clientconfig.ByNamespace, key)
 	return l
 }
 

@@ -1,11 +1,13 @@
 package logins
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/zen-agent/zen/internal/address"
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -27,7 +29,8 @@ type Login struct {
 	Problem  error             // why it cannot be taken over
 	Useless  bool              // no client can use it either
 
-	members []string // of the entry in File, that are taken out
+	narrow  address.Address // the repository path of Key, if the login was taken for the whole host
+	members []string        // of the entry in File, that are taken out
 	format  format
 	helper  *helper
 	listed  bool // by the helper itself
@@ -47,26 +50,79 @@ func (l *Login) Credential() credential.Credential {
 	return credential.Credential{Username: l.Username, Secret: l.Secret}
 }
 
-// locate finds out which registry a key means. In keys with a scheme the path is left
-// out, as docker, podman and helm do it (docker/cli, credentials.ConvertToHostname);
-// without one it is podman's namespace (containers-auth.json(5)). That a key says http://
-// must not send anything over plain http: none of the clients would, and nobody told zen
-// to.
-func (l *Login) locate(key string) {
-	a, err := address.ParseKey(key)
+// locate finds out which registry a key means. That a key says http:// must not send
+// anything over plain http: none of the clients would, and nobody told zen to.
+func (l *Login) locate(rule clientconfig.Rule, key string) {
+	a, err := rule.Address(key)
 	if err != nil {
-		l.Problem = &credential.Error{
-			Reason: credential.InvalidInput, Message: "it is not the name of a " +
-				"registry: " + err.Error(), Cause: err,
-			Hint: "log in again by the registry's host",
-		}
+		l.Problem = notARegistry(key, err)
 		l.Useless = true
 		return
 	}
-	if strings.Contains(key, "://") {
-		a = a.Registry()
-	}
 	l.Address, l.ServerURL = a, a.ServerURL()
+}
+
+func notARegistry(key string, err error) error {
+	message := "it is not the name of a registry: " + err.Error()
+	hint := "log in again by the registry's host"
+	switch {
+	case strings.ContainsAny(key, "${}"):
+		message = "it is not the name of a registry: a variable in it was not replaced by its value"
+	case strings.Contains(key, "*"):
+		message = "it is not the name of a registry: docker knows no patterns here, and takes * as it is"
+		hint = "log in to each registry by its host: docker login HOST"
+	}
+	return &credential.Error{Reason: credential.InvalidInput, Message: message, Hint: hint, Cause: err}
+}
+
+// settle decides for docker's rule what the keys of one host are, where the file has more
+// than one or no exact one. The entry for the host itself is the host's login, and those
+// for repositories beside it are theirs: clients that ask for repositories find them. One
+// for a path alone is the host's. Of several with different credentials docker takes any,
+// so that nobody knows which is meant.
+func settle(list []*Login) {
+	byHost := map[address.Address][]*Login{}
+	for _, l := range list {
+		if l.ServerURL != "" && l.Problem == nil && !l.Address.IsHubToken() {
+			byHost[l.Address.Registry()] = append(byHost[l.Address.Registry()], l)
+		}
+	}
+	for host, held := range byHost {
+		exact := slices.ContainsFunc(held, func(l *Login) bool {
+			return l.Key == host.ServerURL() || l.Key == host.String()
+		})
+		// the keys by which docker finds the host, or podman on Docker Hub
+		var whole []*Login
+		for _, l := range held {
+			if l.Address.Path() == "" || !host.IsHub() {
+				whole = append(whole, l)
+			}
+		}
+		if exact || len(whole) == 0 {
+			continue
+		}
+		same := !slices.ContainsFunc(whole, func(l *Login) bool { return !l.Same(whole[0]) })
+		for _, l := range whole {
+			if l.Address.Path() != "" {
+				l.narrow = l.Address
+			}
+			if l.Address, l.ServerURL = host, host.ServerURL(); !same {
+				l.Problem = credential.NewError(credential.InUse, "the file has several logins for "+
+					host.String()+" with different credentials, of which docker takes any",
+					"say which one counts: docker login "+host.Host())
+			}
+		}
+	}
+}
+
+// Narrow makes a login for a repository path of one that was taken for its whole host,
+// where zen has another login for that; it reports whether it was such a one.
+func (l *Login) Narrow() bool {
+	if l.narrow == (address.Address{}) {
+		return false
+	}
+	l.Address, l.ServerURL, l.narrow = l.narrow, l.narrow.ServerURL(), address.Address{}
+	return true
 }
 
 // check refuses what zen could not hand out to clients again as it is.

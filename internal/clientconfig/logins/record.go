@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/credential"
 )
@@ -49,7 +50,7 @@ func (f Finder) Login(r Record) *Login {
 		Key:      r.Key,
 		Username: r.Username,
 	}
-	if l.locate(r.ServerURL); r.Helper == "" {
+	if l.locate(clientconfig.ByNamespace, r.ServerURL); r.Helper == "" {
 		return l
 	}
 	l.helper = f.helper(r.Source, strings.TrimPrefix(r.Helper, "docker-credential-"))
