@@ -68,6 +68,10 @@ func read(target string) (Content, fs.FileInfo, error) {
 	if err != nil {
 		return Content{}, nil, cannotRead(target, err)
 	}
+	if info.IsDir() {
+		return Content{}, nil, credential.NewError(credential.CannotWrite, safetext.Name(target)+" is a "+
+			"directory, not a file", "remove it: rmdir "+safetext.ShellWord(target))
+	}
 	if !info.Mode().IsRegular() {
 		return Content{}, nil, credential.NewError(
 			credential.CannotWrite,
@@ -149,6 +153,13 @@ func cannotWrite(path string, err error) error {
 	}
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return &credential.Error{
+			Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be replaced: it is mounted " +
+				"by itself", Cause: err,
+			Hint: "change the file that is mounted there, or mount its whole directory",
+		}
 	}
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be written: " + cause(err),
