@@ -212,7 +212,7 @@ func TestEditRefuses(t *testing.T) {
 		{"to-read-only", credential.CannotWrite, "is read-only"},
 		{"circle", credential.CannotWrite, "circle of symbolic links"},
 		{"unmounted", credential.CannotWrite, "no such file or directory"},
-		{"directory", credential.CannotWrite, "is not a file"},
+		{"directory", credential.CannotWrite, "is a directory"},
 		{"huge", credential.TooLarge, "larger than 16 MiB"},
 		{"file/config.json", credential.CannotWrite, "not a directory"},
 	}

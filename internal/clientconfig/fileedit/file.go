@@ -68,6 +68,13 @@ func read(target string) (Content, fs.FileInfo, error) {
 	if err != nil {
 		return Content{}, nil, cannotRead(target, err)
 	}
+	if info.IsDir() {
+		return Content{}, nil, credential.NewError(
+			credential.CannotWrite,
+			safetext.Name(target)+" is a directory",
+			"rmdir "+safetext.ShellWord(target)+", or move it away",
+		)
+	}
 	if !info.Mode().IsRegular() {
 		return Content{}, nil, credential.NewError(
 			credential.CannotWrite,
