@@ -111,7 +111,7 @@ func (c bound) newSetup(p place, o Options) (*setup, error) {
 	if docker, err := filesOf(c.Env).docker(); err == nil && p.file == docker {
 		name = "docker" // buildx reads it too
 	}
-	helper, err := helperOf(o.Profile)
+	helper, err := HelperOf(o.Profile)
 	return &setup{
 		env: c.Env, client: c.Client, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys,
 		dirs:   missingDirs(p.file),

@@ -1,6 +1,7 @@
 package clientconfig
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"path/filepath"
@@ -74,12 +75,22 @@ func FormatOf(client, path string) Format {
 // Parse reads a file of the format; path is for the error. It refuses what cannot be
 // edited without a guess.
 func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		word, right := safetext.ShellWord(path), safetext.ShellWord(path+".utf8")
+		return nil, credential.NewError(credential.InvalidInput, safetext.Name(path)+" is UTF-16, which no "+
+			"client can read",
+			"umask 077; iconv -f UTF-16 -t UTF-8 "+word+" > "+right+" && mv "+right+" "+word)
+	}
 	d, err := jsonedit.Parse(data)
 	if err == nil && f.Helpers {
 		err = checkDocker(d)
 	}
 	if err == nil {
 		return d, nil
+	}
+	hint := "correct the file; zen changed nothing in it"
+	if odd, ok := errors.AsType[*oddMember](err); ok {
+		hint = odd.mend(path)
 	}
 	place, message := safetext.Name(path), err.Error()
 	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
@@ -88,7 +99,7 @@ func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
 	}
 	return nil, &credential.Error{
 		Reason: credential.InvalidInput, Message: place + ": " + message,
-		Hint: "correct the file; zen changed nothing in it", Cause: err,
+		Hint: hint, Cause: err,
 	}
 }
 
@@ -239,7 +250,7 @@ func (f files) helmDir() (string, error) {
 // regctl are where regctl looks for its configuration (regclient,
 // cmd/regctl.ConfigLoadDefault).
 func (f files) regctl() ([]string, error) {
-	home, err := f.home()
+	home, err := f.Home()
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/clientconfig/strict"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -70,7 +70,7 @@ func (e Env) keepsNothing(helper string) bool {
 	}
 	store := e.Getenv("PASSWORD_STORE_DIR")
 	if store == "" {
-		home, err := e.home()
+		home, err := e.Home()
 		if err != nil {
 			return false
 		}
@@ -149,17 +149,10 @@ func (c bound) surroundings(asked Client, r *Report) {
 	}
 }
 
-// shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read
-// it either.
-func (e Env) shadowed() []string {
-	var env struct {
-		Auths map[string]json.RawMessage `json:"auths"`
-	}
-	if json.Unmarshal([]byte(e.Getenv("DOCKER_AUTH_CONFIG")), &env) != nil {
-		return nil
-	}
-	var hosts []string
-	for key := range env.Auths {
+// shadowed are the registries of DOCKER_AUTH_CONFIG; none when docker refuses it.
+func (e Env) shadowed() (hosts []string) {
+	keys, _ := strict.AuthConfig(e.Getenv("DOCKER_AUTH_CONFIG"))
+	for _, key := range keys {
 		hosts = append(hosts, loginOf(key).name)
 	}
 	slices.Sort(hosts)

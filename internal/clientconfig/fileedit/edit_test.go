@@ -156,7 +156,8 @@ func TestEditFollowsLinks(t *testing.T) {
 				path := filepath.Join(dir, "home", "config.json")
 				result, err := fileedit.Edit(t.Context(), path, to("new"))
 				if dangling {
-					if _, statErr := os.Lstat(want); !credential.CannotWrite.Is(err) || !os.IsNotExist(statErr) {
+					_, statErr := os.Lstat(want)
+					if !credential.CannotWrite.Is(err) || !os.IsNotExist(statErr) {
 						t.Fatalf("%+v, %v, and %s is there: %v", result, err, want, statErr)
 					}
 					return
@@ -222,7 +223,7 @@ func TestEditRefuses(t *testing.T) {
 		{"to-read-only", credential.CannotWrite, "is read-only"},
 		{"circle", credential.CannotWrite, "circle of symbolic links"},
 		{"unmounted", credential.CannotWrite, "no such file or directory"},
-		{"directory", credential.CannotWrite, "is a directory, not a file"},
+		{"directory", credential.CannotWrite, "is a directory"},
 		{"dangling", credential.CannotWrite, "dangling is a link to "},
 		{"huge", credential.TooLarge, "larger than 16 MiB"},
 		{"file/config.json", credential.CannotWrite, "not a directory"},

@@ -69,8 +69,11 @@ func read(target string) (Content, fs.FileInfo, error) {
 		return Content{}, nil, cannotRead(target, err)
 	}
 	if info.IsDir() {
-		return Content{}, nil, credential.NewError(credential.CannotWrite, safetext.Name(target)+" is a "+
-			"directory, not a file", "remove it: rmdir "+safetext.ShellWord(target))
+		return Content{}, nil, credential.NewError(
+			credential.CannotWrite,
+			safetext.Name(target)+" is a directory",
+			"rmdir "+safetext.ShellWord(target)+", or move it away",
+		)
 	}
 	if !info.Mode().IsRegular() {
 		return Content{}, nil, credential.NewError(
@@ -156,9 +159,9 @@ func cannotWrite(path string, err error) error {
 	}
 	if errors.Is(err, syscall.EBUSY) {
 		return &credential.Error{
-			Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be replaced: it is mounted " +
-				"by itself", Cause: err,
-			Hint: "change the file that is mounted there, or mount its whole directory",
+			Reason: credential.CannotWrite, Cause: err,
+			Message: safetext.Name(path) + " cannot be replaced: it is mounted by itself",
+			Hint:    "change the file that is mounted there, or mount its whole directory",
 		}
 	}
 	return &credential.Error{
