@@ -810,6 +810,30 @@ func plaintextSetUps() []broken {
 			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
 		}},
 
+		{"plaintext-logins", "where zen import does not look", func(m *machine) {
+			for _, file := range []string{
+				"home/.config/helm/registry.json", "home/.apptainer/docker-config.json",
+				"home/.singularity/docker-config.json", "home/.docker/plaintext-credentials.config.json",
+				"home/.docker/buildx/config/ghcr.io/config.json",
+			} {
+				m.write(file, `{"auths": {"a.io": `+secret()+`}}`)
+			}
+			m.facts.Zend.Status.Guard = "report"
+		}, []string{
+			"warning: DIR/home/.config/helm/registry.json stores credentials in plain text: a.io => log in " +
+				"again: helm registry login HOST; then rm DIR/home/.config/helm/registry.json",
+			"warning: DIR/home/.apptainer/docker-config.json stores credentials in plain text: a.io => " +
+				"apptainer registry logout docker://HOST, or rm DIR/home/.apptainer/docker-config.json",
+			"warning: DIR/home/.singularity/docker-config.json stores credentials in plain text: a.io => " +
+				"singularity remote logout docker://HOST, or rm DIR/home/.singularity/docker-config.json",
+			"warning: DIR/home/.docker/plaintext-credentials.config.json stores credentials in plain " +
+				"text: a.io => docker logout HOST while Rancher Desktop runs, or rm " +
+				"DIR/home/.docker/plaintext-credentials.config.json",
+			"warning: DIR/home/.docker/buildx/config/ghcr.io/config.json stores credentials in plain " +
+				"text: a.io => log in through zen, then take them out of " +
+				"DIR/home/.docker/buildx/config/ghcr.io/config.json",
+		}},
+
 		{"plaintext-logins", "the guard reports", func(m *machine) {
 			m.docker(`{"auths": {"ghcr.io": ` + secret() + `}}`)
 			m.facts.Zend.Status.Guard = "report"

@@ -157,6 +157,12 @@ func cannotWrite(path string, err error) error {
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
 	}
+	if errors.Is(err, syscall.EBUSY) {
+		return &credential.Error{
+			Reason: credential.CannotWrite, Cause: err, Hint: "mount its directory instead of the file alone",
+			Message: safetext.Name(path) + " cannot be replaced: something is mounted in its place",
+		}
+	}
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be written: " + cause(err),
 		Hint: "ls -ld " + safetext.ShellWord(filepath.Dir(path)), Cause: err,
