@@ -269,10 +269,23 @@ func (x diagnosis) helper(file LoginFile, helper, member, key string) []Problem 
 	switch {
 	case IsZen(helper):
 		p.Hint += " --profile " + safetext.ShellWord(Profile(helper))
-	case strings.TrimSuffix(helper, ".exe") == "desktop":
-		p.Message = safetext.Name(file.Path) + " still" + named + "went away with Docker Desktop"
+	case owner(helper) != "":
+		p.Message = safetext.Name(file.Path) + " still" + named + "went away with " + owner(helper)
 	}
 	return []Problem{p}
+}
+
+// owner is the program that puts a helper into docker's file, and may leave it there.
+func owner(helper string) string {
+	switch name := strings.TrimSuffix(helper, ".exe"); {
+	case name == "desktop":
+		return "Docker Desktop"
+	case name == "rancher-desktop":
+		return "Rancher Desktop"
+	case strings.HasPrefix(name, "dev-containers-"):
+		return "VS Code's Dev Containers"
+	}
+	return ""
 }
 
 // AsksZen tells how a client comes to ask zen, or what keeps it from that. It is about

@@ -628,6 +628,15 @@ func clientSetUps() []broken {
 				"(credsStore), which went away with Docker " +
 				"Desktop => zen setup docker",
 		}},
+		{"configured-helpers", "Dev Containers and Rancher Desktop went away", func(m *machine) {
+			m.docker(`{"credsStore": "dev-containers-0b1c", "credHelpers": {"a.io": "rancher-desktop"}}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json still names docker-credential-dev-containers-0b1c " +
+				"(credsStore), which went away with VS Code's Dev Containers => zen setup docker",
+			"problem: DIR/home/.docker/config.json still names docker-credential-rancher-desktop " +
+				"(credHelpers[\"a.io\"]), which went away with Rancher Desktop => zen setup docker " +
+				"--host a.io",
+		}},
 		{"configured-helpers", "several files", func(m *machine) {
 			m.program("podman")
 			m.docker(`{"credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`)
