@@ -577,7 +577,33 @@ func TestRefusesPlaces(t *testing.T) {
 		{
 			"link to nowhere",
 			func(m *machine) { m.symlink("home/.docker/config.json", m.at("no/config.json")) },
-			"/no cannot be written: no such file or directory",
+			"no/config.json, which does not exist",
+		},
+		{
+			"link to nowhere in a directory that is there",
+			func(m *machine) {
+				m.mkdir("sealed", 0o700)
+				m.symlink("home/.docker/config.json", m.at("sealed/config.json"))
+			},
+			"sealed/config.json, which does not exist",
+		},
+		{
+			"a directory",
+			func(m *machine) { m.mkdir("home/.docker/config.json", 0o700) },
+			"home/.docker/config.json is a directory",
+		},
+		{
+			"DOCKER_CONFIG with a literal ~",
+			func(m *machine) { m.vars["DOCKER_CONFIG"] = "~/.docker" },
+			"DOCKER_CONFIG begins with a ~ that no shell replaced",
+		},
+		{
+			"DOCKER_CONFIG is the file",
+			func(m *machine) {
+				m.config("{}")
+				m.vars["DOCKER_CONFIG"] = m.at("home/.docker/config.json")
+			},
+			"home/.docker/config.json and has to be the directory that it is in",
 		},
 		{
 			"home is a file",

@@ -316,16 +316,8 @@ func (c containers) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn(
-				"podman, skopeo and buildah no longer use the logins that "+safetext.Name(
-					file,
-				)+" holds in plain text: "+
-					strings.Join(
-						names,
-						", ",
-					),
-				moveIn,
-			)
+			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+
+				" holds in plain text: "+strings.Join(names, ", "), moveIn)
 		}
 		for _, key := range d.Keys(credHelpers) {
 			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {

@@ -57,7 +57,7 @@ func (e Env) Diagnose(client string) []Problem {
 	if err != nil {
 		return append(list, problemOf(Unreadable, client, "", err))
 	}
-	logins, err := e.LoginFiles()
+	logins, err := e.files(func(Format) bool { return true })
 	if err != nil {
 		return append(list, problemOf(Unreadable, client, "", err))
 	}
@@ -160,7 +160,7 @@ func (x diagnosis) document(file LoginFile, d *jsonedit.Document) (list []Proble
 	}
 	if held := f.plaintext(d); len(held) > 0 {
 		registries := uniqueNames(held)
-		p := add(PlainText, storesInPlainText(file.Path, registries), moveIn)
+		p := add(PlainText, storesInPlainText(file.Path, registries), takeOut(file))
 		p.Registries = registries
 	}
 	if f.Helpers {
@@ -189,6 +189,17 @@ func badEntries(file LoginFile, d *jsonedit.Document) (list []Problem) {
 		list = append(list, p)
 	}
 	return list
+}
+
+// takeOut says how plaintext logins leave a file.
+func takeOut(file LoginFile) string {
+	switch f := FormatOf(file.Client, file.Path); {
+	case f.advice != "":
+		return f.advice + safetext.ShellWord(file.Path)
+	case file.Client == "buildx": // one for a single repository, which zen import does not look into
+		return "log in through zen, then take them out of " + safetext.Name(file.Path)
+	}
+	return moveIn
 }
 
 // storesInPlainText says so of a file; zend's guard has the same words.
@@ -258,10 +269,23 @@ func (x diagnosis) helper(file LoginFile, helper, member, key string) []Problem 
 	switch {
 	case IsZen(helper):
 		p.Hint += " --profile " + safetext.ShellWord(Profile(helper))
-	case strings.TrimSuffix(helper, ".exe") == "desktop":
-		p.Message = safetext.Name(file.Path) + " still" + named + "went away with Docker Desktop"
+	case owner(helper) != "":
+		p.Message = safetext.Name(file.Path) + " still" + named + "went away with " + owner(helper)
 	}
 	return []Problem{p}
+}
+
+// owner is the program that puts a helper into docker's file, and may leave it there.
+func owner(helper string) string {
+	switch name := strings.TrimSuffix(helper, ".exe"); {
+	case name == "desktop":
+		return "Docker Desktop"
+	case name == "rancher-desktop":
+		return "Rancher Desktop"
+	case strings.HasPrefix(name, "dev-containers-"):
+		return "VS Code's Dev Containers"
+	}
+	return ""
 }
 
 // AsksZen tells how a client comes to ask zen, or what keeps it from that. It is about
@@ -311,7 +335,11 @@ func (e Env) AsksZen(config string) (how string, not *Problem, ok bool) {
 	if changed {
 		why += ". It was set up; another program changed the file since"
 	}
-	return refused(why, "zen setup "+config, changed)
+	hint := "zen setup " + config
+	if mounted(first.File) {
+		hint = "mount its directory instead of the file alone, then: " + hint
+	}
+	return refused(why, hint, changed)
 }
 
 // zenHosts are the registries for which a file names zen.

@@ -42,6 +42,10 @@ func (e Env) below(parts ...string) (string, error) {
 // absolute makes a path that a variable gives absolute, as programs do that take it
 // relative to where they run.
 func absolute(variable, path string) (string, error) {
+	if strings.HasPrefix(path, "~"+string(filepath.Separator)) {
+		return "", credential.NewError(credential.InvalidInput, variable+" begins with a ~ that no shell "+
+			"replaced by your home directory", `write "$HOME" in place of the ~ in `+variable)
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", &credential.Error{

@@ -23,7 +23,7 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 	}
 	if len(r.Hidden) > 0 {
 		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in plain text: "+
-			strings.Join(r.Hidden, ", "), s.takeOut())
+			strings.Join(r.Hidden, ", "), takeOut(LoginFile{s.whose, s.target}))
 	}
 	s.inspectOthers(before, after)
 	for _, p := range (diagnosis{s.env}).document(LoginFile{s.whose, s.target}, after) {
@@ -32,7 +32,7 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		})
 		switch {
 		case p.Kind == PlainText && len(p.Registries) > 0:
-			r.warn(storesInPlainText(s.target, p.Registries), s.takeOut())
+			r.warn(storesInPlainText(s.target, p.Registries), takeOut(LoginFile{s.whose, s.target}))
 		case p.Kind == Unreadable, p.Kind == BadEntry, p.Kind == OtherHelper:
 			r.warn(p.Message, p.Hint)
 		}
@@ -41,14 +41,6 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 
 // moveIn is how what clients and helpers keep comes into zen.
 const moveIn = "move them into the vault: zen import"
-
-// takeOut says how plaintext logins leave a file.
-func (s *setup) takeOut() string {
-	if s.whose == "buildx" { // one for a single repository, which zen import does not look into
-		return "log in through zen, then take them out of " + safetext.Name(s.target)
-	}
-	return moveIn
-}
 
 // Stores are the helpers that keep what they are given, as opposed to those that make
 // credentials anew.

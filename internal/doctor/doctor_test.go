@@ -627,6 +627,15 @@ func clientSetUps() []broken {
 				"(credsStore), which went away with Docker " +
 				"Desktop => zen setup docker",
 		}},
+		{"configured-helpers", "Dev Containers and Rancher Desktop went away", func(m *machine) {
+			m.docker(`{"credsStore": "dev-containers-0b1c", "credHelpers": {"a.io": "rancher-desktop"}}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json still names docker-credential-dev-containers-0b1c " +
+				"(credsStore), which went away with VS Code's Dev Containers => zen setup docker",
+			"problem: DIR/home/.docker/config.json still names docker-credential-rancher-desktop " +
+				"(credHelpers[\"a.io\"]), which went away with Rancher Desktop => zen setup docker " +
+				"--host a.io",
+		}},
 		{"configured-helpers", "several files", func(m *machine) {
 			m.program("podman")
 			m.docker(`{"credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`)
@@ -807,6 +816,30 @@ func plaintextSetUps() []broken {
 			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: " +
 				"charts.io => zen import",
 			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
+		}},
+
+		{"plaintext-logins", "where zen import does not look", func(m *machine) {
+			for _, file := range []string{
+				"home/.config/helm/registry.json", "home/.apptainer/docker-config.json",
+				"home/.singularity/docker-config.json", "home/.docker/plaintext-credentials.config.json",
+				"home/.docker/buildx/config/ghcr.io/config.json",
+			} {
+				m.write(file, `{"auths": {"a.io": `+secret()+`}}`)
+			}
+			m.facts.Zend.Status.Guard = "report"
+		}, []string{
+			"warning: DIR/home/.config/helm/registry.json stores credentials in plain text: a.io => log in " +
+				"again: helm registry login HOST; then rm DIR/home/.config/helm/registry.json",
+			"warning: DIR/home/.apptainer/docker-config.json stores credentials in plain text: a.io => " +
+				"apptainer registry logout docker://HOST, or rm DIR/home/.apptainer/docker-config.json",
+			"warning: DIR/home/.singularity/docker-config.json stores credentials in plain text: a.io => " +
+				"singularity remote logout docker://HOST, or rm DIR/home/.singularity/docker-config.json",
+			"warning: DIR/home/.docker/plaintext-credentials.config.json stores credentials in plain " +
+				"text: a.io => docker logout HOST while Rancher Desktop runs, or rm " +
+				"DIR/home/.docker/plaintext-credentials.config.json",
+			"warning: DIR/home/.docker/buildx/config/ghcr.io/config.json stores credentials in plain " +
+				"text: a.io => log in through zen, then take them out of " +
+				"DIR/home/.docker/buildx/config/ghcr.io/config.json",
 		}},
 
 		{"plaintext-logins", "the guard reports", func(m *machine) {

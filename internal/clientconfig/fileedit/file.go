@@ -159,9 +159,8 @@ func cannotWrite(path string, err error) error {
 	}
 	if errors.Is(err, syscall.EBUSY) {
 		return &credential.Error{
-			Reason: credential.CannotWrite, Cause: err,
-			Message: safetext.Name(path) + " cannot be replaced: it is mounted by itself",
-			Hint:    "change the file that is mounted there, or mount its whole directory",
+			Reason: credential.CannotWrite, Cause: err, Hint: "mount its directory instead of the file alone",
+			Message: safetext.Name(path) + " cannot be replaced: something is mounted in its place",
 		}
 	}
 	return &credential.Error{

@@ -54,9 +54,7 @@ func (k Links) Make(ctx context.Context, profile string, dryRun bool) (*journal.
 			credential.CannotWrite,
 			"there is no directory on PATH to "+
 				"put "+name+" into",
-			"sudo ln -s "+safetext.ShellWord(
-				filepath.Base(zen),
-			)+" "+safetext.ShellWord(
+			"sudo ln -s "+safetext.ShellWord(filepath.Base(zen))+" "+safetext.ShellWord(
 				filepath.Join(filepath.Dir(zen), name),
 			),
 		)
