@@ -95,8 +95,8 @@ func TestGuard(t *testing.T) {
 	}
 
 	w.mustCall(api.MethodVaultLock, api.Empty{})
-	w.writeLogins(host + "/team")
-	eventually(t, "the vault is locked", w.tells(inClear+"/team; the vault was locked", false))
+	w.writeLogins(host + "/team") // the host's, as docker reads it
+	eventually(t, "the vault is locked", w.tells(inClear+"; the vault was locked", false))
 	w.mustCall(api.MethodVaultUnlock, api.Empty{})
 	eventually(
 		t,
