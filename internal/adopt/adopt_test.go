@@ -229,7 +229,7 @@ func TestTakeOutAndRestore(t *testing.T) {
 	a.Compare(t.Context(), it)
 	a.Check(t.Context(), []*Item{it})
 	a.Take(t.Context(), it)
-	a.TakeOut(t.Context(), name, []*Item{it})
+	a.TakeOut(t.Context(), []*Item{it})
 	if !it.Removed || zen.stored["work"] != "alice:pw" || zen.stored[""] != "bob:pw" {
 		t.Fatalf("removed: %v, zen has %v", it.Removed, zen.stored)
 	}
