@@ -47,7 +47,7 @@ connectors hold credentials, container registries and stacks use them.`,
 			return cmd.Help()
 		},
 	}
-	root.Flags().BoolVar(&version, "version", false, "print the versions, as zen version does")
+	root.Flags().BoolVarP(&version, "version", "v", false, "print the versions, as zen version does")
 	root.SetHelpCommand(helpCommand(root))
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
@@ -111,7 +111,19 @@ func (a *app) assemble(root *cobra.Command, daemon *machine.Daemon) {
 			Command(),
 		daemon.SelftestCommand(),
 	)
-	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand())
+	root.AddCommand(daemon.VersionCommand(), completionCommand(), manCommand(), command.Absent(firstWords()))
+}
+
+// firstWords are what people type first that know other programs, and what zen calls it.
+func firstWords() map[string]string {
+	const list = "who is logged in: zen status; what holds credentials: zen service-connector list"
+	return map[string]string{
+		"start": "zen daemon start", "stop": "zen daemon stop", "restart": "zen daemon restart",
+		"logs": "zen daemon logs", "whoami": "zen status", "list": list, "ls": list,
+		"register":  "zen service-connector register NAME --type docker --username=USER",
+		"connect":   "to a ZenML server: zen server connect URL",
+		"uninstall": "clients first: zen setup --undo; then the programs: make uninstall",
+	}
 }
 
 // helpCommand is cobra's, except that an unknown command is an error.

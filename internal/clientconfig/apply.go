@@ -107,16 +107,26 @@ func (c bound) newSetup(p place, o Options) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(p.file); target != p.file && os.IsNotExist(err) && isLink(p.file) {
+		return nil, credential.NewError(credential.CannotWrite, safetext.Name(p.file)+" is a link to "+
+			safetext.Name(target)+", which does not exist",
+			"make that available, or: rm "+safetext.ShellWord(p.file))
+	}
 	name := c.Name
 	if docker, err := filesOf(c.Env).docker(); err == nil && p.file == docker {
 		name = "docker" // buildx reads it too
 	}
-	helper, err := helperOf(o.Profile)
+	helper, err := HelperOf(o.Profile)
 	return &setup{
 		env: c.Env, client: c.Client, whose: name, dry: o.DryRun, file: p.file, target: target, keys: p.keys,
 		dirs:   missingDirs(p.file),
 		helper: helper, profile: o.Profile != "",
 	}, err
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
 // forClient names the client in a report.

@@ -62,7 +62,7 @@ func ReadDocker(file string) (*jsonedit.Document, error) {
 func (e Env) asked(file string, d *jsonedit.Document, registry address.Address, key string) Asked {
 	format := FormatOf("docker", file)
 	a := Asked{File: file, Helper: helperFor(d, key)}
-	if _, ok := d.Raw(credHelpers, key); ok {
+	if _, ok := d.Raw(credHelpers, key); ok && key != "" {
 		a.Member = memberName([]string{credHelpers, key})
 	} else if a.Helper != "" {
 		a.Member = credsStore
@@ -84,6 +84,9 @@ func (e Env) asked(file string, d *jsonedit.Document, registry address.Address, 
 // asks goes through the helpers of podman, skopeo and buildah (containers/image,
 // pkg/docker/config.getCredentials).
 func (c containers) asks(registry address.Address, key string) ([]Asked, error) {
+	if refused := c.refused(); len(refused) > 0 {
+		return nil, refused[0]
+	}
 	var list []Asked
 	used, format := c.helpers(), FormatOf("podman", "")
 	for _, helper := range used.helpers {
@@ -93,11 +96,14 @@ func (c containers) asks(registry address.Address, key string) ([]Asked, error) 
 		}
 		for _, file := range c.authFiles() {
 			d, err := ReadDocker(file)
+			if err == nil {
+				err = notEmpty(file, d)
+			}
 			if err != nil {
 				return list, err
 			}
 			a := Asked{File: file}
-			if _, ok := d.Raw(credHelpers, key); ok {
+			if _, ok := d.Raw(credHelpers, key); ok && key != "" {
 				a.Helper, _ = d.Text(credHelpers, key)
 				a.Member = memberName([]string{credHelpers, key})
 			}

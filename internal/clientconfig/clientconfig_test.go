@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -451,6 +452,38 @@ func TestApplyRefusesHosts(t *testing.T) {
 	}
 }
 
+// TestMends executes what is advised for a file, and sets it up then.
+func TestMends(t *testing.T) {
+	utf16 := func(text string) string {
+		out := "\xff\xfe"
+		for _, c := range []byte(text) {
+			out += string([]byte{c, 0})
+		}
+		return out
+	}
+	for _, text := range []string{
+		`{"credSstore": "osxkeychain", "auths": {"ghcr.io": {}}}`, "{\n\t\"Auths\" : {}\n}",
+		`{"CREDHELPERS":{"ghcr.io":"pass"}}`, utf16(`{"auths": {}}`), "\ufeff{}",
+	} {
+		m := newMachine(t)
+		m.config(text)
+		var advice string
+		if reports, err := m.env.Apply(t.Context(), docker, dry(all())); err != nil {
+			advice = hint(err)
+		} else {
+			advice = reports[0].Warnings[0].Hint
+		}
+		if out, err := exec.Command("sh", "-c", advice).CombinedOutput(); err != nil {
+			t.Errorf("%q: %s: %v: %s", text, advice, err, out)
+			continue
+		}
+		if r := m.apply(all()); !r.Changed || len(clientconfig.Of(m.env.Diagnose(docker),
+			clientconfig.Unreadable, clientconfig.BadEntry)) > 0 {
+			t.Errorf("%q after %s: %s", text, advice, m.read("home/.docker/config.json"))
+		}
+	}
+}
+
 func TestRefusesFiles(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"broken", "{\n  \"auths\": {\n", ":3:1: unexpected end of JSON input"},
@@ -494,8 +527,12 @@ func TestRefusesFiles(t *testing.T) {
 			} {
 				for _, o := range []clientconfig.Options{all(), dry(all()), hosts("ghcr.io")} {
 					err := do(o)
-					if !credential.InvalidInput.Is(err) || err.Error() != want || hint(err) != "correct "+
-						"the file; zen changed nothing in it" {
+					wantHint := "correct the file; zen changed nothing in it"
+					if strings.HasPrefix(tt.name, "other case") {
+						wantHint = "sed -i " // TestMends executes it
+					}
+					if !credential.InvalidInput.Is(err) || err.Error() != want ||
+						!strings.HasPrefix(hint(err), wantHint) {
 						t.Errorf("%s: got %v (%s), want %s", name, err, hint(err), want)
 					}
 					noSecret(t, []string{err.Error(), hint(err)})
@@ -540,7 +577,33 @@ func TestRefusesPlaces(t *testing.T) {
 		{
 			"link to nowhere",
 			func(m *machine) { m.symlink("home/.docker/config.json", m.at("no/config.json")) },
-			"/no cannot be written: no such file or directory",
+			"no/config.json, which does not exist",
+		},
+		{
+			"link to nowhere in a directory that is there",
+			func(m *machine) {
+				m.mkdir("sealed", 0o700)
+				m.symlink("home/.docker/config.json", m.at("sealed/config.json"))
+			},
+			"sealed/config.json, which does not exist",
+		},
+		{
+			"a directory",
+			func(m *machine) { m.mkdir("home/.docker/config.json", 0o700) },
+			"home/.docker/config.json is a directory",
+		},
+		{
+			"DOCKER_CONFIG with a literal ~",
+			func(m *machine) { m.vars["DOCKER_CONFIG"] = "~/.docker" },
+			"DOCKER_CONFIG begins with a ~ that no shell replaced",
+		},
+		{
+			"DOCKER_CONFIG is the file",
+			func(m *machine) {
+				m.config("{}")
+				m.vars["DOCKER_CONFIG"] = m.at("home/.docker/config.json")
+			},
+			"home/.docker/config.json and has to be the directory that it is in",
 		},
 		{
 			"home is a file",

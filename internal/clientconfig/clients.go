@@ -23,6 +23,7 @@ type Client struct {
 	Listing Listing // what it does with the helper's list
 	Marker  bool    // it asks only for registries that its configuration names, with or without a login
 	Stops   bool    // an error at one key keeps it from trying the next
+	Strict  bool    // part of docker's file that docker's code refuses ends it for every registry
 	Note    string  // what surprises; may be empty
 
 	setUp    []string // those of its names that zen setup takes
@@ -102,7 +103,7 @@ func dockersReaders() []Client {
 			setUp: []string{"nerdctl"}, programs: []string{"nerdctl"},
 		}, {
 			Name: "crane", Also: []string{"cosign", "flux", "gcrane", "kaniko", "ko", "syft", "trivy"},
-			Config: "docker", Stops: true, keys: repositoryFirst,
+			Config: "docker", Stops: true, Strict: true, keys: repositoryFirst,
 			Note:  "it asks for the repository before the registry, so a login for a path is found",
 			setUp: []string{"crane"}, programs: []string{"crane"},
 		}, {

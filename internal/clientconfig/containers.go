@@ -1,6 +1,7 @@
 package clientconfig
 
 import (
+	"bytes"
 	"cmp"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/clientconfig/strict"
 	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
@@ -66,7 +68,7 @@ func podmanPlaces(env Env, _ Client, hosts []string) ([]place, error) {
 // dirs are the user's directories that one version or another reads, the newest
 // version's first.
 func (c containers) dirs() ([]string, error) {
-	home, err := c.home()
+	home, err := c.Home()
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +176,41 @@ func (c containers) registriesConfs() ([]string, error) {
 	return append(files, drops...), nil
 }
 
+// refused are the errors of the files that podman, skopeo and buildah read and refuse.
+func (c containers) refused() (list []error) {
+	files, err := c.registriesConfs()
+	if err != nil {
+		return []error{err}
+	}
+	if file := c.Getenv("CONTAINERS_REGISTRIES_CONF"); file != "" {
+		files = []string{file}
+	}
+	for _, file := range files {
+		content, err := fileedit.Read(file)
+		if err == nil {
+			err = strict.RegistriesConf(content.Data, strings.HasSuffix(filepath.Dir(file), ".conf.d"))
+		}
+		if err != nil {
+			list = append(list, &credential.Error{
+				Reason: credential.InvalidInput, Cause: err, Hint: "correct " + safetext.Name(file),
+				Message: safetext.Name(file) + " is refused by podman, skopeo and buildah: " +
+					safetext.Line(err.Error()),
+			})
+		}
+	}
+	return list
+}
+
+// notEmpty refuses a file of logins with nothing in it, as podman, skopeo and buildah do.
+func notEmpty(file string, d *jsonedit.Document) error {
+	if content, err := fileedit.Read(file); err != nil || !content.Exists || len(d.Keys()) > 0 ||
+		len(bytes.TrimSpace(content.Data)) > 0 {
+		return err
+	}
+	return credential.NewError(credential.InvalidInput, safetext.Name(file)+" is empty, and podman, skopeo "+
+		"and buildah refuse to pull anything then", "echo '{}' > "+safetext.ShellWord(file))
+}
+
 // effective are the helpers that are asked as long as there is no file of zen's.
 func effective(list []conf) []string {
 	helpers := []string{authFileHelper}
@@ -279,16 +316,8 @@ func (c containers) hiddenAuthFiles(r *Report) {
 		r.Plaintext = append(r.Plaintext, names...)
 		if r.Changed && len(names) > 0 {
 			r.Hidden = append(r.Hidden, names...)
-			r.warn(
-				"podman, skopeo and buildah no longer use the logins that "+safetext.Name(
-					file,
-				)+" holds in plain text: "+
-					strings.Join(
-						names,
-						", ",
-					),
-				moveIn,
-			)
+			r.warn("podman, skopeo and buildah no longer use the logins that "+safetext.Name(file)+
+				" holds in plain text: "+strings.Join(names, ", "), moveIn)
 		}
 		for _, key := range d.Keys(credHelpers) {
 			if helper, _ := d.Text(credHelpers, key); r.Changed && helper != "" && !IsZen(helper) {

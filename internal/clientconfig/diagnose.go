@@ -2,15 +2,18 @@ package clientconfig
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/clientconfig/strict"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -54,7 +57,7 @@ func (e Env) Diagnose(client string) []Problem {
 	if err != nil {
 		return append(list, problemOf(Unreadable, client, "", err))
 	}
-	logins, err := e.LoginFiles()
+	logins, err := e.files(func(Format) bool { return true })
 	if err != nil {
 		return append(list, problemOf(Unreadable, client, "", err))
 	}
@@ -88,6 +91,9 @@ func (x diagnosis) client(c Client) (list []Problem) {
 	}
 	if c.own {
 		list = append(list, containersOf(x.Env).overrides()...)
+		for _, err := range containersOf(x.Env).refused() {
+			list = append(list, problemOf(Unreadable, c.Name, "", err))
+		}
 	}
 	if _, p, set := x.AsksZen(c.Name); set && p != nil {
 		list = append(list, *p)
@@ -115,6 +121,9 @@ func (x diagnosis) file(file LoginFile) []Problem {
 	if err == nil {
 		d, err = FormatOf(file.Client, file.Path).Parse(file.Path, content.Data)
 	}
+	if err == nil && file.Client == "podman" {
+		err = notEmpty(file.Path, d)
+	}
 	if err != nil {
 		return append(list, Unread(file, err))
 	}
@@ -126,6 +135,11 @@ func Unread(file LoginFile, err error) Problem {
 	p := problemOf(Unreadable, file.Client, file.Path, err)
 	if name := safetext.Name(file.Path); !strings.Contains(p.Message, name) {
 		p.Message = name + ": " + p.Message
+	}
+	content, readErr := fileedit.Read(file.Path)
+	defer clear(content.Data)
+	if readErr == nil && FormatOf(file.Client, file.Path).Owner == "docker" && !json.Valid(content.Data) {
+		p.Message += "; docker cannot read it, asks nobody, and overwrites it at the next docker login"
 	}
 	return p
 }
@@ -146,13 +160,46 @@ func (x diagnosis) document(file LoginFile, d *jsonedit.Document) (list []Proble
 	}
 	if held := f.plaintext(d); len(held) > 0 {
 		registries := uniqueNames(held)
-		p := add(PlainText, storesInPlainText(file.Path, registries), moveIn)
+		p := add(PlainText, storesInPlainText(file.Path, registries), takeOut(file))
 		p.Registries = registries
 	}
 	if f.Helpers {
 		list = append(list, x.helpers(file, d)...)
+		list = append(list, badEntries(file, d)...)
 	}
 	return list
+}
+
+// badEntries is what docker's code refuses in a file. podman's own files are read by
+// other code, and not by docker's.
+func badEntries(file LoginFile, d *jsonedit.Document) (list []Problem) {
+	if file.Client == "podman" {
+		return nil
+	}
+	for _, fault := range strict.Docker(d) {
+		p := Problem{Kind: BadEntry, Client: file.Client, File: file.Path, Severe: true}
+		line, column := d.Position(fault.Path...)
+		p.Message = safetext.Name(file.Path) + ":" + strconv.Itoa(line) + ":" + strconv.Itoa(column) + ": " +
+			fault.Message + ": docker warns each time, and crane and others with its code fail for every " +
+			"registry"
+		p.Hint = "correct the file; zen changed nothing in it"
+		if fault.Path[0] == auths && len(fault.Path) > 1 {
+			p.Hint = "take the entry out of auths in " + safetext.Name(file.Path) + ", then log in again"
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// takeOut says how plaintext logins leave a file.
+func takeOut(file LoginFile) string {
+	switch f := FormatOf(file.Client, file.Path); {
+	case f.advice != "":
+		return f.advice + safetext.ShellWord(file.Path)
+	case file.Client == "buildx": // one for a single repository, which zen import does not look into
+		return "log in through zen, then take them out of " + safetext.Name(file.Path)
+	}
+	return moveIn
 }
 
 // storesInPlainText says so of a file; zend's guard has the same words.
@@ -188,13 +235,23 @@ func (x diagnosis) helpers(file LoginFile, d *jsonedit.Document) (list []Problem
 			Warning: Warning{
 				Message: "for " + host + " " + file.Client + " asks " + by + ", not zen (credHelpers in " +
 					safetext.Name(file.Path) + ")",
-				Hint: "zen setup " + file.Client + " --host " + safetext.ShellWord(host),
+				Hint: setUpHost(file, key),
 			},
 			Kind: OtherHelper, Client: file.Client, File: file.Path, Helper: helper,
 			Registries: []string{host},
 		})
 	}
 	return list
+}
+
+// setUpHost is how a client comes to ask zen for a key of credHelpers: not at all for one
+// that is not a registry's.
+func setUpHost(file LoginFile, key string) string {
+	if a, err := address.ParseKey(key); err == nil && a.Path() == "" && !a.IsHubToken() {
+		return "zen setup " + file.Client + " --host " + a.String()
+	}
+	return "take " + memberName([]string{credHelpers, key}) + ", which is not a registry, out of " +
+		safetext.Name(file.Path)
 }
 
 // helper is what is wrong with a helper that a member of a file names. That there
@@ -207,15 +264,28 @@ func (x diagnosis) helper(file LoginFile, helper, member, key string) []Problem 
 	named := " names docker-credential-" + safetext.Name(helper) + " (" + member + "), which "
 	p.Message, p.Hint = safetext.Name(file.Path)+named+"is not on PATH", "zen setup "+file.Client
 	if key != "" && file.Client == "docker" {
-		p.Hint += " --host " + safetext.ShellWord(key)
+		p.Hint = setUpHost(file, key)
 	}
 	switch {
 	case IsZen(helper):
 		p.Hint += " --profile " + safetext.ShellWord(Profile(helper))
-	case strings.TrimSuffix(helper, ".exe") == "desktop":
-		p.Message = safetext.Name(file.Path) + " still" + named + "went away with Docker Desktop"
+	case owner(helper) != "":
+		p.Message = safetext.Name(file.Path) + " still" + named + "went away with " + owner(helper)
 	}
 	return []Problem{p}
+}
+
+// owner is the program that puts a helper into docker's file, and may leave it there.
+func owner(helper string) string {
+	switch name := strings.TrimSuffix(helper, ".exe"); {
+	case name == "desktop":
+		return "Docker Desktop"
+	case name == "rancher-desktop":
+		return "Rancher Desktop"
+	case strings.HasPrefix(name, "dev-containers-"):
+		return "VS Code's Dev Containers"
+	}
+	return ""
 }
 
 // AsksZen tells how a client comes to ask zen, or what keeps it from that. It is about
@@ -265,7 +335,11 @@ func (e Env) AsksZen(config string) (how string, not *Problem, ok bool) {
 	if changed {
 		why += ". It was set up; another program changed the file since"
 	}
-	return refused(why, "zen setup "+config, changed)
+	hint := "zen setup " + config
+	if mounted(first.File) {
+		hint = "mount its directory instead of the file alone, then: " + hint
+	}
+	return refused(why, hint, changed)
 }
 
 // zenHosts are the registries for which a file names zen.
@@ -365,7 +439,9 @@ func (x diagnosis) authConfig() Problem {
 	p := Problem{Kind: InVariable, Client: "docker", Registries: x.shadowed()}
 	p.Hint = "unset DOCKER_AUTH_CONFIG"
 	p.Message = "DOCKER_AUTH_CONFIG is set, and docker takes logins from there first"
-	if len(p.Registries) > 0 {
+	if _, err := strict.AuthConfig(x.Getenv("DOCKER_AUTH_CONFIG")); err != nil {
+		p.Message = "DOCKER_AUTH_CONFIG is set, and docker refuses it as a whole: " + err.Error()
+	} else if len(p.Registries) > 0 {
 		p.Message = "DOCKER_AUTH_CONFIG is set: docker takes the login for " +
 			strings.Join(p.Registries, ", ") + " from there, not from zen"
 	}

@@ -30,8 +30,9 @@ func checkDocker(d *jsonedit.Document) error {
 	for _, key := range d.Keys() {
 		for _, want := range []string{auths, credsStore, credHelpers} {
 			if key != want && strings.EqualFold(key, want) {
-				return at(d, "docker reads "+strconv.QuoteToASCII(key)+" as "+want+", others do not: "+
-					"write "+strconv.Quote(want), key)
+				_, both := d.Raw(want)
+				return &oddMember{key, want, both, at(d, "docker reads "+strconv.QuoteToASCII(key)+" as "+
+					want+", others do not: write "+strconv.Quote(want), key)}
 			}
 		}
 	}
@@ -49,6 +50,27 @@ func checkDocker(d *jsonedit.Document) error {
 		}
 	}
 	return nil
+}
+
+// oddMember is a member whose name only docker reads as another one.
+type oddMember struct {
+	name, want string
+	both       bool // the file has the other one too
+	error
+}
+
+func (o *oddMember) Unwrap() error { return o.error }
+
+// mend says what corrects it in a file, a command if there is no doubt.
+func (o *oddMember) mend(file string) string {
+	letter := func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+	switch {
+	case o.both:
+		return "take " + strconv.QuoteToASCII(o.name) + " out of " + safetext.Name(file)
+	case strings.IndexFunc(o.name, func(r rune) bool { return !letter(r) }) >= 0: // ſ is an s to docker
+		return "correct the file; zen changed nothing in it"
+	}
+	return `sed -i 's/"` + o.name + `"\( *:\)/"` + o.want + `"\1/' ` + safetext.ShellWord(file)
 }
 
 func isTextOrNull(d *jsonedit.Document, path ...string) bool {
@@ -123,7 +145,7 @@ func setMembers(d *jsonedit.Document, members []member) (*jsonedit.Document, []*
 // the passwords in the file. An entry in credHelpers counts even when it is empty
 // (configfile.getConfiguredCredentialStore).
 func helperFor(d *jsonedit.Document, key string) string {
-	if _, ok := d.Raw(credHelpers, key); ok {
+	if _, ok := d.Raw(credHelpers, key); ok && key != "" { // none asks for a nameless one
 		helper, _ := d.Text(credHelpers, key)
 		return helper
 	}

@@ -21,8 +21,8 @@ func (e Env) journal() journal.Journal { return journal.In(e.State) }
 // RecordFile is where zen remembers what it changed.
 func (e Env) RecordFile() string { return e.journal().File() }
 
-// home is the user's home directory as docker finds it: HOME, else what the system knows.
-func (e Env) home() (string, error) {
+// Home is the user's home directory as docker finds it: HOME, else what the system knows.
+func (e Env) Home() (string, error) {
 	if home := e.Getenv("HOME"); home != "" {
 		return home, nil
 	}
@@ -35,13 +35,17 @@ func (e Env) home() (string, error) {
 
 // below is a path in the user's home directory.
 func (e Env) below(parts ...string) (string, error) {
-	home, err := e.home()
+	home, err := e.Home()
 	return filepath.Join(append([]string{home}, parts...)...), err
 }
 
 // absolute makes a path that a variable gives absolute, as programs do that take it
 // relative to where they run.
 func absolute(variable, path string) (string, error) {
+	if strings.HasPrefix(path, "~"+string(filepath.Separator)) {
+		return "", credential.NewError(credential.InvalidInput, variable+" begins with a ~ that no shell "+
+			"replaced by your home directory", `write "$HOME" in place of the ~ in `+variable)
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", &credential.Error{
@@ -55,9 +59,9 @@ func absolute(variable, path string) (string, error) {
 	return path, nil
 }
 
-// path is the list of directories where programs are looked for. Relative ones are left
+// Path is the list of directories where programs are looked for. Relative ones are left
 // out: Go programs, as most clients are, refuse what they find there (os/exec.ErrDot).
-func (e Env) path() []string {
+func (e Env) Path() []string {
 	var dirs []string
 	for _, dir := range filepath.SplitList(e.Getenv("PATH")) {
 		if filepath.IsAbs(dir) {
@@ -69,8 +73,8 @@ func (e Env) path() []string {
 
 // find returns the first executable called name on PATH, or "".
 func (e Env) find(name string) string {
-	for _, dir := range e.path() {
-		if file := filepath.Join(dir, name+exeSuffix); executable(file) {
+	for _, dir := range e.Path() {
+		if file := filepath.Join(dir, name+ExeSuffix); executable(file) {
 			return file
 		}
 	}

@@ -6,11 +6,10 @@ import (
 	"os"
 	"os/user"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
-const exeSuffix = ""
+// ExeSuffix ends the names of programs.
+const ExeSuffix = ""
 
 func systemHome() string {
 	u, err := user.Current()
@@ -35,6 +34,3 @@ func foreign(path string) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Uid != uint32(os.Geteuid())
 }
-
-// writable reports whether the user can put files into dir.
-func writable(dir string) bool { return unix.Access(dir, unix.W_OK|unix.X_OK) == nil }

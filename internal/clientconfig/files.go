@@ -1,8 +1,10 @@
 package clientconfig
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,8 +29,9 @@ type Format struct {
 	Helpers                     bool     // the file names helpers, as docker's
 	Rule                        Rule     // by which its owner looks up a registry
 
-	base  string // of the files, where the owner has others
-	where func(files) ([]string, error)
+	base   string // of the files, where the owner has others
+	advice string // how what is in it goes; "" if zen import takes it over
+	where  func(files) ([]string, error)
 }
 
 // formats is the table of files. The docker format is that of docker/cli,
@@ -47,10 +50,35 @@ func formats() []Format {
 	dockercfg.Root, dockercfg.Marker, dockercfg.Helpers, dockercfg.base = nil, false, false, ".dockercfg"
 	dockercfg.where = one(func(f files) (string, error) { return f.below(dockercfg.base) })
 	helm.Owner, helm.Source, helm.where = "helm", "helm", one(files.helm)
-	return []Format{docker, containers, dockercfg, helm, {
+	return append([]Format{docker, containers, dockercfg, helm, {
 		Owner: "regctl", Source: "regctl", Root: []string{"hosts"}, User: "user", Password: "pass",
 		Token: "token", Marker: true, Rule: ByName, where: files.regctl,
-	}}
+	}}, told(docker)...)
+}
+
+// told are files that zen import does not look into: no helper can take their place, or
+// nobody reads them any more. All are in docker's format.
+func told(docker Format) (list []Format) {
+	add := func(owner, advice string, where func(files) (string, error), base string) {
+		f := docker
+		f.Owner, f.advice, f.base = owner, advice, base
+		f.where = one(func(of files) (string, error) {
+			dir, err := where(of)
+			return filepath.Join(dir, base), err
+		})
+		list = append(list, f)
+	}
+	below := func(dir string) func(files) (string, error) {
+		return func(f files) (string, error) { return f.below(dir) }
+	}
+	add("helm", "log in again: helm registry login HOST; then rm ", files.helmDir, "registry.json")
+	add("apptainer", "apptainer registry logout docker://HOST, or rm ", below(".apptainer"),
+		"docker-config.json")
+	add("singularity", "singularity remote logout docker://HOST, or rm ", below(".singularity"),
+		"docker-config.json")
+	add("rancher-desktop", "docker logout HOST while Rancher Desktop runs, or rm ", files.dockerDir,
+		"plaintext-credentials.config.json")
+	return list
 }
 
 func one(file func(files) (string, error)) func(files) ([]string, error) {
@@ -64,7 +92,9 @@ func one(file func(files) (string, error)) func(files) ([]string, error) {
 // client left behind, has docker's format.
 func FormatOf(client, path string) Format {
 	list := formats()
-	i := slices.IndexFunc(list, func(f Format) bool { return f.base != "" && f.base == filepath.Base(path) })
+	i := slices.IndexFunc(list, func(f Format) bool {
+		return f.Owner == client && f.base != "" && f.base == filepath.Base(path)
+	})
 	if i < 0 {
 		i = slices.IndexFunc(list, func(f Format) bool { return f.base == "" && f.Owner == client })
 	}
@@ -74,12 +104,22 @@ func FormatOf(client, path string) Format {
 // Parse reads a file of the format; path is for the error. It refuses what cannot be
 // edited without a guess.
 func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		word, right := safetext.ShellWord(path), safetext.ShellWord(path+".utf8")
+		return nil, credential.NewError(credential.InvalidInput, safetext.Name(path)+" is UTF-16, which no "+
+			"client can read",
+			"umask 077; iconv -f UTF-16 -t UTF-8 "+word+" > "+right+" && mv "+right+" "+word)
+	}
 	d, err := jsonedit.Parse(data)
 	if err == nil && f.Helpers {
 		err = checkDocker(d)
 	}
 	if err == nil {
 		return d, nil
+	}
+	hint := "correct the file; zen changed nothing in it"
+	if odd, ok := errors.AsType[*oddMember](err); ok {
+		hint = odd.mend(path)
 	}
 	place, message := safetext.Name(path), err.Error()
 	if syntax, ok := errors.AsType[*jsonedit.SyntaxError](err); ok {
@@ -88,7 +128,7 @@ func (f Format) Parse(path string, data []byte) (*jsonedit.Document, error) {
 	}
 	return nil, &credential.Error{
 		Reason: credential.InvalidInput, Message: place + ": " + message,
-		Hint: "correct the file; zen changed nothing in it", Cause: err,
+		Hint: hint, Cause: err,
 	}
 }
 
@@ -142,7 +182,9 @@ func (f Format) Registry(d *jsonedit.Document, key string) string {
 func Sources() []string {
 	var list []string
 	for _, f := range formats() {
-		list = append(list, f.Source)
+		if f.advice == "" {
+			list = append(list, f.Source)
+		}
 	}
 	return slices.Compact(list)
 }
@@ -158,8 +200,15 @@ type LoginFile struct {
 // Also those are among them that a variable such as REGISTRY_AUTH_FILE hides at the
 // moment.
 func (e Env) LoginFiles() ([]LoginFile, error) {
+	return e.files(func(f Format) bool { return f.advice == "" })
+}
+
+func (e Env) files(which func(Format) bool) ([]LoginFile, error) {
 	var list []LoginFile
 	for _, f := range formats() {
+		if !which(f) {
+			continue
+		}
 		paths, err := f.where(filesOf(e))
 		if err != nil {
 			return nil, err
@@ -210,6 +259,11 @@ func (f files) docker() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		return "", credential.NewError(credential.InvalidInput, "DOCKER_CONFIG is the file "+
+			safetext.Name(dir)+" and has to be the directory that it is in",
+			"export DOCKER_CONFIG="+safetext.ShellWord(filepath.Dir(dir)))
+	}
 	return absolute("DOCKER_CONFIG", filepath.Join(dir, "config.json"))
 }
 
@@ -239,7 +293,7 @@ func (f files) helmDir() (string, error) {
 // regctl are where regctl looks for its configuration (regclient,
 // cmd/regctl.ConfigLoadDefault).
 func (f files) regctl() ([]string, error) {
-	home, err := f.home()
+	home, err := f.Home()
 	if err != nil {
 		return nil, err
 	}

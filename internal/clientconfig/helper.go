@@ -13,7 +13,7 @@ import (
 )
 
 // Program is the file that clients execute.
-const Program = "docker-credential-" + Helper + exeSuffix
+const Program = "docker-credential-" + Helper + ExeSuffix
 
 // helperReplaced says that clients find another docker-credential-zen than the one that
 // belongs to the zen that runs.
@@ -35,7 +35,7 @@ func (e Env) helperReplaced() (Warning, bool) {
 func (e Env) helperExposed() []Warning {
 	var list []Warning
 	found := e.FindHelper(Helper)
-	for _, dir := range e.path() {
+	for _, dir := range e.Path() {
 		if found != "" && dir == filepath.Dir(found) {
 			break
 		}
@@ -62,9 +62,9 @@ func warning(err error) Warning {
 	return w
 }
 
-// missing says why there is no docker-credential-zen to execute.
-func (e Env) missing() Warning {
-	for _, dir := range e.path() {
+// HelperAbsent says why there is no docker-credential-zen to execute.
+func (e Env) HelperAbsent() Warning {
+	for _, dir := range e.Path() {
 		file := filepath.Join(dir, Program)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return Warning{Message: safetext.Name(file) + " is not executable: no client can ask " +
@@ -124,5 +124,5 @@ func (e Env) HelperMissing() (Warning, bool) {
 	if e.FindHelper(Helper) != "" {
 		return Warning{}, false
 	}
-	return e.missing(), true
+	return e.HelperAbsent(), true
 }

@@ -1,7 +1,6 @@
 package clientconfig
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
+	"github.com/zen-agent/zen/internal/clientconfig/strict"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -23,7 +23,7 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 	}
 	if len(r.Hidden) > 0 {
 		r.warn(s.whose+" no longer uses the logins that "+safetext.Name(s.target)+" holds in plain text: "+
-			strings.Join(r.Hidden, ", "), s.takeOut())
+			strings.Join(r.Hidden, ", "), takeOut(LoginFile{s.whose, s.target}))
 	}
 	s.inspectOthers(before, after)
 	for _, p := range (diagnosis{s.env}).document(LoginFile{s.whose, s.target}, after) {
@@ -32,7 +32,7 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 		})
 		switch {
 		case p.Kind == PlainText && len(p.Registries) > 0:
-			r.warn(storesInPlainText(s.target, p.Registries), s.takeOut())
+			r.warn(storesInPlainText(s.target, p.Registries), takeOut(LoginFile{s.whose, s.target}))
 		case p.Kind == Unreadable, p.Kind == BadEntry, p.Kind == OtherHelper:
 			r.warn(p.Message, p.Hint)
 		}
@@ -41,14 +41,6 @@ func (s *setup) inspect(before, after *jsonedit.Document) {
 
 // moveIn is how what clients and helpers keep comes into zen.
 const moveIn = "move them into the vault: zen import"
-
-// takeOut says how plaintext logins leave a file.
-func (s *setup) takeOut() string {
-	if s.whose == "buildx" { // one for a single repository, which zen import does not look into
-		return "log in through zen, then take them out of " + safetext.Name(s.target)
-	}
-	return moveIn
-}
 
 // Stores are the helpers that keep what they are given, as opposed to those that make
 // credentials anew.
@@ -70,7 +62,7 @@ func (e Env) keepsNothing(helper string) bool {
 	}
 	store := e.Getenv("PASSWORD_STORE_DIR")
 	if store == "" {
-		home, err := e.home()
+		home, err := e.Home()
 		if err != nil {
 			return false
 		}
@@ -149,17 +141,10 @@ func (c bound) surroundings(asked Client, r *Report) {
 	}
 }
 
-// shadowed are the registries of DOCKER_AUTH_CONFIG, sorted; none when docker cannot read
-// it either.
-func (e Env) shadowed() []string {
-	var env struct {
-		Auths map[string]json.RawMessage `json:"auths"`
-	}
-	if json.Unmarshal([]byte(e.Getenv("DOCKER_AUTH_CONFIG")), &env) != nil {
-		return nil
-	}
-	var hosts []string
-	for key := range env.Auths {
+// shadowed are the registries of DOCKER_AUTH_CONFIG; none when docker refuses it.
+func (e Env) shadowed() (hosts []string) {
+	keys, _ := strict.AuthConfig(e.Getenv("DOCKER_AUTH_CONFIG"))
+	for _, key := range keys {
 		hosts = append(hosts, loginOf(key).name)
 	}
 	slices.Sort(hosts)

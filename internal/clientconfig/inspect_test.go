@@ -162,7 +162,7 @@ func TestWarnings(t *testing.T) {
 		}},
 		{"DOCKER_AUTH_CONFIG", all(), func(m *machine) {
 			m.vars["DOCKER_AUTH_CONFIG"] = `{"auths":{"quay.io":{"auth":"` + basic() +
-				`"},"https://index.docker.io/v1/":{"auth":"x"}}}`
+				`"},"https://index.docker.io/v1/":{"auth":"` + basic() + `"}}}`
 		}, []string{
 			"DOCKER_AUTH_CONFIG is set: docker takes the login for docker.io, quay.io from there, not " +
 				"from zen => unset DOCKER_AUTH_CONFIG",
@@ -172,8 +172,8 @@ func TestWarnings(t *testing.T) {
 			all(),
 			func(m *machine) { m.vars["DOCKER_AUTH_CONFIG"] = canary },
 			[]string{
-				"DOCKER_AUTH_CONFIG is set, and docker takes logins from there first => unset " +
-					"DOCKER_AUTH_CONFIG",
+				"DOCKER_AUTH_CONFIG is set, and docker refuses it as a whole: it is not JSON of the form " +
+					"that docker wants => unset DOCKER_AUTH_CONFIG",
 			},
 		},
 		{"no helper", all(), func(m *machine) { m.vars["PATH"] = "" }, []string{

@@ -9,16 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
+	"github.com/zen-agent/zen/internal/clientconfig/links"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-func (m *machine) links() clientconfig.Links { return clientconfig.Links{Env: m.env} }
+func (m *machine) links() links.Links { return links.Links{Env: m.env} }
 
 func profiled(profile string, list ...string) clientconfig.Options {
 	return clientconfig.Options{Profile: profile, Hosts: list}
 }
 
-func (m *machine) link(profile string, dryRun bool) *clientconfig.Link {
+func (m *machine) link(profile string, dryRun bool) *journal.Link {
 	m.t.Helper()
 	l, err := m.links().Make(m.t.Context(), profile, dryRun)
 	if err != nil {
@@ -27,7 +29,7 @@ func (m *machine) link(profile string, dryRun bool) *clientconfig.Link {
 	return l
 }
 
-func (m *machine) unlink(dryRun bool, undone ...*clientconfig.Report) []clientconfig.Link {
+func (m *machine) unlink(dryRun bool, undone ...*clientconfig.Report) []journal.Link {
 	m.t.Helper()
 	list, err := m.links().RemoveUnused(m.t.Context(), undone, dryRun)
 	if err != nil {
@@ -160,7 +162,7 @@ func TestProfileStrays(t *testing.T) {
 func TestLink(t *testing.T) {
 	m := newMachine(t)
 	before := m.tree()
-	want := &clientconfig.Link{
+	want := &journal.Link{
 		Profile: "work",
 		Path:    m.at("bin/docker-credential-zen-work"),
 		Target:  "docker-credential-zen",
@@ -195,7 +197,7 @@ func TestLink(t *testing.T) {
 	os.RemoveAll(m.at("home/.config"))
 	m.apply(profiled("work"))
 	undone := m.undo(dry(all()))
-	if diff := cmp.Diff([]clientconfig.Link{*want}, m.unlink(true, undone)); diff != "" ||
+	if diff := cmp.Diff([]journal.Link{*want}, m.unlink(true, undone)); diff != "" ||
 		m.link("work", true) != nil {
 		t.Errorf("a dry run (-want +got):\n%s", diff)
 	}
@@ -203,7 +205,7 @@ func TestLink(t *testing.T) {
 		t.Errorf("removes %+v", list)
 	}
 	m.undo(all())
-	if diff := cmp.Diff([]clientconfig.Link{*want}, m.unlink(false)); diff != "" {
+	if diff := cmp.Diff([]journal.Link{*want}, m.unlink(false)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	os.RemoveAll(m.at("state"))
@@ -253,7 +255,7 @@ func TestLinkPlaces(t *testing.T) {
 	m.mkdir("home/open", 0o777)
 	m.mkdir("home/.local/bin", 0o755)
 	path, zen := m.at("home/.local/bin/docker-credential-zen-work"), m.at("bin/docker-credential-zen")
-	if diff := cmp.Diff(&clientconfig.Link{Profile: "work", Path: path, Target: zen},
+	if diff := cmp.Diff(&journal.Link{Profile: "work", Path: path, Target: zen},
 		m.link("work", false)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -96,7 +96,7 @@ func TestGuard(t *testing.T) {
 
 	w.mustCall(api.MethodVaultLock, api.Empty{})
 	w.writeLogins(host + "/team")
-	eventually(t, "the vault is locked", w.tells(inClear+"/team; the vault was locked", false))
+	eventually(t, "the vault is locked", w.tells(inClear+"; the vault was locked", false))
 	w.mustCall(api.MethodVaultUnlock, api.Empty{})
 	eventually(
 		t,

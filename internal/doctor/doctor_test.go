@@ -468,8 +468,48 @@ func clientSetUps() []broken {
 		},
 		{"client-files", "broken", func(m *machine) { m.docker("{\n\t\"auths\": {},\n}") }, []string{
 			"problem: DIR/home/.docker/config.json:3:1: invalid character '}' looking for beginning of " +
-				"object key string => " +
-				"correct the file; zen changed nothing in it",
+				"object key string; docker cannot read it, asks nobody, and overwrites it at the next " +
+				"docker login => correct the file; zen changed nothing in it",
+		}},
+		{"client-files", "an auth that cannot be decoded", func(m *machine) {
+			m.docker(`{"auths": {"https://index.docker.io/v1/": {"auth": "` + canary + `"}}}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json:1:52: the auth of https://index.docker.io/v1/ is not " +
+				"the base64 of USER:PASSWORD: docker warns each time, and crane and others with its code " +
+				"fail for every registry => take the entry out of auths in " +
+				"DIR/home/.docker/config.json, then log in again",
+		}},
+		{"client-files", "what podman refuses", func(m *machine) {
+			m.write("home/.config/containers/auth.json", "")
+			m.write("home/.config/containers/registries.conf", "a = [")
+			m.write("home/.config/containers/registries.conf.d/00-x.conf", "short-name-mode = 7")
+		}, []string{
+			"problem: DIR/home/.config/containers/auth.json is empty, and podman, skopeo and buildah " +
+				"refuse to pull anything then => echo '{}' > DIR/home/.config/containers/auth.json",
+			"problem: DIR/home/.config/containers/registries.conf is refused by podman, skopeo and " +
+				"buildah: toml: line 1 (last key \"a\"): unexpected EOF; expected value => correct " +
+				"DIR/home/.config/containers/registries.conf",
+			"problem: DIR/home/.config/containers/registries.conf.d/00-x.conf is refused by podman, " +
+				"skopeo and buildah: toml: line 1 (last key \"short-name-mode\"): incompatible types: TOML " +
+				"value has type int64; destination has type string => correct " +
+				"DIR/home/.config/containers/registries.conf.d/00-x.conf",
+		}},
+		{"cred-helpers", "keys that are no registries", func(m *machine) {
+			m.program("docker-credential-x")
+			m.docker(`{"credsStore": "zen", "credHelpers": {"${URL}": "x", "": "x"}}`)
+		}, []string{
+			"warning: for ${URL} docker asks docker-credential-x, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => take credHelpers[\"${URL}\"], which is not a registry, " +
+				"out of DIR/home/.docker/config.json",
+			"warning: for \"\" docker asks docker-credential-x, not zen (credHelpers in " +
+				"DIR/home/.docker/config.json) => take credHelpers[\"\"], which is not a registry, out of " +
+				"DIR/home/.docker/config.json",
+		}},
+		{"client-files", "UTF-16", func(m *machine) { m.docker("\xff\xfe{\x00}\x00") }, []string{
+			"problem: DIR/home/.docker/config.json is UTF-16, which no client can read; docker cannot " +
+				"read it, asks nobody, and overwrites it at the next docker login => umask 077; iconv " +
+				"-f UTF-16 -t UTF-8 DIR/home/.docker/config.json > DIR/home/.docker/config.json.utf8 && " +
+				"mv DIR/home/.docker/config.json.utf8 DIR/home/.docker/config.json",
 		}},
 		{"client-files", "byte order mark", func(m *machine) { m.docker("\ufeff{}") }, []string{
 			`problem: DIR/home/.docker/config.json begins with a byte order mark: docker cannot read it => ` +
@@ -587,6 +627,15 @@ func clientSetUps() []broken {
 				"(credsStore), which went away with Docker " +
 				"Desktop => zen setup docker",
 		}},
+		{"configured-helpers", "Dev Containers and Rancher Desktop went away", func(m *machine) {
+			m.docker(`{"credsStore": "dev-containers-0b1c", "credHelpers": {"a.io": "rancher-desktop"}}`)
+		}, []string{
+			"problem: DIR/home/.docker/config.json still names docker-credential-dev-containers-0b1c " +
+				"(credsStore), which went away with VS Code's Dev Containers => zen setup docker",
+			"problem: DIR/home/.docker/config.json still names docker-credential-rancher-desktop " +
+				"(credHelpers[\"a.io\"]), which went away with Rancher Desktop => zen setup docker " +
+				"--host a.io",
+		}},
 		{"configured-helpers", "several files", func(m *machine) {
 			m.program("podman")
 			m.docker(`{"credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}`)
@@ -661,8 +710,8 @@ func clientSetUps() []broken {
 			"nonsense",
 			func(m *machine) { m.env["DOCKER_AUTH_CONFIG"] = canary },
 			[]string{
-				"warning: DOCKER_AUTH_CONFIG is set, and docker takes logins from there first => unset " +
-					"DOCKER_AUTH_CONFIG",
+				"warning: DOCKER_AUTH_CONFIG is set, and docker refuses it as a whole: it is not JSON of " +
+					"the form that docker wants => unset DOCKER_AUTH_CONFIG",
 			},
 		},
 
@@ -767,6 +816,30 @@ func plaintextSetUps() []broken {
 			"warning: DIR/home/.config/helm/registry/config.json stores credentials in plain text: " +
 				"charts.io => zen import",
 			"warning: DIR/home/.regctl/config.json stores credentials in plain text: r.io => zen import",
+		}},
+
+		{"plaintext-logins", "where zen import does not look", func(m *machine) {
+			for _, file := range []string{
+				"home/.config/helm/registry.json", "home/.apptainer/docker-config.json",
+				"home/.singularity/docker-config.json", "home/.docker/plaintext-credentials.config.json",
+				"home/.docker/buildx/config/ghcr.io/config.json",
+			} {
+				m.write(file, `{"auths": {"a.io": `+secret()+`}}`)
+			}
+			m.facts.Zend.Status.Guard = "report"
+		}, []string{
+			"warning: DIR/home/.config/helm/registry.json stores credentials in plain text: a.io => log in " +
+				"again: helm registry login HOST; then rm DIR/home/.config/helm/registry.json",
+			"warning: DIR/home/.apptainer/docker-config.json stores credentials in plain text: a.io => " +
+				"apptainer registry logout docker://HOST, or rm DIR/home/.apptainer/docker-config.json",
+			"warning: DIR/home/.singularity/docker-config.json stores credentials in plain text: a.io => " +
+				"singularity remote logout docker://HOST, or rm DIR/home/.singularity/docker-config.json",
+			"warning: DIR/home/.docker/plaintext-credentials.config.json stores credentials in plain " +
+				"text: a.io => docker logout HOST while Rancher Desktop runs, or rm " +
+				"DIR/home/.docker/plaintext-credentials.config.json",
+			"warning: DIR/home/.docker/buildx/config/ghcr.io/config.json stores credentials in plain " +
+				"text: a.io => log in through zen, then take them out of " +
+				"DIR/home/.docker/buildx/config/ghcr.io/config.json",
 		}},
 
 		{"plaintext-logins", "the guard reports", func(m *machine) {

@@ -8,19 +8,16 @@ import (
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
-// ownHelper is what configurations call docker-credential-zen.
-const ownHelper = "zen"
-
 // helper: clients execute docker-credential-zen by its bare name.
 func helper(_ context.Context, f Facts) []Result {
 	absent := clientconfig.Of(f.Env.Diagnose("docker"), clientconfig.HelperAbsent)
-	return otherwise(results(absent), "clients execute "+safetext.Name(f.Env.FindHelper(ownHelper)))
+	return otherwise(results(absent), "clients execute "+safetext.Name(f.Env.FindHelper(clientconfig.Helper)))
 }
 
 // helperVersion: one that was left in place by an upgrade speaks of yesterday. What
 // somebody else could have written is not executed.
 func helperVersion(ctx context.Context, f Facts) []Result {
-	path := f.Env.FindHelper(ownHelper)
+	path := f.Env.FindHelper(clientconfig.Helper)
 	if path == "" {
 		return nil
 	}
@@ -42,7 +39,7 @@ func helperVersion(ctx context.Context, f Facts) []Result {
 // helperPath: whoever can put a docker-credential-zen before ours gets every password
 // (CVE-2019-15752 was that).
 func helperPath(_ context.Context, f Facts) []Result {
-	path := f.Env.FindHelper(ownHelper)
+	path := f.Env.FindHelper(clientconfig.Helper)
 	if path == "" {
 		return nil
 	}

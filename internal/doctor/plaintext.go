@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"strings"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/safetext"
@@ -20,7 +21,9 @@ func plaintextLogins(_ context.Context, f Facts) []Result {
 	}
 	found := results(f.diagnoses(clientconfig.PlainText))
 	for i := range found {
-		found[i].Hint = hint
+		if strings.HasSuffix(found[i].Hint, "zen import") {
+			found[i].Hint = hint
+		}
 	}
 	return otherwise(found, "no client stores credentials in plain text")
 }

@@ -355,7 +355,8 @@ func TestReportsTrouble(t *testing.T) {
 		"the clients' files are not all known: ~/state/setup/undo.json, where zen remembers what it "+
 			"changed, is damaged -> "+
 			"move it away, then try again: mv ~/state/setup/undo.json ~/state/setup/undo.json.damaged",
-		"~/.docker/config.json:1:12: unexpected end of JSON input -> correct the file; zen changed "+
+		"~/.docker/config.json:1:12: unexpected end of JSON input; docker cannot read it, asks nobody, and "+
+			"overwrites it at the next docker login -> correct the file; zen changed "+
 			"nothing in it",
 		"~/.config/containers/auth.json stores credentials in plain text: ghcr.io; it is a registry's "+
 			"own token, which no helper can hand out and "+

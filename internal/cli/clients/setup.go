@@ -15,6 +15,8 @@ import (
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
+	"github.com/zen-agent/zen/internal/clientconfig/links"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
@@ -84,7 +86,7 @@ func knownClients(_ *cobra.Command, args []string) error {
 // setupDocument is what scripts get.
 type setupDocument struct {
 	Items []*clientconfig.Report `json:"items"`
-	Links []clientconfig.Link    `json:"links,omitempty"` // of profiles, made or removed
+	Links []journal.Link         `json:"links,omitempty"` // of profiles, made or removed
 }
 
 func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) error {
@@ -102,7 +104,7 @@ func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) err
 	var doc setupDocument
 	var failures []error
 	if o.Profile != "" && !o.undo {
-		link, err := clientconfig.Links{Env: env}.Make(cmd.Context(), o.Profile, o.DryRun)
+		link, err := links.Links{Env: env}.Make(cmd.Context(), o.Profile, o.DryRun)
 		if err != nil {
 			return err
 		}
@@ -119,9 +121,9 @@ func (a *Commands) setup(cmd *cobra.Command, names []string, o setupOptions) err
 	}
 	switch {
 	case o.undo:
-		doc.Links, err = clientconfig.Links{Env: env}.RemoveUnused(cmd.Context(), doc.Items, o.DryRun)
+		doc.Links, err = links.Links{Env: env}.RemoveUnused(cmd.Context(), doc.Items, o.DryRun)
 	case len(doc.Items) == 0 && len(doc.Links) > 0 && !o.DryRun: // it is of no use
-		err = clientconfig.Links{Env: env}.Remove(cmd.Context(), doc.Links[0])
+		err = links.Links{Env: env}.Remove(cmd.Context(), doc.Links[0])
 	}
 	if err != nil {
 		failures = append(failures, err)
@@ -269,7 +271,7 @@ func (a *Commands) drawSetup(doc setupDocument, o setupOptions) {
 }
 
 // sayLinks tells of the links for profiles.
-func (a *Commands) sayLinks(links []clientconfig.Link, o setupOptions) {
+func (a *Commands) sayLinks(list []journal.Link, o setupOptions) {
 	what := "is a link to docker-credential-zen now, for the profile %s."
 	switch {
 	case o.undo && o.DryRun:
@@ -279,7 +281,7 @@ func (a *Commands) sayLinks(links []clientconfig.Link, o setupOptions) {
 	case o.DryRun:
 		what = "would be a link to docker-credential-zen, for the profile %s."
 	}
-	for _, l := range links {
+	for _, l := range list {
 		a.Say("%s "+what, l.Path, l.Profile)
 	}
 }

@@ -48,6 +48,12 @@ func (w *clientWalk) walk(ctx context.Context) error {
 	if w.fromEnvironment(); w.settled {
 		return nil
 	}
+	for _, p := range clientconfig.Of(w.problems, clientconfig.BadEntry) {
+		if w.client.Strict {
+			w.elsewhere(w.name+" cannot read its configuration: "+p.Message, p.Hint)
+			return nil
+		}
+	}
 	for _, key := range keys {
 		list, err := w.env.Asks(w.client.Config, w.registry, key)
 		if err != nil {

@@ -49,9 +49,9 @@ func Absent(instead map[string]string) *cobra.Command {
 		Hidden: true, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			name := cmd.CalledAs()
-			group := strings.TrimPrefix(cmd.Parent().CommandPath(), "zen ")
+			path := strings.TrimPrefix(cmd.Parent().CommandPath()+" "+name, "zen ")
 			return &ui.UsageError{
-				Message: "zen has no '" + group + " " + name + "'.",
+				Message: "zen has no '" + path + "'.",
 				Command: cmd.Parent(), Hint: instead[name],
 			}
 		},

@@ -18,6 +18,7 @@ import (
 	"github.com/zen-agent/zen/internal/cli/ui"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/safetext"
 )
 
 type loginOptions struct {
@@ -213,6 +214,9 @@ func loginFailed(err error, failed string, req api.LoginRequest) error {
 			e.Hint = "see which service connector gives access to it: zen why " + host + "; or, with a " +
 				"user name and a password: docker login " + host
 		}
+	} else if e, ok := errors.AsType[*credential.Error](err); ok && unknown && req.Name != "" {
+		e.Hint += "; register one: zen service-connector register " + safetext.ShellWord(req.Name) +
+			" --type docker --username=USER"
 	}
 	if e, ok := errors.AsType[*credential.Error](err); ok && req.Name == "" && req.Registry == "" &&
 		e.Hint != "" {
@@ -224,6 +228,9 @@ func loginFailed(err error, failed string, req api.LoginRequest) error {
 // registryNamed is the registry that a name looks like, "" if it looks like none: docker
 // login takes one, where zen login takes a service connector.
 func registryNamed(name string) string {
+	for _, scheme := range []string{"oci://", "docker://"} { // helm's, and skopeo's
+		name = strings.TrimPrefix(name, scheme)
+	}
 	host, _, _ := strings.Cut(name, "/")
 	a, err := address.Parse(name)
 	if err != nil || !strings.ContainsAny(host, ".:") {

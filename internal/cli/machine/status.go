@@ -137,7 +137,7 @@ func (a *Status) drawStatus(s api.Status) {
 			), registryCount(s.Counts.Registries), ui.Count(s.Counts.Stacks, "stack"),
 		}, ", ")},
 	})
-	a.drawLogins(s.Logins)
+	a.drawLogins(s.Logins, s.Counts.Connectors)
 	if s.Limits != nil {
 		a.drawLimits(s.Limits)
 	}
@@ -163,9 +163,14 @@ func registryCount(n int) string {
 	return fmt.Sprintf("%d container registries", n)
 }
 
-func (a *Status) drawLogins(logins []api.Login) {
+func (a *Status) drawLogins(logins []api.Login, connectors int) {
 	if len(logins) == 0 {
 		a.Say("Not logged in to any registry.")
+		if connectors == 0 {
+			a.Hint("zen service-connector register NAME --type docker --username=USER, then: zen login NAME")
+		} else {
+			a.Hint("zen login NAME; see the names: zen service-connector list")
+		}
 		return
 	}
 	t := ui.Table{

@@ -128,6 +128,9 @@ func try(ctx context.Context, path, target string, change Change) (changed, agai
 	if err != nil || same(before, after) {
 		return false, false, err
 	}
+	if err := dangling(path, target, info); err != nil {
+		return false, false, err
+	}
 	if err := writable(target, info); err != nil {
 		return false, false, err
 	}
@@ -143,6 +146,17 @@ func try(ctx context.Context, path, target string, change Change) (changed, agai
 		syncDir(filepath.Dir(target))
 	}
 	return !again && err == nil, again, err
+}
+
+// dangling refuses to make a file where a link leads to nothing: what it leads to is missing
+// for some other reason, such as a volume that is not mounted.
+func dangling(path, target string, info fs.FileInfo) error {
+	if link, err := os.Lstat(path); info != nil || err != nil || link.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	return credential.NewError(credential.CannotWrite, safetext.Name(path)+" is a link to "+
+		safetext.Name(target)+", which does not exist", "mount or unlock what it leads to, or remove the "+
+		"link: rm "+safetext.ShellWord(path))
 }
 
 // busy waits until the file has been left alone for a while. It reports at once that

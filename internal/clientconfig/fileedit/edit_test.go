@@ -155,6 +155,13 @@ func TestEditFollowsLinks(t *testing.T) {
 				}
 				path := filepath.Join(dir, "home", "config.json")
 				result, err := fileedit.Edit(t.Context(), path, to("new"))
+				if dangling {
+					_, statErr := os.Lstat(want)
+					if !credential.CannotWrite.Is(err) || !os.IsNotExist(statErr) {
+						t.Fatalf("%+v, %v, and %s is there: %v", result, err, want, statErr)
+					}
+					return
+				}
 				if err != nil || result.Target != want || text(t, want) != "new" {
 					t.Fatalf("%+v, %v, want %s", result, err, want)
 				}
@@ -202,6 +209,7 @@ func TestEditRefuses(t *testing.T) {
 	link("circle", "circle")
 	link("unmounted", "nowhere/config.json")
 	link("to-read-only", "read-only")
+	link("dangling", "gone.json")
 	if err := os.Mkdir(at("directory"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +223,8 @@ func TestEditRefuses(t *testing.T) {
 		{"to-read-only", credential.CannotWrite, "is read-only"},
 		{"circle", credential.CannotWrite, "circle of symbolic links"},
 		{"unmounted", credential.CannotWrite, "no such file or directory"},
-		{"directory", credential.CannotWrite, "is not a file"},
+		{"directory", credential.CannotWrite, "is a directory"},
+		{"dangling", credential.CannotWrite, "dangling is a link to "},
 		{"huge", credential.TooLarge, "larger than 16 MiB"},
 		{"file/config.json", credential.CannotWrite, "not a directory"},
 	}

@@ -68,6 +68,13 @@ func read(target string) (Content, fs.FileInfo, error) {
 	if err != nil {
 		return Content{}, nil, cannotRead(target, err)
 	}
+	if info.IsDir() {
+		return Content{}, nil, credential.NewError(
+			credential.CannotWrite,
+			safetext.Name(target)+" is a directory",
+			"rmdir "+safetext.ShellWord(target)+", or move it away",
+		)
+	}
 	if !info.Mode().IsRegular() {
 		return Content{}, nil, credential.NewError(
 			credential.CannotWrite,
@@ -149,6 +156,12 @@ func cannotWrite(path string, err error) error {
 	}
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return &credential.Error{
+			Reason: credential.CannotWrite, Cause: err, Hint: "mount its directory instead of the file alone",
+			Message: safetext.Name(path) + " cannot be replaced: something is mounted in its place",
+		}
 	}
 	return &credential.Error{
 		Reason: credential.CannotWrite, Message: safetext.Name(path) + " cannot be written: " + cause(err),

@@ -1,9 +1,14 @@
 package fileedit
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/zen-agent/zen/internal/credential"
 )
 
 // files makes the files in a new directory and returns their paths, sorted as given.
@@ -28,6 +33,15 @@ func has(t *testing.T, path, want string) {
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != want {
 		t.Errorf("%s holds %q, %v, want %q", filepath.Base(path), data, err, want)
+	}
+}
+
+// In a container a file can be a mount of its own, which nothing can take the place of.
+func TestMountedFile(t *testing.T) {
+	err := cannotWrite("/x/config.json", &os.LinkError{Op: "rename", Err: syscall.EBUSY})
+	e, ok := errors.AsType[*credential.Error](err)
+	if !ok || !strings.Contains(e.Message, "mounted") || !strings.Contains(e.Hint, "mount its directory") {
+		t.Errorf("%v", err)
 	}
 }
 

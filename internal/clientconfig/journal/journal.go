@@ -51,12 +51,14 @@ func In(state string) Journal { return Journal{filepath.Join(state, "setup")} }
 // File is where the entries are.
 func (j Journal) File() string { return filepath.Join(j.dir, "undo.json") }
 
-func (j Journal) entries() list[Entry] { return list[Entry]{j.File(), "files"} }
+func (j Journal) entries() List[Entry] { return List[Entry]{j.File(), "files", version} }
 
-func (j Journal) links() list[Link] { return list[Link]{filepath.Join(j.dir, "links.json"), "links"} }
+func (j Journal) links() List[Link] {
+	return List[Link]{filepath.Join(j.dir, "links.json"), "links", version}
+}
 
 // Entries returns what is remembered of files.
-func (j Journal) Entries() ([]Entry, error) { return j.entries().read() }
+func (j Journal) Entries() ([]Entry, error) { return j.entries().Read() }
 
 // Put puts e in the place of what is remembered about a file; the zero Entry makes it be
 // forgotten.
@@ -64,7 +66,7 @@ func (j Journal) Put(ctx context.Context, file string, e Entry) error {
 	if list, err := j.Entries(); err == nil && e.File == "" && Of(list, file).File == "" {
 		return nil // no need to make a directory for it
 	}
-	return j.entries().edit(ctx, func(list []Entry) []Entry {
+	return j.entries().Edit(ctx, func(list []Entry) []Entry {
 		list = without(list, file)
 		if e.File != "" {
 			list = append(list, e)
@@ -80,7 +82,7 @@ func (j Journal) Forget(ctx context.Context, file string, dirs []string) error {
 	if err != nil || Of(list, file).File == "" {
 		return err
 	}
-	return j.entries().edit(ctx, func(list []Entry) []Entry {
+	return j.entries().Edit(ctx, func(list []Entry) []Entry {
 		list = without(list, file)
 		if len(dirs) == 0 {
 			return list
@@ -132,62 +134,70 @@ func (e *Entry) Add(changes []*jsonedit.Change) {
 }
 
 // Links returns the links that were made.
-func (j Journal) Links() ([]Link, error) { return j.links().read() }
+func (j Journal) Links() ([]Link, error) { return j.links().Read() }
 
 // AddLink remembers a link.
 func (j Journal) AddLink(ctx context.Context, l Link) error {
-	return j.links().edit(ctx, func(list []Link) []Link { return append(list, l) })
+	return j.links().Edit(ctx, func(list []Link) []Link { return append(list, l) })
 }
 
 // DropLink forgets a link.
 func (j Journal) DropLink(ctx context.Context, l Link) error {
-	return j.links().edit(ctx, func(list []Link) []Link {
+	return j.links().Edit(ctx, func(list []Link) []Link {
 		return slices.DeleteFunc(list, func(o Link) bool { return o.Path == l.Path })
 	})
 }
 
-// list is the content of one file: a version, and a member with the list.
-type list[T any] struct{ file, member string }
+// List is a list that zen remembers in a file of its own: a member of a JSON object, and
+// the version of its format unless that is 0.
+type List[T any] struct {
+	File, Member string
+	Version      int
+}
 
-func (l list[T]) read() ([]T, error) {
-	content, err := fileedit.ReadOwn(l.file)
+// Read returns the list. A newer version is an error.
+func (l List[T]) Read() ([]T, error) {
+	content, err := fileedit.ReadOwn(l.File)
 	if err != nil {
 		return nil, err
 	}
 	return l.decode(content)
 }
 
-func (l list[T]) decode(content fileedit.Content) (items []T, err error) {
+func (l List[T]) decode(content fileedit.Content) (items []T, err error) {
 	if !content.Exists {
 		return nil, nil
 	}
-	var format struct {
-		Version int `json:"version"`
+	var members map[string]json.RawMessage
+	var found int
+	err = json.Unmarshal(content.Data, &members)
+	if raw := members["version"]; err == nil && raw != nil {
+		err = json.Unmarshal(raw, &found)
 	}
-	members := map[string]json.RawMessage{}
-	err = json.Unmarshal(content.Data, &format)
+	raw := members[l.Member]
 	switch {
-	case err == nil && format.Version > version:
-		return nil, credential.NewError(credential.CannotWrite, safetext.Name(l.file)+" was written by a "+
+	case err == nil && found > l.Version:
+		return nil, credential.NewError(credential.CannotWrite, safetext.Name(l.File)+" was written by a "+
 			"newer zen", "install the newer zen again")
-	case err == nil && format.Version > 0:
-		if err = json.Unmarshal(content.Data, &members); err == nil && members[l.member] != nil {
-			err = json.Unmarshal(members[l.member], &items)
+	case err == nil && (found > 0 || l.Version == 0):
+		if raw == nil {
+			return nil, nil
 		}
-		if err == nil {
+		if err = json.Unmarshal(raw, &items); err == nil {
 			return items, nil
 		}
 	}
 	return nil, &credential.Error{
 		Reason:  credential.CannotWrite,
-		Message: safetext.Name(l.file) + ", where zen remembers what it changed, is damaged", Cause: err,
-		Hint: "move it away, then try again: mv " + safetext.ShellWord(l.file) + " " +
-			safetext.ShellWord(l.file+".damaged"),
+		Message: safetext.Name(l.File) + ", where zen remembers what it changed, is damaged", Cause: err,
+		Hint: "move it away, then try again: mv " + safetext.ShellWord(l.File) + " " +
+			safetext.ShellWord(l.File+".damaged"),
 	}
 }
 
-func (l list[T]) edit(ctx context.Context, change func([]T) []T) error {
-	return fileedit.EditOwn(ctx, l.file, func(before fileedit.Content) (fileedit.Content, error) {
+// Edit changes the list; the file of an empty one goes.
+func (l List[T]) Edit(ctx context.Context, change func([]T) []T) error {
+	return fileedit.EditOwn(ctx, l.File, func(before fileedit.Content) (fileedit.Content, error) {
 		items, err := l.decode(before)
 		if err != nil {
 			return before, err
@@ -195,7 +205,11 @@ func (l list[T]) edit(ctx context.Context, change func([]T) []T) error {
 		if items = change(items); len(items) == 0 {
 			return fileedit.Content{}, nil
 		}
-		data, err := json.MarshalIndent(map[string]any{"version": version, l.member: items}, "", "  ")
+		document := map[string]any{l.Member: items}
+		if l.Version > 0 {
+			document["version"] = l.Version
+		}
+		data, err := json.MarshalIndent(document, "", "  ")
 		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
 	})
 }

@@ -487,13 +487,13 @@ func TestRecords(t *testing.T) {
 	if err := Forget(t.Context(), state, []Record{b}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(recordsFile(state)); !os.IsNotExist(err) {
+	if _, err := os.Stat(records(state).File); !os.IsNotExist(err) {
 		t.Errorf("an empty file is left: %v", err)
 	}
-	if err := os.WriteFile(recordsFile(state), []byte("x"), 0o600); err != nil {
+	if err := os.WriteFile(records(state).File, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Remember(t.Context(), state, []Record{a}); reason(err) != credential.InvalidInput {
+	if err := Remember(t.Context(), state, []Record{a}); reason(err) != credential.CannotWrite {
 		t.Errorf("a broken file was replaced: %v", err)
 	}
 	if _, err := Recorded(filepath.Join(state, "imported.json")); err == nil {

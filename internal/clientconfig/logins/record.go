@@ -2,15 +2,13 @@ package logins
 
 import (
 	"context"
-	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/zen-agent/zen/internal/clientconfig"
-	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
-	"github.com/zen-agent/zen/internal/credential"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 )
 
 // Record remembers where a login was before it was taken out there, so that it can be put
@@ -55,66 +53,26 @@ func (f Finder) Login(r Record) *Login {
 	return l
 }
 
-// recordsFile is where records are, below zen's state directory.
-func recordsFile(state string) string { return filepath.Join(state, "imported.json") }
-
-// document is the file's form.
-type document struct {
-	Items []Record `json:"items"`
+// records are what was taken out, below zen's state directory.
+func records(state string) journal.List[Record] {
+	return journal.List[Record]{File: filepath.Join(state, "imported.json"), Member: "items"}
 }
 
 // Recorded returns what was taken out, the oldest first.
-func Recorded(state string) ([]Record, error) {
-	content, err := fileedit.ReadOwn(recordsFile(state))
-	if err != nil {
-		return nil, err
-	}
-	return decodeRecords(state, content.Data)
-}
-
-func decodeRecords(state string, data []byte) ([]Record, error) {
-	if len(data) == 0 {
-		return nil, nil
-	}
-	var d document
-	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, &credential.Error{
-			Reason: credential.InvalidInput, Message: recordsFile(state) + ": " + err.Error(), Cause: err,
-			Hint: "move the file away; zen then no longer knows what it imported from where",
-		}
-	}
-	return d.Items, nil
-}
+func Recorded(state string) ([]Record, error) { return records(state).Read() }
 
 // Remember adds records. It is to be called before anything is taken out: a crash in
 // between leaves a record of what is still there, which does no harm.
-func Remember(ctx context.Context, state string, records []Record) error {
-	return editRecords(
-		ctx,
-		state,
-		func(list []Record) []Record { return append(without(list, records), records...) },
-	)
+func Remember(ctx context.Context, state string, add []Record) error {
+	change := func(list []Record) []Record { return append(without(list, add), add...) }
+	return records(state).Edit(ctx, change)
 }
 
 // Forget removes records.
-func Forget(ctx context.Context, state string, records []Record) error {
-	return editRecords(ctx, state, func(list []Record) []Record { return without(list, records) })
+func Forget(ctx context.Context, state string, old []Record) error {
+	return records(state).Edit(ctx, func(list []Record) []Record { return without(list, old) })
 }
 
 func without(list, records []Record) []Record {
 	return slices.DeleteFunc(list, func(r Record) bool { return slices.ContainsFunc(records, r.same) })
-}
-
-func editRecords(ctx context.Context, state string, change func([]Record) []Record) error {
-	return fileedit.EditOwn(ctx, recordsFile(state), func(before fileedit.Content) (fileedit.Content, error) {
-		list, err := decodeRecords(state, before.Data)
-		if err != nil {
-			return before, err
-		}
-		if list = change(list); len(list) == 0 {
-			return fileedit.Content{}, nil
-		}
-		data, err := json.MarshalIndent(document{list}, "", "  ")
-		return fileedit.Content{Data: append(data, '\n'), Exists: true}, err
-	})
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package clientconfig
+
+func mounted(string) bool { return false }
