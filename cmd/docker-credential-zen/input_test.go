@@ -349,7 +349,7 @@ func checkServerURLInput(t *testing.T, input []byte) {
 		!utf8.ValidString(url) {
 		t.Errorf("%q is read as %q", input, url)
 	}
-	if want, err := address.Parse(url); err != nil || want != a {
+	if want, _, err := address.ParseURL(url); err != nil || want != a {
 		t.Errorf("%q is the address %v", input, a)
 	}
 }
@@ -358,7 +358,10 @@ func FuzzServerURL(f *testing.F) {
 	for input := range adversarial() {
 		f.Add([]byte(input[:min(len(input), 2048)]))
 	}
-	for _, input := range []string{"ghcr.io", "ghcr.io\r\n", "https://index.docker.io/v1/", "[::1]:5000"} {
+	for _, input := range []string{
+		"ghcr.io", "ghcr.io\r\n", "https://index.docker.io/v1/", "[::1]:5000",
+		"host.example/Group/Project",
+	} {
 		f.Add([]byte(input))
 	}
 	f.Fuzz(checkServerURLInput)

@@ -276,7 +276,12 @@ func TestPodmanWarnings(t *testing.T) {
 		{"broken file", func(m *machine) {
 			m.write("root/etc/containers/registries.conf.d/zz.conf", "credential-helpers = "+
 				"[\"pass\"\n", 0o644)
-		}, nil, ""},
+		}, []string{
+			"DIR/root/etc/containers/registries.conf.d/zz.conf is refused by podman, skopeo and buildah: " +
+				"toml: line 1 (last key \"credential-helpers\"): expected a comma (',') or array " +
+				"terminator (']'), but got end of file => correct " +
+				"DIR/root/etc/containers/registries.conf.d/zz.conf",
+		}, ""},
 		{"another configuration", func(m *machine) {
 			m.write("mine.conf", "", 0o644)
 			m.vars["CONTAINERS_REGISTRIES_CONF"] = m.at("mine.conf")

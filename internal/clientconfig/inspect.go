@@ -128,7 +128,11 @@ func (e Env) detected() string {
 // surroundings tells what outside the file keeps the client from asking zen, and asked,
 // if that is another client that reads it.
 func (c bound) surroundings(asked Client, r *Report) {
-	list := Of(c.Diagnose(c.Name), HelperAbsent, HelperOther, HelperUnsafe, InVariable, Overridden)
+	kinds := []Kind{HelperAbsent, HelperOther, HelperUnsafe, InVariable, Overridden}
+	if c.own { // what is wrong with a file in docker's format was reported with the edit
+		kinds = append(kinds, Unreadable)
+	}
+	list := Of(c.Diagnose(c.Name), kinds...)
 	if asked.Name != c.Name {
 		list = append(list, Of(c.Diagnose(asked.Name), PlainText)...)
 	}
