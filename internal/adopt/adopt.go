@@ -104,21 +104,26 @@ func (a *Adopter) Compare(ctx context.Context, it *Item) {
 	case a.Rule == KeepFound:
 		it.Remark = "in place of zen's login by " + has.By()
 	case err != nil:
-		it.State, it.Why = Conflict, prefixed("zen has a login by "+has.By()+", which fails: ", err)
-	case a.Rule == KeepProven && has.Connector == "":
-		it.contested = true
+		it.State, it.Why = Conflict, &credential.Error{
+			Reason: credential.ReasonOf(err), Hint: credential.HintOf(err), Cause: err,
+			Message: "zen has a login by " + has.By() + ", which fails: " + err.Error(),
+		}
 	default:
-		a.conflict(it, "zen has another login for this registry, by "+has.By(),
+		other := credential.NewError(credential.Exists,
+			"zen has another login for this registry, by "+has.By(),
 			"choose one of the two logins: zen import --prefer zen, or --prefer source")
+		if a.Rule == KeepProven && has.Connector == "" {
+			it.contested = other
+		} else {
+			a.conflict(it, other)
+		}
 	}
 }
 
-func (a *Adopter) conflict(it *Item, message, hint string) {
-	if a.Rule == KeepZen {
-		it.State, it.Remark = Dropped, message
-		return
+func (a *Adopter) conflict(it *Item, err error) {
+	if it.State, it.Why = Conflict, err; a.Rule == KeepZen {
+		it.State, it.Why, it.Remark = Dropped, nil, err.Error()
 	}
-	it.State, it.Why = Conflict, credential.NewError(credential.Exists, message, hint)
 }
 
 // verifications bounds how many registries are asked at a time.
@@ -179,10 +184,8 @@ func (it *Item) judge(report api.CredentialReport, err error) {
 				"zen import --no-verify"
 		}
 		it.Fail(credential.NewError(credential.Rejected, report.Detail, hint))
-	case it.contested && report.Verification != api.VerificationValid:
-		it.State, it.Why = Conflict, credential.NewError(credential.Exists, "zen has another login for "+
-			"this registry, by docker login",
-			"choose one of the two logins: zen import --prefer zen, or --prefer source")
+	case it.contested != nil && report.Verification != api.VerificationValid:
+		it.State, it.Why = Conflict, it.contested
 	case report.Detail != "":
 		it.Remark = report.Detail
 	}
@@ -198,8 +201,8 @@ func (a *Adopter) Take(ctx context.Context, it *Item) {
 			it.State = Same
 			return
 		}
-		a.conflict(it, "the login of "+a.show(first.Login.Place())+" for this registry was imported",
-			"let zen keep that one: zen import --prefer zen")
+		a.conflict(it, credential.NewError(credential.Exists, "the login of "+a.show(first.Login.Place())+
+			" for this registry was imported", "let zen keep that one: zen import --prefer zen"))
 		return
 	}
 	err := a.down

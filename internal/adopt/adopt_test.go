@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -26,7 +27,9 @@ type fake struct {
 	verified int
 }
 
-func (f *fake) Holds(_ context.Context, profile, _ string, cred credential.Credential) (Holding, error) {
+func (f *fake) Holds(
+	_ context.Context, profile, server string, cred credential.Credential,
+) (Holding, error) {
 	have, ok := f.stored[profile]
 	switch {
 	case f.err != nil:
@@ -35,6 +38,7 @@ func (f *fake) Holds(_ context.Context, profile, _ string, cred credential.Crede
 		return Holding{}, errNobody()
 	}
 	h := f.has
+	h.Exact = h.Exact && !strings.Contains(server, "/") // it has none for a repository
 	h.Same = have == cred.Username+":"+string(cred.Secret.Reveal()) && !f.lies
 	return h, nil
 }
@@ -79,17 +83,23 @@ func file(t *testing.T, name, text string) []*logins.Login {
 	return list
 }
 
+// of alice:pw, as the only key of its host
+const path = `{"auths":{"ghcr.io/team":{"auth":"YWxpY2U6cHc="}}}`
+
 const alice = `{"auths":{"ghcr.io":{"auth":"YWxpY2U6cHc="}}}` // alice:pw
 
 // One table of conflicts: what zen has, under each rule and verdict of the registry.
 func TestConflicts(t *testing.T) {
 	const yes, no, unsure = api.VerificationValid, api.VerificationRejected, api.VerificationAnonymous
+	const away = api.VerificationUnreachable
 	stored, minted := Holding{Exact: true}, Holding{Exact: true, Connector: "prod"}
 	locked := credential.NewError(credential.Locked, "the vault is locked", "zen unlock")
 	broken := credential.NewError(credential.Rejected, "the server refuses", "zen login prod")
 	const another = "zen has another login for this registry, by "
 	tests := []struct {
 		name    string
+		found   string // the file; "" for alice's
+		at      string // what zen is to have it for; "" for ghcr.io
 		has     string // in zen; "" for nothing
 		holding Holding
 		err     error
@@ -102,6 +112,20 @@ func TestConflicts(t *testing.T) {
 		{name: "nothing", verdict: yes, want: Done, asked: 1},
 		{name: "nothing, not sure", verdict: unsure, want: Done, asked: 1},
 		{name: "nothing, rejected", verdict: no, want: Failed, why: "it says rejected", asked: 1},
+		{name: "nothing, unreachable", verdict: away, want: Done, asked: 1},
+		{name: "a path, and nothing", found: path, verdict: yes, want: Done, asked: 1},
+		{
+			name: "a path, and the same for the host", found: path, has: "alice:pw", holding: stored,
+			want: Same,
+		},
+		{
+			name: "a path, and another for the host", found: path, has: "bob:pw", holding: stored,
+			verdict: yes, at: "ghcr.io/team", want: Done, asked: 1,
+		},
+		{
+			name: "a path, and a connector for the host", found: path, has: "-:-", holding: minted,
+			rule: KeepProven, verdict: yes, at: "ghcr.io/team", want: Done, asked: 1,
+		},
 		{name: "the same", has: "alice:pw", holding: stored, want: Same},
 		{name: "the same above", has: "alice:pw", want: Same},
 		{name: "another above", has: "bob:pw", verdict: yes, want: Done, asked: 1},
@@ -133,6 +157,14 @@ func TestConflicts(t *testing.T) {
 			want: Conflict, why: another + "docker login", asked: 1,
 		},
 		{
+			name: "not proven, unreachable", has: "bob:pw", holding: stored, rule: KeepProven, verdict: away,
+			want: Conflict, why: another + "docker login", asked: 1,
+		},
+		{
+			name: "the found one is kept, unreachable", has: "bob:pw", holding: stored, rule: KeepFound,
+			verdict: away, want: Done, asked: 1,
+		},
+		{
 			name: "proven, beside a connector", has: "-:-", holding: minted, rule: KeepProven, verdict: yes,
 			want: Conflict, why: another + "service connector 'prod'",
 		},
@@ -153,7 +185,8 @@ func TestConflicts(t *testing.T) {
 				zen.stored[""] = tt.has
 			}
 			dir := t.TempDir()
-			it := &Item{Login: file(t, filepath.Join(dir, "config.json"), alice)[0], State: Planned}
+			l := file(t, filepath.Join(dir, "config.json"), cmp.Or(tt.found, alice))[0]
+			it := &Item{Login: l, State: Planned}
 			a := &Adopter{Zen: zen, Rule: tt.rule, State: dir, Now: time.Now}
 			a.Compare(t.Context(), it)
 			a.Check(t.Context(), []*Item{it})
@@ -168,6 +201,9 @@ func TestConflicts(t *testing.T) {
 			}
 			if held := tt.want == Done || tt.want == Same || tt.want == Dropped; it.Held() != held {
 				t.Errorf("held: %v", it.Held())
+			}
+			if at := cmp.Or(tt.at, "ghcr.io"); l.ServerURL != at {
+				t.Errorf("it is for %s, want %s", l.ServerURL, at)
 			}
 			if tt.want == Done && zen.stored[""] != "alice:pw" {
 				t.Errorf("zen has %q", zen.stored[""])
@@ -229,7 +265,7 @@ func TestTakeOutAndRestore(t *testing.T) {
 	a.Compare(t.Context(), it)
 	a.Check(t.Context(), []*Item{it})
 	a.Take(t.Context(), it)
-	a.TakeOut(t.Context(), name, []*Item{it})
+	a.TakeOut(t.Context(), []*Item{it})
 	if !it.Removed || zen.stored["work"] != "alice:pw" || zen.stored[""] != "bob:pw" {
 		t.Fatalf("removed: %v, zen has %v", it.Removed, zen.stored)
 	}
@@ -237,7 +273,7 @@ func TestTakeOutAndRestore(t *testing.T) {
 		t.Fatalf("%s, %v", got, err)
 	}
 	records, err := logins.Recorded(dir)
-	if err != nil || len(records) != 1 {
+	if err != nil || len(records) != 1 || records[0].Profile != "work" {
 		t.Fatalf("%v, %v", records, err)
 	}
 	back := &Item{Login: logins.Finder{Env: env}.Login(records[0]), State: Restoring}
@@ -248,7 +284,7 @@ func TestTakeOutAndRestore(t *testing.T) {
 	if got, err := os.ReadFile(name); back.State != Restored || err != nil || string(got) != text {
 		t.Errorf("%q because %v: %s, %v", back.State, back.Why, got, err)
 	}
-	if records, err := logins.Recorded(dir); err != nil || len(records) != 0 {
+	if records, err = logins.Recorded(dir); err != nil || len(records) != 0 {
 		t.Errorf("%v, %v", records, err)
 	}
 }
@@ -268,5 +304,71 @@ func TestRestoreIsRefused(t *testing.T) {
 		if it.State != Failed || it.Why == nil || it.Why.Error() != why {
 			t.Errorf("%q because %v, want %q", it.State, it.Why, why)
 		}
+	}
+}
+
+// The helper that a client asks for the very registry says which profile it is.
+func TestProfileOf(t *testing.T) {
+	const auths = `"auths":{"ghcr.io":{"auth":"YWxpY2U6cHc="}}`
+	const hosts = `{"hosts":{"ghcr.io":{"user":"alice","pass":"pw"}}}`
+	tests := []struct {
+		name, client, text string
+		docker, conf       string // docker's configuration, podman's registries.conf
+		want               string
+	}{
+		{name: "credsStore", client: "docker", text: `{` + auths + `,"credsStore":"zen-work"}`, want: "work"},
+		{
+			name: "credHelpers", client: "docker",
+			text: `{` + auths + `,"credHelpers":{"ghcr.io":"zen-work"}}`, want: "work",
+		},
+		{
+			name: "credHelpers before credsStore", client: "docker", want: "work",
+			text: `{` + auths + `,"credHelpers":{"ghcr.io":"zen-work"},"credsStore":"zen-play"}`,
+		},
+		{
+			name: "another registry's", client: "docker",
+			text: `{` + auths + `,"credHelpers":{"quay.io":"zen-work"},"credsStore":"zen"}`,
+		},
+		{name: "everybody", client: "docker", text: `{` + auths + `,"credsStore":"zen"}`},
+		{name: "another helper", client: "docker", text: `{` + auths + `,"credsStore":"zenith-work"}`},
+		{name: "none", client: "docker", text: `{` + auths + `}`},
+		{name: "helm", client: "helm", text: `{` + auths + `,"credsStore":"zen-work"}`, want: "work"},
+		{name: "podman", client: "podman", text: `{` + auths + `}`, conf: `["zen-work"]`, want: "work"},
+		{
+			name: "podman's entry", client: "podman",
+			text: `{` + auths + `,"credHelpers":{"ghcr.io":"zen-work"}}`, want: "work",
+		},
+		{
+			name: "podman, not docker", client: "podman", text: `{` + auths + `}`,
+			docker: `{"credsStore":"zen-work"}`,
+		},
+		{name: "regctl", client: "regctl", text: hosts, docker: `{"credsStore":"zen-work"}`, want: "work"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) string {
+				name = filepath.Join(dir, name)
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return name
+			}
+			vars := map[string]string{
+				"HOME": dir, "DOCKER_CONFIG": filepath.Dir(write("config.json", cmp.Or(tt.docker, "{}"))),
+				"CONTAINERS_REGISTRIES_CONF": write("registries.conf",
+					"credential-helpers = "+cmp.Or(tt.conf, `["containers-auth.json"]`)+"\n"),
+			}
+			name := write("found.json", tt.text)
+			vars["REGISTRY_AUTH_FILE"] = name
+			list, err := logins.Read(tt.client, name)
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%v, %v", list, err)
+			}
+			env := clientconfig.Env{Getenv: func(k string) string { return vars[k] }, State: dir, Root: dir}
+			if got := ProfileOf(env, list[0]); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -6,12 +6,11 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 )
 
-// Configured is the client whose configuration says which helper another one asks.
+// Configured is the client whose configuration says which helper another one asks; ""
+// for none, which a leftover is of.
 func Configured(client string) string {
-	if client == "regctl" {
-		return "docker"
-	}
-	return client
+	c, _ := clientconfig.Named(client)
+	return c.Config
 }
 
 // DockerFormat reports whether the file of a login names helpers itself, as docker's.

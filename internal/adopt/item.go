@@ -1,11 +1,6 @@
 package adopt
 
-import (
-	"errors"
-
-	"github.com/zen-agent/zen/internal/clientconfig/logins"
-	"github.com/zen-agent/zen/internal/credential"
-)
+import "github.com/zen-agent/zen/internal/clientconfig/logins"
 
 // State is what became of a login, or what is to become of it.
 type State string
@@ -26,8 +21,8 @@ const (
 
 // Item is one login on its way.
 type Item struct {
-	Login   *logins.Login // nil for a place that could not be looked into
-	Profile string        // under which its client asks zen
+	Login   *logins.Login
+	Profile string // under which its client asks zen
 
 	State        State
 	Verification string // what the registry said; "" when it was not asked
@@ -37,7 +32,7 @@ type Item struct {
 	Removed      bool   // it is not in its old place any more
 	Left         bool   // it should be gone from there; Why says why it is not
 
-	contested bool // zen has another one, which gives way if the registry accepts this one
+	contested error // zen has another one, which gives way if the registry accepts this one
 }
 
 // Fail ends the way with an error.
@@ -48,18 +43,9 @@ func (it *Item) Stay(err error) { it.Left, it.Why, it.Remark = true, err, "" }
 
 // Pending reports whether something is still to be done.
 func (it *Item) Pending() bool {
-	return it.Login != nil && (it.State == Planned || it.State == Comparing || it.State == Same)
+	return it.State == Planned || it.State == Comparing || it.State == Same
 }
 
 // Held reports whether zen answers for the registry by now, so that the old place is not
 // needed.
 func (it *Item) Held() bool { return it.State == Done || it.State == Same || it.State == Dropped }
-
-// prefixed is an error with words before its message, and its reason and hint.
-func prefixed(words string, err error) error {
-	e := &credential.Error{Reason: credential.ReasonOf(err), Message: words + err.Error(), Cause: err}
-	if of, ok := errors.AsType[*credential.Error](err); ok {
-		e.Hint = of.HintText()
-	}
-	return e
-}

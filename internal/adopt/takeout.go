@@ -8,42 +8,41 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// TakeOut removes logins that zen holds from their file, all in one change. Where they
-// were is remembered first.
-func (a *Adopter) TakeOut(ctx context.Context, file string, items []*Item) {
-	var list []*logins.Login
-	for _, it := range items {
-		list = append(list, it.Login)
-	}
+// TakeOut removes logins that zen holds from their old places, those of a file all in one
+// change. Where they were is remembered first.
+func (a *Adopter) TakeOut(ctx context.Context, items []*Item) {
 	err := a.remember(ctx, items)
-	var stay []*logins.Login
-	if err == nil {
-		stay, err = logins.Scrub(ctx, file, list)
-	}
+	byFile := map[string][]*Item{}
 	for _, it := range items {
-		switch {
-		case err != nil:
+		if file := it.Login.File; err != nil {
 			it.Stay(err)
-		case slices.Contains(stay, it.Login):
-			it.Stay(credential.NewError(credential.InUse, "another program changed it meanwhile",
-				"zen import"))
-		default:
-			it.Removed = true
+		} else if file != "" {
+			byFile[file] = append(byFile[file], it)
+		} else {
+			it.took(it.Login.Erase(ctx))
+		}
+	}
+	for file, items := range byFile {
+		var list []*logins.Login
+		for _, it := range items {
+			list = append(list, it.Login)
+		}
+		stay, err := logins.Scrub(ctx, file, list)
+		for _, it := range items {
+			if err == nil && slices.Contains(stay, it.Login) {
+				it.Stay(credential.NewError(credential.InUse, "another program changed it meanwhile",
+					"zen import"))
+			} else {
+				it.took(err)
+			}
 		}
 	}
 }
 
-// Erase makes the helper that keeps a login forget it.
-func (a *Adopter) Erase(ctx context.Context, it *Item) {
-	err := a.remember(ctx, []*Item{it})
-	if err == nil {
-		err = it.Login.Erase(ctx)
-	}
-	if err != nil {
+func (it *Item) took(err error) {
+	if it.Removed = err == nil; err != nil {
 		it.Stay(err)
-		return
 	}
-	it.Removed = true
 }
 
 // remember keeps for Restore where logins were. Nobody would want a leftover back, and
@@ -52,7 +51,9 @@ func (a *Adopter) remember(ctx context.Context, items []*Item) error {
 	var records []logins.Record
 	for _, it := range items {
 		if !it.Login.Leftover && it.State != Dropped {
-			records = append(records, it.Login.Record(a.Now()))
+			record := it.Login.Record(a.Now())
+			record.Profile = it.Profile
+			records = append(records, record)
 		}
 	}
 	if len(records) == 0 {
@@ -91,7 +92,6 @@ func (a *Adopter) restore(ctx context.Context, from Giver, it *Item) error {
 		return credential.NewError(credential.InUse, "zen has the login of another user by now, '"+
 			cred.Username+"'", "")
 	}
-	record := l.Record(a.Now())
 	l.Secret = cred.Secret
 	if l.Helper != "" {
 		err = l.Return(ctx)
@@ -104,5 +104,5 @@ func (a *Adopter) restore(ctx context.Context, from Giver, it *Item) error {
 	if err != nil {
 		return err
 	}
-	return logins.Forget(ctx, a.State, []logins.Record{record})
+	return logins.Forget(ctx, a.State, []logins.Record{l.Record(a.Now())})
 }

@@ -591,6 +591,23 @@ func TestImportFromHelper(t *testing.T) {
 	}
 }
 
+// A helper that cannot say what it has may have more than was taken out of it: docker goes
+// on asking it for the rest.
+func TestImportFromHelperThatCannotList(t *testing.T) {
+	b := newImportBox(t)
+	b.helper("osxkeychain", "a.example", canary)
+	program := "bin/docker-credential-osxkeychain"
+	b.write(program, strings.Replace(b.read(program), `case "$1" in`, `case "$1" in
+list) echo 'no list today'; exit 1 ;;`, 1), 0o755)
+	b.config(`{"auths": {"a.example": {}}, "credsStore": "osxkeychain"}`)
+	b.want("--yes --remove", 1, "osxkeychain a.example alice imported removed",
+		"osxkeychain   failed: docker-credential-osxkeychain failed: no list today")
+	if text := b.read(dockerConfig); !strings.Contains(text, `"a.example": "zen"`) ||
+		!strings.Contains(text, `"credsStore": "osxkeychain"`) {
+		t.Errorf("docker is set up as %s", text)
+	}
+}
+
 func TestImportUndo(t *testing.T) {
 	b := newImportBox(t)
 	if r := b.run("--undo"); r.code != 0 || !strings.Contains(r.stderr, "could put back") {

@@ -143,6 +143,14 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Reason == e.Reason
 }
 
+// HintOf is what an error says to type; "" if it says nothing.
+func HintOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.HintText()
+	}
+	return ""
+}
+
 // HintText is the error's hint or the table's.
 func (e *Error) HintText() string {
 	if e.Hint != "" {

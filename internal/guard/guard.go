@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"log/slog"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
-	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/filewatch"
 	"github.com/zen-agent/zen/internal/paths"
 )
@@ -242,12 +240,4 @@ func (g *Guard) Notices() (list []api.Notice) {
 		})
 	}
 	return list
-}
-
-// hintOf is what an error says to type.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*credential.Error](err); ok {
-		return e.HintText()
-	}
-	return ""
 }

@@ -1,10 +1,10 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
@@ -15,8 +15,10 @@ import (
 
 // place is where a login is kept. What stands before an @ in a key could be a password.
 func (s *scene) place(k *logins.Login) place {
-	return place{s.path, "login " + k.Key[strings.LastIndexByte(k.Key, '@')+1:]}
+	return place{s.path, "login " + k.PlainKey()}
 }
+
+func registry(k *logins.Login) string { return safetext.Name(k.Registry()) }
 
 // digest tells one login from another for as long as this process lives.
 func (g *Guard) digest(k *logins.Login) uint64 {
@@ -62,11 +64,7 @@ func (s *scene) left(k *logins.Login, why, hint string) {
 }
 
 func (s *scene) leftBy(k *logins.Login, err error) {
-	hint := hintOf(err)
-	if hint == "" {
-		hint = "zen import"
-	}
-	s.left(k, err.Error(), hint)
+	s.left(k, err.Error(), cmp.Or(credential.HintOf(err), "zen import"))
 }
 
 // consider decides what becomes of a login: it is reported, or zen has it by now and it
@@ -157,7 +155,7 @@ func (s *scene) takeOut(ctx context.Context, repaired bool) {
 	if len(leaving) == 0 {
 		return
 	}
-	s.adopter.TakeOut(ctx, s.path, leaving)
+	s.adopter.TakeOut(ctx, leaving)
 	for _, it := range leaving {
 		k := it.Login
 		if !it.Removed {

@@ -11,6 +11,7 @@ import (
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/jsonedit"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
+	"github.com/zen-agent/zen/internal/credential"
 	"github.com/zen-agent/zen/internal/safetext"
 )
 
@@ -36,7 +37,9 @@ func (g *Guard) look(ctx context.Context) time.Duration {
 	}
 	files, err := g.files()
 	if err != nil {
-		l.add(finding{what: "the clients' files are not all known: " + err.Error(), hint: hintOf(err)})
+		l.add(finding{
+			what: "the clients' files are not all known: " + err.Error(), hint: credential.HintOf(err),
+		})
 	}
 	for _, f := range files {
 		if ctx.Err() != nil {
@@ -86,15 +89,6 @@ func (l *look) leftover(f file, path string) {
 	if len(p.Registries) > 0 {
 		l.add(finding{what: p.Message, hint: l.where(f, "zen import --remove")})
 	}
-}
-
-// registry names that of a login. What stands before an @ in a key that makes no sense
-// could be a password.
-func registry(k *logins.Login) string {
-	if name := k.Address.String(); name != "" {
-		return name
-	}
-	return safetext.Name(k.Key[strings.LastIndexByte(k.Key, '@')+1:])
 }
 
 // scene is one file during a look.

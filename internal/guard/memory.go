@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zen-agent/zen/internal/clientconfig/fileedit"
+	"github.com/zen-agent/zen/internal/clientconfig/journal"
 )
 
 // place is a part of a file: a member, or a login by its key.
@@ -36,24 +37,13 @@ const remembered = 500
 
 func memoryFile(state string) string { return filepath.Join(state, "guard.json") }
 
-// document is the file's form.
-type document struct {
-	Items []deed `json:"items"`
-}
-
 // load reads the file once. One that cannot be read is as good as an empty one.
-func (m *memory) load() error {
+func (m *memory) load() (err error) {
 	if m.read {
 		return nil
 	}
 	m.read = true
-	content, err := fileedit.ReadOwn(m.file)
-	if err != nil || !content.Exists {
-		return err
-	}
-	var d document
-	err = json.Unmarshal(content.Data, &d)
-	m.deeds = d.Items
+	m.deeds, err = journal.List[deed]{File: m.file, Member: "items"}.Read()
 	return err
 }
 
@@ -100,7 +90,7 @@ func (m *memory) forget(ctx context.Context, file string, over func(part string)
 }
 
 func (m *memory) save(ctx context.Context) error {
-	data, err := json.MarshalIndent(document{m.deeds}, "", "  ")
+	data, err := json.MarshalIndent(map[string]any{"items": m.deeds}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,16 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/cli/command"
 	"github.com/zen-agent/zen/internal/cli/ui"
-	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 )
 
@@ -30,8 +31,6 @@ const (
 	preferZen    = "zen"
 	preferSource = "source"
 )
-
-const noImports = "There are no logins to import."
 
 // ImportCommand is given what names the logins that zenml keeps, which zen import does
 // not take.
@@ -132,90 +131,86 @@ func (a *Commands) runImport(cmd *cobra.Command, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	finder := logins.Finder{Env: env}
+	finder, job := logins.Finder{Env: env}, a.newImport(env, o)
 	if o.undo {
-		return a.undoImport(cmd, finder, from, o)
+		return job.undo(cmd, finder, from)
 	}
 	found, err := finder.Find(cmd.Context(), from)
 	defer logins.Wipe(found.Logins)
 	if err != nil {
 		return err
 	}
-	return a.importFound(cmd, env, found, o)
+	for _, l := range slices.Concat(found.Logins, found.Failures) {
+		job.add(l, adopt.Planned, adopt.ProfileOf(env, l))
+	}
+	defer func() {
+		for _, n := range found.Notes {
+			a.Warn(n.Message, n.Hint)
+		}
+	}()
+	return job.importFound(cmd)
 }
 
-func (a *Commands) importFound(cmd *cobra.Command, env clientconfig.Env, found logins.Found,
-	o importOptions,
-) error {
+func (j *importJob) importFound(cmd *cobra.Command) error {
+	const none = "There are no logins to import."
 	ctx := cmd.Context()
-	job := a.newImport(env, &zendClient{}, o)
-	job.rows = rowsOf(env, found)
-	defer a.sayNotes(found.Notes)
-	if len(job.rows) == 0 {
-		return a.showImport(cmd, o, nil, noImports)
+	if len(j.rows) == 0 {
+		return j.show(cmd, none)
 	}
-	if job.movable() {
-		client, err := a.zend(true)
-		if err != nil {
+	if j.movable() {
+		if err := j.connect(ctx); err != nil {
 			return err
 		}
-		job.zend.Caller = client
-		if err := job.plan(ctx); err != nil {
+		if err := j.plan(ctx); err != nil {
 			return err
 		}
 	}
-	if !o.yes {
-		if err := a.showImport(cmd, o, job.rows, noImports); err != nil {
+	if !j.options.yes {
+		if err := j.show(cmd, none); err != nil || !j.movable() {
 			return err
 		}
-		goOn, err := a.askForImport(ctx, job, o)
-		if err != nil || !goOn {
+		j.warnOfEnd(ctx)
+		if clients := j.clientsToSetUp(ctx); len(clients) > 0 {
+			j.app.Say("%s would ask zen for credentials from then on, as after: zen setup %s",
+				strings.Join(clients, ", "), strings.Join(clients, " "))
+		}
+		if goOn, err := j.agreed(ctx, "Import these logins?"); err != nil || !goOn {
 			return err
 		}
 	}
-	if job.movable() {
-		job.run(ctx)
+	if j.movable() {
+		j.run(ctx)
 	}
-	err := a.showImport(cmd, o, job.rows, noImports)
-	job.sayAfter(ctx)
-	switch {
-	case err != nil:
-		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case job.failed():
-		return ui.StatusError(1)
-	}
-	return nil
+	err := j.show(cmd, none)
+	j.sayAfter(ctx)
+	return cmp.Or(err, j.status(ctx))
 }
 
-// askForImport asks a person who has seen the table. Where nobody can be asked, it was a
-// dry run.
-func (a *Commands) askForImport(ctx context.Context, job *importJob, o importOptions) (bool, error) {
-	if !job.movable() {
-		return false, nil
-	}
-	job.warnOfEnd(ctx)
-	if clients := job.clientsToSetUp(ctx); len(clients) > 0 {
-		a.Say("%s would ask zen for credentials from then on, as after: zen setup %s",
-			strings.Join(clients, ", "), strings.Join(clients, " "))
-	}
+// agreed asks a person who has seen the table. Where nobody can be asked, it was a dry
+// run.
+func (j *importJob) agreed(ctx context.Context, question string) (bool, error) {
+	a, o := j.app, j.options
 	if o.dryRun || !o.output.IsTable() || a.Term.In == nil || !a.Term.Err {
 		a.Say("This was a dry run: nothing was changed.")
-		if !o.dryRun {
+		if !o.dryRun && !o.undo {
 			a.Hint("do it: zen import --yes")
 		}
 		return false, nil
 	}
-	yes, err := a.Confirm(ctx, "Import these logins?", false)
+	yes, err := a.Confirm(ctx, question, false)
 	if err == nil && !yes {
 		err = ui.ErrAborted
 	}
 	return yes, err
 }
 
-func (a *Commands) sayNotes(notes []logins.Note) {
-	for _, n := range notes {
-		a.Warn(n.Message, n.Hint)
+// status is how the command ends.
+func (j *importJob) status(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case slices.ContainsFunc(j.rows, (*importRow).failed):
+		return ui.StatusError(1)
 	}
+	return nil
 }

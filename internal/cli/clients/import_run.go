@@ -28,12 +28,13 @@ type importJob struct {
 	reports []*clientconfig.Report // of the clients that were pointed at zen
 }
 
-func (a *Commands) newImport(env clientconfig.Env, zend *zendClient, o importOptions) *importJob {
+func (a *Commands) newImport(env clientconfig.Env, o importOptions) *importJob {
+	zend := &zendClient{}
 	rule := map[string]adopt.Rule{
 		"": adopt.KeepBoth, preferZen: adopt.KeepZen, preferSource: adopt.KeepFound,
 	}
 	return &importJob{
-		app: a, env: env, options: o, zend: zend, ready: map[string]error{},
+		app: a, env: env, options: o, rows: []*importRow{}, zend: zend, ready: map[string]error{},
 		adopter: &adopt.Adopter{
 			Zen: zend, Rule: rule[o.prefer], NoVerify: o.noVerify, State: env.State, Now: a.now,
 			Show: a.tilde,
@@ -41,46 +42,49 @@ func (a *Commands) newImport(env clientconfig.Env, zend *zendClient, o importOpt
 	}
 }
 
-// movable reports whether there is anything to do.
-func (j *importJob) movable() bool {
-	return slices.ContainsFunc(
-		j.rows,
-		func(r *importRow) bool { return r.Pending() || r.State == adopt.Dropped },
-	)
+func (j *importJob) add(l *logins.Login, state adopt.State, profile string) {
+	r := &importRow{Item: adopt.Item{Login: l, State: state, Profile: profile}}
+	if l.Problem != nil {
+		r.Fail(l.Problem)
+	}
+	j.rows = append(j.rows, r)
 }
 
-// failed reports whether anything was not done that was asked for.
-func (j *importJob) failed() bool {
+func (j *importJob) connect(ctx context.Context) (err error) {
+	if j.zend.Caller, err = j.app.zend(true); err != nil {
+		return err
+	}
+	return j.zend.load(ctx)
+}
+
+// movable reports whether there is anything to do.
+func (j *importJob) movable() bool {
 	return slices.ContainsFunc(j.rows, func(r *importRow) bool {
-		return r.State == adopt.Failed || r.State == adopt.Conflict || r.unfinished
+		return r.Pending() || r.State == adopt.Dropped
 	})
 }
 
 // plan compares what was found with what zen has. Helpers are not asked for secrets yet.
 func (j *importJob) plan(ctx context.Context) error {
-	if err := j.zend.load(ctx); err != nil {
-		return err
-	}
 	type target struct{ profile, address string }
 	first := map[target]*logins.Login{}
 	for _, r := range j.rows {
+		l := r.Login
 		if !r.Pending() {
 			continue
 		}
-		_, has := j.zend.login(r.Profile, r.Login.Address)
-		if has && r.Login.Secret.IsEmpty() {
+		if _, has := j.zend.login(r.Profile, l.Address); has && l.Secret.IsEmpty() {
 			r.State = adopt.Comparing
 			continue
-		}
-		if has {
+		} else if has {
 			j.adopter.Compare(ctx, &r.Item)
 		}
-		at := target{r.Profile, r.Login.Address.String()}
+		at := target{r.Profile, l.Address.String()}
 		switch {
 		case r.State != adopt.Planned || r.Remark != "":
 		case first[at] == nil:
-			first[at] = r.Login
-		case r.Login.Secret.IsEmpty() || first[at].Secret.IsEmpty() || !r.Login.Same(first[at]):
+			first[at] = l
+		case l.Secret.IsEmpty() || first[at].Secret.IsEmpty() || !l.Same(first[at]):
 			r.Remark = "only if that of " + j.app.tilde(first[at].Place()) + " cannot be imported, or is " +
 				"the same"
 		}
@@ -91,15 +95,20 @@ func (j *importJob) plan(ctx context.Context) error {
 // run imports. What fails ends with its row; the rows say what became of it all.
 func (j *importJob) run(ctx context.Context) {
 	j.fetch(ctx)
-	pending := len(slices.DeleteFunc(slices.Clone(j.rows), func(r *importRow) bool { return !r.Pending() }))
-	stop := func() {}
-	if pending > 0 {
-		stop = j.app.Busy(ctx, "Importing %s...", ui.Count(pending, "login"))
-	}
-	j.adopter.Check(ctx, items(j.rows))
+	var pending []*adopt.Item
 	for _, r := range j.rows {
+		if r.Pending() {
+			pending = append(pending, &r.Item)
+		}
+	}
+	stop := func() {}
+	if len(pending) > 0 {
+		stop = j.app.Busy(ctx, "Importing %s...", ui.Count(len(pending), "login"))
+	}
+	j.adopter.Check(ctx, pending)
+	for _, it := range pending {
 		if ctx.Err() == nil {
-			j.adopter.Take(ctx, &r.Item)
+			j.adopter.Take(ctx, it)
 		}
 	}
 	j.takeOut(ctx)
@@ -141,7 +150,7 @@ func (j *importJob) fetch(ctx context.Context) {
 		j.app.Say("Asking %s...", strings.Join(programs, ", "))
 	}
 	logins.Fetch(ctx, list)
-	j.rows = slices.DeleteFunc(j.rows, func(r *importRow) bool { return r.Login != nil && r.Login.Absent })
+	j.rows = slices.DeleteFunc(j.rows, func(r *importRow) bool { return r.Login.Absent })
 	for _, r := range j.rows {
 		switch {
 		case !r.Pending() || ctx.Err() != nil:
@@ -172,14 +181,8 @@ func (j *importJob) sayAfter(ctx context.Context) {
 // warnOfEnd tells of a vault that does not outlast the machine's next boot: what left its
 // file is gone then.
 func (j *importJob) warnOfEnd(ctx context.Context) {
-	vault, err := zend.Ask[api.VaultStatus](
-		ctx,
-		j.zend.Caller,
-		api.MethodVaultStatus,
-		api.Empty{},
-		nil,
-		zend.Glance,
-	)
+	vault, err := zend.Ask[api.VaultStatus](ctx, j.zend.Caller, api.MethodVaultStatus, api.Empty{}, nil,
+		zend.Glance)
 	lasts := func(s api.VaultSlot) bool { return s.Kind != "session" && s.Kind != "memory" }
 	if err != nil || len(vault.Slots) == 0 || slices.ContainsFunc(vault.Slots, lasts) {
 		return
@@ -187,6 +190,3 @@ func (j *importJob) warnOfEnd(ctx context.Context) {
 	j.app.Warn("the vault's key does not outlast the next boot, and what was imported is gone with "+
 		"it", "keep it: zen vault passphrase")
 }
-
-// suffixOf is the name by which configurations call a helper.
-func suffixOf(program string) string { return strings.TrimPrefix(program, "docker-credential-") }

@@ -3,66 +3,63 @@ package clients
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"github.com/zen-agent/zen/internal/address"
 	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// takeOut removes from their old places what zen has by now. It is remembered first, for
-// --undo.
+// takeOut removes from their old places what zen has by now. What other helpers keep
+// stays there unless that was asked for.
 func (j *importJob) takeOut(ctx context.Context) {
-	byFile := map[string][]*importRow{}
-	var files []string
+	var leaving []*adopt.Item
 	for _, r := range j.rows {
-		switch {
-		case !r.Held() || ctx.Err() != nil:
-		case r.Login.Helper != "":
-			j.erase(ctx, r)
-		case j.mayLeave(ctx, r):
-			if byFile[r.Login.File] == nil {
-				files = append(files, r.Login.File)
+		helper := r.Login.Helper != ""
+		if !r.Held() || ctx.Err() != nil || helper && !j.options.remove {
+			continue
+		}
+		if err := j.mayLeave(ctx, r.Login); err != nil {
+			r.Stay(err)
+			r.unfinished = helper || !j.options.noSetup
+			continue
+		}
+		leaving = append(leaving, &r.Item)
+	}
+	j.adopter.TakeOut(ctx, leaving)
+	for _, r := range j.rows {
+		r.unfinished = r.unfinished || r.Left && slices.Contains(leaving, &r.Item)
+		if r.Removed && r.Login.Leftover && j.options.remove {
+			if err := r.Login.RemoveLeftover(); err != nil {
+				r.unfinished, r.Why = true, err
 			}
-			byFile[r.Login.File] = append(byFile[r.Login.File], r)
 		}
 	}
-	for _, file := range files {
-		j.scrub(ctx, file, byFile[file])
-	}
 }
 
-// mayLeave reports whether nobody needs the file for this login any more.
-func (j *importJob) mayLeave(ctx context.Context, r *importRow) bool {
-	client := r.Login.Client
-	if client == "" {
-		return true // a leftover
+// mayLeave returns why somebody still needs a login in its old place. Its client is
+// pointed at zen first.
+func (j *importJob) mayLeave(ctx context.Context, l *logins.Login) error {
+	switch {
+	case l.Helper != "":
+		return j.helperLeaves(ctx, l)
+	case l.Client == "":
+		return nil // a leftover
 	}
-	err, known := j.ready[client]
+	err, known := j.ready[l.Client]
 	if !known {
-		err = j.makeReady(ctx, client)
-		j.ready[client] = err
+		err = j.makeReady(ctx, l.Client)
+		j.ready[l.Client] = err
 	}
-	if err == nil && client == "docker" {
-		err = j.dockerLeaves(r.Login)
+	if err != nil || l.Client != "docker" {
+		return err
 	}
-	if err != nil {
-		r.unfinished = !j.options.noSetup
-		r.Stay(err)
-	}
-	return err == nil
-}
-
-// dockerLeaves returns an error when docker takes a registry's login from its file,
-// whatever it does for others.
-func (j *importJob) dockerLeaves(l *logins.Login) error {
 	use, err := j.env.Docker(l.Address)
-	if err == nil && use.Helper == "" {
-		err = credential.NewError(
-			credential.InUse,
-			"docker takes it from "+use.File+" (credHelpers)",
-			"zen setup docker --host "+l.Address.Host(),
-		)
+	if err == nil && use.Helper == "" { // for this registry, whatever it does for others
+		err = credential.NewError(credential.InUse, "docker takes it from "+use.File+" (credHelpers)",
+			"zen setup docker --host "+l.Address.Host())
 	}
 	return err
 }
@@ -71,34 +68,46 @@ func (j *importJob) dockerLeaves(l *logins.Login) error {
 // file.
 func (j *importJob) makeReady(ctx context.Context, client string) error {
 	needed, err := j.needsSetup(ctx, client)
-	if w, missing := j.env.HelperMissing(); err == nil && missing {
-		err = credential.NewError(credential.Unavailable, w.Message, w.Hint)
+	if err == nil {
+		err = j.helperMissing()
 	}
 	if err != nil || !needed {
 		return err
 	}
 	if j.options.noSetup {
-		return credential.NewError(
-			credential.InUse,
-			client+" does not ask zen yet",
-			"zen setup "+client+", then: zen import",
-		)
+		return credential.NewError(credential.InUse, client+" does not ask zen yet",
+			"zen setup "+client+", then: zen import")
 	}
-	mine := func(r *importRow) bool {
-		return r.Login != nil &&
-			adopt.Configured(r.Login.Client) == adopt.Configured(client)
-	}
-	var hosts []string
-	if slices.ContainsFunc(
-		j.rows,
-		func(r *importRow) bool { return mine(r) && !r.Held() && !r.Login.Useless },
-	) {
-		hosts = j.hosts(mine) // the others are still needed
-	}
-	return j.setUp(ctx, client, hosts)
+	return j.setUp(ctx, client, false, func(l *logins.Login) bool {
+		return adopt.Configured(l.Client) == adopt.Configured(client)
+	})
 }
 
-func (j *importJob) setUp(ctx context.Context, client string, hosts []string) error {
+func (j *importJob) helperMissing() error {
+	if w, missing := j.env.HelperMissing(); missing {
+		return credential.NewError(credential.Unavailable, w.Message, w.Hint)
+	}
+	return nil
+}
+
+// setUp points a client at zen: for all registries, unless one of its logins is still
+// needed in its old place, or single is set; then for those whose logins zen has.
+func (j *importJob) setUp(
+	ctx context.Context, client string, single bool, its func(*logins.Login) bool,
+) error {
+	var hosts []string
+	for _, r := range j.rows {
+		switch host := r.Login.Address.Host(); {
+		case !its(r.Login):
+		case !r.Held():
+			single = single || !r.Login.Useless || r.Login.Helper != ""
+		case !r.Login.Address.IsHubToken() && !slices.Contains(hosts, host):
+			hosts = append(hosts, host)
+		}
+	}
+	if !single {
+		hosts = nil
+	}
 	reports, err := j.env.Apply(ctx, client, clientconfig.Options{Hosts: hosts})
 	for _, r := range reports {
 		if r.Changed {
@@ -108,118 +117,62 @@ func (j *importJob) setUp(ctx context.Context, client string, hosts []string) er
 	return err
 }
 
-// hosts are the registries of the rows that zen has, as zen setup takes them.
-func (j *importJob) hosts(which func(*importRow) bool) (hosts []string) {
-	for _, r := range j.rows {
-		if !r.Held() || !which(r) || r.Login.Address.IsHubToken() {
-			continue
-		}
-		if host := r.Login.Address.Host(); !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
-}
-
 // needsSetup reports whether a client has to be pointed at zen before the logins in its
 // file can go. One whose configuration names another helper, one that is there, has no
 // use for what is in its own file.
 func (j *importJob) needsSetup(ctx context.Context, client string) (bool, error) {
 	reports, err := j.env.Apply(ctx, client, clientconfig.Options{DryRun: true})
-	if err != nil {
-		return false, err
-	}
-	needed := false
-	for _, r := range reports {
-		elsewhere := (client == "docker" || client == "helm") &&
-			!slices.ContainsFunc(
-				r.Steps,
-				func(s clientconfig.Step) bool { return s.Before == "" || j.env.FindHelper(s.Before) == "" },
-			)
-		needed = needed || r.Changed && !elsewhere
-	}
-	return needed, nil
+	return err == nil && slices.ContainsFunc(reports, func(r *clientconfig.Report) bool {
+		return r.Changed && (client != "docker" && client != "helm" ||
+			slices.ContainsFunc(r.Steps, func(s clientconfig.Step) bool {
+				return s.Before == "" || j.env.FindHelper(s.Before) == ""
+			}))
+	}), err
 }
 
 // clientsToSetUp names the clients that run would point at zen.
 func (j *importJob) clientsToSetUp(ctx context.Context) (clients []string) {
-	if j.options.noSetup {
-		return nil
-	}
+	seen := map[string]bool{"": true}
 	for _, r := range j.rows {
-		if (!r.Pending() && !r.Held()) || r.Login.Client == "" ||
-			slices.ContainsFunc(clients, func(c string) bool {
-				return adopt.Configured(c) == adopt.Configured(r.Login.Client)
-			}) {
+		config := adopt.Configured(r.Login.Client)
+		if j.options.noSetup || seen[config] || !r.Pending() && !r.Held() {
 			continue
 		}
-		if needed, err := j.needsSetup(ctx, r.Login.Client); err == nil && needed {
+		seen[config] = true
+		if needed, _ := j.needsSetup(ctx, r.Login.Client); needed {
 			clients = append(clients, r.Login.Client)
 		}
 	}
 	return clients
 }
 
-// scrub takes rows out of one file.
-func (j *importJob) scrub(ctx context.Context, file string, rows []*importRow) {
-	j.adopter.TakeOut(ctx, file, items(rows))
-	for _, r := range rows {
-		r.unfinished = r.Left
-	}
-	if first := rows[0]; first.Login.Leftover && j.options.remove && !first.Left {
-		if err := first.Login.RemoveLeftover(); err != nil {
-			first.unfinished, first.Why = true, err
-		}
-	}
-}
-
-// erase makes another helper forget a login, if that was asked for and docker does not
-// need it there.
-func (j *importJob) erase(ctx context.Context, r *importRow) {
-	if !j.options.remove {
-		return
-	}
-	if err := j.helperLeaves(ctx, r.Login); err != nil {
-		r.Stay(err)
-	} else {
-		j.adopter.Erase(ctx, &r.Item)
-	}
-	r.unfinished = r.Left
-}
-
 // helperLeaves points docker at zen where it still asks the helper that keeps the login.
 func (j *importJob) helperLeaves(ctx context.Context, l *logins.Login) error {
-	name := suffixOf(l.Helper)
-	use, err := j.env.Docker(l.Address)
-	if err != nil || use.Helper != name {
+	name := strings.TrimPrefix(l.Helper, "docker-credential-")
+	asks := func() (bool, error) {
+		use, err := j.env.Docker(l.Address)
+		return use.Helper == name, err
+	}
+	if still, err := asks(); err != nil || !still {
 		return err
 	}
-	if w, missing := j.env.HelperMissing(); missing {
-		return credential.NewError(credential.Unavailable, w.Message, w.Hint)
+	if err := j.helperMissing(); err != nil {
+		return err
 	}
 	if !j.options.noSetup {
-		ofHelper := func(r *importRow) bool { return r.Login != nil && r.Login.Helper == l.Helper }
-		var hosts []string
-		if slices.ContainsFunc(j.rows, func(r *importRow) bool { return ofHelper(r) && !r.Held() }) ||
-			!j.isStore(l, name) {
-			hosts = j.hosts(ofHelper)
-		}
-		if err := j.setUp(ctx, "docker", hosts); err != nil {
+		all, err := j.env.Asks("docker", address.Address{}, "")
+		if err != nil {
 			return err
 		}
-		if use, err = j.env.Docker(l.Address); err != nil || use.Helper != name {
+		single := all[0].Helper != name || all[0].Chosen
+		err = j.setUp(ctx, "docker", single, func(o *logins.Login) bool { return o.Helper == l.Helper })
+		if err != nil {
+			return err
+		}
+		if still, err := asks(); err != nil || !still {
 			return err
 		}
 	}
 	return credential.NewError(credential.InUse, "docker asks "+l.Helper+" for it", "zen setup docker, "+
 		"then: zen import --remove")
-}
-
-// isStore reports whether docker's configuration names the helper for everything, rather
-// than for single registries.
-func (j *importJob) isStore(l *logins.Login, name string) bool {
-	reports, err := j.env.Apply(context.Background(), "docker", clientconfig.Options{DryRun: true})
-	return err == nil && slices.ContainsFunc(reports, func(r *clientconfig.Report) bool {
-		return slices.ContainsFunc(r.Steps, func(s clientconfig.Step) bool { return s.Before == name })
-	})
 }

@@ -23,9 +23,7 @@ type zendClient struct {
 }
 
 func (z *zendClient) call(
-	ctx context.Context,
-	method, profile, server string,
-	cred *credential.Credential,
+	ctx context.Context, method, profile, server string, cred *credential.Credential,
 ) (ipc.Reply, error) {
 	size := len(server) + len(profile) + 64
 	if cred != nil {
@@ -61,15 +59,11 @@ func (z *zendClient) get(
 		return cred, err
 	}
 	defer reply.Wipe()
-	err = safejson.Strings(reply.Result, func(key string, text []byte) {
-		switch key {
-		case "Username":
-			cred.Username = string(text)
-		case "Secret":
-			cred.Secret = credential.NewSecret(slices.Clone(text))
-		}
-	})
-	return cred, err
+	texts, err := safejson.Texts(reply.Result, "Username", "Secret")
+	if err != nil {
+		return cred, err
+	}
+	return credential.Credential{Username: string(texts[0]), Secret: credential.NewSecret(texts[1])}, nil
 }
 
 // Holds implements adopt.Zen by what zen gives to a client.

@@ -301,11 +301,11 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	if len(lines) != 1 || len(found.Failures) != 2 {
 		t.Fatalf("found %q, failures %v", lines, found.Failures)
 	}
-	if text := found.Failures[0].Err.Error(); !strings.Contains(text, ".docker/config.json:2:13") ||
+	if text := found.Failures[0].Problem.Error(); !strings.Contains(text, ".docker/config.json:2:13") ||
 		found.Failures[0].Source != "docker" {
 		t.Errorf("says %q", text)
 	}
-	if text := found.Failures[1].Err.Error(); !strings.Contains(text, ".regctl/config.json:1:1") {
+	if text := found.Failures[1].Problem.Error(); !strings.Contains(text, ".regctl/config.json:1:1") {
 		t.Errorf("says %q", text)
 	}
 	if _, lines := b.find("containers"); len(lines) != 1 {

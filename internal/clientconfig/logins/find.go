@@ -45,15 +45,8 @@ type Finder struct {
 // Found is what there is.
 type Found struct {
 	Logins   []*Login
-	Failures []Failure // places that could not be looked into
+	Failures []*Login // stand for places that could not be looked into; only Problem says more
 	Notes    []Note
-}
-
-// Failure is a place that could not be looked into.
-type Failure struct {
-	Source string
-	Place  string
-	Err    error
 }
 
 // Note is something a person should know, and what to type.
@@ -119,7 +112,9 @@ func (s *search) file(client, path string, leftover bool) {
 	wanted := s.wants(f.Source)
 	if err != nil {
 		if wanted {
-			s.found.Failures = append(s.found.Failures, Failure{f.Source, path, err})
+			s.found.Failures = append(s.found.Failures, &Login{
+				Source: f.Source, File: path, Problem: err,
+			})
 		}
 		return
 	}
@@ -259,7 +254,9 @@ func (s *search) ask(ctx context.Context, source, name string, keys []string, us
 		return
 	case err != nil && len(list) > 0: // found another way
 	case err != nil && used:
-		s.found.Failures = append(s.found.Failures, Failure{source, h.program, err})
+		s.found.Failures = append(s.found.Failures, &Login{
+			Source: source, Helper: h.program, Problem: err,
+		})
 	case err != nil:
 		s.note(err.Error()+"; no configuration names it, so it is passed over", "")
 	}

@@ -232,7 +232,7 @@ func TestHelpers(t *testing.T) {
 				notes = append(notes, n.Message)
 			}
 			for _, f := range found.Failures {
-				fails = append(fails, f.Err.Error())
+				fails = append(fails, f.Problem.Error())
 			}
 			within(t, "notes", tt.notes, notes)
 			within(t, "failures", tt.fails, fails)

@@ -1,6 +1,7 @@
 package logins
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -35,6 +36,12 @@ type Login struct {
 	helper  *helper
 	listed  bool // by the helper itself
 }
+
+// Registry names the registry to a person; a key that makes no sense stands for itself.
+func (l *Login) Registry() string { return cmp.Or(l.Address.String(), l.PlainKey()) }
+
+// PlainKey is Key without what stands before an @, which could be a password.
+func (l *Login) PlainKey() string { return l.Key[strings.LastIndexByte(l.Key, '@')+1:] }
 
 // IsToken reports whether the secret is an identity token.
 func (l *Login) IsToken() bool { return l.Username == credential.TokenUsername }

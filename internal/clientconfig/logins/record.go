@@ -21,6 +21,7 @@ type Record struct {
 	Key       string    `json:"key"`
 	ServerURL string    `json:"server_url"`
 	Username  string    `json:"username"`
+	Profile   string    `json:"profile,omitempty"` // that has it in zen
 	Time      time.Time `json:"time"`
 }
 
@@ -28,8 +29,7 @@ type Record struct {
 func (l *Login) Record(now time.Time) Record {
 	return Record{
 		Source: l.Source, Client: l.Client, File: l.File, Helper: l.Helper, Key: l.Key,
-		ServerURL: l.ServerURL,
-		Username:  l.Username, Time: now.UTC().Round(time.Second),
+		ServerURL: l.ServerURL, Username: l.Username, Time: now.UTC().Round(time.Second),
 	}
 }
 
@@ -41,12 +41,7 @@ func (r Record) same(o Record) bool {
 // Login returns the login of a record, without its secret.
 func (f Finder) Login(r Record) *Login {
 	l := &Login{
-		Source:   r.Source,
-		Client:   r.Client,
-		File:     r.File,
-		Helper:   r.Helper,
-		Key:      r.Key,
-		Username: r.Username,
+		Source: r.Source, Client: r.Client, File: r.File, Helper: r.Helper, Key: r.Key, Username: r.Username,
 	}
 	if l.locate(clientconfig.ByNamespace, r.ServerURL); r.Helper == "" {
 		return l
