@@ -15,31 +15,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/credential"
 )
-
-// Holding is what zen has for a registry, beside a login that was found.
-type Holding struct {
-	Connector string // name of the service connector that answers; "" for a stored login
-	Exact     bool   // the login is for this very address, not for one above it
-	Same      bool   // clients are given the very credential
-}
-
-// By says whose credentials zen answers with.
-func (h Holding) By() string {
-	if h.Connector != "" {
-		return "service connector '" + h.Connector + "'"
-	}
-	return "docker login"
-}
 
 // Zen is what logins are moved into. A profile is that of the helper which the client
 // executes, "" for docker-credential-zen itself. Credentials stay the caller's to wipe.
 type Zen interface {
 	// Holds compares a credential with what zen has. NotLoggedIn means that it has
 	// nothing. With any other error the holding is as far as it is known.
-	Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (Holding, error)
+	Holds(ctx context.Context, profile, serverURL string, cred credential.Credential) (access.Holding, error)
 	// Verify asks the registry about a credential.
 	Verify(ctx context.Context, serverURL string, cred credential.Credential) (api.CredentialReport, error)
 	// Store makes zen answer with a credential.

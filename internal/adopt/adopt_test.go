@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/clientconfig/logins"
@@ -20,7 +21,7 @@ import (
 type fake struct {
 	mu       sync.Mutex
 	stored   map[string]string // "user:password" by profile
-	has      Holding           // what is said of a login that is not the same
+	has      access.Holding    // what is said of a login that is not the same
 	err      error             // instead of an answer
 	lies     bool              // it answers with something else than what was stored
 	verdict  string
@@ -29,13 +30,13 @@ type fake struct {
 
 func (f *fake) Holds(
 	_ context.Context, profile, server string, cred credential.Credential,
-) (Holding, error) {
+) (access.Holding, error) {
 	have, ok := f.stored[profile]
 	switch {
 	case f.err != nil:
 		return f.has, f.err
 	case !ok:
-		return Holding{}, errNobody()
+		return access.Holding{}, errNobody()
 	}
 	h := f.has
 	h.Exact = h.Exact && !strings.Contains(server, "/") // it has none for a repository
@@ -92,7 +93,7 @@ const alice = `{"auths":{"ghcr.io":{"auth":"YWxpY2U6cHc="}}}` // alice:pw
 func TestConflicts(t *testing.T) {
 	const yes, no, unsure = api.VerificationValid, api.VerificationRejected, api.VerificationAnonymous
 	const away = api.VerificationUnreachable
-	stored, minted := Holding{Exact: true}, Holding{Exact: true, Connector: "prod"}
+	stored, minted := access.Holding{Exact: true}, access.Holding{Exact: true, Connector: "prod"}
 	locked := credential.NewError(credential.Locked, "the vault is locked", "zen unlock")
 	broken := credential.NewError(credential.Rejected, "the server refuses", "zen login prod")
 	const another = "zen has another login for this registry, by "
@@ -101,7 +102,7 @@ func TestConflicts(t *testing.T) {
 		found   string // the file; "" for alice's
 		at      string // what zen is to have it for; "" for ghcr.io
 		has     string // in zen; "" for nothing
-		holding Holding
+		holding access.Holding
 		err     error
 		rule    Rule
 		verdict string
@@ -295,7 +296,7 @@ func TestRestoreIsRefused(t *testing.T) {
 	for why, zen := range map[string]*fake{
 		"zen has the login of another user by now, 'bob'": {stored: map[string]string{"": "bob:pw"}},
 		"zen answers by service connector 'prod' now; its credentials are not written to files": {
-			stored: map[string]string{"": "alice:pw"}, has: Holding{Connector: "prod"},
+			stored: map[string]string{"": "alice:pw"}, has: access.Holding{Connector: "prod"},
 		},
 		"not logged in to any registry": {stored: map[string]string{}},
 	} {

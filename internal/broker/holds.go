@@ -8,13 +8,6 @@ import (
 	"github.com/zen-agent/zen/internal/credential"
 )
 
-// Holding is what zen has for a registry, beside a credential that is kept elsewhere.
-type Holding struct {
-	Connector string // name of the service connector that answers; "" for a stored login
-	Exact     bool   // the login is for this very address, not for one above it
-	Same      bool   // clients are given this very credential
-}
-
 // Holds compares a credential that somebody else keeps with the one that zen has for its
 // address and the caller. It reads the sealed record, hands out nothing, so that is not a use
 // of it: no policy is asked. NotLoggedIn means that zen has none. The credential stays
@@ -24,16 +17,16 @@ func (b *Credentials) Holds(
 	caller access.Caller,
 	serverURL string,
 	cred credential.Credential,
-) (Holding, error) {
+) (access.Holding, error) {
 	a, scheme, err := address.ParseURL(serverURL)
 	if err != nil {
-		return Holding{}, err
+		return access.Holding{}, err
 	}
 	login, err := b.loginFor(caller, a)
 	if err != nil {
-		return Holding{}, b.unknown(ctx, a, err)
+		return access.Holding{}, b.unknown(ctx, a, err)
 	}
-	h := Holding{Connector: login.ConnectorName, Exact: login.Address == a.String()}
+	h := access.Holding{Connector: login.ConnectorName, Exact: login.Address == a.String()}
 	if scheme == address.HTTP && !login.PlainHTTP && !a.IsLoopback() {
 		return h, nil // Get refuses it
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"github.com/zen-agent/zen/internal/access"
-	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/broker"
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -41,9 +40,8 @@ func (v brokerForGuard) Holds(
 	ctx context.Context,
 	profile, serverURL string,
 	cred credential.Credential,
-) (adopt.Holding, error) {
-	h, err := v.broker.Credentials.Holds(ctx, v.caller(profile), serverURL, cred)
-	return adopt.Holding(h), err
+) (access.Holding, error) {
+	return v.broker.Credentials.Holds(ctx, v.caller(profile), serverURL, cred)
 }
 
 func (v brokerForGuard) Verify(

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
 	"github.com/zen-agent/zen/internal/credential"
@@ -63,15 +63,15 @@ func (v *fakeVault) Holds(
 	_ context.Context,
 	profile, serverURL string,
 	cred credential.Credential,
-) (adopt.Holding, error) {
+) (access.Holding, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	a, err := address.Parse(serverURL)
 	if err != nil {
-		return adopt.Holding{}, err
+		return access.Holding{}, err
 	}
 	if name := v.minted[a.String()]; name != "" {
-		return adopt.Holding{Connector: name, Exact: true}, nil
+		return access.Holding{Connector: name, Exact: true}, nil
 	}
 	for up, ok := a, true; ok; up, ok = up.Parent() {
 		have := v.stored[up.String()+"@"+profile]
@@ -80,12 +80,12 @@ func (v *fakeVault) Holds(
 		}
 		if have != "" {
 			if v.locked {
-				return adopt.Holding{Exact: up == a}, errLocked
+				return access.Holding{Exact: up == a}, errLocked
 			}
-			return adopt.Holding{Exact: up == a, Same: have == text(cred)}, nil
+			return access.Holding{Exact: up == a, Same: have == text(cred)}, nil
 		}
 	}
-	return adopt.Holding{}, credential.NewError(credential.NotLoggedIn, "not logged in to any registry", "")
+	return access.Holding{}, credential.NewError(credential.NotLoggedIn, "not logged in to any registry", "")
 }
 
 func (v *fakeVault) Verify(

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/zen-agent/zen/internal/access"
 	"github.com/zen-agent/zen/internal/address"
-	"github.com/zen-agent/zen/internal/adopt"
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/cli/zend"
 	"github.com/zen-agent/zen/internal/credential"
@@ -69,8 +69,8 @@ func (z *zendClient) get(
 // Holds implements adopt.Zen by what zen gives to a client.
 func (z *zendClient) Holds(
 	ctx context.Context, profile, server string, cred credential.Credential,
-) (adopt.Holding, error) {
-	h := adopt.Holding{}
+) (access.Holding, error) {
+	h := access.Holding{}
 	if a, err := address.ParseKey(server); err == nil {
 		l, ok := z.login(profile, a)
 		h.Connector, h.Exact = l.ConnectorName, ok && l.Profile == profile
