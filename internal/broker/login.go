@@ -332,7 +332,7 @@ func (b *Sessions) meant(name string) string {
 	if begun = slices.Compact(begun); len(begun) > 0 {
 		return "type the whole name, of " + strings.Join(begun, ", ")
 	}
-	return "see who is: zen status"
+	return "see who is logged in: zen status"
 }
 
 func (b *Sessions) logoutMatch(req api.LogoutRequest) (func(api.Login) bool, error) {

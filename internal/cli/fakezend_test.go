@@ -431,7 +431,7 @@ func (z *fakeZend) logout(req api.LogoutRequest) (any, error) {
 	}
 	if len(ended) == 0 && !req.All {
 		return nil, credential.NewError(credential.NotLoggedIn, "'"+req.Name+"' is not logged "+
-			"in", "see who is: zen status")
+			"in", "see who is logged in: zen status")
 	}
 	return api.LogoutResult{Ended: ended}, nil
 }

@@ -191,7 +191,7 @@ func (a *Commands) logIn(ctx context.Context, req api.LoginRequest) error {
 	}
 	if dir := result.Login.Dir; dir != "" {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			a.Warn("there is no directory "+dir+": until it exists, the login has no effect", "")
+			a.Warn("directory "+dir+" does not exist; the login has no effect until it does", "")
 		}
 	}
 	if result.Login.IdentityToken {

@@ -52,8 +52,7 @@ func (k Links) Make(ctx context.Context, profile string, dryRun bool) (*journal.
 	if len(dirs) == 0 {
 		return nil, credential.NewError(
 			credential.CannotWrite,
-			"there is no directory on PATH to "+
-				"put "+name+" into",
+			"no directory on PATH can hold "+name,
 			"sudo ln -s "+safetext.ShellWord(filepath.Base(zen))+" "+safetext.ShellWord(
 				filepath.Join(filepath.Dir(zen), name),
 			),
@@ -122,7 +121,7 @@ func (k Links) RemoveUnused(
 			slices.ContainsFunc(undone, func(r *clientconfig.Report) bool { return goes(r, file) })
 	})
 	if err != nil {
-		return nil, nil //nolint:nilerr // a file that cannot be read may name any of them: they stay
+		return nil, nil // a file that cannot be read may name any of them: they stay
 	}
 	var removed []journal.Link
 	for _, l := range list {
