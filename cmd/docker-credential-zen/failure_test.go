@@ -608,7 +608,7 @@ func TestOneWrite(t *testing.T) {
 	w.startZend().put("ghcr.io", "alice", strings.Repeat("x", 10_000))
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
 	if err != nil {
-		t.Skipf("Unix sockets have no packets here, as on macOS: %v", err)
+		t.Skipf("this system has no SOCK_SEQPACKET, which shows single writes (macOS): %v", err)
 	}
 	defer unix.Close(fds[0])
 	out := os.NewFile(uintptr(fds[1]), "out")
@@ -683,7 +683,7 @@ func TestAnswerIsWiped(t *testing.T) {
 // Other processes of the user cannot look into the program, nor find a core dump.
 func TestHardened(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("what others can see of a process is read from /proc, which is not here")
+		t.Skip("this system has no /proc, which shows what others can see of a process")
 	}
 	w := newWorld(t)
 	r, open, err := os.Pipe()

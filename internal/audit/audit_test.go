@@ -302,22 +302,6 @@ func TestCannotWrite(t *testing.T) {
 	}
 }
 
-// /dev/full is Linux's full disk. It is no regular file, so what is tested is the writer
-// itself.
-func TestFullDisk(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip("no /dev/full here")
-	}
-	defer full.Close()
-	r := newRig(t, Options{})
-	w := &writer{opt: r.opt, file: full}
-	n, err := w.file.Write([]byte("x"))
-	if n != 0 || unwrapPath(err) == nil || !strings.Contains(unwrapPath(err).Error(), "no space left") {
-		t.Errorf("%d, %v", n, err)
-	}
-}
-
 func TestOddFilesAreNotWrittenTo(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
 		"link":      func(path string) error { return os.Symlink(path+".target", path) },

@@ -3,7 +3,6 @@ package clientconfig_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -235,9 +234,6 @@ func TestPodmanRefusesHosts(t *testing.T) {
 }
 
 func TestPodmanWarnings(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the paths of this test are those of Linux and macOS")
-	}
 	login := `{"auths": {"ghcr.io": {"auth": "` + basic() + `"}}}`
 	const gone = ", and is not asked for the logins it keeps any more => move them into the vault: zen " +
 		"import; or go back: zen setup --undo"

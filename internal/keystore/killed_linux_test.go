@@ -81,7 +81,7 @@ func persisted(t *testing.T, kind, dir string) *slotStub {
 func TestKilledVictim(t *testing.T) {
 	name, path := os.Getenv(victimScenario), os.Getenv(victimPath)
 	if name == "" {
-		t.Skip("there is no scenario")
+		t.Skip("it is the other process of TestKilledAtEverySystemCall, and has nothing to show alone")
 	}
 	all := scenarios()
 	s := all[slices.IndexFunc(all, func(s scenario) bool { return s.name == name })]

@@ -206,7 +206,7 @@ func TestFind(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.linux && !runtimeIsXDG {
-				t.Skip("not on this system")
+				t.Skip("XDG_RUNTIME_DIR means nothing on this system")
 			}
 			p := newPlace(t)
 			maps.Copy(p.env, tt.env)

@@ -137,7 +137,7 @@ func absolute(dir string) (string, error) {
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
-			return "", nil //nolint:nilerr // a removed directory matches no login that is bound to one
+			return "", nil // a removed directory matches no login that is bound to one
 		}
 		return wd, nil
 	}

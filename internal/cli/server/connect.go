@@ -24,9 +24,9 @@ import (
 // Environment variables that tell ZenML's own command about its server.
 const (
 	envStoreURL      = "ZENML_STORE_URL"
-	envStoreAPIKey   = "ZENML_STORE_API_KEY" //nolint:gosec // the name of a variable
+	envStoreAPIKey   = "ZENML_STORE_API_KEY" //nolint:gosec // G101: the name of a variable
 	envStoreUsername = "ZENML_STORE_USERNAME"
-	envStorePassword = "ZENML_STORE_PASSWORD" //nolint:gosec // the name of a variable
+	envStorePassword = "ZENML_STORE_PASSWORD" //nolint:gosec // G101: the name of a variable
 )
 
 type serverConnectOptions struct {

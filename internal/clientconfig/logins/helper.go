@@ -27,7 +27,7 @@ const notFound = "credentials not found in native keychain"
 
 // secretserviceLabel stands before the server in what docker-credential-secretservice
 // lists since 0.9: it lists the labels of its items, and they were given a new form.
-const secretserviceLabel = "Registry credentials for " //nolint:gosec // a label, not a credential
+const secretserviceLabel = "Registry credentials for " //nolint:gosec // G101: a label
 
 // helper is a program that speaks the protocol of docker-credential-helpers.
 type helper struct {
