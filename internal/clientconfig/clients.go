@@ -143,18 +143,6 @@ func Clients() []string {
 	return names
 }
 
-// Configured are the clients with a file of their own, in the order in which these are
-// looked into.
-func Configured() (names []string) {
-	for _, f := range formats() {
-		names = append(names, f.Owner)
-	}
-	for _, c := range configured() {
-		names = append(names, c.Name)
-	}
-	return unique(names)
-}
-
 func unique(names []string) (list []string) {
 	for _, name := range names {
 		if !slices.Contains(list, name) {

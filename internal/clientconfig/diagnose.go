@@ -77,6 +77,22 @@ func (e Env) Diagnose(client string) []Problem {
 	return list
 }
 
+// DiagnoseAll is Diagnose for every client with a file of its own, in the order in which
+// these are looked into.
+func (e Env) DiagnoseAll() (list []Problem) {
+	var names []string
+	for _, f := range formats() {
+		names = append(names, f.Owner)
+	}
+	for _, c := range configured() {
+		names = append(names, c.Name)
+	}
+	for _, name := range unique(names) {
+		list = append(list, e.Diagnose(name)...)
+	}
+	return list
+}
+
 // diagnosis is what is wrong in certain surroundings.
 type diagnosis struct{ Env }
 
@@ -310,7 +326,7 @@ func (e Env) AsksZen(config string) (how string, not *Problem, ok bool) {
 	list, err := e.Asks(config, address.Address{}, "")
 	switch {
 	case err != nil:
-		return refused(err.Error(), "see client-files", false)
+		return refused(err.Error(), "zen doctor client-files", false)
 	case len(list) == 0: // podman, with nothing but files of logins
 		return refused("no configuration names a helper", "zen setup "+config, false)
 	}

@@ -53,12 +53,12 @@ func formats() []Format {
 	return append([]Format{docker, containers, dockercfg, helm, {
 		Owner: "regctl", Source: "regctl", Root: []string{"hosts"}, User: "user", Password: "pass",
 		Token: "token", Marker: true, Rule: ByName, where: files.regctl,
-	}}, told(docker)...)
+	}}, unmovable(docker)...)
 }
 
-// told are files that zen import does not look into: no helper can take their place, or
+// unmovable are files that zen import does not look into: no helper can take their place, or
 // nobody reads them any more. All are in docker's format.
-func told(docker Format) (list []Format) {
+func unmovable(docker Format) (list []Format) {
 	add := func(owner, advice string, where func(files) (string, error), base string) {
 		f := docker
 		f.Owner, f.advice, f.base = owner, advice, base

@@ -13,11 +13,8 @@ import (
 )
 
 // diagnoses are the problems of all clients, of some kinds.
-func (f Facts) diagnoses(kinds ...clientconfig.Kind) (list []clientconfig.Problem) {
-	for _, client := range clientconfig.Configured() {
-		list = append(list, clientconfig.Of(f.Env.Diagnose(client), kinds...)...)
-	}
-	return list
+func (f Facts) diagnoses(kinds ...clientconfig.Kind) []clientconfig.Problem {
+	return clientconfig.Of(f.problems(), kinds...)
 }
 
 // result shows a problem.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/zen-agent/zen/internal/api"
 	"github.com/zen-agent/zen/internal/clientconfig"
@@ -39,6 +40,8 @@ type Facts struct {
 	Zend    Zend
 	Others  []string // sockets at which other zends of the user answer
 	System  System
+
+	problems func() []clientconfig.Problem // of all clients; found once
 }
 
 // Zend is what is known about zend from outside.
@@ -109,6 +112,7 @@ func Checks() []string {
 
 // Run makes all checks, or only those named.
 func Run(ctx context.Context, f Facts, only ...string) []Result {
+	f.problems = sync.OnceValue(f.Env.DiagnoseAll)
 	var results []Result
 	for _, c := range checks() {
 		if len(only) > 0 && !slices.Contains(only, c.name) {

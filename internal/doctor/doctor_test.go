@@ -608,7 +608,7 @@ func clientSetUps() []broken {
 			[]string{
 				"warning: docker does not ask zen: DIR/home/.docker/config.json:1:2: unexpected end of " +
 					"JSON " +
-					"input => see client-files",
+					"input => zen doctor client-files",
 			},
 		},
 
