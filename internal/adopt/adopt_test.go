@@ -278,7 +278,7 @@ func TestTakeOutAndRestore(t *testing.T) {
 		t.Fatalf("%v, %v", records, err)
 	}
 	back := &Item{Login: logins.Finder{Env: env}.Login(records[0]), State: Restoring}
-	if back.Profile = ProfileOf(env, back.Login); back.Profile != "work" {
+	if back.Profile = records[0].Profile; back.Profile != "work" {
 		t.Errorf("profile %q", back.Profile)
 	}
 	a.Restore(t.Context(), zen, back)

@@ -33,18 +33,14 @@ func HelperOf(env clientconfig.Env, d *jsonedit.Document, l *logins.Login) strin
 	return asked[0].Helper
 }
 
-// ProfileOf is the profile under which the client of a login asks zen, as its file stands.
+// ProfileOf is the profile under which the client of a login asks zen, as its file stood
+// when it was read.
 func ProfileOf(env clientconfig.Env, l *logins.Login) string {
-	if l.File == "" {
+	switch {
+	case l.File == "":
 		return ""
+	case DockerFormat(l.Client):
+		return clientconfig.Profile(l.Named)
 	}
-	var d *jsonedit.Document
-	if DockerFormat(l.Client) {
-		var err error
-		if d, err = clientconfig.ReadDocker(l.File); err != nil {
-			return "" // who reads the logins of the file says what is wrong with it
-		}
-		defer func() { clear(d.Bytes()) }()
-	}
-	return clientconfig.Profile(HelperOf(env, d, l))
+	return clientconfig.Profile(HelperOf(env, nil, l))
 }

@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ func (j *importJob) undo(cmd *cobra.Command, finder logins.Finder, from []string
 	for _, r := range records {
 		if len(from) == 0 || slices.Contains(from, r.Source) {
 			l := finder.Login(r)
-			j.add(l, adopt.Restoring, cmp.Or(r.Profile, adopt.ProfileOf(j.env, l)))
+			j.add(l, adopt.Restoring, r.Profile)
 		}
 	}
 	if len(j.rows) == 0 {

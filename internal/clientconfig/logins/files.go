@@ -50,6 +50,9 @@ func (f format) logins(client, path string, d *jsonedit.Document) []*Login {
 		if !f.read(d, l) {
 			continue
 		}
+		if f.Helpers {
+			l.Named = clientconfig.HelperFor(d, key)
+		}
 		l.locate(f.Rule, f.Registry(d, key))
 		l.check()
 		list = append(list, l)

@@ -20,6 +20,7 @@ type Login struct {
 	Leftover bool   // File is a temporary file that a client left behind and that nobody reads
 	Helper   string // the program that keeps it, "docker-credential-pass"; "" for files
 	Key      string // the registry as it is written there
+	Named    string // the helper that File names for it, if File is in docker's format
 
 	Address   address.Address
 	ServerURL string // the registry as zen is to be told: Docker's spelling, without the scheme of Key

@@ -1,8 +1,6 @@
 package strict
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -99,18 +97,17 @@ func types(d *jsonedit.Document, path []string, depth int, only []string) (fault
 	return faults
 }
 
-// decodes reports whether docker can decode the JSON text of an auth (docker/cli,
-// configfile.decodeAuth). An empty one is none.
+// decodes reports whether docker can decode the JSON text of an auth. An empty one is
+// none.
 func decodes(raw []byte) bool {
 	text, err := safejson.Unquote(raw)
 	defer clear(text)
 	if err != nil || len(text) == 0 {
 		return err == nil
 	}
-	plain := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	defer clear(plain)
-	n, err := base64.StdEncoding.Decode(plain, text)
-	return err == nil && bytes.IndexByte(plain[:n], ':') > 0
+	_, password, ok := DecodeAuth(text)
+	clear(password)
+	return ok
 }
 
 // AuthConfig returns the registries of DOCKER_AUTH_CONFIG, sorted, or why docker refuses
