@@ -51,7 +51,8 @@ func (b *Credentials) Get(
 	if err != nil {
 		err = b.unknown(ctx, a, err)
 		if b.misses != nil && b.Settings().Misses {
-			b.misses.Record(caller, access.Subject{Action: access.Get, Address: a}, err, serverURL)
+			key, _, _ := strings.Cut(serverURL, "?") // what follows could be a secret
+			b.misses.Record(caller, access.Subject{Action: access.Get, Address: a}, err, key)
 		}
 		return credential.Credential{}, err
 	}

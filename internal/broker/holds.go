@@ -9,9 +9,9 @@ import (
 )
 
 // Holds compares a credential that somebody else keeps with the one that zen has for its
-// address and the caller. It reads the sealed record, hands out nothing, so that is not a use
-// of it: no policy is asked. NotLoggedIn means that zen has none. The credential stays
-// the caller's to wipe.
+// address and the caller. It reads the sealed record and hands out nothing, which is not
+// a use of it: no policy is asked. NotLoggedIn means that zen has none. The credential
+// stays the caller's to wipe.
 func (b *Credentials) Holds(
 	ctx context.Context,
 	caller access.Caller,

@@ -69,7 +69,7 @@ of it. --json prints it as it is kept, one JSON object a line; --follow goes on 
 				return err
 			}
 			if list.Off {
-				a.Warn("misses are not recorded", "to keep it: misses = true in config.toml")
+				a.Warn("misses are not recorded", "to record them: misses = true in config.toml")
 			}
 			return command.ShowList(a.UI, cmd, o.output, command.Listing[api.AuditEntry]{
 				Columns: auditColumns(), Items: list.Items, Chosen: o.columns, Empty: "The audit log has " +
