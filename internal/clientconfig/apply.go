@@ -107,10 +107,8 @@ func (c bound) newSetup(p place, o Options) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(p.file); target != p.file && os.IsNotExist(err) && isLink(p.file) {
-		return nil, credential.NewError(credential.CannotWrite, safetext.Name(p.file)+" is a link to "+
-			safetext.Name(target)+", which does not exist",
-			"make that available, or: rm "+safetext.ShellWord(p.file))
+	if err := fileedit.Dangling(p.file); err != nil {
+		return nil, err
 	}
 	name := c.Name
 	if docker, err := filesOf(c.Env).docker(); err == nil && p.file == docker {
@@ -122,11 +120,6 @@ func (c bound) newSetup(p place, o Options) (*setup, error) {
 		dirs:   missingDirs(p.file),
 		helper: helper, profile: o.Profile != "",
 	}, err
-}
-
-func isLink(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
 // forClient names the client in a report.

@@ -128,7 +128,7 @@ func try(ctx context.Context, path, target string, change Change) (changed, agai
 	if err != nil || same(before, after) {
 		return false, false, err
 	}
-	if err := dangling(path, target, info); err != nil {
+	if err := Dangling(path); err != nil {
 		return false, false, err
 	}
 	if err := writable(target, info); err != nil {
@@ -148,10 +148,19 @@ func try(ctx context.Context, path, target string, change Change) (changed, agai
 	return !again && err == nil, again, err
 }
 
-// dangling refuses to make a file where a link leads to nothing: what it leads to is missing
-// for some other reason, such as a volume that is not mounted.
-func dangling(path, target string, info fs.FileInfo) error {
-	if link, err := os.Lstat(path); info != nil || err != nil || link.Mode()&fs.ModeSymlink == 0 {
+// Dangling returns an error if path is a symbolic link that leads to nothing: what it
+// leads to is missing for some other reason, such as a volume that is not mounted, and is
+// not to be made.
+func Dangling(path string) error {
+	link, err := os.Lstat(path)
+	if err != nil || link.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	target, err := Resolve(path)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(target); !os.IsNotExist(err) {
 		return nil
 	}
 	return credential.NewError(credential.CannotWrite, safetext.Name(path)+" is a link to "+
